@@ -1,0 +1,1 @@
+"""What is said: requests, events, names and addressing, and how they become bytes. Pure."""

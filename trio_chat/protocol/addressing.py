@@ -1,0 +1,224 @@
+"""What a person types, and where it goes. Pure; every interface asks here, so all agree.
+
+======================  =====================================================
+``text``                to the current room
+``text @sis @mom``      to those people: names at the very end, after spaces
+``@bob: text``          to bob; ``@bob @eve: text`` to both
+``@ALL: text``          to everyone in the lobby; ``text @ALL`` too
+``/msg bob text``       a command; the interface knows which there are
+``//text``              ``/text``, said and not done
+======================  =====================================================
+
+Whom a line is for is never guessed: a line that begins as one of these forms and does not fit it is
+:class:`Malformed`, so that what was meant for one is not told to all.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from trio_chat.errors import Refusal
+from trio_chat.protocol.names import EVERYONE, LOBBY, MAX_NAME, check_name
+
+COLON_FORM: Final = "@name: text"
+TRAILING_FORM: Final = "text @name"
+COMMAND_FORM: Final = "/command"
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """A text for the current room."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Direct:
+    """A text for these people, each once, in the order they were named; names as they were written."""
+
+    to: tuple[str, ...]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToLobby:
+    """A text for everyone, whichever room is the current one."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """Something to do: its name without the slash, in lower case, and all that stood after it."""
+
+    name: str
+    argument: str
+
+
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """A line that begins as one of the forms and does not fit it; nothing may be sent.
+
+    ``form`` is one of the module's ``..._FORM``; ``why`` and ``help`` are sentences for a person:
+    what is missing, and the right form. ``to`` holds whom the line names so far.
+    """
+
+    form: str
+    why: str
+    help: str
+    to: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Empty:
+    """Nothing but spaces."""
+
+
+Line: TypeAlias = Say | Direct | ToLobby | Command | Malformed | Empty
+
+# "@bob:", "@bob @eve :", "@bob, @eve:": words that begin with @ up to a colon.
+_COLON: Final = re.compile(r"((?:@[^\s:]*[\s,]*)+):(.*)", re.DOTALL)
+_COMMAND: Final = re.compile(r"/(\S+)\s*(.*)", re.DOTALL)
+_LAST_WORD: Final = re.compile(r"(?:^|(?<=\s))@(\S+)\Z")
+_MAX_HEAD: Final = 2048  # characters in which the names before a colon must end: more is a text
+
+
+def parse(line: str) -> Line:
+    """Find out where a line, or a text of several lines, is to go.
+
+    Never raises, whatever the line, so it can be asked at each key pressed. Names are checked for
+    their form only; whether anybody has them is the server's to know.
+    """
+    text = line.strip()
+    if not text:
+        return Empty()
+    if text.startswith("//"):
+        return _trailing(text[1:])
+    if text.startswith("/"):
+        return _command(text)
+    if text.startswith("@") and (head := _COLON.match(text[:_MAX_HEAD])):
+        return _before_colon(head.group(1), text[head.start(2) :].strip())
+    return _trailing(text)
+
+
+def target(line: str, room: str) -> str:
+    """Where Enter would send this line, for the prompt to show while it is typed.
+
+    ``room`` (the current one), ``#lobby``, or people as ``@sis @mom``; empty where nothing would be
+    said: nothing typed yet, or a command other than ``/me`` and ``/msg``.
+    """
+    match parse(line):
+        case Say():
+            return room
+        case ToLobby():
+            return LOBBY
+        case Direct(to=to) | Malformed(to=to):
+            return LOBBY if _is_everyone(*to) else " ".join(f"@{name}" for name in to)
+        case Command(name="me"):
+            return room
+        case Command(name="msg", argument=argument) if argument:
+            return "@" + argument.split(maxsplit=1)[0].removeprefix("@")
+    return ""
+
+
+def mentions(text: str) -> list[tuple[int, int, str]]:
+    """Find the people a text mentions: where each ``@name`` begins and ends, and the name.
+
+    An ``@`` inside a word (an e-mail address, a path) mentions nobody, nor does a reserved word. A dot
+    or dash that ends the sentence is no part of the name.
+    """
+    found: list[tuple[int, int, str]] = []
+    at = text.find("@")
+    while at >= 0:
+        end = at + 1
+        while end < len(text) and end - at <= MAX_NAME + 1 and _in_name(text[end]):
+            end += 1
+        name = text[at + 1 : end].rstrip(".-")
+        before, after = text[at - 1 : at], text[end : end + 1]
+        alone = not (before and (_in_name(before) or before in "@/+")) and after != "@"
+        if alone and name and not isinstance(check_name(name), Refusal):
+            found.append((at, at + 1 + len(name), name))
+        at = text.find("@", end)
+    return found
+
+
+def _command(text: str) -> Command | Malformed:
+    found = _COMMAND.match(text)
+    if found is None:
+        return Malformed(COMMAND_FORM, "There is no command after the slash.", "Write /help to see the commands.")
+    return Command(found.group(1).lower(), found.group(2))
+
+
+def _before_colon(head: str, text: str) -> Line:
+    """A line whose first words begin with ``@`` and end with a colon."""
+    names = [word.removeprefix("@") for word in re.split(r"[\s,]+", head) if word]
+    example = "Write @bob: and then what you want to tell bob."
+    if not all(names):
+        return Malformed(COLON_FORM, "There is no name after the @.", example)
+    for name in names:
+        if not _is_everyone(name) and isinstance(no := check_name(name), Refusal):
+            return Malformed(COLON_FORM, no.message, example)
+    return _addressed(names, text, COLON_FORM)
+
+
+def _trailing(text: str) -> Line:
+    """A text that may end with whom it is for."""
+    names: list[str] = []
+    rest = text
+    while found := _LAST_WORD.search(rest[rest.rfind("@") :] if rest.rfind("@") >= 0 else ""):
+        name = found.group(1) if not names else found.group(1).removesuffix(",")
+        start = len(rest) - len(found.group())
+        if start and not rest[start - 1].isspace():
+            break
+        if not _is_everyone(name) and isinstance(check_name(name), Refusal):
+            break
+        names.append(name)
+        before = rest[:start]
+        rest = before.rstrip()
+        if "\n" in before[len(rest) :]:
+            break  # names stand on the last line only
+    return _addressed(names[::-1], rest, TRAILING_FORM) if names else Say(text)
+
+
+def _addressed(names: list[str], text: str, form: str) -> Line:
+    """Names of the right form, and what they are to be told."""
+    people = _once(names)
+    whom = " ".join(f"@{name}" for name in people)
+    if _is_everyone(*people):
+        if not text:
+            return Malformed(form, "There is no text for everyone.", f"Write {_shown(form, '@ALL')}.", people)
+        return ToLobby(text)
+    if any(map(_is_everyone, people)):
+        why = "That names everyone and some people as well."
+        return Malformed(form, why, f"Write {_shown(form, '@ALL')}, or name the people only.", people)
+    if not text:
+        return Malformed(form, f"There is no text for {', '.join(people)}.", f"Write {_shown(form, whom)}.", people)
+    return Direct(people, text)
+
+
+def _shown(form: str, whom: str) -> str:
+    return form.replace("@name", whom)
+
+
+def _once(names: list[str]) -> tuple[str, ...]:
+    """Each person once: names that are compared as equal are one."""
+    people: dict[str, str] = {}
+    for name in names:
+        checked = check_name(name)
+        if isinstance(checked, Refusal):  # @ALL: the only one of these that got so far
+            people.setdefault(EVERYONE, name)
+        else:
+            people.setdefault(checked.key, checked.shown)
+    return tuple(people.values())
+
+
+def _is_everyone(*names: str) -> bool:
+    return len(names) == 1 and names[0].casefold() == EVERYONE
+
+
+def _in_name(char: str) -> bool:
+    """Whether a character can stand in a name: what ends at another, ends the name."""
+    return char.isalnum() or char in "_.-\u00b7\u200c\u200d" or unicodedata.category(char)[0] == "M"

@@ -1,0 +1,74 @@
+"""Requests and events to bytes and back. One JSON object each; sizes are the caller's to bound first."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.events import AnyEvent, Event
+from trio_chat.protocol.requests import AnyRequest, Request
+
+SUBPROTOCOL: Final = "trio-chat.1"
+"""The WebSocket subprotocol (RFC 6455, 1.9); the number grows when older peers could not go on."""
+
+MAX_FRAME: Final = 64 * 1024
+"""Bytes in one request at the most, unless the server's settings say otherwise: a text of the greatest
+length in four-byte characters, JSON-escaped, with room for the rest."""
+
+
+_requests: Final[msgspec.json.Decoder[AnyRequest]] = msgspec.json.Decoder(AnyRequest)
+_events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
+_encoder: Final = msgspec.json.Encoder()
+
+encode = _encoder.encode
+"""Any request or event as UTF-8 JSON bytes."""
+
+
+def decode_request(data: bytes | str) -> AnyRequest | tuple[str, Refusal]:
+    """Read one request.
+
+    Returns the request, or, where it cannot be read, the id it carried (empty if none could be made
+    out) and the refusal that says why. Never raises on bad input.
+    """
+    try:
+        return _requests.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        return _explain(data, error)
+
+
+def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
+    """Find out which of the error table's rows tells this fault best."""
+    why = str(error)
+    try:
+        thing = msgspec.json.decode(data)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return "", refuse("not_json", why=why)
+    if not isinstance(thing, dict):
+        return "", refuse("not_an_object")
+    request_id = thing.get("id", "")
+    if not isinstance(request_id, str) or len(request_id) > 64:  # noqa: PLR2004 - RequestId's own bound
+        request_id = ""
+    kind = thing.get("type")
+    if isinstance(kind, str) and why.startswith("Invalid value") and why.endswith("`$.type`"):
+        return request_id, refuse("unknown_type", kind=repr(kind[:40]))
+    return request_id, refuse("bad_field", why=why)
+
+
+def decode_event(data: bytes | str) -> AnyEvent | None:
+    """Read one event; ``None`` for a type this version does not know, which is to be passed over.
+
+    Raises ``msgspec.DecodeError`` when it is no event at all.
+    """
+    try:
+        return _events.decode(data)
+    except msgspec.ValidationError as error:
+        if str(error).startswith("Invalid value") and str(error).endswith("`$.type`"):
+            return None
+        raise
+
+
+def tag(kind: type[Request | Event]) -> str:
+    """The ``type`` that a struct has on the wire."""
+    return str(kind.__struct_config__.tag)

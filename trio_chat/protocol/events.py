@@ -1,0 +1,284 @@
+"""What a server says, as frozen structs tagged by ``type``.
+
+Three kinds. An *answer* carries the ``id`` of its request and goes to one session. A *room event* is a
+line of the room's log: it carries ``room``, ``seq`` and ``time``, is stored, and a history brings it
+back byte for byte. A *notice* (who came, who is typing, ...) is about now; it is not stored and has no
+``seq``. Times are RFC 3339, UTC, milliseconds.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, TypeAlias
+
+from msgspec import Meta, Raw, Struct
+
+Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
+RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's begins with @")]
+
+
+class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True, gc=False):
+    """What all events share: only the tag."""
+
+
+class RoomEvent(Event, frozen=True):
+    """What all lines of a room's log share."""
+
+    room: RoomName
+    seq: int
+    time: Time
+
+
+# ---- parts of answers -------------------------------------------------------------------------
+
+
+class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A room as one of its members sees it.
+
+    ``first`` and ``last`` are the sequence numbers of the oldest event kept and of the newest
+    (``first`` is ``last`` + 1 when none is kept). ``members`` is given for direct conversations only;
+    ask ``who`` for a room's. ``read`` is how far you have read.
+    """
+
+    name: RoomName
+    direct: bool = False
+    topic: str = ""
+    count: Annotated[int, Meta(description="people in it who are here now")] = 0
+    members: tuple[str, ...] = ()
+    first: int = 1
+    last: int = 0
+    read: int = 0
+
+
+class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A room in the answer to ``rooms``."""
+
+    name: RoomName
+    topic: str = ""
+    count: int = 0
+    joined: bool = False
+
+
+class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A person in the answer to ``who``; ``away`` is why, where they said so."""
+
+    name: str
+    away: str | None = None
+    since: Annotated[Time, Meta(description="when they came")] = ""
+
+
+class Limits(Struct, frozen=True, kw_only=True):
+    """What the server takes at the most: a text in characters, a frame in bytes, people in one ``to``."""
+
+    text: int
+    frame: int
+    to: int
+
+
+# ---- answers ----------------------------------------------------------------------------------
+
+
+class Welcome(Event, frozen=True):
+    """You are in. ``id`` is empty when the credentials came in headers.
+
+    ``token`` proves later that ``name`` is yours. ``epoch`` changes when the server's history began
+    anew: then sequence numbers seen before mean nothing.
+    """
+
+    name: str
+    token: str
+    epoch: str
+    rooms: tuple[RoomInfo, ...]
+    lobby: RoomName
+    limits: Limits
+    time: Time
+    server: Annotated[str, Meta(description="program and version")]
+    motd: str = ""
+    id: str = ""
+
+
+class Ok(Event, frozen=True):
+    """Done. For a message: stored, at that place of that room's sequence."""
+
+    id: str
+    room: RoomName | None = None
+    seq: int | None = None
+    time: Time | None = None
+
+
+class Error(Event, frozen=True):
+    """Not done, and why; ``id`` is empty when the request could not be read so far.
+
+    ``code`` is a row of the error table, ``message`` says what happened, ``advice`` what to do next.
+    """
+
+    code: str
+    message: str
+    advice: str = ""
+    id: str = ""
+
+
+class Room(Event, frozen=True):
+    """You are in this room now: the answer to ``join``; without ``id`` another device of yours entered
+    it, or somebody began a direct conversation with you."""
+
+    room: RoomInfo
+    id: str = ""
+
+
+class Left(Event, frozen=True):
+    """You are no longer in this room: another device of yours left it."""
+
+    room: RoomName
+
+
+class RoomList(Event, frozen=True, tag="rooms"):
+    """The rooms there are."""
+
+    id: str
+    rooms: tuple[RoomLine, ...]
+
+
+class People(Event, frozen=True):
+    """Who is in a room and here now."""
+
+    id: str
+    room: RoomName
+    people: tuple[PersonInfo, ...]
+
+
+class Page(Event, frozen=True, tag="history"):
+    """A stretch of a room's log, in order. ``more`` tells whether the log goes on in the direction asked.
+
+    ``first`` is the oldest sequence number still kept: a gap below it cannot be filled.
+    """
+
+    id: str
+    room: RoomName
+    events: tuple[Raw, ...]
+    more: bool
+    first: int
+
+
+class Pong(Event, frozen=True):
+    """The answer to ``ping``."""
+
+    id: str
+    time: Time
+
+
+# ---- room events ------------------------------------------------------------------------------
+
+
+class Message(RoomEvent, frozen=True, rename={"sender": "from"}):
+    """Something said. ``sent`` is its sender's own clock; ``cid`` the id its sender made for it."""
+
+    sender: Annotated[str, Meta(description="who said it")]
+    text: str
+    cid: str
+    sent: str | None = None
+    kind: Literal["text", "action"] = "text"
+
+
+class TopicChanged(RoomEvent, frozen=True, tag="topic", rename={"sender": "from"}):
+    """Somebody set the room's topic."""
+
+    sender: str
+    text: str
+
+
+# ---- notices ----------------------------------------------------------------------------------
+
+
+class Presence(Event, frozen=True):
+    """Who came and who went, and how many are here now.
+
+    In a big room the comings and goings of a quarter of a second arrive as one.
+    """
+
+    room: RoomName
+    count: int
+    joined: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+
+
+class Renamed(Event, frozen=True):
+    """Somebody has another name now."""
+
+    old: str
+    new: str
+
+
+class AwayChanged(Event, frozen=True, tag="away"):
+    """Somebody is away, or (without ``text``) back."""
+
+    name: str
+    text: str | None = None
+
+
+class TypingNotice(Event, frozen=True, tag="typing"):
+    """Somebody is writing in this room; it holds for six seconds."""
+
+    room: RoomName
+    name: str
+
+
+class ReadUpTo(Event, frozen=True, tag="read"):
+    """Another device of yours has read this room up to there."""
+
+    room: RoomName
+    seq: int
+
+
+class Delivered(Event, frozen=True):
+    """A direct message of yours reached this person."""
+
+    room: RoomName
+    seq: int
+    by: str
+
+
+class Closing(Event, frozen=True):
+    """The server is about to close this connection: a row of the error table, as in ``error``.
+
+    ``retry`` is in how many seconds to come back; without it, not by itself.
+    """
+
+    code: str
+    message: str
+    advice: str = ""
+    retry: float | None = None
+
+
+AnyEvent: TypeAlias = (
+    Welcome
+    | Ok
+    | Error
+    | Room
+    | Left
+    | RoomList
+    | People
+    | Page
+    | Pong
+    | Message
+    | TopicChanged
+    | Presence
+    | Renamed
+    | AwayChanged
+    | TypingNotice
+    | ReadUpTo
+    | Delivered
+    | Closing
+)
+ANSWERS: tuple[type[Event], ...] = (Welcome, Ok, Error, Room, RoomList, People, Page, Pong)
+ROOM_EVENTS: tuple[type[RoomEvent], ...] = (Message, TopicChanged)
+NOTICES: tuple[type[Event], ...] = (
+    Left,
+    Presence,
+    Renamed,
+    AwayChanged,
+    TypingNotice,
+    ReadUpTo,
+    Delivered,
+    Closing,
+)
+EVENTS: tuple[type[Event], ...] = (*ANSWERS, *ROOM_EVENTS, *NOTICES)

@@ -1,0 +1,284 @@
+"""What people and rooms may be called, and when two names are too alike.
+
+Theory of operation. A name has three forms, made in one go by :func:`check_name`:
+
+* *shown*: as its owner wrote it, normalized (NFC, full and half width letters made ordinary);
+* *key*: what is compared. PRECIS UsernameCaseMapped (RFC 8265, 3.3), then case-folded. Two people
+  with one key have one name;
+* *skeleton*: what it looks like (UTS 39, section 4, "Confusable Detection"). Two names with
+  different keys and one skeleton can be taken for each other.
+
+A skeleton is made from the *shown* form, because case changes what a name looks like: ``Ian`` can be
+taken for ``lan`` and ``ian`` cannot. So names of one key may differ in skeleton: compare the keys
+first, then the skeletons; neither replaces the other.
+
+Nearly all names are ASCII and thousands of people join at once, so those take a path without PRECIS
+and without the table of look-alikes; that table is read (some 20 ms) when the first other name comes.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import unicodedata
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from precis_i18n import get_profile
+
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LOBBY: Final = "#lobby"
+"""The room that everyone is in."""
+
+MAX_NAME = 32
+"""Characters in a name, and in a room's name after its ``#``, at the most."""
+
+NAME_RULE: Final = (
+    f"A name is 1 to {MAX_NAME} letters, digits, _, - or . of any script; "
+    "it begins with a letter, a digit or _ and does not end with a dot."
+)
+ROOM_RULE: Final = "A room's name is # and then what a name may be: " + NAME_RULE.removeprefix("A name is ")
+
+EVERYONE: Final = "all"
+"""The key of the word that addresses everyone in the lobby, ``@ALL``."""
+
+RESERVED: Final = frozenset(
+    f"{EVERYONE} everyone everybody here channel room lobby server system service admin administrator "
+    "root operator moderator owner trio-chat trio_chat triochat me myself nobody noone".split()
+)
+"""Keys that nobody can have: they address many, or pretend to an office."""
+
+_MAX_MARKS: Final = 4  # one after another: the most that any living script stacks on a letter
+_RAW_LIMIT: Final = 8 * MAX_NAME  # what is longer is not even normalized: marks and widths never shrink it that far
+
+_PLAIN: Final = re.compile(rf"(?=[_.-]*[A-Za-z0-9])[A-Za-z0-9_](?:[A-Za-z0-9_.-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9_-])?")
+_precis: Final = get_profile("UsernameCaseMapped")
+
+_WHY: Final = {
+    "empty": "it is empty",
+    "bidi_rule": "it mixes letters written from right to left with others, or begins with a digit before them",
+    "spaces": "it has a space",
+    "symbols": "it has a symbol or an emoji",
+    "punctuation": "it has a punctuation mark",
+    "controls": "it has a control character",
+    "has_compat": "it has a letter that only stands for another, such as a ligature or a Roman numeral",
+    "unassigned": "it has a character that this server does not know yet",
+    "precis_ignorable_properties": "it has an invisible character",
+    "zero_width_joiner": "it has an invisible character",
+    "zero_width_nonjoiner": "it has an invisible character",
+    "old_hangul_jamo": "it has Hangul letters that are not joined to a syllable",
+    "arabic_indic": "it mixes two kinds of Arabic digits",
+    "extended_arabic_indic": "it mixes two kinds of Arabic digits",
+    "not_idempotent": "it changes each time it is normalized",
+}
+"""The reasons of precis_i18n (the part after ``DISALLOWED/``) in a person's words."""
+
+
+class Name(NamedTuple):
+    """A person's name in its three forms: as written, as compared, and what it looks like."""
+
+    shown: str
+    key: str
+    skeleton: str
+
+
+def check_name(text: str) -> Name | Refusal:
+    """Read a person's name.
+
+    Returns its three forms, or ``name_invalid`` (``name``, ``why``, ``rule``) or ``name_reserved``
+    (``name``). Whether somebody has the name already is the broker's to know. ``check_name(n.shown)``
+    and ``check_name(n.key)`` have the same key as ``n``.
+    """
+    forms = _forms(text)
+    if isinstance(forms, str):
+        return refuse("name_invalid", name=quoted(text), why=forms, rule=NAME_RULE)
+    shown, key = forms
+    looks = skeleton(shown)
+    if key in RESERVED or looks in _RESERVED_LOOKS:
+        return refuse("name_reserved", name=shown)
+    return Name(shown, key, looks)
+
+
+def check_room(text: str) -> str | Refusal:
+    """Read a room's name, with its ``#`` or without.
+
+    Returns it with ``#`` and as it is compared (lower case, normalized), or ``room_invalid``
+    (``room``, ``why``, ``rule``). Words reserved for people are free here.
+    """
+    forms = _forms(text.removeprefix("#"))
+    if isinstance(forms, str):
+        return refuse("room_invalid", room=quoted(text), why=forms, rule=ROOM_RULE)
+    return "#" + forms[1]
+
+
+def _forms(text: str) -> tuple[str, str] | str:
+    """The shown form and the key, or why there are none."""
+    if _PLAIN.fullmatch(text):
+        return text, text.lower()
+    if not text:
+        return _WHY["empty"]
+    if len(text) > _RAW_LIMIT:
+        return f"it has {len(text)} characters"
+    shown = unicodedata.normalize("NFC", "".join(map(_narrow, text)))
+    if len(shown) > MAX_NAME:
+        return f"it has {len(shown)} characters"
+    return _why_not(shown) or _key(shown)
+
+
+def _narrow(char: str) -> str:
+    """The ordinary letter for one of full or half width (RFC 8264, 5.2.1); others as they are."""
+    if unicodedata.decomposition(char).startswith(("<wide>", "<narrow>")):
+        return unicodedata.normalize("NFKC", char)
+    return char
+
+
+def _why_not(shown: str) -> str:
+    """Which of our own rules, beyond PRECIS, a normalized name breaks; empty for none."""
+    for char in shown:
+        if char.isascii() and not (char.isalnum() or char in "_.-"):
+            return _WHY["spaces"] if char == " " else f"it has {quoted(char)}"
+    if not any(map(str.isalnum, shown)):
+        return "it has no letter and no digit"
+    if shown[0] in "-." or shown[-1] == ".":
+        return "it begins with - or a dot, or ends with a dot"
+    marks = 0
+    for at, char in enumerate(shown):
+        marks = marks + 1 if unicodedata.category(char) in {"Mn", "Mc", "Me"} else 0
+        if marks > at or marks > _MAX_MARKS:
+            return "it has accents without a letter to carry them"
+    return ""
+
+
+def _key(shown: str) -> tuple[str, str] | str:
+    """The shown form again and its key; or why PRECIS refuses it."""
+    try:
+        key = _fold(shown)
+        stable = _fold(key) == key
+    except UnicodeEncodeError as error:  # the form in which precis_i18n reports a refusal
+        return _WHY.get(error.reason.rpartition("/")[2], "it has a character that names cannot have")
+    return (shown, key) if stable else _WHY["not_idempotent"]
+
+
+def _fold(text: str) -> str:
+    """PRECIS, then case folding: PRECIS alone keeps ``ß`` apart from ``ss``, and ``ς`` from ``σ``."""
+    return unicodedata.normalize("NFC", _precis.enforce(text).casefold())
+
+
+# ---- what names look like ---------------------------------------------------------------------
+
+# The table's rows for ASCII, folded: 1, I and l are one, so are 0, O and o, and m is as good as rn.
+_ASCII_LOOKS: Final = str.maketrans({"0": "o", "1": "l", "I": "l", "m": "rn", "M": "rn"} | {
+    upper: upper.lower() for upper in "ABCDEFGHJKLNOPQRSTUVWXYZ"
+})
+
+
+def skeleton(key: str) -> str:
+    """What a name looks like; equal for two names that can be taken for each other (UTS 39, section 4).
+
+    Give the shown form where there is one; see the head of this module. The result is for comparing,
+    never for showing.
+    """
+    if key.isascii():
+        return key.translate(_ASCII_LOOKS)
+    looks = _prototypes()
+    # Folded between two passes: a capital and its small letter must agree, and a small letter
+    # may have a prototype of its own (M is a prototype itself, m stands for rn).
+    return _pass(_pass(key, looks).casefold(), looks).casefold()
+
+
+def _pass(text: str, looks: dict[int, str]) -> str:
+    """One pass of the skeleton algorithm: decompose, replace, decompose."""
+    return unicodedata.normalize("NFD", unicodedata.normalize("NFD", text).translate(looks))
+
+
+@cache
+def _prototypes() -> dict[int, str]:
+    """Each character that looks like another, by number, with its prototype.
+
+    The package's file tells each pair in both directions and so hides which of the two is the
+    prototype. The pairs form stars with the prototype in the middle: it is the one with other
+    neighbours, or the one of several characters; of a lone pair either will do. No closure over
+    longer chains is taken, so unlike letters never meet over a third.
+    """
+    file = resources.files("confusable_homoglyphs").joinpath("confusables.json")
+    near: dict[str, set[str]] = {}
+    for char, others in json.loads(file.read_text("utf-8")).items():
+        # Right-to-left characters are wrapped in marks (U+200E) there, for a reader's editor.
+        near.setdefault(char.strip("\u200e"), set()).update(other["c"].strip("\u200e") for other in others)
+    looks = {0x200C: "", 0x200D: ""}  # joiners, allowed within some scripts, show nothing of their own
+    for char, others in near.items():
+        if len(char) == 1 and len(others) == 1:
+            (other,) = others
+            rank = (len(other), len(near.get(other, ())), other)
+            if rank > (1, 1, char):
+                looks[ord(char)] = other
+    return looks
+
+
+# A word is written small, large or with a capital; each may look like something else: ADMlN, Admln.
+_RESERVED_LOOKS: Final = frozenset(
+    word.translate(_ASCII_LOOKS) for key in RESERVED for word in (key, key.upper(), key.capitalize())
+)
+
+
+# ---- names that are near ----------------------------------------------------------------------
+
+_COMPARED: Final = 2000  # names looked at closely, at the most: a lookup stays within milliseconds
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """The one of ``known`` that ``name`` was most likely meant to be; ``None`` when nothing is near.
+
+    Near is: the same but for case, one slip of the keyboard away (two in names of six characters
+    and more), or the beginning of exactly one. Of equally near names the first wins.
+    """
+    wanted = name.casefold()
+    allowed = 0 if len(wanted) == 1 else 1 if len(wanted) < 6 else 2  # noqa: PLR2004 - the docstring's six
+    best, best_slips, compared = None, allowed + 1, 0
+    begun: list[str] = []
+    letters = set(wanted)
+    for one in known:
+        key = one.casefold()
+        if key == wanted:
+            return one
+        if len(wanted) > 2 and key.startswith(wanted):  # noqa: PLR2004 - two letters begin too many names
+            begun.append(one)
+        # Cheap bounds first: a slip changes the length by one and the set of letters by two at the most.
+        if abs(len(key) - len(wanted)) >= best_slips or len(letters.symmetric_difference(key)) > 2 * allowed:
+            continue
+        if compared < _COMPARED:
+            compared += 1
+            slips = _slips(wanted, key)
+            if slips < best_slips:
+                best, best_slips = one, slips
+    if best is None and len(begun) == 1:
+        return begun[0]
+    return best
+
+
+def _slips(one: str, other: str) -> int:
+    """Letters to add, drop, change or swap with their neighbour to get from one word to the other.
+
+    The distance of Damerau and Levenshtein, in its restricted form (no letter is touched twice).
+    """
+    while one and other and one[0] == other[0]:
+        one, other = one[1:], other[1:]
+    while one and other and one[-1] == other[-1]:
+        one, other = one[:-1], other[:-1]
+    before: list[int] = []
+    last = list(range(len(other) + 1))
+    for row, a in enumerate(one, 1):
+        this = [row]
+        for col, b in enumerate(other, 1):
+            cost = min(last[col] + 1, this[col - 1] + 1, last[col - 1] + (a != b))
+            if row > 1 and col > 1 and a == other[col - 2] and b == one[row - 2]:
+                cost = min(cost, before[col - 2] + 1)
+            this.append(cost)
+        before, last = last, this
+    return last[-1]
