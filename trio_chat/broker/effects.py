@@ -1,0 +1,92 @@
+"""What the broker decides, as values that the hub carries out in their order.
+
+A ``session`` is the number that the hub gave a connection; a ``room`` is the room's name, which is
+also the name of the channel that its sessions are subscribed to.
+"""
+
+from __future__ import annotations
+
+from typing import TypeAlias
+
+from msgspec import Struct
+
+from trio_chat.errors import Refusal
+from trio_chat.protocol.events import Event, Ok, RoomEvent
+from trio_chat.protocol.requests import History
+
+
+class Publish(Struct, frozen=True, gc=False):
+    """Store a line of a room's log, then give it to everyone subscribed."""
+
+    room: str
+    event: RoomEvent
+
+
+class Acknowledge(Struct, frozen=True, gc=False):
+    """Tell one session that what it sent is stored; after the batch's other effects is early enough."""
+
+    session: int
+    event: Ok
+
+
+class Reply(Struct, frozen=True, gc=False):
+    """Give one session an answer, in order with what it gets from its rooms."""
+
+    session: int
+    event: Event
+
+
+class Notify(Struct, frozen=True, gc=False):
+    """Give everyone subscribed to a room a notice; it is not stored."""
+
+    room: str
+    event: Event
+
+
+class Tell(Struct, frozen=True, gc=False):
+    """Give some sessions a notice."""
+
+    sessions: tuple[int, ...]
+    event: Event
+
+
+class Subscribe(Struct, frozen=True, gc=False):
+    """From here on the session gets what the room gets."""
+
+    session: int
+    room: str
+
+
+class Unsubscribe(Struct, frozen=True, gc=False):
+    """From here on the session no longer gets what the room gets."""
+
+    session: int
+    room: str
+
+
+class Recall(Struct, frozen=True, gc=False):
+    """Read a stretch of a room's log and answer with it. Nothing up to ``floor`` may be shown."""
+
+    session: int
+    request: History
+    floor: int
+
+
+class Throttle(Struct, frozen=True, gc=False):
+    """Read nothing from this session for so many seconds."""
+
+    session: int
+    seconds: float
+
+
+class Disconnect(Struct, frozen=True, gc=False):
+    """Tell the session why, and close its connection."""
+
+    session: int
+    reason: Refusal
+    retry: float | None = None
+
+
+Effect: TypeAlias = (
+    Publish | Acknowledge | Reply | Notify | Tell | Subscribe | Unsubscribe | Recall | Throttle | Disconnect
+)

@@ -1,0 +1,61 @@
+"""Who came and who went: told at once in a small room, gathered in a big one.
+
+Told one by one, a thousand people who come at once cost a million notices. So a room of more than
+:data:`BIG_ROOM` people hears at most once in :data:`GATHERING` seconds, of all since then; somebody who
+came and went in between is not mentioned.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trio_chat.broker.effects import Effect, Notify
+from trio_chat.broker.state import BIG_ROOM, GATHERING, Room
+from trio_chat.protocol.events import Presence
+
+if TYPE_CHECKING:
+    from trio_chat.broker.broker import Broker
+
+__all__ = ["GATHERING", "came", "notice_due", "went"]
+
+
+def came(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
+    """Somebody is in this room now."""
+    if name in room.went:
+        del room.went[name]
+    else:
+        room.came[name] = None
+    _notice(broker, room, now, effects)
+
+
+def went(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
+    """Somebody is no longer in this room."""
+    if name in room.came:
+        del room.came[name]
+    else:
+        room.went[name] = None
+    _notice(broker, room, now, effects)
+
+
+def notice_due(broker: Broker, now: float, effects: list[Effect]) -> None:
+    """Tell every room that has waited long enough."""
+    for room in list(broker.gathering.values()):
+        if room.noticed + GATHERING <= now:
+            _tell(broker, room, now, effects)
+
+
+def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
+    if len(room.members) <= BIG_ROOM or room.noticed + GATHERING <= now:
+        _tell(broker, room, now, effects)
+    else:
+        broker.gathering[room.name] = room
+
+
+def _tell(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
+    broker.gathering.pop(room.name, None)
+    room.noticed = now
+    if room.members and (room.came or room.went):
+        notice = Presence(room=room.name, count=len(room.members), joined=tuple(room.came), left=tuple(room.went))
+        effects.append(Notify(room.name, notice))
+    room.came.clear()
+    room.went.clear()
