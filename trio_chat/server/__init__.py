@@ -1,0 +1,1 @@
+"""Who is connected: listeners, connections, the hub, and how bytes get out."""

@@ -1,0 +1,330 @@
+"""The server: its nursery tree, its listeners, and how it ends.
+
+::
+
+    run ─ signals
+     └─ Server.run
+         ├─ hub                              ends last, so that every connection's end is heard
+         └─ connections
+             ├─ listener (one an address)    ends first
+             └─ connection ...               one nursery, one exception boundary each
+                 ├─ the door's task
+                 ├─ trio-websocket's reader
+                 └─ a writer, while something is kept for it
+
+It ends in three steps: stop accepting, tell everyone why and when to come back, and after a deadline
+cut off whoever is still there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import gc
+import itertools
+import os
+import resource
+import secrets
+import signal
+import socket
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import trio
+from trio_websocket import ConnectionClosed, HandshakeError
+from wsproto.utilities import LocalProtocolError
+
+from trio_chat.broker import Broker, Settings
+from trio_chat.errors import Refusal, TrioChatError
+from trio_chat.server.dispatch import closing_frame
+from trio_chat.server.doors import http, websocket
+from trio_chat.server.gate import Gate
+from trio_chat.server.hub import Arrival, Departure, Hub, Stop
+from trio_chat.server.metrics import exposition, make_metrics
+from trio_chat.server.tally import Tally
+from trio_chat.server.wire import Connection
+from trio_chat.store import MemoryStore
+from trio_chat.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from trio_chat.config import ServerConfig
+    from trio_chat.store import Store
+
+RETRY: Final = 2.0
+"""Seconds after which a client of a server that was stopped should try again."""
+
+_SPARE: Final = 64
+"""Sockets beyond the limit of connections: for health checks, and to tell the next one that it is full."""
+
+_BACKLOG: Final = 1024
+"""Connections that the kernel may hold until they are accepted."""
+
+log = structlog.get_logger()
+
+
+class Server:
+    """One server in one event loop. ``clock`` gives seconds since 1970."""
+
+    def __init__(
+        self, config: ServerConfig, *, store: Store | None = None, clock: Callable[[], float] = time.time
+    ) -> None:
+        self.config = config
+        store = store or MemoryStore(secrets.token_hex(8), config.backlog)
+        self.hub = Hub(Broker(_settings(config, store.epoch)), store, Tally(), clock=clock)
+        self.gate = Gate(config.max_connections, config.per_address)
+        self._figures = make_metrics(self.hub, self.gate)
+        self._stopping = trio.Event()
+        self._numbers = itertools.count(1)
+        self._sockets = 0
+        self._entering: set[trio.CancelScope] = set()
+        self.addresses: list[tuple[str, int]] = []
+
+    def __repr__(self) -> str:
+        return f"<Server at {self.addresses} {self.gate!r}>"
+
+    @property
+    def urls(self) -> list[str]:
+        """Where it listens, as addresses for a client."""
+        return [f"ws://[{host}]:{port}/" if ":" in host else f"ws://{host}:{port}/" for host, port in self.addresses]
+
+    def stop(self) -> None:
+        """Begin to end; :meth:`run` returns when everyone is gone."""
+        self._stopping.set()
+
+    async def run(self, *, task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED) -> None:
+        """Serve until :meth:`stop`; started when it listens.
+
+        Raises ``TrioChatError`` when it cannot listen. Cancelling ends it at once, telling nobody.
+        """
+        listeners = await _listen(self.config.host, self.config.port)
+        self.addresses = [listener.getsockname()[:2] for listener in listeners]
+        async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
+            await root.start(self.hub.run)
+            async with trio.open_nursery() as connections:
+                async with trio.open_nursery() as listening:
+                    for listener in listeners:
+                        listening.start_soon(self._accept, listener, connections)
+                    task_status.started(self)
+                    await self._stopping.wait()
+                    listening.cancel_scope.cancel()
+                for scope in self._entering:
+                    scope.cancel()
+                await inbox.send(Stop(RETRY))
+                connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
+            root.cancel_scope.cancel()
+
+    # ---- accepting ----------------------------------------------------------------------------
+
+    async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
+        with listener:
+            while True:
+                await trio.lowlevel.wait_readable(listener)
+                try:
+                    sock, address = listener.accept()
+                except (BlockingIOError, ConnectionError):
+                    continue
+                except OSError as error:  # out of file descriptors, mostly: others' going helps
+                    log.warning("cannot accept", error=error.strerror)
+                    await trio.sleep(0.1)
+                    continue
+                if self._sockets >= self.config.max_connections + _SPARE:
+                    sock.close()
+                    continue
+                connections.start_soon(self._serve, sock, address[0])
+
+    async def _serve(self, sock: socket.socket, address: str) -> None:
+        """One connection, and the boundary that no error of it passes."""
+        session = next(self._numbers)
+        self._sockets += 1
+        self.hub.tally.connections += 1
+        try:
+            with sock:
+                _prepare(sock)
+                await self._connect(sock, session, address)
+        except Exception as error:
+            if _is_expected(error):
+                log.debug("connection broken", session=session, error=repr(error))
+            else:
+                log.exception("connection failed", session=session, exc_info=error)
+        finally:
+            self._sockets -= 1
+
+    async def _connect(self, sock: socket.socket, session: int, address: str) -> None:
+        config = self.config
+        with self.hub.open_inbox() as inbox:
+            async with trio.open_nursery() as nursery:
+                connection = Connection(
+                    sock,
+                    session,
+                    nursery,
+                    inbox,
+                    max_frame=config.max_frame,
+                    outbox_bytes=config.outbox_bytes,
+                    last_words=lambda reason: closing_frame(reason, None),
+                )
+                head = await self._read_head(connection)
+                if isinstance(head, http.Head) and head.wants_websocket:
+                    with self.gate.enter(address) as refusal:
+                        page = http.refused(refusal) if refusal else await self._admit(connection, head, nursery)
+                elif isinstance(head, http.Head):
+                    page = await http.answer(head, self.hub, lambda: exposition(self._figures))
+                else:
+                    page = None if head is None else http.refused(head)
+                if page is not None:
+                    body = not (isinstance(head, http.Head) and head.method == "HEAD")
+                    with trio.move_on_after(config.handshake_timeout):
+                        await connection.send_all(http.render(page, body=body))
+                nursery.cancel_scope.cancel()
+
+    async def _read_head(self, connection: Connection) -> http.Head | Refusal | None:
+        """A connection's first words; ``None`` if it has none for us."""
+        with trio.move_on_after(self.config.handshake_timeout) as scope:
+            self._entering.add(scope)
+            try:
+                data = await connection.read_head(http.MAX_HEAD)
+            finally:
+                self._entering.discard(scope)
+            if data is None:
+                return None
+            head = http.parse_head(data)
+            if isinstance(head, http.Head) and head.wants_websocket:
+                connection.unread(data)
+            return head
+        return None
+
+    async def _admit(self, connection: Connection, head: http.Head, nursery: trio.Nursery) -> http.Page | None:
+        """Let a WebSocket in and serve it to its end, or give the page that refuses it."""
+        if head.path != "/":
+            return http.Page(404, "text/plain", b"The chat is at /.\n")
+        hello = websocket.check_origin(head, self.config.allow_origin) or websocket.read_credentials(head)
+        if isinstance(hello, Refusal):
+            self.hub.tally.refuse(hello.code)
+            return http.refused(hello)
+        arrival = Arrival(connection, hello)
+        with self.hub.open_inbox() as inbox:
+            await inbox.send(arrival)
+            try:
+                await arrival.settled.wait()
+                if arrival.refusal is not None:
+                    return http.refused(arrival.refusal)
+                await websocket.upgrade(connection, nursery, self.config.max_frame)
+                return None
+            finally:
+                # the hub takes it always, for it ends after all connections, or is broken off with them
+                with trio.CancelScope(shield=True), contextlib.suppress(trio.BrokenResourceError):
+                    await inbox.send(Departure(connection.session))
+
+
+async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) -> None:
+    """Serve until SIGTERM or SIGINT; a second one ends it at once.
+
+    ``announce`` is called with the addresses once it listens. Raises ``TrioChatError`` when it cannot.
+    """
+    _raise_file_limit()
+    server = Server(config)
+    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
+        async with trio.open_nursery() as nursery:
+            await nursery.start(_run_to_end, server, nursery)
+            _spare_collector()
+            log.info("listening", urls=server.urls, version=__version__)
+            announce(server.urls)
+            nursery.start_soon(_stop_on_signal, signals, server, nursery)
+    log.info("stopped")
+
+
+async def _run_to_end(server: Server, nursery: trio.Nursery, *, task_status: trio.TaskStatus[Server]) -> None:
+    await server.run(task_status=task_status)
+    nursery.cancel_scope.cancel()
+
+
+async def _stop_on_signal(signals: AsyncIterator[int], server: Server, nursery: trio.Nursery) -> None:
+    stopping = False
+    async for number in signals:
+        if stopping:
+            log.warning("stopping at once", signal=signal.Signals(number).name)
+            nursery.cancel_scope.cancel()
+        else:
+            log.info("stopping", signal=signal.Signals(number).name, connections=server.gate.inside)
+            server.stop()
+            stopping = True
+
+
+async def _listen(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address of ``host``, without waiting in ``accept``."""
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG)
+    except OSError as error:
+        message = f"Cannot listen on {host} port {port}: {error.strerror or error}."
+        if error.errno == errno.EADDRINUSE:
+            message = f"Port {port} on {host} is in use already. Choose another with --port, or stop what uses it."
+        elif error.errno == errno.EACCES:
+            message = f"Port {port} may not be used by you. Choose one above 1023 with --port."
+        raise TrioChatError(message) from error
+    sockets = []
+    for listener in listeners:
+        sock = socket.socket(fileno=os.dup(listener.socket.fileno()))
+        sock.setblocking(False)
+        sockets.append(sock)
+        await listener.aclose()
+    return sockets
+
+
+def _prepare(sock: socket.socket) -> None:
+    """Small writes go at once, and a peer that vanished without a word is noticed within a minute."""
+    sock.setblocking(False)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
+
+
+_EXPECTED: Final = (
+    trio.BrokenResourceError,
+    trio.ClosedResourceError,
+    ConnectionClosed,
+    HandshakeError,
+    LocalProtocolError,  # a ping that came after our close frame: wsproto may not answer it any more
+)
+
+
+def _is_expected(error: Exception) -> bool:
+    """Whether an error only means that the peer is gone."""
+    if isinstance(error, ExceptionGroup):
+        return error.split(_EXPECTED)[1] is None
+    return isinstance(error, _EXPECTED)
+
+
+def _settings(config: ServerConfig, epoch: str) -> Settings:
+    return Settings(
+        password=config.password,
+        server=f"trio-chat {__version__}",
+        epoch=epoch,
+        motd=config.motd,
+        max_text=config.max_text,
+        max_frame=config.max_frame,
+        max_recipients=config.max_recipients,
+        max_rooms=config.max_rooms,
+        rate=config.rate,
+        burst=config.burst,
+        idle_timeout=config.idle_timeout,
+        hello_timeout=config.handshake_timeout,
+    )
+
+
+def _raise_file_limit() -> None:
+    """Let the process have as many sockets as the system allows it."""
+    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _spare_collector() -> None:
+    """Keep the garbage collector off what lives as long as the server, and let it look less often: with
+    thousands of connections its full rounds cost a third of the time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 50, 100)

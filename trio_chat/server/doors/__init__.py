@@ -1,0 +1,1 @@
+"""How one gets in: one small file a door."""

@@ -1,0 +1,139 @@
+"""The HTTP door: heads of requests, health, metrics, and a page for people with a browser."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Final
+
+import h11
+import trio
+
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.codec import encode
+from trio_chat.protocol.events import Error
+from trio_chat.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trio_chat.server.hub import Hub
+
+MAX_HEAD: Final = 16 * 1024
+"""Bytes of an HTTP head at the most; browsers and proxies stay far below."""
+
+_PATIENCE: Final = 2.0
+"""Seconds in which a healthy hub comes to a probe."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """An HTTP request's head. Header names are in lower case; of one given twice the last counts."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+
+    @property
+    def wants_websocket(self) -> bool:
+        """Whether this asks for an upgrade to WebSocket (RFC 6455, 4.2.1)."""
+        return self.method == "GET" and "websocket" in self.headers.get("upgrade", "").lower()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """An answer: status, content type, body, more headers."""
+
+    status: int
+    kind: str
+    body: bytes
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+def parse_head(data: bytes) -> Head | Refusal:
+    """Read a head, which ``data`` must hold whole. Refused: whatever h11 refuses, and an unfinished one."""
+    if b"\r\n\r\n" not in data:
+        why = "its head is too long" if len(data) >= MAX_HEAD else "its head is not complete"
+        return refuse("bad_head", why=why)
+    parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD * 8)
+    try:
+        parser.receive_data(data)
+        event = parser.next_event()
+    except h11.RemoteProtocolError as error:
+        return refuse("bad_head", why=str(error))
+    if not isinstance(event, h11.Request):
+        return refuse("bad_head", why="it is not a request")
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
+    return Head(event.method.decode("latin-1"), event.target.decode("latin-1").partition("?")[0], headers)
+
+
+def refused(refusal: Refusal) -> Page:
+    """A refusal as an answer: the error event that a session would get."""
+    headers: list[tuple[str, str]] = []
+    status = refusal.fault.http or HTTPStatus.BAD_REQUEST
+    if status == HTTPStatus.UNAUTHORIZED:
+        headers.append(("WWW-Authenticate", 'Bearer realm="trio-chat"'))
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        headers.append(("Retry-After", "2"))
+    body = encode(Error(code=refusal.code, message=refusal.message, advice=refusal.advice))
+    return Page(status, "application/json", body + b"\n", tuple(headers))
+
+
+def render(page: Page, *, body: bool = True) -> bytes:
+    """A page as bytes; the connection closes behind it."""
+    lines = [
+        f"HTTP/1.1 {page.status} {HTTPStatus(page.status).phrase}",
+        f"Content-Type: {page.kind}",
+        f"Content-Length: {len(page.body)}",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        "Connection: close",
+        *(f"{name}: {value}" for name, value in page.headers),
+    ]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (page.body if body else b"")
+
+
+async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Page:
+    """What a plain request gets."""
+    if head.method not in {"GET", "HEAD"}:
+        return Page(
+            HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"Only GET is answered here.\n", (("Allow", "GET, HEAD"),)
+        )
+    if head.path == "/healthz":
+        return await _health(hub)
+    if head.path == "/metrics":
+        return Page(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics())
+    if head.path == "/":
+        return _front(head.headers.get("host", "HOST:PORT"))
+    return Page(HTTPStatus.NOT_FOUND, "text/plain", b"Nothing here. See / for what this is.\n")
+
+
+async def _health(hub: Hub) -> Page:
+    """Pass a probe through the hub: green only if it comes out again in time."""
+    began = trio.current_time()
+    with trio.move_on_after(_PATIENCE):
+        await hub.probe()
+        delay = (trio.current_time() - began) * 1000
+        return Page(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
+    return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"stuck"}\n')
+
+
+_FRONT: Final = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+<title>trio-chat</title>
+<style>body{{font:1rem/1.5 monospace;max-width:44rem;margin:3rem auto;padding:0 1rem}}
+pre{{padding:.8rem;border:1px solid;overflow:auto}}</style></head>
+<body><h1>trio-chat</h1>
+<p>This is a chat server for people who live in the terminal. There is no chat in this page: you join from a
+shell, on any machine with Python 3.11 or newer that has trio-chat installed.</p>
+<pre>trio-chat join {host}</pre>
+<p>Ask whoever runs this server for the password, if it has one. Inside, /help lists what you can do.</p>
+<p>Version {version}.</p></body></html>
+"""
+
+
+def _front(host: str) -> Page:
+    page = _FRONT.format(host=html.escape(host[:260]), version=__version__)
+    policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
+    return Page(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), (policy,))

@@ -1,0 +1,78 @@
+"""The WebSocket door: credentials from an upgrade's headers, the upgrade itself, and a session's life."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+from trio_websocket import ConnectionClosed, wrap_server_stream
+
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.codec import SUBPROTOCOL
+from trio_chat.protocol.requests import Hello
+
+if TYPE_CHECKING:
+    import trio
+
+    from trio_chat.server.doors.http import Head
+    from trio_chat.server.wire import Connection
+
+
+def read_credentials(head: Head) -> Hello | Refusal | None:
+    """The hello that an upgrade's headers say; ``None`` where they say nothing: then it comes as a message.
+
+    ``Authorization`` is ``Bearer PASSWORD``, or ``Basic`` (RFC 7617) with the name too. ``Username``, the
+    password and ``Trio-Chat-Token`` may be percent-encoded UTF-8.
+    """
+    name = head.headers.get("username")
+    token = head.headers.get("trio-chat-token")
+    scheme, _, value = head.headers.get("authorization", "").partition(" ")
+    password: str | None = None
+    if scheme.lower() == "bearer":
+        password = unquote(value.strip())
+    elif scheme.lower() == "basic":
+        try:
+            user, _, password = base64.b64decode(value.strip(), validate=True).decode().partition(":")
+        except (binascii.Error, UnicodeDecodeError):
+            return refuse("bad_head", why="its Authorization header cannot be decoded")
+        name = name or user or None
+    elif scheme:
+        return refuse("bad_head", why="its Authorization header is neither Bearer nor Basic")
+    if name is None and password is None and token is None:
+        return None
+    return Hello(
+        id="",
+        name=None if name is None else unquote(name),
+        password=password,
+        token=None if token is None else unquote(token),
+        client=head.headers.get("user-agent", "")[:256],
+    )
+
+
+def check_origin(head: Head, allowed: tuple[str, ...]) -> Refusal | None:
+    """Refuse a web page of another site: a browser says whose page it is (RFC 6455, 10.2)."""
+    origin = head.headers.get("origin")
+    if origin is None or origin in allowed:
+        return None
+    if urlsplit(origin).netloc.lower() == head.headers.get("host", "").lower() != "":
+        return None
+    return refuse("bad_origin", origin=repr(origin[:100]))
+
+
+async def upgrade(connection: Connection, nursery: trio.Nursery, max_frame: int) -> None:
+    """Answer the upgrade and serve the session until it ends.
+
+    The tasks of trio-websocket run in ``nursery``. Returns when the peer is gone; on cancellation the
+    connection is to be closed.
+    """
+    request = await wrap_server_stream(nursery, connection, message_queue_size=1, max_message_size=max_frame)
+    proposed = SUBPROTOCOL if SUBPROTOCOL in request.proposed_subprotocols else None
+    websocket = await request.accept(subprotocol=proposed)
+    connection.open_up(websocket)
+    try:
+        while True:  # ordinary messages never come this way: see the connection
+            await connection.post(await websocket.get_message())
+    except ConnectionClosed:
+        return

@@ -1,0 +1,116 @@
+"""WebSocket frames (RFC 6455, section 5): making a server's, and reading a client's ordinary ones fast.
+
+An ordinary frame is a whole text message: FIN set, no extension bits, opcode 1, masked. Whatever else
+a client sends (control frames, fragments, binary, a bad or oversized frame) is wsproto's business. A
+control frame may stand between messages and changes nothing for those behind it. After any other
+unusual frame the reader hands on all bytes for good: what follows it must not overtake it, and a
+client that sends such frames is rare and may be slower.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+try:
+    from websockets.speedups import apply_mask
+except ImportError:
+
+    def apply_mask(data: bytes | bytearray | memoryview, mask: bytes | bytearray) -> bytes:
+        """XOR ``data`` with the four bytes of ``mask`` over and over."""
+        size = len(data)
+        key = (bytes(mask) * (-(-size // 4)))[:size]
+        return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(size, "little")
+
+
+_TEXT: Final = 0x81  # FIN and opcode 1
+_CONTROL: Final = 0x08  # the bit that all control opcodes have
+_FIN: Final = 0x80
+_MASKED: Final = 0x80
+_SHORT: Final = 125  # the greatest length that stands in the second byte itself
+_IN_TWO: Final = 126  # says that the length stands in the next two bytes
+_TWO: Final = 0xFFFF
+
+
+def text_frame(payload: bytes) -> bytes:
+    """A whole text message from a server: not masked, so the same bytes for every client."""
+    size = len(payload)
+    if size <= _SHORT:
+        return bytes((_TEXT, size)) + payload
+    if size <= _TWO:
+        return bytes((_TEXT, _IN_TWO, size >> 8, size & 255)) + payload
+    return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+class FrameReader:
+    """Takes a client's bytes apart into whole ordinary messages and the rest.
+
+    ``limit`` is the size in bytes from which on a message is wsproto's to refuse; never more than that
+    and a header is kept here.
+    """
+
+    __slots__ = ("_limit", "_part", "unusual")
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._part = b""
+        self.unusual = False
+
+    def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
+        """Take some bytes; return the ordinary messages completed by them, and what is for wsproto."""
+        if self.unusual:
+            return [], data
+        if self._part:
+            data = self._part + data
+            self._part = b""
+        messages: list[bytes] = []
+        rest = b""
+        at, end = 0, len(data)
+        while at < end:
+            size = self._measure(data, at, end)
+            if size is None:
+                self._part = data[at:]
+                break
+            start, stop = size
+            first = data[at]
+            if first == _TEXT and stop:
+                payload = apply_mask(data[start:stop], data[start - 4 : start])
+                if payload.isascii() or _is_utf8(payload):
+                    messages.append(payload)
+                    at = stop
+                    continue
+            elif stop and first & _CONTROL and first & _FIN:
+                rest += data[at:stop]
+                at = stop
+                continue
+            self.unusual = True
+            rest += data[at:]
+            break
+        return messages, rest
+
+    def _measure(self, data: bytes, at: int, end: int) -> tuple[int, int] | None:
+        """Where the frame at ``at`` has its payload: (start, stop), (0, 0) if it is not ours to read, or
+        ``None`` if more bytes are needed."""
+        if end - at < 2:  # noqa: PLR2004 - the two bytes that every frame has
+            return None
+        second = data[at + 1]
+        size = second & 127
+        start = at + 6
+        if size == _IN_TWO:
+            if end - at < 4:  # noqa: PLR2004 - and two of length
+                return None
+            size = data[at + 2] << 8 | data[at + 3]
+            start = at + 8
+        elif size > _IN_TWO:
+            return 0, 0
+        if not second & _MASKED or size > self._limit:
+            return 0, 0
+        stop = start + size
+        return (start, stop) if stop <= end else None
+
+
+def _is_utf8(payload: bytes) -> bool:
+    try:
+        payload.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,58 @@
+"""How many may be connected: in all, and from one address."""
+
+from __future__ import annotations
+
+import contextlib
+import ipaddress
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from trio_chat.errors import Refusal, refuse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Gate:
+    """Counts who is ``inside``. ``per_address`` 0 means no limit; this machine's own addresses have none."""
+
+    def __init__(self, limit: int, per_address: int) -> None:
+        self._limit = limit
+        self._per_address = per_address
+        self._inside: Counter[str] = Counter()
+        self.inside = 0
+
+    def __repr__(self) -> str:
+        return f"<Gate {self.inside} of {self._limit} inside>"
+
+    @contextlib.contextmanager
+    def enter(self, address: str) -> Iterator[Refusal | None]:
+        """Count a connection in while the block runs, or give the refusal and count nothing."""
+        refusal = self._check(address)
+        if refusal is not None:
+            yield refusal
+            return
+        self._inside[address] += 1
+        self.inside += 1
+        try:
+            yield None
+        finally:
+            self.inside -= 1
+            self._inside[address] -= 1
+            if not self._inside[address]:
+                del self._inside[address]
+
+    def _check(self, address: str) -> Refusal | None:
+        if self.inside >= self._limit:
+            return refuse("server_full", limit=self._limit)
+        if self._per_address and self._inside[address] >= self._per_address and not is_loopback(address):
+            return refuse("too_many_from_address", limit=self._per_address)
+        return None
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an IP address, as a peer's or to listen on, is this machine's own."""
+    try:
+        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,71 @@
+"""The server's figures in Prometheus' text format (its "exposition formats" page, version 0.0.4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
+from prometheus_client.registry import Collector
+
+from trio_chat.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from prometheus_client import Metric
+
+    from trio_chat.server.gate import Gate
+    from trio_chat.server.hub import Hub
+    from trio_chat.server.tally import Distribution
+
+
+class ServerCollector(Collector):
+    """Reads the figures when somebody asks for them, so that counting costs the hub next to nothing."""
+
+    def __init__(self, hub: Hub, gate: Gate) -> None:
+        self._hub = hub
+        self._gate = gate
+
+    def collect(self) -> Iterator[Metric]:
+        """Give every figure."""
+        hub, tally, now = self._hub, self._hub.tally, self._hub.broker.statistics()
+        info = GaugeMetricFamily("trio_chat_info", "Always 1; its label is the version.", labels=["version"])
+        info.add_metric([__version__], 1)
+        yield info
+        yield GaugeMetricFamily("trio_chat_connections", "Connections now.", self._gate.inside)
+        yield GaugeMetricFamily("trio_chat_people", "People here now.", now.people)
+        yield GaugeMetricFamily("trio_chat_rooms", "Rooms.", now.rooms)
+        yield GaugeMetricFamily("trio_chat_conversations", "Direct conversations.", now.conversations)
+        yield GaugeMetricFamily("trio_chat_outbox_bytes", "Bytes that wait for slow peers.", hub.outbox_bytes)
+        yield GaugeMetricFamily("trio_chat_inbox_items", "Readings that wait for the hub.", hub.waiting)
+        yield CounterMetricFamily("trio_chat_accepted", "Connections since the start.", tally.connections)
+        yield CounterMetricFamily("trio_chat_messages", "Room events stored.", tally.messages)
+        yield CounterMetricFamily("trio_chat_deliveries", "Events and notices given to sessions.", tally.deliveries)
+        refusals = CounterMetricFamily("trio_chat_refusals", "Refusals by row of the error table.", labels=["code"])
+        for code, count in sorted(tally.refusals.items()):
+            refusals.add_metric([code], count)
+        yield refusals
+        yield _histogram("trio_chat_hub_batch_requests", "Requests in one batch.", tally.batch_requests)
+        yield _histogram("trio_chat_hub_batch_seconds", "Time that one batch took.", tally.batch_seconds)
+        yield _histogram("trio_chat_hub_delay_seconds", "Time that a request waited for the hub.", tally.delay_seconds)
+
+
+def _histogram(name: str, text: str, values: Distribution) -> HistogramMetricFamily:
+    total, buckets = 0, []
+    for bound, count in zip((*map(str, values.bounds), "+Inf"), values.counts, strict=True):
+        total += count
+        buckets.append((bound, total))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=values.total)
+
+
+def make_metrics(hub: Hub, gate: Gate) -> CollectorRegistry:
+    """A registry of this server's own: several servers in one process do not mix."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(ServerCollector(hub, gate))
+    return registry
+
+
+def exposition(registry: CollectorRegistry) -> bytes:
+    """All figures as text."""
+    return generate_latest(registry)

@@ -1,0 +1,168 @@
+"""The bytes on their way to one peer.
+
+Whoever writes never waits: what the kernel takes goes at once, with one system call; what it does not
+take is kept, and a writer task exists only while something is kept. What is kept is bounded in bytes:
+a peer that lets it grow past that is *too slow*. It then loses what is kept behind the block being
+sent (every block is whole frames, so the stream stays readable), gets nothing more of the ordinary
+kind, and can still be told why with :meth:`Outbox.write_last`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+import trio
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+
+_BLOCK: Final = 256 * 1024
+"""Bytes given to the kernel at a time: more than its buffer takes, so a greater one saves nothing."""
+
+
+class Outbox:
+    """See the module. ``spawn`` starts a task for this connection; ``too_slow`` is called once, with the
+    bytes that waited, when ``limit`` is passed; ``broken`` when the peer is gone."""
+
+    __slots__ = (
+        "_block",
+        "_broken",
+        "_corked",
+        "_empty",
+        "_gone",
+        "_limit",
+        "_queue",
+        "_refusing",
+        "_socket",
+        "_spawn",
+        "_too_slow",
+        "_writing",
+        "size",
+    )
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        limit: int,
+        *,
+        spawn: Callable[[Callable[[], object]], None],
+        too_slow: Callable[[int], None],
+        broken: Callable[[], None],
+    ) -> None:
+        self._socket = sock
+        self._limit = limit
+        self._spawn = spawn
+        self._too_slow = too_slow
+        self._broken = broken
+        self._queue: deque[bytes] = deque()
+        self._block = b""
+        self._writing = False
+        self._corked = True
+        self._gone = False
+        self._refusing = False
+        self._empty: trio.Event | None = None
+        self.size = 0
+
+    def __repr__(self) -> str:
+        return f"<Outbox {self.size} bytes waiting{', refusing' if self._refusing else ''}>"
+
+    def uncork(self) -> None:
+        """The upgrade is answered: from now on frames may go out, those kept so far first."""
+        self._corked = False
+        if self._queue:
+            self._start()
+
+    def write(self, data: bytes) -> None:
+        """Send whole frames, now or as soon as the peer takes them. Never waits, never raises."""
+        if not self._refusing:
+            self._put(data)
+
+    def write_last(self, data: bytes) -> None:
+        """Send whole frames even to a peer that was too slow or is being closed."""
+        if not self._gone:
+            self._put(data)
+
+    def refuse_more(self) -> None:
+        """Take nothing of the ordinary kind from now on: the last words were written."""
+        self._refusing = True
+
+    async def wait_empty(self) -> None:
+        """Wait until the kernel has taken everything, or the peer is gone."""
+        while self.size:
+            if self._empty is None:
+                self._empty = trio.Event()
+            await self._empty.wait()
+
+    def _put(self, data: bytes) -> None:
+        if not self.size and not self._corked:
+            try:
+                sent = self._socket.send(data)
+            except BlockingIOError:
+                sent = 0
+            except OSError:
+                self._break()
+                return
+            if sent == len(data):
+                return
+            data = data[sent:]
+        self._queue.append(data)
+        self.size += len(data)
+        if self.size > self._limit and not self._refusing:
+            self._overflow()
+        if not self._corked:
+            self._start()
+
+    def _overflow(self) -> None:
+        waiting = self.size
+        if not self._block:  # the head of the queue may be the rest of a frame that went out in part
+            self._block = self._queue.popleft()
+        self._queue.clear()
+        self.size = len(self._block)
+        self._refusing = True
+        self._too_slow(waiting)
+
+    def _start(self) -> None:
+        if not self._writing:
+            self._writing = True
+            self._spawn(self._drain)
+
+    async def _drain(self) -> None:
+        """The writer task: lives only while something is kept."""
+        try:
+            while self.size:
+                if not self._block:
+                    self._block = self._next_block()
+                await trio.lowlevel.wait_writable(self._socket)
+                try:
+                    sent = self._socket.send(self._block)
+                except BlockingIOError:
+                    continue
+                except OSError:
+                    self._break()
+                    return
+                self._block = self._block[sent:]
+                self.size -= sent
+        finally:
+            self._writing = False
+            if self._empty is not None and not self.size:
+                self._empty.set()
+                self._empty = None
+
+    def _next_block(self) -> bytes:
+        parts, size = [], 0
+        while self._queue and size < _BLOCK:
+            parts.append(self._queue.popleft())
+            size += len(parts[-1])
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def _break(self) -> None:
+        self._gone = self._refusing = True
+        self._queue.clear()
+        self._block = b""
+        self.size = 0
+        if self._empty is not None:
+            self._empty.set()
+            self._empty = None
+        self._broken()

@@ -1,0 +1,217 @@
+"""One peer's connection, as the stream that trio-websocket works on.
+
+Theory of operation. The connection owns a non-blocking socket. While it is *corked* (up to the answer
+to the upgrade) it is an ordinary stream: the head of the request is read here and given to
+trio-websocket again, whose answer goes straight out. Then it is uncorked, and two things go past
+trio-websocket:
+
+- Out: the hub writes frames into the :class:`~trio_chat.server.outbox.Outbox`; a server's frames are
+  not masked, so a message's bytes are the same for all. What trio-websocket itself sends (pongs, the
+  close frame) goes through the same outbox, whole, so frames never interleave; nothing follows a close.
+- In: trio-websocket's reader task asks for bytes; ordinary text frames are taken out of them and put on
+  the hub's inbox, and the reader gets only the rest. When the inbox is full, reading waits: that is the
+  back-pressure on senders.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import trio
+
+from trio_chat.errors import Refusal, refuse
+from trio_chat.server.frames import FrameReader
+from trio_chat.server.outbox import Outbox
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable, Sequence
+
+    from trio_websocket import WebSocketConnection
+
+_RECEIVE: Final = 65536
+"""Bytes read at a time: a few hundred messages, and quickly allocated."""
+
+_FAREWELL: Final = 5.0
+"""Seconds that a peer has to take what is left for it and to answer the close frame."""
+
+_REASON: Final = 40
+"""Characters of a close frame's reason: at most 123 bytes are allowed (RFC 6455, 5.5), three a character."""
+
+_CLOSE: Final = b"\x88"  # FIN and opcode 8
+
+
+class Payloads(NamedTuple):
+    """What one reading from a session's socket brought: whole messages (``None`` for a binary one, which
+    nobody understands), when they came (``time.perf_counter``), and how many bytes were read."""
+
+    session: int
+    messages: Sequence[bytes | None]
+    came: float
+    size: int
+
+
+class Connection(trio.abc.Stream):
+    """See the module. Raises ``trio.BrokenResourceError`` when the peer is gone in mid-word, and
+    ``trio.ClosedResourceError`` after :meth:`aclose`, as every trio stream."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        session: int,
+        nursery: trio.Nursery,
+        inbox: trio.MemorySendChannel[Payloads],
+        *,
+        max_frame: int,
+        outbox_bytes: int,
+        last_words: Callable[[Refusal], bytes],
+    ) -> None:
+        self.session = session
+        self._last_words = last_words
+        self._socket = sock
+        self._inbox = inbox
+        self._nursery = nursery
+        self._websocket: WebSocketConnection | None = None
+        self._frames = FrameReader(max_frame)
+        self._head = self._early = b""
+        self._opened = trio.Event()
+        self._pause_until = 0.0
+        self.outbox = Outbox(
+            sock,
+            outbox_bytes,
+            spawn=nursery.start_soon,  # type: ignore[arg-type] # the writer is a coroutine function without arguments
+            too_slow=self._too_slow,
+            broken=nursery.cancel_scope.cancel,
+        )
+
+    def __repr__(self) -> str:
+        return f"<Connection {self.session} {self.outbox!r}>"
+
+    def pause(self, seconds: float) -> None:
+        """Read nothing for so long."""
+        self._pause_until = trio.current_time() + seconds
+
+    def close_soon(self, reason: Refusal) -> None:
+        """Close the connection, which has been told why, without waiting for it."""
+        self.outbox.refuse_more()
+        self._nursery.start_soon(self._close, reason)
+
+    async def post(self, message: str | bytes) -> None:
+        """Put on the inbox a message that trio-websocket had to put together."""
+        text = message.encode() if isinstance(message, str) else None
+        await self._inbox.send(Payloads(self.session, [text], time.perf_counter(), len(message)))
+
+    # ---- before the upgrade -------------------------------------------------------------------
+
+    async def read_head(self, limit: int) -> bytes | None:
+        """Read up to the empty line that ends an HTTP head, at most ``limit`` bytes.
+
+        Returns what came so far, which lacks the empty line where the limit was reached or the peer
+        stopped sending; ``None`` where it sent nothing.
+        """
+        head = b""
+        while b"\r\n\r\n" not in head and len(head) < limit:
+            data = await self._receive()
+            if not data:
+                return head or None
+            head += data
+        return head
+
+    def unread(self, head: bytes) -> None:
+        """Give an upgrade's head, and whatever came behind it, to the next reader."""
+        end = head.index(b"\r\n\r\n") + 4
+        self._head, self._early = head[:end], head[end:]
+
+    def open_up(self, websocket: WebSocketConnection) -> None:
+        """The upgrade is answered: let frames out, and ordinary ones in past trio-websocket."""
+        self._websocket = websocket
+        self._opened.set()
+        self.outbox.uncork()
+
+    # ---- the stream ---------------------------------------------------------------------------
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002 - trio's signature; less is allowed
+        """What trio-websocket gets to read: the head again, then what is no ordinary message."""
+        if self._head:
+            head, self._head = self._head, b""
+            await trio.lowlevel.checkpoint()
+            return head
+        await self._opened.wait()  # frames sent before the answer to the upgrade are read after it
+        while True:
+            if self._early:
+                data, self._early = self._early, b""
+            else:
+                data = await self._receive()
+            if not data:
+                return data
+            messages, rest = self._frames.feed(data)
+            if messages:
+                item = Payloads(self.session, messages, time.perf_counter(), len(data))
+                try:
+                    self._inbox.send_nowait(item)
+                except trio.WouldBlock:
+                    await self._inbox.send(item)
+            if rest:
+                return rest
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send trio-websocket's own bytes, which are whole frames, and wait until they are out."""
+        data = bytes(data)
+        if not self._opened.is_set():
+            await self._send_directly(data)
+            return
+        self.outbox.write_last(data)
+        if data[:1] == _CLOSE:
+            self.outbox.refuse_more()
+        await self.outbox.wait_empty()
+        await trio.lowlevel.checkpoint()
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until the socket can be written to."""
+        await trio.lowlevel.wait_writable(self._socket)
+
+    async def aclose(self) -> None:
+        """Close the socket; what the kernel has not sent yet it goes on sending."""
+        trio.lowlevel.notify_closing(self._socket)
+        self._socket.close()
+        self._nursery.cancel_scope.cancel()
+        await trio.lowlevel.checkpoint()
+
+    # ---- the end ------------------------------------------------------------------------------
+
+    def _too_slow(self, waiting: int) -> None:
+        reason = refuse("too_slow", size=waiting)
+        self.outbox.write_last(self._last_words(reason))
+        self.close_soon(reason)
+
+    async def _close(self, reason: Refusal) -> None:
+        """Say good-bye as WebSocket wants it; a peer that does not answer gets a few seconds."""
+        with trio.move_on_after(_FAREWELL):
+            if self._websocket is not None:
+                await self._websocket.aclose(reason.fault.close or 1000, reason.message[:_REASON])
+        self._nursery.cancel_scope.cancel()
+
+    # ---- steps --------------------------------------------------------------------------------
+
+    async def _receive(self) -> bytes:
+        if self._pause_until > trio.current_time():
+            await trio.sleep_until(self._pause_until)
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                return self._socket.recv(_RECEIVE)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
+
+    async def _send_directly(self, data: bytes) -> None:
+        while data:
+            await trio.lowlevel.wait_writable(self._socket)
+            try:
+                data = data[self._socket.send(data) :]
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
