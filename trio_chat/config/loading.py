@@ -1,0 +1,284 @@
+"""File, environment and flags become one struct.
+
+A flag beats the environment, the environment beats the file, the file beats the default. All faults
+of a layer are told together, each with its place. The password is one setting with two options
+(``password`` and ``password_file``): the one from the stronger layer counts, and both in one layer are
+a fault.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import stat
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any, Final, Generic, Literal, TypeVar
+
+from trio_chat.config.settings import SECTIONS, ClientConfig, ServerConfig, Settings, options
+from trio_chat.config.source import SettingsFile, default_path, read
+from trio_chat.config.values import PREFIX, Option, Wrong, convert
+from trio_chat.errors import ConfigError
+
+VARIABLE: Final = PREFIX + "CONFIG"
+"""The variable that names the settings file; ``--config`` beats it."""
+
+Layer = Literal["default", "file", "environment", "flag"]
+_layers: Final[tuple[Layer, ...]] = ("default", "file", "environment", "flag")
+_PASSWORD_LIMIT: Final = 1024  # characters, as in the request hello
+
+C = TypeVar("C", bound=Settings)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where a value came from. ``str()`` of it is ``default``, ``path:line``, the variable or the flag."""
+
+    layer: Layer
+    place: str
+
+    def __str__(self) -> str:
+        return self.place
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[C]):
+    """The settings of one table, where each came from (by key), and what should be said about them.
+
+    ``path`` is the file that was read, ``None`` where there is none. ``warnings`` are sentences.
+    """
+
+    config: C
+    sources: Mapping[str, Source]
+    path: Path | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class _Gathering:
+    """Values and their sources while the layers are laid over each other."""
+
+    values: dict[str, Any] = field(default_factory=dict)
+    sources: dict[str, Source] = field(default_factory=dict)
+    faults: list[str] = field(default_factory=list)
+
+    def set(self, option: Option, value: object, source: Source, *, lenient: bool) -> None:
+        subject = f"{source.place}: {option.key}" if source.layer == "file" else source.place
+        try:
+            self.values[option.key] = convert(option, value, lenient=lenient)
+        except Wrong as wrong:
+            self.faults.append(f"{subject} {wrong}.")
+        else:
+            self.sources[option.key] = source
+
+
+def load(
+    section: type[C],
+    flags: Mapping[str, object] | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    path: Path | None = None,
+) -> Loaded[C]:
+    """Load one table's settings.
+
+    ``section`` is :class:`ServerConfig` or :class:`ClientConfig`. ``flags`` holds values by key; ``None``
+    and an empty tuple count as not given. ``environ`` is the process's own unless given. ``path`` is what
+    ``--config`` said. Raises :class:`ConfigError` that names every fault, one a line.
+    """
+    environ = os.environ if environ is None else environ
+    file = open_file(environ, path)
+    got = _Gathering()
+    _from_file(got, section, file)
+    _from_environment(got, section, environ)
+    _from_flags(got, section, flags or {})
+    warnings = _misspelt_variables(environ)
+    if not got.faults:
+        warnings += _settle_password(got, file)
+    if got.faults:
+        raise ConfigError("\n".join(got.faults))
+    sources = {option.key: got.sources.get(option.key, Source("default", "default")) for option in options(section)}
+    return Loaded(section(**got.values), sources, file.path, tuple(warnings))
+
+
+def load_server(
+    flags: Mapping[str, object] | None = None, *, environ: Mapping[str, str] | None = None, path: Path | None = None
+) -> Loaded[ServerConfig]:
+    """Load the table ``[server]``, as :func:`load` does."""
+    return load(ServerConfig, flags, environ=environ, path=path)
+
+
+def load_client(
+    flags: Mapping[str, object] | None = None, *, environ: Mapping[str, str] | None = None, path: Path | None = None
+) -> Loaded[ClientConfig]:
+    """Load the table ``[client]``, as :func:`load` does."""
+    return load(ClientConfig, flags, environ=environ, path=path)
+
+
+def open_file(environ: Mapping[str, str], path: Path | None) -> SettingsFile:
+    """Find and read the settings file: the one given, else that of ``TRIO_CHAT_CONFIG``, else the default one."""
+    if path is not None:
+        return read(path, needed=True)
+    if named := environ.get(VARIABLE):
+        return read(Path(named).expanduser(), needed=True)
+    return read(default_path(), needed=False)
+
+
+# ---- the layers -------------------------------------------------------------------------------
+
+
+def _from_file(got: _Gathering, section: type[Settings], file: SettingsFile) -> None:
+    """Take the section's values; the other tables are only looked through for faults."""
+    for name, table in file.tables.items():
+        struct = SECTIONS.get(name)
+        if struct is None:
+            got.faults.append(f"{file.place(name)}: {_stray(name, is_table=isinstance(table, dict))}")
+        elif not isinstance(table, dict):
+            got.faults.append(f"{file.place(name)}: {name} must be a table: write [{name}] on a line of its own.")
+        else:
+            taken = got if struct is section else _Gathering(faults=got.faults)
+            _from_table(taken, struct, name, table, file)
+
+
+def _from_table(
+    got: _Gathering, struct: type[Settings], name: str, table: Mapping[str, object], file: SettingsFile
+) -> None:
+    known = {option.key: option for option in options(struct)}
+    for key, value in table.items():
+        place = file.place(name, key)
+        if key not in known:
+            got.faults.append(f"{place}: {_unknown(key, name, known)}")
+            continue
+        got.set(known[key], value, Source("file", place), lenient=False)
+        if known[key].kind == "path" and key in got.values and file.path is not None:
+            got.values[key] = file.path.parent / got.values[key].expanduser()
+
+
+def _from_environment(got: _Gathering, section: type[Settings], environ: Mapping[str, str]) -> None:
+    """Take the variables; one that is set to nothing counts as not set."""
+    for option in options(section):
+        if text := environ.get(option.variable):
+            got.set(option, text, Source("environment", option.variable), lenient=True)
+
+
+def _from_flags(got: _Gathering, section: type[Settings], flags: Mapping[str, object]) -> None:
+    known = {option.key: option for option in options(section)}
+    for key, value in flags.items():
+        option = known[key]
+        if value is not None and value != ():
+            got.set(option, value, Source("flag", option.flag or key), lenient=True)
+
+
+def _unknown(key: str, name: str, known: Iterable[str]) -> str:
+    for other, struct in SECTIONS.items():
+        if other != name and any(option.key == key for option in options(struct)):
+            return f"{key} belongs in the table [{other}], not in [{name}]."
+    return f"{key} is no option of [{name}].{near(key, known)}"
+
+
+def _stray(name: str, *, is_table: bool) -> str:
+    if is_table:
+        return f"there is no table [{name}].{near(name, SECTIONS)}"
+    homes = [
+        f"[{section}]" for section, struct in SECTIONS.items() if any(option.key == name for option in options(struct))
+    ]
+    if homes:
+        return f"{name} stands outside of a table; it belongs under {' or '.join(homes)}."
+    return f"{name} is no option.{near(name, (o.key for s in SECTIONS.values() for o in options(s)))}"
+
+
+def near(word: str, known: Iterable[str]) -> str:
+    """Suggest the known word nearest to a mistyped one, as a sentence after a space; empty if none is near."""
+    found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
+    return f" Did you mean {found[0]}?" if found else ""
+
+
+def _misspelt_variables(environ: Mapping[str, str]) -> list[str]:
+    """Warn of variables that look like ours and are none; they may belong to another program, so no more."""
+    known = {option.variable for struct in SECTIONS.values() for option in options(struct)} | {VARIABLE}
+    return [
+        f"The variable {name} is set, but no option reads it.{hint}"
+        for name in sorted(environ)
+        if name.startswith(PREFIX) and name not in known and (hint := near(name, known))
+    ]
+
+
+# ---- the password -----------------------------------------------------------------------------
+
+
+def _settle_password(got: _Gathering, file: SettingsFile) -> list[str]:
+    """Let the stronger of ``password`` and ``password_file`` count, and read the file."""
+    text, named = got.sources.get("password"), got.sources.get("password_file")
+    if text and named and text.layer == named.layer:
+        got.faults.append(f"Both {text} and {named} give the password; keep one of them.")
+        return []
+    if text and (not named or _layers.index(text.layer) > _layers.index(named.layer)):
+        got.values.pop("password_file", None)
+        got.sources.pop("password_file", None)
+        return _shared_settings(file) if text.layer == "file" else []
+    if not named:
+        return []
+    path = got.values["password_file"] = got.values["password_file"].expanduser()
+    try:
+        got.values["password"], warnings = _read_password(path)
+    except Wrong as wrong:
+        got.faults.append(f"{named}: {wrong}.")
+        return []
+    got.sources["password"] = Source(named.layer, f"{path}, named by {named}")
+    return warnings
+
+
+def _shared_settings(file: SettingsFile) -> list[str]:
+    if not file.shared:
+        return []
+    return [
+        f"The settings file {file.path} holds a password and others can read it; chmod 600 it, or use password_file."
+    ]
+
+
+def _read_password(path: Path) -> tuple[str, list[str]]:
+    """Read a password file's first line; returns it and the warnings. Raises :class:`Wrong`."""
+    try:
+        with path.open("rb") as stream:
+            mode = os.fstat(stream.fileno()).st_mode
+            data = stream.readline(_PASSWORD_LIMIT * 4 + 2)
+        text = data.decode().rstrip("\r\n")
+    except OSError as error:
+        raise Wrong(f"the password file {path} cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise Wrong(f"the password file {path} is not UTF-8 text") from error
+    if not text:
+        raise Wrong(f"the first line of the password file {path} is empty; put the password there")
+    if len(text) > _PASSWORD_LIMIT:
+        raise Wrong(f"the password in {path} has more than {_PASSWORD_LIMIT} characters")
+    shared = stat.S_ISREG(mode) and mode & 0o044
+    return text, [f"Others can read the password file {path}; chmod 600 it."] if shared else []
+
+
+# ---- what must fit together -------------------------------------------------------------------
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach that address or host name."""
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_server(config: ServerConfig) -> None:
+    """Refuse server settings that are each fine and wrong together. Raises :class:`ConfigError`."""
+    if config.outbox_bytes < 2 * config.max_frame:
+        raise ConfigError(
+            f"outbox_bytes ({config.outbox_bytes}) must be at least twice max_frame ({config.max_frame}), "
+            "or one long message disconnects whoever gets it."
+        )
+    if not is_loopback(config.host) and config.password is None and not config.open:
+        raise ConfigError(
+            f"Listening on {config.host} lets others than this machine in, and no password is set. "
+            "Give one with --password-file or TRIO_CHAT_PASSWORD, or let everybody in with --open. "
+            "(What is said there is not encrypted.)"
+        )
