@@ -17,6 +17,7 @@ from trio_chat.broker.state import Role, Room, Session, Settings, State, Statist
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import LOBBY, check_name, nearest
+from trio_chat.protocol.text import quoted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -170,7 +171,7 @@ class Broker:
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
         if person is None:
             near = nearest(name, (p.name.shown for p in self.people.values()))
-            return refuse("unknown_person", name=name, near=f" Did you mean {near}?" if near else "")
+            return refuse("unknown_person", name=quoted(name), near=f" Did you mean {near}?" if near else "")
         return person
 
     def watch(self, session: Session) -> None:
@@ -217,8 +218,7 @@ class Broker:
         if room is not None and room.direct is None:
             return None
         near = nearest(name, (r.name for r in self.rooms.values() if r.direct is None))
-        shown = repr(name[:40]) if not name.isprintable() or len(name) > 40 else name  # noqa: PLR2004 - a line's worth
-        return refuse("unknown_room", room=shown, near=f" Did you mean {near}?" if near else "")
+        return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
 
     def _refused(self, session: int, request_id: str, refusal: Refusal, effects: list[Effect]) -> None:
         effects.append(

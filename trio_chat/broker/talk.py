@@ -44,7 +44,7 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
         time=time,
         sender=person.name.shown,
         text=text,
-        cid=request.id,
+        cid=clean_line(request.id),
         sent=None if request.sent is None else clean_line(request.sent),
         kind=request.kind,
     )
