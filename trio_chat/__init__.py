@@ -1,5 +1,62 @@
-"""A self-hosted chat for people who live in the terminal."""
+"""A self-hosted chat for people who live in the terminal.
+
+The client library is here: :func:`connect` gives a :class:`Chat`, and the exceptions say what can go wrong.
+It is imported at its first use, so that ``import trio_chat`` costs nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from trio_chat.version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from trio_chat.client import Chat, Disconnected, Missed, Receipt, Reconnected, RejoinRefused, connect
+    from trio_chat.errors import (
+        ChatError,
+        ConnectionClosed,
+        NotAcknowledged,
+        NotAdmitted,
+        NotDone,
+        Refused,
+        TrioChatError,
+        Unreachable,
+        UsageError,
+    )
+
+__all__ = [
+    "Chat",
+    "ChatError",
+    "ConnectionClosed",
+    "Disconnected",
+    "Missed",
+    "NotAcknowledged",
+    "NotAdmitted",
+    "NotDone",
+    "Receipt",
+    "Reconnected",
+    "Refused",
+    "RejoinRefused",
+    "TrioChatError",
+    "Unreachable",
+    "UsageError",
+    "__version__",
+    "connect",
+]
+
+_IN_CLIENT = frozenset({"Chat", "Disconnected", "Missed", "Receipt", "Reconnected", "RejoinRefused", "connect"})
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a module that has every attribute
+
+    def __getattr__(name: str) -> object:
+        if name not in __all__:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module = import_module("trio_chat.client" if name in _IN_CLIENT else "trio_chat.errors")
+        value = globals()[name] = getattr(module, name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,76 @@
+from __future__ import annotations
+
+import pytest
+
+from trio_chat.client import Address, parse_url
+from trio_chat.errors import UsageError
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("chat.example", Address("chat.example", 8765, tls=False, path="/")),
+        ("chat.example:80", Address("chat.example", 80, tls=False, path="/")),
+        ("chat.example/deep/?a=b", Address("chat.example", 8765, tls=False, path="/deep/?a=b")),
+        (" 127.0.0.1:9000\n", Address("127.0.0.1", 9000, tls=False, path="/")),
+        ("localhost:", Address("localhost", 8765, tls=False, path="/")),
+        ("::1", Address("::1", 8765, tls=False, path="/")),
+        ("[::1]", Address("::1", 8765, tls=False, path="/")),
+        ("[::1]:99", Address("::1", 99, tls=False, path="/")),
+        ("fe80::1%eth0", Address("fe80::1%eth0", 8765, tls=False, path="/")),
+        ("BÜCHER.example", Address("xn--bcher-kva.example", 8765, tls=False, path="/")),
+        ("ws://chat.example", Address("chat.example", 80, tls=False, path="/")),
+        ("wss://chat.example", Address("chat.example", 443, tls=True, path="/")),
+        ("WSS://Chat.Example:8765/x", Address("chat.example", 8765, tls=True, path="/x")),
+        ("ws://[2001:db8::1]:8765/", Address("2001:db8::1", 8765, tls=False, path="/")),
+        ("my_host", Address("my_host", 8765, tls=False, path="/")),
+    ],
+)
+def test_what_people_type_becomes_an_address(text: str, address: Address) -> None:
+    assert parse_url(text) == address
+    assert parse_url(address.url) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("", "address is empty"),
+        ("  ", "address is empty"),
+        ("chat example", "has a space in it"),
+        ("chat\x1b[31m", "has a space in it|no host"),
+        ("http://chat.example/", r"Did you mean ws://chat.example/\?"),
+        ("HTTPS://chat.example", r"Did you mean wss://chat.example\?"),
+        ("ftp://chat.example", "must begin with ws:// or wss://"),
+        ("://", "must begin with ws://"),
+        ("ws://", "no host"),
+        (":8765", "no host"),
+        ("chat.example:port", "numbers from 1 to 65535"),
+        ("chat.example:70000", "numbers from 1 to 65535"),
+        ("chat.example:0", "from 1 to 65535"),
+        ("ws://ada:secret@chat.example/", "do not belong"),
+        ("ws://chat.example/#pin=x", "after the #|follows the #"),
+        ("[::1", "IPv6 address is written"),
+        ("[chat.example]:80", "IPv6"),
+        ("1:2:3", "usable port|no IPv6"),
+        ("ws://chat.example/grüße", "percent-encoded"),
+        ("-" * 80 + ".example", "no host"),
+        ("..", "no host"),
+    ],
+)
+def test_what_is_no_address_is_refused_with_a_sentence(text: str, sentence: str) -> None:
+    with pytest.raises(UsageError, match=sentence) as caught:
+        parse_url(text)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "host"),
+    [
+        ("chat.example", "chat.example:8765"),
+        ("wss://chat.example", "chat.example"),
+        ("ws://chat.example:443", "chat.example:443"),
+        ("fe80::1%eth0", "[fe80::1]:8765"),
+    ],
+)
+def test_the_host_header_is_what_http_wants(text: str, host: str) -> None:
+    assert parse_url(text).host_header == host

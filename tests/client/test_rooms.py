@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from trio_chat.client.events import ChatEvent
+from trio_chat.client.rooms import MOST_HELD, RoomView
+from trio_chat.protocol.events import Message, RoomEvent, RoomInfo
+
+
+def message(seq: int) -> Message:
+    return Message(room="#ops", seq=seq, time="", sender="bob", text=str(seq), cid="x")
+
+
+def lines(*seqs: int) -> list[tuple[int, RoomEvent | None]]:
+    return [(seq, message(seq)) for seq in seqs]
+
+
+def room(last: int = 0) -> RoomView:
+    return RoomView.enter(RoomInfo(name="#ops", last=last))
+
+
+def shown(events: list[ChatEvent]) -> list[int | str]:
+    return [event.seq if isinstance(event, Message) else f"missed {event.count}" for event in events]  # type: ignore[union-attr] # rooms yield messages and Missed
+
+
+def live(view: RoomView, *seqs: int, size: int = 1) -> list[int | str]:
+    return [shown_event for seq in seqs for shown_event in shown(view.take_live(seq, message(seq), size))]
+
+
+def frozen(view: RoomView) -> tuple[bool, bool]:
+    return view.catching_up, view.must_ask
+
+
+def test_what_is_next_in_line_passes_and_what_was_there_does_not() -> None:
+    view = room(last=3)
+    assert live(view, 4, 4, 5, 2, 5, 6) == [4, 5, 6]
+    assert not view.catching_up
+
+
+def test_a_gap_holds_what_follows_until_the_log_filled_it() -> None:
+    view = room()
+    assert live(view, 1, 4, 5) == [1]
+    assert view.must_ask
+    view.asked = True
+    assert live(view, 6) == []
+    assert frozen(view) == (True, False)
+    assert shown(view.take_page(lines(2, 3, 4), more=False, first=1)) == [2, 3, 4, 5, 6]
+    assert not view.catching_up
+    assert live(view, 7) == [7]
+
+
+def test_a_page_that_is_not_the_last_makes_it_ask_on() -> None:
+    view = room()
+    live(view, 9)
+    assert shown(view.take_page(lines(1, 2), more=True, first=1)) == [1, 2]
+    assert view.must_ask
+    assert shown(view.take_page(lines(3, 4, 5, 6, 7, 8), more=False, first=1)) == [3, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_the_log_no_longer_has_is_said() -> None:
+    view = room()
+    live(view, 9)
+    assert shown(view.take_page(lines(7, 8), more=False, first=7)) == ["missed 6", 7, 8, 9]
+
+
+def test_a_log_that_kept_nothing_is_said() -> None:
+    view = room()
+    view.resume(RoomInfo(name="#ops", first=9, last=8))
+    assert view.must_ask
+    assert shown(view.take_page([], more=False, first=9)) == ["missed 8"]
+    assert not view.catching_up
+    assert live(view, 9) == [9]
+
+
+def test_a_hole_in_a_page_is_said() -> None:
+    view = room()
+    live(view, 5)
+    assert shown(view.take_page(lines(1, 3), more=False, first=1)) == [1, "missed 1", 3]
+    assert view.must_ask  # 4 may have come meanwhile
+    assert shown(view.take_page([], more=False, first=1)) == ["missed 1", 5]
+    assert not view.catching_up
+
+
+def test_a_server_without_progress_is_not_asked_for_ever() -> None:
+    view = room()
+    live(view, 5)
+    assert shown(view.take_page([], more=True, first=1)) == ["missed 4", 5]
+    assert not view.must_ask
+
+
+def test_lines_of_unknown_types_keep_their_place() -> None:
+    view = room()
+    assert view.take_live(1, None, 1) == []
+    assert live(view, 2, 5) == [2]
+    assert shown(view.take_page([(3, None), *lines(4)], more=False, first=1)) == [4, 5]
+
+
+def test_live_events_out_of_order_come_in_order() -> None:
+    view = room()
+    assert live(view, 3, 2) == []
+    assert shown(view.take_page(lines(1), more=False, first=1)) == [1, 2, 3]
+
+
+def test_what_is_held_is_bounded_and_fetched_again_beyond_that() -> None:
+    view = room()
+    assert live(view, 2, 3, size=MOST_HELD // 2) == []
+    assert live(view, 4, size=MOST_HELD // 2) == []
+    assert live(view, 5) == []  # small enough, but there would be a hole before it
+    assert shown(view.take_page(lines(1), more=False, first=1)) == [1, 2, 3]
+    assert view.must_ask
+    assert shown(view.take_page(lines(4, 5), more=False, first=1)) == [4, 5]
+    assert not view.catching_up
+    assert live(view, 6) == [6]
+
+
+def test_giving_up_says_what_is_missing_and_goes_on() -> None:
+    view = room()
+    live(view, 3, 6)
+    assert shown(view.give_up()) == ["missed 2", 3, "missed 2", 6]
+    assert not view.catching_up
+    assert live(view, 7) == [7]
+
+
+def test_a_log_that_shrank_is_another_log() -> None:
+    view = room(last=9)
+    view.resume(RoomInfo(name="#ops", last=2))
+    assert not view.catching_up
+    assert live(view, 3) == [3]
+
+
+def test_what_was_read_only_goes_forward() -> None:
+    view = room(last=9)
+    view.read = 5
+    view.update(RoomInfo(name="#ops", last=9, read=3))
+    assert view.read == 5
+    view.update(RoomInfo(name="#ops", last=9, read=8))
+    assert view.read == 8
+
+
+def test_what_was_held_goes_with_its_connection() -> None:
+    view = room()
+    live(view, 9)
+    view.interrupt()
+    view.forget_log()
+    view.resume(RoomInfo(name="#ops", last=2))
+    assert not view.catching_up
+    assert live(view, 3) == [3]

@@ -1,0 +1,109 @@
+"""Real sockets, with and without TLS."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from pathlib import Path
+
+import pytest
+import trio
+
+import trio_chat
+from tests.client.scripted import LOBBY, ScriptedServer
+from trio_chat.client import wire
+
+CERTIFICATES = Path(__file__).parent / "certificates"  # of localhost, signed by themselves, until 2126
+
+
+def server_context() -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(CERTIFICATES / "localhost.pem", CERTIFICATES / "localhost.key")
+    return context
+
+
+async def listen(server: ScriptedServer, *, tls: bool) -> str:
+    """Serve on a loopback socket; returns ``HOST:PORT``."""
+
+    async def handle(stream: trio.SocketStream) -> None:
+        if not tls:
+            await server.serve(stream)
+            return
+        secure = trio.SSLStream(stream, server_context(), server_side=True, https_compatible=True)
+        try:
+            await secure.do_handshake()
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            await trio.aclose_forcefully(stream)
+        else:
+            await server.serve(secure)
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    await server.nursery.start(trio.serve_listeners, handle, [listener])
+    return f"127.0.0.1:{listener.socket.getsockname()[1]}"
+
+
+async def why_not(url: str, **settings: object) -> str:
+    with trio.fail_after(30), pytest.raises(trio_chat.Unreachable) as caught:
+        async with trio_chat.connect(url, name="ada", **settings):  # type: ignore[arg-type] # whatever a test sets
+            pass
+    return str(caught.value)
+
+
+async def test_a_chat_over_plain_tcp(server: ScriptedServer) -> None:
+    where = await listen(server, tls=False)
+    with trio.fail_after(30):
+        async with trio_chat.connect(where, name="ada") as chat:
+            assert chat.url == f"ws://{where}/"
+            assert (await chat.send(LOBBY, "hello")).seq == 1
+
+
+async def test_a_chat_over_tls_with_a_context_that_knows_the_certificate(server: ScriptedServer) -> None:
+    where = await listen(server, tls=True)
+    context = ssl.create_default_context(cafile=CERTIFICATES / "localhost.pem")
+    with trio.fail_after(30):
+        async with trio_chat.connect(f"wss://{where}/", name="ada", ssl_context=context) as chat:
+            assert (await chat.send(LOBBY, "hello")).seq == 1
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(server: ScriptedServer) -> None:
+    where = await listen(server, tls=True)
+    sentence = await why_not(f"wss://{where}/", wait=True)
+    assert sentence.startswith(f"The certificate that {where} shows cannot be trusted: self-signed certificate")
+
+
+async def test_plain_text_to_a_tls_server_is_told(server: ScriptedServer) -> None:
+    where = await listen(server, tls=True)
+    assert "use wss://" in (await why_not(f"ws://{where}/")).lower()
+
+
+async def test_tls_to_a_plain_server_is_told(server: ScriptedServer) -> None:
+    server.answer = b"HTTP/1.1 400 Bad Request\r\n\r\n"
+    where = await listen(server, tls=False)
+    assert "does not speak TLS" in await why_not(f"wss://{where}/")
+
+
+async def test_hanging_up_in_the_tls_handshake_is_told(server: ScriptedServer) -> None:
+    server.answer = b""
+    where = await listen(server, tls=False)
+    assert "hung up in the TLS handshake" in await why_not(f"wss://{where}/")
+
+
+async def test_a_closed_port_is_told(server: ScriptedServer) -> None:
+    with trio.socket.socket() as unused:
+        await unused.bind(("127.0.0.1", 0))
+        where = f"127.0.0.1:{unused.getsockname()[1]}"
+        assert (await why_not(where)).startswith(f"Nobody answers at {where}. ")
+
+
+async def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(host: str, port: int) -> trio.SocketStream:
+        raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
+
+    monkeypatch.setattr(trio, "open_tcp_stream", unknown)
+    assert (await why_not("nowhere.invalid")).startswith("There is no host called nowhere.invalid. ")
+
+
+def test_the_systems_authorities_are_read_once() -> None:
+    assert wire.system_context() is wire.system_context()
+    assert wire.system_context().verify_mode is ssl.CERT_REQUIRED
+    assert wire.system_context().check_hostname

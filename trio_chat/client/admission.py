@@ -1,0 +1,101 @@
+"""Getting in: the credentials' headers, and what a server's no means. Pure."""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+from urllib.parse import quote
+
+import msgspec
+
+from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, refuse
+from trio_chat.protocol.events import Closing, Error
+
+_PASSING: Final = frozenset(
+    {"server_full", "too_many_from_address", "shutting_down", "internal", "hello_timeout", "too_fast"}
+)
+"""Refusals that go away by themselves: worth another try."""
+
+_UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 401, 409, 500  # RFC 9110, section 15
+_TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert record (RFC 8446, 5.1)
+
+
+class Credentials(NamedTuple):
+    """What proves who we are. ``token`` is what an earlier welcome gave."""
+
+    name: str | None
+    password: str | None
+    token: str | None
+    client: str
+
+
+class Setback(Exception):
+    """A connection did not come about. ``error`` is what to tell the person, ``again`` whether another try
+    may end otherwise."""
+
+    def __init__(self, error: ChatError, *, again: bool) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.again = again
+
+
+def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
+    """The upgrade's headers. The name and the password travel percent-encoded, for a header is no place
+    for every character.
+
+    Raises :class:`~trio_chat.errors.UsageError` for text that is no Unicode.
+    """
+    name, password, token, client = credentials
+    try:
+        headers = [(b"User-Agent", quote(client, safe="/ .-_()").encode())] if client else []
+        if name:
+            headers.append((b"Username", quote(name, safe="").encode()))
+        if password:
+            headers.append((b"Authorization", b"Bearer " + quote(password, safe="").encode()))
+        if token:
+            headers.append((b"Trio-Chat-Token", quote(token, safe="-_.~").encode()))
+    except UnicodeEncodeError:
+        raise UsageError("A name and a password are made of whole characters; one here has half of one.") from None
+    return headers
+
+
+def refused_by(event: Error | Closing) -> Setback:
+    """The server's no to letting us in, said after the upgrade."""
+    again = event.code in _PASSING or (isinstance(event, Closing) and event.retry is not None)
+    return Setback(NotAdmitted(event.code, event.message, event.advice), again=again)
+
+
+def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Setback:
+    """An answer other than an upgrade: HTTP ``status`` and ``body``, from the server at ``where``."""
+    try:
+        event = msgspec.json.decode(body, type=Error)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _rejected_by_another(status, where, has_password=has_password)
+    return refused_by(event)
+
+
+def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setback:
+    """What answers is not ours, or a proxy that speaks for it."""
+    if status == _UNAUTHORIZED:
+        refusal = refuse("wrong_password" if has_password else "password_needed")
+        return Setback(NotAdmitted(refusal.code, refusal.message, refusal.advice), again=False)
+    if status == _CONFLICT:
+        return Setback(NotAdmitted("name_taken", "That name is in use.", "Choose another name."), again=False)
+    if status >= _SERVER_ERROR:
+        sentence = f"The server behind {where} is not there (HTTP {status}). Try again later."
+        return Setback(Unreachable(sentence), again=True)
+    sentence = f"What answers at {where} is no trio-chat server (HTTP {status}). Check the address, its path included."
+    return Setback(Unreachable(sentence), again=False)
+
+
+def hung_up(head: bytes, where: str, *, tls: bool, has_password: bool) -> Setback:
+    """The other side ended the connection in the middle of the handshake, having sent ``head``."""
+    if head.startswith(_TLS_ALERT) and not tls:
+        return Setback(Unreachable(f"{where} speaks TLS. Use wss:// instead of ws://."), again=False)
+    if head.startswith(b"HTTP/1.") and head[9:12].isdigit():
+        first, _, body = head.partition(b"\r\n\r\n")
+        return rejected(int(first[9:12]), body, where, has_password=has_password)
+    if head:
+        return Setback(Unreachable(f"What answers at {where} is no trio-chat server. Check the address."), again=False)
+    hint = "" if tls else "; if the server speaks TLS, use wss://"
+    sentence = f"{where} hung up before it said anything. Try again, or check the address{hint}."
+    return Setback(Unreachable(sentence), again=True)

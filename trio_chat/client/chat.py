@@ -1,0 +1,320 @@
+"""What an application holds in its hand: :func:`connect` and :class:`Chat`."""
+
+from __future__ import annotations
+
+import random
+import secrets
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import TYPE_CHECKING, Literal, TypeVar
+
+import trio
+
+from trio_chat.client.address import parse_url
+from trio_chat.client.admission import Credentials
+from trio_chat.client.backoff import Backoff
+from trio_chat.client.connection import Habits, Link
+from trio_chat.client.events import ChatEvent, Past, Receipt
+from trio_chat.client.mailbox import Mailbox
+from trio_chat.client.state import Conversation, read_page
+from trio_chat.client.wire import open_tcp
+from trio_chat.errors import ChatError, NotDone, UsageError
+from trio_chat.protocol import requests
+from trio_chat.protocol.events import Ok, Page, People, PersonInfo, Room, RoomLine, RoomList, Welcome
+from trio_chat.version import __version__
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import AsyncGenerator, Callable, Iterable
+
+    from trio_chat.client.rooms import RoomView
+    from trio_chat.client.wire import OpenStream
+    from trio_chat.protocol.events import Closing
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """How a conversation stands: requests without an answer, events that wait for the application (and
+    whether they are so many that nothing more is read), seconds of the last ping."""
+
+    connected: bool
+    owed: int
+    waiting: int
+    paused: bool
+    latency: float | None
+
+
+class Chat:
+    """A conversation with a server, as one person. Made by :func:`connect`.
+
+    It lasts over the connections that carry it: when one is lost, another is made, what was missed is
+    fetched, and what was asked is asked again under the same id. Iterating gives each room's events in
+    the order of their sequence, each once; where the server has forgotten some, a ``Missed`` stands for
+    them. Each event goes to one iterator.
+
+    What waits to be iterated over is bounded (10,000 events, 8 MiB). Beyond that nothing is read from the
+    server, answers included: an application that only asks is made with ``listen=False``, and one that
+    takes long over an event and gets many iterates in a task of its own. A server disconnects who does not
+    read; that, too, mends itself.
+
+    All methods that ask the server something wait for its answer. They raise
+    :class:`~trio_chat.errors.NotDone` when the server refuses, :class:`~trio_chat.errors.NotAcknowledged`
+    when no answer came within the ``request_timeout`` (an outage counts), and
+    :class:`~trio_chat.errors.ConnectionClosed` when the conversation is over. Each can be cancelled: the
+    request is then forgotten, and if it was on its way already, the server may do it all the same.
+    """
+
+    def __init__(self, link: Link, conversation: Conversation, mailbox: Mailbox, url: str) -> None:
+        self._link = link
+        self._conversation = conversation
+        self._mailbox = mailbox
+        self.url = url
+
+    def __repr__(self) -> str:
+        state = "connected" if self.connected else "disconnected"
+        return f"<Chat of {self.name!r} at {self.url}, {state}>"
+
+    # ---- how it stands --------------------------------------------------------------------------
+
+    @property
+    def name(self) -> str:
+        """What we are called now."""
+        return self._conversation.name
+
+    @property
+    def welcome(self) -> Welcome:
+        """What the server said when it let us in the last time: its limits, its message of the day, ..."""
+        assert self._conversation.welcome is not None  # noqa: S101 - connect hands a Chat out only after the first welcome
+        return self._conversation.welcome
+
+    @property
+    def rooms(self) -> dict[str, RoomView]:
+        """The rooms we are in, by name, kept up to date. Look, do not change them."""
+        return self._conversation.rooms
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as is known."""
+        return self._link.connected
+
+    @property
+    def latency(self) -> float | None:
+        """Seconds that the last ping took; ``None`` before the first."""
+        return self._link.latency
+
+    @property
+    def ended(self) -> Closing | ChatError | None:
+        """Why the conversation is over: what the server said when it closed it, or what went wrong.
+        ``None`` while it goes on, and after :meth:`aclose`."""
+        return self._link.ended
+
+    def statistics(self) -> Statistics:
+        """How the conversation stands."""
+        return Statistics(
+            self.connected, self._conversation.owed_count, len(self._mailbox), self._mailbox.full, self.latency
+        )
+
+    # ---- events ---------------------------------------------------------------------------------
+
+    def __aiter__(self) -> Chat:
+        return self
+
+    async def __anext__(self) -> ChatEvent:
+        """The next event. Ends when the conversation is over and everything was yielded."""
+        event = await self._mailbox.get()
+        if event is None:
+            raise StopAsyncIteration
+        return event
+
+    # ---- talking --------------------------------------------------------------------------------
+
+    async def send(self, room: str, text: str, *, action: bool = False) -> Receipt:
+        """Say something in a room; ``action`` as ``/me`` does. Returns when the message is stored."""
+        return await self._say(text, action=action, room=room)
+
+    async def send_to(self, people: Iterable[str] | str, text: str, *, action: bool = False) -> Receipt:
+        """Say something to people (one name, or several), who with us make up a direct conversation."""
+        to = (people,) if isinstance(people, str) else tuple(people)
+        return await self._say(text, action=action, to=to)
+
+    async def _say(
+        self, text: str, *, action: bool, room: str | None = None, to: tuple[str, ...] | None = None
+    ) -> Receipt:
+        kind: Literal["text", "action"] = "action" if action else "text"
+        clock = datetime.now(tz=UTC).astimezone().isoformat(timespec="milliseconds")
+        request = requests.Send(id=self._id(), text=text, room=room, to=to, sent=clock, kind=kind)
+        ok = await self._ask(request, Ok)
+        return Receipt(ok.room or "", ok.seq or 0, ok.time or "")
+
+    async def typing(self, room: str) -> None:
+        """Tell a room that we are writing. Without a connection nothing is told."""
+        if self.connected:
+            await self._link.ask(requests.Typing(id=self._id(), room=room))
+        else:
+            await trio.lowlevel.checkpoint()
+
+    async def read(self, room: str, seq: int) -> None:
+        """Say up to which sequence number we have read a room."""
+        await self._ask(requests.Read(id=self._id(), room=room, seq=seq), Ok)
+
+    async def history(
+        self, room: str, *, after: int | None = None, before: int | None = None, limit: int = 100
+    ) -> Past:
+        """A stretch of a room's past, at most ``limit`` (500 at the most) events in their order: the oldest
+        of those ``after`` a sequence number, the newest of those ``before`` one, or the newest of all."""
+        page = await self._ask(
+            requests.History(id=self._id(), room=room, after=after, before=before, limit=limit), Page
+        )
+        events = tuple(event for _, event in read_page(page) if event is not None)
+        return Past(page.room, events, page.more, page.first)
+
+    # ---- rooms and people -----------------------------------------------------------------------
+
+    async def join(self, room: str) -> RoomView:
+        """Enter a room, which is made if there is none of that name."""
+        answer = await self._ask(requests.Join(id=self._id(), room=room), Room)
+        return self.rooms[answer.room.name]
+
+    async def leave(self, room: str) -> None:
+        """Go out of a room."""
+        await self._ask(requests.Leave(id=self._id(), room=room), Ok)
+
+    async def set_topic(self, room: str, text: str) -> None:
+        """Set a room's topic; an empty text clears it."""
+        await self._ask(requests.Topic(id=self._id(), room=room, text=text), Ok)
+
+    async def list_rooms(self) -> tuple[RoomLine, ...]:
+        """The rooms there are, the fullest first."""
+        return (await self._ask(requests.Rooms(id=self._id()), RoomList)).rooms
+
+    async def who(self, room: str | None = None) -> tuple[PersonInfo, ...]:
+        """Who is in a room and here now; without a room, in the lobby, so everyone."""
+        return (await self._ask(requests.Who(id=self._id(), room=room), People)).people
+
+    async def rename(self, name: str) -> None:
+        """Change what we are called."""
+        await self._ask(requests.Nick(id=self._id(), name=name), Ok)
+
+    async def away(self, text: str | None = None) -> None:
+        """Say that we are away and why; without a text, that we are back."""
+        await self._ask(requests.Away(id=self._id(), text=text), Ok)
+
+    async def ping(self) -> float:
+        """Seconds until the server answered a question that goes its whole way. An outage cuts it short:
+        then it is the seconds until the connection broke."""
+        began = trio.current_time()
+        await self._link.ask(requests.Ping(id=self._id()))
+        return trio.current_time() - began
+
+    # ---- the end --------------------------------------------------------------------------------
+
+    async def drain(self) -> None:
+        """Wait until the server has answered all that was asked and reported, by other tasks too. Raises
+        :class:`~trio_chat.errors.ConnectionClosed` when it no longer can."""
+        await self._link.drain()
+
+    async def aclose(self) -> None:
+        """End the conversation. What waits to be iterated over still can be; requests raise
+        :class:`~trio_chat.errors.ConnectionClosed`. Takes two seconds at the most; cancelled, it cuts the
+        connection at once. Closing twice is closing."""
+        await self._link.aclose()
+
+    def _id(self) -> str:
+        return self._conversation.make_id()
+
+    async def _ask(self, request: requests.AnyRequest, kind: type[T]) -> T:
+        answer = await self._link.ask(request)
+        if not isinstance(answer, kind):
+            what = "nothing" if answer is None else type(answer).__name__
+            raise NotDone("bad_answer", f"The server answered with {what}, not with {kind.__name__}.")
+        return answer
+
+
+@asynccontextmanager
+async def connect(  # noqa: PLR0913 - each is one setting with a default of its own, by keyword only
+    url: str,
+    *,
+    name: str | None = None,
+    password: str | None = None,
+    token: str | None = None,
+    wait: bool = False,
+    reconnect: bool = True,
+    listen: bool = True,
+    ssl_context: ssl.SSLContext | None = None,
+    backoff: Backoff | None = None,
+    request_timeout: float = 30.0,
+    keepalive: float = 20.0,
+    client: str = f"trio-chat {__version__}",
+    waiting: Callable[[ChatError, float], None] | None = None,
+    open_stream: OpenStream | None = None,
+    chance: random.Random | None = None,
+) -> AsyncGenerator[Chat]:
+    """Join a server; use it as ``async with trio_chat.connect(url, name="ada") as chat``.
+
+    What it takes:
+
+    - ``url``: ``ws://`` or ``wss://``, or ``HOST[:PORT]`` (see
+      :func:`~trio_chat.client.address.parse_url`).
+    - ``name``: what to be called; without one the server makes one up.
+    - ``password``: the server's, if it has one. ``token``: what an earlier welcome gave, which proves that
+      the name is ours while a connection of ours still holds it. On a reconnect the last one is sent.
+    - ``wait``: if nobody answers, keep trying instead of raising; ``waiting(error, seconds)`` is called
+      before each pause.
+    - ``reconnect``: come back when the connection is lost. Otherwise the conversation is over then.
+    - ``listen``: whether events are wanted. Without, iterating gives none, and nothing has to be iterated.
+    - ``ssl_context``: for ``wss://``, in place of the system's authorities.
+    - ``backoff``: the pauses between attempts. ``chance``: where their jitter comes from.
+    - ``request_timeout``: seconds until a request without an answer raises (``math.inf``: never).
+    - ``keepalive``: seconds between pings; a connection on which nothing came for that long after one is
+      given up.
+    - ``client``: the program and its version, told to the server.
+    - ``open_stream``: makes the byte stream to an :class:`~trio_chat.client.address.Address`, in place of
+      TCP and TLS: a proxy, a Unix socket, a test.
+
+    Raises :class:`~trio_chat.errors.UsageError` when the address or the credentials cannot be right,
+    :class:`~trio_chat.errors.Unreachable` when nobody answers there or it is no trio-chat server, and
+    :class:`~trio_chat.errors.NotAdmitted` when the server does not let us in. What the body raises comes
+    out as it is. At the end, cancelled or not, the conversation is closed, within two seconds.
+    """
+    if min(request_timeout, keepalive) <= 0:
+        raise UsageError("request_timeout and keepalive are seconds, more than 0.")
+    address = parse_url(url)
+    conversation, mailbox = Conversation(secrets.token_hex(4), listening=listen), Mailbox()
+    habits = Habits(wait, reconnect, backoff or Backoff(), request_timeout, keepalive, listen, waiting)
+    link = Link(
+        address,
+        Credentials(name, password, token, client),
+        habits,
+        conversation,
+        mailbox,
+        open_stream or partial(open_tcp, ssl_context=ssl_context),
+        chance or random.Random(),  # noqa: S311 - jitter is no secret
+    )
+    failure: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(link.run)
+            try:
+                await link.wait_entered()
+                yield Chat(link, conversation, mailbox, address.url)
+            except BaseException as error:  # noqa: BLE001 - raised again below, outside of the nursery's group
+                failure = error
+            with trio.CancelScope(shield=True):
+                await link.aclose()
+                await link.wait_finished()
+    except BaseExceptionGroup as group:
+        raise _single(group) from None
+    if failure is not None:
+        raise failure
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    """What a nursery's group holds, if that is one thing: nobody shall have to take groups apart."""
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
+        found = found.exceptions[0]
+    return found

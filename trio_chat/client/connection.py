@@ -1,0 +1,407 @@
+"""Keeping a conversation connected: connect, talk, lose the connection, come back.
+
+Theory of operation. One task (:meth:`Link.run`) opens a connection, and in its nursery run a task that
+sends, one that receives and one that keeps alive; what is to be said and what was heard is the
+:class:`~trio_chat.client.state.Conversation`'s business, which outlives the connection. Only the receiving
+task notices the end: what came before it (above all why the server closes) is read first. The application's
+tasks never touch the connection: they owe a request, wake the sending task, and wait for the answer.
+
+When the application does not read its events, the mailbox fills, the receiving task stops, and in the end
+the server sees that we do not read. Silence is no sign of death then.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+import trio
+
+from trio_chat.client.admission import Credentials, Setback, make_headers, refused_by
+from trio_chat.client.backoff import Backoff
+from trio_chat.client.events import ChatEvent, Disconnected
+from trio_chat.client.state import Conversation, read_event
+from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, OpenStream, Wire, open_wire, timed_out
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Unreachable
+from trio_chat.protocol.codec import encode
+from trio_chat.protocol.events import Closing, Error, Welcome
+from trio_chat.protocol.requests import Hello
+
+if TYPE_CHECKING:
+    import random
+    from collections.abc import Callable
+
+    from trio_chat.client.address import Address
+    from trio_chat.client.mailbox import Mailbox
+    from trio_chat.client.state import Answer, Step
+    from trio_chat.protocol.requests import AnyRequest
+
+ASK_AGAIN: Final = 1.0
+"""Seconds until a question that the server was too busy for is asked again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """How a connection is kept. Times are seconds. ``wait`` is for the first connection, ``reconnect`` for
+    those after it; ``waiting`` is told of each attempt before the first connection that failed, and of the
+    pause that follows."""
+
+    wait: bool = False
+    reconnect: bool = True
+    backoff: Backoff = field(default_factory=Backoff)
+    request_timeout: float = 30.0
+    keepalive: float = 20.0
+    listen: bool = True
+    waiting: Callable[[ChatError, float], None] | None = None
+
+
+@dataclass(slots=True)
+class _Waiter:
+    """Somebody waits for an answer."""
+
+    answered: trio.Event = field(default_factory=trio.Event)
+    answer: Answer | None = None
+
+
+class Link:
+    """See the module. ``chance`` is where the jitter comes from."""
+
+    def __init__(
+        self,
+        address: Address,
+        credentials: Credentials,
+        habits: Habits,
+        conversation: Conversation,
+        mailbox: Mailbox,
+        open_stream: OpenStream,
+        chance: random.Random,
+    ) -> None:
+        self._address = address
+        self._credentials = credentials
+        self._habits = habits
+        self._conversation = conversation
+        self._mailbox = mailbox
+        self._open_stream = open_stream
+        self._chance = chance
+        self._waiters: dict[str, _Waiter] = {}
+        self._settled = trio.lowlevel.ParkingLot()
+        self._wake = trio.Event()
+        # Shielded: what is cancelled is the application; its last act is to end this, see wait_finished.
+        self._scope = trio.CancelScope(shield=True)
+        self._wire: Wire | None = None
+        self._entered = False
+        self._begun = trio.Event()
+        self._finished = trio.Event()
+        self._failure: ChatError | None = None
+        self._over = False
+        self.ended: Closing | ChatError | None = None
+        self.latency: float | None = None
+        make_headers(credentials)  # what cannot be sent is said at once
+
+    def __repr__(self) -> str:
+        state = "over" if self._over else "connected" if self.connected else "disconnected"
+        return f"<Link to {self._address.authority}, {state}>"
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is a connection, as far as we know."""
+        return self._wire is not None
+
+    # ---- the application's tasks ----------------------------------------------------------------
+
+    async def ask(self, request: AnyRequest) -> Answer | None:
+        """Send a request and wait for its answer; ``None`` where the connection broke and none is needed.
+
+        Raises ``NotDone`` when the server refuses, ``NotAcknowledged`` when no answer came in time,
+        ``ConnectionClosed`` when the conversation is over. Cancelled, the request is forgotten: if it was
+        on its way, the server may do it all the same.
+        """
+        self._check()
+        self._conversation.ask(request)
+        waiter = self._waiters[request.id] = _Waiter()
+        self._wake.set()
+        try:
+            with trio.move_on_after(self._habits.request_timeout):
+                await waiter.answered.wait()
+        finally:
+            del self._waiters[request.id]
+            self._conversation.forget(request.id)
+            self._settle()
+        if isinstance(waiter.answer, Error):
+            raise NotDone(waiter.answer.code, waiter.answer.message, waiter.answer.advice)
+        if waiter.answered.is_set():
+            if waiter.answer is None:
+                self._check()
+            return waiter.answer
+        seconds = self._habits.request_timeout
+        raise NotAcknowledged(f"The server did not answer within {seconds:g} seconds: it may be done, or not.")
+
+    async def wait_entered(self) -> None:
+        """Wait until the server has let us in the first time. Raises ``Unreachable`` or ``NotAdmitted``."""
+        await self._begun.wait()
+        if self._failure is not None:
+            raise self._failure
+
+    async def drain(self) -> None:
+        """Wait until nothing is owed. Raises ``ConnectionClosed`` if that can no longer be."""
+        await trio.lowlevel.checkpoint()
+        while self._conversation.owes:
+            self._check()
+            await self._settled.park()
+            self._check()
+
+    async def aclose(self) -> None:
+        """End the conversation: write what is ready, close politely, give up after a moment."""
+        if self._over:
+            await trio.lowlevel.checkpoint()
+            return
+        self._over = True
+        wire = self._wire
+        try:
+            if wire is not None:
+                with trio.move_on_after(CLOSE_TIMEOUT):
+                    await self._write_rest(wire)
+                    await wire.aclose()
+        finally:
+            self._scope.cancel()
+            self._end(None)
+
+    async def wait_finished(self) -> None:
+        """Wait, after :meth:`aclose`, until :meth:`run` has returned; it takes no longer than a moment."""
+        self._scope.cancel()
+        await self._finished.wait()
+
+    async def _write_rest(self, wire: Wire) -> None:
+        while (frame := self._conversation.next_frame()) is not None:
+            try:
+                await wire.send(frame)
+            except Lost:
+                return
+
+    def _check(self) -> None:
+        if not self._over:
+            return
+        if self.ended is None:
+            raise ConnectionClosed("The conversation is over: it was closed on this side.")
+        why = self.ended.message if isinstance(self.ended, Closing) else str(self.ended)
+        raise ConnectionClosed(f"The conversation is over: {why}")
+
+    def _settle(self) -> None:
+        if self._over or not self._conversation.owes:
+            self._settled.unpark_all()
+
+    # ---- the connection's task ------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Connect, and keep connected, until :meth:`aclose` or the end. Nothing else cancels this."""
+        try:
+            with self._scope:
+                await self._keep_connected()
+        finally:
+            self._wire = None
+            self._begun.set()
+            self._finished.set()
+
+    async def _keep_connected(self) -> None:
+        failures = tries = 0  # since a connection lasted; since there was one
+        while not self._over:
+            began = trio.current_time()
+            asked: float | None = None
+            error: ChatError | None = None
+            try:
+                reason = await self._connect(tries)
+            except Setback as setback:
+                if not self._may_retry(setback):
+                    self._fail(setback.error)
+                    return
+                reason, error = str(setback), setback.error
+            else:
+                closing = self._lose()
+                if not self._may_come_back(closing, reason):
+                    return
+                if closing is not None:
+                    reason, asked = closing.message, closing.retry
+                if trio.current_time() - began >= self._habits.backoff.longest:
+                    failures = 0
+                tries = 0
+            failures += 1
+            delay = self._habits.backoff.delay(failures, self._chance.random(), asked)
+            self._announce(reason, delay, tries, error)
+            await trio.sleep(delay)
+            tries += 1
+
+    async def _connect(self, tries: int) -> str:
+        """One connection, from its beginning to its end. Returns a sentence on how that came."""
+        conversation, credentials = self._conversation, self._credentials
+        if self._entered and conversation.welcome is not None:
+            credentials = credentials._replace(name=conversation.name, token=conversation.welcome.token)
+        headers = make_headers(credentials)
+        greets = not (credentials.name or credentials.password or credentials.token)
+        with trio.CancelScope(deadline=trio.current_time() + CONNECT_TIMEOUT) as opening:
+            async with open_wire(
+                self._address, headers, self._open_stream, has_password=credentials.password is not None
+            ) as wire:
+                welcome = await self._greet(wire, say_hello=greets)
+                opening.deadline = math.inf
+                self._wire = wire
+                step = conversation.enter(welcome, tries)
+                self._entered = True
+                self._begun.set()
+                return await self._talk(wire, step)
+        raise timed_out(self._address)
+
+    async def _greet(self, wire: Wire, *, say_hello: bool) -> Welcome:
+        """Wait until the server lets us in. Who gave no credentials in the headers has to say hello."""
+        where = self._address.authority
+        try:
+            if say_hello:
+                request_id = self._conversation.make_id()
+                await wire.send(encode(Hello(id=request_id, client=self._credentials.client)))
+            while True:
+                event = read_event(await wire.receive())
+                if isinstance(event, Welcome):
+                    return event
+                if isinstance(event, (Error, Closing)):
+                    raise refused_by(event)
+        except Lost as lost:
+            sentence = f"{where} ended the connection before it let us in. {lost}"
+            raise Setback(Unreachable(sentence), again=True) from None
+        except msgspec.DecodeError:
+            sentence = f"What answers at {where} is no trio-chat server: what it says is no event. Check the address."
+            raise Setback(Unreachable(sentence), again=False) from None
+
+    async def _talk(self, wire: Wire, step: Step) -> str:
+        """Send and receive until the connection ends. Returns a sentence on how that came."""
+        reason = f"The connection was lost: nothing came for {self._habits.keepalive:g} seconds."
+        async with trio.open_nursery() as nursery:
+            self._carry_out(step, 0, nursery)
+            nursery.start_soon(self._send, wire)
+            nursery.start_soon(self._keep_alive, wire, nursery)
+            reason = await self._receive(wire, nursery)
+            nursery.cancel_scope.cancel()
+        return reason
+
+    async def _send(self, wire: Wire) -> None:
+        while True:
+            frame = self._conversation.next_frame()
+            if frame is None:
+                self._wake = trio.Event()
+                await self._wake.wait()
+                continue
+            try:
+                await wire.send(frame)
+            except Lost:
+                return  # the receiving task reads what came before that, then ends the connection
+
+    async def _receive(self, wire: Wire, nursery: trio.Nursery) -> str:
+        while True:
+            try:
+                data = await wire.receive()
+                event = read_event(data)
+            except Lost as lost:
+                if self._over:
+                    await trio.sleep_forever()  # aclose shakes hands still, and then cancels this
+                return str(lost)
+            except msgspec.DecodeError as error:
+                return f"The connection was given up: what the server says is no event ({error})."
+            if event is None:
+                continue
+            self._carry_out(self._conversation.take(event, len(data)), len(data), nursery)
+            if self._mailbox.full:
+                wire.pause()
+                await self._mailbox.wait_room()
+                wire.go_on()
+
+    def _carry_out(self, step: Step, size: int, nursery: trio.Nursery) -> None:
+        for request_id, answer in step.answers.items():
+            waiter = self._waiters.get(request_id)
+            if waiter is not None:
+                waiter.answer = answer
+                waiter.answered.set()
+        if self._habits.listen:
+            self._mailbox.put(step.events, size)
+        for room in step.stalled:
+            nursery.start_soon(self._ask_later, room)
+        self._wake.set()
+        self._settle()
+
+    async def _ask_later(self, room: str) -> None:
+        await trio.sleep(ASK_AGAIN)
+        self._conversation.ask_again(room)
+        self._wake.set()
+
+    async def _keep_alive(self, wire: Wire, nursery: trio.Nursery) -> None:
+        """Ping from time to time; when nothing at all comes after one, the connection is dead."""
+        answered = trio.Event()
+        answered.set()
+        while True:
+            if answered.is_set():
+                answered = trio.Event()
+                nursery.start_soon(self._ping, wire, answered)
+            asked_at = trio.current_time()
+            await trio.sleep(self._habits.keepalive)
+            if not answered.is_set() and wire.is_silent_since(asked_at):
+                nursery.cancel_scope.cancel()
+
+    async def _ping(self, wire: Wire, answered: trio.Event) -> None:
+        """In a task of its own: never cancelled but with the connection, since half a frame may be out."""
+        try:
+            self.latency = await wire.ping()
+        except Lost:
+            return
+        answered.set()
+
+    # ---- the end, for now or for good -----------------------------------------------------------
+
+    def _lose(self) -> Closing | None:
+        """The connection is gone. Returns what the server said before it closed it."""
+        self._wire = None
+        closing = self._conversation.closing
+        for request_id in self._conversation.lose().answers:
+            waiter = self._waiters.get(request_id)
+            if waiter is not None:
+                waiter.answered.set()
+        return closing
+
+    def _may_retry(self, setback: Setback) -> bool:
+        return setback.again and (self._habits.reconnect if self._entered else self._habits.wait)
+
+    def _may_come_back(self, closing: Closing | None, reason: str) -> bool:
+        """Whether to come back by itself; if not, the conversation is over."""
+        if self._over:
+            return False
+        if closing is not None and (closing.retry is None or not self._habits.reconnect):
+            self._end(closing)
+        elif not self._habits.reconnect:
+            self._end(ConnectionClosed(reason))
+        else:
+            return True
+        return False
+
+    def _fail(self, error: ChatError) -> None:
+        """There will be no connection any more."""
+        if not self._entered:
+            self._failure = error
+        self._end(error)
+
+    def _announce(self, reason: str, delay: float, tries: int, error: ChatError | None) -> None:
+        """Say that there is no connection now."""
+        if self._entered:
+            event: ChatEvent = Disconnected(reason=reason, retry_in=delay, attempt=tries)
+            if self._habits.listen:
+                self._mailbox.put([event])
+        elif self._habits.waiting is not None and error is not None:
+            self._habits.waiting(error, delay)
+
+    def _end(self, ended: Closing | ChatError | None) -> None:
+        """The conversation is over for good: nobody waits for anything any more."""
+        self._over = True
+        self._wire = None
+        if self.ended is None:
+            self.ended = ended
+        self._mailbox.close()
+        for waiter in self._waiters.values():
+            waiter.answered.set()
+        self._settle()
