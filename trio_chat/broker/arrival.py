@@ -56,8 +56,9 @@ def depart(broker: Broker, session: Session, person: Person, now: float, effects
             presence.went(broker, room, person.name.shown, now, effects)
 
 
-def rename(broker: Broker, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
-    """Give a person another name. Direct conversations are between names, so theirs end here."""
+def rename(broker: Broker, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:
+    """Give a person another name. Direct conversations are between names, so theirs end here, unless the
+    new name is the old one in another spelling."""
     person = rooms.person_of(session)
     name = check_name(request.name)
     if isinstance(name, Refusal):
@@ -66,18 +67,19 @@ def rename(broker: Broker, session: Session, request: Nick, now: float, effects:
     if refusal is not None:
         return refusal
     old = person.name
+    for room in person.rooms.values():
+        presence.tell_gathered(broker, room, now, effects)  # under the names that people had then
     del broker.people[old.key]
     del broker.skeletons[old.skeleton]
     person.name = name
     broker.people[name.key] = broker.skeletons[name.skeleton] = person
-    for room in [room for room in person.rooms.values() if room.direct is not None]:
+    ending = [room for room in person.rooms.values() if room.direct is not None and name.key != old.key]
+    for room in ending:
         rooms.exit_room(broker, person, room, old.key)
         rooms.unsubscribe(person, room, effects)
     for room in person.rooms.values():
         room.members.pop(old.key, None)
         room.members[name.key] = person
-        if room.came.pop(old.shown, "") is None:
-            room.came[name.shown] = None
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.broker import arrival, presence
+from trio_chat.broker import arrival, presence, rooms
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Publish, Reply, Throttle
 from trio_chat.broker.state import Role, Room, Session, Settings, State, Statistics, stamp
@@ -108,17 +108,22 @@ class Broker:
         """Undo what was decided since the last :meth:`settle`, since it could not be stored.
 
         ``effects`` are all that followed from it, in order. Returns those that remain: what was to be
-        published and acknowledged is replaced by a refusal to whoever asked.
+        published and acknowledged is replaced by a refusal to whoever asked, and nothing that remains
+        speaks of a line that is not there.
         """
         for undo in reversed(self.undo):
             undo()
         self.undo.clear()
+        for person in self.people.values():
+            for places in (person.floors, person.read):
+                for name, seq in places.items():
+                    places[name] = min(seq, self.rooms[name].last)
         remaining: list[Effect] = []
         for effect in effects:
             if isinstance(effect, Acknowledge):
                 self._refused(effect.session, effect.event.id, refuse("not_stored"), remaining)
-            elif not isinstance(effect, Publish):
-                remaining.append(effect)
+            elif not isinstance(effect, Publish) and (restated := rooms.restate(self, effect)) is not None:
+                remaining.append(restated)
         return remaining
 
     # ---- time -------------------------------------------------------------------------------

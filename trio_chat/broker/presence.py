@@ -16,7 +16,7 @@ from trio_chat.protocol.events import Presence
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
 
-__all__ = ["GATHERING", "came", "notice_due", "went"]
+__all__ = ["GATHERING", "came", "notice_due", "tell_gathered", "went"]
 
 
 def came(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
@@ -42,6 +42,12 @@ def notice_due(broker: Broker, now: float, effects: list[Effect]) -> None:
     for room in list(broker.gathering.values()):
         if room.noticed + GATHERING <= now:
             _tell(broker, room, now, effects)
+
+
+def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
+    """Tell a room at once what was gathered for it, before names mean something else."""
+    if room.name in broker.gathering:
+        _tell(broker, room, now, effects)
 
 
 def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:

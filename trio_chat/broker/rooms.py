@@ -5,19 +5,25 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from trio_chat.broker import presence
-from trio_chat.broker.effects import Acknowledge, Effect, Publish, Reply, Subscribe, Tell, Unsubscribe
+from trio_chat.broker.effects import Acknowledge, Effect, Publish, Recall, Reply, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.state import Person, Room, Session
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
+    Delivered,
     Left,
     Ok,
+    Page,
     People,
     PersonInfo,
+    ReadUpTo,
     RoomInfo,
     RoomLine,
     RoomList,
     TopicChanged,
+    Welcome,
 )
 from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.broker.broker import Broker
-    from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
+    from trio_chat.protocol.requests import History, Join, Leave, Rooms, Topic, Who
 
 
 def person_of(session: Session) -> Person:
@@ -51,6 +57,45 @@ def describe(room: Room, person: Person) -> RoomInfo:
         last=room.last,
         read=person.read.get(room.name, 0),
     )
+
+
+def restate(broker: Broker, effect: Effect) -> Effect | None:
+    """An effect as it is without the lines that could not be stored and have been taken back: with each
+    room's end where it is now, or ``None`` where it spoke of nothing but such a line."""
+    if isinstance(effect, Recall):
+        room = broker.rooms.get(effect.request.room)
+        return Reply(effect.session, empty_page(effect.request)) if room is not None and just_begun(room) else effect
+    if not isinstance(effect, Reply | Tell):
+        return effect
+    event = effect.event
+    if isinstance(event, Welcome):
+        rooms = tuple(_restate_info(broker, info) for info in event.rooms)
+        return replace(effect, event=replace(event, rooms=rooms))
+    if isinstance(event, RoomAnswer):
+        return replace(effect, event=replace(event, room=_restate_info(broker, event.room)))
+    if isinstance(event, ReadUpTo | Delivered):
+        room = broker.rooms.get(event.room)
+        return effect if room is not None and event.seq <= room.last else None
+    return effect
+
+
+def just_begun(room: Room) -> bool:
+    """Whether this is a direct conversation in which nothing was said yet. Then its history is not read from
+    the store: there may be the log of an earlier one between people of the same names."""
+    return room.direct is not None and not room.last
+
+
+def empty_page(request: History) -> Page:
+    """The history of what has just begun."""
+    return Page(id=request.id, room=request.room, events=(), more=False, first=1)
+
+
+def _restate_info(broker: Broker, info: RoomInfo) -> RoomInfo:
+    room = broker.rooms.get(info.name)
+    if room is None:
+        return info
+    last = min(info.last, room.last)
+    return replace(info, topic=room.topic, first=min(info.first, last + 1), last=last, read=min(info.read, last))
 
 
 def number_next(broker: Broker, room: Room, *undo: Callable[[], object]) -> int:

@@ -88,13 +88,16 @@ def received(broker: Broker, session: Session, request: Received, now: float, ef
     room = person.rooms[request.room]
     effects.append(Reply(session.id, Ok(id=request.id)))
     waiting = room.undelivered.get(request.seq)
-    if waiting is not None and person.name.key in waiting[1]:
+    # what was said before is not this person's to sign for: whoever had the name then got it
+    here_then = request.seq > person.floors.get(room.name, 0)
+    if waiting is not None and here_then and person.name.key in waiting[1]:
         sender, keys = waiting
         keys.discard(person.name.key)
         if not keys:
             del room.undelivered[request.seq]
-        notice = Delivered(room=room.name, seq=request.seq, by=person.name.shown)
-        effects.append(Tell(tuple(sender.sessions), notice))
+        if room.name in sender.rooms:
+            notice = Delivered(room=room.name, seq=request.seq, by=person.name.shown)
+            effects.append(Tell(tuple(sender.sessions), notice))
     return None
 
 
@@ -103,7 +106,10 @@ def history(broker: Broker, session: Session, request: History, now: float, effe
     person = rooms.person_of(session)
     if request.after is not None and request.before is not None:
         return refuse("bad_field", why="give after or before, not both")
-    effects.append(Recall(session.id, request, person.floors.get(request.room, 0)))
+    if rooms.just_begun(person.rooms[request.room]):
+        effects.append(Reply(session.id, rooms.empty_page(request)))
+    else:
+        effects.append(Recall(session.id, request, person.floors.get(request.room, 0)))
     return None
 
 
