@@ -1,0 +1,318 @@
+"""``join`` at a terminal: what is typed stays whole, and the terminal is given back after every kind of end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import PROGRAM, ServerProgram, environment, find_free_port, past, say
+from tests.pty_driver import PtyProgram
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProgram]:
+    with ServerProgram() as one:
+        yield one
+
+
+def join(server: ServerProgram | str, name: str = "ada", *more: str, columns: int = 60, rows: int = 15) -> PtyProgram:
+    url = server if isinstance(server, str) else server.url
+    return PtyProgram([*PROGRAM, "join", name, url, *more], env=environment(NO_COLOR="1"), columns=columns, rows=rows)
+
+
+def test_what_is_typed_is_said_and_shown_once_above_the_prompt(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("hello there\r")
+        ada.wait_for("#lobby ada: hello there")
+        ada.wait_until(lambda: ada.rows[-1] == "#lobby>", "an empty prompt")
+        assert sum("hello there" in row for row in ada.rows) == 1
+        ada.type("/quit\r")
+        assert ada.wait_exit() == 0
+        ada.assert_given_back()
+        assert "ada: hello there" in ada.rows[-1]
+
+
+def test_arriving_messages_do_not_tear_what_is_being_typed(server: ServerProgram) -> None:
+    with join(server, columns=40, rows=20) as ada:
+        ada.wait_for("#lobby> ")
+        typed = "a long line that takes more than one row of this window"
+        for character in typed:
+            ada.type(character)
+            ada.read()
+        ada.wait_for("window")
+        ada.type(b"\x01")  # the cursor to the begin
+        say(server.url, "eve", *(f"message {n} from eve, long enough to take two rows" for n in range(12)))
+        ada.wait_for("-- eve has left")
+        rows = ada.everything
+        joined = "".join(rows)
+        for n in range(12):
+            assert joined.count(f"#lobby eve: message {n} from eve") == 1
+        assert joined.count(typed.replace(" ", "")) == 0
+        at = next(i for i, row in enumerate(rows) if row.startswith("#lobby> "))
+        assert "".join(rows[at:]).removeprefix("#lobby> ").replace(" ", "") == typed.replace(" ", "")
+        assert "".join(rows[:at]).endswith("You will be told when somebody comes.")
+        ada.type("so: ")
+        ada.wait_for("#lobby> so: a long line")
+        ada.type("\r")
+        ada.wait_for("#lobby ada: so: a long line")
+        assert ("ada", f"so: {typed}") in past(server.url)
+
+
+def test_the_prompt_shows_where_the_line_would_go(server: ServerProgram) -> None:
+    with join(server, "ada", "--room", "ops") as ada:
+        ada.wait_for("#ops> ")
+        ada.type("@bob: hi")
+        ada.wait_for("→ bob (private)> @bob: hi")
+        ada.type(b"\x15see you @bob @eve")
+        ada.wait_for("→ bob, eve (private)> see you @bob @eve")
+        ada.type(b"\x15@ALL: hi")
+        ada.wait_for("→ everyone> @ALL: hi")
+        ada.type(b"\x15\x15")
+        ada.wait_until(lambda: ada.rows[-1] == "#ops>", "the room's own prompt")
+
+
+def test_an_unknown_recipient_is_an_error_and_nothing_is_sent(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("secret @nobody-here\r")
+        ada.wait_for("! Nobody here is called 'nobody-here'. Nothing was sent.")
+        assert not any("secret" in text for _, text in past(server.url))
+
+
+def test_keys_edit_the_line_as_emacs_and_readline_taught(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("two three\x01one \x1b[F!\x17\x7fx\x7f\x15\x19\r")
+        ada.wait_for("#lobby ada: one two")
+        ada.type("\x1b[A")
+        ada.wait_until(lambda: ada.rows[-1].startswith("#lobby> one two"), "the line before")
+        ada.type("\x1b[B\x12two")
+        ada.wait_for("search 'two': one two")
+        ada.type("\x07")
+        ada.wait_until(lambda: ada.rows[-1] == "#lobby>", "an empty prompt")
+
+
+def test_a_paste_and_alt_enter_make_one_message_of_several_lines(server: ServerProgram) -> None:
+    with join(server, "ada", "--room", "paste") as ada:
+        ada.wait_for("#paste> ")
+        ada.type("\x1b[200~one\r\ntwo\x1b[31m\x1b[201~\x1b\rthree")
+        ada.wait_for("  three")
+        ada.type("\r")
+        ada.wait_for("#paste ada: one")
+        assert past(server.url, "#paste") == [("ada", "one\ntwo[31m\nthree")]
+
+
+def test_wide_and_joined_characters_go_as_one(server: ServerProgram) -> None:
+    with join(server, "ada", "--room", "wide") as ada:
+        ada.wait_for("#wide> ")
+        ada.type("日本👩‍👩‍👧x\x7f\x7f\x7f語\r")
+        ada.wait_for("#wide ada: 日")
+        assert past(server.url, "#wide") == [("ada", "日語")]
+
+
+def test_tab_completes_names_and_commands(server: ServerProgram) -> None:
+    with join(server) as ada, join(server, "grace") as grace:
+        grace.wait_for("#lobby> ")
+        ada.wait_for("grace is here")
+        ada.type("/to\t")
+        ada.wait_for("#lobby> /topic")
+        ada.type("\x15@gr\tlunch?\r")
+        grace.wait_for("ada → grace (private): lunch?")
+        ada.wait_for("✓ grace has your message: lunch?")
+
+
+def test_a_message_that_names_the_reader_rings(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        say(server.url, "eve", "quiet", "look @ada")
+        ada.wait_for("look @ada")
+        ada.wait_until(lambda: ada.raw.count(b"\a") == 1, "the bell")
+
+
+@pytest.mark.parametrize("columns", [30, 100])
+def test_a_window_of_another_size_shows_the_line_once(server: ServerProgram, columns: int) -> None:
+    with join(server, columns=60) as ada:
+        ada.wait_for("#lobby> ")
+        typed = "the quick brown fox jumps over the lazy dog"
+        ada.type(typed)
+        ada.wait_for("lazy dog")
+        ada.resize(columns, 15)
+        say(server.url, "eve", "after the change")
+        ada.wait_for("-- eve has left")
+        joined = "".join(ada.rows).replace(" ", "")
+        assert joined.count("thequickbrown") == 1
+        assert joined.count("afterthechange") == 1
+        assert joined.endswith(typed.replace(" ", ""))
+
+
+@pytest.mark.parametrize(
+    ("end", "status"),
+    [
+        ("ctrl-d", 0),
+        ("ctrl-c", 130),
+        ("ctrl-c in the middle of a line", 130),
+        ("/quit", 0),
+        ("SIGINT", 130),
+        ("SIGTERM", 143),
+        ("SIGHUP", 129),
+        ("server ends it", 1),
+    ],
+)
+def test_the_terminal_is_given_back_after_every_kind_of_end(end: str, status: int) -> None:
+    with ServerProgram("--idle-timeout", "1.5" if end == "server ends it" else "0") as server, join(server) as ada:
+        ada.wait_for("#lobby> ")
+        match end:
+            case "ctrl-d":
+                ada.type("\x04")
+            case "ctrl-c":
+                ada.type("\x03")
+            case "ctrl-c in the middle of a line":
+                ada.type("half a li\x03")
+            case "/quit":
+                ada.type("/quit\r")
+            case "server ends it":
+                ada.wait_for("-- Bye!")
+            case name:
+                ada.signal(signal.Signals[name])
+        assert ada.wait_exit() == status
+        ada.assert_given_back()
+        assert "Traceback" not in ada.raw.decode()
+        assert not any(row.startswith("#lobby>") for row in ada.rows)
+
+
+def test_an_error_of_the_programs_own_gives_the_terminal_back(server: ServerProgram, tmp_path: Path) -> None:
+    broken = tmp_path / "sitecustomize.py"
+    broken.write_text(
+        "import trio_chat.ui.painting\n"
+        "def fail(*_, **__): raise ZeroDivisionError\n"
+        "trio_chat.ui.painting.lay_out = fail\n"
+    )
+    env = environment(PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
+    with PtyProgram([*PROGRAM, "join", "ada", server.url], env=env) as ada:
+        assert ada.wait_exit() == 1
+        ada.assert_given_back()
+        assert "Traceback" not in ada.raw.decode()
+        assert "Something in the program itself went wrong" in "".join(ada.screen.display)
+
+
+def test_a_terminal_that_is_gone_ends_it_and_frees_the_name(server: ServerProgram) -> None:
+    with join(server, "gone") as ada:
+        ada.wait_for("#lobby> ")
+        ada.hang_up()
+        assert ada.wait_exit() == 129
+    with join(server, "gone") as again:
+        again.wait_for("You are gone")
+
+
+def test_a_killed_server_is_noticed_and_the_line_being_typed_outlives_it() -> None:
+    port = find_free_port()
+    with ServerProgram(port=port) as server, join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("half a line")
+        ada.wait_for("#lobby> half a line")
+        server.signal(signal.SIGKILL)
+        ada.wait_for("-- The connection is lost")
+        ada.wait_for("#lobby (offline)> half a line")
+        ada.type(" more\r")
+        ada.wait_for("It will be sent when the connection is back.")
+        with ServerProgram(port=port) as again:
+            ada.wait_for("-- Connected again.")
+            ada.wait_for("#lobby ada: half a line more")
+            assert past(again.url) == [("ada", "half a line more")]
+            ada.type("\x04")
+            assert ada.wait_exit() == 0
+        ada.assert_given_back()
+
+
+def test_leaving_while_offline_says_what_was_not_acknowledged() -> None:
+    with ServerProgram() as server, join(server) as ada:
+        ada.wait_for("#lobby> ")
+        server.signal(signal.SIGKILL)
+        ada.wait_for("(offline)> ")
+        ada.type("lost\r\x04")
+        assert ada.wait_exit() == 1
+        assert ada.rows[-1] == "! One line was not acknowledged."
+        ada.assert_given_back()
+
+
+def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_goes_on(server: ServerProgram) -> None:
+    shell = ["/bin/bash", "--norc", "--noprofile", "-i"]
+    with PtyProgram(shell, env=environment(PS1="shell$ ", NO_COLOR="1"), columns=100) as terminal:
+        terminal.wait_for("shell$")
+        terminal.type(f"{' '.join(PROGRAM)} join ada {server.url}\r")
+        terminal.wait_for("#lobby> ")
+        terminal.type("half a line\x1a")
+        terminal.wait_for("Stopped")
+        terminal.type("stty -a | grep -o ' icanon\\| echo ' | tr -d '\\n'; echo '=modes'\r")
+        terminal.wait_for(" icanon echo =modes")
+        terminal.type("fg\r")
+        terminal.wait_for("#lobby> half a line")
+        terminal.type(" goes on\r")
+        terminal.wait_for("#lobby ada: half a line goes on")
+        terminal.type("\x04")
+        terminal.wait_until(lambda: terminal.rows[-1].startswith("shell$"), "the shell")
+
+
+def test_a_stop_where_no_shell_can_go_on_does_not_stop_it(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("half")
+        ada.wait_for("#lobby> half")
+        ada.signal(signal.SIGTSTP)
+        ada.type(" a line\r")
+        ada.wait_for("#lobby ada: half a line")
+        ada.type("\x04")
+        assert ada.wait_exit() == 0
+        ada.assert_given_back()
+
+
+def test_a_name_in_use_is_asked_for_again(server: ServerProgram) -> None:
+    with join(server, "ada") as ada:
+        ada.wait_for("#lobby> ")
+        with join(server, "ada") as other:
+            other.wait_for("The name ada is in use.")
+            other.wait_for("Another name: ")
+            other.type("grace\r")
+            other.wait_for("-- You are grace.")
+            other.wait_for("#lobby> ")
+
+
+def test_a_password_is_asked_for_without_showing_it(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    secret.chmod(0o600)
+    with ServerProgram("--password-file", str(secret)) as server:
+        with join(server) as ada:
+            ada.wait_for("This server wants a password.")
+            ada.wait_for("Password: ")
+            ada.type("wrong\r")
+            ada.wait_for("The password is wrong.")
+            ada.wait_until(lambda: sum("Password:" in row for row in ada.rows) == 2, "a second prompt")
+            ada.type("correct horse\r")
+            ada.wait_for("#lobby> ")
+            assert b"horse" not in ada.raw
+        with join(server) as eve:
+            for _ in range(3):
+                eve.wait_until(lambda: eve.rows[-1:] == ["Password:"] and not eve.echoes, "a prompt")
+                eve.type("wrong\r")
+                eve.wait_until(lambda: eve.rows[-1:] != ["Password:"], "an answer")
+            assert eve.wait_exit() == 1
+            eve.assert_given_back()
+
+
+def test_a_dumb_terminal_gets_lines_and_no_escape_sequence(server: ServerProgram) -> None:
+    env = environment(TERM="dumb")
+    with PtyProgram([*PROGRAM, "join", "ada", server.url], env=env) as ada:
+        ada.wait_for("You are ada")
+        ada.type("hello\r")
+        ada.wait_for("#lobby ada: hello")
+        assert b"\x1b" not in ada.raw
+        ada.type("\x04")
+        assert ada.wait_exit() == 0
+        ada.assert_given_back()

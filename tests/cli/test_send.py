@@ -1,0 +1,128 @@
+"""``send``: from a script, with an exit status that can be trusted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.programs import ServerProgram, Started, environment, find_free_port, past, run
+from trio_chat.cli import main
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProgram]:
+    with ServerProgram() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def env(server: ServerProgram) -> dict[str, str]:
+    return environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="robot")
+
+
+def test_the_input_is_one_message_and_0_means_acknowledged(server: ServerProgram, env: dict[str, str]) -> None:
+    done = run("send", "#whole", given="done\nand well\n\n", env=env)
+    assert (done.status, done.out, done.err) == (0, "", "")
+    assert past(server.url, "#whole") == [("robot", "done\nand well")]
+
+
+def test_the_words_of_the_command_line_are_the_message(server: ServerProgram, env: dict[str, str]) -> None:
+    assert run("send", "#words", "backup", "is done", env=env).status == 0
+    assert run("send", "words", "without a number sign", env=env).status == 0
+    assert past(server.url, "#words") == [("robot", "backup is done"), ("robot", "without a number sign")]
+
+
+def test_lines_are_messages_of_their_own_in_their_order(server: ServerProgram, env: dict[str, str]) -> None:
+    lines = [f"line {n}" for n in range(150)]
+    done = run("send", "--lines", "#lines", given="\n\n".join(lines), env=env)
+    assert (done.status, done.err) == (0, "")
+    assert past(server.url, "#lines") == [("robot", line) for line in lines]
+
+
+def test_a_line_is_sent_when_it_comes_not_when_the_input_ends(server: ServerProgram, env: dict[str, str]) -> None:
+    watcher = environment(TRIO_CHAT_URL=server.url)
+    with (
+        Started("tail", "-n", "9", "#slow", env=watcher) as tail,
+        Started("send", "--lines", "#slow", env=env) as one,
+    ):
+        one.say("first\n")
+        tail.wait_for("robot: first")
+        one.say("second\n")
+        tail.wait_for("robot: second")
+        one.end_input()
+        assert one.wait_exit() == 0
+
+
+def test_people_get_what_is_for_them_and_nobody_else_does(server: ServerProgram, env: dict[str, str]) -> None:
+    others = environment(TRIO_CHAT_URL=server.url)
+    with Started("join", "bob", server.url, env=others) as bob, Started("join", "eve", server.url, env=others) as eve:
+        bob.wait_for("You are bob")
+        eve.wait_for("You are eve")
+        assert run("send", "@bob", "lunch?", env=env).status == 0
+        bob.wait_for("robot → bob (private): lunch?")
+        assert run("send", "@bob,@eve", "both of you", env=env).status == 0
+        assert run("send", "@ALL", "everyone", env=env).status == 0
+        bob.wait_for("#lobby robot: everyone")
+        eve.wait_for("#lobby robot: everyone")
+        assert "(private): both of you" in bob.out
+        assert "(private): both of you" in eve.out
+        assert "lunch?" not in eve.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "given", "said"),
+    [
+        (["@nobody-like-that", "hi"], "", "Nobody here is called"),
+        (["#ops"], "", "There is nothing to send"),
+        (["#ops"], " \n", "There is nothing to send"),
+        (["#no room"], "hi", "cannot be a room's name"),
+        (["#ops"], "x" * 9000, "8000 is the most"),
+    ],
+)
+def test_what_is_not_delivered_ends_with_1_and_a_sentence(
+    env: dict[str, str], arguments: list[str], given: str, said: str
+) -> None:
+    done = run("send", *arguments, given=given, env=env)
+    assert done.status == 1
+    assert said in done.err
+    assert done.err.count("\n") == 1
+
+
+def test_one_line_that_was_refused_does_not_keep_the_others_back(server: ServerProgram, env: dict[str, str]) -> None:
+    done = run("send", "--lines", "#some", given=f"one\n{'x' * 9000}\ntwo\n", env=env)
+    assert done.status == 1
+    assert past(server.url, "#some") == [("robot", "one"), ("robot", "two")]
+
+
+def test_when_nobody_answers_it_ends_with_1() -> None:
+    done = run("send", "#ops", "hi", "--url", f"ws://127.0.0.1:{find_free_port()}/")
+    assert done.status == 1
+    assert done.err.count("\n") == 1
+
+
+def test_a_name_in_use_is_not_delivered_under_another(server: ServerProgram, env: dict[str, str]) -> None:
+    with Started("join", "robot", server.url) as robot:
+        robot.wait_for("You are robot")
+        done = run("send", "#taken", "hi", env=env)
+    assert done.status == 1
+    assert "The name robot is in use." in done.err
+    assert past(server.url, "#taken") == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ([], "in quotes: '#ops'"),
+        (["#"], "A # alone"),
+        (["@"], "An @ alone"),
+        (["@ALL,@bob", "hi"], "leave the other names out"),
+        (["--lines", "#ops", "text"], "--lines is for the input"),
+        (["#ops", "hi", "--request-timeout", "soon"], "--request-timeout"),
+    ],
+)
+def test_a_command_line_that_makes_no_sense_ends_with_2(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["send", *arguments]) == 2
+    assert said in capfd.readouterr().err

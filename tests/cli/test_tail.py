@@ -1,0 +1,125 @@
+"""``tail``: follows rooms, for a person or another program, and ends quietly."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from tests.programs import ServerProgram, Started, environment, find_free_port, run, say
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[ServerProgram]:
+    with ServerProgram() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def env(server: ServerProgram) -> dict[str, str]:
+    return environment(TRIO_CHAT_URL=server.url)
+
+
+def test_it_shows_its_rooms_and_no_other(server: ServerProgram, env: dict[str, str]) -> None:
+    with Started("tail", "-n", "1", "#a", "b", env=env) as tail:
+        say(server.url, "ada", "before", room="#a")
+        tail.wait_for("#a ada: before")
+        say(server.url, "ada", "elsewhere", room="#lobby")
+        say(server.url, "ada", "in b", room="#b")
+        say(server.url, "ada", "last", room="#a")
+        tail.wait_for("#a ada: last")
+        assert "#b ada: in b" in tail.out
+        assert "elsewhere" not in tail.out
+        assert "\x1b" not in tail.out
+
+
+def test_without_a_room_it_shows_the_lobby(server: ServerProgram, env: dict[str, str]) -> None:
+    say(server.url, "ada", "for everyone")
+    with Started("tail", "-n", "1", env=env) as tail:
+        tail.wait_for("#lobby ada: for everyone")
+
+
+def test_json_is_one_event_a_line(server: ServerProgram, env: dict[str, str]) -> None:
+    say(server.url, "ada", "in the backlog", "one\ntwo", room="#json")
+    with Started("tail", "--json", "-n", "9", "#json", env=env) as tail:
+        tail.wait_for("one\\ntwo")
+        say(server.url, "ada", "\x1b[31mlive", room="#json")
+        tail.wait_for("live")
+        events = [json.loads(line) for line in tail.out.splitlines()]
+    assert [(event["type"], event["room"], event["seq"]) for event in events] == [
+        ("message", "#json", 1),
+        ("message", "#json", 2),
+        ("message", "#json", 3),
+    ]
+    assert [event["text"] for event in events[:2]] == ["in the backlog", "one\ntwo"]
+
+
+def test_the_backlog_is_as_long_as_was_asked_for_and_nothing_comes_twice(
+    server: ServerProgram, env: dict[str, str]
+) -> None:
+    say(server.url, "ada", *(f"n{n}" for n in range(10)), room="#back")
+    with Started("tail", "-n", "3", "#back", env=env) as tail:
+        tail.wait_for("n9")
+        say(server.url, "ada", "n10", room="#back")
+        tail.wait_for("n10")
+        said = [line.rpartition(" ")[2] for line in tail.out.splitlines()]
+    assert said == ["n7", "n8", "n9", "n10"]
+
+
+def test_a_reader_that_has_seen_enough_ends_it_with_0(server: ServerProgram, env: dict[str, str]) -> None:
+    say(server.url, "ada", "enough", room="#head")
+    with Started("tail", "-n", "1", "#head", env=env) as tail:
+        tail.wait_for("enough")
+        tail.stop_reading()
+        assert tail.wait_exit() == 0
+        assert tail.err == ""
+
+
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_it_quietly(
+    server: ServerProgram, env: dict[str, str], number: signal.Signals, status: int
+) -> None:
+    say(server.url, "ada", "here", room="#sig")
+    with Started("tail", "-n", "1", "#sig", env=env) as tail:
+        tail.wait_for("here")
+        tail.signal(number)
+        assert tail.wait_exit() == status
+        assert tail.err == ""
+
+
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_it_comes_back_by_itself_and_misses_nothing(form: list[str]) -> None:
+    port = find_free_port()
+    env = environment(TRIO_CHAT_URL=f"ws://127.0.0.1:{port}/")
+    with Started("tail", "-n", "9", "#ops", *form, "--wait", env=env) as tail:
+        with ServerProgram(port=port) as server:
+            for n in range(3):
+                say(server.url, "ada", f"before {n}", room="#ops")
+            tail.wait_for("before 2")
+            server.stop()
+        tail.wait_for('"type":"disconnected"' if form else "The connection is lost")
+        with ServerProgram(port=port) as server:
+            tail.wait_for('"type":"reconnected"' if form else "Connected again.")
+            say(server.url, "ada", "after", room="#ops")
+            tail.wait_for("after")
+        if not form:
+            assert [line.rpartition(": ")[2] for line in tail.out.splitlines()] == [
+                "before 0",
+                "before 1",
+                "before 2",
+                "after",
+            ]
+
+
+def test_a_configured_name_in_use_gives_way_but_a_named_one_does_not(server: ServerProgram) -> None:
+    env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="ada")
+    say(server.url, "eve", "hello", room="#way")
+    with Started("join", env=env) as ada:
+        ada.wait_for("You are ada")
+        with Started("tail", "-n", "1", "#way", env=env) as tail:
+            tail.wait_for("hello")
+        done = run("tail", "#way", "--name", "ada", env=env)
+        assert done.status == 1
+        assert "The name ada is in use." in done.err

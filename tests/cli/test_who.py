@@ -1,0 +1,43 @@
+"""``who``: a neat table of who is there, or JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from tests.programs import ServerProgram, Started, environment, find_free_port, run
+from trio_chat.cli import main
+
+
+def test_it_shows_who_is_there_since_when_and_who_is_away_but_not_itself() -> None:
+    with ServerProgram() as server:
+        env = environment(TRIO_CHAT_URL=server.url)
+        with Started("join", "ada", server.url) as ada, Started("join", "日本", server.url, "--room", "ops") as other:
+            ada.say("/away lunch\n")
+            ada.wait_for("You are away")
+            other.wait_for("You are in #ops")
+            done = run("who", env=env)
+            assert done.status == 0
+            assert re.fullmatch(
+                r"#lobby: 2 people\nname  since\nada   \d\d:\d\d  away: lunch\n日本  \d\d:\d\d\n", done.out
+            )
+            assert run("who", "ops", env=env).out.startswith("#ops: 1 person\n")
+            event = json.loads(run("who", "#ops", "--json", env=env).out)
+            assert (event["type"], event["room"]) == ("people", "#ops")
+            assert [person["name"] for person in event["people"]] == ["日本"]
+            assert run("who", env={**env, "TRIO_CHAT_NAME": "ada"}).status == 0
+        done = run("who", "#nowhere", env=env)
+        assert done.status == 1
+        assert "There is no room" in done.err
+
+
+def test_when_nobody_answers_it_ends_with_1() -> None:
+    done = run("who", "--port", str(find_free_port()))
+    assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+
+
+def test_help_costs_no_connection(capfd: pytest.CaptureFixture[str]) -> None:
+    assert main(["who", "--help"]) == 0
+    assert "trio-chat who '#ops'" in capfd.readouterr().out

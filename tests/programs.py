@@ -1,0 +1,208 @@
+"""The program itself, as whoever installs it runs it: a server, and commands with their input and output."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import trio
+
+from trio_chat.client import Chat, connect
+from trio_chat.protocol.events import Message
+
+PROGRAM: Final = (sys.executable, "-m", "trio_chat")
+PATIENCE: Final = 30.0
+"""Seconds that anything may take on a busy machine before it counts as hanging."""
+
+
+def environment(**more: str) -> dict[str, str]:
+    """What a program sees: the test's own world, with an ordinary terminal in it."""
+    return {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "", **more}
+
+
+@dataclass(frozen=True)
+class Done:
+    """What a program that has ended wrote, and its exit status."""
+
+    status: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, object]]:
+        """The output as JSON, line by line."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+def run(*arguments: str, given: str = "", env: Mapping[str, str] | None = None) -> Done:
+    """Run a command to its end, with some input."""
+    done = subprocess.run(
+        [*PROGRAM, *arguments],
+        input=given.encode(),
+        capture_output=True,
+        env=environment() if env is None else dict(env),
+        timeout=PATIENCE,
+        check=False,
+    )
+    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+
+
+class Started:
+    """A command that goes on, with pipes to it."""
+
+    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+        self.process = subprocess.Popen(
+            [*PROGRAM, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=environment() if env is None else dict(env),
+            start_new_session=True,
+        )
+        self._text = {"out": "", "err": ""}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.wait()
+        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+    @property
+    def out(self) -> str:
+        """What it has written to standard output, as far as it was waited for."""
+        return self._text["out"]
+
+    @property
+    def err(self) -> str:
+        """What it has written to standard error, as far as it was waited for."""
+        return self._text["err"]
+
+    def say(self, text: str) -> None:
+        """Give it some input."""
+        assert self.process.stdin is not None
+        self.process.stdin.write(text.encode())
+        self.process.stdin.flush()
+
+    def end_input(self) -> None:
+        """Let its input end."""
+        assert self.process.stdin is not None
+        self.process.stdin.close()
+
+    def stop_reading(self) -> None:
+        """Read its output no more."""
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def wait_for(self, text: str) -> None:
+        """Wait until a text stands in what it wrote, on either stream."""
+        deadline = time.monotonic() + PATIENCE
+        while text not in self.out and text not in self.err:
+            assert time.monotonic() < deadline, f"waited in vain for {text!r}: {self._text}"
+            self._read(0.05)
+
+    def wait_exit(self) -> int:
+        """Wait for its end; its exit status."""
+        deadline = time.monotonic() + PATIENCE
+        while self.process.poll() is None:
+            assert time.monotonic() < deadline, f"it does not end: {self._text}"
+            self._read(0.05)
+        self._read(0)
+        return int(self.process.returncode)
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        self.process.send_signal(number)
+
+    def _read(self, timeout: float) -> None:
+        streams = {
+            stream: name
+            for stream, name in ((self.process.stdout, "out"), (self.process.stderr, "err"))
+            if stream is not None and not stream.closed
+        }
+        for stream in select.select(list(streams), [], [], timeout)[0]:
+            self._text[streams[stream]] += os.read(stream.fileno(), 1 << 20).decode()
+
+
+class ServerProgram(Started):
+    """``trio-chat serve`` on a port that was free."""
+
+    def __init__(self, *arguments: str, port: int = 0) -> None:
+        super().__init__("serve", "--port", str(port), "--log-format", "json", *arguments)
+        self.wait_for('"event": "listening"')
+        self.url = next(
+            str(json.loads(line)["urls"][0]) for line in self.err.splitlines() if '"event": "listening"' in line
+        )
+        self.port = int(self.url.rstrip("/").rpartition(":")[2])
+
+    def stop(self) -> None:
+        """Stop it as Ctrl-C does, and wait until it is gone."""
+        self.signal(signal.SIGINT)
+        assert self.wait_exit() == 0
+
+
+def as_somebody(url: str, name: str, do: Callable[[Chat], Awaitable[None]], *, listen: bool = False) -> None:
+    """Come in as somebody, do something, and go."""
+
+    async def visit() -> None:
+        with trio.fail_after(PATIENCE):
+            async with connect(url, name=name, listen=listen) as chat:
+                await do(chat)
+
+    trio.run(visit)
+
+
+def say(url: str, name: str, *texts: str, room: str = "#lobby", to: Sequence[str] = ()) -> None:
+    """Come in as somebody, say something in a room or to people, and go."""
+
+    async def speak(chat: Chat) -> None:
+        if not to and room not in chat.rooms:
+            await chat.join(room)
+        for text in texts:
+            await (chat.send_to(to, text) if to else chat.send(room, text))
+
+    as_somebody(url, name, speak)
+
+
+def past(url: str, room: str = "#lobby") -> list[tuple[str, str]]:
+    """Who said what in a room so far."""
+    found: list[tuple[str, str]] = []
+
+    async def look(chat: Chat) -> None:
+        await chat.join(room)
+        events = (await chat.history(room, limit=500)).events
+        found.extend((event.sender, event.text) for event in events if isinstance(event, Message))
+
+    as_somebody(url, "historian", look)
+    return found
+
+
+def find_free_port() -> int:
+    """A port on loopback that nobody listens on now."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return int(sock.getsockname()[1])
+
+
+def write_config(folder: Path, text: str) -> str:
+    """A settings file of its own; its path."""
+    path = folder / "config.toml"
+    path.write_text(text, "utf-8")
+    return str(path)

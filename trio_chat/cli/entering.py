@@ -1,0 +1,164 @@
+"""What ``join``, ``send``, ``tail`` and ``who`` share: which server, who one is, and getting in."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from trio_chat.cli.faults import FAILED, say
+from trio_chat.cli.options import GroupedOption
+from trio_chat.config import ClientConfig
+from trio_chat.errors import NotAdmitted, UsageError
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+
+SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
+"""The settings that all four take as options."""
+
+_GROUP: Final = "The server and you"
+_HIGHEST_PORT: Final = 65535
+_TRIES: Final = 3
+"""Passwords, and names, that a person may try before it is over."""
+_NAME_REFUSED: Final = frozenset({"name_taken", "name_lookalike", "name_invalid", "name_reserved"})
+_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
+
+F = TypeVar("F", bound=Callable[..., object])
+Session = Callable[["Chat"], Awaitable[int]]
+
+
+def server_options(function: F) -> F:
+    """Give a command ``--host`` and ``--port``, beside ``--url``."""
+    port = click.option(
+        "--port", cls=GroupedOption, group=_GROUP, metavar="PORT", type=int, callback=_check_port, help="its port alone"
+    )
+    host = click.option("--host", cls=GroupedOption, group=_GROUP, metavar="HOST", help="the server's host alone")
+    return host(port(function))
+
+
+def _check_port(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    del param
+    if value is None or 0 < value <= _HIGHEST_PORT:
+        return value
+    raise click.UsageError(f"--port {value} is no port: they go from 1 to {_HIGHEST_PORT}.", ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How to get into which server.
+
+    ``may_ask``: a person can be asked for a name or a password. ``any_name``: who one is does not matter, so
+    a name that is taken gives way to one that the server makes up. ``listen``: whether events are wanted.
+    ``patient``: requests wait for as long as an outage lasts.
+    """
+
+    url: str
+    config: ClientConfig
+    may_ask: bool = False
+    any_name: bool = False
+    listen: bool = True
+    patient: bool = False
+
+
+def server_url(config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None) -> str:
+    """The server's address, from what was given: an argument, ``--url``, ``--host`` and ``--port``, the settings.
+
+    Raises ``UsageError`` when two of them contradict each other, or what is given is no address.
+    """
+    from trio_chat.client.address import DEFAULT_PORT, parse_url  # noqa: PLC0415 - the help page does not need it
+
+    given = [name for name, value in (("the argument", server), ("--url", url), ("--host", host)) if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"The server is given twice, by {' and by '.join(given)}. Leave one of them out.")
+    address = parse_url(config.url)
+    if server is not None:
+        address = parse_url(server)
+    elif host is not None:
+        address = parse_url(host)
+        if address.port != DEFAULT_PORT and port is not None:
+            raise UsageError(f"The port is given twice, by --host {host} and by --port {port}. Leave one of them out.")
+    return address._replace(port=port).url if port is not None else address.url
+
+
+def room_name(word: str) -> str:
+    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out."""
+    return word if word.startswith("#") else f"#{word}"
+
+
+def enter(entry: Entry, session: Session) -> int:
+    """Get in, hold a session, and return its exit status.
+
+    On a terminal a refused name or password is asked for again. Raises ``Unreachable`` when nobody answers
+    there, and ``NotAdmitted`` when the server does not let us in.
+    """
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    name, password, tries = entry.config.name, entry.config.password, 0
+    while True:
+        outcome = trio.run(partial(_try, entry, session, name, password))
+        if not isinstance(outcome, NotAdmitted):
+            return outcome
+        tries += 1
+        if entry.any_name and outcome.code in _NAME_REFUSED and name is not None:
+            name = None
+        elif not entry.may_ask or tries > _TRIES:
+            raise outcome
+        elif outcome.code in _NAME_REFUSED:
+            say(outcome.message)
+            name = str(click.prompt("Another name", err=True)).strip()
+        elif outcome.code in _PASSWORD_REFUSED:
+            say(outcome.message)
+            password = str(click.prompt("Password", hide_input=True, err=True))
+        else:
+            raise outcome
+
+
+async def _try(entry: Entry, session: Session, name: str | None, password: str | None) -> int | NotAdmitted:
+    """Get in once and hold a session; a refusal to let us in comes back as a value."""
+    from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.signals import until_signal  # noqa: PLC0415 - as above
+
+    refusal: NotAdmitted | None = None
+
+    async def work() -> int:
+        nonlocal refusal
+        try:
+            async with connect(
+                entry.url,
+                name=name,
+                password=password,
+                wait=entry.config.wait,
+                waiting=_Waiting(),
+                listen=entry.listen,
+                request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
+            ) as chat:
+                return await session(chat)
+        except NotAdmitted as error:
+            refusal = error
+            return FAILED
+
+    status = await until_signal(work)
+    return status if refusal is None else refusal
+
+
+class _Waiting:
+    """Says once what is waited for, and again when the reason is another."""
+
+    def __init__(self) -> None:
+        self._said = ""
+
+    def __call__(self, error: Exception, seconds: float) -> None:
+        del seconds
+        if str(error) != self._said:
+            self._said = str(error)
+            say(f"{error} Waiting for it; Ctrl-C gives up.")
+
+
+def person_present() -> bool:
+    """Whether somebody can be asked: standard input and standard error are terminals."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

@@ -1,0 +1,116 @@
+"""``join``: enter a chat and talk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trio_chat.cli.entering import SETTINGS, Entry, enter, person_present, room_name, server_options, server_url
+from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.config import ClientConfig
+from trio_chat.errors import Unreachable, UsageError
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+    from trio_chat.ui.plain import Look
+
+
+@click.command(
+    cls=Verb,
+    options_metavar="[OPTIONS]",
+    examples=[
+        ("trio-chat join", "the server and the name of the settings"),
+        ("trio-chat join ada chat.example:9000", "as ada, on that host and port"),
+        ("trio-chat join chat.example", "with a name that the server makes up"),
+        ("trio-chat join wss://chat.example/ --name ada --room ops", "by a URL, to talk in #ops"),
+        ("trio-chat join --json < questions.txt > answers.jsonl", "from a script"),
+    ],
+)
+@click.argument("words", nargs=-1, metavar="[USERNAME] [HOST[:PORT]|URL]")
+@settings(ClientConfig, *SETTINGS, "unknown_recipients", "time_format", "color")
+@server_options
+@click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="room to talk in first")
+@click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="line mode, on a terminal too")
+@click.option("--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event a line, JSON")
+def command(
+    words: tuple[str, ...],
+    config_path: Path | None,
+    host: str | None,
+    port: int | None,
+    room: str | None,
+    *,
+    plain: bool,
+    as_json: bool,
+    **flags: object,
+) -> int:
+    """Enter a chat and talk, line by line.
+
+    Of two arguments, the first is your name and the second the server; one with :// is the server's URL in
+    either place. A single argument is always the server. Without one, the settings say which (by default this
+    machine, port 8765).
+
+    On a terminal, what you type stays whole below what arrives, and /help shows what you can do. Otherwise each
+    line of the input is said, and join leaves at its end: with status 0 when all of it was acknowledged, with 1
+    when something was refused or not delivered. Ctrl-C leaves with 130.
+    """
+    del plain  # what a terminal gets anyway, for as long as there is no other interface
+    name, server = _read_words(words)
+    if name is not None and flags.get("name") is not None:
+        raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
+    config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
+    url = server_url(config, server, url=flags.get("url"), host=host, port=port)
+    try:
+        return _join(config, url, None if room is None else room_name(room), as_json=as_json)
+    except Unreachable as error:
+        if len(words) == 1 and not _looks_like_a_server(words[0]):
+            hint = f"If {words[0]} is to be your name, write: trio-chat join --name {words[0]}"
+            raise Unreachable(f"{error} {hint}") from None
+        raise
+
+
+def _read_words(words: tuple[str, ...]) -> tuple[str | None, str | None]:
+    """The name and the server among the arguments."""
+    if len(words) > 2:  # noqa: PLR2004 - a name and a server
+        raise UsageError(f"There are {len(words)} arguments; a name and a server are the most.")
+    urls = [word for word in words if "://" in word]
+    if len(urls) > 1:
+        raise UsageError("Both arguments are URLs; one of them can be the server.")
+    if len(words) < 2:  # noqa: PLR2004 - as above
+        return None, words[0] if words else None
+    if urls:
+        return next(word for word in words if word not in urls), urls[0]
+    return words[0], words[1]
+
+
+def _looks_like_a_server(word: str) -> bool:
+    return "." in word or ":" in word or word == "localhost"
+
+
+def _join(config: ClientConfig, url: str, room: str | None, *, as_json: bool) -> int:
+    from trio_chat.ui.plain import look_of  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.terminal import usable  # noqa: PLC0415 - as above
+
+    at_terminal = usable() and not as_json
+    look = look_of(config, json=as_json)
+
+    async def session(chat: Chat) -> int:
+        return await _talk(chat, look, room, at_terminal=at_terminal)
+
+    entry = Entry(url, config, may_ask=person_present(), patient=at_terminal)
+    return enter(entry, session)
+
+
+async def _talk(chat: Chat, look: Look, room: str | None, *, at_terminal: bool) -> int:
+    from trio_chat.ui.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain import Talk, talk_through_pipes  # noqa: PLC0415 - as above
+    from trio_chat.ui.prompt import talk_at_terminal  # noqa: PLC0415 - as above
+    from trio_chat.ui.terminal import Terminal  # noqa: PLC0415 - as above
+
+    talk = Talk(chat, look)
+    if room is not None:
+        await talk.go_to(room)
+    if at_terminal:
+        return await talk_at_terminal(talk, Terminal())
+    return await talk_through_pipes(talk, standard_input(), standard_output(look.encoding))

@@ -1,0 +1,144 @@
+"""``send``: say something from a script."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from trio_chat.cli.entering import SETTINGS, Entry, enter, person_present, room_name, server_options, server_url
+from trio_chat.cli.faults import FAILED, say
+from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.config import ClientConfig
+from trio_chat.errors import ChatError, ConnectionClosed, UsageError
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+
+_LONGEST: Final = 4 * 1024 * 1024
+"""Bytes of input read for one message: more than the longest that a server can be set to take."""
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        ("echo done | trio-chat send '#ops'", "the input, as one message"),
+        ("trio-chat send '#ops' backup is done", "the words of the command line"),
+        ("trio-chat send @bob,@eve lunch?", "to these people, and nobody else"),
+        ("tail -f app.log | trio-chat send --lines '#log'", "each line as it comes"),
+    ],
+)
+@click.argument("target", required=False, metavar="'#ROOM'|@NAME[,@NAME]")
+@click.argument("text", nargs=-1)
+@settings(ClientConfig, *SETTINGS)
+@server_options
+@click.option("--lines", cls=GroupedOption, group="How it behaves", is_flag=True, help="send each line of the input")
+def command(
+    target: str | None,
+    text: tuple[str, ...],
+    config_path: Path | None,
+    host: str | None,
+    port: int | None,
+    *,
+    lines: bool,
+    **flags: object,
+) -> int:
+    """Say something in a room, or to people.
+
+    What is said are the words of the command line, or else the whole input as one message. A room is entered
+    if need be. In a shell, # begins a comment: quote the room's name, or leave the # out.
+
+    Exit status: 0 when everything is acknowledged (the server has it), 1 when something was not delivered, 2 when
+    the command line or a setting is wrong.
+    """
+    if target is None:
+        raise UsageError("Where to? Give a room (in quotes: '#ops') or people (@bob).")
+    if lines and text:
+        raise UsageError("--lines is for the input; with the text in the command line, leave it out.")
+    room, people = _read_target(target)
+    config = load_settings(ClientConfig, flags, config_path)
+    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+
+    async def session(chat: Chat) -> int:
+        destination = _Destination(chat, room, people)
+        return await _say_all(destination, _messages(" ".join(text), lines=lines))
+
+    return enter(Entry(url, config, listen=False), session)
+
+
+def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:
+    """The room, or the people; one of the two is empty."""
+    if not target.startswith("@"):
+        if not target.removeprefix("#"):
+            raise UsageError("A # alone is no room. Give its name as well: '#ops'.")
+        return room_name(target), ()
+    people = tuple(dict.fromkeys(name for word in target.split(",") if (name := word.strip().removeprefix("@"))))
+    if not people:
+        raise UsageError("An @ alone is nobody. Give a name as well: @bob.")
+    if any(name.casefold() == "all" for name in people):
+        if len(people) > 1:
+            raise UsageError("@ALL is everyone already; leave the other names out.")
+        return "", ()
+    return None, people
+
+
+async def _messages(text: str, *, lines: bool) -> AsyncIterator[str]:
+    """The messages to send, one after the other."""
+    from trio_chat.ui.pipes import standard_input  # noqa: PLC0415 - the help page needs none of it
+
+    if text:
+        yield text
+        return
+    source = standard_input()
+    if lines:
+        async for line in source.lines():
+            if line.strip():
+                yield line
+        return
+    if person_present():
+        say("Type the message; Ctrl-D on a new line sends it.")
+    whole = await source.read_all(_LONGEST)
+    if whole is None:
+        raise ChatError(f"The input has more than {_LONGEST} bytes, which is too much for a message. Try --lines.")
+    yield whole.rstrip("\r\n")
+
+
+class _Destination:
+    """Where messages go: a room, which is entered with the first (empty: the lobby), or people."""
+
+    def __init__(self, chat: Chat, room: str | None, people: tuple[str, ...]) -> None:
+        self._chat = chat
+        self._room = chat.welcome.lobby if room == "" else room
+        self._people = people
+
+    async def send(self, text: str) -> None:
+        """Send one message and wait until it is acknowledged."""
+        if self._room is None:
+            await self._chat.send_to(self._people, text)
+            return
+        if self._room not in self._chat.rooms:
+            self._room = (await self._chat.join(self._room)).name
+        await self._chat.send(self._room, text)
+
+
+async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> int:
+    """Send all; say of each that was not delivered why. Returns the exit status."""
+    from trio_chat.ui.patience import patiently  # noqa: PLC0415 - the help page needs none of it
+
+    status = 0
+    async for text in messages:
+        if not text.strip():
+            say("There is nothing to send: the message is empty.")
+            status = FAILED
+            continue
+        try:
+            await patiently(partial(destination.send, text))
+        except ConnectionClosed:
+            raise
+        except ChatError as error:
+            say(str(error))
+            status = FAILED
+    return status

@@ -1,0 +1,59 @@
+"""``who``: show who is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from trio_chat.cli.entering import SETTINGS, Entry, enter, room_name, server_options, server_url
+from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.config import ClientConfig
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        ("trio-chat who", "everyone who is there"),
+        ("trio-chat who '#ops'", "who is in #ops"),
+        ("trio-chat who --json | jq -r '.people[].name'", "the names alone"),
+    ],
+)
+@click.argument("room", required=False, metavar="['#ROOM']")
+@settings(ClientConfig, *SETTINGS, "time_format")
+@server_options
+@click.option("--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="as one line of JSON")
+def command(
+    room: str | None, config_path: Path | None, host: str | None, port: int | None, *, as_json: bool, **flags: object
+) -> int:
+    """Show who is in a room, since when, and who of them is away; without a room, in the lobby: everyone.
+
+    To ask, it enters the chat for a moment, and leaves itself out of the answer. A configured name that is in
+    use gives way to one that the server makes up.
+    """
+    config = load_settings(ClientConfig, flags, config_path)
+    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+
+    async def session(chat: Chat) -> int:
+        return await _show(chat, config, room, as_json=as_json)
+
+    return enter(Entry(url, config, any_name=flags.get("name") is None, listen=False), session)
+
+
+async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:
+    from trio_chat.protocol.events import People  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
+
+    name = chat.welcome.lobby if room is None else room_name(room)
+    people = tuple(person for person in await chat.who(name) if person.name != chat.name)
+    talk = Talk(chat, look_of(config, json=as_json))
+    try:
+        await standard_output(talk.look.encoding).write(talk.tell(People(id="", room=name, people=people)))
+    except ReaderGone:
+        return 0
+    return 0

@@ -1,0 +1,194 @@
+"""Line mode: what is said as lines, what is typed line by line. For pipes, plain terminals, screen readers.
+
+Two shells around one :class:`Talk`. :func:`talk_through_pipes` reads lines and writes lines and never an escape
+sequence of its own. :func:`trio_chat.ui.prompt.talk_at_terminal` adds an input line that arriving lines do not tear.
+"""
+
+from __future__ import annotations
+
+import locale
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import trio
+from msgspec import structs
+
+from trio_chat.client.events import Reconnected
+from trio_chat.errors import ChatError, ConnectionClosed
+from trio_chat.protocol.events import Error, Event, Room, Welcome
+from trio_chat.ui.actions import Action, Note, Quit, carry_out, do, refused, room_info
+from trio_chat.ui.commands import interpret
+from trio_chat.ui.lines import Teller, as_json
+from trio_chat.ui.patience import patiently
+from trio_chat.ui.pipes import Input, Output, ReaderGone
+from trio_chat.ui.place import Place
+from trio_chat.ui.terminal import is_terminal
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+    from trio_chat.config import ClientConfig
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How things are shown: ``json`` one event a line; ``encoding`` what standard output takes."""
+
+    json: bool = False
+    colour: bool = False
+    time_format: str = "%H:%M"
+    unknown_recipients: str = "error"
+    encoding: str = "utf-8"
+
+    @property
+    def symbols(self) -> bool:
+        """Whether arrows and check marks can be shown."""
+        try:
+            "→✓".encode(self.encoding)
+        except UnicodeEncodeError:
+            return False
+        return True
+
+
+def look_of(config: ClientConfig, *, json: bool = False) -> Look:
+    """How the settings and standard output want things to be shown."""
+    coloured = is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return Look(
+        json=json,
+        colour=not json and (coloured if config.color == "auto" else config.color == "always"),
+        time_format=config.time_format,
+        unknown_recipients=config.unknown_recipients,
+        encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
+    )
+
+
+class Talk:
+    """One person's conversation over one connection: what lines mean now, what events look like."""
+
+    def __init__(self, chat: Chat, look: Look) -> None:
+        self.chat = chat
+        self.look = look
+        self.place = Place()
+        self.teller = Teller(
+            self.place,
+            now=lambda: datetime.now(UTC),
+            time_format=look.time_format,
+            colour=look.colour,
+            symbols=look.symbols,
+        )
+        # The token proves who one is: it is not for a screen or a log.
+        self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
+        self.follow()
+
+    def follow(self) -> None:
+        """Take over from the connection who one is and in which rooms."""
+        self.place.me = self.chat.name
+        self.place.lobby = self.chat.welcome.lobby
+        self.place.enter(room_info(room) for room in self.chat.rooms.values())
+
+    async def go_to(self, room: str) -> None:
+        """Go into a room and talk there. Raises :class:`~trio_chat.errors.NotDone` when the server refuses."""
+        view = await self.chat.join(room)
+        self.follow()
+        self.place.room = view.name
+        self._opening.append(Room(room=room_info(view)))
+
+    @property
+    def opening(self) -> list[str]:
+        """The lines to begin with: the server's welcome, and the room one went to."""
+        return [line for event in self._opening for line in self.tell(event)]
+
+    def tell(self, event: Event) -> list[str]:
+        """Take note of an event; the lines that show it."""
+        if isinstance(event, Reconnected | Welcome):
+            self.follow()
+        else:
+            self.place.take(event)
+        if self.look.json:
+            return [as_json(event)]
+        return self.teller.tell(event)
+
+    def read(self, line: str) -> Action | Note | Error | None:
+        """What a line means now."""
+        return interpret(line, self.place, unknown_recipients=self.look.unknown_recipients)
+
+    async def do(self, meaning: Action | Note | Error) -> list[Event]:
+        """Carry out what a line means; what there is to tell about it."""
+        if isinstance(meaning, Note | Error):
+            return [meaning]
+        return await carry_out(meaning, self.chat, self.place)
+
+    async def do_patiently(self, meaning: Action | Note | Error) -> list[Event]:
+        """As :meth:`do`, for lines that no person types: what comes too fast is tried again a little later."""
+        if isinstance(meaning, Note | Error):
+            return [meaning]
+        try:
+            return await patiently(lambda: do(meaning, self.chat, self.place))
+        except ConnectionClosed:
+            raise
+        except ChatError as error:
+            return [refused(error)]
+
+
+async def talk_through_pipes(talk: Talk, source: Input, sink: Output) -> int:
+    """Say what comes in line by line and write what is heard, until the input ends.
+
+    Returns 0 when all of it is acknowledged, or nobody reads the output any more; 1 when something was
+    refused or could not be delivered, or the server ended the conversation.
+    """
+    failed = well_ended = False
+    try:
+        await sink.write(talk.opening)
+        async with trio.open_nursery() as nursery:
+
+            async def say() -> None:
+                nonlocal failed, well_ended
+                failed = await _say_lines(talk, source, sink)
+                well_ended = True
+                await talk.chat.aclose()  # what was heard until now can still be read
+
+            async def watch_reader() -> None:
+                nonlocal well_ended
+                await sink.wait_reader_gone()
+                well_ended = True
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(say)
+            nursery.start_soon(watch_reader)
+            await _show_events(talk, sink)
+            nursery.cancel_scope.cancel()
+    except* ReaderGone:
+        well_ended = True
+    return int(failed or not well_ended)
+
+
+async def _say_lines(talk: Talk, source: Input, sink: Output) -> bool:
+    """Say all lines, one after the other; tell whether something could not be done."""
+    failed = False
+    async for line in source.lines():
+        meaning = talk.read(line)
+        if meaning is None:
+            continue
+        if isinstance(meaning, Quit):
+            break
+        try:
+            told = await talk.do_patiently(meaning)
+        except ConnectionClosed:
+            return True  # why, the listening side says
+        failed = failed or any(isinstance(event, Error) for event in told)
+        await sink.write([line for event in told for line in talk.tell(event)])
+    return failed
+
+
+async def _show_events(talk: Talk, sink: Output) -> None:
+    """Write what is heard, until the conversation ends."""
+    async for event in talk.chat:
+        await sink.write(talk.tell(event))
+    await sink.write([line for event in why_ended(talk.chat) for line in talk.tell(event)])
+
+
+def why_ended(chat: Chat) -> list[Error]:
+    """What there is to tell about a conversation's end, beyond what the server said of it by itself."""
+    return [refused(chat.ended)] if isinstance(chat.ended, ChatError) else []

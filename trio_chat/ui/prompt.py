@@ -1,0 +1,272 @@
+"""Line mode at a terminal: an input line at the bottom that arriving lines never tear.
+
+Theory of operation. Five tasks share one :class:`Prompt`. One reads keys and edits the line; one takes
+events and puts their lines into ``_lines``; one carries out what was submitted, in order; one watches the
+window and stops; and one, the only one that writes, waits until something changed and then paints the
+new lines and the input in one go. So a burst of messages, or of keys, costs one painting, and what is shown
+is always a state that was.
+
+The end, whatever it is, comes by cancelling the nursery. A painting that has begun is shielded from that, so
+no line is lost in between; from then on all writing has only a moment. In it what is left is written, the
+input is taken away, and the terminal is given back.
+"""
+
+from __future__ import annotations
+
+import math
+import signal
+from collections import deque
+from typing import Final
+
+import trio
+
+from trio_chat.client.events import Disconnected, Reconnected
+from trio_chat.errors import ConnectionClosed
+from trio_chat.protocol.events import Error, Event, Message
+from trio_chat.ui.actions import Action, Note, Quit
+from trio_chat.ui.completion import complete
+from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
+from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
+from trio_chat.ui.painting import Drawing, Painter, lay_out
+from trio_chat.ui.plain import Talk, why_ended
+from trio_chat.ui.signals import BY_SIGNAL, INTERRUPTED
+from trio_chat.ui.terminal import Terminal
+
+_LINES: Final = 1000
+"""Lines that wait to be painted; beyond that, events wait with the connection, which bounds them."""
+_SUBMITTED: Final = 100
+"""Lines typed while the connection is away, kept until it is back; more than anybody types meanwhile."""
+_LAST_WORDS: Final = 2.0
+"""Seconds for what is still to be sent and painted when one leaves."""
+_BELL: Final = "\a"
+
+
+async def talk_at_terminal(talk: Talk, terminal: Terminal) -> int:
+    """Talk until the person leaves or the server ends it. The terminal is given back in every case.
+
+    Returns the exit status: 0 when the person left, 130 after Ctrl-C, 1 when the server ended it.
+    """
+    with terminal:
+        return await Prompt(talk, terminal).run()
+
+
+class Prompt:
+    """What is being typed at a terminal, and what is still to be painted and to be done."""
+
+    def __init__(self, talk: Talk, terminal: Terminal) -> None:
+        self._talk = talk
+        self._terminal = terminal
+        self._editor = Editor()
+        self._painter = Painter()
+        self._lines: deque[str] = deque()
+        self._rings = False
+        self._connected = True
+        self._listed: tuple[str, ...] = ()
+        self._changed = trio.Event()
+        self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
+        self._repaint: bool | None = None  # after the window changed; True: clear the screen first
+        self._send, self._submitted = trio.open_memory_channel[Action | Note | Error](_SUBMITTED)
+        self._doing = 0
+        self._status = 0
+        self._scope = trio.CancelScope()
+        self._give_up_at = math.inf
+        self._write_scope = trio.CancelScope()
+
+    def __repr__(self) -> str:
+        return f"<Prompt with {self._editor.text!r}, {len(self._lines)} lines to paint, {self._doing} to do>"
+
+    async def run(self) -> int:
+        """Serve the terminal until something ends it; return the exit status."""
+        self._lines.extend(self._talk.opening)
+        self._change()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._scope = nursery.cancel_scope
+                for task in (self._paint_changes, self._watch_window, self._do_submitted, self._listen):
+                    nursery.start_soon(task)
+                try:
+                    await self._read_keys()
+                finally:
+                    self._give_up_at = self._write_scope.deadline = trio.current_time() + _LAST_WORDS
+        finally:
+            await self._write(self._take_lines())
+        return self._status
+
+    def _end(self, status: int) -> None:
+        self._status = status
+        self._scope.cancel()
+
+    # ---- keys ----------------------------------------------------------------------------------
+
+    async def _read_keys(self) -> None:
+        decoder = Decoder()
+        while True:
+            data = b""
+            with trio.move_on_after(ESCAPE_DELAY if decoder.waiting else math.inf) as timeout:
+                data = await self._terminal.read()
+            if timeout.cancelled_caught:
+                keys = decoder.flush()
+            elif data:
+                keys = decoder.feed(data)
+            else:  # the terminal is gone
+                self._end(BY_SIGNAL + signal.SIGHUP)
+                return
+            for key in keys:
+                await self._press(key)
+            self._change()
+
+    async def _press(self, key: Key) -> None:
+        outcome: Outcome = self._editor.press(key)
+        if outcome != Wanted("complete"):
+            self._listed = ()
+        match outcome:
+            case Submitted(text):
+                await self._submit(text)
+            case Wanted("leave"):
+                await self._leave()
+            case Wanted("interrupt"):
+                self._end(INTERRUPTED)
+            case Wanted("suspend"):
+                await self._stop()
+            case Wanted("redraw"):
+                self._repaint = True
+            case Wanted("complete"):
+                self._complete()
+            case Wanted("bell"):
+                self._rings = True
+
+    async def _submit(self, text: str) -> None:
+        meaning = self._talk.read(text)
+        if meaning is None:
+            return
+        if isinstance(meaning, Quit):
+            await self._leave()
+            return
+        try:
+            self._send.send_nowait(meaning)
+        except trio.WouldBlock:
+            why = f"{_SUBMITTED} lines are waiting for the connection."
+            self._show(Error(code="waiting", message=why, advice="That one was not kept."))
+            return
+        self._doing += 1
+        if not self._connected:
+            self._show(Note(lines=("It will be sent when the connection is back.",)))
+
+    async def _leave(self) -> None:
+        """Leave once what was submitted is done, or after a moment without it."""
+        self._change()
+        with trio.move_on_after(_LAST_WORDS):
+            while self._doing:
+                await self._paintings.park()
+        if self._doing:
+            lines = "One line was" if self._doing == 1 else f"{self._doing} lines were"
+            self._show(Error(code="not_acknowledged", message=f"{lines} not acknowledged."))
+        self._end(int(self._doing > 0))
+
+    def _complete(self) -> None:
+        buffer = self._editor.buffer
+        found = complete(buffer.text, buffer.cursor, self._talk.place)
+        if not found.candidates:
+            self._rings = True
+        elif len(found.candidates) == 1:
+            self._editor.replace(found.start, found.end, found.candidates[0] + found.after)
+        elif len(found.agreed) > found.end - found.start:
+            self._editor.replace(found.start, found.end, found.agreed)
+        elif self._listed != found.candidates:
+            self._listed = found.candidates
+            self._show(Note(lines=("  ".join(found.candidates),)))
+
+    # ---- events and actions --------------------------------------------------------------------
+
+    async def _listen(self) -> None:
+        async for event in self._talk.chat:
+            if isinstance(event, Disconnected | Reconnected):
+                self._connected = isinstance(event, Reconnected)
+            self._show(event)
+            while len(self._lines) > _LINES:
+                await self._paintings.park()
+        for why in why_ended(self._talk.chat):
+            self._show(why)
+        self._end(1)
+
+    async def _do_submitted(self) -> None:
+        async for meaning in self._submitted:
+            try:
+                told = await self._talk.do(meaning)
+            except ConnectionClosed:
+                return  # the listening task says why, and ends it
+            finally:
+                self._doing -= 1
+            for event in told:
+                self._show(event)
+            self._change()
+
+    def _show(self, event: Event) -> None:
+        self._lines.extend(self._talk.tell(event))
+        if isinstance(event, Message):
+            self._rings = self._rings or self._talk.teller.rings(event)
+        self._change()
+
+    # ---- painting ------------------------------------------------------------------------------
+
+    def _change(self) -> None:
+        self._changed.set()
+
+    async def _paint_changes(self) -> None:
+        while True:
+            await self._changed.wait()
+            self._changed = trio.Event()
+            await self._write(self._paint())
+            self._paintings.unpark_all()
+
+    async def _write(self, text: str) -> None:
+        """Write what was taken for writing: not cancelled, but after the end given up in a moment."""
+        with trio.CancelScope(shield=True, deadline=self._give_up_at) as self._write_scope:
+            await self._terminal.write(text.encode("utf-8", "replace"))
+
+    def _paint(self) -> str:
+        """What brings the terminal from what it shows to how things are now."""
+        columns, rows = self._terminal.size()
+        drawing = self._draw(columns, rows)
+        text = ""
+        if self._repaint is not None:
+            text = self._painter.repaint(drawing, columns, rows, clear=self._repaint)
+            self._repaint = None
+        lines = list(self._lines)
+        self._lines.clear()
+        bell, self._rings = (_BELL if self._rings else ""), False
+        return text + self._painter.paint(lines, drawing) + bell
+
+    def _draw(self, columns: int, rows: int) -> Drawing:
+        buffer, search, place = self._editor.buffer, self._editor.search, self._talk.place
+        if search is not None:
+            prompt = f"{'search' if search.found else 'not found'} '{search.wanted}': "
+        else:
+            where = place.goes_to(buffer.text)
+            arrow = "→ " if self._talk.look.symbols else "-> "
+            prompt = f"{'' if where == place.room else arrow}{where}{'' if self._connected else ' (offline)'}> "
+        return lay_out(prompt, buffer.text, buffer.cursor, columns, rows)
+
+    def _take_lines(self) -> str:
+        """What is still to be painted, and no input below it."""
+        lines = list(self._lines)
+        self._lines.clear()
+        return self._painter.finish() + "".join(line + "\r\n" for line in lines)
+
+    # ---- the window, and stopping --------------------------------------------------------------
+
+    async def _watch_window(self) -> None:
+        with trio.open_signal_receiver(signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP) as arrivals:
+            async for number in arrivals:
+                if number == signal.SIGTSTP:
+                    await self._stop()
+                elif number == signal.SIGCONT:
+                    self._terminal.take_if_in_front()
+                self._repaint = self._repaint or False
+                self._change()
+
+    async def _stop(self) -> None:
+        """Give the terminal back and stop, as Ctrl-Z does; go on where it was."""
+        await self._write(self._take_lines())
+        self._terminal.stop()
+        self._change()

@@ -1,0 +1,44 @@
+"""Work that a signal ends cleanly, with the exit status that shells expect of it."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+import trio
+
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+BY_SIGNAL: Final = 128
+"""A program that a signal ended has this much and the signal's number as its exit status (POSIX sh, 2.8.2)."""
+INTERRUPTED: Final = BY_SIGNAL + signal.SIGINT
+
+
+async def until_signal(work: Callable[[], Awaitable[int]]) -> int:
+    """Do work that returns an exit status; Ctrl-C, SIGTERM or SIGHUP cancels it.
+
+    A signal that this program was started to ignore (``nohup``, a job in the background) stays ignored.
+    What the work raises comes out as it is.
+    """
+    heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    status = 0
+    failure: Exception | None = None
+    with trio.open_signal_receiver(*heeded) as arrivals:
+        async with trio.open_nursery() as nursery:
+
+            async def watch() -> None:
+                nonlocal status
+                async for number in arrivals:
+                    status = BY_SIGNAL + number
+                    break
+                nursery.cancel_scope.cancel()
+
+            nursery.start_soon(watch)
+            try:
+                status = await work()
+            except Exception as error:  # noqa: BLE001 - raised again below, outside of the nursery's group
+                failure = error
+            nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    return status
