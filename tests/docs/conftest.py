@@ -1,0 +1,23 @@
+"""What the tests of the pages share."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.docs.terminals import Desk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+@pytest.fixture
+def desk(tmp_path: Path) -> Iterator[Desk]:
+    """Terminals that are all closed in the end."""
+    desk = Desk(tmp_path)
+    try:
+        yield desk
+    finally:
+        desk.close()

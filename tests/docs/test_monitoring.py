@@ -1,0 +1,24 @@
+"""The page on health and figures names the figures there are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Final
+
+from trio_chat.broker import Broker, Settings
+from trio_chat.server.gate import Gate
+from trio_chat.server.hub import Hub
+from trio_chat.server.metrics import exposition, make_metrics
+from trio_chat.server.tally import Tally
+from trio_chat.store import MemoryStore
+
+PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "monitoring.md"
+
+
+def test_the_page_names_every_figure_and_no_other() -> None:
+    hub = Hub(Broker(Settings()), MemoryStore("epoch"), Tally())
+    text = exposition(make_metrics(hub, Gate(10, 0))).decode()
+    served = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
+    rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
+    assert {name for row in rows for name in re.findall(r"`(trio_chat_\w+)`", row)} == served

@@ -1,0 +1,93 @@
+"""README.md's commands, its links and what continuous integration runs belong together."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import stat
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from trio_chat.cli.app import VERBS
+
+if TYPE_CHECKING:
+    from tests.docs.terminals import Desk
+
+ROOT: Final = Path(__file__).parents[2]
+README: Final = (ROOT / "README.md").read_text("utf-8")
+START, JOIN, TEST = re.findall(r"^```sh\n(.*?)\n```$", README, re.MULTILINE | re.DOTALL)
+
+
+def _project() -> dict[str, Any]:
+    return tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+
+
+def test_each_command_is_one_line() -> None:
+    assert [len(command.splitlines()) for command in (START, JOIN, TEST)] == [1, 1, 1]
+
+
+def test_continuous_integration_runs_the_readmes_test_command_and_nothing_else() -> None:
+    script = ROOT / ".ci" / "run"
+    lines = [line for line in script.read_text("utf-8").splitlines() if line and not line.startswith("#")]
+    assert lines == ["set -eu", 'cd "$(dirname "$0")/.."', TEST]
+    assert script.stat().st_mode & stat.S_IXUSR
+
+
+def test_the_commands_name_programs_and_a_python_that_the_project_has() -> None:
+    project = _project()["project"]
+    (program,) = project["scripts"]
+    for command in (START, JOIN):
+        assert f".venv/bin/{program} " in command
+    oldest = project["requires-python"].removeprefix(">=")
+    assert f"Python {oldest} or\nnewer" in README
+    assert ".venv/bin/nox" in shlex.split(TEST)
+    assert (ROOT / "noxfile.py").exists()
+
+
+def test_the_commands_use_nothing_but_python_and_what_it_installs() -> None:
+    for command in (START, TEST):
+        programs = [part.split()[0] for part in command.split(" && ")]
+        assert programs[0] == "python3"
+        assert all(program.startswith(".venv/bin/") for program in programs[1:])
+
+
+def test_the_verbs_of_the_commands_exist() -> None:
+    used = set(re.findall(r"trio-chat ([a-z]+)", README))
+    assert used <= VERBS.keys()
+    assert {"serve", "join", "send", "tail"} <= used
+
+
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_to_files_lead_somewhere(page: str) -> None:
+    text = (ROOT / page).read_text("utf-8")
+    for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
+        assert "://" in target or (ROOT / target).exists(), f"{page} links to {target}"
+
+
+def test_the_licence_is_the_one_the_readme_names() -> None:
+    assert _project()["project"]["license"] == "MIT"
+    assert "[MIT](LICENSE)" in README
+    assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License")
+
+
+def test_the_picture_of_a_conversation_is_what_stands_on_the_screen(desk: Desk) -> None:
+    (picture,) = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
+    welcome, green, *talk, question, typed = picture.splitlines()
+    desk.start("server", START.split("&& .venv/bin/")[-1])
+    desk.start("bob", "trio-chat join bob localhost")
+    desk.sees("bob", ["#lobby>"])
+    desk.start("ada", JOIN.removeprefix(".venv/bin/"))
+    desk.sees("ada", [welcome])
+    desk["bob"].types(["the build is green again"])
+    desk.sees("ada", [green])
+    desk["ada"].types(["good. what was it?", "@bob: a race in the cache again?"])
+    desk.sees("ada", [welcome, green, *talk[:-1]])
+    desk.start("eve", "trio-chat join eve localhost")
+    desk.sees("ada", talk)
+    desk["eve"].types(["who broke the build?"])
+    desk.sees("ada", [question])
+    desk["ada"].types_only(typed.removeprefix("#lobby> "))
+    desk.sees("ada", picture.splitlines())
