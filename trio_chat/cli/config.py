@@ -98,6 +98,8 @@ def toml(value: object) -> str:
     """Write a setting's value as TOML. JSON's texts, numbers, booleans and lists are TOML's as well."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml(key)} = {toml(one)}" for key, one in value.items()) + "}"
     return msgspec.json.format(msgspec.json.encode(value), indent=-1).decode().replace("\x7f", "\\u007f")
 
 

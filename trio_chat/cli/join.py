@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import click
 from trio_chat.cli.entering import SETTINGS, Entry, enter, person_present, room_name, server_options, server_url
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
-from trio_chat.errors import Unreachable, UsageError
+from trio_chat.errors import ChatError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("words", nargs=-1, metavar="[USERNAME] [HOST[:PORT]|URL]")
-@settings(ClientConfig, *SETTINGS, "unknown_recipients", "time_format", "color")
+@settings(ClientConfig, *SETTINGS, "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
 @server_options
 @click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="room to talk in first")
 @click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="line mode, on a terminal too")
@@ -45,24 +47,23 @@ def command(
     as_json: bool,
     **flags: object,
 ) -> int:
-    """Enter a chat and talk, line by line.
+    """Enter a chat and talk: in full screen on a terminal, else line by line.
 
     Of two arguments, the first is your name and the second the server; one with :// is the server's URL in
     either place. A single argument is always the server. Without one, the settings say which (by default this
     machine, port 8765).
 
-    On a terminal, what you type stays whole below what arrives, and /help shows what you can do. Otherwise each
-    line of the input is said, and join leaves at its end: with status 0 when all of it was acknowledged, with 1
-    when something was refused or not delivered. Ctrl-C leaves with 130.
+    On a terminal, F1 shows what you can do; with --plain what you type stays whole below the lines that arrive, and
+    /help shows it. Otherwise each line of the input is said, and join leaves at its end: with status 0 when all of it
+    was acknowledged, with 1 when something was refused or not delivered. Ctrl-C leaves with 130.
     """
-    del plain  # what a terminal gets anyway, for as long as there is no other interface
     name, server = _read_words(words)
     if name is not None and flags.get("name") is not None:
         raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
     config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
     url = server_url(config, server, url=flags.get("url"), host=host, port=port)
     try:
-        return _join(config, url, None if room is None else room_name(room), as_json=as_json)
+        return _join(config, url, None if room is None else room_name(room), plain=plain, as_json=as_json)
     except Unreachable as error:
         if len(words) == 1 and not _looks_like_a_server(words[0]):
             hint = f"If {words[0]} is to be your name, write: trio-chat join --name {words[0]}"
@@ -88,11 +89,13 @@ def _looks_like_a_server(word: str) -> bool:
     return "." in word or ":" in word or word == "localhost"
 
 
-def _join(config: ClientConfig, url: str, room: str | None, *, as_json: bool) -> int:
+def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
     from trio_chat.ui.plain import look_of  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.terminal import usable  # noqa: PLC0415 - as above
 
     at_terminal = usable() and not as_json
+    if at_terminal and not plain:
+        return _open(config, url, room)
     look = look_of(config, json=as_json)
 
     async def session(chat: Chat) -> int:
@@ -100,6 +103,22 @@ def _join(config: ClientConfig, url: str, room: str | None, *, as_json: bool) ->
 
     entry = Entry(url, config, may_ask=person_present(), patient=at_terminal)
     return enter(entry, session)
+
+
+def _open(config: ClientConfig, url: str, room: str | None) -> int:
+    """Talk in full screen."""
+    from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain import look_of  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.app import Wishes, open_full_screen  # noqa: PLC0415 - as above
+
+    def dial(
+        name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]
+    ) -> AbstractAsyncContextManager[Chat]:
+        return connect(
+            url, name=name, password=password, wait=config.wait, waiting=waiting, request_timeout=float("inf")
+        )
+
+    return open_full_screen(dial, Wishes.of(config, room, colour=look_of(config).colour), url)
 
 
 async def _talk(chat: Chat, look: Look, room: str | None, *, at_terminal: bool) -> int:

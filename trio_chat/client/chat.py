@@ -16,13 +16,13 @@ from trio_chat.client.address import parse_url
 from trio_chat.client.admission import Credentials
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.connection import Habits, Link
-from trio_chat.client.events import ChatEvent, Past, Receipt
+from trio_chat.client.events import ChatEvent, Hits, Past, Receipt
 from trio_chat.client.mailbox import Mailbox
-from trio_chat.client.state import Conversation, read_page
+from trio_chat.client.state import Conversation, read_event, read_page
 from trio_chat.client.wire import open_tcp
 from trio_chat.errors import ChatError, NotDone, UsageError
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import Ok, Page, People, PersonInfo, Room, RoomLine, RoomList, Welcome
+from trio_chat.protocol.events import Found, Message, Ok, Page, People, PersonInfo, Room, RoomLine, RoomList, Welcome
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -132,9 +132,49 @@ class Chat:
 
     # ---- talking --------------------------------------------------------------------------------
 
-    async def send(self, room: str, text: str, *, action: bool = False) -> Receipt:
+    async def send(self, room: str, text: str, *, action: bool = False, reply_to: int | None = None) -> Receipt:
         """Say something in a room; ``action`` as ``/me`` does. Returns when the message is stored."""
-        return await self._say(text, action=action, room=room)
+        return await self._say(text, action=action, room=room, reply_to=reply_to)
+
+    async def edit(self, room: str, seq: int, text: str) -> None:
+        """Change the text of a message of our own."""
+        await self._ask(requests.Edit(id=self._id(), room=room, target=seq, text=text), Ok)
+
+    async def delete(self, room: str, seq: int) -> None:
+        """Take back a message."""
+        await self._ask(requests.Delete(id=self._id(), room=room, target=seq), Ok)
+
+    async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> None:
+        """Put a mark on a message, or take ours off."""
+        await self._ask(requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on), Ok)
+
+    async def search(  # noqa: PLR0913 - each is one condition, by keyword
+        self,
+        words: tuple[str, ...] = (),
+        *,
+        room: str | None = None,
+        sender: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        has_link: bool = False,
+        limit: int = 20,
+        cursor: int | None = None,
+    ) -> Hits:
+        """Find messages in all that we may read, newest first."""
+        request = requests.Search(
+            id=self._id(),
+            words=words,
+            room=room,
+            sender=sender,
+            before=before,
+            after=after,
+            has_link=has_link,
+            limit=limit,
+            cursor=cursor,
+        )
+        found = await self._ask(request, Found)
+        events = tuple(event for raw in found.events if isinstance(event := read_event(bytes(raw)), Message))
+        return Hits(events, found.cursor, found.behind)
 
     async def send_to(self, people: Iterable[str] | str, text: str, *, action: bool = False) -> Receipt:
         """Say something to people (one name, or several), who with us make up a direct conversation."""
@@ -142,11 +182,17 @@ class Chat:
         return await self._say(text, action=action, to=to)
 
     async def _say(
-        self, text: str, *, action: bool, room: str | None = None, to: tuple[str, ...] | None = None
+        self,
+        text: str,
+        *,
+        action: bool,
+        room: str | None = None,
+        to: tuple[str, ...] | None = None,
+        reply_to: int | None = None,
     ) -> Receipt:
         kind: Literal["text", "action"] = "action" if action else "text"
         clock = datetime.now(tz=UTC).astimezone().isoformat(timespec="milliseconds")
-        request = requests.Send(id=self._id(), text=text, room=room, to=to, sent=clock, kind=kind)
+        request = requests.Send(id=self._id(), text=text, room=room, to=to, sent=clock, kind=kind, reply_to=reply_to)
         ok = await self._ask(request, Ok)
         return Receipt(ok.room or "", ok.seq or 0, ok.time or "")
 

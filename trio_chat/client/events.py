@@ -10,7 +10,7 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 from msgspec import Meta
 
-from trio_chat.protocol.events import AnyEvent, Event, RoomEvent, RoomName, Time
+from trio_chat.protocol.events import AnyEvent, Event, Message, RoomEvent, RoomName, Time
 
 
 class Disconnected(Event, frozen=True):
@@ -62,6 +62,14 @@ class Receipt(NamedTuple):
     room: str
     seq: int
     time: Time
+
+
+class Hits(NamedTuple):
+    """What a search found, newest first; ``cursor`` goes on from there, ``behind`` newest lines are not searched yet."""
+
+    events: tuple[Message, ...]
+    cursor: int | None
+    behind: int
 
 
 class Past(NamedTuple):

@@ -202,6 +202,30 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
     color: Annotated[
         Literal["auto", "always", "never"], _meta("colour; auto is on a terminal and not with NO_COLOR", _LOOK, "WHEN")
     ] = "auto"
+    theme: Annotated[
+        str,
+        _meta(
+            "colours of the full screen: auto, dark, light, dusk, contrast, sixteen, plain, or a file that ends in .toml",
+            _LOOK,
+            "THEME",
+            min_length=1,
+            max_length=1024,
+            check=_printable,
+        ),
+    ] = "auto"
+    mouse: Annotated[bool, _meta("the mouse, in the full screen", _LOOK)] = True
+    notify: Annotated[
+        Literal["all", "mentions", "nothing"],
+        _meta("which messages call you, where a room has no rule of its own", _TALK, "WHICH"),
+    ] = "mentions"
+    notify_by: Annotated[
+        Literal["auto", "bell", "osc9", "osc777", "none"],
+        _meta("how the full screen calls you; auto is the bell and what the terminal is known to show", _TALK, "HOW"),
+    ] = "auto"
+    keys: Annotated[
+        dict[str, tuple[str, ...]],
+        _meta("keys of the full screen: a table of commands and their keys", _LOOK, "TABLE", flags=()),
+    ] = msgspec.field(default_factory=dict)
 
 
 SECTIONS: Final[dict[str, type[Settings]]] = {"server": ServerConfig, "client": ClientConfig}
@@ -225,7 +249,7 @@ def _option(section: str, field: msgspec.structs.FieldInfo, hint: Any) -> Option
         key=field.name,
         kind=kind,
         choices=choices,
-        default=field.default,
+        default={} if kind == "table" else field.default,
         description=meta.description or "",
         low=meta.ge if meta.ge is not None else meta.min_length,
         high=meta.le if meta.le is not None else meta.max_length,
@@ -240,6 +264,8 @@ def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:  # noqa: ANN401 - a type f
         return "choice", typing.get_args(hint)
     if origin is tuple:
         return "texts", ()
+    if origin is dict:
+        return "table", ()
     if origin in {types.UnionType, typing.Union}:
         hint = typing.get_args(hint)[0]
     kinds: dict[Any, Kind] = {bool: "flag", int: "integer", float: "number", str: "text", Path: "path"}

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["flag", "integer", "number", "text", "path", "texts", "choice"]
+Kind: TypeAlias = Literal["flag", "integer", "number", "text", "path", "texts", "choice", "table"]
 
 PREFIX: Final = "TRIO_CHAT_"
 """What the name of every variable of the environment begins with."""
@@ -61,6 +61,8 @@ class Option:
             return "the path of a file"
         if self.kind == "texts":
             return "a list of texts"
+        if self.kind == "table":
+            return "a table that gives each name a text or a list of texts"
         if self.kind == "text" and (self.low, self.high) == (1, None):
             return "text of 1 character or more"
         if self.kind == "text":
@@ -166,6 +168,15 @@ def _texts(value: object, *, lenient: bool) -> tuple[str, ...] | None:
     return None
 
 
+def _table(value: object, *, lenient: bool) -> dict[str, tuple[str, ...]] | None:
+    """A table in the file; a text holds none."""
+    del lenient
+    if not isinstance(value, Mapping):
+        return None
+    made = {str(name): _texts((one,) if isinstance(one, str) else one, lenient=False) for name, one in value.items()}
+    return None if None in made.values() else {name: one for name, one in made.items() if one is not None}
+
+
 _kinds: Final[dict[Kind, Callable[..., Any]]] = {
     "flag": _flag,
     "integer": _integer,
@@ -174,4 +185,5 @@ _kinds: Final[dict[Kind, Callable[..., Any]]] = {
     "choice": _text,
     "path": _path,
     "texts": _texts,
+    "table": _table,
 }

@@ -1,0 +1,547 @@
+"""The full screen as a program: its tasks, the connection it keeps, the terminal it takes and gives back.
+
+Theory of operation. One nursery holds what runs as long as the screen is there: reading keys, drawing, signals, a
+clock that ticks only while something on the screen depends on it, keeping drafts, carrying out what was asked. The
+conversation itself runs in its body: connect, take events until the connection is over for good, ask again where the
+server refused a name or a password. Whatever ends one ends all; then, shielded and for a moment only, the terminal
+is given back. What went wrong comes out of the nursery and becomes a crash report.
+
+Drawing: whoever changes something calls :meth:`FullScreen.show`. A key is drawn at once, arriving messages at most
+every :data:`BATCH` seconds, and never before the terminal has taken the frame before.
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import signal
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Protocol
+
+import trio
+
+from trio_chat.client.events import Disconnected, Reconnected
+from trio_chat.errors import ChatError, ConfigError, NotAdmitted, Refused
+from trio_chat.protocol import events
+from trio_chat.ui.actions import room_info
+from trio_chat.ui.editing import Editor
+from trio_chat.ui.keys import ESCAPE_DELAY, Decoder
+from trio_chat.ui.signals import BY_SIGNAL
+from trio_chat.ui.terminal import Terminal
+from trio_chat.ui.tui.doing import Doing
+from trio_chat.ui.tui.hands import Hands
+from trio_chat.ui.tui.keys import bind
+from trio_chat.ui.tui.layout import Row, Span, fit
+from trio_chat.ui.tui.memory import Kept, Memory
+from trio_chat.ui.tui.model.attention import Attention, Notify, window_title
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.panes import Question
+from trio_chat.ui.tui.model.room import POLICIES, RoomModel
+from trio_chat.ui.tui.speaking import notified, notify_by, split_mouse, titled
+from trio_chat.ui.tui.themes import THEMES, choose, read_theme
+from trio_chat.ui.tui.widgets.conversation import Conversation, Look
+from trio_chat.ui.tui.widgets.screen import Display, Palette
+from trio_chat.ui.tui.widgets.whole import Frame, Shown, cut_spans, divide, draw
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+    from trio_chat.config import ClientConfig
+
+BATCH: Final = 0.05
+"""Seconds between two drawings of what arrives: twenty a second is all that anybody sees."""
+_LAST_WORDS: Final = 2.0
+"""Seconds for what is still to be sent when one leaves, and for giving the terminal back."""
+_DRAFTS_AFTER: Final = 1.0
+"""Seconds after which what is typed survives a crash."""
+_NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
+_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed", "wrong_account_password"})
+
+
+class Dial(Protocol):
+    """Gets a connection, as this name, with this password of the server's. ``waiting`` is told of each failed try."""
+
+    def __call__(
+        self, name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]
+    ) -> AbstractAsyncContextManager[Chat]:
+        """Connect."""
+
+
+@dataclass(slots=True)
+class Wishes:
+    """How a person wants the full screen to be."""
+
+    name: str | None = None
+    password: str | None = None
+    room: str | None = None
+    theme: str = "auto"
+    mouse: bool = True
+    notify: str = "mentions"
+    notify_by: str = "auto"
+    time_format: str = "%H:%M"
+    unknown_recipients: str = "error"
+    colour: bool = True
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> Wishes:
+        """What the settings say."""
+        return cls(
+            config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
+            config.time_format, config.unknown_recipients, colour, dict(config.keys),
+        )  # fmt: skip
+
+
+class FullScreen:
+    """One person's screen. Raises :class:`~trio_chat.errors.ConfigError` when keys clash or a theme is none."""
+
+    def __init__(self, dial: Dial, wishes: Wishes, memory: Memory, terminal: Terminal) -> None:
+        self._dial = dial
+        self._wishes = wishes
+        self._memory = memory
+        self._kept = memory.load()
+        self._terminal = terminal
+        self._theme = _theme(wishes.theme)
+        self.model = ChatModel(Attention(policy=next(one for one in POLICIES if one == wishes.notify)))
+        self.model.place.room = wishes.room or self._kept.room or self.model.place.room
+        self.doing = Doing(self.model, self.show, self._call)
+        self.hands = Hands(self, bind(wishes.keys))
+        self.unknown_recipients = wishes.unknown_recipients
+        self.frame: Frame | None = None
+        self.reveal: int | None = None
+        self._conversation = Conversation()
+        self._shown = Shown()
+        self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=_has_links())
+        self._palette = self._make_palette(wishes.theme)
+        self._by = notify_by(wishes.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
+        self._look = Look(time_format=wishes.time_format)
+        self._out: list[str] = []
+        self._title = ""
+        self._changed, self._hurry = trio.Event(), trio.Event()
+        self._ticks, self._drafts_wanted, self._leaving = trio.Event(), trio.Event(), trio.Event()
+        self._answers, self._answered = trio.open_memory_channel[str | None](1)
+        self._away = False
+        self._scope = trio.CancelScope()
+        self._status = 0
+        self._farewell = ""
+
+    def __repr__(self) -> str:
+        return f"<FullScreen {self.model!r}>"
+
+    @staticmethod
+    def now() -> float:
+        """The steady clock that the model is given."""
+        return trio.current_time()
+
+    # ---- the whole run -------------------------------------------------------------------------
+
+    async def run(self) -> int:
+        """Be the screen until something ends it; returns the exit status. The terminal is given back in any case."""
+        try:
+            with self._terminal:
+                try:
+                    await self._terminal.write(self._display.begin().encode())
+                    async with trio.open_nursery() as nursery:
+                        self._scope = nursery.cancel_scope
+                        for task in (self._paint_changes, self._read_keys, self._watch_signals, self._tick,
+                                     self._keep_drafts, self.doing.run):
+                            nursery.start_soon(task)
+                        self.show(at_once=True)
+                        await self._converse()
+                        nursery.cancel_scope.cancel()
+                finally:
+                    self._remember()
+                    await self._give_back()
+        except BaseExceptionGroup as group:
+            raise _single(group) from None
+        if self._farewell:
+            sys.stderr.write(self._farewell + "\n")
+        return self._status
+
+    def end(self, status: int, farewell: str = "") -> None:
+        """End with this exit status; a farewell is said once the terminal is given back."""
+        self._status, self._farewell = status, farewell
+        self._scope.cancel()
+
+    async def _give_back(self) -> None:
+        with trio.move_on_after(_LAST_WORDS, shield=True):
+            await self._terminal.write(self._display.end().encode())
+
+    # ---- the conversation ----------------------------------------------------------------------
+
+    async def _converse(self) -> None:
+        name, password = self._wishes.name, self._wishes.password
+        while True:
+            refusal: ChatError | events.Closing | None = None
+            try:
+                async with self._dial(name, password, self._still_waiting) as chat:
+                    await self._hold(chat)
+                    refusal = chat.ended
+                    name = chat.name
+            except NotAdmitted as error:
+                refusal = error
+            self.doing.chat = None
+            code = refusal.code if isinstance(refusal, Refused | events.Closing) else ""
+            if code in _NAME_REFUSED:
+                name = await self._ask("name", "Another name", refusal, "name")
+            elif code in _PASSWORD_REFUSED:
+                password = await self._ask("password", "Password", refusal, "password", secret=True)
+            elif await self._ask("ended", "The chat is over", refusal) == "Enter":
+                self.model.connection.state = "connecting"
+            else:
+                self.end(1, _sentence(refusal))
+            await trio.lowlevel.checkpoint()
+
+    async def _ask(self, purpose: str, title: str, why: object, asks: str = "", *, secret: bool = False) -> str | None:
+        """Ask the person; leaving the question is leaving the chat."""
+        keys = () if asks else (("Enter", "try again"), ("Esc", "leave"))
+        self.model.pane = Question(purpose, title, (_sentence(why) or "The connection ended.",), keys, asks, secret)
+        self.model.connection.state = "not connected"
+        self.show(at_once=True)
+        answer = await self._answered.receive()
+        if answer is None and asks:
+            self.end(1, _sentence(why))
+            await trio.lowlevel.checkpoint()
+        self.model.connection.state = "connecting"
+        return answer
+
+    def answer(self, text: str | None) -> None:
+        """What the person said to what :meth:`_converse` asked."""
+        with suppress(trio.WouldBlock):
+            self._answers.send_nowait(text)
+
+    def _still_waiting(self, error: ChatError, seconds: float) -> None:
+        connection = self.model.connection
+        connection.state, connection.reason = "waiting for the server", str(error)
+        connection.retry_at = self.now() + seconds
+        self.show()
+
+    async def _hold(self, chat: Chat) -> None:
+        """Take events until the connection is over for good."""
+        self.doing.chat = chat
+        if self._wishes.room is not None and self._wishes.room not in chat.rooms:
+            try:
+                self.model.place.room = (await chat.join(self._wishes.room)).name
+            except Refused as error:
+                self.model.tell(str(error), time.time(), error=True)
+        self._enter(chat)
+        if chat.welcome.motd:
+            self.model.tell(chat.welcome.motd, time.time())
+        async for event in chat:
+            if isinstance(event, Reconnected):
+                if event.anew:
+                    for room in self.model.rooms.values():
+                        room.log.forget()
+                        room.loaded = False
+                self._enter(chat)
+            else:
+                self.doing.apply(self.model.take(event, self.now(), time.time()))
+            self.show(at_once=isinstance(event, Disconnected))
+
+    def _enter(self, chat: Chat) -> None:
+        told = {info.name: info for info in chat.welcome.rooms}
+        infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
+        new = {info.name for info in infos} - set(self.model.rooms)
+        effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
+        for name in new:
+            self._recall(self.model.rooms[name])
+        self.doing.apply(effects)
+        self.show(at_once=True)
+
+    # ---- what is remembered --------------------------------------------------------------------
+
+    def _recall(self, room: RoomModel) -> None:
+        room.editor = Editor(history=self._kept.typed)
+        draft, policy = self._kept.drafts.get(room.name, ""), self._kept.policies.get(room.name)
+        if draft:
+            room.editor.insert(draft)
+        room.policy = next((one for one in POLICIES if one == policy), None)
+
+    def typed(self, text: str) -> None:
+        """Remember a line that was submitted."""
+        self._kept.typed.append(text)
+
+    def _remember(self) -> None:
+        rooms = self.model.rooms
+        gone = {name: text for name, text in self._kept.drafts.items() if name not in rooms}
+        drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()}
+        policies = {**self._kept.policies, **{name: room.policy for name, room in rooms.items() if room.policy}}
+        self._kept.drafts, self._kept.policies = {**gone, **drafts}, policies
+        self._kept.room = self.model.place.room
+        self._memory.save(self._kept)
+
+    async def _keep_drafts(self) -> None:
+        while True:
+            await self._drafts_wanted.wait()
+            await trio.sleep(_DRAFTS_AFTER)
+            self._drafts_wanted = trio.Event()
+            self._remember()
+
+    # ---- keys ----------------------------------------------------------------------------------
+
+    async def _read_keys(self) -> None:
+        decoder, held = Decoder(), b""
+        while True:
+            data = b""
+            with trio.move_on_after(ESCAPE_DELAY if decoder.waiting or held else float("inf")) as timeout:
+                data = await self._terminal.read()
+            if timeout.cancelled_caught:
+                keys = [*decoder.feed(held), *decoder.flush()]
+                held = b""
+            elif data:
+                rest, mice, held = split_mouse(held + data)
+                for mouse in mice:
+                    self.hands.mouse(mouse)
+                keys = decoder.feed(rest)
+            else:
+                self.end(BY_SIGNAL + signal.SIGHUP)
+                return
+            for key in keys:
+                await self.hands.press(key)
+            self._drafts_wanted.set()
+            self.show(at_once=True)
+
+    def leave_soon(self) -> None:
+        """Leave when what was submitted is done; see :meth:`leave`."""
+        self._leaving.set()
+
+    async def leave(self) -> None:
+        """Leave once what was submitted is done, or after a moment without it."""
+        done = await self.doing.settle(_LAST_WORDS)
+        count = self.doing.waiting
+        lines = "One line was" if count == 1 else f"{count} lines were"
+        self.end(int(not done), "" if done else f"trio-chat: {lines} not acknowledged.")
+
+    def scroll(self, rows: int) -> None:
+        """Scroll the conversation back by so many rows (negative: on)."""
+        columns, height = self._terminal.size()
+        self._conversation.scroll(self.model.room, rows, divide(columns, height, self._shown).middle, self._look)
+        if self.model.room.following:
+            self.doing.apply(self.model.saw())
+
+    def scroll_pages(self, pages: int) -> None:
+        """Scroll back by so many pages, less a row that stays to find one's place by."""
+        height = self.frame.height if self.frame is not None else 1
+        self.scroll(pages * max(height - 1, 1))
+
+    def toggle(self, which: str) -> None:
+        """Show or hide a list beside the conversation."""
+        columns, rows = self._terminal.size()
+        parts = divide(columns, rows, self._shown)
+        if which == "rooms":
+            self._shown.rooms = not parts.rooms
+        else:
+            self._shown.people = not parts.people
+
+    def use_theme(self, name: str) -> None:
+        """Change the colours."""
+        self._theme = THEMES[name]
+        self._palette = self._make_palette(name)
+        self._display.clear()
+
+    def _make_palette(self, name: str) -> Palette:
+        colours = self._display.colors
+        fits = choose(name, colours)
+        theme = self._theme if fits == name and name not in THEMES else THEMES.get(fits, self._theme)
+        return Palette(theme, colours)
+
+    # ---- drawing -------------------------------------------------------------------------------
+
+    def show(self, *, at_once: bool = False) -> None:
+        """Have the screen drawn: at once, or together with what comes within :data:`BATCH`."""
+        self._changed.set()
+        if at_once:
+            self._hurry.set()
+
+    def say(self, text: str) -> None:
+        """Say something to the terminal with the next drawing."""
+        self._out.append(text)
+        self.show(at_once=True)
+
+    def repaint(self) -> None:
+        """Draw everything anew."""
+        self._display.clear()
+        self.show(at_once=True)
+
+    def _call(self, call: Notify) -> None:
+        self.say(notified(call.title, call.body, self._by))
+
+    async def _paint_changes(self) -> None:
+        while True:
+            await self._changed.wait()
+            with trio.move_on_after(BATCH):
+                await self._hurry.wait()
+            self._changed, self._hurry = trio.Event(), trio.Event()
+            if self._away:
+                continue
+            text = self._paint()
+            if text:
+                await self._terminal.write(text.encode("utf-8", "replace"))
+            if self._leaving.is_set():
+                await self.leave()
+
+    def _paint(self) -> str:
+        model, now = self.model, self.now()
+        columns, rows = self._terminal.size()
+        self._look_at_connection()
+        if self._look.me != model.me:
+            self._look = Look(model.me, self._wishes.time_format)
+        if self.reveal is not None and model.room.log.find(self.reveal) is not None:
+            parts = divide(columns, rows, self._shown)
+            self._conversation.reveal(model.room, self.reveal, parts.middle, max(rows - 3, 1), self._look)
+            self.reveal = None
+        self.frame = frame = draw(model, self._conversation, self._look, self._shown, columns, rows, now)
+        if self.hands.selection is not None:
+            _mark_selection(frame, self.hands.selection)
+        if frame.view.wants_older and model.room.loaded:
+            self.doing.fetch(model.room.name, "older")
+        elif frame.view.wants_newer:
+            self.doing.fetch(model.room.name, "newer")
+        title = titled(window_title(model.rooms.values(), model.place.room, model.label(model.room)))
+        out, self._out = "".join(self._out), []
+        if title != self._title:
+            self._title, out = title, title + out
+        if model.connection.state != "connected" or any(until > now for until in model.room.typing.values()):
+            self._ticks.set()
+        return self._display.draw(frame, self._palette) + out
+
+    def _look_at_connection(self) -> None:
+        """What the connection knows by itself: how fast it is, how far it has caught up."""
+        chat, connection = self.doing.chat, self.model.connection
+        if chat is None:
+            return
+        connection.latency = chat.latency
+        missing = sum(room.last - room.seen for room in chat.rooms.values() if room.catching_up)
+        connection.missing_at_first = max(connection.missing_at_first, missing) if missing else 0
+        connection.missing = missing
+
+    async def _tick(self) -> None:
+        """Draw once a second while something on the screen counts seconds; otherwise sleep."""
+        while True:
+            await self._ticks.wait()
+            self._ticks = trio.Event()
+            await trio.sleep(1)
+            self.show()
+
+    # ---- the window, signals, other programs ---------------------------------------------------
+
+    async def _watch_signals(self) -> None:
+        heeded = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+                  if signal.getsignal(number) is not signal.SIG_IGN]
+        with trio.open_signal_receiver(signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP, *heeded) as arrivals:
+            async for number in arrivals:
+                if number in heeded:
+                    self.end(BY_SIGNAL + number)
+                elif number == signal.SIGTSTP:
+                    await self.suspend()
+                elif not self._away:
+                    self._terminal.take_if_in_front()
+                    self.repaint()
+
+    async def suspend(self) -> None:
+        """Give the terminal back and stop, as Ctrl-Z does; go on where it was."""
+        await self._leave_screen()
+        self._terminal.stop()
+        await self._take_screen()
+
+    async def _leave_screen(self) -> None:
+        self._away = True
+        await self._terminal.write(self._display.end().encode())
+
+    async def _take_screen(self) -> None:
+        self._away = False
+        await self._terminal.write(self._display.begin().encode())
+        self.repaint()
+
+    async def edit_outside(self) -> None:
+        """Write in $EDITOR what is in the input."""
+        editor = self.model.room.editor
+        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        with tempfile.TemporaryDirectory(prefix="trio-chat-") as folder:  # 0700
+            path = Path(folder) / "message.md"
+            path.write_text(editor.text, "utf-8")
+            await self._leave_screen()
+            self._terminal.give_back()
+            try:
+                done = await trio.run_process([*shlex.split(command), str(path)], check=False,
+                                              stdin=None, stdout=None, stderr=None)
+                why = f"{command} ended with status {done.returncode}." if done.returncode else ""
+            except (OSError, ValueError) as error:
+                why = f"{command} could not be started: {error}."
+            finally:
+                self._terminal.take()
+                await self._take_screen()
+            text = path.read_text("utf-8", "replace").rstrip("\n")
+        if why:
+            self.model.tell(f"{why} The input is as it was.", time.time(), error=True)
+        elif text != editor.text:
+            editor.clear()
+            editor.insert(text)
+
+
+def _theme(name: str) -> dict[str, str]:
+    if name == "auto":
+        return THEMES["dark"]
+    if name.endswith(".toml"):
+        return read_theme(Path(name).expanduser())
+    if name not in THEMES:
+        raise ConfigError(f"There is no theme {name!r}; there are auto, {', '.join(THEMES)}, or a file that ends in .toml.")
+    return THEMES[name]
+
+
+def _has_links() -> bool:
+    """Whether the terminal is known to swallow OSC 8, if it does not show it: all but the oldest do."""
+    return os.environ.get("TERM", "") not in {"linux", "vt100", "vt220", "ansi", "cons25"}
+
+
+def _sentence(why: object) -> str:
+    if isinstance(why, events.Closing):
+        return f"{why.message} {why.advice}".rstrip()
+    return str(why) if why is not None else ""
+
+
+def _mark_selection(frame: Frame, selection: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """Show what the mouse has gone over."""
+    (c1, r1), (c2, r2) = sorted(selection, key=lambda place: (place[1], place[0]))
+    left = frame.parts.rooms + 1 if frame.parts.rooms else 0
+    right = left + frame.parts.middle
+    for at in range(max(r1, frame.top), min(r2, frame.top + frame.height - 1) + 1):
+        start, end = max(left, c1 if at == r1 else left), min(right, c2 + 1 if at == r2 else right)
+        row = frame.rows[at]
+        marked: Row = [Span(f"{span.style} selected".strip(), span.text) for span in cut_spans(row, start, end)]
+        frame.rows[at] = fit([*cut_spans(row, 0, start), *marked, *cut_spans(row, end, frame.columns)], frame.columns)
+
+
+def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
+    found: BaseException = group
+    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
+        found = found.exceptions[0]
+    return found
+
+
+def open_full_screen(dial: Dial, wishes: Wishes, url: str) -> int:
+    """Run the full screen on this process's terminal; returns the exit status.
+
+    Raises what the first connection raises (:class:`~trio_chat.errors.Unreachable` and the like) and
+    :class:`~trio_chat.errors.ConfigError`. Anything unforeseen becomes a report in a file, whose path is said.
+    """
+    memory = Memory(url)
+
+    async def run() -> int:
+        return await FullScreen(dial, wishes, memory, Terminal()).run()
+
+    try:
+        return trio.run(run)
+    except (ChatError, ConfigError, KeyboardInterrupt):
+        raise
+    except Exception as error:  # noqa: BLE001 - the last boundary: a person gets a sentence and a file
+        path = memory.report_crash(error, datetime.now(UTC))
+        where = f"A report is in {path}." if path is not None else "No report could be written."
+        sys.stderr.write(f"trio-chat: something went wrong in this program ({type(error).__name__}). {where}\n")
+        return 1

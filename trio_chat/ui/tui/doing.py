@@ -1,0 +1,284 @@
+"""What the full screen asks of the connection, and what becomes of the answers.
+
+One task carries out what was submitted, in order, so that two lines never overtake each other; pages, searches and
+reports of what was read have tasks of their own, so that reading goes on while a line waits for its acknowledgement.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+import trio
+
+from trio_chat.errors import ChatError, ConnectionClosed, Refused
+from trio_chat.protocol import events
+from trio_chat.ui.actions import Action, SendRoom, SendTo, carry_out, refused
+from trio_chat.ui.tui.model.attention import Notify
+from trio_chat.ui.tui.model.chat import PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
+from trio_chat.ui.tui.model.finding import Query
+from trio_chat.ui.tui.model.panes import Choice, ListPane
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+
+_WAITING: Final = 100
+"""Lines submitted and not acknowledged; more than anybody types while a connection is away."""
+_READ_AFTER: Final = 0.5  # seconds: what is read in one go is reported once
+_TYPING_EVERY: Final = 4.0  # seconds between two reports that one is writing; they hold for six
+_FOUND: Final = 50
+
+Job: TypeAlias = Callable[[], Awaitable[None]]
+
+
+class Doing:
+    """Carries out what a person asks for. ``show`` has the screen drawn, ``call`` rings."""
+
+    def __init__(self, model: ChatModel, show: Callable[[], None], call: Callable[[Notify], None]) -> None:
+        self.model = model
+        self.chat: Chat | None = None
+        self.waiting = 0
+        self._show = show
+        self._call = call
+        self._jobs_in, self._jobs = trio.open_memory_channel[Job](_WAITING)
+        self._nursery: trio.Nursery | None = None
+        self._read: dict[str, int] = {}
+        self._typed = -math.inf
+        self._settled = trio.lowlevel.ParkingLot()
+
+    def __repr__(self) -> str:
+        return f"<Doing, {self.waiting} waiting>"
+
+    async def run(self) -> None:
+        """Carry out what is submitted, until cancelled."""
+        async with trio.open_nursery() as nursery:
+            self._nursery = nursery
+            async for job in self._jobs:
+                try:
+                    await job()
+                except ChatError as error:
+                    self._fail(error)
+                finally:
+                    self.waiting -= 1
+                    self._settled.unpark_all()
+                self._show()
+
+    async def settle(self, seconds: float) -> bool:
+        """Wait until all that was submitted is done, at most so long; tell whether it is."""
+        with trio.move_on_after(seconds):
+            while self.waiting:
+                await self._settled.park()
+        return not self.waiting
+
+    def queue(self, job: Job) -> None:
+        """Carry this out after what was submitted before."""
+        try:
+            self._jobs_in.send_nowait(job)
+        except trio.WouldBlock:
+            self.model.tell(f"{_WAITING} lines are waiting for the connection. That one was not kept.", time.time(), error=True)
+            return
+        self.waiting += 1
+
+    def _beside(self, job: Job) -> None:
+        """Carry this out at once, beside everything else."""
+        if self._nursery is not None and self.chat is not None:
+            self._nursery.start_soon(self._try, job)
+
+    async def _try(self, job: Job) -> None:
+        try:
+            await job()
+        except ChatError as error:
+            self._fail(error)
+        self._show()
+
+    def _fail(self, error: ChatError) -> None:
+        if not isinstance(error, ConnectionClosed):
+            self.apply(self.model.take(refused(error), trio.current_time(), time.time()))
+
+    def connected(self) -> Chat:
+        """The conversation. Raises :class:`~trio_chat.errors.ConnectionClosed` when there is none."""
+        if self.chat is None:
+            raise ConnectionClosed("There is no connection.")
+        return self.chat
+
+    # ---- what the model asks for ---------------------------------------------------------------
+
+    def apply(self, effects: list[Effect]) -> None:
+        """Do what the model says has to be done."""
+        for effect in effects:
+            match effect:
+                case Notify():
+                    self._call(effect)
+                case Fetch():
+                    self._beside(partial(self._fetch, effect))
+                case SayRead():
+                    self._say_read(effect)
+                case AskPeople():
+                    self._beside(partial(self._ask_people, effect))
+
+    def fetch(self, room: str, which: str) -> None:
+        """Get an older or a newer page, unless one is on its way."""
+        one = self.model.rooms.get(room)
+        if one is not None and not one.fetching and self.chat is not None:
+            one.fetching = which
+            self.apply([Fetch(room, which)])
+
+    async def _fetch(self, wanted: Fetch) -> None:
+        room = self.model.rooms.get(wanted.room)
+        if room is None:
+            return
+        try:
+            chat, log = self.connected(), room.log
+            if wanted.which == "newer":
+                page = await chat.history(room.name, after=log.newest, limit=PAGE)
+                log.take_newer(page.events, more=page.more)
+                log.trim(log.newest)
+            else:
+                before = log.oldest if wanted.which == "older" and log.oldest else None
+                page = await chat.history(room.name, before=before, limit=PAGE)
+                log.take_older(page.events, more=page.more)
+                room.loaded = True
+                log.trim(log.oldest if room.bottom is not None else None)
+        finally:
+            room.fetching = ""
+        if room is self.model.room:
+            self.apply(self.model.saw())
+
+    async def _ask_people(self, wanted: AskPeople) -> None:
+        people = await self.connected().who(wanted.room)
+        now = trio.current_time()
+        self.apply(self.model.take(events.People(id="", room=wanted.room, people=people), now, time.time()))
+
+    def _say_read(self, read: SayRead) -> None:
+        first = read.room not in self._read
+        self._read[read.room] = read.seq
+        if first:
+            self._beside(lambda: self._report_read(read.room))
+
+    async def _report_read(self, room: str) -> None:
+        await trio.sleep(_READ_AFTER)
+        await self.connected().read(room, self._read.pop(room))
+
+    # ---- what the person asks for --------------------------------------------------------------
+
+    def typing(self, room: str) -> None:
+        """Tell the room that one is writing, now and then."""
+        now = trio.current_time()
+        if now - self._typed >= _TYPING_EVERY and self.chat is not None and self.chat.connected:
+            self._typed = now
+            chat = self.chat
+            self._beside(lambda: chat.typing(room))
+
+    def say(self, action: SendRoom, reply_to: int | None) -> None:
+        """Say something in a room, shown at once as not acknowledged yet."""
+        self._typed = -math.inf
+        local = self.model.send(action.room, action.text, action.kind, time.time(), reply_to)
+        self.queue(lambda: self._say(action, local, reply_to))
+
+    async def _say(self, action: SendRoom, local: int, reply_to: int | None) -> None:
+        more = {} if reply_to is None else {"reply_to": reply_to}
+        try:
+            receipt = await self.connected().send(action.room, action.text, action=action.kind == "action", **more)
+        except ConnectionClosed:
+            raise
+        except ChatError as error:
+            why = f"{error.message} {error.advice}" if isinstance(error, Refused) else str(error)
+            self.model.failed(action.room, local, why, time.time())
+        else:
+            self.model.acknowledged(receipt.room, local, receipt.seq)
+
+    def act(self, action: Action, give_back: Callable[[], None]) -> None:
+        """Carry out an action that every interface has. ``give_back`` is called when a message was refused."""
+        self.queue(lambda: self._act(action, give_back))
+
+    async def _act(self, action: Action, give_back: Callable[[], None]) -> None:
+        place, here = self.model.place, self.model.place.room
+        for event in await carry_out(action, self.connected(), place):
+            went = place.room
+            if isinstance(event, events.Room) and went != here:
+                place.room = here
+            self.apply(self.model.take(event, trio.current_time(), time.time()))
+            if isinstance(event, events.Room):
+                self.apply(self.model.look(event.room.name))
+            elif isinstance(event, events.People | events.RoomList):
+                self._show_table(event)
+            elif isinstance(event, events.Error) and isinstance(action, SendTo):
+                give_back()
+
+    def _show_table(self, event: events.People | events.RoomList) -> None:
+        from trio_chat.ui.lines import Teller  # noqa: PLC0415 - rarely needed
+
+        for line in Teller(self.model.place).tell(event):
+            self.model.tell(line, time.time())
+
+    def edit(self, room: str, seq: int, text: str) -> None:
+        """Change a message of one's own."""
+        self.queue(lambda: self.connected().edit(room, seq, text))
+
+    def delete(self, room: str, seq: int) -> None:
+        """Take back a message."""
+        self.queue(lambda: self.connected().delete(room, seq))
+
+    def react(self, room: str, seq: int, mark: str) -> None:
+        """Mark a message; a mark that one has set already is taken off."""
+        entry = self.model.rooms[room].log.find(seq)
+        mine = entry is not None and self.model.me in (entry.reactions or {}).get(mark, ())
+        self.queue(lambda: self.connected().react(room, seq, mark, on=not mine))
+
+    def jump(self, room: str, seq: int) -> None:
+        """Show a line where it was said, fetching it if it is not there."""
+        if room != self.model.place.room:
+            self.apply(self.model.look(room))
+        one = self.model.room
+        if one.log.find(seq) is not None:
+            one.selected = seq
+            return
+        one.fetching = "there"
+        self._beside(lambda: self._jump(room, seq))
+
+    async def _jump(self, room: str, seq: int) -> None:
+        one = self.model.rooms[room]
+        half = PAGE // 2
+        try:
+            page = await self.connected().history(room, after=max(seq - half - 1, 0), limit=PAGE)
+        finally:
+            one.fetching = ""
+        one.log.replace(page.events, more_before=seq - half - 1 >= page.first, more_after=page.more)
+        one.loaded = True
+        if one.log.find(seq) is None:
+            self.model.tell("That message is no longer kept.", time.time(), error=True)
+            return
+        one.bottom = (one.log.newest, 0) if page.more else None
+        one.selected = seq
+        self.model.changed += 1
+
+    def search(self, query: Query, pane: ListPane) -> None:
+        """Find messages; what is found fills the pane."""
+        pane.note = "searching …"
+        self._beside(lambda: self._search(query, pane))
+
+    async def _search(self, query: Query, pane: ListPane) -> None:
+        try:
+            found = await self.connected().search(
+                query.words, room=query.room, sender=query.sender, before=query.before, after=query.after,
+                has_link=query.has_link, limit=_FOUND,
+            )
+        except Refused as error:
+            pane.note = f"{error.message} {error.advice}"
+            return
+        from trio_chat.ui.tui.model.log import entry_of  # noqa: PLC0415 - only for searches
+
+        rows = []
+        for event in found.events:
+            entry = entry_of(event)
+            if entry is not None:
+                when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
+                rows.append(Choice(" ".join(entry.text.split()), f"{entry.sender} in {event.room}, {when}", (event.room, event.seq)))
+        pane.fill(rows)
+        behind = f" {found.behind} of the newest lines are not searched yet." if found.behind else ""
+        pane.note = ("Nothing was found." if not rows else f"{len(rows)} found; Enter shows one where it was said.") + behind
+
+

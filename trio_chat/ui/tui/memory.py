@@ -1,0 +1,90 @@
+"""What the full screen remembers between two runs, and over a crash: drafts, the rooms' rules, what was typed.
+
+One file for each server, in the state directory, that nobody else can read. It is replaced whole, so a crash leaves
+the old one or the new one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import traceback
+from contextlib import suppress
+from datetime import datetime
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+_MOST: Final = 4 * 1024 * 1024
+_LINES: Final = 500
+"""What was typed is kept for that many lines."""
+
+
+class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
+    """What is remembered: by room what is typed and not sent, and what calls one; the room one was in; lines typed."""
+
+    drafts: dict[str, str] = {}
+    policies: dict[str, str] = {}
+    room: str = ""
+    typed: list[str] = []
+
+
+def state_directory() -> Path:
+    """Where the program keeps what it remembers."""
+    import platformdirs  # noqa: PLC0415 - not needed before something is kept
+
+    return platformdirs.user_state_path("trio-chat")
+
+
+class Memory:
+    """One server's file. What cannot be read or written is gone without; the chat goes on."""
+
+    def __init__(self, url: str, directory: Path | None = None) -> None:
+        self.directory = state_directory() if directory is None else directory
+        self._path = self.directory / "screen" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
+        self._written = b""
+
+    def __repr__(self) -> str:
+        return f"<Memory {self._path}>"
+
+    def load(self) -> Kept:
+        """What was remembered."""
+        with suppress(OSError, msgspec.MsgspecError):
+            with self._path.open("rb") as stream:
+                return msgspec.json.decode(stream.read(_MOST), type=Kept)
+        return Kept()
+
+    def save(self, kept: Kept) -> None:
+        """Remember this; nothing is written that was written before."""
+        data = msgspec.json.encode(Kept(
+            drafts=kept.drafts, policies=kept.policies, room=kept.room, typed=kept.typed[-_LINES:]))
+        if data == self._written:
+            return
+        with suppress(OSError):
+            write_private(self._path, data)
+            self._written = data
+
+    def report_crash(self, error: BaseException, now: datetime) -> Path | None:
+        """Write down what went wrong; the file's path, or ``None`` where nothing can be written."""
+        path = self.directory / f"crash-{now:%Y%m%d-%H%M%S}.txt"
+        text = "".join(traceback.format_exception(error))
+        try:
+            write_private(path, text.encode("utf-8", "replace"))
+        except OSError:
+            return None
+        return path
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Put data in a file that only its owner can read, whole or not at all."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    new = path.with_name(f"{path.name}.{os.getpid()}.new")
+    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    try:
+        with os.fdopen(fd, "wb") as stream:
+            stream.write(data)
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,71 @@
+"""What calls for a person's attention, and how loudly. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from trio_chat.ui.tui.model.log import Entry
+from trio_chat.ui.tui.model.room import Policy, RoomModel
+
+_EXCERPT: Final = 120  # characters of a message that a notification shows
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Ring, and show a notification of that title and text."""
+
+    title: str
+    body: str
+
+
+@dataclass(slots=True)
+class Attention:
+    """When to call. ``policy`` holds where a room has none of its own; ``quiet`` is do-not-disturb."""
+
+    policy: Policy = "mentions"
+    quiet: bool = False
+    focused: bool = True
+
+    def of(self, room: RoomModel) -> Policy:
+        """The policy of one room."""
+        return room.policy or self.policy
+
+    def calls(self, room: RoomModel, entry: Entry, *, me: str, mentioned: bool, looking: bool) -> Notify | None:
+        """What to do about a line that just came; nothing for what one is looking at, or said oneself."""
+        if self.quiet or not entry.said or entry.sender == me or (looking and self.focused):
+            return None
+        policy = self.of(room)
+        if policy == "nothing" or (policy == "mentions" and not (mentioned or room.direct)):
+            return None
+        where = entry.sender if room.direct else f"{entry.sender} in {room.name}"
+        text = " ".join(entry.text.split())
+        return Notify(where, text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
+
+
+def next_attention(rooms: Iterable[RoomModel], current: str, policy: Attention) -> str | None:
+    """The room to go to next: mentions and direct conversations first, then what is unread, never a silenced room
+    without a mention. The order goes round from the current room."""
+    listed = list(rooms)
+    at = next((n for n, room in enumerate(listed) if room.name == current), -1)
+    around = listed[at + 1 :] + listed[:at] if at >= 0 else listed
+    ranked = [(_urgency(room, policy), -order, room.name) for order, room in enumerate(around)]
+    best = max(ranked, default=(0, 0, ""))
+    return best[2] if best[0] else None
+
+
+def _urgency(room: RoomModel, policy: Attention) -> int:
+    if room.mentions:
+        return 3
+    if room.unread and room.direct:
+        return 2
+    return int(room.unread > 0 and policy.of(room) != "nothing")
+
+
+def window_title(rooms: Iterable[RoomModel], current: str, label: str) -> str:
+    """What the terminal's title says: how many messages call for one, and where one is."""
+    loud = sum(max(room.mentions, room.unread if room.direct else 0) for room in rooms)
+    unread = sum(room.unread for room in rooms if room.name != current)
+    counts = f"({loud}) " if loud else "* " if unread else ""
+    return f"{counts}{label} - trio-chat"

@@ -1,0 +1,393 @@
+"""Everything that one person sees, kept up to date from events; what has to be done about them comes back. Pure.
+
+Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and what the
+person does, and answers with effects: :class:`~trio_chat.ui.tui.model.attention.Notify`, :class:`Fetch`,
+:class:`SayRead`. Time comes in as an argument. ``changed`` grows with whatever may be seen, so that the shell knows
+when to draw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
+from trio_chat.protocol import addressing, events
+from trio_chat.protocol.addressing import target
+from trio_chat.protocol.text import clean_line
+from trio_chat.ui.actions import Note
+from trio_chat.ui.place import Place
+from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
+from trio_chat.ui.tui.model.log import Entry
+from trio_chat.ui.tui.model.panes import Pane
+from trio_chat.ui.tui.model.room import TYPING, RoomModel
+
+PAGE: Final = 100
+"""Lines fetched at once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """Get a page of a room's log: the newest (``""``), the one ``older`` or ``newer`` than what is there."""
+
+    room: str
+    which: str
+
+
+@dataclass(frozen=True, slots=True)
+class SayRead:
+    """Tell the server that this was read."""
+
+    room: str
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class AskPeople:
+    """Ask who is in a room."""
+
+    room: str
+
+
+Effect: TypeAlias = Notify | Fetch | SayRead | AskPeople
+
+
+@dataclass(slots=True)
+class Connection:
+    """How the connection stands. ``since`` and ``retry_at`` are on the clock that :meth:`ChatModel.take` is given."""
+
+    state: str = "connecting"
+    since: float = 0.0
+    retry_at: float = 0.0
+    attempt: int = 0
+    reason: str = ""
+    latency: float | None = None
+    missing: int = 0  # lines still to be caught up with, and how many there were at first
+    missing_at_first: int = 0
+
+
+class ChatModel:
+    """What there is to see."""
+
+    def __init__(self, attention: Attention | None = None) -> None:
+        self.place = Place()
+        self.rooms: dict[str, RoomModel] = {}
+        self.attention = attention or Attention()
+        self.connection = Connection()
+        self.pane: Pane | None = None
+        self.visited: list[str] = []
+        self.changed = 0
+        self.notice = ""
+        self.away: dict[str, str] = {}
+        self.complete_people = False
+        self._acknowledged: dict[tuple[str, int], None] = {}
+        self._delivered: dict[tuple[str, int], None] = {}
+
+    def __repr__(self) -> str:
+        return f"<ChatModel of {self.me!r} in {self.place.room}, {len(self.rooms)} rooms>"
+
+    # ---- what there is -------------------------------------------------------------------------
+
+    @property
+    def me(self) -> str:
+        """What one is called."""
+        return self.place.me
+
+    @property
+    def room(self) -> RoomModel:
+        """The room that one looks at."""
+        room = self.rooms.get(self.place.room)
+        if room is None:
+            room = self.rooms[self.place.room] = RoomModel(self.place.room)
+        return room
+
+    def listed(self) -> list[RoomModel]:
+        """The rooms in the order in which they are shown: the lobby, rooms, then direct conversations."""
+        lobby = self.place.lobby
+        return sorted(self.rooms.values(), key=lambda room: (room.name != lobby, room.direct, self.label(room).casefold()))
+
+    def label(self, room: RoomModel) -> str:
+        """What a room is called for a person: a direct conversation by who else is in it."""
+        if not room.direct:
+            return clean_line(room.name)
+        return ", ".join(map(clean_line, self.place.members(room.name))) or clean_line(room.name)
+
+    def mentions_me(self, text: str) -> bool:
+        """Whether a text names one."""
+        me = self.me.casefold()
+        return any(name.casefold() == me for _, _, name in addressing.mentions(text))
+
+    def destination(self, line: str) -> tuple[str, bool]:
+        """Where Enter would send a line, in words, and whether that is sure to be refused."""
+        where = target(line, self.place.room) or self.place.room
+        if where.startswith("@") and where not in self.rooms:
+            names = [word.removeprefix("@") for word in where.replace(",", " ").split()]
+            known = {name.casefold() for name in self.place.people} | {self.me.casefold()}
+            strangers = [name for name in names if name.casefold() not in known]
+            if strangers and self.complete_people:
+                return f"nobody is called {', '.join(strangers)}", True
+            return ", ".join(names) + " (private)", False
+        if where in self.rooms and self.rooms[where].direct:
+            return self.label(self.rooms[where]) + " (private)", False
+        return ("everyone" if where == self.place.lobby != self.place.room else where), False
+
+    # ---- the connection ------------------------------------------------------------------------
+
+    def enter(self, me: str, lobby: str, infos: Iterable[events.RoomInfo], now: float) -> list[Effect]:
+        """We are in, for the first time or again: who one is and in which rooms."""
+        infos = tuple(infos)
+        self.place.me, self.place.lobby = me, lobby
+        self.place.enter(infos)
+        for name in set(self.rooms) - {info.name for info in infos}:
+            del self.rooms[name]
+        effects: list[Effect] = []
+        for info in infos:
+            known = info.name in self.rooms
+            room = self.rooms.setdefault(info.name, RoomModel(info.name))
+            room.update(info)
+            if not known:
+                room.unread = max(0, room.last - room.read) if room.read else 0
+                room.mentions = info.mentions
+                room.new_since = room.read if 0 < room.read < room.last else None
+        self.connection = Connection("connected", since=now, latency=self.connection.latency)
+        effects.append(AskPeople(lobby))
+        self.changed += 1
+        return [*effects, *self.look(self.place.room)]
+
+    def look(self, name: str) -> list[Effect]:
+        """Show another room."""
+        before = self.rooms.get(self.place.room)
+        if before is not None and before.name != name:
+            before.new_since = None
+            before.selected = None
+            self.visited = [one for one in self.visited if one not in (before.name, name)][-50:] + [before.name]
+        self.place.room = name
+        room = self.room
+        if room.new_since is None and room.unread and room.read < room.last:
+            room.new_since = room.read
+        self.changed += 1
+        effects: list[Effect] = []
+        if not room.loaded and not room.fetching:
+            room.fetching = "newest"
+            effects.append(Fetch(name, "newest"))
+        if not room.people and name != self.place.lobby and not room.direct:
+            effects.append(AskPeople(name))
+        return [*effects, *self.saw()]
+
+    def saw(self) -> list[Effect]:
+        """What is on the screen counts as read, when one is at the newest line and the window has the focus."""
+        room = self.room
+        if not room.following or not self.attention.focused:
+            return []
+        if room.see(max(room.last, room.log.newest)):
+            self.changed += 1
+            return [SayRead(room.name, room.read)]
+        return []
+
+    def next_room(self) -> str | None:
+        """Where Alt-A goes: to what needs attention, else back to where one was."""
+        wanted = next_attention(self.listed(), self.place.room, self.attention)
+        return wanted or next((name for name in reversed(self.visited) if name in self.rooms), None)
+
+    # ---- what happens --------------------------------------------------------------------------
+
+    def take(self, event: events.Event, now: float, clock: float) -> list[Effect]:
+        """Take an event. ``now`` is a steady clock in seconds, ``clock`` seconds since 1970."""
+        self.changed += 1
+        here = self.place.room
+        if not isinstance(event, events.Welcome):
+            self.place.take(event)
+        match event:
+            case events.RoomEvent():
+                return self._line(event)
+            case events.Room():
+                room = self.rooms.setdefault(event.room.name, RoomModel(event.room.name))
+                room.update(event.room)
+            case events.Left() | RejoinRefused():
+                return self._left(event, here, clock)
+            case events.Presence():
+                self._presence(event, clock)
+            case events.People():
+                self._people(event)
+            case events.TypingNotice() if event.name != self.me and event.room in self.rooms:
+                self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
+            case events.ReadUpTo() if event.room in self.rooms:
+                room = self.rooms[event.room]
+                if event.seq >= room.last:
+                    room.unread = room.mentions = 0
+                room.read = max(room.read, event.seq)
+            case events.Delivered():
+                self._mark(event.room, event.seq, delivered=True)
+            case _:
+                self._other(event, now, clock)
+        return []
+
+    def _other(self, event: events.Event, now: float, clock: float) -> None:
+        """Names, away, the connection, and what is told in the room one looks at."""
+        match event:
+            case events.Renamed():
+                self._rename(event, clock)
+            case events.AwayChanged():
+                self.away.pop(event.name, None)
+                if event.text is not None:
+                    self.away[event.name] = clean_line(event.text)
+            case events.Invited():
+                self.tell(f"{clean_line(event.by)} lets you into {clean_line(event.room)}: /join {clean_line(event.room)}",
+                          clock)
+            case events.Closing():
+                self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
+            case events.Error():
+                self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
+            case Note():
+                for line in event.lines:
+                    self.tell(clean_line(line), clock)
+            case Disconnected():
+                state = self.connection
+                since = state.since if state.state == "reconnecting" else now
+                self.connection = Connection(
+                    "reconnecting", since, now + event.retry_in, event.attempt, clean_line(event.reason), state.latency
+                )
+            case Missed() if event.room in self.rooms:
+                self.rooms[event.room].log.tell(f"{event.count} lines are no longer kept", clock, "gap")
+            case _:
+                pass
+
+    def tell(self, text: str, clock: float, *, error: bool = False, room: str | None = None) -> None:
+        """Say something to the person, in the room that they look at."""
+        where = self.rooms.get(room) if room is not None else None
+        (where or self.room).log.tell(text, clock, "error" if error else "note")
+        self.changed += 1
+
+    # ---- lines of the logs ---------------------------------------------------------------------
+
+    def _line(self, event: events.RoomEvent) -> list[Effect]:
+        room = self.rooms.get(event.room)
+        if room is None:
+            return []
+        room.last = max(room.last, event.seq)
+        if isinstance(event, events.TopicChanged):
+            room.topic = event.text
+        entry = room.log.take(event)
+        if entry is None:
+            return self.saw() if room is self.room else []
+        room.typing.pop(entry.sender, None)
+        looking = room is self.room and room.following
+        if entry.said and entry.sender == self.me:
+            return self._own(room, entry)
+        mentioned = entry.said and self.mentions_me(entry.text)
+        if entry.said and not (looking and self.attention.focused):
+            if room.unread == 0 and room.new_since is None:
+                room.new_since = room.read or event.seq - 1
+            room.unread += 1
+            room.mentions += mentioned
+        room.log.trim(None if room.bottom is None else room.bottom[0])
+        call = self.attention.calls(room, entry, me=self.me, mentioned=mentioned, looking=looking)
+        return [*([call] if call else []), *(self.saw() if looking else [])]
+
+    def _own(self, room: RoomModel, entry: Entry) -> list[Effect]:
+        room.drop_pending(entry.text)
+        key = (room.name, entry.seq)
+        entry.mark = "delivered" if self._delivered.pop(key, 0) is None else "sent"
+        room.new_since = None
+        return self.saw() if room is self.room else []
+
+    def send(self, room: str, text: str, kind: str, clock: float, reply_to: int | None = None) -> int:
+        """Show what one says before it is acknowledged; returns the number by which it is acknowledged or not."""
+        one = self.rooms[room]
+        entry = one.log.tell(text, clock, "action" if kind == "action" else "text", self.me)
+        one.log.entries.pop()
+        entry.mark, entry.reply_to = "pending", reply_to
+        one.pending.append(entry)
+        one.new_since = None
+        if room == self.place.room:
+            one.bottom = None if one.log.at_end else one.bottom
+        self.changed += 1
+        return entry.local
+
+    def acknowledged(self, room: str, local: int, seq: int) -> None:
+        """The server has stored it."""
+        self.changed += 1
+        if room in self.rooms:
+            self.rooms[room].drop_pending("", local)
+            self._mark(room, seq, delivered=False)
+
+    def failed(self, room: str, local: int, why: str, clock: float) -> None:
+        """It was refused, or nobody knows."""
+        self.changed += 1
+        for entry in self.rooms[room].pending if room in self.rooms else ():
+            if entry.local == local:
+                entry.mark = "failed"
+                entry.change()
+        self.tell(why, clock, error=True, room=room)
+
+    def drop_failed(self) -> str:
+        """Take back what was refused last in this room: its text, to be tried again."""
+        for at in range(len(self.room.pending) - 1, -1, -1):
+            if self.room.pending[at].mark == "failed":
+                self.changed += 1
+                return self.room.pending.pop(at).text
+        return ""
+
+    def _mark(self, room: str, seq: int, *, delivered: bool) -> None:
+        entry = self.rooms[room].log.find(seq) if room in self.rooms else None
+        if entry is not None and (delivered or entry.mark != "delivered"):
+            entry.mark = "delivered" if delivered else "sent"
+            entry.change()
+        elif delivered:
+            self._delivered[room, seq] = None
+            while len(self._delivered) > 100:  # noqa: PLR2004 - reports that come before their message are few
+                del self._delivered[next(iter(self._delivered))]
+
+    # ---- people --------------------------------------------------------------------------------
+
+    def _presence(self, event: events.Presence, clock: float) -> None:
+        room = self.rooms.get(event.room)
+        if room is None:
+            return
+        room.count = event.count
+        for name in event.joined:
+            room.people.setdefault(name, events.PersonInfo(name=name))
+        for name in event.left:
+            room.people.pop(name, None)
+            room.typing.pop(clean_line(name), None)
+        came = [name for name in event.joined if name != self.me]
+        left = [name for name in event.left if name != self.me]
+        if came or left:
+            room.log.people(came, left, clock)
+
+    def _people(self, event: events.People) -> None:
+        room = self.rooms.get(event.room)
+        if room is None:
+            return
+        room.people = {person.name: person for person in event.people}
+        room.count = len(event.people)
+        for person in event.people:
+            self.away.pop(person.name, None)
+            if person.away is not None:
+                self.away[person.name] = clean_line(person.away)
+        if event.room == self.place.lobby:
+            self.complete_people = True
+
+    def _rename(self, event: events.Renamed, clock: float) -> None:
+        old, new = clean_line(event.old), clean_line(event.new)
+        if event.old in self.away:
+            self.away[event.new] = self.away.pop(event.old)
+        for room in self.rooms.values():
+            if event.old in room.people:
+                person = room.people.pop(event.old)
+                room.people[event.new] = events.PersonInfo(
+                    name=event.new, away=person.away, since=person.since, role=person.role
+                )
+                text = f"You are {new} now." if event.new == self.me else f"{old} is {new} now."
+                if room is self.room or room.direct:
+                    room.log.tell(text, clock)
+
+    def _left(self, event: events.Left | RejoinRefused, here: str, clock: float) -> list[Effect]:
+        was_here = event.room == here
+        self.rooms.pop(event.room, None)
+        self.place.leave(event.room)
+        why = event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}"
+        effects = self.look(self.place.room) if was_here else []
+        self.tell(f"You are no longer in {clean_line(event.room)}. {clean_line(why)}".rstrip(), clock)
+        return effects

@@ -1,0 +1,282 @@
+"""What was said in one room, as far as it is loaded: a window of the room's log that grows at both ends. Pure.
+
+Theory of operation. ``entries`` is sorted by ``seq``; what has no number of its own (who came and went, what
+this program tells) carries the number of the line before it, and so stays behind that line. The window is a
+whole stretch of the log: pages are added below and above it, and ``at_start`` and ``at_end`` tell whether there
+is more in each direction. It holds :data:`MOST` entries; what is beyond that goes at the end that nobody looks at,
+and is fetched again when somebody scrolls there.
+
+Edits, deletions and marks change the entry that they are about, in place. ``version`` of an entry grows with each
+change, so that whoever laid it out knows when to do so again.
+"""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from sys import intern
+from typing import Final, Literal, TypeAlias
+
+from msgspec import Struct
+
+from trio_chat.protocol import events
+from trio_chat.protocol.text import clean, clean_line
+
+MOST: Final = 20_000
+"""Entries kept of one room: several screens of scrolling, and about ten megabytes."""
+SLACK: Final = 2_000
+"""How far a window grows over :data:`MOST` before it is cut, so that cutting is rare."""
+
+Kind: TypeAlias = Literal["text", "action", "topic", "rule", "people", "note", "error", "gap"]
+Mark: TypeAlias = Literal["", "pending", "failed", "sent", "delivered"]
+SAID: Final = frozenset({"text", "action"})
+
+_FRACTION: Final = re.compile(r"\.(\d{6})\d+")
+
+
+class Entry(Struct, gc=False):
+    """One line of the log, or of what this program tells.
+
+    ``time`` is the server's, in seconds since 1970. ``text`` is harmless already. ``local`` numbers what the
+    server has given no number (yet). ``seconds``, ``came`` and ``left`` belong to kind ``people``.
+    """
+
+    seq: int
+    time: float
+    sender: str
+    text: str
+    kind: Kind = "text"
+    mark: Mark = ""
+    reply_to: int | None = None
+    edited: bool = False
+    deleted: bool = False
+    reactions: dict[str, tuple[str, ...]] | None = None
+    came: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
+    local: int = 0
+    version: int = 0
+
+    @property
+    def said(self) -> bool:
+        """Whether somebody said it, so that it can be answered, marked, edited."""
+        return self.kind in SAID
+
+    def change(self) -> None:
+        """Say that it looks different now."""
+        self.version += 1
+
+
+def moment(time: str) -> float:
+    """A time of the server's in seconds since 1970; 0 for what is none."""
+    try:
+        return datetime.fromisoformat(_FRACTION.sub(r".\1", time)).astimezone(UTC).timestamp()
+    except (ValueError, OverflowError, OSError):
+        return 0.0
+
+
+def entry_of(event: events.RoomEvent) -> Entry | None:
+    """The entry that an event of the log makes; ``None`` for one that only changes another."""
+    match event:
+        case events.Message():
+            return _message(event)
+        case events.TopicChanged():
+            text = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
+            return Entry(event.seq, moment(event.time), intern(clean_line(event.sender)), text, "topic")
+        case events.Moderated():
+            return Entry(event.seq, moment(event.time), intern(clean_line(event.sender)), rule(event), "rule")
+        case _:
+            return None
+
+
+def _message(event: events.Message) -> Entry:
+    entry = Entry(event.seq, moment(event.time), intern(clean_line(event.sender)), clean(event.text), event.kind)
+    if event.reply_to is not None:
+        entry.reply_to = event.reply_to
+    if event.edited is not None:
+        entry.edited = True
+    if event.deleted:
+        entry.deleted, entry.text = True, ""
+    if event.reactions:
+        entry.reactions = {clean_line(mark): tuple(map(clean_line, who)) for mark, who in event.reactions.items()}
+    return entry
+
+
+def rule(event: events.Moderated) -> str:
+    """What a moderator did, as the rest of a sentence that begins with their name."""
+    whom, value = clean_line(event.target), clean_line(event.value)
+    did = {
+        "kick": f"put {whom} out",
+        "ban": f"banned {whom}",
+        "unban": f"lets {whom} in again",
+        "mute": f"muted {whom}",
+        "unmute": f"lets {whom} speak again",
+        "role": f"made {whom} {value}",
+        "private": "made the room private" if value == "true" else "opened the room to everybody",
+        "announce_only": "lets only moderators speak" if value == "true" else "lets everybody speak",
+        "slow": f"set {value} seconds between two messages of one person",
+        "keep": f"set messages to be kept for {value} days",
+    }.get(event.action, f"did {clean_line(event.action)} {whom} {value}".rstrip())
+    why = f" ({clean_line(event.reason)})" if event.reason else ""
+    return did + why
+
+
+class RoomLog:
+    """The loaded stretch of one room's log."""
+
+    def __init__(self, most: int = MOST) -> None:
+        self.entries: list[Entry] = []
+        self.at_start = False
+        self.at_end = True
+        self._most = most
+        self._locals = 0
+
+    def __repr__(self) -> str:
+        return f"<RoomLog {len(self.entries)} entries{'' if self.at_end else ', more below'}>"
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    @property
+    def oldest(self) -> int:
+        """The number of the oldest line of the log that is loaded; 0 for none."""
+        return next((entry.seq for entry in self.entries if not entry.local), 0)
+
+    @property
+    def newest(self) -> int:
+        """The number of the newest line loaded; 0 for none."""
+        return self.entries[-1].seq if self.entries else 0
+
+    # ---- finding -------------------------------------------------------------------------------
+
+    def index(self, seq: int) -> int:
+        """Where the first entry of at least this number stands."""
+        return bisect_left(self.entries, seq, key=_seq)
+
+    def last_index(self, seq: int) -> int:
+        """Where the last entry of at most this number stands; -1 when there is none."""
+        return bisect_right(self.entries, seq, key=_seq) - 1
+
+    def find(self, seq: int) -> Entry | None:
+        """The line of this number, if it is loaded and was said."""
+        at = self.index(seq)
+        while at < len(self.entries) and self.entries[at].seq == seq:
+            if self.entries[at].said:
+                return self.entries[at]
+            at += 1
+        return None
+
+    # ---- what happens now ----------------------------------------------------------------------
+
+    def take(self, event: events.RoomEvent) -> Entry | None:
+        """Take an event that just happened. Returns the entry it made, also where it is beyond the window."""
+        entry = entry_of(event)
+        if entry is None:
+            self.apply(event)
+            return None
+        if self.at_end and entry.seq > self.newest:
+            self.entries.append(entry)
+        return entry
+
+    def apply(self, event: events.RoomEvent) -> Entry | None:
+        """Change the entry that an edit, a deletion or a mark is about; returns it if it is loaded."""
+        target = getattr(event, "target", None)
+        entry = self.find(target) if isinstance(target, int) else None
+        if entry is None:
+            return None
+        match event:
+            case events.Edited() if not entry.deleted:
+                if event.text:
+                    entry.text = clean(event.text)
+                entry.edited = True
+            case events.Deleted():
+                entry.text, entry.deleted, entry.reactions = "", True, None
+            case events.Reacted():
+                _react(entry, clean_line(event.mark), clean_line(event.sender), on=event.on)
+        entry.change()
+        return entry
+
+    def people(self, came: Iterable[str], left: Iterable[str], time: float) -> None:
+        """Who came and who went, folded into one entry with those just before."""
+        if not self.at_end:
+            return
+        last = self.entries[-1] if self.entries else None
+        if last is None or last.kind != "people":
+            last = self._add(Entry(self.newest, time, "", "", "people"))
+        came, left = tuple(map(clean_line, came)), tuple(map(clean_line, left))
+        gone_again = set(last.came) & set(left)
+        back_again = set(last.left) & set(came)
+        last.left = tuple(dict.fromkeys((*(n for n in last.left if n not in back_again), *(
+            n for n in left if n not in gone_again))))
+        last.came = tuple(dict.fromkeys((*(n for n in last.came if n not in gone_again), *(
+            n for n in came if n not in back_again))))
+        last.time = time
+        last.change()
+
+    def tell(self, text: str, time: float, kind: Kind = "note", sender: str = "") -> Entry:
+        """Add something that this program tells."""
+        return self._add(Entry(self.newest, time, sender, text, kind))
+
+    def _add(self, entry: Entry) -> Entry:
+        self._locals += 1
+        entry.local = self._locals
+        self.entries.append(entry)
+        return entry
+
+    # ---- pages ---------------------------------------------------------------------------------
+
+    def take_older(self, page: Iterable[events.RoomEvent], *, more: bool) -> int:
+        """Add a page that stands before the window; returns how many entries it added."""
+        told = next((at for at, entry in enumerate(self.entries) if not entry.local), len(self.entries))
+        oldest = self.entries[told].seq if told < len(self.entries) else None
+        new = [e for event in page if (e := entry_of(event)) is not None and (oldest is None or e.seq < oldest)]
+        for entry in self.entries[:told] if new else ():  # told before anything was loaded: it stays behind that
+            entry.seq = new[-1].seq
+        self.entries[:0] = new
+        self.at_start = not more
+        return len(new)
+
+    def take_newer(self, page: Iterable[events.RoomEvent], *, more: bool) -> int:
+        """Add a page that stands behind the window; returns how many entries it added."""
+        newest = self.newest
+        new = [e for event in page if (e := entry_of(event)) is not None and e.seq > newest]
+        self.entries.extend(new)
+        self.at_end = not more
+        return len(new)
+
+    def replace(self, page: Iterable[events.RoomEvent], *, more_before: bool, more_after: bool) -> None:
+        """Show another stretch of the log."""
+        self.entries = [e for event in page if (e := entry_of(event)) is not None]
+        self.at_start, self.at_end = not more_before, not more_after
+
+    def forget(self) -> None:
+        """The server's log began anew."""
+        self.entries = [entry for entry in self.entries if entry.local]
+        for entry in self.entries:
+            entry.seq = 0
+        self.at_start, self.at_end = False, True
+
+    def trim(self, looked_at: int | None) -> None:
+        """Keep the window within its bound: cut the end that is farther from the line looked at (``None``:
+        the newest)."""
+        excess = len(self.entries) - self._most
+        if excess <= SLACK * self._most // MOST:
+            return
+        if looked_at is None or self.index(looked_at) > len(self.entries) // 2:
+            del self.entries[:excess]
+            self.at_start = False
+        else:
+            del self.entries[-excess:]
+            self.at_end = False
+
+
+def _seq(entry: Entry) -> int:
+    return entry.seq
+
+
+def _react(entry: Entry, mark: str, who: str, *, on: bool) -> None:
+    marks = dict(entry.reactions or {})
+    others = tuple(name for name in marks.get(mark, ()) if name != who)
+    marks[mark] = (*others, who) if on else others
+    entry.reactions = {one: names for one, names in marks.items() if names} or None

@@ -1,0 +1,144 @@
+"""What can lie over the conversation: a list to choose from, a text to read, a question. Pure.
+
+A pane takes keys before the input does. What its person decides comes back from :meth:`press` as a value; the
+shell carries it out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from trio_chat.ui.editing import Editor, Submitted
+from trio_chat.ui.keys import Key, Pasted, Press, Typed
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A row of a list: what is shown, a second line of it, and what choosing it means."""
+
+    label: str
+    detail: str = ""
+    value: object = None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """This row was chosen."""
+
+    value: object
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """This was answered to a question."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pressed:
+    """One of a question's keys was pressed."""
+
+    key: str
+
+
+class Shut:
+    """The pane was closed without a choice."""
+
+    def __repr__(self) -> str:
+        return "SHUT"
+
+
+SHUT: Final = Shut()
+Result: TypeAlias = Chosen | Answered | Pressed | Shut | None
+
+_MOVES: Final = {"up": -1, "down": 1, "page-up": -10, "page-down": 10}
+
+
+@dataclass(slots=True)
+class ListPane:
+    """A list that gets shorter as one types. ``find`` gives the rows for what is typed."""
+
+    kind: Literal["switcher", "search"]
+    title: str
+    find: Callable[[str], Sequence[Choice]]
+    rows: Sequence[Choice] = ()
+    at: int = 0
+    editor: Editor = field(default_factory=Editor)
+    typing: bool = True
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        self.rows = self.find("")
+
+    def fill(self, rows: Sequence[Choice]) -> None:
+        """Show other rows; the place in the list stays where it can."""
+        self.rows = rows
+        self.at = min(self.at, max(len(rows) - 1, 0))
+
+    def press(self, key: Key, command: str | None) -> Result:
+        """Take a key; ``command`` is what it means in lists."""
+        if command == "shut":
+            return SHUT
+        if command in _MOVES:
+            self.at = min(max(self.at + _MOVES[command], 0), max(len(self.rows) - 1, 0))
+        elif command == "choose":
+            return Chosen(self.rows[self.at].value) if self.rows else None
+        elif self.typing:
+            before = self.editor.text
+            self.editor.press(key)
+            if self.editor.text != before:
+                self.at = 0
+                self.fill(self.find(self.editor.text))
+        return None
+
+
+@dataclass(slots=True)
+class TextPane:
+    """A text to read: help, what is being said about the program. ``lines`` are pairs of a style and a text."""
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+    top: int = 0
+
+    def press(self, key: Key, command: str | None) -> Result:
+        """Take a key: the moves scroll, all others close it."""
+        if command in _MOVES:
+            self.top = max(0, min(self.top + _MOVES[command], len(self.lines) - 1))
+            return None
+        if command in {"shut", "choose"} or isinstance(key, Press):
+            return SHUT
+        return Pressed(key.text) if isinstance(key, Typed) else SHUT
+
+
+@dataclass(slots=True)
+class Question:
+    """A question: with an input (``asks``; a ``secret`` one shows nothing of it), or answered by one of the ``keys``.
+
+    ``purpose`` is for whoever asked it.
+    """
+
+    purpose: str
+    title: str
+    lines: Sequence[str]
+    keys: tuple[tuple[str, str], ...] = ()
+    asks: str = ""
+    secret: bool = False
+    editor: Editor = field(default_factory=Editor)
+
+    def press(self, key: Key, command: str | None) -> Result:
+        """Take a key: of the input, or one of the answers."""
+        if command == "shut":
+            return SHUT
+        if not self.asks:
+            text = "Enter" if command == "choose" else key.text if isinstance(key, Typed) else ""
+            return Pressed(text) if text in {name for name, _ in self.keys} else None
+        if isinstance(key, Pasted):
+            key = Pasted(key.text.partition("\n")[0])
+        outcome = self.editor.press(key)
+        return Answered(outcome.text) if isinstance(outcome, Submitted) else None
+
+
+Pane: TypeAlias = ListPane | TextPane | Question

@@ -1,0 +1,94 @@
+"""One room as a person sees it: its log, what is unread in it, who is writing, what is being typed there. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final, Literal, TypeAlias
+
+from trio_chat.protocol import events
+from trio_chat.ui.editing import Editor
+from trio_chat.ui.tui.model.log import Entry, RoomLog
+
+Policy: TypeAlias = Literal["all", "mentions", "nothing"]
+POLICIES: Final[tuple[Policy, ...]] = ("all", "mentions", "nothing")
+TYPING: Final = 6.0
+"""Seconds that a notice about somebody writing holds."""
+
+
+@dataclass(slots=True)
+class Intent:
+    """What Enter does with the input instead of saying it: answer a message, or change one."""
+
+    what: Literal["reply", "edit"]
+    seq: int
+
+
+@dataclass(slots=True)
+class RoomModel:
+    """A room that one is in.
+
+    ``bottom`` is where one has scrolled to: the number and the place in the list of the lowest line shown, and how
+    many of its rows are hidden below; ``None`` follows the newest. ``new_since`` is the number of the last line read
+    when one came to the room; the line "new" stands behind it. ``policy`` is ``None`` where the settings decide.
+    """
+
+    name: str
+    direct: bool = False
+    topic: str = ""
+    count: int = 0
+    members: tuple[str, ...] = ()
+    role: str = "member"
+    last: int = 0
+    read: int = 0
+    unread: int = 0
+    mentions: int = 0
+    new_since: int | None = None
+    policy: Policy | None = None
+    bottom: tuple[int, int] | None = None
+    selected: int | None = None
+    fetching: str = ""
+    loaded: bool = False
+    intent: Intent | None = None
+    log: RoomLog = field(default_factory=RoomLog)
+    pending: list[Entry] = field(default_factory=list)
+    typing: dict[str, float] = field(default_factory=dict)
+    editor: Editor = field(default_factory=Editor)
+    people: dict[str, events.PersonInfo] = field(default_factory=dict)
+
+    def update(self, info: events.RoomInfo) -> None:
+        """Take over what the server says of the room."""
+        self.direct = info.direct or info.name.startswith("@")
+        self.topic, self.count, self.role = info.topic, info.count, info.role
+        self.members = info.members or self.members
+        self.last = max(self.last, info.last)
+        self.read = max(self.read, info.read)
+
+    @property
+    def following(self) -> bool:
+        """Whether the newest line is shown."""
+        return self.bottom is None and self.log.at_end
+
+    @property
+    def draft(self) -> str:
+        """What is typed here and not sent; nothing while a message is being changed."""
+        return "" if self.intent is not None and self.intent.what == "edit" else self.editor.text
+
+    def see(self, seq: int) -> bool:
+        """Note that everything up to there was read; tell whether that is news."""
+        self.unread = self.mentions = 0
+        if seq <= self.read:
+            return False
+        self.read = seq
+        return True
+
+    def writing(self, now: float) -> tuple[str, ...]:
+        """Who is writing at this time."""
+        return tuple(name for name, until in self.typing.items() if until > now)
+
+    def drop_pending(self, text: str, local: int | None = None) -> bool:
+        """Take away the line that was waiting to be acknowledged: by its own number, or the first of that text."""
+        for at, entry in enumerate(self.pending):
+            if entry.local == local if local is not None else entry.text.strip() == text.strip():
+                del self.pending[at]
+                return True
+        return False

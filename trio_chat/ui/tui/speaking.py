@@ -1,0 +1,76 @@
+"""What is said to the terminal itself, beyond what is drawn: copies, notifications, the title. Pure."""
+
+from __future__ import annotations
+
+import base64
+import re
+from typing import Final, NamedTuple
+
+from trio_chat.protocol.text import clean_line
+
+BELL: Final = "\a"
+_MOST_COPIED: Final = 74_994
+"""Bytes that terminals take at the most in OSC 52: xterm's limit of 100,000 in base64."""
+_MOUSE: Final = re.compile(rb"\x1b\[<(\d{1,5});(\d{1,5});(\d{1,5})([Mm])")
+
+
+class MouseEvent(NamedTuple):
+    """What the mouse did: ``button`` in xterm's numbers (64 and 65 are the wheel), whether it moved with the button
+    down, whether it was let go; where, from 0."""
+
+    button: int
+    moved: bool
+    released: bool
+    column: int
+    row: int
+
+
+def split_mouse(data: bytes) -> tuple[bytes, list[MouseEvent], bytes]:
+    """Take the mouse's reports (SGR, xterm's mode 1006) out of what was read.
+
+    Returns the other bytes, the reports, and the begin of a report at the end that is not whole yet.
+    """
+    events = []
+    for found in _MOUSE.finditer(data):
+        code, column, row = (int(found[n]) for n in (1, 2, 3))
+        events.append(MouseEvent(code & ~0b11100, bool(code & 32), found[4] == b"m", column - 1, row - 1))
+    rest = _MOUSE.sub(b"", data)
+    broken = re.search(rb"\x1b\[<[\d;]{0,17}\Z", rest)
+    return (rest[: broken.start()], events, rest[broken.start() :]) if broken else (rest, events, b"")
+
+
+def copied(text: str) -> str:
+    """What puts a text on the clipboard of whoever sits at the terminal (OSC 52)."""
+    data = text.encode("utf-8", "replace")[:_MOST_COPIED]
+    return f"\x1b]52;c;{base64.b64encode(data).decode()}\a"
+
+
+def titled(text: str) -> str:
+    """What sets the window's title (OSC 2)."""
+    return f"\x1b]2;{clean_line(text)}\a"
+
+
+def notified(title: str, body: str, by: str) -> str:
+    """What calls a person: the bell, and a notification where that is wanted."""
+    title, body = clean_line(title).replace(";", ","), clean_line(body)
+    match by:
+        case "none":
+            return ""
+        case "osc9":
+            return f"{BELL}\x1b]9;{title}: {body}\a"
+        case "osc777":
+            return f"{BELL}\x1b]777;notify;{title};{body.replace(';', ',')}\a"
+        case _:
+            return BELL
+
+
+def notify_by(setting: str, term: str, program: str) -> str:
+    """How to call on this terminal, where the setting leaves it open."""
+    if setting != "auto":
+        return setting
+    known = f"{term} {program}".lower()
+    if any(name in known for name in ("foot", "rxvt", "vte", "ghostty")):
+        return "osc777"
+    if any(name in known for name in ("kitty", "iterm", "wezterm", "contour", "windows")):
+        return "osc9"
+    return "bell"

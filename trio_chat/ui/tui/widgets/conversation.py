@@ -1,0 +1,355 @@
+"""The conversation: from the window of a room's log to the rows on the screen. Pure.
+
+Theory of operation. Rows are made from the bottom upwards, and only for what is shown. What stands over a line (the
+date, "new", a name or none when the one before is of the same person) depends on the line before it, so each entry's
+rows are made knowing its predecessor, and kept until the entry, that knowledge or the width changes. Where one has
+scrolled to is kept as a line's number and so many rows below it: what is fetched above or said below moves nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, tzinfo
+from typing import Final, NamedTuple
+
+from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, fit, inline, markup, wrap
+from trio_chat.ui.tui.model.log import Entry
+from trio_chat.ui.tui.model.room import RoomModel
+from trio_chat.ui.tui.themes import NICKS
+
+_CACHED: Final = 3000  # entries whose rows are kept: some pages around where one reads
+_TOGETHER: Final = 300.0  # seconds between two messages of one person that stand under one name
+_NAMED: Final = 6  # people named in a folded line
+_WIDE, _NARROW = 60, 36  # columns from which names have a column of their own, and below which there is no time
+_EXCERPT: Final = 60
+_MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓", "failed": " ✗ not sent"}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """How a person wants lines to be shown; ``me`` is who they are, ``now`` seconds since 1970."""
+
+    me: str = ""
+    time_format: str = "%H:%M"
+    zone: tzinfo | None = None
+
+
+class Place(NamedTuple):
+    """Which entry a row on the screen belongs to."""
+
+    seq: int
+    said: bool
+
+
+@dataclass(slots=True)
+class View:
+    """What is shown of a conversation: its rows from the top, whose they are, and what is near its ends."""
+
+    rows: list[Row] = field(default_factory=list)
+    places: list[Place | None] = field(default_factory=list)
+    wants_older: bool = False
+    wants_newer: bool = False
+    below: int = 0
+
+
+class Conversation:
+    """Lays out conversations, and remembers what it laid out."""
+
+    def __init__(self) -> None:
+        self._cache: dict[tuple[str, int, int, str], tuple[tuple[object, ...], list[Row]]] = {}
+
+    def __repr__(self) -> str:
+        return f"<Conversation with {len(self._cache)} entries laid out>"
+
+    # ---- one entry -----------------------------------------------------------------------------
+
+    def block(self, room: RoomModel, at: int, columns: int, look: Look) -> list[Row]:
+        """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
+        entry, before = _item(room, at), _item(room, at - 1) if at > 0 else None
+        day = _day(entry.time, look.zone) if before is None or _day(entry.time, look.zone) != _day(before.time, look.zone) else ""
+        new = _first_new(room, entry, before)
+        together = not day and not new and before is not None and _together(before, entry)
+        origin = room.log.find(entry.reply_to) if entry.reply_to is not None else None
+        state = (entry.version, columns, look.me, day, new, together, entry.mark, origin and (origin.version, origin.text))
+        key = (room.name, entry.seq, entry.local, entry.kind)
+        known = self._cache.get(key)
+        if known is not None and known[0] == state:
+            return known[1]
+        rows: list[Row] = []
+        if day:
+            rows.append(_rule(day, "date", columns))
+        if new:
+            rows.append(_rule("new", "new", columns))
+        rows.extend(_entry(entry, origin, columns, look, together=together))
+        if len(self._cache) >= _CACHED:
+            self._cache.clear()
+        self._cache[key] = state, rows
+        return rows
+
+    # ---- what is shown -------------------------------------------------------------------------
+
+    def view(self, room: RoomModel, columns: int, height: int, look: Look) -> View:
+        """What is shown in so many columns and rows."""
+        view = View()
+        at, hidden = self._bottom(room, columns, look)
+        view.wants_newer = not room.log.at_end and at > len(room.log) - height
+        view.below = max(0, len(room.log) - 1 - at) if room.bottom is not None else 0
+        rows: list[Row] = []
+        places: list[Place | None] = []
+        while at >= 0 and len(rows) < height:
+            entry = _item(room, at)
+            block = self.block(room, at, columns, look)
+            selected = entry.said and entry.seq == room.selected and not entry.local
+            for row in reversed(block[: len(block) - hidden] if hidden else block):
+                rows.append(_highlight(row) if selected else row)
+                places.append(Place(entry.seq, entry.said and not entry.local))
+            hidden = 0
+            at -= 1
+        view.wants_older = not room.log.at_start and at < height
+        if at < 0 and len(rows) < height and room.bottom is not None:
+            room.bottom = None
+            if self._fill_from_top(room, columns, height, look):
+                return self.view(room, columns, height, look)
+        missing = max(0, height - len(rows))
+        view.rows = [[Span("", "")] for _ in range(missing)] + rows[height - 1 :: -1][: height - missing]
+        empty: list[Place | None] = [None] * missing
+        view.places = empty + places[height - 1 :: -1][: height - missing]
+        return view
+
+    def _fill_from_top(self, room: RoomModel, columns: int, height: int, look: Look) -> bool:
+        """Put the first line at the top; tell whether that is another view than the newest."""
+        used = 0
+        for at in range(_count(room)):
+            used += len(self.block(room, at, columns, look))
+            if used >= height:
+                self._anchor(room, at, used - height, columns, look)
+                return room.bottom is not None
+        return False
+
+    def _bottom(self, room: RoomModel, columns: int, look: Look) -> tuple[int, int]:
+        """The place of the lowest entry shown, and how many of its rows are hidden below."""
+        if room.bottom is None:
+            return _count(room) - 1, 0
+        seq, hidden = room.bottom
+        at = max(room.log.last_index(seq), 0)
+        while at > 0 and hidden >= (rows := len(self.block(room, at, columns, look))):
+            hidden -= rows
+            at -= 1
+        return at, min(hidden, max(len(self.block(room, at, columns, look)) - 1, 0)) if len(room.log) else 0
+
+    def _anchor(self, room: RoomModel, at: int, hidden: int, columns: int, look: Look) -> None:
+        """Make this the lowest entry shown; at the very end, follow what comes."""
+        last = len(room.log) - 1
+        if at > last or (at == last and hidden <= 0 and room.log.at_end):
+            room.bottom = None
+            return
+        seq = room.log.entries[at].seq
+        for later in range(at + 1, room.log.last_index(seq) + 1):
+            hidden += len(self.block(room, later, columns, look))
+        room.bottom = seq, hidden
+
+    def scroll(self, room: RoomModel, rows: int, columns: int, look: Look) -> None:
+        """Go back by so many rows, or on (negative)."""
+        if not len(room.log):
+            return
+        at, hidden = self._bottom(room, columns, look)
+        at = min(at, len(room.log) - 1)
+        hidden += rows
+        while at > 0 and hidden >= (height := len(self.block(room, at, columns, look))):
+            hidden -= height
+            at -= 1
+        while hidden < 0:
+            at += 1
+            if at >= len(room.log):
+                break
+            hidden += len(self.block(room, at, columns, look))
+        self._anchor(room, at, hidden, columns, look)
+
+    def reveal(self, room: RoomModel, seq: int, columns: int, height: int, look: Look) -> None:
+        """Scroll so that a line is on the screen, as little as that takes; a far one comes to the middle."""
+        if any(place is not None and place.seq == seq and place.said for place in
+               self.view(room, columns, height, look).places):
+            return
+        at = room.log.index(seq)
+        used = 0
+        for below in range(at, _count(room)):
+            used += len(self.block(room, below, columns, look))
+            if used >= height // 2:
+                self._anchor(room, below, max(used - height // 2 - 1, 0) if below > at else 0, columns, look)
+                return
+        room.bottom = None
+
+
+# ---- the rows of one entry ----------------------------------------------------------------------
+
+
+def _item(room: RoomModel, at: int) -> Entry:
+    entries = room.log.entries
+    return entries[at] if at < len(entries) else room.pending[at - len(entries)]
+
+
+def _count(room: RoomModel) -> int:
+    return len(room.log.entries) + (len(room.pending) if room.log.at_end else 0)
+
+
+def _day(time: float, zone: tzinfo | None) -> str:
+    when = datetime.fromtimestamp(time, zone)
+    return f"{when:%A}, {when.day} {when:%B %Y}"
+
+
+def _first_new(room: RoomModel, entry: Entry, before: Entry | None) -> bool:
+    since = room.new_since
+    return since is not None and entry.seq > since and not entry.local and (before is None or before.seq <= since)
+
+
+def _together(before: Entry, entry: Entry) -> bool:
+    return (
+        before.kind == entry.kind == "text"
+        and before.sender == entry.sender
+        and 0 <= entry.time - before.time < _TOGETHER
+        and entry.reply_to is None
+    )
+
+
+def _rule(text: str, style: str, columns: int) -> Row:
+    label = f" {clip(text, max(columns - 8, 1))} "
+    side = max((columns - text_width(label)) // 2, 0)
+    return [Span(style, "─" * side + label + "─" * max(columns - side - text_width(label), 0))]
+
+
+def nick_style(name: str, me: str) -> str:
+    """The style of a name: the same one everywhere."""
+    return "me" if name == me else f"nick{zlib.crc32(name.casefold().encode()) % NICKS}"
+
+
+def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool) -> Iterator[Row]:
+    if entry.kind == "people":
+        yield from wrap([Span("dim", _people(entry))], columns)
+    elif entry.kind in {"note", "gap"}:
+        yield from _hang(Span("note", "─ "), [("", [Span("note", entry.text)])], columns)
+    elif entry.kind == "error":
+        yield from _hang(Span("error", "! "), [("", [Span("error", entry.text)])], columns)
+    elif entry.kind in {"topic", "rule"}:
+        yield from _hang(Span("dim", "─ "), [("", [Span(nick_style(entry.sender, look.me), entry.sender),
+                                                   Span("dim", f" {entry.text}")])], columns)
+    else:
+        yield from _said(entry, origin, columns, look, together=together)
+
+
+def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool) -> Iterator[Row]:
+    head, indent = _head(entry, columns, look, together=together)
+    if entry.reply_to is not None:
+        who = f"{origin.sender}: " if origin is not None else ""
+        what = " ".join(origin.text.split())[:_EXCERPT * 2] if origin is not None else "an earlier message"
+        if origin is not None and origin.deleted:
+            what = "(taken back)"
+        yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
+    yield from _hang_spans(head, indent, list(_body(entry, look)), columns)
+    if entry.reactions:
+        row: Row = []
+        for mark, names in entry.reactions.items():
+            row += [Span("reaction bold" if look.me in names else "reaction", f" {mark} {len(names)} "), Span("", " ")]
+        for line in wrap(row, max(columns - indent, 4)):
+            yield [Span("", " " * indent), *line]
+
+
+def _head(entry: Entry, columns: int, look: Look, *, together: bool) -> tuple[Row, int]:
+    """What stands before a message's first row, and how far its other rows are indented."""
+    time = datetime.fromtimestamp(entry.time, look.zone).strftime(look.time_format)
+    style = nick_style(entry.sender, look.me)
+    action = entry.kind == "action"
+    if columns >= _WIDE:
+        wide = 16 if columns >= 2 * _WIDE else 12  # noqa: PLR2004 - columns for names
+        indent = text_width(time) + wide + 3
+        if together:
+            return [Span("", " " * indent)], indent
+        name = "*" if action else clip(entry.sender, wide)
+        return [Span("time", time), Span(style, f" {' ' * (wide - text_width(name))}{name}"), Span("", "  ")], indent
+    stamp = [Span("time", time + " ")] if columns >= _NARROW else []
+    indent = text_width(time) + 1 if stamp else 1
+    if together:
+        return [Span("", " " * indent)], indent
+    return [*stamp, *([Span(style, "* ")] if action else [Span(style, clip(entry.sender, max(columns // 2, 4))), Span("", ": ")])], indent
+
+
+def _body(entry: Entry, look: Look) -> Iterator[tuple[str, Row]]:
+    if entry.deleted:
+        yield "", [Span("dim italic", "(taken back)")]
+        return
+    base = "dim" if entry.mark == "pending" else ""
+    if entry.kind == "action":
+        first = [Span(nick_style(entry.sender, look.me), entry.sender), Span("", " ")]
+        rest = [row for _, row in markup(entry.text, "action", look.me)]
+        yield "", [*first, *rest[0], *_tail(entry)]
+        yield from (("", row) for row in rest[1:])
+        return
+    rows = list(markup(entry.text, base, look.me)) or [("", [])]
+    for at, (bar, row) in enumerate(rows):
+        yield bar, [*row, *_tail(entry)] if at == len(rows) - 1 else row
+
+
+def _tail(entry: Entry) -> Row:
+    tail: Row = []
+    if entry.edited:
+        tail.append(Span("dim", " (edited)"))
+    if entry.mark:
+        tail.append(Span("mark.failed" if entry.mark == "failed" else "mark", _MARKS[entry.mark]))
+    return tail
+
+
+def _hang_spans(head: Row, indent: int, paragraphs: list[tuple[str, Row]], columns: int) -> Iterator[Row]:
+    """Paragraphs behind a head; the other rows are indented."""
+    first = True
+    used = sum(text_width(span.text) for span in head)
+    for bar, spans in paragraphs:
+        if bar:
+            room = max(columns - indent - text_width(bar), 4)
+            for row in wrap(spans, room, first=max(used - indent, 0) if first else 0, words=bar != CODE_BAR):
+                yield [*(head if first else [Span("", " " * indent)]), Span("dim", bar), *row]
+                first = False
+            continue
+        rows = wrap(spans, max(columns - indent, 4), first=max(used - indent, 0) if first else 0)
+        for row in rows:
+            yield [*(head if first else [Span("", " " * indent)]), *row]
+            first = False
+
+
+def _hang(bullet: Span, paragraphs: list[tuple[str, Row]], columns: int) -> Iterator[Row]:
+    wide = text_width(bullet.text)
+    first = True
+    for _, spans in paragraphs:
+        for row in wrap(spans, max(columns - wide, 4)):
+            yield [bullet if first else Span("", " " * wide), *row]
+            first = False
+
+
+def _people(entry: Entry) -> str:
+    parts = []
+    if entry.came:
+        parts.append(f"→ {_names(entry.came)}")
+    if entry.left:
+        parts.append(f"← {_names(entry.left)}")
+    return "  ".join(parts) or "→ ←"
+
+
+def _names(names: tuple[str, ...]) -> str:
+    if len(names) <= _NAMED:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {len(names) - _NAMED} more"
+
+
+def _highlight(row: Row) -> Row:
+    return [Span(f"{span.style} selected" if span.style else "selected", span.text, span.link) for span in row]
+
+
+def plain_text(row: Row) -> str:
+    """The text of a row."""
+    return "".join(span.text for span in row).rstrip()
+
+
+def excerpt(entry: Entry, columns: int) -> Row:
+    """A message in one row, for lists."""
+    return fit([*inline(" ".join(entry.text.split()))], columns)

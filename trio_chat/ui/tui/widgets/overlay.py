@@ -1,0 +1,97 @@
+"""What lies over the conversation: lists, texts and questions, as rows in a frame. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trio_chat.ui.tui.layout import Row, Span, clip, fit, wrap
+from trio_chat.ui.tui.model.panes import ListPane, Pane, Question, TextPane
+from trio_chat.ui.tui.widgets.bars import lay_out_input
+
+_WIDEST: Final = 100
+_EDGES: Final = 2
+
+
+def pane_rows(pane: Pane, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
+    """The pane in so many columns and rows: its rows, where the cursor is in them, and which row of a list each is."""
+    inner = columns - _EDGES
+    cursor: tuple[int, int] | None = None
+    items: list[int | None] = []
+    if isinstance(pane, ListPane):
+        body, cursor, items = _list(pane, inner, height - _EDGES)
+    elif isinstance(pane, TextPane):
+        body = _text(pane, inner, height - _EDGES)
+    else:
+        body, cursor = _question(pane, inner, height - _EDGES)
+    title = f" {clip(pane.title, max(inner - 4, 1))} "
+    top = fit([Span("overlay.edge", "┌─"), Span("overlay.title", title), Span("overlay.edge", "─" * inner)], columns - 1)
+    rows = [[*top, Span("overlay.edge", "┐")]]
+    rows += [[Span("overlay.edge", "│"), *fit(row, inner, _ground(row)), Span("overlay.edge", "│")] for row in body]
+    rows.append([Span("overlay.edge", "└" + "─" * inner + "┘")])
+    where = None if cursor is None else (cursor[0] + 1, cursor[1] + 1)
+    return rows, where, [None, *items]
+
+
+def _ground(row: Row) -> str:
+    return row[0].style if row and row[0].style.startswith("overlay") else "overlay"
+
+
+def _over(style: str) -> str:
+    return f"overlay {style}".strip() if not style.startswith("overlay") else style
+
+
+def _list(pane: ListPane, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
+    head = lay_out_input([Span("overlay.title", "> ")], pane.editor.text, pane.editor.buffer.cursor, columns, 1)
+    rows: list[Row] = [[Span("overlay", span.text) for span in head.rows[0]]] if pane.typing else []
+    items: list[int | None] = [None] * len(rows)
+    note = [[Span("overlay.dim", f" {pane.note}")]] if pane.note else []
+    each = 2 if any(choice.detail for choice in pane.rows) else 1
+    room = max((height - len(rows) - len(note)) // each, 1)
+    top = max(0, min(pane.at - room // 2, len(pane.rows) - room))
+    for at in range(top, min(top + room, len(pane.rows))):
+        choice, style = pane.rows[at], "overlay.at" if at == pane.at else "overlay"
+        rows.append([Span(style, f" {choice.label}")])
+        items.append(at)
+        if each > 1:
+            rows.append([Span("overlay.at" if at == pane.at else "overlay.dim", f"   {choice.detail}")])
+            items.append(at)
+    if not pane.rows:
+        rows.append([Span("overlay.dim", " nothing fits")] if not pane.note else [])
+    rows += note
+    return rows[:height], (0, head.column) if pane.typing else None, items
+
+
+def _text(pane: TextPane, columns: int, height: int) -> list[Row]:
+    rows = [row for style, line in pane.lines for row in wrap([Span(style, line)], columns)]
+    pane.top = min(pane.top, max(len(rows) - height, 0))
+    shown = rows[pane.top : pane.top + height]
+    if len(rows) > height and height > 1:
+        more = len(rows) - height - pane.top
+        shown[-1] = [Span("overlay.dim", f"-- {more + 1} more: PageDown --" if more > 0 else "-- end --")]
+    return shown
+
+
+def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
+    rows = [row for line in pane.lines for row in wrap([Span("overlay", line)], columns)]
+    if pane.keys:
+        rows.append([Span("overlay", "")])
+        rows += wrap([span for key, what in pane.keys for span in (
+            Span("overlay.title", key), Span("overlay", f" {what}   "))], columns)
+    cursor = None
+    if pane.asks:
+        entered = lay_out_input([Span("overlay.title", f"{pane.asks}: ")], pane.editor.text, pane.editor.buffer.cursor,
+                                columns, 1, secret=pane.secret)
+        rows = rows[: max(height - 1, 0)]
+        rows.append([Span("overlay.title" if at == 0 else "overlay", span.text) for at, span in enumerate(entered.rows[0])])
+        cursor = len(rows) - 1, entered.column
+    return rows[:height], cursor
+
+
+def size(pane: Pane, columns: int, rows: int) -> tuple[int, int]:
+    """How many columns and rows a pane takes of a screen."""
+    wide = min(columns, _WIDEST) if columns < 50 else min(columns - 6, _WIDEST)  # noqa: PLR2004 - where a margin fits
+    high = rows if rows < 12 else rows - 4  # noqa: PLR2004 - as above
+    if isinstance(pane, Question):
+        body, _ = _question(pane, wide - _EDGES, high - _EDGES)
+        return wide, min(len(body) + _EDGES, high)
+    return wide, high

@@ -1,0 +1,196 @@
+"""What urwid does for the full screen: styles to attributes, rows to a canvas, a canvas to what the terminal gets.
+
+Theory of operation. urwid's raw display keeps what the terminal shows and writes only the rows that changed. Here it
+writes into memory (:class:`Paper`), and whoever holds the terminal sends that along, so a terminal that is held up
+holds up nothing else. The terminal's settings and the signals are not urwid's business either: its screen is given
+an input that is no terminal, and its signal handlers are left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping
+from typing import Final, Literal
+
+import urwid
+from urwid.display.common import AttrSpec, Hyperlink
+from urwid.display.raw import Screen as RawScreen
+
+from trio_chat.ui.tui.layout import Row
+from trio_chat.ui.tui.themes import read_style
+from trio_chat.ui.tui.widgets.whole import Frame
+
+Colours = Literal[1, 16, 88, 256, 16777216]
+_ON: Final = "\x1b[?1004h"  # xterm: focus in and out are reported
+_OFF: Final = "\x1b[?1004l"
+_TITLE_PUSH: Final = "\x1b[22;2t"  # xterm: remember the window's title
+_TITLE_POP: Final = "\x1b[23;2t"
+_SPECS: Final = 4000  # attributes kept; each link is one of its own
+
+Run = tuple[Hashable, Literal["0", "U"] | None, bytes]
+
+
+class Paper:
+    """Where urwid writes to; :meth:`take` gives what it wrote."""
+
+    def __init__(self) -> None:
+        self._parts: list[str] = []
+
+    def write(self, data: str, /) -> object:
+        """Keep it."""
+        self._parts.append(data)
+        return len(data)
+
+    def flush(self) -> object:
+        """Nothing waits."""
+        return None
+
+    def take(self) -> str:
+        """What was written since the last time."""
+        text = "".join(self._parts)
+        self._parts.clear()
+        return text
+
+
+class Palette:
+    """A theme's styles as urwid's attributes, for a terminal of so many colours."""
+
+    def __init__(self, theme: Mapping[str, str], colours: Colours) -> None:
+        self._theme = theme
+        self._colours: Colours = colours
+        self._specs: dict[tuple[str, str], AttrSpec] = {}
+
+    def __repr__(self) -> str:
+        return f"<Palette of {len(self._theme)} styles, {self._colours} colours>"
+
+    def spec(self, style: str, link: str = "") -> AttrSpec:
+        """The attribute of a style of one or more words; later words win, their settings add up."""
+        found = self._specs.get((style, link))
+        if found is None:
+            if len(self._specs) >= _SPECS:
+                self._specs.clear()
+            found = self._specs[style, link] = self._make(style, link)
+        return found
+
+    def _make(self, style: str, link: str) -> AttrSpec:
+        colour, ground, settings = "default", "default", dict[str, None]()
+        for word in ("", *style.split()):
+            foreground, background = read_style(self._theme.get(word, "default"))
+            for part in foreground.split(","):
+                if part.strip() in _SETTINGS:
+                    settings[part.strip()] = None
+                elif part.strip() != "default":
+                    colour = part.strip()
+            ground = background if background != "default" else ground
+        if self._colours == 1:
+            colour = ground = "default"
+        hyperlink = Hyperlink(link) if link and link.isascii() and link.isprintable() and len(link) < _LONGEST_LINK else None
+        return AttrSpec(",".join([colour, *settings]), ground, self._colours, hyperlink=hyperlink)
+
+
+_SETTINGS: Final = frozenset({"bold", "italics", "underline", "blink", "standout", "strikethrough", "faint"})
+_LONGEST_LINK: Final = 2000
+
+
+class FrameCanvas(urwid.Canvas):
+    """A frame as urwid draws it."""
+
+    cacheable = False
+
+    def __init__(self, frame: Frame, palette: Palette) -> None:
+        super().__init__()
+        self._columns = frame.columns
+        last = len(frame.rows) - 1
+        self._runs = [runs(row, palette, anchor=at != last) for at, row in enumerate(frame.rows)]
+        if frame.cursor is not None:
+            self.cursor = frame.cursor
+
+    def cols(self) -> int:
+        """Columns."""
+        return self._columns
+
+    def rows(self) -> int:
+        """Rows."""
+        return len(self._runs)
+
+    def content(
+        self,
+        trim_left: int = 0,
+        trim_top: int = 0,
+        cols: int | None = 0,
+        rows: int | None = 0,
+        attr: Mapping[Hashable, Hashable] | None = None,
+    ) -> Iterator[list[Run]]:
+        """The rows as runs of text in one attribute; nothing is ever cut off a whole screen."""
+        del trim_left, trim_top, cols, rows, attr
+        return iter(self._runs)
+
+
+def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
+    """A row as urwid's runs.
+
+    Terminals differ in how wide they draw rare characters. So behind a text that has any, the cursor is put where it
+    belongs (``anchor``; CHA, ECMA-48 8.3.9): the columns to the right stay straight whatever the terminal did.
+    """
+    from trio_chat.ui.graphemes import text_width  # noqa: PLC0415 - a cycle of this package's modules otherwise
+
+    made: list[Run] = []
+    column, askew = 0, False
+    for span in row:
+        if not span.text:
+            continue
+        if askew and anchor:
+            made.append((palette.spec(span.style, span.link), "U", f"\x1b[{column + 1}G".encode()))
+            askew = False
+        made.append((palette.spec(span.style, span.link), None, span.text.encode("utf-8", "replace")))
+        column += text_width(span.text)
+        askew = askew or _is_askew(span.text)
+    return made
+
+
+def _is_askew(text: str) -> bool:
+    """Whether terminals may disagree about a text's width: joined emoji, styles, marks, flags, unassigned blocks."""
+    return not text.isascii() and any(
+        char in "\u200d\ufe0f\ufe0e" or "\u0300" <= char <= "\u036f" or char >= "\u0590" and not "\u2000" <= char <= "\u2bff"
+        for char in text
+    )
+
+
+class Display(RawScreen):
+    """urwid's raw display, writing on paper."""
+
+    def __init__(self, colours: Colours | None, *, mouse: bool, links: bool) -> None:
+        self.paper = Paper()
+        super().__init__(_NoTerminal(), self.paper, bracketed_paste_mode=False, focus_reporting=False)  # type: ignore[arg-type] # without a fileno it leaves the terminal's settings alone
+        self._mouse = mouse
+        self.set_terminal_properties(colors=colours, hyperlinks=links)
+
+    def signal_init(self) -> None:
+        """Leave the signals to trio."""
+
+    def signal_restore(self) -> None:
+        """Nothing was taken."""
+
+    def begin(self) -> str:
+        """What takes the terminal over."""
+        self.start()
+        self.set_mouse_tracking(self._mouse)
+        self.clear()
+        return _TITLE_PUSH + self.paper.take() + _ON
+
+    def end(self) -> str:
+        """What gives the terminal back; nothing when it was given back already."""
+        if not self.started:
+            return ""
+        self.stop()
+        return _OFF + self.paper.take() + _TITLE_POP
+
+    def draw(self, frame: Frame, palette: Palette) -> str:
+        """What brings the terminal from what it shows to this frame."""
+        canvas = FrameCanvas(frame, palette)
+        self.maxrow = len(frame.rows)
+        self.draw_screen((frame.columns, len(frame.rows)), canvas)
+        return self.paper.take()
+
+
+class _NoTerminal:
+    """An input that urwid's screen leaves alone."""
