@@ -36,6 +36,7 @@ from trio_chat.protocol.events import (
     Ok,
     Page,
     People,
+    Found,
     Pong,
     Presence,
     ReadUpTo,
@@ -75,7 +76,7 @@ MOST_ABANDONED: Final = 1000
 _LATER: Final = frozenset({"too_fast", "internal", "not_stored"})
 """Refusals that a second try may not meet."""
 
-Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Pong
+Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | Pong
 """What may answer a request."""
 
 

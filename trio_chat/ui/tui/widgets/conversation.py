@@ -73,7 +73,8 @@ class Conversation:
         new = _first_new(room, entry, before)
         together = not day and not new and before is not None and _together(before, entry)
         origin = room.log.find(entry.reply_to) if entry.reply_to is not None else None
-        state = (entry.version, columns, look.me, day, new, together, entry.mark, origin and (origin.version, origin.text))
+        again = together and before is not None and int(before.time // 60) != int(entry.time // 60)
+        state = (entry.version, again, columns, look.me, day, new, together, entry.mark, origin and (origin.version, origin.text))
         key = (room.name, entry.seq, entry.local, entry.kind)
         known = self._cache.get(key)
         if known is not None and known[0] == state:
@@ -83,7 +84,7 @@ class Conversation:
             rows.append(_rule(day, "date", columns))
         if new:
             rows.append(_rule("new", "new", columns))
-        rows.extend(_entry(entry, origin, columns, look, together=together))
+        rows.extend(_entry(entry, origin, columns, look, together=together, again=again))
         if len(self._cache) >= _CACHED:
             self._cache.clear()
         self._cache[key] = state, rows
@@ -225,7 +226,7 @@ def nick_style(name: str, me: str) -> str:
     return "me" if name == me else f"nick{zlib.crc32(name.casefold().encode()) % NICKS}"
 
 
-def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool) -> Iterator[Row]:
+def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool) -> Iterator[Row]:
     if entry.kind == "people":
         yield from wrap([Span("dim", _people(entry))], columns)
     elif entry.kind in {"note", "gap"}:
@@ -236,11 +237,11 @@ def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, *, toge
         yield from _hang(Span("dim", "─ "), [("", [Span(nick_style(entry.sender, look.me), entry.sender),
                                                    Span("dim", f" {entry.text}")])], columns)
     else:
-        yield from _said(entry, origin, columns, look, together=together)
+        yield from _said(entry, origin, columns, look, together=together, again=again)
 
 
-def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool) -> Iterator[Row]:
-    head, indent = _head(entry, columns, look, together=together)
+def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool) -> Iterator[Row]:
+    head, indent = _head(entry, columns, look, together=together, again=again)
     if entry.reply_to is not None:
         who = f"{origin.sender}: " if origin is not None else ""
         what = " ".join(origin.text.split())[:_EXCERPT * 2] if origin is not None else "an earlier message"
@@ -256,8 +257,9 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, *, toget
             yield [Span("", " " * indent), *line]
 
 
-def _head(entry: Entry, columns: int, look: Look, *, together: bool) -> tuple[Row, int]:
-    """What stands before a message's first row, and how far its other rows are indented."""
+def _head(entry: Entry, columns: int, look: Look, *, together: bool, again: bool) -> tuple[Row, int]:
+    """What stands before a message's first row, and how far its other rows are indented. Under one name (``together``)
+    there is a time only where it is another minute (``again``)."""
     time = datetime.fromtimestamp(entry.time, look.zone).strftime(look.time_format)
     style = nick_style(entry.sender, look.me)
     action = entry.kind == "action"
@@ -265,7 +267,8 @@ def _head(entry: Entry, columns: int, look: Look, *, together: bool) -> tuple[Ro
         wide = 16 if columns >= 2 * _WIDE else 12  # noqa: PLR2004 - columns for names
         indent = text_width(time) + wide + 3
         if together:
-            return [Span("", " " * indent)], indent
+            stamp = time if again else ""
+            return [Span("time", stamp), Span("", " " * (indent - text_width(stamp)))], indent
         name = "*" if action else clip(entry.sender, wide)
         return [Span("time", time), Span(style, f" {' ' * (wide - text_width(name))}{name}"), Span("", "  ")], indent
     stamp = [Span("time", time + " ")] if columns >= _NARROW else []

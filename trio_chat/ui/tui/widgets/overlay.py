@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
+from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.tui.layout import Row, Span, clip, fit, wrap
 from trio_chat.ui.tui.model.panes import ListPane, Pane, Question, TextPane
 from trio_chat.ui.tui.widgets.bars import lay_out_input
@@ -24,8 +26,8 @@ def pane_rows(pane: Pane, columns: int, height: int) -> tuple[list[Row], tuple[i
     else:
         body, cursor = _question(pane, inner, height - _EDGES)
     title = f" {clip(pane.title, max(inner - 4, 1))} "
-    top = fit([Span("overlay.edge", "┌─"), Span("overlay.title", title), Span("overlay.edge", "─" * inner)], columns - 1)
-    rows = [[*top, Span("overlay.edge", "┐")]]
+    edge = "─" * max(inner - 1 - text_width(title), 0)
+    rows = [fit([Span("overlay.edge", "┌─"), Span("overlay.title", title), Span("overlay.edge", edge + "┐")], columns)]
     rows += [[Span("overlay.edge", "│"), *fit(row, inner, _ground(row)), Span("overlay.edge", "│")] for row in body]
     rows.append([Span("overlay.edge", "└" + "─" * inner + "┘")])
     where = None if cursor is None else (cursor[0] + 1, cursor[1] + 1)
@@ -62,13 +64,25 @@ def _list(pane: ListPane, columns: int, height: int) -> tuple[list[Row], tuple[i
 
 
 def _text(pane: TextPane, columns: int, height: int) -> list[Row]:
-    rows = [row for style, line in pane.lines for row in wrap([Span(style, line)], columns)]
+    rows = [row for style, line in pane.lines for row in _hanging(style, line, columns)]
     pane.top = min(pane.top, max(len(rows) - height, 0))
     shown = rows[pane.top : pane.top + height]
     if len(rows) > height and height > 1:
         more = len(rows) - height - pane.top
         shown[-1] = [Span("overlay.dim", f"-- {more + 1} more: PageDown --" if more > 0 else "-- end --")]
     return shown
+
+
+def _hanging(style: str, line: str, columns: int) -> list[Row]:
+    """A line of a table: what does not fit goes on under its second column."""
+    second = re.match(r" +\S.*?  +(?=\S)", line)
+    indent = len(second[0]) if second is not None and len(second[0]) < columns // 2 else 4
+    if text_width(line) <= columns:
+        return [[Span(style, line)]]
+    first = wrap([Span(style, line)], columns, words=True)[0]
+    used = sum(len(span.text) for span in first)
+    rest = wrap([Span(style, line[used:].lstrip())], max(columns - indent, 4))
+    return [first, *([Span(style, " " * indent), *row] for row in rest)]
 
 
 def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
