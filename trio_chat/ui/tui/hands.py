@@ -213,14 +213,17 @@ class Hands:
         if isinstance(key, Press) and key.name == "C-z":
             await self._app.suspend()
             return
-        for name in (key.name,) if isinstance(key, Press) else tuple(key.text):
-            command = self._bindings.command("message", name)
-            if command is None:
-                if isinstance(key, Press):  # a key of the input: leave the message, and do it
-                    self._room.selected = None
-                    await self._press_input(key)
+        names = (key.name,) if isinstance(key, Press) else tuple(key.text)
+        for at, name in enumerate(names):
+            command = self._bindings.command("message", name) if self._room.selected is not None else None
+            if command is None:  # nothing of a message's: it is for the input
+                self._leave_message()
+                await self._press_input(key if isinstance(key, Press) else Typed(key.text[at:]))
                 return
             self._message_commands[command](self)
+            if self._model.pane is not None and isinstance(key, Typed) and key.text[at + 1 :]:
+                await self._press_pane(Typed(key.text[at + 1 :]))
+                return
 
     def _selected(self) -> Entry | None:
         room = self._room

@@ -113,6 +113,8 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
     if search is not None:
         return [Span("prompt" if search.found else "prompt.warn", f"{'search' if search.found else 'not found'} "
                      f"'{search.wanted}': ")], False
+    if room.selected is not None:
+        return [Span("prompt", "r answers, + marks, e changes, d takes back, c copies, o origin, Esc leaves ")], False
     if room.intent is not None:
         target = room.log.find(room.intent.seq)
         who = target.sender if target is not None else "?"
@@ -127,7 +129,7 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
 def lay_out_input(head: Row, text: str, cursor: int, columns: int, most: int, *, secret: bool = False) -> Entered:
     """Break the input into at most so many rows, those around the cursor."""
     limit = max(columns, 2)
-    label = clip("".join(span.text for span in head), max(limit // 2, 1))
+    label = clip("".join(span.text for span in head), max(limit // 2, 1) if text else limit - 1)
     style = head[0].style if head else ""
     rows: list[Row] = [[Span(style, label)]]
     column = text_width(label)
