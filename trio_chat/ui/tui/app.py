@@ -189,9 +189,9 @@ class FullScreen:
             self.doing.chat = None
             code = refusal.code if isinstance(refusal, Refused | events.Closing) else ""
             if code in _NAME_REFUSED:
-                name = await self._ask("name", "Another name", refusal, "name")
+                name = await self._ask("name", "Another name", refusal, "Name")
             elif code in _PASSWORD_REFUSED:
-                password = await self._ask("password", "Password", refusal, "password", secret=True)
+                password = await self._ask("password", "Password", refusal, "Password", secret=True)
             elif await self._ask("ended", "The chat is over", refusal) == "Enter":
                 self.model.connection.state = "connecting"
             else:
@@ -250,15 +250,15 @@ class FullScreen:
         new = {info.name for info in infos} - set(self.model.rooms)
         effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
         for name in new:
-            self._recall(self.model.rooms[name])
+            self._recall(self.model.rooms[name], self.model.rooms[name].editor.text)
         self.doing.apply(effects)
         self.show(at_once=True)
 
     # ---- what is remembered --------------------------------------------------------------------
 
-    def _recall(self, room: RoomModel) -> None:
+    def _recall(self, room: RoomModel, typed: str) -> None:
         room.editor = Editor(history=self._kept.typed)
-        draft, policy = self._kept.drafts.get(room.name, ""), self._kept.policies.get(room.name)
+        draft, policy = self._kept.drafts.get(room.name, "") + typed, self._kept.policies.get(room.name)
         if draft:
             room.editor.insert(draft)
         room.policy = next((one for one in POLICIES if one == policy), None)

@@ -148,8 +148,10 @@ class _Wrapping:
 
     def _break(self) -> None:
         row = self._rows[-1]
-        while row and row[-1].text.isspace():
-            row.pop()
+        while row and row[-1].text != (kept := row[-1].text.rstrip()):
+            last = row.pop()
+            if kept:
+                row.append(Span(last.style, kept, last.link))
         self._rows.append([])
         self._used = 0
 

@@ -33,7 +33,7 @@ def split_mouse(data: bytes) -> tuple[bytes, list[MouseEvent], bytes]:
     events = []
     for found in _MOUSE.finditer(data):
         code, column, row = (int(found[n]) for n in (1, 2, 3))
-        events.append(MouseEvent(code & ~0b11100, bool(code & 32), found[4] == b"m", column - 1, row - 1))
+        events.append(MouseEvent(code & ~0b111100, bool(code & 32), found[4] == b"m", column - 1, row - 1))
     rest = _MOUSE.sub(b"", data)
     broken = re.search(rb"\x1b\[<[\d;]{0,17}\Z", rest)
     return (rest[: broken.start()], events, rest[broken.start() :]) if broken else (rest, events, b"")

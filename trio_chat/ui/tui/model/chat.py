@@ -81,6 +81,7 @@ class ChatModel:
         self.notice = ""
         self.away: dict[str, str] = {}
         self.complete_people = False
+        self._nowhere = RoomModel("")
         self._acknowledged: dict[tuple[str, int], None] = {}
         self._delivered: dict[tuple[str, int], None] = {}
 
@@ -98,8 +99,9 @@ class ChatModel:
     def room(self) -> RoomModel:
         """The room that one looks at."""
         room = self.rooms.get(self.place.room)
-        if room is None:
-            room = self.rooms[self.place.room] = RoomModel(self.place.room)
+        if room is None:  # before one is in: what is typed and told there goes to the first room
+            self._nowhere.name = self.place.room
+            room = self._nowhere
         return room
 
     def listed(self) -> list[RoomModel]:
@@ -150,10 +152,20 @@ class ChatModel:
                 room.unread = max(0, room.last - room.read) if room.read else 0
                 room.mentions = info.mentions
                 room.new_since = room.read if 0 < room.read < room.last else None
+        self._move_in()
         self.connection = Connection("connected", since=now, latency=self.connection.latency)
         effects.append(AskPeople(lobby))
         self.changed += 1
         return [*effects, *self.look(self.place.room)]
+
+    def _move_in(self) -> None:
+        """Take what was typed and told before one was in to the room that one looks at."""
+        early, self._nowhere = self._nowhere, RoomModel("")
+        if self.room.name in self.rooms:
+            for entry in early.log.entries:
+                self.room.log.tell(entry.text, entry.time, entry.kind)
+            if early.editor.text:
+                self.room.editor.insert(early.editor.text)
 
     def look(self, name: str) -> list[Effect]:
         """Show another room."""

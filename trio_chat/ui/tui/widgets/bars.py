@@ -36,7 +36,7 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
     style, parts = _connection(model, now)
     waiting = sum(entry.mark == "pending" for room in model.rooms.values() for entry in room.pending)
     if waiting and model.connection.state != "connected":
-        parts.append(f"{waiting} to send")
+        parts.insert(1, f"{waiting} to send")
     loud = sum(room.mentions or (room.unread if room.direct else 0) for room in model.rooms.values())
     unread = sum(room.unread for room in model.rooms.values())
     if loud:

@@ -1,0 +1,356 @@
+"""The pure model: what is shown, what is unread, what calls, and how the log's window moves."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from tests.ui.tui.rich_server import stamp
+from trio_chat.client.events import Disconnected
+from trio_chat.protocol import events
+from trio_chat.ui.place import Place
+from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, window_title
+from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
+from trio_chat.ui.tui.model.completing import complete_here
+from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
+from trio_chat.ui.tui.model.finding import Query, fuzzy, read_query
+from trio_chat.ui.tui.model.log import RoomLog, moment
+from trio_chat.ui.tui.model.room import RoomModel
+from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
+
+LOBBY = "#lobby"
+
+
+def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **more: Any) -> events.Message:
+    return events.Message(room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more)
+
+
+def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> ChatModel:
+    model = ChatModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
+    model.enter("ada", LOBBY, rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"),
+                                        events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))), 0.0)
+    return model
+
+
+# ---- the log ------------------------------------------------------------------------------------
+
+
+def test_the_window_grows_at_both_ends_and_keeps_its_bound() -> None:
+    log = RoomLog(most=100)
+    log.replace([message(n) for n in range(500, 600)], more_before=True, more_after=True)
+    log.take_older([message(n) for n in range(400, 500)], more=True)
+    log.trim(410)
+    assert (log.oldest, log.newest, log.at_end) == (400, 499, False)
+    log.take_newer([message(n) for n in range(500, 600)], more=False)
+    log.trim(None)
+    assert (log.oldest, log.newest, log.at_start, log.at_end) == (500, 599, False, True)
+    assert log.take(message(600)) is not None
+    assert log.newest == 600
+
+
+def test_what_comes_while_one_reads_far_above_is_not_put_behind_a_gap() -> None:
+    log = RoomLog()
+    log.replace([message(n) for n in range(1, 50)], more_before=False, more_after=True)
+    log.take(message(900))
+    assert log.newest == 49
+
+
+def test_overlapping_pages_bring_nothing_twice() -> None:
+    log = RoomLog()
+    for n in range(90, 100):
+        log.take(message(n))
+    log.take_older([message(n) for n in range(80, 95)], more=True)
+    assert [entry.seq for entry in log.entries] == list(range(80, 100))
+
+
+def test_what_was_told_before_the_first_page_stays_behind_it() -> None:
+    log = RoomLog()
+    log.tell("hello", 1.0)
+    log.take_older([message(1), message(2)], more=False)
+    assert [entry.text for entry in log.entries] == ["m1", "m2", "hello"]
+    log.take(message(3))
+    assert [entry.seq for entry in log.entries] == [1, 2, 2, 3]
+
+
+def test_edits_deletions_and_marks_change_their_target_in_place() -> None:
+    log = RoomLog()
+    log.take(message(1, "teh"))
+    log.take(message(2, "other"))
+    log.take(events.Edited(room=LOBBY, seq=3, time=stamp(), sender="bob", target=1, text="the"))
+    log.take(events.Reacted(room=LOBBY, seq=4, time=stamp(), sender="ada", target=1, mark="👍"))
+    log.take(events.Reacted(room=LOBBY, seq=5, time=stamp(), sender="eve", target=1, mark="👍"))
+    log.take(events.Reacted(room=LOBBY, seq=6, time=stamp(), sender="ada", target=1, mark="👍", on=False))
+    entry = log.find(1)
+    assert entry is not None
+    assert (entry.text, entry.edited, entry.reactions) == ("the", True, {"👍": ("eve",)})
+    log.take(events.Deleted(room=LOBBY, seq=7, time=stamp(), sender="bob", target=1))
+    assert (entry.text, entry.deleted, entry.reactions) == ("", True, None)
+    assert len(log) == 2
+    log.take(events.Edited(room=LOBBY, seq=8, time=stamp(), sender="bob", target=77, text="nowhere"))
+
+
+def test_a_message_from_history_is_as_it_is_now() -> None:
+    log = RoomLog()
+    log.take_older([message(1, "now", edited=stamp(), reactions={"🎉": ("eve",)}, reply_to=7), message(2, "x", deleted=True)], more=False)
+    first, second = log.entries
+    assert (first.edited, first.reactions, first.reply_to) == (True, {"🎉": ("eve",)}, 7)
+    assert (second.deleted, second.text) == (True, "")
+
+
+def test_comings_and_goings_fold_and_cancel_out() -> None:
+    log = RoomLog()
+    log.people(("bob", "eve"), (), 1.0)
+    log.people(("sis",), ("bob", "mom"), 2.0)
+    assert (log.entries[0].came, log.entries[0].left) == (("eve", "sis"), ("mom",))
+    log.take(message(1))
+    log.people((), ("eve",), 3.0)
+    assert [entry.kind for entry in log.entries] == ["people", "text", "people"]
+
+
+def test_a_hundred_thousand_messages_take_little_memory() -> None:
+    log = RoomLog(most=200_000)
+    for n in range(1, 2001):
+        log.take(message(n, f"a message of ordinary length, number {n}"))
+    each = sum(sys.getsizeof(one) + sys.getsizeof(one.text) + sys.getsizeof(one.time) for one in log.entries) / 2000
+    assert each * 100_000 < 60_000_000
+
+
+def test_times_of_every_form_are_read_or_are_none() -> None:
+    assert moment("2026-01-31T12:00:00.000Z") == 1769860800.0
+    assert moment("nonsense") == 0.0
+
+
+# ---- unread, and what calls ---------------------------------------------------------------------
+
+
+def test_what_one_looks_at_is_read_and_calls_nobody() -> None:
+    model = entered()
+    effects = model.take(message(1, "hello @ada"), 0.0, 0.0)
+    assert effects == [SayRead(LOBBY, 1)]
+    assert model.room.unread == 0
+
+
+def test_elsewhere_counts_and_mentions_call() -> None:
+    model = entered()
+    assert model.take(message(1, "nothing", room="#ops"), 0.0, 0.0) == []
+    assert model.take(message(2, "you, @ada!", room="#ops"), 0.0, 0.0) == [Notify("bob in #ops", "you, @ada!")]
+    assert model.take(message(1, "psst", room="@ada+bob"), 0.0, 0.0) == [Notify("bob", "psst")]
+    ops = model.rooms["#ops"]
+    assert (ops.unread, ops.mentions, ops.new_since) == (2, 1, 0)
+    assert model.next_room() == "#ops"
+    effects = model.look("#ops")
+    assert SayRead("#ops", 2) in effects
+    assert (ops.unread, ops.mentions) == (0, 0)
+    assert model.next_room() == "@ada+bob"
+    model.look("@ada+bob")
+    assert model.next_room() == "#ops"  # nothing is left: back to where one was
+
+
+def test_a_window_without_focus_reads_nothing() -> None:
+    model = entered(policy="all")
+    model.attention.focused = False
+    assert model.take(message(1, "anything"), 0.0, 0.0) == [Notify("bob in #lobby", "anything")]
+    assert model.room.unread == 1
+    model.attention.focused = True
+    assert model.saw() == [SayRead(LOBBY, 1)]
+
+
+@pytest.mark.parametrize(
+    ("policy", "text", "calls"),
+    [("all", "x", True), ("mentions", "x", False), ("mentions", "@ada", True), ("nothing", "@ada", False)],
+)
+def test_a_rooms_policy(policy: str, text: str, calls: bool) -> None:  # noqa: FBT001 - a table's column
+    model = entered()
+    model.rooms["#ops"].policy = policy  # type: ignore[assignment] # one of the three
+    assert bool(model.take(message(1, text, room="#ops"), 0.0, 0.0)) == calls
+    model.attention.quiet = True
+    assert model.take(message(2, text, room="#ops"), 0.0, 0.0) == []
+
+
+def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
+    attention = Attention()
+    rooms = [RoomModel("#a"), RoomModel("#b", unread=3, policy="nothing"), RoomModel("#c", unread=1), RoomModel("@d", direct=True, unread=1)]
+    assert next_attention(rooms, "#a", attention) == "@d"
+    rooms[3].unread = 0
+    assert next_attention(rooms, "#a", attention) == "#c"
+    rooms[2].unread = 0
+    assert next_attention(rooms, "#a", attention) is None
+    rooms[1].mentions = 1
+    assert next_attention(rooms, "#a", attention) == "#b"
+
+
+def test_the_title_counts_what_is_for_one() -> None:
+    rooms = [RoomModel("#a"), RoomModel("#b", unread=3, mentions=1), RoomModel("@d", direct=True, unread=2)]
+    assert window_title(rooms, "#a", "#a") == "(3) #a - trio-chat"
+    assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
+
+
+def test_entering_a_room_fetches_its_newest_page_once() -> None:
+    model = entered()
+    assert Fetch("#ops", "newest") in model.look("#ops")
+    assert not [one for one in model.look("#ops") if isinstance(one, Fetch)]
+    assert AskPeople("#ops") in model.look("#ops")
+
+
+# ---- one's own messages -------------------------------------------------------------------------
+
+
+def test_a_message_is_pending_then_acknowledged_then_delivered() -> None:
+    model = entered()
+    room = model.rooms["@ada+bob"]
+    local = model.send(room.name, "hi", "text", 1.0)
+    assert [(entry.text, entry.mark) for entry in room.pending] == [("hi", "pending")]
+    model.take(message(1, "hi", "ada", room.name), 0.0, 0.0)
+    assert (room.pending, room.log.entries[0].mark) == ([], "sent")
+    model.acknowledged(room.name, local, 1)
+    model.take(events.Delivered(room=room.name, seq=1, by="bob"), 0.0, 0.0)
+    assert room.log.entries[0].mark == "delivered"
+    model.acknowledged(room.name, local, 1)
+    assert room.log.entries[0].mark == "delivered"
+
+
+def test_an_acknowledgement_before_the_message_leaves_no_double() -> None:
+    model = entered()
+    local = model.send(LOBBY, "hi", "text", 1.0)
+    model.acknowledged(LOBBY, local, 1)
+    assert model.room.pending == []
+    model.take(message(1, "hi", "ada"), 0.0, 0.0)
+    assert len(model.room.log) == 1
+
+
+def test_a_refused_message_says_so_and_can_be_had_back() -> None:
+    model = entered()
+    local = model.send(LOBBY, "hi", "text", 1.0)
+    model.failed(LOBBY, local, "No.", 1.0)
+    assert model.room.pending[0].mark == "failed"
+    assert model.room.log.entries[-1].text == "No."
+    assert model.drop_failed() == "hi"
+    assert model.room.pending == []
+
+
+# ---- where a line goes, people, the connection --------------------------------------------------
+
+
+def test_where_a_line_goes_is_said_and_a_stranger_is_known_as_one() -> None:
+    model = entered()
+    assert model.destination("hi @siss") == ("siss (private)", False)  # nobody said yet who is here
+    people = tuple(events.PersonInfo(name=name) for name in ("ada", "bob", "eve"))
+    model.take(events.People(id="", room=LOBBY, people=people), 0.0, 0.0)
+    assert model.destination("hi") == ("#lobby", False)
+    assert model.destination("hi @bob @eve") == ("bob, eve (private)", False)
+    assert model.destination("hi @siss") == ("nobody is called siss", True)
+    model.look("@ada+bob")
+    assert model.destination("hi") == ("bob (private)", False)
+    assert model.destination("@ALL: hi") == ("everyone", False)
+
+
+def test_leaving_a_room_leads_back_to_the_lobby() -> None:
+    model = entered()
+    model.look("#ops")
+    model.take(events.Left(room="#ops", reason="You were put out."), 0.0, 0.0)
+    assert model.place.room == LOBBY
+    assert "#ops" not in model.rooms
+    assert "You were put out." in model.room.log.entries[-1].text
+
+
+def test_an_outage_counts_from_its_begin() -> None:
+    model = entered()
+    model.take(Disconnected(reason="gone", retry_in=2.0), 10.0, 0.0)
+    model.take(Disconnected(reason="still gone", retry_in=4.0, attempt=1), 13.0, 0.0)
+    assert (model.connection.state, model.connection.since, model.connection.retry_at) == ("reconnecting", 10.0, 17.0)
+
+
+def test_typing_holds_for_six_seconds_or_until_the_message() -> None:
+    model = entered()
+    model.take(events.TypingNotice(room=LOBBY, name="bob"), 0.0, 0.0)
+    assert model.room.writing(5.0) == ("bob",)
+    assert model.room.writing(6.5) == ()
+    model.take(events.TypingNotice(room=LOBBY, name="bob"), 7.0, 0.0)
+    model.take(message(1), 7.5, 0.0)
+    assert model.room.writing(8.0) == ()
+
+
+# ---- finding ------------------------------------------------------------------------------------
+
+
+def test_fuzzy_finds_begins_of_words_first() -> None:
+    assert fuzzy("op", ["#shop", "#ops", "#open-source", "#x"]) == ["#ops", "#open-source", "#shop"]
+    assert fuzzy("os", ["#ops", "#open-source"]) == ["#open-source", "#ops"]
+    assert fuzzy("", ["b", "a"]) == ["b", "a"]
+
+
+def test_a_search_is_read_from_words() -> None:
+    assert read_query("a b from:@bob in:ops before:2026-01-01 has:link", "#x") == Query(
+        ("a", "b"), "#ops", "bob", "2026-01-01", None, has_link=True
+    )
+    assert read_query("in:here x", "#x").room == "#x"
+    assert read_query("  ", "#x").empty
+
+
+def test_emoji_by_name_but_not_in_code() -> None:
+    assert with_emoji(":tada: `:tada:` :nosuch: 10:30:20") == "🎉 `:tada:` :nosuch: 10:30:20"
+    assert mark_of("+1") == mark_of(":+1:") == "👍"
+
+
+def test_completion_of_emoji_commands_and_search_words() -> None:
+    place = Place("ada")
+    place.take(message(1, sender="bob"))
+    assert complete_here(":tad", 4, place, {}).candidates == ("🎉",)
+    assert complete_here("/rea", 4, place, {}).candidates == ("/react",)
+    assert complete_here("/search from:b", 14, place, {}).candidates == ("from:bob",)
+    assert complete_here("/theme l", 8, place, {"theme": ("light", "dark")}).candidates == ("light",)
+
+
+# ---- scrolling ----------------------------------------------------------------------------------
+
+
+def filled(count: int) -> tuple[RoomModel, Conversation, Look]:
+    room = RoomModel(LOBBY)
+    room.log.take_older([message(n) for n in range(1, count + 1)], more=False)
+    return room, Conversation(), Look("ada")
+
+
+def shown(room: RoomModel, conversation: Conversation, look: Look, height: int = 10) -> list[str]:
+    return [plain_text(row).split("  ")[-1].strip() for row in conversation.view(room, 80, height, look).rows]
+
+
+def test_scrolling_back_and_on_comes_back_to_the_newest() -> None:
+    room, conversation, look = filled(100)
+    assert shown(room, conversation, look)[-1] == "m100"
+    conversation.scroll(room, 7, 80, look)
+    assert shown(room, conversation, look)[-1] == "m93"
+    conversation.scroll(room, -3, 80, look)
+    assert shown(room, conversation, look)[-1] == "m96"
+    conversation.scroll(room, -50, 80, look)
+    assert room.bottom is None
+    conversation.scroll(room, 5000, 80, look)
+    rows = shown(room, conversation, look)
+    assert "m1" in rows
+    assert rows[0]  # the first line stands at the top, with nothing empty above it
+
+
+def test_what_arrives_and_what_is_fetched_moves_nothing_one_reads() -> None:
+    room, conversation, look = filled(100)
+    conversation.scroll(room, 30, 80, look)
+    before = shown(room, conversation, look)
+    room.log.take(message(101))
+    room.log.entries[:0] = []
+    assert shown(room, conversation, look) == before
+
+
+def test_a_line_far_away_is_revealed() -> None:
+    room, conversation, look = filled(400)
+    conversation.reveal(room, 50, 80, 10, look)
+    assert "m50" in shown(room, conversation, look)
+    conversation.reveal(room, 400, 80, 10, look)
+    assert "m400" in shown(room, conversation, look)
+
+
+@pytest.mark.parametrize("columns", [1, 2, 5, 12, 20, 36, 60, 120, 300])
+def test_every_width_and_height_is_drawn(columns: int) -> None:
+    room, conversation, look = filled(20)
+    room.log.take(message(21, "日本語 **x** " * 20, reply_to=3, reactions={"👍": ("ada",)}))
+    for height in (1, 2, 7, 60):
+        assert len(conversation.view(room, columns, height, look).rows) == height
