@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -17,6 +17,8 @@ from trio_chat.errors import ChatError, Unreachable, UsageError
 if TYPE_CHECKING:
     from trio_chat.client import Chat
     from trio_chat.ui.plain import Look
+
+_LOOKS: Final = ("unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
 
 
 @click.command(
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("words", nargs=-1, metavar="[USERNAME] [HOST[:PORT]|URL]")
-@settings(ClientConfig, *SETTINGS, "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
+@settings(ClientConfig, *SETTINGS, *_LOOKS)
 @server_options
 @click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="room to talk in first")
 @click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="line mode, on a terminal too")
@@ -109,7 +111,8 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
     from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.plain import look_of  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.app import Wishes, open_full_screen  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.wishes import Wishes  # noqa: PLC0415 - as above
 
     def dial(
         name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]

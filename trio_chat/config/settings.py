@@ -205,7 +205,7 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
     theme: Annotated[
         str,
         _meta(
-            "colours of the full screen: auto, dark, light, dusk, contrast, sixteen, plain, or a file that ends in .toml",
+            "colours of the full screen: auto, dark, light, dusk, contrast, sixteen, plain, or a .toml file",
             _LOOK,
             "THEME",
             min_length=1,

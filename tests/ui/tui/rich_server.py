@@ -43,14 +43,15 @@ PATIENCE = 30.0
 
 def stamp(seconds: float = 0.0) -> str:
     """A time of the server's, so many seconds after a Monday noon."""
-    return datetime.fromtimestamp(1_785_153_600 + seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return (
+        datetime.fromtimestamp(1_785_153_600 + seconds, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    )
 
 
 class RichServer(ScriptedServer):
     """The scripted server, with what later versions of the protocol know."""
 
     people_here: tuple[str, ...] = ("ada", "bob", "eve")
-    welcome_more: dict[str, Any] = {}
     read: int = 0
     mentions: int = 0
 
@@ -58,34 +59,75 @@ class RichServer(ScriptedServer):
         info = super().describe(room)
         members = tuple(room.removeprefix("@").split("+")) if room.startswith("@") else ()
         count = len(self.people_here) if room == LOBBY else info.count
-        return structs.replace(info, members=members, count=count, read=self.read if room == LOBBY else info.last,
-                               mentions=self.mentions if room == LOBBY else 0)
+        return structs.replace(
+            info,
+            members=members,
+            count=count,
+            read=self.read if room == LOBBY else info.last,
+            mentions=self.mentions if room == LOBBY else 0,
+        )
 
     async def respond(self, session: Session, request: AnyRequest) -> None:
         match request:
             case requests.Send() if request.room is not None:
                 seq = len(self.logs[request.room]) + self.first.get(request.room, 1)
                 now = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-                await self.publish(Message(room=request.room, seq=seq, time=now, sender=session.name, text=request.text,
-                                           cid=request.id, kind=request.kind, reply_to=request.reply_to))
+                await self.publish(
+                    Message(
+                        room=request.room,
+                        seq=seq,
+                        time=now,
+                        sender=session.name,
+                        text=request.text,
+                        cid=request.id,
+                        kind=request.kind,
+                        reply_to=request.reply_to,
+                    )
+                )
                 await session.say(Ok(id=request.id, room=request.room, seq=seq, time=now))
             case requests.Edit():
                 self._change(request.room, request.target, text=request.text, edited=stamp())
-                await self._log(Edited(room=request.room, seq=self._next(request.room), time=stamp(), sender=session.name,
-                                       target=request.target, text=request.text))
+                await self._log(
+                    Edited(
+                        room=request.room,
+                        seq=self._next(request.room),
+                        time=stamp(),
+                        sender=session.name,
+                        target=request.target,
+                        text=request.text,
+                    )
+                )
                 await session.say(Ok(id=request.id))
             case requests.Delete():
                 self._change(request.room, request.target, text="", deleted=True)
-                await self._log(Deleted(room=request.room, seq=self._next(request.room), time=stamp(),
-                                        sender=session.name, target=request.target))
+                await self._log(
+                    Deleted(
+                        room=request.room,
+                        seq=self._next(request.room),
+                        time=stamp(),
+                        sender=session.name,
+                        target=request.target,
+                    )
+                )
                 await session.say(Ok(id=request.id))
             case requests.React():
-                await self._log(Reacted(room=request.room, seq=self._next(request.room), time=stamp(), sender=session.name,
-                                        target=request.target, mark=request.mark, on=request.on))
+                await self._log(
+                    Reacted(
+                        room=request.room,
+                        seq=self._next(request.room),
+                        time=stamp(),
+                        sender=session.name,
+                        target=request.target,
+                        mark=request.mark,
+                        on=request.on,
+                    )
+                )
                 await session.say(Ok(id=request.id))
             case requests.Search():
                 lines = [line for line in reversed(self.logs[LOBBY]) if all(w.encode() in line for w in request.words)]
-                await session.say(Found(id=request.id, events=tuple(msgspec.Raw(line) for line in lines[: request.limit])))
+                await session.say(
+                    Found(id=request.id, events=tuple(msgspec.Raw(line) for line in lines[: request.limit]))
+                )
             case requests.Who():
                 people = tuple(PersonInfo(name=name) for name in self.people_here)
                 await session.say(People(id=request.id, room=request.room or LOBBY, people=people))
@@ -108,7 +150,9 @@ class RichServer(ScriptedServer):
         """Put messages into a room's log that nobody was there for."""
         log = self.logs.setdefault(room, [])
         for n in range(len(log) + 1, len(log) + count + 1):
-            log.append(encode(Message(room=room, seq=n, time=stamp(n * 60), sender=sender, text=text.format(n=n), cid=f"c{n}")))
+            log.append(
+                encode(Message(room=room, seq=n, time=stamp(n * 60), sender=sender, text=text.format(n=n), cid=f"c{n}"))
+            )
 
 
 class Running:
@@ -139,7 +183,9 @@ class Running:
         assert self._started.wait(PATIENCE)
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._token.run_sync_soon(self._scope.cancel)
         self._thread.join(PATIENCE)
 
@@ -154,8 +200,12 @@ class Running:
     def say(self, text: str, sender: str = "bob", room: str = LOBBY, **more: Any) -> int:
         """Somebody says something; its number."""
         seq = self.server._next(room) if room in self.server.logs else 1
-        self.do(self._publish, Message(room=room, seq=seq, time=more.pop("time", stamp(seq)), sender=sender, text=text,
-                                       cid=f"s{seq}", **more))
+        self.do(
+            self._publish,
+            Message(
+                room=room, seq=seq, time=more.pop("time", stamp(seq)), sender=sender, text=text, cid=f"s{seq}", **more
+            ),
+        )
         return seq
 
     async def _publish(self, event: Any) -> None:

@@ -14,21 +14,35 @@ SIZES = [(80, 24), (20, 5), (200, 50)]
 class Screen(PtyProgram):
     """``trio-chat join`` on a terminal."""
 
-    def __init__(self, url: str, home: Path, *more: str, name: str = "ada", columns: int = 80, rows: int = 24, **env: str) -> None:
+    def __init__(
+        self, url: str, home: Path, *more: str, name: str = "ada", columns: int = 80, rows: int = 24, **env: str
+    ) -> None:
         self.home = home
         config = home / "config.toml"
         if not config.exists():
             config.write_text("", "utf-8")
         around = environment(
-            XDG_STATE_HOME=str(home / "state"), XDG_CONFIG_HOME=str(home), LANG="C.UTF-8", LC_ALL="C.UTF-8", TZ="UTC", **env
+            XDG_STATE_HOME=str(home / "state"),
+            XDG_CONFIG_HOME=str(home),
+            LANG="C.UTF-8",
+            LC_ALL="C.UTF-8",
+            TZ="UTC",
+            **env,
         )
         around.pop("NO_COLOR", None) if "NO_COLOR" not in env else None
-        super().__init__([*PROGRAM, "join", name, url, "--config", str(config), *more], env=around, columns=columns, rows=rows)
+        super().__init__(
+            [*PROGRAM, "join", name, url, "--config", str(config), *more], env=around, columns=columns, rows=rows
+        )
 
     def ready(self) -> Screen:
         """Wait until one is in."""
-        self.wait_until(lambda: any("→ #" in row or "→ @" in row or ">" in row for row in self.rows)
-                        and not any("connecting" in row or "offline" in row for row in self.rows), "the first room")
+        self.wait_until(
+            lambda: (
+                any("→ #" in row or "→ @" in row or ">" in row for row in self.rows)
+                and not any("connecting" in row or "offline" in row for row in self.rows)
+            ),
+            "the first room",
+        )
         return self
 
     def press(self, *keys: str) -> None:
@@ -59,9 +73,37 @@ class Screen(PtyProgram):
 
 
 NAMED = {
-    "Enter": "\r", "Esc": "\x1b", "Tab": "\t", "Up": "\x1b[A", "Down": "\x1b[B", "PageUp": "\x1b[5~", "PageDown": "\x1b[6~",
-    "F1": "\x1bOP", "C-k": "\x0b", "C-c": "\x03", "C-z": "\x1a", "C-r": "\x12", "C-a": "\x01", "C-e": "\x05", "C-w": "\x17",
-    "C-y": "\x19", "C-_": "\x1f", "C-x": "\x18", "C-u": "\x15", "C-d": "\x04", "M-a": "\x1ba", "M-s": "\x1bs", "M-u": "\x1bu",
-    "M-Enter": "\x1b\r", "M-1": "\x1b1", "M-2": "\x1b2", "M-3": "\x1b3", "M-b": "\x1bb", "M-G": "\x1bG", "M-n": "\x1bn",
-    "M-r": "\x1br", "M-/": "\x1b/", "M-p": "\x1bp",
-}  # fmt: skip
+    "Enter": "\r",
+    "Esc": "\x1b",
+    "Tab": "\t",
+    "Up": "\x1b[A",
+    "Down": "\x1b[B",
+    "PageUp": "\x1b[5~",
+    "PageDown": "\x1b[6~",
+    "F1": "\x1bOP",
+    "C-k": "\x0b",
+    "C-c": "\x03",
+    "C-z": "\x1a",
+    "C-r": "\x12",
+    "C-a": "\x01",
+    "C-e": "\x05",
+    "C-w": "\x17",
+    "C-y": "\x19",
+    "C-_": "\x1f",
+    "C-x": "\x18",
+    "C-u": "\x15",
+    "C-d": "\x04",
+    "M-a": "\x1ba",
+    "M-s": "\x1bs",
+    "M-u": "\x1bu",
+    "M-Enter": "\x1b\r",
+    "M-1": "\x1b1",
+    "M-2": "\x1b2",
+    "M-3": "\x1b3",
+    "M-b": "\x1bb",
+    "M-G": "\x1bG",
+    "M-n": "\x1bn",
+    "M-r": "\x1br",
+    "M-/": "\x1b/",
+    "M-p": "\x1bp",
+}

@@ -64,8 +64,19 @@ def test_a_fault_in_the_settings_is_named(changes: dict[str, list[str]], sentenc
 
 @pytest.mark.parametrize(
     ("written", "read"),
-    [("Ctrl-X", "C-x"), ("Alt-a", "M-a"), ("Meta-G", "M-G"), ("ctrl-x ctrl-e", "C-x C-e"), ("Shift-Up", "S-Up"),
-     ("F12", "F12"), ("PageUp", "PageUp"), ("", None), ("C-x C-e C-f", None), ("F13", None), ("Foo", None)],
+    [
+        ("Ctrl-X", "C-x"),
+        ("Alt-a", "M-a"),
+        ("Meta-G", "M-G"),
+        ("ctrl-x ctrl-e", "C-x C-e"),
+        ("Shift-Up", "S-Up"),
+        ("F12", "F12"),
+        ("PageUp", "PageUp"),
+        ("", None),
+        ("C-x C-e C-f", None),
+        ("F13", None),
+        ("Foo", None),
+    ],
 )
 def test_keys_are_read_in_every_spelling(written: str, read: str | None) -> None:
     assert keys.read_key(written) == read
@@ -81,4 +92,6 @@ def test_the_overlay_shows_the_keys_as_they_are_bound() -> None:
 
 def test_the_reference_page_is_as_the_tables_say() -> None:
     page = Path(__file__).parents[3] / "docs" / "reference" / "keys.md"
-    assert page.read_text("utf-8") == keys.reference(), "write it anew: python -m trio_chat.ui.tui.keys > docs/reference/keys.md"
+    assert page.read_text("utf-8") == keys.reference(), (
+        "write it anew: python -m trio_chat.ui.tui.keys > docs/reference/keys.md"
+    )

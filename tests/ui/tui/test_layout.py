@@ -84,7 +84,9 @@ def test_words_break_between_words_and_long_ones_anywhere() -> None:
     assert ["".join(s.text for s in row) for row in wrap([Span("", "aa"), Span("bold", "bb cc")], 5)] == ["aabb", "cc"]
 
 
-@pytest.mark.parametrize("text", ["*a " * 3000, "`" * 8000, "**" * 4000, "_x" * 4000, "[(" * 4000, "@" * 8000, "~~a " * 2500])
+@pytest.mark.parametrize(
+    "text", ["*a " * 3000, "`" * 8000, "**" * 4000, "_x" * 4000, "[(" * 4000, "@" * 8000, "~~a " * 2500]
+)
 def test_no_text_takes_long_to_read(text: str) -> None:
     began = time.process_time()
     for _, row in markup(text):

@@ -24,13 +24,24 @@ LOBBY = "#lobby"
 
 
 def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **more: Any) -> events.Message:
-    return events.Message(room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more)
+    return events.Message(
+        room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more
+    )
 
 
 def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> ChatModel:
     model = ChatModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
-    model.enter("ada", LOBBY, rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"),
-                                        events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))), 0.0)
+    model.enter(
+        "ada",
+        LOBBY,
+        rooms
+        or (
+            events.RoomInfo(name=LOBBY),
+            events.RoomInfo(name="#ops"),
+            events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")),
+        ),
+        0.0,
+    )
     return model
 
 
@@ -93,7 +104,10 @@ def test_edits_deletions_and_marks_change_their_target_in_place() -> None:
 
 def test_a_message_from_history_is_as_it_is_now() -> None:
     log = RoomLog()
-    log.take_older([message(1, "now", edited=stamp(), reactions={"🎉": ("eve",)}, reply_to=7), message(2, "x", deleted=True)], more=False)
+    log.take_older(
+        [message(1, "now", edited=stamp(), reactions={"🎉": ("eve",)}, reply_to=7), message(2, "x", deleted=True)],
+        more=False,
+    )
     first, second = log.entries
     assert (first.edited, first.reactions, first.reply_to) == (True, {"🎉": ("eve",)}, 7)
     assert (second.deleted, second.text) == (True, "")
@@ -171,7 +185,12 @@ def test_a_rooms_policy(policy: str, text: str, calls: bool) -> None:  # noqa: F
 
 def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
     attention = Attention()
-    rooms = [RoomModel("#a"), RoomModel("#b", unread=3, policy="nothing"), RoomModel("#c", unread=1), RoomModel("@d", direct=True, unread=1)]
+    rooms = [
+        RoomModel("#a"),
+        RoomModel("#b", unread=3, policy="nothing"),
+        RoomModel("#c", unread=1),
+        RoomModel("@d", direct=True, unread=1),
+    ]
     assert next_attention(rooms, "#a", attention) == "@d"
     rooms[3].unread = 0
     assert next_attention(rooms, "#a", attention) == "#c"

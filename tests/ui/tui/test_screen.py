@@ -7,6 +7,7 @@ import os
 import signal
 import stat
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,9 @@ def test_the_input_grows_with_its_text_and_shrinks_again(chat: Running, tmp_path
         ada.type("two")
         ada.press("M-Enter")
         ada.type("three")
-        ada.wait_until(lambda: [row.strip() for row in ada.rows[-3:]] == ["→ #lobby> one", "two", "three"], "three rows")
+        ada.wait_until(
+            lambda: [row.strip() for row in ada.rows[-3:]] == ["→ #lobby> one", "two", "three"], "three rows"
+        )
         ada.press("Enter")
         ada.wait_until(lambda: ada.rows[-1] == "→ #lobby>" and "connected" in ada.rows[-2], "one row again")
         assert chat.wait_asked(requests.Send).text == "one\ntwo\nthree"
@@ -141,7 +144,9 @@ def test_ctrl_r_searches_what_was_typed_before(chat: Running, tmp_path: Path) ->
         ada.type("ap")
         ada.wait_for("search 'ap': apples")
         ada.press("Enter")
-        ada.wait_until(lambda: [one.text for one in chat.server.asked(requests.Send)].count("apples") == 2, "it to be sent")
+        ada.wait_until(
+            lambda: [one.text for one in chat.server.asked(requests.Send)].count("apples") == 2, "it to be sent"
+        )
 
 
 def test_a_paste_is_one_message_and_a_long_one_is_asked_about(chat: Running, tmp_path: Path) -> None:
@@ -165,7 +170,7 @@ def test_a_paste_is_one_message_and_a_long_one_is_asked_about(chat: Running, tmp
 
 def test_the_editor_writes_what_is_in_the_input(chat: Running, tmp_path: Path) -> None:
     script = tmp_path / "editor.sh"
-    script.write_text("#!/bin/sh\nprintf ' and more' >> \"$1\"\nls -l \"$1\" > \"$0.seen\"\n")
+    script.write_text('#!/bin/sh\nprintf \' and more\' >> "$1"\nls -l "$1" > "$0.seen"\n')
     script.chmod(0o700)
     with Screen(chat.url, tmp_path, EDITOR=str(script)).ready() as ada:
         ada.type("begun")
@@ -203,12 +208,18 @@ def test_drafts_are_kept_by_room_and_over_a_crash(chat: Running, tmp_path: Path)
         ada.press("M-2")
         ada.wait_for("→ #ops> half a thought")
         kept = tmp_path / "state" / "trio-chat" / "screen"
-        ada.wait_until(lambda: any(b"half a thought" in one.read_bytes() for one in kept.glob("*.json")), "the draft's file")
+        ada.wait_until(
+            lambda: any(b"half a thought" in one.read_bytes() for one in kept.glob("*.json")), "the draft's file"
+        )
         assert {stat.S_IMODE(one.stat().st_mode) for one in kept.iterdir()} == {0o600}
         ada.signal(signal.SIGKILL)
         ada.wait_exit()
     with Screen(chat.url, tmp_path, "--room", "ops").ready() as ada:
         ada.wait_for("→ #ops> half a thought")
+
+
+def shows(screen: Screen, typed: str) -> bool:
+    return typed.rstrip() in screen.screen.display[-1].replace("🎉 ", "🎉")
 
 
 # ---- completion ---------------------------------------------------------------------------------
@@ -217,11 +228,18 @@ def test_drafts_are_kept_by_room_and_over_a_crash(chat: Running, tmp_path: Path)
 def test_tab_completes_commands_names_rooms_and_emoji(chat: Running, tmp_path: Path) -> None:
     with Screen(chat.url, tmp_path).ready() as ada:
         ada.wait_for("connected")
-        for typed, made in (("/sea", "/search "), ("/notify me", "/notify mentions "), ("bo", "bob: "), ("#lo", "#lobby "),
-                            (":tad", "🎉 "), ("/help rea", "/help rea"), ("hi @ev", "hi @eve ")):
+        for typed, made in (
+            ("/sea", "/search "),
+            ("/notify me", "/notify mentions "),
+            ("bo", "bob: "),
+            ("#lo", "#lobby "),
+            (":tad", "🎉 "),
+            ("/help rea", "/help rea"),
+            ("hi @ev", "hi @eve "),
+        ):
             ada.type(typed)
             ada.press("Tab")
-            ada.wait_until(lambda made=made: made.rstrip() in ada.screen.display[-1].replace("🎉 ", "🎉"), made)
+            ada.wait_until(partial(shows, ada, made), made)
             ada.press("C-u")
             ada.wait_until(lambda: ada.rows[-1].endswith(">"), "an empty input")
 
@@ -287,7 +305,9 @@ def test_comings_and_goings_fold_into_one_line(chat: Running, tmp_path: Path) ->
 
 def test_the_small_markdown_is_shown_and_stays_legible(chat: Running, tmp_path: Path) -> None:
     with Screen(chat.url, tmp_path).ready() as ada:
-        chat.say("**strong** *soft* `code` ~~gone~~ 2*3*4 snake_case_name\n> quoted\n```\nif x:\n    y\n```\n@bob and #ops")
+        chat.say(
+            "**strong** *soft* `code` ~~gone~~ 2*3*4 snake_case_name\n> quoted\n```\nif x:\n    y\n```\n@bob and #ops"
+        )
         ada.wait_for("@bob and #ops")
         assert "strong soft code gone 2*3*4" in ada.text
         assert "snake_case_name" in ada.text
@@ -336,7 +356,7 @@ def test_marks_tell_pending_acknowledged_and_delivered(chat: Running, tmp_path: 
         ada.wait_for("psst ✓")
         chat.tell(Delivered(room=room, seq=1, by="bob"))
         ada.wait_for("psst ✓✓")
-        chat.server.before = hold  # type: ignore[assignment] # it takes whatever session it is given
+        chat.server.before = hold
         ada.type("later\r")
         ada.wait_for("later …")
 
@@ -423,7 +443,9 @@ def test_links_are_osc_8_and_copy_mode_works_from_the_keyboard(chat: Running, tm
         assert b"https://example.org/a?b=c\x1b\\" in ada.raw
         ada.press("M-s", "Up")
         ada.type("l")
-        ada.wait_until(lambda: b"\x1b]52;c;" + base64.b64encode(b"https://example.org/a?b=c") in ada.raw, "the link's copy")
+        ada.wait_until(
+            lambda: b"\x1b]52;c;" + base64.b64encode(b"https://example.org/a?b=c") in ada.raw, "the link's copy"
+        )
         ada.press("M-s", "Up")
         ada.type("vjc")
         wanted = base64.b64encode(b"bob: look: https://example.org/a?b=c.\nbob: second")
@@ -513,6 +535,7 @@ def test_a_refused_name_is_asked_again_in_a_dialog(chat: Running, tmp_path: Path
 
 def test_the_servers_reason_is_shown_when_it_ends_the_chat(chat: Running, tmp_path: Path) -> None:
     with Screen(chat.url, tmp_path).ready() as ada:
+
         async def end() -> None:
             for session in chat.server.sessions:
                 await session.close(Closing(code="idle", message="Bye! Nothing came from you.", advice="Join again."))
@@ -536,7 +559,7 @@ def test_catching_up_shows_how_far_it_is(tmp_path: Path) -> None:
                 return len(held) == 2  # the second page never comes, so there is time to look
             return False
 
-        chat.server.before = hold  # type: ignore[assignment] # it takes whatever session it is given
+        chat.server.before = hold
         chat.server.fill(150)
         chat.do(chat.server.session.drop)
         ada.wait_for("catching up")
@@ -575,7 +598,15 @@ def test_keys_can_be_changed_and_a_clash_is_refused(chat: Running, tmp_path: Pat
 
 def test_odd_characters_leave_every_column_where_it_belongs(chat: Running, tmp_path: Path) -> None:
     with Screen(chat.url, tmp_path, columns=120).ready() as ada:
-        for text in ("日本語テキスト", "👨‍👩‍👧‍👦 family", "🇩🇪🇫🇷 flags", "👍🏽 skin", "e\u0301 combining", "שלום עולם", "سلام"):
+        for text in (
+            "日本語テキスト",
+            "👨‍👩‍👧‍👦 family",
+            "🇩🇪🇫🇷 flags",
+            "👍🏽 skin",
+            "e\u0301 combining",
+            "שלום עולם",
+            "سلام",
+        ):
             chat.say(text)
         ada.wait_for("combining")
         ada.wait_for("سلام")
@@ -598,9 +629,7 @@ def test_hostile_text_reaches_the_terminal_harmless(chat: Running, tmp_path: Pat
 # ---- the terminal is given back -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)]
-)
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGHUP, 129), (signal.SIGINT, 130)])
 def test_a_signal_gives_the_terminal_back(chat: Running, tmp_path: Path, number: signal.Signals, status: int) -> None:
     with Screen(chat.url, tmp_path).ready() as ada:
         ada.signal(number)

@@ -18,12 +18,10 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, suppress
-from dataclasses import dataclass, field
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -39,20 +37,21 @@ from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.hands import Hands
 from trio_chat.ui.tui.keys import bind
 from trio_chat.ui.tui.layout import Row, Span, fit
-from trio_chat.ui.tui.memory import Kept, Memory
+from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.model.room import POLICIES, RoomModel
+from trio_chat.ui.tui.mouse import Mouse
 from trio_chat.ui.tui.speaking import notified, notify_by, split_mouse, titled
-from trio_chat.ui.tui.themes import THEMES, choose, read_theme
+from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look
 from trio_chat.ui.tui.widgets.screen import Display, Palette
 from trio_chat.ui.tui.widgets.whole import Frame, Shown, cut_spans, divide, draw
+from trio_chat.ui.tui.wishes import Dial, Wishes, chosen_theme, has_links
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
-    from trio_chat.config import ClientConfig
 
 BATCH: Final = 0.05
 """Seconds between two drawings of what arrives: twenty a second is all that anybody sees."""
@@ -64,40 +63,6 @@ _NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", 
 _PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed", "wrong_account_password"})
 
 
-class Dial(Protocol):
-    """Gets a connection, as this name, with this password of the server's. ``waiting`` is told of each failed try."""
-
-    def __call__(
-        self, name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]
-    ) -> AbstractAsyncContextManager[Chat]:
-        """Connect."""
-
-
-@dataclass(slots=True)
-class Wishes:
-    """How a person wants the full screen to be."""
-
-    name: str | None = None
-    password: str | None = None
-    room: str | None = None
-    theme: str = "auto"
-    mouse: bool = True
-    notify: str = "mentions"
-    notify_by: str = "auto"
-    time_format: str = "%H:%M"
-    unknown_recipients: str = "error"
-    colour: bool = True
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> Wishes:
-        """What the settings say."""
-        return cls(
-            config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
-            config.time_format, config.unknown_recipients, colour, dict(config.keys),
-        )  # fmt: skip
-
-
 class FullScreen:
     """One person's screen. Raises :class:`~trio_chat.errors.ConfigError` when keys clash or a theme is none."""
 
@@ -107,17 +72,18 @@ class FullScreen:
         self._memory = memory
         self._kept = memory.load()
         self._terminal = terminal
-        self._theme = _theme(wishes.theme)
+        self._theme = chosen_theme(wishes.theme)
         self.model = ChatModel(Attention(policy=next(one for one in POLICIES if one == wishes.notify)))
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
         self.hands = Hands(self, bind(wishes.keys))
+        self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
         self.reveal: int | None = None
         self._conversation = Conversation()
         self._shown = Shown()
-        self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=_has_links())
+        self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=has_links())
         self._palette = self._make_palette(wishes.theme)
         self._by = notify_by(wishes.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
         self._look = Look(time_format=wishes.time_format)
@@ -149,8 +115,14 @@ class FullScreen:
                     await self._terminal.write(self._display.begin().encode())
                     async with trio.open_nursery() as nursery:
                         self._scope = nursery.cancel_scope
-                        for task in (self._paint_changes, self._read_keys, self._watch_signals, self._tick,
-                                     self._keep_drafts, self.doing.run):
+                        for task in (
+                            self._paint_changes,
+                            self._read_keys,
+                            self._watch_signals,
+                            self._tick,
+                            self._keep_drafts,
+                            self.doing.run,
+                        ):
                             nursery.start_soon(task)
                         self.show(at_once=True)
                         await self._converse()
@@ -297,7 +269,7 @@ class FullScreen:
             elif data:
                 rest, mice, held = split_mouse(held + data)
                 for mouse in mice:
-                    self.hands.mouse(mouse)
+                    self._mouse.take(mouse)
                 keys = decoder.feed(rest)
             else:
                 self.end(BY_SIGNAL + signal.SIGHUP)
@@ -397,8 +369,8 @@ class FullScreen:
             self._conversation.reveal(model.room, self.reveal, parts.middle, max(rows - 3, 1), self._look)
             self.reveal = None
         self.frame = frame = draw(model, self._conversation, self._look, self._shown, columns, rows, now)
-        if self.hands.selection is not None:
-            _mark_selection(frame, self.hands.selection)
+        if self._mouse.selection is not None:
+            _mark_selection(frame, self._mouse.selection)
         if frame.view.wants_older and model.room.loaded:
             self.doing.fetch(model.room.name, "older")
         elif frame.view.wants_newer:
@@ -432,8 +404,11 @@ class FullScreen:
     # ---- the window, signals, other programs ---------------------------------------------------
 
     async def _watch_signals(self) -> None:
-        heeded = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-                  if signal.getsignal(number) is not signal.SIG_IGN]
+        heeded = [
+            number
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+            if signal.getsignal(number) is not signal.SIG_IGN
+        ]
         with trio.open_signal_receiver(signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP, *heeded) as arrivals:
             async for number in arrivals:
                 if number in heeded:
@@ -469,8 +444,9 @@ class FullScreen:
             await self._leave_screen()
             self._terminal.give_back()
             try:
-                done = await trio.run_process([*shlex.split(command), str(path)], check=False,
-                                              stdin=None, stdout=None, stderr=None)
+                done = await trio.run_process(
+                    [*shlex.split(command), str(path)], check=False, stdin=None, stdout=None, stderr=None
+                )
                 why = f"{command} ended with status {done.returncode}." if done.returncode else ""
             except (OSError, ValueError) as error:
                 why = f"{command} could not be started: {error}."
@@ -483,21 +459,6 @@ class FullScreen:
         elif text != editor.text:
             editor.clear()
             editor.insert(text)
-
-
-def _theme(name: str) -> dict[str, str]:
-    if name == "auto":
-        return THEMES["dark"]
-    if name.endswith(".toml"):
-        return read_theme(Path(name).expanduser())
-    if name not in THEMES:
-        raise ConfigError(f"There is no theme {name!r}; there are auto, {', '.join(THEMES)}, or a file that ends in .toml.")
-    return THEMES[name]
-
-
-def _has_links() -> bool:
-    """Whether the terminal is known to swallow OSC 8, if it does not show it: all but the oldest do."""
-    return os.environ.get("TERM", "") not in {"linux", "vt100", "vt220", "ansi", "cons25"}
 
 
 def _sentence(why: object) -> str:

@@ -78,7 +78,9 @@ class Doing:
         try:
             self._jobs_in.send_nowait(job)
         except trio.WouldBlock:
-            self.model.tell(f"{_WAITING} lines are waiting for the connection. That one was not kept.", time.time(), error=True)
+            self.model.tell(
+                f"{_WAITING} lines are waiting for the connection. That one was not kept.", time.time(), error=True
+            )
             return
         self.waiting += 1
 
@@ -263,8 +265,13 @@ class Doing:
     async def _search(self, query: Query, pane: ListPane) -> None:
         try:
             found = await self.connected().search(
-                query.words, room=query.room, sender=query.sender, before=query.before, after=query.after,
-                has_link=query.has_link, limit=_FOUND,
+                query.words,
+                room=query.room,
+                sender=query.sender,
+                before=query.before,
+                after=query.after,
+                has_link=query.has_link,
+                limit=_FOUND,
             )
         except Refused as error:
             pane.note = f"{error.message} {error.advice}"
@@ -276,9 +283,13 @@ class Doing:
             entry = entry_of(event)
             if entry is not None:
                 when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
-                rows.append(Choice(" ".join(entry.text.split()), f"{entry.sender} in {event.room}, {when}", (event.room, event.seq)))
+                rows.append(
+                    Choice(
+                        " ".join(entry.text.split()), f"{entry.sender} in {event.room}, {when}", (event.room, event.seq)
+                    )
+                )
         pane.fill(rows)
         behind = f" {found.behind} of the newest lines are not searched yet." if found.behind else ""
-        pane.note = ("Nothing was found." if not rows else f"{len(rows)} found; Enter shows one where it was said.") + behind
-
-
+        pane.note = (
+            "Nothing was found." if not rows else f"{len(rows)} found; Enter shows one where it was said."
+        ) + behind

@@ -51,8 +51,12 @@ class ScreenCommand:
 
 
 COMMANDS: Final[tuple[ScreenCommand, ...]] = (
-    ScreenCommand("search", "WORDS [from:NAME] [in:ROOM] [before:DAY] [after:DAY] [has:link]",
-                  "find messages; choosing one shows it where it was said", "/search release from:bob"),
+    ScreenCommand(
+        "search",
+        "WORDS [from:NAME] [in:ROOM] [before:DAY] [after:DAY] [has:link]",
+        "find messages; choosing one shows it where it was said",
+        "/search release from:bob",
+    ),
     ScreenCommand("reply", "[TEXT]", "answer the message selected, or the last one of somebody else", "/reply yes"),
     ScreenCommand("edit", "[TEXT]", "change the message selected, or your last one", "/edit I meant Friday"),
     ScreenCommand("delete", "", "take back the message selected, or your last one", "/delete"),
@@ -112,8 +116,12 @@ def _editing() -> tuple[Binding, ...]:
 
 KEYS: Final[tuple[Binding, ...]] = (
     Binding("help", ("F1", "M-?"), "show the keys and commands; ? does the same while nothing is typed", "The program"),
-    Binding("switcher-or-kill", ("C-k",), "with nothing right of the cursor: go to a room; else cut the rest of the line",
-            "Finding your way"),
+    Binding(
+        "switcher-or-kill",
+        ("C-k",),
+        "with nothing right of the cursor: go to a room; else cut the rest of the line",
+        "Finding your way",
+    ),
     Binding("switcher", ("C-x b", "M-k"), "go to a room or person by a few letters", "Finding your way"),
     Binding("next-attention", ("M-a",), "to the next room that needs attention; then back", "Finding your way"),
     *(Binding(f"room-{n}", (f"M-{n}",), f"to room {n} of the list", "Finding your way") for n in range(1, 10)),
@@ -201,7 +209,9 @@ def read_key(text: str) -> str | None:
     parts = []
     for word in text.split():
         rest, modifiers = word, ""
-        while found := next((pair for pair in _LONG if rest.lower().startswith(pair[0]) and len(rest) > len(pair[0])), None):
+        while found := next(
+            (pair for pair in _LONG if rest.lower().startswith(pair[0]) and len(rest) > len(pair[0])), None
+        ):
             modifiers += found[1]
             rest = rest[len(found[0]) :]
         if "C-" in modifiers and len(rest) == 1:
@@ -230,8 +240,11 @@ def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> 
             faults.append(f"{where}: there is no command {name}." + (f" Did you mean {near[0]}?" if near else ""))
             continue
         read = {text: read_key(text) for text in keys}
-        faults += [f"{where}: {name}: {text!r} is no key; write it as C-x, M-x, F5 or C-x C-e."
-                   for text, key in read.items() if key is None]
+        faults += [
+            f"{where}: {name}: {text!r} is no key; write it as C-x, M-x, F5 or C-x C-e."
+            for text, key in read.items()
+            if key is None
+        ]
         wanted[name] = tuple(dict.fromkeys(key for key in read.values() if key is not None))
         for key in wanted[name]:
             other = given.setdefault((names[name].context, key), name)
@@ -255,11 +268,14 @@ def _refuse_prefixes(rows: Iterable[Binding], where: str) -> None:
     for (context, key), name in used.items():
         first = key.split()[0]
         if " " in key and (context, first) in used:
-            raise ConfigError(f"{where}: {first} does {used[context, first]}, so {key} ({name}) could never be pressed.")
+            raise ConfigError(
+                f"{where}: {first} does {used[context, first]}, so {key} ({name}) could never be pressed."
+            )
 
 
 def shown(key: str) -> str:
     """A key as people write it: ``Ctrl-X Ctrl-E``, ``Alt-A``."""
+
     def one(part: str) -> str:
         words = []
         while len(part) > 2 and part[:2] in {"C-", "M-", "S-"}:  # noqa: PLR2004 - a modifier, and a key behind it
@@ -308,23 +324,34 @@ def reference() -> str:
     bindings = Bindings(KEYS)
     parts = [
         "# Keys and commands of the full screen",
-        "The same is shown by F1, or by `?` while nothing is typed. What `trio-chat join --plain` knows too is in "
-        "the [commands in the chat](chat-commands.md).",
+        (
+            "The same is shown by F1, or by `?` while nothing is typed. What `trio-chat join --plain` knows too is in "
+            "the [commands in the chat](chat-commands.md)."
+        ),
         "## Changing keys",
-        "The table `[client.keys]` of the settings gives a command other keys, one or a list. Keys are written `C-x`, "
-        "`M-x`, `F5`, `PageUp`, or two in a row, `C-x C-e`. A key given to two commands is an error, and so is a "
-        "command that there is not. A key that another command had is taken from it.",
+        (
+            "The table `[client.keys]` of the settings gives a command other keys, one or a list. Keys are written "
+            "`C-x`, `M-x`, `F5`, `PageUp`, or two in a row, `C-x C-e`. A key given to two commands is an error, and "
+            "so is a command that there is not. A key that another command had is taken from it."
+        ),
         '```toml\n[client.keys]\nswitcher = "C-o"\nnext-attention = ["M-a", "F8"]\n```',
     ]
     for section in SECTIONS:
         parts.append(f"## {section}")
-        rows = [(", ".join(f"`{key}`" for key in row.keys).replace("|", "\\|"), row.help, setting(row))
-                for row in bindings.rows if row.section == section and row.keys]
-        parts.append("| Keys | What they do | Called |\n|---|---|---|\n" + "\n".join(
-            f"| {keys} | {text} | `{name}` |" for keys, text, name in rows))
+        rows = [
+            (", ".join(f"`{key}`" for key in row.keys).replace("|", "\\|"), row.help, setting(row))
+            for row in bindings.rows
+            if row.section == section and row.keys
+        ]
+        parts.append(
+            "| Keys | What they do | Called |\n|---|---|---|\n"
+            + "\n".join(f"| {keys} | {text} | `{name}` |" for keys, text, name in rows)
+        )
     parts.append("## Commands that only the full screen has")
-    parts.append("| You type | It does |\n|---|---|\n" + "\n".join(
-        f"| `{one.usage.replace('|', chr(92) + '|')}` | {one.help} |" for one in COMMANDS))
+    parts.append(
+        "| You type | It does |\n|---|---|\n"
+        + "\n".join(f"| `{one.usage.replace('|', chr(92) + '|')}` | {one.help} |" for one in COMMANDS)
+    )
     return "\n\n".join(parts) + "\n"
 
 

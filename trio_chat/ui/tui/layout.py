@@ -94,8 +94,10 @@ def _trim_url(url: str) -> str:
     """A link without the sentence around it: no full stop, and no bracket that was opened before it."""
     while url:
         last = url[-1]
-        if last in _URL_TAIL or (last == ")" and url.count(")") > url.count("(")) or (
-            last == "]" and url.count("]") > url.count("[")
+        if (
+            last in _URL_TAIL
+            or (last == ")" and url.count(")") > url.count("("))
+            or (last == "]" and url.count("]") > url.count("["))
         ):
             url = url[:-1]
         else:
@@ -166,7 +168,11 @@ class _Wrapping:
 
     def _end_word(self) -> None:
         wide = sum(one for _, one in self._word)
-        if self._used and self._used + wide > self._columns and (wide <= self._columns or self._used > self._columns // 2):
+        if (
+            self._used
+            and self._used + wide > self._columns
+            and (wide <= self._columns or self._used > self._columns // 2)
+        ):
             self._break()
         for piece, piece_width in self._word:
             if self._used + piece_width <= self._columns:

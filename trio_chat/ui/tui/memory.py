@@ -50,15 +50,15 @@ class Memory:
 
     def load(self) -> Kept:
         """What was remembered."""
-        with suppress(OSError, msgspec.MsgspecError):
-            with self._path.open("rb") as stream:
-                return msgspec.json.decode(stream.read(_MOST), type=Kept)
+        with suppress(OSError, msgspec.MsgspecError), self._path.open("rb") as stream:
+            return msgspec.json.decode(stream.read(_MOST), type=Kept)
         return Kept()
 
     def save(self, kept: Kept) -> None:
         """Remember this; nothing is written that was written before."""
-        data = msgspec.json.encode(Kept(
-            drafts=kept.drafts, policies=kept.policies, room=kept.room, typed=kept.typed[-_LINES:]))
+        data = msgspec.json.encode(
+            Kept(drafts=kept.drafts, policies=kept.policies, room=kept.room, typed=kept.typed[-_LINES:])
+        )
         if data == self._written:
             return
         with suppress(OSError):

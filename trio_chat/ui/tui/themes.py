@@ -1,6 +1,6 @@
 """Colours: six themes that come with the program, and those of a person's own, as tables of styles. Pure.
 
-A style's value is ``FOREGROUND[,SETTING...] [on BACKGROUND]`` with urwid's names: ``light cyan,bold``, ``#8af on #234``,
+A style's value is ``FOREGROUND[,SETTING...] [on BACKGROUND]`` in urwid's names: ``light cyan,bold``, ``#8af on #234``,
 ``default,underline``. What a theme leaves out is taken from the theme it is ``based_on``, at last from ``dark``.
 """
 
@@ -32,8 +32,10 @@ _DARK: Final[dict[str, str]] = {
 }  # fmt: skip
 _LIGHT: Final[dict[str, str]] = {
     "": "h234 on h231", "dim": "h242", "time": "h245", "me": "h16,bold", "code": "h88 on h254", "quote": "h28",
-    "link": "h25,underline", "mention": "h25", "mention.me": "h16,bold on h222", "room": "h25", "date": "h245", "new": "h130",
-    "note": "h241", "error": "h160", "mark": "h28", "mark.failed": "h160,bold", "reaction": "h238 on h253", "reply": "h241",
+    "link": "h25,underline", "mention": "h25", "mention.me": "h16,bold on h222", "room": "h25", "date": "h245",
+    "new": "h130",
+    "note": "h241", "error": "h160", "mark": "h28", "mark.failed": "h160,bold", "reaction": "h238 on h253",
+    "reply": "h241",
     "selected": "h234 on h253", "bar": "h236 on h252", "bar.warn": "h16 on h222", "bar.bad": "h231,bold on h160",
     "topic": "h236 on h252", "divider": "h250", "rooms": "h240", "rooms.current": "h16,bold on h251",
     "rooms.unread": "h16,bold", "rooms.mention": "h16,bold on h222", "rooms.quiet": "h248", "people": "h238",
@@ -49,7 +51,8 @@ _DUSK: Final[dict[str, str]] = {
     "rooms": "h103", "rooms.current": "h230,bold on h60", "prompt": "h109", "input": "h152 on h234", "divider": "h237",
 }  # fmt: skip
 _CONTRAST: Final[dict[str, str]] = {
-    "": "h231 on h16", "dim": "h252", "time": "h252", "date": "h252", "note": "h252", "reply": "h252", "code": "h229 on h16",
+    "": "h231 on h16", "dim": "h252", "time": "h252", "date": "h252", "note": "h252", "reply": "h252",
+    "code": "h229 on h16",
     "quote": "h157", "selected": "h16 on h231", "bar": "h16 on h231", "topic": "h16 on h231", "rooms": "h252",
     "rooms.current": "h16,bold on h231", "rooms.unread": "h226,bold", "rooms.quiet": "h248", "people": "h231",
     "people.away": "h248", "divider": "h231", "overlay": "h231 on h16", "overlay.title": "h226,bold on h16",
@@ -72,11 +75,12 @@ _SIXTEEN: Final[dict[str, str]] = {
          "yellow", "dark blue", "light blue", "dark cyan"))},
 }  # fmt: skip
 _PLAIN: Final[dict[str, str]] = {
-    **{style: "default" for style in _DARK}, "me": "bold", "action": "italics", "bold": "bold", "italic": "italics",
+    **dict.fromkeys(_DARK, "default"), "me": "bold", "action": "italics", "bold": "bold", "italic": "italics",
     "strike": "strikethrough", "link": "underline", "mention": "bold", "mention.me": "standout", "code": "bold",
     "error": "bold", "mark.failed": "bold", "selected": "standout", "bar": "standout", "bar.warn": "standout,bold",
     "bar.bad": "standout,bold", "topic": "standout", "rooms.current": "standout", "rooms.unread": "bold",
-    "rooms.mention": "bold,underline", "prompt.warn": "bold", "overlay.title": "bold", "overlay.at": "standout", "new": "bold",
+    "rooms.mention": "bold,underline", "prompt.warn": "bold", "overlay.title": "bold", "overlay.at": "standout",
+    "new": "bold",
 }  # fmt: skip
 
 THEMES: Final[dict[str, dict[str, str]]] = {
@@ -105,7 +109,7 @@ def read_theme(path: Path) -> dict[str, str]:
     if based_on not in THEMES:
         raise ConfigError(f"{path}: there is no theme {based_on!r}; there are {', '.join(THEMES)}.")
     if not isinstance(styles, Mapping) or not all(isinstance(value, str) for value in styles.values()):
-        raise ConfigError(f"{path}: [styles] must give each style a text such as \"light cyan,bold on black\".")
+        raise ConfigError(f'{path}: [styles] must give each style a text such as "light cyan,bold on black".')
     unknown = [style for style in styles if style not in _DARK and style != "default"]
     if unknown:
         raise ConfigError(f"{path}: there is no style {unknown[0]!r}; there are {', '.join(filter(None, _DARK))}.")

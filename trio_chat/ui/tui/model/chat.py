@@ -12,7 +12,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
+from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.addressing import target
 from trio_chat.protocol.text import clean_line
@@ -107,7 +107,9 @@ class ChatModel:
     def listed(self) -> list[RoomModel]:
         """The rooms in the order in which they are shown: the lobby, rooms, then direct conversations."""
         lobby = self.place.lobby
-        return sorted(self.rooms.values(), key=lambda room: (room.name != lobby, room.direct, self.label(room).casefold()))
+        return sorted(
+            self.rooms.values(), key=lambda room: (room.name != lobby, room.direct, self.label(room).casefold())
+        )
 
     def label(self, room: RoomModel) -> str:
         """What a room is called for a person: a direct conversation by who else is in it."""
@@ -173,7 +175,7 @@ class ChatModel:
         if before is not None and before.name != name:
             before.new_since = None
             before.selected = None
-            self.visited = [one for one in self.visited if one not in (before.name, name)][-50:] + [before.name]
+            self.visited = [*[one for one in self.visited if one not in (before.name, name)][-50:], before.name]
         self.place.room = name
         room = self.room
         if room.new_since is None and room.unread and room.read < room.last:
@@ -245,8 +247,10 @@ class ChatModel:
                 if event.text is not None:
                     self.away[event.name] = clean_line(event.text)
             case events.Invited():
-                self.tell(f"{clean_line(event.by)} lets you into {clean_line(event.room)}: /join {clean_line(event.room)}",
-                          clock)
+                self.tell(
+                    f"{clean_line(event.by)} lets you into {clean_line(event.room)}: /join {clean_line(event.room)}",
+                    clock,
+                )
             case events.Closing():
                 self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
             case events.Error():

@@ -27,7 +27,7 @@ def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tup
         return _matching(start, cursor, (*basic.candidates, *mine), word)
     if before.startswith("/"):
         name = before.split(maxsplit=1)[0].removeprefix("/")
-        if name in {"react"}:
+        if name == "react":
             return _emoji(":" + word.removeprefix(":"), start, cursor)
         if name in arguments and len(before.split()) == 1:
             return _matching(start, cursor, arguments[name], word)

@@ -207,10 +207,12 @@ class RoomLog:
         came, left = tuple(map(clean_line, came)), tuple(map(clean_line, left))
         gone_again = set(last.came) & set(left)
         back_again = set(last.left) & set(came)
-        last.left = tuple(dict.fromkeys((*(n for n in last.left if n not in back_again), *(
-            n for n in left if n not in gone_again))))
-        last.came = tuple(dict.fromkeys((*(n for n in last.came if n not in gone_again), *(
-            n for n in came if n not in back_again))))
+        last.left = tuple(
+            dict.fromkeys((*(n for n in last.left if n not in back_again), *(n for n in left if n not in gone_again)))
+        )
+        last.came = tuple(
+            dict.fromkeys((*(n for n in last.came if n not in gone_again), *(n for n in came if n not in back_again)))
+        )
         last.time = time
         last.change()
 

@@ -24,7 +24,9 @@ def topic_row(model: ChatModel, columns: int) -> Row:
     right = f"{model.me}{away} "
     text = " ".join(clean_line(room.topic).split())
     spans = [Span("topic bold", f" {name}"), Span("topic", kind + (" │ " if text else ""))]
-    spans += [Span(f"topic {span.style}".rstrip() if span.link else "topic", span.text, span.link) for span in inline(text)]
+    spans += [
+        Span(f"topic {span.style}".rstrip() if span.link else "topic", span.text, span.link) for span in inline(text)
+    ]
     room_for = columns - text_width(right)
     if room_for < columns // 2:
         return fit(spans, columns, "topic")
@@ -111,8 +113,12 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
     room = model.room
     search = room.editor.search
     if search is not None:
-        return [Span("prompt" if search.found else "prompt.warn", f"{'search' if search.found else 'not found'} "
-                     f"'{search.wanted}': ")], False
+        return [
+            Span(
+                "prompt" if search.found else "prompt.warn",
+                f"{'search' if search.found else 'not found'} '{search.wanted}': ",
+            )
+        ], False
     if room.selected is not None:
         return [Span("prompt", "r answers, + marks, e changes, d takes back, c copies, o origin, Esc leaves ")], False
     if room.intent is not None:

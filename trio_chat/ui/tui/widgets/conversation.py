@@ -69,12 +69,26 @@ class Conversation:
     def block(self, room: RoomModel, at: int, columns: int, look: Look) -> list[Row]:
         """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
         entry, before = _item(room, at), _item(room, at - 1) if at > 0 else None
-        day = _day(entry.time, look.zone) if before is None or _day(entry.time, look.zone) != _day(before.time, look.zone) else ""
+        day = (
+            _day(entry.time, look.zone)
+            if before is None or _day(entry.time, look.zone) != _day(before.time, look.zone)
+            else ""
+        )
         new = _first_new(room, entry, before)
         together = not day and not new and before is not None and _together(before, entry)
         origin = room.log.find(entry.reply_to) if entry.reply_to is not None else None
         again = together and before is not None and int(before.time // 60) != int(entry.time // 60)
-        state = (entry.version, again, columns, look.me, day, new, together, entry.mark, origin and (origin.version, origin.text))
+        state = (
+            entry.version,
+            again,
+            columns,
+            look.me,
+            day,
+            new,
+            together,
+            entry.mark,
+            origin and (origin.version, origin.text),
+        )
         key = (room.name, entry.seq, entry.local, entry.kind)
         known = self._cache.get(key)
         if known is not None and known[0] == state:
@@ -171,8 +185,10 @@ class Conversation:
 
     def reveal(self, room: RoomModel, seq: int, columns: int, height: int, look: Look) -> None:
         """Scroll so that a line is on the screen, as little as that takes; a far one comes to the middle."""
-        if any(place is not None and place.seq == seq and place.said for place in
-               self.view(room, columns, height, look).places):
+        if any(
+            place is not None and place.seq == seq and place.said
+            for place in self.view(room, columns, height, look).places
+        ):
             return
         at = room.log.index(seq)
         used = 0
@@ -226,7 +242,9 @@ def nick_style(name: str, me: str) -> str:
     return "me" if name == me else f"nick{zlib.crc32(name.casefold().encode()) % NICKS}"
 
 
-def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool) -> Iterator[Row]:
+def _entry(
+    entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool
+) -> Iterator[Row]:
     if entry.kind == "people":
         yield from wrap([Span("dim", _people(entry))], columns)
     elif entry.kind in {"note", "gap"}:
@@ -234,17 +252,22 @@ def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, *, toge
     elif entry.kind == "error":
         yield from _hang(Span("error", "! "), [("", [Span("error", entry.text)])], columns)
     elif entry.kind in {"topic", "rule"}:
-        yield from _hang(Span("dim", "─ "), [("", [Span(nick_style(entry.sender, look.me), entry.sender),
-                                                   Span("dim", f" {entry.text}")])], columns)
+        yield from _hang(
+            Span("dim", "─ "),
+            [("", [Span(nick_style(entry.sender, look.me), entry.sender), Span("dim", f" {entry.text}")])],
+            columns,
+        )
     else:
         yield from _said(entry, origin, columns, look, together=together, again=again)
 
 
-def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool) -> Iterator[Row]:
+def _said(
+    entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool
+) -> Iterator[Row]:
     head, indent = _head(entry, columns, look, together=together, again=again)
     if entry.reply_to is not None:
         who = f"{origin.sender}: " if origin is not None else ""
-        what = " ".join(origin.text.split())[:_EXCERPT * 2] if origin is not None else "an earlier message"
+        what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
         if origin is not None and origin.deleted:
             what = "(taken back)"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
@@ -264,18 +287,21 @@ def _head(entry: Entry, columns: int, look: Look, *, together: bool, again: bool
     style = nick_style(entry.sender, look.me)
     action = entry.kind == "action"
     if columns >= _WIDE:
-        wide = 16 if columns >= 2 * _WIDE else 12  # noqa: PLR2004 - columns for names
+        wide = 16 if columns >= 2 * _WIDE else 12
         indent = text_width(time) + wide + 3
         if together:
-            stamp = time if again else ""
-            return [Span("time", stamp), Span("", " " * (indent - text_width(stamp)))], indent
+            shown = time if again else ""
+            return [Span("time", shown), Span("", " " * (indent - text_width(shown)))], indent
         name = "*" if action else clip(entry.sender, wide)
         return [Span("time", time), Span(style, f" {' ' * (wide - text_width(name))}{name}"), Span("", "  ")], indent
     stamp = [Span("time", time + " ")] if columns >= _NARROW else []
     indent = text_width(time) + 1 if stamp else 1
     if together:
         return [Span("", " " * indent)], indent
-    return [*stamp, *([Span(style, "* ")] if action else [Span(style, clip(entry.sender, max(columns // 2, 4))), Span("", ": ")])], indent
+    return [
+        *stamp,
+        *([Span(style, "* ")] if action else [Span(style, clip(entry.sender, max(columns // 2, 4))), Span("", ": ")]),
+    ], indent
 
 
 def _body(entry: Entry, look: Look) -> Iterator[tuple[str, Row]]:

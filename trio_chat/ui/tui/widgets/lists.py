@@ -52,7 +52,9 @@ def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row],
     room = model.room
     people = [room.people[name] for name in room.people] if room.people else []
     ranks = {"owner": 0, "moderator": 1}
-    names = [(person.name in model.away, ranks.get(person.role, 2), person.name.casefold(), person) for person in people]
+    names = [
+        (person.name in model.away, ranks.get(person.role, 2), person.name.casefold(), person) for person in people
+    ]
     names.sort(key=lambda row: row[:3])
     rows: list[Row] = [fit([Span("dim", f"{room.count or len(people)} here")], columns)]
     owners: list[str | None] = [None]
@@ -67,7 +69,9 @@ def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row],
         owners[-1] = None
     if not people and room.direct:
         for name in room.members[: height - 1]:
-            rows.append(fit([Span(nick_style(clean_line(name), model.me), " " + clip(clean_line(name), columns - 2))], columns))
+            rows.append(
+                fit([Span(nick_style(clean_line(name), model.me), " " + clip(clean_line(name), columns - 2))], columns)
+            )
             owners.append(name)
     while len(rows) < height:
         rows.append(fit([], columns))

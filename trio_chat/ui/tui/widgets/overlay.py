@@ -67,7 +67,7 @@ def _text(pane: TextPane, columns: int, height: int) -> list[Row]:
     rows = [row for style, line in pane.lines for row in _hanging(style, line, columns)]
     pane.top = min(pane.top, max(len(rows) - height, 0))
     shown = rows[pane.top : pane.top + height]
-    if len(rows) > height and height > 1:
+    if len(rows) > height > 1:
         more = len(rows) - height - pane.top
         shown[-1] = [Span("overlay.dim", f"-- {more + 1} more: PageDown --" if more > 0 else "-- end --")]
     return shown
@@ -89,14 +89,24 @@ def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tup
     rows = [row for line in pane.lines for row in wrap([Span("overlay", line)], columns)]
     if pane.keys:
         rows.append([Span("overlay", "")])
-        rows += wrap([span for key, what in pane.keys for span in (
-            Span("overlay.title", key), Span("overlay", f" {what}   "))], columns)
+        rows += wrap(
+            [span for key, what in pane.keys for span in (Span("overlay.title", key), Span("overlay", f" {what}   "))],
+            columns,
+        )
     cursor = None
     if pane.asks:
-        entered = lay_out_input([Span("overlay.title", f"{pane.asks}: ")], pane.editor.text, pane.editor.buffer.cursor,
-                                columns, 1, secret=pane.secret)
+        entered = lay_out_input(
+            [Span("overlay.title", f"{pane.asks}: ")],
+            pane.editor.text,
+            pane.editor.buffer.cursor,
+            columns,
+            1,
+            secret=pane.secret,
+        )
         rows = rows[: max(height - 1, 0)]
-        rows.append([Span("overlay.title" if at == 0 else "overlay", span.text) for at, span in enumerate(entered.rows[0])])
+        rows.append(
+            [Span("overlay.title" if at == 0 else "overlay", span.text) for at, span in enumerate(entered.rows[0])]
+        )
         cursor = len(rows) - 1, entered.column
     return rows[:height], cursor
 

@@ -8,6 +8,7 @@ an input that is no terminal, and its signal handlers are left out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Hashable, Iterator, Mapping
 from typing import Final, Literal
 
@@ -15,6 +16,7 @@ import urwid
 from urwid.display.common import AttrSpec, Hyperlink
 from urwid.display.raw import Screen as RawScreen
 
+from trio_chat.ui.graphemes import clusters, text_width
 from trio_chat.ui.tui.layout import Row
 from trio_chat.ui.tui.themes import read_style
 from trio_chat.ui.tui.widgets.whole import Frame
@@ -83,7 +85,9 @@ class Palette:
             ground = background if background != "default" else ground
         if self._colours == 1:
             colour = ground = "default"
-        hyperlink = Hyperlink(link) if link and link.isascii() and link.isprintable() and len(link) < _LONGEST_LINK else None
+        hyperlink = (
+            Hyperlink(link) if link and link.isascii() and link.isprintable() and len(link) < _LONGEST_LINK else None
+        )
         return AttrSpec(",".join([colour, *settings]), ground, self._colours, hyperlink=hyperlink)
 
 
@@ -128,31 +132,42 @@ class FrameCanvas(urwid.Canvas):
 def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
     """A row as urwid's runs.
 
-    Terminals differ in how wide they draw rare characters. So behind a text that has any, the cursor is put where it
-    belongs (``anchor``; CHA, ECMA-48 8.3.9): the columns to the right stay straight whatever the terminal did.
+    Terminals differ in how wide they draw rare characters. So behind each of them the cursor is put where it belongs
+    (``anchor``; CHA, ECMA-48 8.3.9): what follows stays straight whatever the terminal did.
     """
-    from trio_chat.ui.graphemes import text_width  # noqa: PLC0415 - a cycle of this package's modules otherwise
-
     made: list[Run] = []
-    column, askew = 0, False
+    column = 0
     for span in row:
-        if not span.text:
+        spec = palette.spec(span.style, span.link)
+        if span.text.isascii() or not (anchor and _ODD.search(span.text)):
+            if span.text:
+                made.append((spec, None, span.text.encode("utf-8", "replace")))
+                column += text_width(span.text)
             continue
-        if askew and anchor:
-            made.append((palette.spec(span.style, span.link), "U", f"\x1b[{column + 1}G".encode()))
-            askew = False
-        made.append((palette.spec(span.style, span.link), None, span.text.encode("utf-8", "replace")))
-        column += text_width(span.text)
-        askew = askew or _is_askew(span.text)
+        for text, odd in _pieces(span.text):
+            made.append((spec, None, text.encode("utf-8", "replace")))
+            column += text_width(text)
+            if odd:
+                made.append((spec, "U", f"\x1b[{column + 1}G".encode()))
     return made
 
 
-def _is_askew(text: str) -> bool:
-    """Whether terminals may disagree about a text's width: joined emoji, styles, marks, flags, unassigned blocks."""
-    return not text.isascii() and any(
-        char in "\u200d\ufe0f\ufe0e" or "\u0300" <= char <= "\u036f" or char >= "\u0590" and not "\u2000" <= char <= "\u2bff"
-        for char in text
-    )
+def _pieces(text: str) -> Iterator[tuple[str, bool]]:
+    """A text in pieces; behind one that is odd, terminals may disagree about where they are."""
+    kept = ""
+    for cluster in clusters(text):
+        kept += cluster
+        if _ODD.search(cluster):
+            yield kept, True
+            kept = ""
+    if kept:
+        yield kept, False
+
+
+_ODD: Final = re.compile(
+    "[\u0300-\u036f\u0590-\u1fff\u200c\u200d\ufb1d-\ufdff\ufe00-\ufe0f\ufe70-\ufefc\U0001f000-\U000e01ef]"
+)
+"""Joined emoji, their styles, flags, marks, scripts whose letters join: what terminals give different widths."""
 
 
 class Display(RawScreen):

@@ -12,7 +12,7 @@ from typing import Final, NamedTuple
 from trio_chat.ui.tui.layout import Row, Span, fit
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.widgets.bars import Entered, lay_out_input, prompt, status_row, topic_row
-from trio_chat.ui.tui.widgets.conversation import Conversation, Look, Place, View
+from trio_chat.ui.tui.widgets.conversation import Conversation, Look, View
 from trio_chat.ui.tui.widgets.lists import people_rows, room_rows
 from trio_chat.ui.tui.widgets.overlay import pane_rows, size
 
@@ -91,8 +91,11 @@ class Frame:
         left = self.parts.rooms + 1 if self.parts.rooms else 0
         lines = []
         for row in range(max(r1, self.top), min(r2, self.top + self.height - 1) + 1):
-            cells = cut_cells("".join(span.text for span in self.rows[row]), max(left, c1 if row == r1 else left),
-                              min(left + self.parts.middle, c2 + 1 if row == r2 else self.columns))
+            cells = cut_cells(
+                "".join(span.text for span in self.rows[row]),
+                max(left, c1 if row == r1 else left),
+                min(left + self.parts.middle, c2 + 1 if row == r2 else self.columns),
+            )
             lines.append(cells.rstrip())
         return "\n".join(lines)
 
@@ -109,7 +112,9 @@ def cut_cells(text: str, start: int, end: int) -> str:
     return kept
 
 
-def draw(model: ChatModel, conversation: Conversation, look: Look, shown: Shown, columns: int, rows: int, now: float) -> Frame:
+def draw(
+    model: ChatModel, conversation: Conversation, look: Look, shown: Shown, columns: int, rows: int, now: float
+) -> Frame:
     """Everything, for a screen of so many columns and rows. ``now`` is the clock of :meth:`ChatModel.take`."""
     parts = divide(columns, rows, shown)
     head, _ = prompt(model)

@@ -1,0 +1,66 @@
+"""What the mouse does: it goes to rooms and people, selects messages, scrolls, and copies what it is drawn over."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from trio_chat.ui.keys import Press
+from trio_chat.ui.tui.model.panes import ListPane, TextPane
+from trio_chat.ui.tui.speaking import MouseEvent
+
+if TYPE_CHECKING:
+    from trio_chat.ui.tui.app import FullScreen
+    from trio_chat.ui.tui.hands import Hands
+
+
+_WHEEL: Final = 3
+_UP, _DOWN = 64, 65  # xterm's numbers of the wheel
+
+
+class Mouse:
+    """Does what the mouse says."""
+
+    def __init__(self, app: FullScreen, hands: Hands) -> None:
+        self._app = app
+        self._hands = hands
+        self._drag: tuple[int, int] | None = None
+        self.selection: tuple[tuple[int, int], tuple[int, int]] | None = None
+
+    def take(self, event: MouseEvent) -> None:
+        """Do what the mouse did."""
+        app, frame = self._app, self._app.frame
+        if frame is None:
+            return
+        if event.button in (_UP, _DOWN):
+            if isinstance(self._app.model.pane, ListPane | TextPane):
+                self._app.model.pane.press(Press("Up"), "up" if event.button == _UP else "down")
+            else:
+                app.scroll(_WHEEL if event.button == _UP else -_WHEEL)
+        elif event.button == 0:
+            at = (event.column, event.row)
+            if event.released:
+                self._let_go(at)
+            elif event.moved and self._drag is not None:
+                self.selection = (self._drag, at)
+            else:
+                self._drag = at
+
+    def _let_go(self, at: tuple[int, int]) -> None:
+        start, self._drag, selection, self.selection = self._drag, None, self.selection, None
+        frame = self._app.frame
+        if start is None or frame is None:
+            return
+        if selection is not None and start != at:
+            text = frame.text(start, at)
+            if text.strip():
+                self._hands.copy(text)
+            return
+        kind, what = frame.under(*at)
+        if (kind == "room" and isinstance(what, str)) or (kind == "person" and isinstance(what, str)):
+            self._hands.go(what)
+        elif kind == "item" and isinstance(what, int) and isinstance(self._app.model.pane, ListPane):
+            pane = self._app.model.pane
+            self._app.model.pane = None
+            self._hands.choose(pane.rows[what].value)
+        elif kind == "line" and isinstance(what, tuple) and what[1]:
+            self._app.model.room.selected = what[0]

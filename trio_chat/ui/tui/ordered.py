@@ -1,0 +1,175 @@
+"""Going about, and the commands that only the full screen has: what they do."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from trio_chat.ui.actions import SendRoom
+from trio_chat.ui.tui import keys
+from trio_chat.ui.tui.model.emoji import with_emoji
+from trio_chat.ui.tui.model.finding import fuzzy, read_query
+from trio_chat.ui.tui.model.panes import Choice, ListPane, TextPane
+from trio_chat.ui.tui.model.room import POLICIES
+from trio_chat.ui.tui.themes import THEMES
+
+if TYPE_CHECKING:
+    pass
+
+from trio_chat.ui.tui.picked import Picked
+
+
+class Ordered(Picked):
+    """Carries out going about and the full screen's own commands."""
+
+    def go(self, name: str) -> None:
+        """Go to a room, or begin to write to a person."""
+        if name in self._model.rooms:
+            self._app.doing.apply(self._model.look(name))
+        else:
+            self._editor.clear()
+            self._editor.insert(f"@{name}: ")
+
+    def _go_number(self, number: int) -> None:
+        rooms = self._model.listed()
+        if number <= len(rooms):
+            self.go(rooms[number - 1].name)
+
+    def _step(self, by: int) -> None:
+        rooms = [room.name for room in self._model.listed()]
+        at = rooms.index(self._room.name) if self._room.name in rooms else 0
+        self.go(rooms[(at + by) % len(rooms)])
+
+    def _next_attention(self) -> None:
+        name = self._model.next_room()
+        if name is None:
+            self._complain("Nothing needs attention.")
+        else:
+            self.go(name)
+
+    def _switcher(self) -> None:
+        model = self._model
+
+        def find_rooms(wanted: str) -> list[Choice]:
+            labels = {("@" if room.direct else "") + model.label(room): room for room in model.listed()}
+            rows = []
+            for label in fuzzy(wanted, labels):
+                room = labels[label]
+                unread = f"  ({room.unread} unread)" if room.unread else ""
+                rows.append(Choice(label + unread, "", room.name))
+            known = {model.label(room) for room in labels.values() if room.direct}
+            people = [name for name in model.place.people if name not in known]
+            return rows + [Choice(f"write to {name}", "", name) for name in fuzzy(wanted, people)[:50]]
+
+        model.pane = ListPane("switcher", "Go to", find_rooms)
+
+    def _first_unread(self) -> None:
+        room = self._room
+        since = room.new_since
+        at = room.log.index(since + 1) if since is not None else len(room.log)
+        if at < len(room.log):
+            self._app.reveal = room.log.entries[at].seq
+        else:
+            self._complain("Nothing is unread here.")
+
+    def _newest(self) -> None:
+        room = self._room
+        room.bottom = None
+        if not room.log.at_end:
+            room.log.entries, room.log.at_end, room.log.at_start = [], True, False
+            self._app.doing.fetch(room.name, "newest")
+        self._app.doing.apply(self._model.saw())
+
+    def _cancel(self) -> None:
+        room = self._room
+        if room.intent is not None:
+            if room.intent.what == "edit":
+                self._editor.clear()
+            room.intent = None
+        elif room.bottom is not None:
+            self._newest()
+
+    def _help(self) -> None:
+        self._model.pane = TextPane("Keys and commands", keys.overview(self._bindings))
+
+    def _toggle_quiet(self) -> None:
+        attention = self._model.attention
+        attention.quiet = not attention.quiet
+        self._model.notice = "nothing calls you now" if attention.quiet else "you are called again"
+
+    def _cmd_search(self, argument: str) -> None:
+        query = read_query(argument, self._room.name)
+        if query.empty:
+            self._editor.insert("/search ")
+            self._model.notice = "write what to look for: words, from:NAME, in:ROOM, before:DAY, after:DAY, has:link"
+            return
+        pane = ListPane("search", f"Search: {argument}", lambda _wanted: [], typing=False)
+        self._model.pane = pane
+        self._app.doing.search(query, pane)
+
+    def _cmd_reply(self, argument: str) -> None:
+        self._reply()
+        intent = self._room.intent
+        if argument and intent is not None:
+            self._room.intent = None
+            self._app.doing.say(SendRoom(self._room.name, with_emoji(argument)), intent.seq)
+
+    def _cmd_edit(self, argument: str) -> None:
+        entry = self._target(mine=True)
+        if entry is None:
+            self._complain("You have said nothing here.")
+        elif argument:
+            self._app.doing.edit(self._room.name, entry.seq, with_emoji(argument))
+        else:
+            self._begin_edit(entry)
+
+    def _cmd_delete(self, argument: str) -> None:
+        del argument
+        entry = self._target(mine=True)
+        if entry is None:
+            self._complain("You have said nothing here.")
+        else:
+            self._room.selected = entry.seq
+            self._ask_delete()
+
+    def _cmd_notify(self, argument: str) -> None:
+        room = self._room
+        if argument in POLICIES:
+            room.policy = next(policy for policy in POLICIES if policy == argument)
+        elif argument:
+            self._complain(f"Write {', '.join(POLICIES)}.")
+            return
+        self._model.tell(
+            f"In {self._model.label(room)}, what calls you: {self._model.attention.of(room)}.", time.time()
+        )
+
+    def _cmd_theme(self, argument: str) -> None:
+        if argument and argument not in THEMES:
+            self._complain(f"There is no theme {argument}; there are {', '.join(THEMES)}.")
+        elif argument:
+            self._app.use_theme(argument)
+        else:
+            self._model.tell(f"Themes: {', '.join(THEMES)}.", time.time())
+
+    def _cmd_go(self, argument: str) -> None:
+        labels = {self._model.label(room): room.name for room in self._model.listed()}
+        found = fuzzy(argument, labels)
+        if argument and found:
+            self.go(labels[found[0]])
+        else:
+            self._switcher()
+
+    _typed_commands: ClassVar[dict[str, Callable[[Ordered, str], None]]] = {
+        "search": _cmd_search,
+        "reply": _cmd_reply,
+        "edit": _cmd_edit,
+        "delete": _cmd_delete,
+        "react": lambda self, argument: self._react(argument),
+        "notify": _cmd_notify,
+        "dnd": lambda self, _argument: self._toggle_quiet(),
+        "theme": _cmd_theme,
+        "go": _cmd_go,
+        "copy": lambda self, _argument: self._copy_selected(),
+        "keys": lambda self, _argument: self._help(),
+    }

@@ -1,0 +1,203 @@
+"""What can be done with a message: the one selected, or the last one. The keys' and the commands' common ground."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, ClassVar
+
+from trio_chat.ui.editing import Editor
+from trio_chat.ui.tui import keys
+from trio_chat.ui.tui.layout import links
+from trio_chat.ui.tui.model.emoji import mark_of
+from trio_chat.ui.tui.model.log import Entry
+from trio_chat.ui.tui.model.panes import Question
+from trio_chat.ui.tui.model.room import Intent
+from trio_chat.ui.tui.speaking import BELL, copied
+
+if TYPE_CHECKING:
+    from trio_chat.ui.tui.app import FullScreen
+    from trio_chat.ui.tui.model.chat import ChatModel
+    from trio_chat.ui.tui.model.room import RoomModel
+
+
+class Picked:
+    """Works on the message selected in the room that one looks at."""
+
+    def __init__(self, app: FullScreen, bindings: keys.Bindings) -> None:
+        self._app = app
+        self._bindings = bindings
+        self._span: int | None = None
+
+    @property
+    def _model(self) -> ChatModel:
+        return self._app.model
+
+    @property
+    def _room(self) -> RoomModel:
+        return self._app.model.room
+
+    @property
+    def _editor(self) -> Editor:
+        return self._app.model.room.editor
+
+    def _selected(self) -> Entry | None:
+        room = self._room
+        return room.log.find(room.selected) if room.selected is not None else None
+
+    def _target(self, *, mine: bool | None = None) -> Entry | None:
+        """The message selected, else the last one; ``mine``: the last of one's own, or of somebody else."""
+        entry = self._selected()
+        if entry is None:
+            entry = next(
+                (
+                    one
+                    for one in reversed(self._room.log.entries)
+                    if one.said
+                    and not one.local
+                    and not one.deleted
+                    and (mine is None or (one.sender == self._model.me) == mine)
+                ),
+                None,
+            )
+        return entry
+
+    def _move(self, by: int) -> None:
+        """Select the message so many above (negative) or below."""
+        room = self._room
+        said = room.log.entries
+        at = room.log.index(room.selected) if room.selected is not None else len(said)
+        step, left = (1 if by > 0 else -1), abs(by)
+        best = None
+        at += step if room.selected is not None and step > 0 else -1 if step < 0 else 0
+        while 0 <= at < len(said) and left:
+            if said[at].said and not said[at].local and said[at].seq != room.selected:
+                best, left = said[at].seq, left - 1
+            at += step
+        if best is not None:
+            room.selected = self._app.reveal = best
+        elif by > 0:
+            room.selected = None
+            room.bottom = None
+        if room.selected is not None and not room.log.at_start and room.log.index(room.selected) < 5:  # noqa: PLR2004 - soon at the top
+            self._app.doing.fetch(room.name, "older")
+
+    def _select(self) -> None:
+        visible = (
+            [place.seq for place in self._app.frame.view.places if place is not None and place.said]
+            if self._app.frame
+            else []
+        )
+        self._span = None
+        if visible:
+            self._room.selected = visible[-1]
+        else:
+            self._app.say(BELL)
+
+    def _leave_message(self) -> None:
+        self._room.selected, self._span = None, None
+
+    def _reply(self) -> None:
+        entry = self._target(mine=False)
+        if entry is not None:
+            self._room.intent = Intent("reply", entry.seq)
+            self._room.selected = None
+
+    def _edit_selected(self) -> None:
+        entry = self._selected()
+        if entry is None or entry.sender != self._model.me or entry.deleted:
+            self._complain("That message is not yours to change.")
+            return
+        self._room.selected = None
+        self._begin_edit(entry)
+
+    def _begin_edit(self, entry: Entry) -> None:
+        self._room.intent = Intent("edit", entry.seq)
+        self._editor.clear()
+        self._editor.insert(entry.text)
+
+    def _ask_delete(self) -> None:
+        self._model.pane = Question(
+            "delete",
+            "Take it back",
+            ("The message's text will be gone for everybody.",),
+            (("Enter", "take it back"), ("Esc", "leave it")),
+        )
+
+    def _delete_selected(self) -> None:
+        entry = self._selected()
+        if entry is not None:
+            self._app.doing.delete(self._room.name, entry.seq)
+            self._room.selected = None
+
+    def _ask_mark(self) -> None:
+        self._model.pane = Question(
+            "react", "Mark it", ("An emoji by its name, such as +1, heart, tada, eyes.",), asks="emoji"
+        )
+
+    def _react(self, word: str) -> None:
+        entry = self._target()
+        if entry is None or not word.strip():
+            return
+        self._app.doing.react(self._room.name, entry.seq, mark_of(word.strip()))
+        self._room.selected = None
+
+    def _origin(self) -> None:
+        entry = self._selected()
+        if entry is None or entry.reply_to is None:
+            self._complain("That message answers no other.")
+            return
+        self._app.doing.jump(self._room.name, entry.reply_to)
+        self._app.reveal = entry.reply_to
+
+    def _copy_selected(self) -> None:
+        room, last = self._room, self._target()
+        if last is None:
+            return
+        first = room.log.find(self._span) if self._span is not None else last
+        low, high = sorted(((first or last).seq, last.seq))
+        said = [
+            one
+            for one in room.log.entries[room.log.index(low) : room.log.last_index(high) + 1]
+            if one.said and not one.local
+        ]
+        text = said[0].text if len(said) == 1 else "\n".join(f"{one.sender}: {one.text}" for one in said)
+        self.copy(text)
+        self._leave_message()
+
+    def _copy_link(self) -> None:
+        entry = self._selected()
+        found = links(entry.text) if entry is not None else []
+        if found:
+            self.copy(found[0])
+            self._leave_message()
+        else:
+            self._complain("There is no link in that message.")
+
+    def _begin_span(self) -> None:
+        self._span = self._room.selected
+        self._model.notice = "move, then c copies from here"
+
+    def copy(self, text: str) -> None:
+        """Put a text on the clipboard of whoever sits at the terminal."""
+        self._app.say(copied(text))
+        self._model.notice = f"copied {len(text)} characters"
+
+    def _complain(self, why: str) -> None:
+        self._app.say(BELL)
+        self._model.notice = why
+
+    _message_commands: ClassVar[dict[str, Callable[[Picked], None]]] = {
+        "message-up": lambda self: self._move(-1),
+        "message-down": lambda self: self._move(1),
+        "message-page-up": lambda self: self._move(-10),
+        "message-page-down": lambda self: self._move(10),
+        "message-reply": _reply,
+        "message-react": _ask_mark,
+        "message-edit": _edit_selected,
+        "message-delete": _ask_delete,
+        "message-origin": _origin,
+        "message-copy": _copy_selected,
+        "message-copy-link": _copy_link,
+        "message-span": _begin_span,
+        "message-leave": _leave_message,
+    }

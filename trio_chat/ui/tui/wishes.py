@@ -1,0 +1,69 @@
+"""What the full screen is started with: how to connect, and how a person wants it to be."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol
+
+from trio_chat.errors import ChatError, ConfigError
+from trio_chat.ui.tui.themes import THEMES, read_theme
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+    from trio_chat.config import ClientConfig
+
+
+class Dial(Protocol):
+    """Gets a connection, as this name, with this password of the server's. ``waiting`` is told of each failed try."""
+
+    def __call__(
+        self, name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]
+    ) -> AbstractAsyncContextManager[Chat]:
+        """Connect."""
+
+
+@dataclass(slots=True)
+class Wishes:
+    """How a person wants the full screen to be."""
+
+    name: str | None = None
+    password: str | None = None
+    room: str | None = None
+    theme: str = "auto"
+    mouse: bool = True
+    notify: str = "mentions"
+    notify_by: str = "auto"
+    time_format: str = "%H:%M"
+    unknown_recipients: str = "error"
+    colour: bool = True
+    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> Wishes:
+        """What the settings say."""
+        return cls(
+            config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
+            config.time_format, config.unknown_recipients, colour, dict(config.keys),
+        )  # fmt: skip
+
+
+def chosen_theme(name: str) -> dict[str, str]:
+    """The theme of this name, or from this file. Raises :class:`~trio_chat.errors.ConfigError` when there is none."""
+    if name == "auto":
+        return THEMES["dark"]
+    if name.endswith(".toml"):
+        return read_theme(Path(name).expanduser())
+    if name not in THEMES:
+        raise ConfigError(
+            f"There is no theme {name!r}; there are auto, {', '.join(THEMES)}, or a file that ends in .toml."
+        )
+    return THEMES[name]
+
+
+def has_links() -> bool:
+    """Whether the terminal is known to swallow OSC 8, if it does not show it: all but the oldest do."""
+    return os.environ.get("TERM", "") not in {"linux", "vt100", "vt220", "ansi", "cons25"}
