@@ -114,3 +114,17 @@ def coverage(session: nox.Session) -> None:
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
     session.run("coverage", "combine")
     session.run("coverage", "report")
+
+
+@nox.session(default=False)
+def screens(session: nox.Session) -> None:
+    """Make the pictures of the full screen in docs/screens, from a terminal emulator's cells."""
+    session.install("-e", ".[test]")
+    session.run("python", "-m", "tests.ui.tui.pictures", "docs/screens")
+
+
+@nox.session(name="screen-speed", default=False)
+def screen_speed(session: nox.Session) -> None:
+    """Measure the full screen: memory, redraws, load, idling, start; fails where it is too slow."""
+    session.install("-e", ".[test,speed]")
+    session.run("python", "-m", "tests.benchmarks.tui_speed", *session.posargs)

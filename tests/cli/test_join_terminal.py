@@ -23,7 +23,8 @@ def server() -> Iterator[ServerProgram]:
 
 def join(server: ServerProgram | str, name: str = "ada", *more: str, columns: int = 60, rows: int = 15) -> PtyProgram:
     url = server if isinstance(server, str) else server.url
-    return PtyProgram([*PROGRAM, "join", name, url, *more], env=environment(NO_COLOR="1"), columns=columns, rows=rows)
+    command = [*PROGRAM, "join", "--plain", name, url, *more]
+    return PtyProgram(command, env=environment(NO_COLOR="1"), columns=columns, rows=rows)
 
 
 def test_what_is_typed_is_said_and_shown_once_above_the_prompt(server: ServerProgram) -> None:

@@ -15,6 +15,7 @@ from trio_chat.cli.page import GroupedOption, PageGroup, Verb
 from trio_chat.config import (
     MASK,
     SECTIONS,
+    ClientConfig,
     Loaded,
     Option,
     ServerConfig,
@@ -50,6 +51,8 @@ def check(config_path: Path | None) -> None:
 
     Exits with 2 when there is one; each is named with its file and line, or its variable.
     """
+    from trio_chat.ui.tui.keys import bind  # noqa: PLC0415 - show and the help page do not need it
+
     faults: list[str] = []
     loaded: Loaded[Settings] | None = None
     warnings: list[str] = []
@@ -59,6 +62,8 @@ def check(config_path: Path | None) -> None:
             warnings += loaded.warnings
             if isinstance(loaded.config, ServerConfig):
                 check_server(loaded.config)
+            if isinstance(loaded.config, ClientConfig):
+                bind(loaded.config.keys, str(loaded.sources["keys"]))
         except ConfigError as error:
             faults += str(error).splitlines()
     for warning in dict.fromkeys(warnings):

@@ -148,7 +148,7 @@ class Chat:
         """Put a mark on a message, or take ours off."""
         await self._ask(requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on), Ok)
 
-    async def search(  # noqa: PLR0913 - each is one condition, by keyword
+    async def search(
         self,
         words: tuple[str, ...] = (),
         *,

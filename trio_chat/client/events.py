@@ -65,7 +65,8 @@ class Receipt(NamedTuple):
 
 
 class Hits(NamedTuple):
-    """What a search found, newest first; ``cursor`` goes on from there, ``behind`` newest lines are not searched yet."""
+    """What a search found, newest first; ``cursor`` goes on from there. The ``behind`` newest lines are not
+    searched yet."""
 
     events: tuple[Message, ...]
     cursor: int | None

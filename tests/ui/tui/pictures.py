@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Callable
 from html import escape
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pyte
 from pyte.screens import Char
@@ -33,9 +33,12 @@ _NAMED: Final = {
 def picture(screen: pyte.Screen, title: str, ground: str = "#101216", ink: str = "#d4d7dd") -> str:
     """The screen as an SVG, cell by cell."""
     wide, high = screen.columns * _WIDE + 16, screen.lines * _HIGH + 16
-    parts = [
+    head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {high:g}" width="{wide:g}" '
-        f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14"><title>{escape(title)}</title>',
+        f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14"><title>{escape(title)}</title>'
+    )
+    parts = [
+        head,
         f'<rect width="100%" height="100%" rx="6" fill="{ground}"/>',
     ]
     for y in range(screen.lines):
@@ -49,8 +52,8 @@ def picture(screen: pyte.Screen, title: str, ground: str = "#101216", ink: str =
                 x += 1
             parts.append(_run(cell, text, start, x - start, y, ground, ink))
     if not screen.cursor.hidden:
-        x, y = 8 + screen.cursor.x * _WIDE, 8 + screen.cursor.y * _HIGH
-        parts.append(f'<rect x="{x:g}" y="{y:g}" width="2" height="{_HIGH}" fill="{ink}"/>')
+        left, top = 8 + screen.cursor.x * _WIDE, 8 + screen.cursor.y * _HIGH
+        parts.append(f'<rect x="{left:g}" y="{top:g}" width="2" height="{_HIGH}" fill="{ink}"/>')
     return "\n".join(part for part in parts if part) + "\n</svg>\n"
 
 
@@ -90,7 +93,8 @@ def _colour(name: str, otherwise: str) -> str:
 def talk(server: RichServer) -> None:
     """A conversation that shows what messages can be."""
     server.people_here = ("ada", "bob", "eve", "mom")
-    said = [
+    marks_on_it = {"👍": ("ada", "bob"), "🎉": ("mom",)}
+    said: list[tuple[str, str, int, dict[str, Any]]] = [
         ("bob", "the build is green again", 0, {}),
         ("ada", "good. what was it?", 40, {"reply_to": 1}),
         ("bob", "a race in the cache: `close()` ran **twice**", 60, {}),
@@ -99,7 +103,7 @@ def talk(server: RichServer) -> None:
             "eve",
             "```py\nasync with lock:\n    await cache.aclose()\n```",
             180,
-            {"reactions": {"👍": ("ada", "bob"), "🎉": ("mom",)}},
+            {"reactions": marks_on_it},
         ),
         ("mom", "@ada dinner at seven?", 400, {}),
         ("ada", "yes! 日本語 and 🇯🇵 food", 420, {"reply_to": 6, "edited": stamp(430)}),
@@ -107,7 +111,7 @@ def talk(server: RichServer) -> None:
         ("bob", "waves", 560, {"kind": "action"}),
     ]
     for seq, (sender, text, when, more) in enumerate(said, 1):
-        event = Message(room=LOBBY, seq=seq, time=stamp(when), sender=sender, text=text, cid=f"p{seq}", **more)  # type: ignore[arg-type] # each a field of a message
+        event = Message(room=LOBBY, seq=seq, time=stamp(when), sender=sender, text=text, cid=f"p{seq}", **more)
         server.logs[LOBBY].append(encode(event))
     server.read, server.mentions = 7, 0
 
@@ -126,7 +130,7 @@ def conversation(chat: Running, screen: Screen) -> None:
 def marks(chat: Running, screen: Screen) -> None:
     conversation(chat, screen)
     event = Reacted(room=LOBBY, seq=10, time=stamp(610), sender="eve", target=6, mark="❤️")
-    chat.do(chat.server.publish, event)  # type: ignore[arg-type] # any line of a log
+    chat.do(chat.server.publish, event)
     screen.press("C-u", "M-s", "Up", "Up")
     screen.read(0.5)
 
