@@ -199,7 +199,7 @@ def test_an_error_of_the_programs_own_gives_the_terminal_back(server: ServerProg
         "trio_chat.ui.painting.lay_out = fail\n"
     )
     env = environment(PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
-    with PtyProgram([*PROGRAM, "join", "ada", server.url], env=env) as ada:
+    with PtyProgram([*PROGRAM, "join", "--plain", "ada", server.url], env=env) as ada:
         assert ada.wait_exit() == 1
         ada.assert_given_back()
         assert "Traceback" not in ada.raw.decode()
@@ -250,7 +250,7 @@ def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_goes_on(server: Serv
     shell = ["/bin/bash", "--norc", "--noprofile", "-i"]
     with PtyProgram(shell, env=environment(PS1="shell$ ", NO_COLOR="1"), columns=100) as terminal:
         terminal.wait_for("shell$")
-        terminal.type(f"{' '.join(PROGRAM)} join ada {server.url}\r")
+        terminal.type(f"{' '.join(PROGRAM)} join --plain ada {server.url}\r")
         terminal.wait_for("#lobby> ")
         terminal.type("half a line\x1a")
         terminal.wait_for("Stopped")
@@ -316,7 +316,7 @@ def test_a_password_is_asked_for_without_showing_it(tmp_path: Path) -> None:
 
 def test_a_dumb_terminal_gets_lines_and_no_escape_sequence(server: ServerProgram) -> None:
     env = environment(TERM="dumb")
-    with PtyProgram([*PROGRAM, "join", "ada", server.url], env=env) as ada:
+    with PtyProgram([*PROGRAM, "join", "--plain", "ada", server.url], env=env) as ada:
         ada.wait_for("You are ada")
         ada.type("hello\r")
         ada.wait_for("#lobby ada: hello")

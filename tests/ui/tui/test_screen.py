@@ -324,6 +324,7 @@ def test_edits_deletions_replies_and_marks_appear_in_place(chat: Running, tmp_pa
         ada.wait_for("↳ bob>")
         ada.type("at sevn\r")
         ada.wait_for("┌ bob: when do we eat?")
+        ada.wait_for("at sevn ✓")
         assert chat.wait_asked(requests.Send).reply_to == first
         ada.type("/edit at seven\r")
         ada.wait_for("at seven (edited)")

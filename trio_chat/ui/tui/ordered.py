@@ -115,10 +115,14 @@ class Ordered(Picked):
             self._room.intent = None
             self._app.doing.say(SendRoom(self._room.name, with_emoji(argument)), intent.seq)
 
+    def _nothing_said(self) -> str:
+        """Why there is no message of one's own to work on."""
+        return "Your message is not acknowledged yet." if self._room.pending else "You have said nothing here."
+
     def _cmd_edit(self, argument: str) -> None:
         entry = self._target(mine=True)
         if entry is None:
-            self._complain("You have said nothing here.")
+            self._complain(self._nothing_said())
         elif argument:
             self._app.doing.edit(self._room.name, entry.seq, with_emoji(argument))
         else:
@@ -128,7 +132,7 @@ class Ordered(Picked):
         del argument
         entry = self._target(mine=True)
         if entry is None:
-            self._complain("You have said nothing here.")
+            self._complain(self._nothing_said())
         else:
             self._room.selected = entry.seq
             self._ask_delete()
