@@ -16,7 +16,7 @@ from trio_chat.client.address import parse_url
 from trio_chat.client.admission import Credentials
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.connection import Habits, Link
-from trio_chat.client.events import ChatEvent, Hits, Past, Receipt
+from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.mailbox import Mailbox
 from trio_chat.client.state import Conversation, read_event, read_page
 from trio_chat.client.wire import open_tcp
@@ -150,8 +150,7 @@ class Chat:
 
     async def search(
         self,
-        words: tuple[str, ...] = (),
-        *,
+        *words: str,
         room: str | None = None,
         sender: str | None = None,
         before: str | None = None,
@@ -159,7 +158,7 @@ class Chat:
         has_link: bool = False,
         limit: int = 20,
         cursor: int | None = None,
-    ) -> Hits:
+    ) -> Findings:
         """Find messages in all that we may read, newest first."""
         request = requests.Search(
             id=self._id(),
@@ -174,7 +173,7 @@ class Chat:
         )
         found = await self._ask(request, Found)
         events = tuple(event for raw in found.events if isinstance(event := read_event(bytes(raw)), Message))
-        return Hits(events, found.cursor, found.behind)
+        return Findings(events, found.cursor, found.behind)
 
     async def send_to(self, people: Iterable[str] | str, text: str, *, action: bool = False) -> Receipt:
         """Say something to people (one name, or several), who with us make up a direct conversation."""

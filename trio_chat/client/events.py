@@ -64,11 +64,11 @@ class Receipt(NamedTuple):
     time: Time
 
 
-class Hits(NamedTuple):
-    """What a search found, newest first; ``cursor`` goes on from there. The ``behind`` newest lines are not
-    searched yet."""
+class Findings(NamedTuple):
+    """What a search found: messages, newest first; ``cursor`` goes on from there (``None``: that was all). The
+    ``behind`` newest lines are not searched yet."""
 
-    events: tuple[Message, ...]
+    messages: tuple[Message, ...]
     cursor: int | None
     behind: int
 

@@ -3,7 +3,8 @@
     python -m tests.ui.tui.pictures docs/screens
 
 Each is the real program in a pseudo-terminal, in front of a scripted server, brought to a state and drawn cell by
-cell. Times are the script's own, so that a picture changes only when the screen does.
+cell. What is said carries the script's own times; what the program tells by itself carries those of the day on which
+the pictures are made.
 """
 
 from __future__ import annotations

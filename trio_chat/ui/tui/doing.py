@@ -31,7 +31,7 @@ _READ_AFTER: Final = 0.5  # seconds: what is read in one go is reported once
 _TYPING_EVERY: Final = 4.0  # seconds between two reports that one is writing; they hold for six
 _FOUND: Final = 50
 
-Job: TypeAlias = Callable[[], Awaitable[None]]
+Job: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class Doing:
@@ -265,7 +265,7 @@ class Doing:
     async def _search(self, query: Query, pane: ListPane) -> None:
         try:
             found = await self.connected().search(
-                query.words,
+                *query.words,
                 room=query.room,
                 sender=query.sender,
                 before=query.before,
@@ -279,7 +279,7 @@ class Doing:
         from trio_chat.ui.tui.model.log import entry_of  # noqa: PLC0415 - only for searches
 
         rows = []
-        for event in found.events:
+        for event in found.messages:
             entry = entry_of(event)
             if entry is not None:
                 when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
