@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 from trio_chat.protocol.addressing import Command, parse
 from trio_chat.protocol.events import Error
 from trio_chat.ui.actions import Note, Quit, SendRoom
-from trio_chat.ui.commands import find, interpret
+from trio_chat.ui.commands import interpret
 from trio_chat.ui.editing import Editor, Submitted, Wanted, printable
 from trio_chat.ui.keys import Key, Pasted, Press, Typed
 from trio_chat.ui.tui import keys
@@ -229,7 +229,7 @@ class Hands(Ordered):
         app.typed(text)
         intent, room.intent = room.intent, None
         parsed = parse(text)
-        if isinstance(parsed, Command) and find(parsed.name) is None and parsed.name in self._typed_commands:
+        if isinstance(parsed, Command) and parsed.name in self._typed_commands:  # here they know of a selected message
             room.intent = intent
             self._typed_commands[parsed.name](self, parsed.argument.strip())
             return

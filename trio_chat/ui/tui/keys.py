@@ -68,7 +68,7 @@ COMMANDS: Final[tuple[ScreenCommand, ...]] = (
     ScreenCommand("copy", "", "copy the message selected, or the last one", "/copy"),
     ScreenCommand("keys", "", "show the keys", "/keys"),
 )
-"""The commands beyond those that every interface has."""
+"""The commands beyond those that every interface has; one of the same name means this one here."""
 
 _EDIT: Final[dict[str, tuple[str, str]]] = {
     "submit": ("send what is typed", "Typing"),
@@ -302,7 +302,8 @@ def overview(bindings: Bindings) -> list[tuple[str, str]]:
 
 def command_rows() -> list[tuple[str, str]]:
     """Every command that can be typed and every form of a line, with what it does."""
-    rows = [(one.usage, one.help) for one in shared.COMMANDS]
+    mine = {one.name for one in COMMANDS}
+    rows = [(one.usage, one.help) for one in shared.COMMANDS if one.name not in mine]
     return [*shared.FORMS, *rows, *((one.usage, one.help) for one in COMMANDS)]
 
 
