@@ -173,9 +173,10 @@ def _fold(text: str) -> str:
 # ---- what names look like ---------------------------------------------------------------------
 
 # The table's rows for ASCII, folded: 1, I and l are one, so are 0, O and o, and m is as good as rn.
-_ASCII_LOOKS: Final = str.maketrans({"0": "o", "1": "l", "I": "l", "m": "rn", "M": "rn"} | {
-    upper: upper.lower() for upper in "ABCDEFGHJKLNOPQRSTUVWXYZ"
-})
+_ASCII_LOOKS: Final = str.maketrans(
+    {"0": "o", "1": "l", "I": "l", "m": "rn", "M": "rn"}
+    | {upper: upper.lower() for upper in "ABCDEFGHJKLNOPQRSTUVWXYZ"}
+)
 
 
 def skeleton(key: str) -> str:

@@ -1,0 +1,43 @@
+"""The command line: one small file a verb, loaded when it is used."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Final
+
+PROGRAM: Final = "trio-chat"
+"""What the program is called, however it was started."""
+
+COMPLETE: Final = "_TRIO_CHAT_COMPLETE"
+"""The variable by which a shell asks for completions."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program and return its exit status: 0 fine, 1 failed, 2 used wrongly, 130 interrupted.
+
+    ``arguments`` are the process's own unless given. Nothing raised gets out of here: what is meant for a
+    person is said on standard error, and a bug's traceback goes into a file.
+    """
+    try:
+        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+        sys.stdout.flush()
+    except BaseException as error:  # noqa: BLE001 - the program's outermost boundary
+        from trio_chat.cli.faults import report  # noqa: PLC0415 - not needed while all goes well
+
+        return report(error)
+    return status
+
+
+def _run(arguments: list[str]) -> int:
+    from trio_chat.cli.app import app  # noqa: PLC0415 - inside main's boundary: Ctrl-C may come this early
+
+    if instruction := os.environ.get(COMPLETE):
+        from click.shell_completion import shell_complete  # noqa: PLC0415 - only for a shell that asks
+
+        return shell_complete(app, {}, PROGRAM, COMPLETE, instruction)
+    color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+    with app.make_context(PROGRAM, arguments, color=color) as context:
+        status = app.invoke(context)
+    return status if isinstance(status, int) else 0

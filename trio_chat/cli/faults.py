@@ -1,0 +1,167 @@
+"""How whatever went wrong ends: as a sentence on standard error and an exit status, or as a crash report.
+
+A task's exception may come wrapped in groups, so the leaves are what is looked at. One leaf that is no
+exception of ours, of click's or an interruption makes the whole a bug.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import sys
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+
+from trio_chat.cli import PROGRAM
+from trio_chat.errors import ConfigError, TrioChatError, UsageError
+from trio_chat.version import __version__
+
+FAILED: Final = 1
+MISUSED: Final = 2
+INTERRUPTED: Final = 130
+"""128 and the number of SIGINT, as shells count."""
+
+
+def leaves(error: BaseException) -> Iterator[BaseException]:
+    """Give the exceptions inside of a group, however deep; an exception that is no group gives itself."""
+    if isinstance(error, BaseExceptionGroup):
+        for inner in error.exceptions:
+            yield from leaves(inner)
+    else:
+        yield error
+
+
+def report(error: BaseException) -> int:
+    """Say what happened and return the exit status."""
+    found = list(leaves(error))
+    try:
+        if any(_is_bug(leaf) for leaf in found):
+            return _crash(error)
+        if any(_is_interruption(leaf) for leaf in found):
+            return INTERRUPTED
+        return max(_say(leaf) for leaf in found)
+    except BrokenPipeError:  # nobody reads standard error either
+        return FAILED
+    finally:
+        _close_broken_pipes()
+
+
+def say(text: str) -> None:
+    """Write sentences for a person to standard error, each line after the program's name.
+
+    What is in them may have come over the network: control characters are shown, not sent.
+    """
+    for line in text.splitlines():
+        print(f"{PROGRAM}: {_harmless(line)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+
+
+def _harmless(text: str) -> str:
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _is_interruption(error: BaseException) -> bool:
+    """Tell whether Ctrl-C ended it; click's prompts turn that into an ``Abort``."""
+    return isinstance(error, KeyboardInterrupt) or (
+        isinstance(error, click.Abort) and isinstance(error.__context__, KeyboardInterrupt)
+    )
+
+
+def _is_bug(error: BaseException) -> bool:
+    known = (
+        TrioChatError,
+        BrokenPipeError,
+        KeyboardInterrupt,
+        SystemExit,
+        click.ClickException,
+        click.Abort,
+        click.exceptions.Exit,
+    )
+    return not isinstance(error, known) and not _is_full_output(error)
+
+
+def _is_full_output(error: BaseException) -> bool:
+    """Tell whether the last flush of standard output failed: a full disk behind it, mostly."""
+    return isinstance(error, OSError) and error.filename is None and _raised_by_main(error)
+
+
+def _raised_by_main(error: BaseException) -> bool:
+    """Tell whether ``main`` itself raised it: the traceback has no frame below."""
+    return error.__traceback__ is not None and error.__traceback__.tb_next is None
+
+
+def _say(error: BaseException) -> int:
+    """Tell the person about one exception that is no bug; return the exit status it stands for."""
+    match error:
+        case click.exceptions.Exit():
+            return error.exit_code
+        case SystemExit():
+            return error.code if isinstance(error.code, int) else int(error.code is not None)
+        case BrokenPipeError():  # whoever read our output has seen enough
+            return 0
+        case click.Abort():
+            say("The input ended before there was an answer.")
+            return FAILED
+        case click.exceptions.NoArgsIsHelpError():
+            click.echo(error.format_message(), err=True, color=error.ctx.color if error.ctx else None)
+            return MISUSED
+        case click.ClickException():
+            say(error.format_message())
+            if isinstance(error, click.UsageError) and error.ctx is not None:
+                say(f"Try '{error.ctx.command_path} --help'.")
+            return error.exit_code
+        case OSError():
+            say(f"The output cannot be written: {error.strerror}.")
+            return FAILED
+        case _:
+            say(str(error))
+            return MISUSED if isinstance(error, ConfigError | UsageError) else FAILED
+
+
+def _close_broken_pipes() -> None:
+    """Let what is still buffered for a closed pipe go nowhere, so that the interpreter's exit says nothing."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor, as in a test
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+
+
+# ---- bugs -------------------------------------------------------------------------------------
+
+
+def _crash(error: BaseException) -> int:
+    """Write the traceback into a file of its own and say where it is."""
+    kind = type(error).__name__
+    try:
+        path = _write_crash_report(error)
+    except OSError as why:
+        say(f"Something in the program itself went wrong ({kind}), and its report cannot be written: {why.strerror}.")
+    else:
+        say(f"Something in the program itself went wrong ({kind}). What is known of it is in {path}.")
+    return FAILED
+
+
+def _write_crash_report(error: BaseException) -> Path:
+    """Write a report that only its owner can read. It has no arguments and no settings: they may be private."""
+    import platformdirs  # noqa: PLC0415 - only for a crash
+
+    now = datetime.now(UTC)
+    folder = platformdirs.user_log_path(PROGRAM, appauthor=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"crash-{now:%Y%m%dT%H%M%SZ}-{os.getpid()}.log"
+    head = (
+        f"{PROGRAM} {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
+        f"{now:%Y-%m-%dT%H:%M:%SZ}\n\n"
+    )
+    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8") as file:  # noqa: PTH123 - Path.open takes no opener
+        file.write(head + "".join(traceback.format_exception(error)))
+    return path

@@ -1,0 +1,123 @@
+"""Options of the command line, made from the settings' own fields.
+
+A verb says which settings it takes and gets their values by key, ``None`` for what was not given::
+
+    @click.command(cls=Verb, examples=[("trio-chat who", "who is in the lobby")])
+    @settings(ClientConfig, "url", "name", "password_file")
+    def command(config_path: Path | None, **flags: object) -> None:
+        config = load_settings(ClientConfig, flags, config_path)
+
+An option of the verb's own stands under a heading with ``@click.option(..., cls=GroupedOption, group="...")``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import click
+from click.shell_completion import CompletionItem
+
+from trio_chat.cli.faults import say
+from trio_chat.cli.page import GroupedOption, Verb
+from trio_chat.config import Option, Settings, Wrong, convert, load, options
+
+__all__ = ["GroupedOption", "SettingOption", "Verb", "load_settings", "settings"]
+
+C = TypeVar("C", bound=Settings)
+F = TypeVar("F", bound=Callable[..., object])
+
+CONFIG_HELP: Final = "settings file to read instead of the usual one"
+
+
+class SettingType(click.ParamType):
+    """Takes what the setting takes, and says so in its words."""
+
+    def __init__(self, setting: Option) -> None:
+        self.setting = setting
+        self.name = setting.kind
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's own signature
+        """Make the setting's value out of what was typed."""
+        del param
+        if self.setting.kind == "texts" and isinstance(value, str):
+            value = (value,)
+        try:
+            made = convert(self.setting, value, lenient=True)
+        except Wrong as wrong:
+            raise click.UsageError(f"{self.setting.flag} {wrong}.", ctx) from None
+        return made[0] if self.setting.kind == "texts" else made
+
+    def shell_complete(self, ctx: click.Context, param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+        """Complete a choice, or let the shell complete a path."""
+        del ctx, param
+        if self.setting.kind == "path":
+            return [CompletionItem(incomplete, type="file")]
+        return [CompletionItem(choice) for choice in self.setting.choices if choice.startswith(incomplete)]
+
+
+class SettingOption(GroupedOption):
+    """The option that sets one setting; its help is the setting's own description."""
+
+    def __init__(self, flags: list[str], *, setting: Option) -> None:
+        super().__init__(
+            flags,
+            group=setting.group,
+            help=described(setting),
+            metavar=setting.metavar or None,
+            default=None,
+            multiple=setting.kind == "texts",
+            **({} if setting.kind == "flag" else {"type": SettingType(setting)}),
+        )
+        self.setting = setting
+
+
+def described(setting: Option) -> str:
+    """Describe a setting for a help page: what it is, its choices, its default."""
+    text = setting.description
+    if setting.choices:
+        text += f" ({', '.join(setting.choices)})"
+    default = shown_default(setting)
+    return f"{text} [default: {default}]" if default else text
+
+
+def shown_default(setting: Option) -> str:
+    """Write a default as it would be typed; empty where there is none worth showing."""
+    if setting.default is None or setting.default in {"", False} and setting.kind != "number":
+        return ""
+    if isinstance(setting.default, float):
+        return f"{setting.default:g}"
+    return str(setting.default) if setting.default != () else ""
+
+
+def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
+    """Give a command the options of these settings (all that have a flag, unless named) and ``--config``."""
+    known = {option.key: option for option in options(section) if option.flags}
+
+    def decorate(function: F) -> F:
+        function = click.option(
+            "--config",
+            "config_path",
+            cls=GroupedOption,
+            metavar="FILE",
+            type=click.Path(path_type=Path),
+            help=CONFIG_HELP,
+        )(function)
+        for key in reversed(keys or tuple(known)):
+            setting = known[key]
+            flags = [*setting.flags[:-1], f"{setting.flag}/--no-{setting.flag[2:]}"]
+            function = click.option(
+                *(flags if setting.kind == "flag" else setting.flags), key, cls=SettingOption, setting=setting
+            )(function)
+        return function
+
+    return decorate
+
+
+def load_settings(section: type[C], flags: Mapping[str, object], config_path: Path | None = None) -> C:
+    """Load a table's settings and say its warnings. Raises :class:`~trio_chat.errors.ConfigError`."""
+    loaded = load(section, flags, path=config_path)
+    for warning in loaded.warnings:
+        say(f"warning: {warning}")
+    return loaded.config

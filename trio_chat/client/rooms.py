@@ -1,0 +1,182 @@
+"""One room as this client follows it: what it knows of it, and its events in order, each once. Pure.
+
+Theory of operation. ``seen`` is the number up to which the application has been given everything. A live
+event that is next in line passes; one that was passed before is dropped; one that comes too early shows
+a gap. Then, and after a reconnect, the room is *catching up*: live events are held (within a bound;
+beyond it they are dropped, for the log has them too) while the log is asked for what follows ``seen``,
+page by page. The last page releases what was held. What the log no longer has is said (``Missed``), never
+passed over. Asking again needs progress, so a server that leaves holes cannot keep it asking for ever.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from trio_chat.client.events import ChatEvent, Missed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from trio_chat.protocol.events import RoomEvent, RoomInfo
+
+MOST_HELD: Final = 1024 * 1024
+"""Bytes of live events that one room holds while it catches up."""
+
+
+class Phase(Enum):
+    """How far a room is from showing live events at once."""
+
+    LIVE = auto()  # they pass
+    REJOINING = auto()  # held until the server has let us in again
+    RESUMING = auto()  # held until we have what was said while the connection was gone
+    FILLING = auto()  # held until a gap between live events is filled
+
+
+@dataclass(slots=True)
+class RoomView:
+    """A room that we are in. Its plain attributes are those of
+    :class:`~trio_chat.protocol.events.RoomInfo` and are kept up to date; look, do not change them.
+
+    ``seen`` is the sequence number up to which everything was yielded; :attr:`catching_up` tells whether
+    older events are being fetched before newer ones are yielded.
+    """
+
+    name: str
+    direct: bool = False
+    topic: str = ""
+    count: int = 0
+    members: tuple[str, ...] = ()
+    first: int = 1
+    last: int = 0
+    read: int = 0
+    seen: int = 0
+    phase: Phase = Phase.LIVE
+    asked: bool = field(default=False, repr=False)
+    anew: bool = field(default=False, repr=False)
+    _held: dict[int, tuple[RoomEvent | None, int]] = field(default_factory=dict, repr=False)
+    _held_bytes: int = field(default=0, repr=False)
+    _overflowed: bool = field(default=False, repr=False)
+
+    @classmethod
+    def enter(cls, info: RoomInfo) -> RoomView:
+        """A room that we enter now: what was said before is not yielded, what follows is."""
+        room = cls(info.name, seen=info.last)
+        room.update(info)
+        return room
+
+    @property
+    def catching_up(self) -> bool:
+        """Whether live events are held back."""
+        return self.phase is not Phase.LIVE
+
+    @property
+    def must_ask(self) -> bool:
+        """Whether the log has to be asked for what follows ``seen``, and has not been."""
+        return self.phase in (Phase.RESUMING, Phase.FILLING) and not self.asked
+
+    def update(self, info: RoomInfo) -> None:
+        """Take over what the server says of the room. What was seen stays seen."""
+        self.direct, self.topic, self.count, self.members = info.direct, info.topic, info.count, info.members
+        self.first, self.last = info.first, max(info.last, self.seen)
+        self.read = max(self.read, info.read)
+
+    def interrupt(self) -> None:
+        """The connection is gone: what was held will be fetched with the rest."""
+        self.phase = Phase.LIVE
+        self.asked = self._overflowed = False
+        self._held.clear()
+        self._held_bytes = 0
+
+    def forget_log(self) -> None:
+        """The server's history began anew: on :meth:`resume` go on from wherever it is."""
+        self.anew = True
+
+    def resume(self, info: RoomInfo) -> None:
+        """Go on after a reconnect: catch up if the log has grown. A log that has shrunk is another log."""
+        if self.anew or info.last < self.seen:
+            self.seen, self.read, self.anew = info.last, info.read, False
+        self.update(info)
+        self.phase = Phase.RESUMING if info.last > self.seen or self._held else Phase.LIVE
+        self.asked = False
+
+    def take_live(self, seq: int, event: RoomEvent | None, size: int) -> list[ChatEvent]:
+        """Take an event that just happened (``None``: of a type that this version does not know) and that
+        took ``size`` bytes. Returns what may be yielded now."""
+        self.last = max(self.last, seq)
+        if seq <= self.seen:
+            return []
+        if not self.catching_up:
+            if seq == self.seen + 1:
+                return self._pass(seq, event)
+            self.phase = Phase.FILLING
+        if self._overflowed or self._held_bytes + size > MOST_HELD:
+            self._overflowed = True  # and until the log has been asked nothing more is held: no holes
+        elif seq not in self._held:
+            self._held[seq] = event, size
+            self._held_bytes += size
+        return []
+
+    def take_page(self, lines: Sequence[tuple[int, RoomEvent | None]], *, more: bool, first: int) -> list[ChatEvent]:
+        """Take the log's answer to what follows ``seen``. Returns what may be yielded now; afterwards
+        :attr:`must_ask` tells whether to ask on."""
+        before = self.seen
+        self.asked = False
+        self.first = first
+        events = self._skip_to(first - 1)
+        events.extend(self._pass_in_order(lines))
+        progress = self.seen > before
+        if not (more and progress):
+            self.phase = Phase.FILLING
+            events.extend(self._release(ask_again=progress))
+        if not self.catching_up:
+            self.last = self.seen  # its end, by the log's own word
+        return events
+
+    def give_up(self) -> list[ChatEvent]:
+        """The log cannot be had: say what is missing, and go on with what was held."""
+        events: list[ChatEvent] = []
+        for seq in sorted(self._held):
+            events.extend(self._pass_in_order([(seq, self._held[seq][0])]))
+        events.extend(self._skip_to(self.last))
+        self.interrupt()
+        return events
+
+    def _release(self, *, ask_again: bool) -> list[ChatEvent]:
+        """Yield what was held, up to a gap that the log may still fill."""
+        events: list[ChatEvent] = []
+        for seq in sorted(self._held):
+            if seq > self.seen + 1 and ask_again:
+                return events
+            event, size = self._held.pop(seq)
+            self._held_bytes -= size
+            if seq > self.seen:
+                events.extend(self._skip_to(seq - 1))
+                events.extend(self._pass(seq, event))
+                ask_again = True
+        if not self._overflowed:  # what overflowed has to be fetched after all
+            self.phase = Phase.LIVE
+        self._overflowed = False
+        return events
+
+    def _pass_in_order(self, lines: Iterable[tuple[int, RoomEvent | None]]) -> list[ChatEvent]:
+        events: list[ChatEvent] = []
+        for seq, event in lines:
+            if seq > self.seen:
+                events.extend(self._skip_to(seq - 1))
+                events.extend(self._pass(seq, event))
+        return events
+
+    def _pass(self, seq: int, event: RoomEvent | None) -> list[ChatEvent]:
+        self.seen = seq
+        self.last = max(self.last, seq)
+        return [] if event is None else [event]  # type: ignore[list-item] # every RoomEvent that is decoded is one of AnyEvent's
+
+    def _skip_to(self, seq: int) -> list[ChatEvent]:
+        count = seq - self.seen
+        if count <= 0:
+            return []
+        self.seen = seq
+        self.last = max(self.last, seq)
+        return [Missed(room=self.name, count=count)]

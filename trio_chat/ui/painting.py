@@ -1,0 +1,131 @@
+r"""Where the line being typed stands on a terminal, and how others are written above it. Pure.
+
+Theory of operation. The input (prompt and text) stands below all output, over as many rows as it needs.
+Before a line is written the input's rows are erased, from the row the cursor is in up to the first; then
+the line, then the input again. All of that is one string, so that a terminal shows no half of it and
+what is being typed is never torn.
+
+:func:`lay_out` breaks the input into rows itself and leaves the last column free: then every row ends
+where we say, and no terminal's own idea of wrapping comes in. When the window grows narrower than a row
+that stands there, terminals differ (some wrap it again, some cut it off), and nobody can tell which rows
+are the input's. Then :class:`Painter` clears the screen and writes again what fits of the last lines.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from trio_chat.ui.graphemes import clusters, text_width, width
+
+KEPT: Final = 200
+"""Lines written last that are kept for a cleared screen: more than one has rows."""
+_INDENT: Final = "  "
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The input as rows, and where the cursor is in them: its row and column, from 0."""
+
+    rows: tuple[str, ...]
+    row: int
+    column: int
+
+
+def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> Drawing:
+    """Break prompt and text into rows for a window of so many columns and rows.
+
+    At most ``height - 1`` rows come back, those around the cursor: one stays for the conversation.
+    """
+    limit = max(columns - 1, 1)
+    rows = [_shorten(prompt, max(limit // 2, 1))]
+    column = text_width(rows[0])
+    row_of_cursor = column_of_cursor = -1
+    place = 0
+    for cluster in clusters(text):
+        wide = width(cluster)
+        if cluster != "\n" and column + wide > limit:
+            rows.append("")
+            column = 0
+        if place == cursor:
+            row_of_cursor, column_of_cursor = len(rows) - 1, column
+        place += len(cluster)
+        if cluster == "\n":
+            rows.append(_INDENT if limit > len(_INDENT) else "")
+            column = len(rows[-1])
+        else:
+            rows[-1] += cluster if cluster.isprintable() or wide else "\N{REPLACEMENT CHARACTER}"
+            column += wide
+    if row_of_cursor < 0:
+        row_of_cursor, column_of_cursor = len(rows) - 1, column
+    shown = max(height - 1, 1)
+    first = min(max(row_of_cursor - shown + 1, 0), max(len(rows) - shown, 0))
+    return Drawing(tuple(rows[first : first + shown]), row_of_cursor - first, column_of_cursor)
+
+
+def _shorten(prompt: str, columns: int) -> str:
+    if text_width(prompt) <= columns:
+        return prompt
+    kept, used = "", 0
+    for cluster in clusters(prompt):
+        used += width(cluster)
+        if used > columns - 1:
+            break
+        kept += cluster
+    return kept + ">"
+
+
+class Painter:
+    """Knows what of the input stands on the terminal now, and makes what changes that."""
+
+    def __init__(self) -> None:
+        self._drawn = Drawing(("",), 0, 0)
+        self._lines: deque[str] = deque(maxlen=KEPT)
+
+    def __repr__(self) -> str:
+        return f"<Painter with {len(self._drawn.rows)} rows, cursor in row {self._drawn.row}>"
+
+    def paint(self, lines: Sequence[str], drawing: Drawing) -> str:
+        """Write lines above the input, and the input as it is now."""
+        self._lines.extend(lines)
+        return self._erase() + "".join(line + "\r\n" for line in lines) + self._draw(drawing)
+
+    def repaint(self, drawing: Drawing, columns: int, height: int, *, clear: bool = False) -> str:
+        """Write the input again after the window changed to so many columns and rows, or on ``clear``."""
+        fits = all(text_width(row) <= columns for row in self._drawn.rows) and len(self._drawn.rows) <= height
+        if fits and not clear:
+            return self._erase() + self._draw(drawing)
+        room, shown = height - len(drawing.rows), list[str]()
+        for line in reversed(self._lines):
+            room -= max(-(-_visible_width(line) // max(columns, 1)), 1)  # rows it takes: divided, rounded up
+            if room < 0:
+                break
+            shown.append(line)
+        above = "".join(line + "\r\n" for line in reversed(shown))
+        return "\x1b[H\x1b[2J" + above + self._draw(drawing)
+
+    def finish(self) -> str:
+        """Take the input away; the cursor is at the begin of the row where it stood."""
+        text = self._erase()
+        self._drawn = Drawing(("",), 0, 0)
+        return text
+
+    def _erase(self) -> str:
+        return (f"\x1b[{self._drawn.row}A" if self._drawn.row else "") + "\r\x1b[J"
+
+    def _draw(self, drawing: Drawing) -> str:
+        self._drawn = drawing
+        below = len(drawing.rows) - 1 - drawing.row
+        up = f"\x1b[{below}A" if below else ""
+        right = f"\x1b[{drawing.column}C" if drawing.column else ""
+        return "\r\n".join(drawing.rows) + up + "\r" + right
+
+
+def _visible_width(line: str) -> int:
+    """Columns of a line without the colours in it."""
+    if "\x1b" not in line:
+        return text_width(line)
+    first, *parts = line.split("\x1b[")
+    return text_width(first) + sum(text_width(part.partition("m")[2]) for part in parts)

@@ -1,0 +1,120 @@
+"""Where a person is in the chat: their name, the room they talk in, the rooms they are in, who is there. Pure.
+
+Kept up to date from the events as they come, so that every interface agrees on what a line means now.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Final
+
+from trio_chat.protocol import events
+from trio_chat.protocol.addressing import target
+from trio_chat.protocol.names import LOBBY
+
+MOST_PEOPLE: Final = 5000
+"""Names kept for completion and for telling who is meant; more than that are not looked through."""
+
+
+class Place:
+    """Where one person is. ``room`` is the room that a plain line goes to."""
+
+    def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
+        self.me = me
+        self.room = room
+        self.lobby = lobby
+        self.rooms: dict[str, events.RoomInfo] = {}
+        self._people: dict[str, None] = {}  # those who spoke last stand last
+
+    def __repr__(self) -> str:
+        return f"<Place of {self.me!r} in {self.room}, one of {len(self.rooms)} rooms>"
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The names known to be here, those who spoke last first; without one's own."""
+        return tuple(reversed(self._people))
+
+    def enter(self, rooms: Iterable[events.RoomInfo]) -> None:
+        """Take over the rooms one is in, as a server's welcome names them."""
+        self.rooms = {room.name: room for room in rooms}
+        for room in self.rooms.values():
+            self._meet(room.members)
+        if self.room not in self.rooms:
+            self.room = self.lobby
+
+    def take(self, event: events.Event) -> None:
+        """Change with what happened."""
+        match event:
+            case events.Welcome():
+                self.me, self.lobby = event.name, event.lobby
+                self.enter(event.rooms)
+            case events.Room():
+                self.rooms[event.room.name] = event.room
+                self._meet(event.room.members)
+            case events.Left():
+                self.leave(event.room)
+            case events.People():
+                self._meet(person.name for person in event.people)
+            case events.Presence():
+                self._presence(event)
+            case events.Message():
+                self._meet([event.sender])
+            case events.TopicChanged() if event.room in self.rooms:
+                self._update(event.room, topic=event.text)
+            case events.Renamed():
+                self._rename(event.old, event.new)
+
+    def leave(self, room: str) -> None:
+        """One is no longer in this room."""
+        self.rooms.pop(room, None)
+        if self.room == room:
+            self.room = self.lobby
+
+    def members(self, room: str) -> tuple[str, ...]:
+        """Who else is in a direct conversation; read off its name where nobody said so."""
+        info = self.rooms.get(room)
+        names = info.members if info is not None and info.members else tuple(room.removeprefix("@").split("+"))
+        return tuple(name for name in names if name.casefold() != self.me.casefold())
+
+    def goes_to(self, line: str) -> str:
+        """Where Enter would send a line, in words: ``#lobby``, ``bob, eve (private)``, ``everyone``."""
+        where = target(line, self.room) or self.room
+        if where.startswith("@"):
+            return ", ".join(word.removeprefix("@") for word in where.replace(",", " ").split()) + " (private)"
+        return "everyone" if where == self.lobby != self.room else where
+
+    def _presence(self, event: events.Presence) -> None:
+        if event.room in self.rooms:
+            self._update(event.room, count=event.count)
+        self._meet(event.joined, keep_order=True)
+        if event.room == self.lobby:
+            for name in event.left:
+                self._people.pop(name, None)
+
+    def _rename(self, old: str, new: str) -> None:
+        if old == self.me:
+            self.me = new
+        elif self._people.pop(old, "") is None:
+            self._people[new] = None
+
+    def _update(self, room: str, *, topic: str | None = None, count: int | None = None) -> None:
+        known = self.rooms[room]
+        self.rooms[room] = events.RoomInfo(
+            name=known.name,
+            direct=known.direct,
+            topic=known.topic if topic is None else topic,
+            count=known.count if count is None else count,
+            members=known.members,
+            first=known.first,
+            last=known.last,
+            read=known.read,
+        )
+
+    def _meet(self, names: Iterable[str], *, keep_order: bool = False) -> None:
+        for name in names:
+            if name == self.me or (keep_order and name in self._people):
+                continue
+            self._people.pop(name, None)
+            self._people[name] = None
+            if len(self._people) > MOST_PEOPLE:
+                del self._people[next(iter(self._people))]
