@@ -31,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(arguments: list[str]) -> int:
+    from click.exceptions import Exit  # noqa: PLC0415 - as below
+
     from trio_chat.cli.app import app  # noqa: PLC0415 - inside main's boundary: Ctrl-C may come this early
 
     if instruction := os.environ.get(COMPLETE):
@@ -38,6 +40,9 @@ def _run(arguments: list[str]) -> int:
 
         return shell_complete(app, {}, PROGRAM, COMPLETE, instruction)
     color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
-    with app.make_context(PROGRAM, arguments, color=color) as context:
-        status = app.invoke(context)
+    try:
+        with app.make_context(PROGRAM, arguments, color=color) as context:
+            status = app.invoke(context)
+    except Exit as end:  # --help and --version
+        return end.exit_code
     return status if isinstance(status, int) else 0

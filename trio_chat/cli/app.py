@@ -6,9 +6,8 @@ from importlib import import_module
 from typing import Final
 
 import click
-from click.shell_completion import CompletionItem
 
-from trio_chat.cli.page import PageContext, write_examples
+from trio_chat.cli.page import PageGroup
 from trio_chat.version import __version__
 
 VERBS: Final[dict[str, str]] = {
@@ -30,10 +29,8 @@ EXAMPLES: Final = (
 )
 
 
-class LazyGroup(click.Group):
+class LazyGroup(PageGroup):
     """A group that imports the module of a verb when that verb is used, not before."""
-
-    context_class = PageContext
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Give the verbs in the order of the table."""
@@ -50,37 +47,10 @@ class LazyGroup(click.Group):
             raise TypeError(f"trio_chat.cli.{cmd_name}.command is {command!r}, which is no command")
         return command
 
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the verb that is meant; for a mistyped one raise a usage error that suggests the nearest."""
-        if not ctx.resilient_parsing and args[0] not in VERBS and not args[0].startswith("-"):
-            from trio_chat.config import near  # noqa: PLC0415 - only for a mistake
-
-            raise click.UsageError(f"There is no command {args[0]!r}.{near(args[0], VERBS)}", ctx)
-        return super().resolve_command(ctx, args)
-
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the verbs without importing them."""
+    def short_helps(self, ctx: click.Context) -> dict[str, str]:
+        """Give the table of the verbs, which needs none of their modules."""
         del ctx
-        with formatter.section("Commands"):
-            formatter.write_dl(list(VERBS.items()))
-
-    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Put the commands before the options: they are what a reader looks for."""
-        self.format_commands(ctx, formatter)
-        with formatter.section("Options"):
-            formatter.write_dl([row for param in self.get_params(ctx) if (row := param.get_help_record(ctx))])
-
-    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End with examples."""
-        del ctx
-        write_examples(formatter, EXAMPLES)
-
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-        """Complete a verb without importing any."""
-        verbs = [CompletionItem(name, help=text) for name, text in VERBS.items() if name.startswith(incomplete)]
-        return verbs + click.Command.shell_complete(self, ctx, incomplete)
+        return VERBS
 
 
 def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> None:  # noqa: FBT001 - click calls it so
@@ -93,7 +63,7 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
 app: Final = LazyGroup(
     name="trio-chat",
     help="A chat for people who live in the terminal: one command hosts it, one command joins it.",
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+    examples=EXAMPLES,
     params=[
         click.Option(
             ["--version"],

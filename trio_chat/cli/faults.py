@@ -7,6 +7,7 @@ exception of ours, of click's or an interruption makes the whole a bug.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import platform
 import sys
@@ -26,6 +27,8 @@ FAILED: Final = 1
 MISUSED: Final = 2
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells count."""
+
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -86,13 +89,8 @@ def _is_bug(error: BaseException) -> bool:
 
 
 def _is_full_output(error: BaseException) -> bool:
-    """Tell whether the last flush of standard output failed: a full disk behind it, mostly."""
-    return isinstance(error, OSError) and error.filename is None and _raised_by_main(error)
-
-
-def _raised_by_main(error: BaseException) -> bool:
-    """Tell whether ``main`` itself raised it: the traceback has no frame below."""
-    return error.__traceback__ is not None and error.__traceback__.tb_next is None
+    """Tell whether an output took no more: a full disk behind it, a terminal that is gone."""
+    return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
 def _say(error: BaseException) -> int:
@@ -108,7 +106,7 @@ def _say(error: BaseException) -> int:
             say("The input ended before there was an answer.")
             return FAILED
         case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.format_message(), err=True, color=error.ctx.color if error.ctx else None)
+            click.echo(error.format_message(), err=True, color=error.ctx.color)
             return MISUSED
         case click.ClickException():
             say(error.format_message())
@@ -162,6 +160,6 @@ def _write_crash_report(error: BaseException) -> Path:
         f"{PROGRAM} {__version__}, Python {platform.python_version()}, {platform.platform()}\n"
         f"{now:%Y-%m-%dT%H:%M:%SZ}\n\n"
     )
-    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8") as file:  # noqa: PTH123 - Path.open takes no opener
+    with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600), encoding="utf-8") as file:
         file.write(head + "".join(traceback.format_exception(error)))
     return path

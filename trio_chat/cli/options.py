@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 from click.shell_completion import CompletionItem
@@ -31,7 +31,13 @@ F = TypeVar("F", bound=Callable[..., object])
 CONFIG_HELP: Final = "settings file to read instead of the usual one"
 
 
-class SettingType(click.ParamType):
+if TYPE_CHECKING:
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # takes no type before click 8.5
+
+
+class SettingType(_ParamType):
     """Takes what the setting takes, and says so in its words."""
 
     def __init__(self, setting: Option) -> None:
@@ -84,7 +90,7 @@ def described(setting: Option) -> str:
 
 def shown_default(setting: Option) -> str:
     """Write a default as it would be typed; empty where there is none worth showing."""
-    if setting.default is None or setting.default in {"", False} and setting.kind != "number":
+    if setting.default is None or (setting.default in {"", False} and setting.kind != "number"):
         return ""
     if isinstance(setting.default, float):
         return f"{setting.default:g}"

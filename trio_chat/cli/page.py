@@ -6,12 +6,16 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import click
+from click.shell_completion import CompletionItem
 
 Examples = Sequence[tuple[str, str]]
 """Command lines, each with what it does."""
 
 LAST: Final = "Other options"
 """The group of options that say no other."""
+
+
+_CONTEXT: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 class PageFormatter(click.HelpFormatter):
@@ -25,7 +29,7 @@ class PageFormatter(click.HelpFormatter):
 class PageContext(click.Context):
     """A context whose help pages are ours."""
 
-    formatter_class = PageFormatter
+    formatter_class: type[click.HelpFormatter] = PageFormatter
 
 
 class GroupedOption(click.Option):
@@ -50,11 +54,10 @@ class Verb(click.Command):
     Use it as ``@click.command(cls=Verb, examples=[("trio-chat serve", "what that does")])``.
     """
 
-    context_class = PageContext
+    context_class: type[click.Context] = PageContext
 
     def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:  # noqa: ANN401 - click.Command's own
-        kwargs.setdefault("context_settings", {}).setdefault("max_content_width", 80)
-        kwargs["context_settings"].setdefault("help_option_names", ["-h", "--help"])
+        kwargs["context_settings"] = _CONTEXT | kwargs.get("context_settings", {})
         super().__init__(*args, **kwargs)
         self.examples = tuple(examples)
 
@@ -62,8 +65,10 @@ class Verb(click.Command):
         """Write each group under its heading, in the order of their first options, the rest last."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
-            if record := param.get_help_record(ctx):
-                groups.setdefault(getattr(param, "group", LAST), []).append(record)
+            record = param.get_help_record(ctx)
+            if record and record[1]:  # an argument without a help text is in the usage line already
+                heading = LAST if isinstance(param, click.Option) else "Arguments"
+                groups.setdefault(getattr(param, "group", heading), []).append(record)
         groups[LAST] = groups.pop(LAST, [])
         width = max(len(flags) for rows in groups.values() for flags, _ in rows)
         for heading, rows in groups.items():
@@ -74,6 +79,51 @@ class Verb(click.Command):
         """End with the examples."""
         super().format_epilog(ctx, formatter)
         write_examples(formatter, self.examples)
+
+
+class PageGroup(click.Group):
+    """A group whose help page has its commands before its options and examples at the end."""
+
+    context_class: type[click.Context] = PageContext
+
+    def __init__(self, *args: Any, examples: Examples = (), **kwargs: Any) -> None:  # noqa: ANN401 - click.Group's own
+        kwargs["context_settings"] = _CONTEXT | kwargs.get("context_settings", {})
+        super().__init__(*args, **kwargs)
+        self.examples = tuple(examples)
+
+    def short_helps(self, ctx: click.Context) -> dict[str, str]:
+        """Give the commands' names and what each does in a few words, in the order of the help page."""
+        del ctx
+        return {name: command.get_short_help_str() for name, command in self.commands.items()}
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is meant; for a mistyped one raise a usage error that suggests the nearest."""
+        names = self.short_helps(ctx)
+        if not ctx.resilient_parsing and args[0] not in names and not args[0].startswith("-"):
+            from trio_chat.config import near  # noqa: PLC0415 - only for a mistake
+
+            raise click.UsageError(f"There is no command {args[0]!r}.{near(args[0], names)}", ctx)
+        return super().resolve_command(ctx, args)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Put the commands before the options: they are what a reader looks for."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(self.short_helps(ctx).items()))
+        with formatter.section("Options"):
+            formatter.write_dl([row for param in self.get_params(ctx) if (row := param.get_help_record(ctx))])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """End with the examples."""
+        super().format_epilog(ctx, formatter)
+        write_examples(formatter, self.examples)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name or an option."""
+        names = self.short_helps(ctx).items()
+        found = [CompletionItem(name, help=text) for name, text in names if name.startswith(incomplete)]
+        return found + click.Command.shell_complete(self, ctx, incomplete)
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Examples) -> None:

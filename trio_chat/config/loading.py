@@ -200,8 +200,15 @@ def _misspelt_variables(environ: Mapping[str, str]) -> list[str]:
     return [
         f"The variable {name} is set, but no option reads it.{hint}"
         for name in sorted(environ)
-        if name.startswith(PREFIX) and name not in known and (hint := near(name, known))
+        if name.startswith(PREFIX) and name not in known and (hint := _near_variable(name, known))
     ]
+
+
+def _near_variable(name: str, known: Iterable[str]) -> str:
+    """Suggest a variable; what all begin with does not make two of them alike."""
+    shorter = {variable.removeprefix(PREFIX): variable for variable in known}
+    found = difflib.get_close_matches(name.removeprefix(PREFIX), sorted(shorter), n=1)
+    return f" Did you mean {shorter[found[0]]}?" if found else ""
 
 
 # ---- the password -----------------------------------------------------------------------------

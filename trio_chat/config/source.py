@@ -73,12 +73,12 @@ def read(path: Path, *, needed: bool) -> SettingsFile:
         tables = tomllib.loads(text)
     except RecursionError:
         raise ConfigError(f"The settings file {path} is nested too deeply.") from None
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits raises another
         raise ConfigError(_no_toml(path, text, error)) from error
     return SettingsFile(path, text, tables, shared)
 
 
-def _no_toml(path: Path, text: str, error: tomllib.TOMLDecodeError) -> str:
+def _no_toml(path: Path, text: str, error: ValueError) -> str:
     """Say which line is no TOML; the parser only has it in its sentence."""
     what, _, where = str(error).rpartition(" (at ")
     found = re.match(r"line (\d+)", where)

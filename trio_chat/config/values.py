@@ -61,6 +61,8 @@ class Option:
             return "the path of a file"
         if self.kind == "texts":
             return "a list of texts"
+        if self.kind == "text" and (self.low, self.high) == (1, None):
+            return "text of 1 character or more"
         if self.kind == "text":
             return "text" + self._range(" of {low} to {high} characters", " of at least {low} characters")
         noun = "a whole number" if self.kind == "integer" else "a number"
@@ -97,7 +99,10 @@ def convert(option: Option, value: object, *, lenient: bool) -> Any:  # noqa: AN
 def _shown(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    text = repr(value)
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no number of more than 4300 digits
+        return "a number that long"
     return text if len(text) <= 60 else text[:57] + "..."  # noqa: PLR2004 - as much as fits the sentence's line
 
 

@@ -79,11 +79,8 @@ class Empty:
 
 Line: TypeAlias = Say | Direct | ToLobby | Command | Malformed | Empty
 
-# "@bob:", "@bob @eve :", "@bob, @eve:": words that begin with @ up to a colon.
-_COLON: Final = re.compile(r"((?:@[^\s:]*[\s,]*)+):(.*)", re.DOTALL)
+_BETWEEN: Final = re.compile(r"[\s,]+")
 _COMMAND: Final = re.compile(r"/(\S+)\s*(.*)", re.DOTALL)
-_LAST_WORD: Final = re.compile(r"(?:^|(?<=\s))@(\S+)\Z")
-_MAX_HEAD: Final = 2048  # characters in which the names before a colon must end: more is a text
 
 
 def parse(line: str) -> Line:
@@ -99,8 +96,11 @@ def parse(line: str) -> Line:
         return _trailing(text[1:])
     if text.startswith("/"):
         return _command(text)
-    if text.startswith("@") and (head := _COLON.match(text[:_MAX_HEAD])):
-        return _before_colon(head.group(1), text[head.start(2) :].strip())
+    head, colon, rest = text.partition(":")
+    # "@bob:", "@bob @eve :", "@bob, @eve:": nothing but words with an @ before the first colon.
+    words = _BETWEEN.split(head.strip(", ")) if colon and text.startswith("@") else []
+    if words and all(word.startswith("@") for word in words):
+        return _before_colon([word[1:] for word in words], rest.strip())
     return _trailing(text)
 
 
@@ -152,9 +152,8 @@ def _command(text: str) -> Command | Malformed:
     return Command(found.group(1).lower(), found.group(2))
 
 
-def _before_colon(head: str, text: str) -> Line:
-    """A line whose first words begin with ``@`` and end with a colon."""
-    names = [word.removeprefix("@") for word in re.split(r"[\s,]+", head) if word]
+def _before_colon(names: list[str], text: str) -> Line:
+    """A line whose words before the first colon all begin with ``@``, which is taken off here."""
     example = "Write @bob: and then what you want to tell bob."
     if not all(names):
         return Malformed(COLON_FORM, "There is no name after the @.", example)
@@ -165,22 +164,17 @@ def _before_colon(head: str, text: str) -> Line:
 
 
 def _trailing(text: str) -> Line:
-    """A text that may end with whom it is for."""
+    """A text whose last line may end with whom it is for: ``@sis @mom``, ``@sis, @mom``."""
     names: list[str] = []
-    rest = text
-    while found := _LAST_WORD.search(rest[rest.rfind("@") :] if rest.rfind("@") >= 0 else ""):
-        name = found.group(1) if not names else found.group(1).removesuffix(",")
-        start = len(rest) - len(found.group())
-        if start and not rest[start - 1].isspace():
-            break
-        if not _is_everyone(name) and isinstance(check_name(name), Refusal):
+    for word in reversed(text[text.rfind("\n") + 1 :].split()):
+        name = word.removeprefix("@").removesuffix("," if names else "")
+        if not word.startswith("@") or (not _is_everyone(name) and isinstance(check_name(name), Refusal)):
             break
         names.append(name)
-        before = rest[:start]
-        rest = before.rstrip()
-        if "\n" in before[len(rest) :]:
-            break  # names stand on the last line only
-    return _addressed(names[::-1], rest, TRAILING_FORM) if names else Say(text)
+    if not names:
+        return Say(text)
+    before = text.rsplit(maxsplit=len(names))
+    return _addressed(names[::-1], before[0] if len(before) > len(names) else "", TRAILING_FORM)
 
 
 def _addressed(names: list[str], text: str, form: str) -> Line:

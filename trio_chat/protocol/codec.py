@@ -9,6 +9,7 @@ import msgspec
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AnyEvent, Event
 from trio_chat.protocol.requests import AnyRequest, Request
+from trio_chat.protocol.text import clean_line
 
 SUBPROTOCOL: Final = "trio-chat.1"
 """The WebSocket subprotocol (RFC 6455, 1.9); the number grows when older peers could not go on."""
@@ -17,6 +18,7 @@ MAX_FRAME: Final = 64 * 1024
 """Bytes in one request at the most, unless the server's settings say otherwise: a text of the greatest
 length in four-byte characters, JSON-escaped, with room for the rest."""
 
+_SHOWN: Final = 200  # characters of a decoder's complaint that a refusal repeats
 
 _requests: Final[msgspec.json.Decoder[AnyRequest]] = msgspec.json.Decoder(AnyRequest)
 _events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
@@ -34,17 +36,18 @@ def decode_request(data: bytes | str) -> AnyRequest | tuple[str, Refusal]:
     """
     try:
         return _requests.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+    except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
         return _explain(data, error)
 
 
 def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
     """Find out which of the error table's rows tells this fault best."""
     why = str(error)
+    shown = clean_line(why[:_SHOWN])  # it may quote what was sent
     try:
         thing = msgspec.json.decode(data)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return "", refuse("not_json", why=why)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return "", refuse("not_json", why=shown)
     if not isinstance(thing, dict):
         return "", refuse("not_an_object")
     request_id = thing.get("id", "")
@@ -53,7 +56,7 @@ def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
     kind = thing.get("type")
     if isinstance(kind, str) and why.startswith("Invalid value") and why.endswith("`$.type`"):
         return request_id, refuse("unknown_type", kind=repr(kind[:40]))
-    return request_id, refuse("bad_field", why=why)
+    return request_id, refuse("bad_field", why=shown)
 
 
 def decode_event(data: bytes | str) -> AnyEvent | None:
@@ -67,6 +70,8 @@ def decode_event(data: bytes | str) -> AnyEvent | None:
         if str(error).startswith("Invalid value") and str(error).endswith("`$.type`"):
             return None
         raise
+    except (UnicodeError, RecursionError) as error:
+        raise msgspec.DecodeError(str(error)) from error
 
 
 def tag(kind: type[Request | Event]) -> str:

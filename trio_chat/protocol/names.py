@@ -21,17 +21,15 @@ from __future__ import annotations
 import json
 import re
 import unicodedata
+from collections.abc import Iterable
 from functools import cache
 from importlib import resources
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from precis_i18n import get_profile
 
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.text import quoted
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 LOBBY: Final = "#lobby"
 """The room that everyone is in."""
@@ -166,7 +164,7 @@ def _key(shown: str) -> tuple[str, str] | str:
 
 
 def _fold(text: str) -> str:
-    """PRECIS, then case folding: PRECIS alone keeps ``ß`` apart from ``ss``, and ``ς`` from ``σ``."""
+    """PRECIS, then case folding: PRECIS alone keeps ``ß`` apart from ``ss``, and a final sigma from another."""
     return unicodedata.normalize("NFC", _precis.enforce(text).casefold())
 
 

@@ -64,7 +64,7 @@ _QUOTED: Final = 40
 
 
 def clean(text: str) -> str:
-    """Make a text from the network harmless; newlines and tabs stay, ``\\r\\n`` becomes ``\\n``.
+    r"""Make a text from the network harmless; newlines and tabs stay, ``\r\n`` becomes ``\n``.
 
     A second time changes nothing. The result can be encoded as UTF-8 and may be empty.
     """
@@ -109,7 +109,7 @@ def _place(text: str) -> str:
         if joiner and _EMOJI.match(piece):
             kept.append(_ZWJ)
         joiner = False
-        marks = marks + 1 if _is_mark(piece) else marks if piece in (_ZWJ, _ZWNJ) else 0
+        marks = marks + 1 if _is_mark(piece[-1]) else marks if piece in (_ZWJ, _ZWNJ) else 0
         kept.extend(piece)
     return "".join(kept)
 

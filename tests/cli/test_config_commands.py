@@ -1,0 +1,124 @@
+"""``config check`` and ``config show``."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from trio_chat.cli import main
+from trio_chat.config import load_client, load_server
+
+Output = pytest.CaptureFixture[str]
+
+
+@pytest.fixture(autouse=True)
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A home of the test's own, without variables of ours."""
+    for name in [name for name in os.environ if name.startswith("TRIO_CHAT_")]:
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    return tmp_path
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "chat.toml"
+    path.touch(0o600)
+    return path
+
+
+def test_check_is_content_without_a_file_and_says_where_it_looked(home: Path, capsys: Output) -> None:
+    assert main(["config", "check"]) == 0
+    assert str(home / "config" / "trio-chat" / "config.toml") in capsys.readouterr().out
+
+
+def test_check_is_content_with_a_right_file(file: Path, capsys: Output) -> None:
+    file.write_text("[server]\nport = 1\n")
+    assert main(["config", "check", "--config", str(file)]) == 0
+    assert capsys.readouterr().out == f"{file}: no faults.\n"
+
+
+def test_check_names_every_fault_once_with_file_and_line(
+    file: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text("[server]\nprot = 1\n\n[client]\nwait = 3\n")
+    monkeypatch.setenv("TRIO_CHAT_RATE", "fast")
+    assert main(["config", "check", "--config", str(file)]) == 2
+    got = capsys.readouterr()
+    assert got.out == ""
+    assert got.err.splitlines() == [
+        f"trio-chat: {file}:2: prot is no option of [server]. Did you mean port?",
+        f"trio-chat: {file}:5: wait must be true or false, not 3.",
+        "trio-chat: TRIO_CHAT_RATE must be a number, 0 or more, not 'fast'.",
+    ]
+
+
+def test_check_finds_a_server_that_would_let_everybody_in(file: Path, capsys: Output) -> None:
+    file.write_text('[server]\nhost = "0.0.0.0"\n')
+    assert main(["config", "check", "--config", str(file)]) == 2
+    assert "--password-file" in capsys.readouterr().err
+
+
+def test_check_shows_what_is_in_the_file_with_its_control_characters_written_out(file: Path, capsys: Output) -> None:
+    file.write_text('[server]\n"\\u001b[2J" = 1\n')
+    assert main(["config", "check", "--config", str(file)]) == 2
+    error = capsys.readouterr().err
+    assert "\x1b" not in error
+    assert "\\x1b[2J is no option" in error
+
+
+def test_show_tells_where_each_value_comes_from(file: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
+    file.write_text('[server]\nport = 1\n[client]\nname = "ada"\n')
+    monkeypatch.setenv("TRIO_CHAT_MAX_ROOMS", "7")
+    assert main(["config", "show", "--config", str(file)]) == 0
+    lines = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert ["port", "=", "1", "#", f"{file}:2"] in lines
+    assert ["max_rooms", "=", "7", "#", "TRIO_CHAT_MAX_ROOMS"] in lines
+    assert ["name", "=", '"ada"', "#", f"{file}:4"] in lines
+    assert ["burst", "=", "100.0", "#", "default"] in lines
+
+
+def test_show_masks_a_password_wherever_it_comes_from(
+    file: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secret").write_text("hunter2")
+    file.write_text('[server]\npassword = "hunter2"\n[client]\npassword_file = "secret"\n')
+    for variable in ("", "hunter2"):
+        monkeypatch.setenv("TRIO_CHAT_PASSWORD", variable)
+        assert main(["config", "show", "--config", str(file)]) == 0
+        got = capsys.readouterr()
+        assert "hunter2" not in got.out + got.err
+        assert got.out.count('# password = "********"') == 2
+
+
+def test_what_show_writes_is_a_settings_file_with_the_same_values(
+    file: Path, tmp_path: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file.write_text(
+        '[server]\nmotd = "a \\"b\\"\\n\\u007f é"\nallow_origin = ["https://a.example"]\nopen = true\n'
+        '[client]\ntime_format = "%H"\n'
+    )
+    assert main(["config", "show", "--config", str(file)]) == 0
+    again = tmp_path / "again.toml"
+    again.write_text(capsys.readouterr().out)
+    assert tomllib.loads(again.read_text())["server"]["open"] is True
+    for load in (load_server, load_client):
+        assert load(path=again).config == load(path=file).config
+
+
+def test_show_can_be_of_one_table(capsys: Output) -> None:
+    assert main(["config", "show", "client"]) == 0
+    out = capsys.readouterr().out
+    assert "[client]" in out
+    assert "[server]" not in out
+
+
+def test_a_warning_is_on_standard_error(file: Path, capsys: Output) -> None:
+    file.write_text('[server]\npassword = "x"\n')
+    file.chmod(0o644)
+    assert main(["config", "show", "server", "--config", str(file)]) == 0
+    assert capsys.readouterr().err.startswith("trio-chat: warning: The settings file ")

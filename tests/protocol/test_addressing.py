@@ -1,0 +1,239 @@
+"""What is typed, and where it goes: every form, what is missing from it, and no guessing."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from trio_chat.protocol.addressing import (
+    COLON_FORM,
+    COMMAND_FORM,
+    TRAILING_FORM,
+    Command,
+    Direct,
+    Empty,
+    Line,
+    Malformed,
+    Say,
+    ToLobby,
+    mentions,
+    parse,
+    target,
+)
+
+names = st.from_regex(r"[a-z]{2,8}[0-9]", fullmatch=True)
+words = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
+typed = st.lists(
+    st.sampled_from(["@", ":", "/", " ", "\n", ",", "@bob", "@ALL", "@a!", "text", "é", "\u0301", "\x1b", "."]),
+    max_size=12,
+).map("".join)
+
+
+@pytest.mark.parametrize(
+    ("line", "parsed"),
+    [
+        ("hello", Say("hello")),
+        ("  hello \n", Say("hello")),
+        ("two\nlines", Say("two\nlines")),
+        ("at 10:30", Say("at 10:30")),
+        ("ask @bob about it", Say("ask @bob about it")),
+        ("@bob hello", Say("@bob hello")),
+        ("@bob see http://x", Say("@bob see http://x")),
+        ("thanks, @bob.", Say("thanks, @bob.")),
+        ("really, @bob?", Say("really, @bob?")),
+        ("write to a@example", Say("write to a@example")),
+        ("write to @bob@example", Say("write to @bob@example")),
+        ("come @here", Say("come @here")),
+        ("@", Say("@")),
+        ("at @", Say("at @")),
+        ("to @bob\nand then", Say("to @bob\nand then")),
+        ("//msg bob", Say("/msg bob")),
+        ("//", Say("/")),
+    ],
+)
+def test_a_plain_text_goes_to_the_room(line: str, parsed: Line) -> None:
+    assert parse(line) == parsed
+
+
+@pytest.mark.parametrize(
+    ("line", "to", "text"),
+    [
+        ("tea? @sis", ("sis",), "tea?"),
+        ("tea? @sis @mom @dad", ("sis", "mom", "dad"), "tea?"),
+        ("tea? @sis, @mom", ("sis", "mom"), "tea?"),
+        ("tea?   @sis\t@mom  ", ("sis", "mom"), "tea?"),
+        ("tea? @Sis @mom @SIS", ("Sis", "mom"), "tea?"),
+        ("two\nlines @sis", ("sis",), "two\nlines"),
+        ("two\nlines\n@sis @mom", ("sis", "mom"), "two\nlines"),
+        ("ask @bob about it @sis", ("sis",), "ask @bob about it"),
+        ("for @dad\n@sis", ("sis",), "for @dad"),
+        ("tea? @Ольга @größe", ("Ольга", "größe"), "tea?"),
+        ("//msg @sis", ("sis",), "/msg"),
+        ("x @user_1.b-c", ("user_1.b-c",), "x"),
+    ],
+)
+def test_names_at_the_end_get_it_privately(line: str, to: tuple[str, ...], text: str) -> None:
+    assert parse(line) == Direct(to, text)
+
+
+@pytest.mark.parametrize(
+    ("line", "to", "text"),
+    [
+        ("@bob: hi", ("bob",), "hi"),
+        ("@bob:hi", ("bob",), "hi"),
+        ("@bob : hi", ("bob",), "hi"),
+        ("  @bob:   hi  ", ("bob",), "hi"),
+        ("@bob @eve: hi", ("bob", "eve"), "hi"),
+        ("@bob, @eve: hi", ("bob", "eve"), "hi"),
+        ("@bob @BOB: hi", ("bob",), "hi"),
+        ("@bob:\ntwo\nlines", ("bob",), "two\nlines"),
+        ("@bob: at 10:30", ("bob",), "at 10:30"),
+        ("@bob: ask @eve", ("bob",), "ask @eve"),
+        ("@\uff22ob: hi", ("Bob",), "hi"),
+    ],
+)
+def test_names_before_a_colon_get_it_privately(line: str, to: tuple[str, ...], text: str) -> None:
+    assert parse(line) == Direct(to, text)
+
+
+@pytest.mark.parametrize("line", ["@ALL: tea", "@all: tea", "@All : tea", "tea @ALL", "tea @all", "tea\n@ALL"])
+def test_all_means_everyone_in_the_lobby(line: str) -> None:
+    assert parse(line) == ToLobby("tea")
+
+
+@pytest.mark.parametrize(
+    ("line", "name", "argument"),
+    [
+        ("/quit", "quit", ""),
+        ("/msg bob hi there", "msg", "bob hi there"),
+        ("/MSG  bob", "msg", "bob"),
+        ("/topic two\nlines", "topic", "two\nlines"),
+        ("/me waves at @bob", "me", "waves at @bob"),
+        ("/join #ops", "join", "#ops"),
+        ("/usr/bin", "usr/bin", ""),
+    ],
+)
+def test_a_slash_begins_a_command(line: str, name: str, argument: str) -> None:
+    assert parse(line) == Command(name, argument)
+
+
+@pytest.mark.parametrize(
+    ("line", "form", "why", "help_"),
+    [
+        ("@bob:", COLON_FORM, "There is no text for bob.", "@bob: text"),
+        ("@bob @eve: ", COLON_FORM, "There is no text for bob, eve.", "@bob @eve: text"),
+        ("@: hi", COLON_FORM, "There is no name after the @.", "@bob:"),
+        ("@bob @: hi", COLON_FORM, "There is no name after the @.", "@bob:"),
+        ("@b!b: hi", COLON_FORM, "'b!b' cannot be a name: it has '!'.", "@bob:"),
+        ("@bob@example: hi", COLON_FORM, "'bob@example' cannot be a name: it has '@'.", "@bob:"),
+        ("@here: hi", COLON_FORM, "The name here is reserved.", "@bob:"),
+        ("@\x1b: hi", COLON_FORM, "'␛' cannot be a name", "@bob:"),
+        ("@ALL:", COLON_FORM, "There is no text for everyone.", "@ALL: text"),
+        ("@ALL @bob: hi", COLON_FORM, "everyone and some people", "@ALL: text"),
+        ("@sis", TRAILING_FORM, "There is no text for sis.", "text @sis"),
+        ("@sis @mom", TRAILING_FORM, "There is no text for sis, mom.", "text @sis @mom"),
+        ("@ALL", TRAILING_FORM, "There is no text for everyone.", "text @ALL"),
+        ("hi @ALL @bob", TRAILING_FORM, "everyone and some people", "text @ALL"),
+        ("/", COMMAND_FORM, "There is no command after the slash.", "/help"),
+        ("/ quit", COMMAND_FORM, "There is no command after the slash.", "/help"),
+    ],
+)
+def test_a_form_that_lacks_something_says_what_and_shows_how(line: str, form: str, why: str, help_: str) -> None:
+    parsed = parse(line)
+    assert isinstance(parsed, Malformed)
+    assert parsed.form == form
+    assert why in parsed.why
+    assert help_ in parsed.help
+    assert parsed.why.endswith(".")
+    assert parsed.help.endswith(".")
+
+
+@pytest.mark.parametrize("line", ["", " ", "\n", "\t \u3000"])
+def test_spaces_say_nothing(line: str) -> None:
+    assert parse(line) == Empty()
+
+
+@given(st.one_of(st.text(), typed))
+def test_whatever_is_typed_goes_somewhere_or_nowhere_and_never_fails(line: str) -> None:
+    parsed = parse(line)
+    if isinstance(parsed, Say | Direct | ToLobby):
+        assert parsed.text
+        assert parsed.text == parsed.text.strip()
+    if isinstance(parsed, Direct):
+        assert parsed.to
+    target(line, "#ops")
+    for start, end, name in mentions(line):
+        assert line[start:end] == "@" + name
+
+
+@given(st.lists(words, min_size=1), st.lists(names, min_size=1, max_size=6, unique=True))
+def test_a_private_line_in_either_form_reaches_the_same_people(text: list[str], people: list[str]) -> None:
+    said, to = " ".join(text), " ".join(f"@{name}" for name in people)
+    assert parse(f"{said} {to}") == Direct(tuple(people), said)
+    assert parse(f"{to}: {said}") == Direct(tuple(people), said)
+
+
+@pytest.mark.parametrize(
+    "line", ["@" * 60_000, "@a " * 20_000, "x" + " @a" * 20_000, "@ , " * 20_000 + ":", "@a@" * 20_000 + " :"]
+)
+def test_a_long_hostile_paste_is_read_in_one_pass(line: str) -> None:
+    parse(line)
+    mentions(line)
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("", ""),
+        ("hello", "#ops"),
+        ("hello @", "#ops"),
+        ("hello @si", "@si"),
+        ("hello @sis @mom", "@sis @mom"),
+        ("@bob", "@bob"),
+        ("@bob:", "@bob"),
+        ("@bob: hi", "@bob"),
+        ("@ALL", "#lobby"),
+        ("@ALL: hi", "#lobby"),
+        ("hi @all", "#lobby"),
+        ("@: hi", ""),
+        ("/msg", ""),
+        ("/msg bob", "@bob"),
+        ("/msg @bob hi", "@bob"),
+        ("/me waves", "#ops"),
+        ("/quit", ""),
+        ("//quit", "#ops"),
+    ],
+)
+def test_the_prompt_shows_where_it_would_go_while_it_is_typed(line: str, shown: str) -> None:
+    assert target(line, "#ops") == shown
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ask @bob about it", ["bob"]),
+        ("@bob, (@eve)!", ["bob", "eve"]),
+        ("thanks @bob.", ["bob"]),
+        ("is it @bob?", ["bob"]),
+        ("@a.b-c_d", ["a.b-c_d"]),
+        ("@नमस्ते!", ["नमस्ते"]),
+        ("“@Ольга”", ["Ольга"]),
+        ("a@example.org", []),
+        ("write to é@example", []),
+        ("@bob@example.org", []),
+        ("https://example.org/@bob", []),
+        ("@", []),
+        ("@ bob", []),
+        ("@...", []),
+        ("@ALL and @here", []),
+        ("@" + "a" * 33, []),
+        ("nobody", []),
+    ],
+)
+def test_mentions_are_names_that_stand_alone(text: str, found: list[str]) -> None:
+    assert [name for _, _, name in mentions(text)] == found
+
+
+def test_a_mentions_place_is_where_it_stands() -> None:
+    assert mentions("ask @bob.") == [(4, 8, "bob")]

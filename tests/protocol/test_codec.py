@@ -1,0 +1,218 @@
+"""Requests and events to bytes and back, and every kind of bad input."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from msgspec import inspect as types
+
+from trio_chat.errors import Refusal
+from trio_chat.protocol import events, requests
+from trio_chat.protocol.codec import MAX_FRAME, decode_event, decode_request, encode, tag
+
+
+def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a table of types
+    """Values that fit a field, made from what msgspec knows of it."""
+    match kind:
+        case types.Metadata(type=inner):
+            return values(inner)
+        case types.UnionType(types=inner):
+            return st.one_of(*map(values, inner))
+        case types.NoneType():
+            return st.none()
+        case types.StrType(min_length=least, max_length=most):
+            return st.text(min_size=least or 0, max_size=min(most or 20, 20))
+        case types.IntType(ge=least, le=most):
+            return st.integers(-(2**63) if least is None else least, 2**63 - 1 if most is None else most)
+        case types.FloatType():
+            return st.floats(allow_nan=False, allow_infinity=False)
+        case types.BoolType():
+            return st.booleans()
+        case types.LiteralType(values=literals):
+            return st.sampled_from(literals)
+        case types.VarTupleType(item_type=item):
+            return st.lists(values(item), max_size=3).map(tuple)
+        case types.RawType():
+            return st.just(msgspec.Raw(b'{"type":"message"}'))
+        case types.StructType(cls=cls):
+            return instances(cls)
+    raise TypeError(kind)
+
+
+def instances(kind: type[Any]) -> st.SearchStrategy[Any]:
+    info = types.type_info(kind)
+    assert isinstance(info, types.StructType)
+    return st.builds(kind, **{field.name: values(field.type) for field in info.fields})
+
+
+def refused(data: bytes | str) -> tuple[str, Refusal]:
+    answer = decode_request(data)
+    assert isinstance(answer, tuple), answer
+    request_id, refusal = answer
+    assert str(refusal)  # its templates fit its parameters
+    return request_id, refusal
+
+
+@pytest.mark.parametrize("kind", requests.REQUESTS, ids=tag)
+@given(data=st.data())
+def test_every_request_comes_back_as_it_was(kind: type[requests.Request], data: st.DataObject) -> None:
+    request = data.draw(instances(kind))
+    assert decode_request(encode(request)) == request
+
+
+@pytest.mark.parametrize("kind", events.EVENTS, ids=tag)
+@given(data=st.data())
+def test_every_event_comes_back_as_it_was(kind: type[events.Event], data: st.DataObject) -> None:
+    event = data.draw(instances(kind))
+    back = decode_event(encode(event))
+    assert type(back) is kind
+    assert encode(back) == encode(event)
+
+
+def test_each_struct_is_listed_and_has_a_tag_of_its_own() -> None:
+    for listed, union in ((requests.REQUESTS, requests.AnyRequest), (events.EVENTS, events.AnyEvent)):
+        assert set(listed) == set(union.__args__)
+        assert len({tag(kind) for kind in listed}) == len(listed)
+
+
+def test_defaults_are_left_out() -> None:
+    assert json.loads(encode(requests.Send(id="1", text="hi", room="#ops"))) == {
+        "type": "send",
+        "id": "1",
+        "text": "hi",
+        "room": "#ops",
+    }
+
+
+def test_a_sender_is_called_from_on_the_wire() -> None:
+    event = events.Message(room="#ops", seq=1, time="2026-01-31T12:00:00.000Z", sender="ada", text="hi", cid="1")
+    assert json.loads(encode(event))["from"] == "ada"
+
+
+@pytest.mark.parametrize(
+    ("data", "code", "request_id"),
+    [
+        (b"", "not_json", ""),
+        (b"hello", "not_json", ""),
+        (b'{"type":"ping","id":"1"', "not_json", ""),
+        (b'{"type":"ping","id":"1"} x', "not_json", ""),
+        (b'{"type":"ping","id":"\xff"}', "not_json", ""),
+        (b'{"type":"ping","id":"\\ud800"}', "not_json", ""),
+        (b"\x00\x01\x02", "not_json", ""),
+        (b"[" * 60_000, "not_json", ""),
+        (b'{"type":"ping","id":"1","x":' + b"[" * 60_000, "not_json", ""),
+        ('{"type":"ping","id":"\ud800"}', "not_json", ""),
+        (b"[]", "not_an_object", ""),
+        (b"null", "not_an_object", ""),
+        (b"7", "not_an_object", ""),
+        (b'"ping"', "not_an_object", ""),
+        (b'{"type":"dance","id":"1"}', "unknown_type", "1"),
+        (b'{"type":"Send","id":"1"}', "unknown_type", "1"),
+        (b'{"type":"","id":"1"}', "unknown_type", "1"),
+        (b'{"id":"1","type":"welcome"}', "unknown_type", "1"),
+        (b'{"type":"dance"}', "unknown_type", ""),
+        (b"{}", "bad_field", ""),
+        (b'{"id":"1"}', "bad_field", "1"),
+        (b'{"type":7,"id":"1"}', "bad_field", "1"),
+        (b'{"type":null,"id":"1"}', "bad_field", "1"),
+        (b'{"type":"ping"}', "bad_field", ""),
+        (b'{"type":"ping","id":""}', "bad_field", ""),
+        (b'{"type":"ping","id":7}', "bad_field", ""),
+        (b'{"type":"ping","id":"' + b"x" * 65 + b'"}', "bad_field", ""),
+        (b'{"type":"send","id":"1"}', "bad_field", "1"),
+        (b'{"type":"send","id":"1","text":7}', "bad_field", "1"),
+        (b'{"type":"send","id":"1","text":null}', "bad_field", "1"),
+        (b'{"type":"send","id":"1","text":"x","to":"bob"}', "bad_field", "1"),
+        (b'{"type":"send","id":"1","text":"x","to":[1]}', "bad_field", "1"),
+        (b'{"type":"send","id":"1","text":"x","kind":"shout"}', "bad_field", "1"),
+        (b'{"type":"join","id":"1","room":"' + b"x" * 257 + b'"}', "bad_field", "1"),
+        (b'{"type":"read","id":"1","room":"#ops","seq":-1}', "bad_field", "1"),
+        (b'{"type":"read","id":"1","room":"#ops","seq":1.5}', "bad_field", "1"),
+        (b'{"type":"read","id":"1","room":"#ops","seq":9007199254740993}', "bad_field", "1"),
+        (b'{"type":"history","id":"1","room":"#ops","limit":0}', "bad_field", "1"),
+        (b'{"type":"history","id":"1","room":"#ops","limit":501}', "bad_field", "1"),
+    ],
+)
+def test_bad_input_gets_its_code_and_keeps_its_id(data: bytes | str, code: str, request_id: str) -> None:
+    got_id, refusal = refused(data)
+    assert (refusal.code, got_id) == (code, request_id)
+
+
+def test_a_refusal_says_which_field_and_what_was_expected() -> None:
+    _, refusal = refused(b'{"type":"send","id":"1","text":7}')
+    assert "$.text" in refusal.message
+    assert "str" in refusal.message
+
+
+def test_a_refusal_repeats_what_was_sent_harmlessly_and_in_short() -> None:
+    shout = json.dumps({"type": "send", "id": "1", "text": "x", "kind": "\x1b[31m" + "x" * 5000}).encode()
+    dance = json.dumps({"type": "\x1b[31m\u202e" + "x" * 5000, "id": "1"}).encode()
+    for data in (shout, dance):
+        _, refusal = refused(data)
+        assert "\x1b" not in str(refusal)
+        assert "\u202e" not in str(refusal)
+        assert len(str(refusal)) < 400
+
+
+@given(st.binary(max_size=60))
+def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
+    decode_request(data)
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=8,
+)
+fields = st.sampled_from(["text", "room", "to", "seq", "kind", "limit", "after", "name", "id"])
+
+
+@given(st.sampled_from(requests.REQUESTS), st.dictionaries(fields, json_values, max_size=5))
+def test_no_object_makes_the_reader_fail(kind: type[requests.Request], filled: dict[str, Any]) -> None:
+    answer = decode_request(json.dumps({"type": tag(kind), **filled}))
+    if isinstance(answer, tuple):
+        request_id, refusal = answer
+        assert refusal.code in {"bad_field", "not_json"}
+        wanted = filled.get("id")
+        readable = refusal.code == "bad_field" and isinstance(wanted, str) and len(wanted) <= 64
+        assert request_id == (wanted if readable else "")
+
+
+def test_unknown_fields_are_passed_over() -> None:
+    assert decode_request(b'{"type":"ping","id":"1","mood":"good","type2":{"a":[1]}}') == requests.Ping(id="1")
+    event = decode_event(b'{"type":"pong","id":"1","time":"2026-01-31T12:00:00.000Z","mood":"good"}')
+    assert isinstance(event, events.Pong)
+
+
+def test_an_event_of_a_later_version_is_passed_over() -> None:
+    assert decode_event(b'{"type":"reaction","room":"#ops","seq":1}') is None
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"x",
+        b"[]",
+        b"{}",
+        b'{"type":7}',
+        b'{"type":"pong"}',
+        b"[" * 60_000,
+        b'{"type":"pong","id":1,"time":""}',
+        b'{"type":"\xff"}',
+    ],
+)
+def test_what_is_no_event_is_an_error(data: bytes) -> None:
+    with pytest.raises(msgspec.DecodeError):
+        decode_event(data)
+
+
+def test_the_longest_text_fits_a_frame_however_it_is_written() -> None:
+    text = "\U0001f600" * 8000  # the server's limit, unless it is set
+    request = requests.Send(id="x" * 64, text=text, to=tuple(f"user_{number}" for number in range(20)))
+    assert len(encode(request)) <= MAX_FRAME

@@ -1,0 +1,140 @@
+"""The error table: each row makes sentences for people, and is used with the parameters it needs."""
+
+from __future__ import annotations
+
+import ast
+import string
+from collections.abc import Iterator
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import trio_chat
+from trio_chat import errors
+from trio_chat.errors import FAULTS, NotAdmitted, NotDone, Refused, refuse
+from trio_chat.protocol.names import NAME_RULE
+
+NAME = {"name": "bob", "why": "it has a space", "rule": NAME_RULE}
+SAMPLES: dict[str, dict[str, Any]] = {
+    "wrong_password": {},
+    "password_needed": {},
+    "name_taken": {"name": "bob"},
+    "name_lookalike": {"name": "b0b", "other": "bob"},
+    "name_invalid": NAME,
+    "name_reserved": {"name": "ALL"},
+    "server_full": {"limit": 100},
+    "too_many_from_address": {"limit": 10},
+    "hello_timeout": {"seconds": 10.0},
+    "bad_origin": {"origin": "'https://example.org'"},
+    "bad_head": {"why": "it has no Host"},
+    "shutting_down": {},
+    "not_json": {"why": "Input data was truncated"},
+    "not_an_object": {},
+    "unknown_type": {"kind": "'dance'"},
+    "bad_field": {"why": "Expected `str`, got `int` - at `$.text`"},
+    "not_text": {},
+    "too_long": {"size": 9000, "limit": 8000},
+    "too_big": {"limit": 65536},
+    "empty": {},
+    "not_greeted": {},
+    "greeted_already": {},
+    "too_fast": {"seconds": 1.25},
+    "unknown_person": {"name": "bbo", "near": " Did you mean bob?"},
+    "unknown_room": {"room": "#osp", "near": ""},
+    "room_invalid": {"room": "'#a b'", "why": "it has a space", "rule": NAME_RULE},
+    "not_a_member": {"room": "#ops"},
+    "no_recipient": {},
+    "two_recipients": {},
+    "only_yourself": {},
+    "too_many_recipients": {"count": 21, "limit": 20},
+    "too_many_rooms": {"limit": 100},
+    "stays_in_lobby": {"room": "#lobby"},
+    "no_topic_here": {},
+    "unknown_message": {"seq": 7, "room": "#ops"},
+    "not_stored": {},
+    "idle": {"seconds": 300.0},
+    "too_slow": {"size": 262144},
+    "internal": {},
+}
+
+
+def fields(code: str) -> set[str]:
+    """What a row's two templates ask for."""
+    fault = FAULTS[code]
+    both = [*string.Formatter().parse(fault.sentence), *string.Formatter().parse(fault.advice)]
+    return {name for _, name, _, _ in both if name}
+
+
+def test_the_samples_cover_the_table() -> None:
+    assert set(SAMPLES) == set(FAULTS)
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_each_row_makes_whole_sentences(code: str) -> None:
+    refusal = refuse(code, **SAMPLES[code])
+    assert refusal.message[-1] in ".?"
+    assert refusal.advice == "" or refusal.advice[-1] == "."
+    for sentence in (refusal.message, refusal.advice):
+        assert not any(sign in sentence for sign in ("{name", "{why", "  ", ". ."))
+        assert sentence[:1] == sentence[:1].upper() or code == "name_invalid"
+    assert str(refusal) == f"{refusal.message} {refusal.advice}".strip()
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_each_sample_has_just_what_the_templates_need(code: str) -> None:
+    assert set(SAMPLES[code]) == fields(code)
+
+
+@pytest.mark.parametrize("code", FAULTS)
+def test_each_status_and_close_code_is_one_that_exists(code: str) -> None:
+    fault = FAULTS[code]
+    assert fault.http is None or HTTPStatus(fault.http) >= HTTPStatus.BAD_REQUEST
+    assert fault.close in {None, 1000, 1001, 1008, 1009, 1011, 1013}
+
+
+def refusals() -> Iterator[tuple[str, str, set[str]]]:
+    """Each ``refuse("code", ...)`` in the package: where it stands, its code, its parameters."""
+    root = Path(trio_chat.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if not (isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "refuse"):
+                continue
+            given = {keyword.arg for keyword in node.keywords if keyword.arg}
+            for part in ast.walk(node.args[0]):
+                if isinstance(part, ast.Constant) and isinstance(part.value, str):
+                    yield f"{path.relative_to(root)}:{node.lineno}", part.value, given
+
+
+def test_every_refusal_in_the_program_fits_its_row() -> None:
+    found = list(refusals())
+    assert len(found) > 20
+    for place, code, given in found:
+        assert code in FAULTS, place
+        assert given == fields(code), place
+
+
+def test_a_refusal_of_no_row_is_a_bug() -> None:
+    with pytest.raises(KeyError):
+        _ = refuse("no_such_code").message
+
+
+def test_every_exception_is_in_the_tree_that_the_module_draws() -> None:
+    drawn = errors.__doc__ or ""
+    tree = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
+    for kind in tree:
+        assert issubclass(kind, errors.TrioChatError)
+        assert kind.__name__ in drawn
+
+
+@pytest.mark.parametrize("kind", [Refused, NotAdmitted, NotDone])
+def test_what_the_server_refused_reads_as_sentence_and_advice(kind: type[Refused]) -> None:
+    error = kind("name_taken", "The name bob is in use.", "Choose another name.")
+    assert (error.code, error.message, error.advice) == (
+        "name_taken",
+        "The name bob is in use.",
+        "Choose another name.",
+    )
+    assert str(error) == "The name bob is in use. Choose another name."
+    assert str(kind("empty", "Nothing there.")) == "Nothing there."

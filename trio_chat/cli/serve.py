@@ -1,0 +1,97 @@
+"""``serve``: host a chat."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Final
+from urllib.parse import urlsplit
+
+import click
+
+from trio_chat.cli.options import Verb, load_settings, settings
+from trio_chat.config import ServerConfig, check_server, is_loopback
+from trio_chat.version import __version__
+
+_ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        ("trio-chat serve", "a chat that only this machine can reach"),
+        ("trio-chat serve --host 0.0.0.0 --password-file ~/chat-password", "one for everybody who has the password"),
+        ("trio-chat serve -p 9000 -m 2", "on port 9000, for two people"),
+        ("trio-chat serve --config chat.toml --log-format json 2>> chat.log", "from a script, with the log in a file"),
+    ],
+)
+@settings(ServerConfig)
+def command(config_path: Path | None, **flags: object) -> None:
+    """Host a chat until Ctrl-C or SIGTERM stops it.
+
+    It listens on this machine only, unless --host says otherwise, and then wants a password (from a file or from
+    TRIO_CHAT_PASSWORD, never typed into a command line) or --open. Every option can also stand in the settings
+    file, or in the environment as TRIO_CHAT_PORT and so on.
+    """
+    config = load_settings(ServerConfig, flags, config_path)
+    check_server(config)
+    serve(config)
+
+
+def serve(config: ServerConfig) -> None:
+    """Run the server until it is stopped. Raises ``TrioChatError`` when it cannot listen."""
+    import trio  # noqa: PLC0415 - the help page needs none of these
+
+    from trio_chat.server.app import run  # noqa: PLC0415 - as above
+    from trio_chat.server.log import configure  # noqa: PLC0415 - as above
+
+    configure(config.log_format, config.log_level)
+    trio.run(partial(run, config, announce=partial(announce, config)))
+
+
+def announce(config: ServerConfig, urls: list[str]) -> None:
+    """Tell whoever started it that it listens on ``urls``: a person by a banner; else the log has said it."""
+    if sys.stdout.isatty():
+        color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+        click.echo(banner(config, urls, log_is_here=sys.stderr.isatty()), color=color)
+    elif not is_loopback(config.host):
+        import structlog  # noqa: PLC0415 - the help page does not need it
+
+        structlog.get_logger().warning("not encrypted", advice="what is said can be read on its way to other machines")
+
+
+def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
+    """Say to the person at the terminal what was started, how to join it and how to stop it.
+
+    ``urls`` are those the server listens on; ``log_is_here`` tells whether the log comes to this terminal.
+    """
+    local = is_loopback(config.host)
+    if config.password is not None:
+        admitted = "whoever has the password; join asks for it"
+    elif local:
+        admitted = "anybody on this machine; no other machine can connect"
+    else:
+        admitted = "everybody, without a password (--open)"
+    rows = [
+        ("Listening", " ".join(urls)),
+        ("Join", f"trio-chat join {_address(urls[0])}"),
+        ("Admitted", admitted),
+        ("Log", "here, on standard error" if log_is_here else "where standard error goes"),
+        ("Kept", "in memory only; nothing is kept on disk"),
+        ("Stop", "Ctrl-C; once more stops at once"),
+    ]
+    if not local:
+        rows.insert(3, ("Beware", "what is said is not encrypted on its way to other machines"))
+    lines = "\n".join(f"  {click.style(f'{name:<10}', bold=True)} {text}" for name, text in rows)
+    return f"{click.style(f'trio-chat {__version__}', bold=True)}\n{lines}\n"
+
+
+def _address(url: str) -> str:
+    """Write HOST:PORT as another would join it: this machine's name where every address is listened on."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    host = socket.gethostname() if host in _ANY_ADDRESS else host
+    return f"[{host}]:{parts.port}" if ":" in host else f"{host}:{parts.port}"

@@ -1,0 +1,84 @@
+"""One example of each request, event and part, for the reference and the tests."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import msgspec
+
+from trio_chat.errors import refuse
+from trio_chat.protocol import events, requests
+from trio_chat.protocol.names import LOBBY
+
+_TIME: Final = "2026-01-31T12:00:00.000Z"
+_WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?")
+_STOP: Final = refuse("shutting_down")
+
+_LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=41, read=38)
+_OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0)
+_DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7)
+_LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
+_PERSON: Final = events.PersonInfo(name="bob", away="lunch", since="2026-01-31T09:12:30.250Z")
+_LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
+_MESSAGE: Final = events.Message(
+    room="#ops",
+    seq=42,
+    time=_TIME,
+    sender="ada",
+    text="The disk is full again.",
+    cid="a1-7",
+    sent="2026-01-31T13:00:00.004+01:00",
+)
+
+REQUESTS: Final[tuple[requests.Request, ...]] = (
+    requests.Hello(id="1", name="ada", password="correct horse", client="my-bot/1.0"),  # noqa: S106 - for show
+    requests.Send(id="a1-7", text="The disk is full again.", room="#ops", sent="2026-01-31T13:00:00.004+01:00"),
+    requests.Join(id="3", room="#ops"),
+    requests.Leave(id="4", room="#ops"),
+    requests.Topic(id="5", room="#ops", text="Who is on call"),
+    requests.Rooms(id="6"),
+    requests.Who(id="7", room="#ops"),
+    requests.Nick(id="8", name="ada_l"),
+    requests.Away(id="9", text="lunch"),
+    requests.Typing(id="10", room="#ops"),
+    requests.Read(id="11", room="#ops", seq=42),
+    requests.Received(id="12", room="@ada+bob", seq=7),
+    requests.History(id="13", room="#ops", after=40, limit=50),
+    requests.Ping(id="14"),
+)
+"""One of each of :data:`trio_chat.protocol.requests.REQUESTS`."""
+
+EVENTS: Final[tuple[events.Event, ...]] = (
+    events.Welcome(
+        id="1",
+        name="ada",
+        token="tUq0rLr2...",  # noqa: S106 - for show
+        epoch="6f1c",
+        rooms=(_LOBBY,),
+        lobby=LOBBY,
+        limits=_LIMITS,
+        time=_TIME,
+        server="trio-chat 0.1.0",
+    ),
+    events.Ok(id="a1-7", room="#ops", seq=42, time=_TIME),
+    events.Error(id="15", code=_WRONG.code, message=_WRONG.message, advice=_WRONG.advice),
+    events.Room(id="3", room=_OPS),
+    events.RoomList(id="6", rooms=(_LINE,)),
+    events.People(id="7", room="#ops", people=(_PERSON,)),
+    events.Page(id="13", room="#ops", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), more=False, first=1),
+    events.Pong(id="14", time=_TIME),
+    _MESSAGE,
+    events.TopicChanged(room="#ops", seq=43, time=_TIME, sender="ada", text="Who is on call"),
+    events.Left(room="#ops"),
+    events.Presence(room=LOBBY, count=4, joined=("eve",)),
+    events.Renamed(old="ada", new="ada_l"),
+    events.AwayChanged(name="bob", text="lunch"),
+    events.TypingNotice(room="#ops", name="bob"),
+    events.ReadUpTo(room="#ops", seq=42),
+    events.Delivered(room="@ada+bob", seq=7, by="bob"),
+    events.Closing(code=_STOP.code, message=_STOP.message, advice=_STOP.advice, retry=2.0),
+)
+"""One of each of :data:`trio_chat.protocol.events.EVENTS`."""
+
+PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS)
+"""One of each struct that stands inside an event and has no ``type`` of its own."""

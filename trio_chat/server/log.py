@@ -1,0 +1,124 @@
+"""The server's log on standard error: a readable line each on a terminal, else one JSON object a line.
+
+Names, addresses and texts in it come from strangers, so every character that does not print is shown
+as an escape, in both forms. A log that cannot be written stops nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import os
+import sys
+from typing import Any, Final, Literal
+
+import structlog
+from structlog.typing import EventDict, WrappedLogger
+
+Format = Literal["auto", "text", "json"]
+Level = Literal["debug", "info", "warning", "error"]
+
+_LEVELS: Final[dict[str, int]] = logging.getLevelNamesMapping()
+_EVENT_WIDTH: Final = 28  # columns; the fields of most lines then begin under each other
+_DIM: Final = "\x1b[2m"
+_RESET: Final = "\x1b[0m"
+_COLORS: Final = {
+    "debug": _DIM,
+    "info": "\x1b[32m",
+    "warning": "\x1b[33m",
+    "error": "\x1b[31m",
+    "critical": "\x1b[1;31m",
+}
+
+
+def configure(form: Format = "auto", level: Level = "info") -> None:
+    """Set up structlog, and the standard library's logging to go the same way, for the whole process."""
+    terminal = sys.stderr.isatty()
+    as_json = form == "json" or (form == "auto" and not terminal)
+    color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    least = _LEVELS[level.upper()]
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            as_json_line if as_json else TextLine(color=color),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(least),
+        logger_factory=lambda *_: _StandardError(),
+        cache_logger_on_first_use=False,
+    )
+    root = logging.getLogger()
+    for handler in [handler for handler in root.handlers if isinstance(handler, _Forward)]:
+        root.removeHandler(handler)
+    root.addHandler(_Forward(least))
+    root.setLevel(max(least, logging.WARNING))
+
+
+def as_json_line(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    """Render a line as one JSON object of ASCII alone, its time, level and event first."""
+    del logger, method
+    first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
+    return json.dumps({**first, **event}, default=repr)
+
+
+class TextLine:
+    """Renders a line for people: time, level, event, then the fields as ``key=value``; tracebacks below."""
+
+    def __init__(self, *, color: bool) -> None:
+        self.color = color
+
+    def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
+        """Render one line."""
+        del logger, method
+        time, level = str(event.pop("timestamp", "")), str(event.pop("level", ""))
+        what, trace = shown(str(event.pop("event", ""))), str(event.pop("exception", ""))
+        fields = " ".join(f"{self._paint(_DIM, shown(key) + '=')}{_value(value)}" for key, value in event.items())
+        head = f"{self._paint(_DIM, time)} {self._paint(_COLORS.get(level, ''), f'{level:<8}')}"
+        line = f"{head}{what:<{_EVENT_WIDTH}} {fields}".rstrip()
+        return "\n".join([line, *(f"    {shown(part)}" for part in trace.splitlines())])
+
+    def _paint(self, code: str, text: str) -> str:
+        return f"{code}{text}{_RESET}" if self.color and code and text else text
+
+
+def shown(text: str) -> str:
+    """Show every character that does not print as its escape."""
+    if text.isprintable():
+        return text
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+
+
+def _value(value: object) -> str:
+    text = value if isinstance(value, str) else repr(value)
+    plain = text and not set(text) & set(" \"'=") and text.isprintable()
+    return text if plain or not isinstance(value, str) else shown(json.dumps(text, ensure_ascii=False))
+
+
+class _StandardError:
+    """Writes lines to standard error, whatever that is at the moment, and lets go of those it cannot write."""
+
+    def msg(self, line: str) -> None:
+        """Write one line with one call, so that no other comes between."""
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write(line + "\n")
+            sys.stderr.flush()
+
+    debug = info = warning = warn = error = critical = exception = fatal = log = failure = err = msg
+
+
+class _Forward(logging.Handler):
+    """Takes what a library says to the standard library's logging into our log."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Say the record's message as an event, with its logger's name."""
+        fields: dict[str, Any] = {"logger": record.name}
+        if record.exc_info:
+            fields["exc_info"] = record.exc_info
+        try:
+            text = record.getMessage()
+        except (TypeError, ValueError):  # the library's arguments do not fit its own format
+            text = str(record.msg)
+        structlog.get_logger().log(record.levelno, text, **fields)
