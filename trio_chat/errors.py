@@ -115,9 +115,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "wrong_account_password": Fault(
         "That is not the password of {name}.", "Try again, or choose another name.", http=401
     ),
-    "banned": Fault(
-        "You are kept out of this server{until}.{reason}", "Ask whoever runs it.", http=403, close=1008
-    ),
+    "banned": Fault("You are kept out of this server{until}.{reason}", "Ask whoever runs it.", http=403, close=1008),
     "banned_here": Fault("You are kept out of {room}{until}.{reason}", "Ask a moderator."),
     "name_lookalike": Fault(
         "The name {name} looks like {other}, which is in use.", "Choose a name that cannot be confused.", http=409

@@ -87,7 +87,7 @@ def _rooms(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
 
 
 def _bans(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
-    rows = [
+    rows: list[tuple[str | int | float | bool | None, ...]] = [
         (
             ban.record.id,
             "the server" if room.is_lobby else room.name,
