@@ -95,15 +95,14 @@ def rename(broker: Broker, session: Session, request: Nick, now: float, effects:
     if holder is not None:
         release(broker, holder, effects)
     old = person.name
+    for room in person.rooms.values():
+        presence.tell_gathered(broker, room, now, effects)  # under the names that people had then
     journal = broker.journal
     journal.pop(broker.people, old.key)
     journal.pop(broker.skeletons, old.skeleton)
     journal.set(person, "name", name)
     journal.put(broker.people, name.key, person)
     journal.put(broker.skeletons, name.skeleton, person)
-    for room in person.rooms.values():
-        if room.came.pop(old.shown, "") is None:
-            room.came[name.shown] = None
     effects.append(Persist(record(person)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, presence
+from trio_chat.broker import arrival, presence, rooms
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.journal import Journal
@@ -180,11 +180,18 @@ class Broker:
         """What was decided since the last call is stored: it cannot be taken back any more."""
         self.journal.settle()
 
-    def take_back(self, failed: Sequence[Failed]) -> list[Effect]:
-        """Undo what was decided since the last :meth:`settle`, since it could not be stored, and give the
-        refusals for the requests that it was decided for."""
+    def take_back(self, remaining: Sequence[Effect], failed: Sequence[Failed]) -> list[Effect]:
+        """Undo what was decided since the last :meth:`settle`, since it could not be stored.
+
+        Returns what is left to do: of ``remaining``, which needed no storing, what does not speak of lines
+        that are not there; and a refusal for each request that ``failed``.
+        """
         self.journal.undo()
-        effects: list[Effect] = []
+        for person in self.persons.values():
+            for number, seq in person.read.items():
+                if number in self.numbered:
+                    person.read[number] = min(seq, self.numbered[number].last)
+        effects = [kept for effect in remaining if (kept := rooms.restate(self, effect)) is not None]
         for session, request in failed:
             known = self.sessions.get(session)
             if known is None:

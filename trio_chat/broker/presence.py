@@ -42,6 +42,12 @@ def notice_due(broker: Broker, now: float, effects: list[Effect]) -> None:
             _tell(broker, room, now, effects)
 
 
+def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
+    """Tell a room at once what was gathered for it, before names mean something else."""
+    if room.name in broker.gathering:
+        _tell(broker, room, now, effects)
+
+
 def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     if len(room.here) <= BIG_ROOM or room.noticed + GATHERING <= now:
         _tell(broker, room, now, effects)

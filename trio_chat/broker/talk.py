@@ -125,8 +125,9 @@ def received(broker: Broker, session: Session, request: Received, now: float, ef
         readers.discard(person.id)
         if not readers:
             del room.undelivered[request.seq]
-        notice = Delivered(room=room.name, seq=request.seq, by=person.name.shown)
-        effects.append(Tell(tuple(sender.sessions), notice))
+        if room.name in sender.rooms:
+            notice = Delivered(room=room.name, seq=request.seq, by=person.name.shown)
+            effects.append(Tell(tuple(sender.sessions), notice))
     return None
 
 

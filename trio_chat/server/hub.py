@@ -335,8 +335,10 @@ class Hub:
         try:
             if isinstance(wanted, WantsLine):
                 line = await self._store.look_up(wanted.room, wanted.seq)
-                event = None if line is None else decode_event(line.event)
-                return FoundLine(line.sender, event) if line is not None and isinstance(event, Message) else None
+                if line is None:
+                    return None
+                event = decode_event(line.event)
+                return FoundLine(line.sender, event) if isinstance(event, Message) else None
             sent = await self._store.find(wanted.sender, wanted.cid)
             return None if sent is None else FoundSent(*sent)
         except StoreError as error:
@@ -351,7 +353,7 @@ class Hub:
         for effect in batch.effects:
             kind = type(effect)
             if kind is Publish:
-                line = _line(effect)
+                line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
                 records.append(line)
                 frames.append(text_frame(line.event))
             elif kind is Persist:
@@ -392,7 +394,7 @@ class Hub:
                 self._out.remove(turn.session)
             else:
                 failed.append(Failed(turn.session, turn.request))
-        remaining.extend(self._broker.take_back(failed))
+        remaining = self._broker.take_back(remaining, failed)
         for turn in batch.turns:
             if turn.arrival is not None and turn.arrival.refusal is not None:
                 self._broker.close(turn.session, self._now)
