@@ -107,6 +107,16 @@ FAULTS: Final[dict[str, Fault]] = {
         close=1008,
     ),
     "name_taken": Fault("The name {name} is in use.", "Choose another name.", http=409),
+    "name_owned": Fault(
+        "The name {name} is somebody's.",
+        "If it is yours, give your own password, or come from the device that has it; else choose another name.",
+        http=409,
+    ),
+    "wrong_account_password": Fault(
+        "That is not the password of {name}.", "Try again, or choose another name.", http=401
+    ),
+    "banned": Fault("You are kept out of this server{until}.{reason}", "Ask whoever runs it.", http=403, close=1008),
+    "banned_here": Fault("You are kept out of {room}{until}.{reason}", "Ask a moderator."),
     "name_lookalike": Fault(
         "The name {name} looks like {other}, which is in use.", "Choose a name that cannot be confused.", http=409
     ),
@@ -153,7 +163,24 @@ FAULTS: Final[dict[str, Fault]] = {
     "too_many_rooms": Fault("You are in {limit} rooms, which is the most.", "Leave one first."),
     "stays_in_lobby": Fault("Everyone is in {room}.", "Leave the chat with /quit."),
     "no_topic_here": Fault("A direct conversation has no topic.", "Make a room for it with /join."),
-    "unknown_message": Fault("There is no message {seq} in {room}.", ""),
+    "unknown_message": Fault("There is no message {seq} in {room}.", "It may be gone, or not a message."),
+    "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} may do that."),
+    "not_allowed": Fault("In {room} only {role}s may do that.", "Ask one; /who shows who they are."),
+    "not_invited": Fault("{room} is private.", "Ask somebody in it for an invitation."),
+    "may_not_speak": Fault("You may not speak in {room}{until}.", "You can go on reading."),
+    "announcements_only": Fault("In {room} only moderators speak.", "Say it elsewhere."),
+    "too_soon": Fault("In {room} everyone waits between messages.", "Try again in {seconds:.0f} seconds."),
+    "last_owner": Fault("{room} would have no owner.", "Make somebody else its owner first."),
+    "outranked": Fault("{name} is {role} of {room}.", "You cannot do that to them."),
+    "no_direct_here": Fault("{room} is a direct conversation.", "That is for rooms; make one with /join."),
+    "not_member_there": Fault("{name} is not in {room}.", "See who is with /who."),
+    "rooms_closed": Fault("Here only the server's administrators make rooms.", "Ask one of them for {room}."),
+    "guest": Fault("You are a guest here.", "That is for names that are owned."),
+    "unknown_device": Fault("You have no device {device}.", "See which with /devices."),
+    "bad_network": Fault("{network} is no address or range.", "Write one as 192.0.2.7 or 192.0.2.0/24."),
+    "bad_time": Fault("{time} is no day or time.", "Write it as 2026-01-31 or 2026-01-31T12:00:00Z."),
+    "busy": Fault("Too many people prove who they are just now.", "Try again in a few seconds.", http=503),
+    "revoked": Fault("This device was revoked.", "Join with your own password.", close=1008),
     "not_stored": Fault(
         "The server could not store that, so nobody got it.", "Try again; whoever runs the server sees why in its log."
     ),

@@ -16,8 +16,6 @@ from trio_chat.protocol.events import Presence
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
 
-__all__ = ["GATHERING", "came", "notice_due", "tell_gathered", "went"]
-
 
 def came(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
     """Somebody is in this room now."""
@@ -51,7 +49,7 @@ def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect])
 
 
 def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
-    if len(room.members) <= BIG_ROOM or room.noticed + GATHERING <= now:
+    if len(room.here) <= BIG_ROOM or room.noticed + GATHERING <= now:
         _tell(broker, room, now, effects)
     else:
         broker.gathering[room.name] = room
@@ -60,8 +58,8 @@ def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> No
 def _tell(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     broker.gathering.pop(room.name, None)
     room.noticed = now
-    if room.members and (room.came or room.went):
-        notice = Presence(room=room.name, count=len(room.members), joined=tuple(room.came), left=tuple(room.went))
+    if room.here and (room.came or room.went):
+        notice = Presence(room=room.name, count=len(room.here), joined=tuple(room.came), left=tuple(room.went))
         effects.append(Notify(room.name, notice))
     room.came.clear()
     room.went.clear()

@@ -13,6 +13,7 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
+Role: TypeAlias = Literal["owner", "moderator", "member"]
 RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's begins with @")]
 
 
@@ -36,7 +37,8 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``first`` and ``last`` are the sequence numbers of the oldest event kept and of the newest
     (``first`` is ``last`` + 1 when none is kept). ``members`` is given for direct conversations only;
-    ask ``who`` for a room's. ``read`` is how far you have read.
+    ask ``who`` for a room's. ``read`` is how far you have read, ``mentions`` how often you were mentioned
+    since. ``role`` is what you are in it. ``slow`` is in seconds.
     """
 
     name: RoomName
@@ -47,6 +49,11 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     first: int = 1
     last: int = 0
     read: int = 0
+    mentions: int = 0
+    role: Role = "member"
+    private: bool = False
+    announce_only: bool = False
+    slow: float = 0.0
 
 
 class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -56,14 +63,17 @@ class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str = ""
     count: int = 0
     joined: bool = False
+    private: bool = False
 
 
 class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person in the answer to ``who``; ``away`` is why, where they said so."""
+    """A person in the answer to ``who``; ``away`` is why, where they said so; ``role`` is owner or
+    moderator, or empty."""
 
     name: str
     away: str | None = None
     since: Annotated[Time, Meta(description="when they came")] = ""
+    role: str = ""
 
 
 class Limits(Struct, frozen=True, kw_only=True):
@@ -77,11 +87,33 @@ class Limits(Struct, frozen=True, kw_only=True):
 # ---- answers ----------------------------------------------------------------------------------
 
 
+class DeviceInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A device of yours: what it called itself, when it was first and last here."""
+
+    id: int
+    client: str
+    created: Time
+    seen: Time
+    current: Annotated[bool, Meta(description="the one that asks")] = False
+
+
+class BanInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Whom a room keeps out: a person or a network; without ``until``, for good."""
+
+    by: str
+    time: Time
+    name: str | None = None
+    network: str | None = None
+    until: Time | None = None
+    reason: str = ""
+
+
 class Welcome(Event, frozen=True):
     """You are in. ``id`` is empty when the credentials came in headers.
 
-    ``token`` proves later that ``name`` is yours. ``epoch`` changes when the server's history began
-    anew: then sequence numbers seen before mean nothing.
+    ``token`` proves later that ``name`` is yours; keep it where only you can read it. ``epoch`` changes
+    when the server's history began anew: then sequence numbers seen before mean nothing. ``owned`` tells
+    whether the name stays yours when you leave.
     """
 
     name: str
@@ -93,6 +125,8 @@ class Welcome(Event, frozen=True):
     time: Time
     server: Annotated[str, Meta(description="program and version")]
     motd: str = ""
+    owned: bool = False
+    admin: bool = False
     id: str = ""
 
 
@@ -126,9 +160,10 @@ class Room(Event, frozen=True):
 
 
 class Left(Event, frozen=True):
-    """You are no longer in this room: another device of yours left it."""
+    """You are no longer in this room: another device of yours left it, or (``reason``) you were put out."""
 
     room: RoomName
+    reason: str = ""
 
 
 class RoomList(Event, frozen=True, tag="rooms"):
@@ -159,6 +194,31 @@ class Page(Event, frozen=True, tag="history"):
     first: int
 
 
+class Found(Event, frozen=True):
+    """What a search found, newest first. ``cursor`` goes on from there; ``behind`` is how many of the newest
+    lines are not searched yet."""
+
+    id: str
+    events: tuple[Raw, ...]
+    cursor: int | None = None
+    behind: int = 0
+
+
+class DeviceList(Event, frozen=True, tag="devices"):
+    """Your devices."""
+
+    id: str
+    devices: tuple[DeviceInfo, ...]
+
+
+class BanList(Event, frozen=True, tag="bans"):
+    """Whom a room keeps out."""
+
+    id: str
+    room: RoomName
+    bans: tuple[BanInfo, ...]
+
+
 class Pong(Event, frozen=True):
     """The answer to ``ping``."""
 
@@ -170,13 +230,58 @@ class Pong(Event, frozen=True):
 
 
 class Message(RoomEvent, frozen=True, rename={"sender": "from"}):
-    """Something said. ``sent`` is its sender's own clock; ``cid`` the id its sender made for it."""
+    """Something said. ``sent`` is its sender's own clock; ``cid`` the id its sender made for it.
+
+    A history brings it back as it is now: with the text of its last edit and when that was (``edited``),
+    with the marks on it and whose they are, or, ``deleted``, without its text.
+    """
 
     sender: Annotated[str, Meta(description="who said it")]
     text: str
     cid: str
     sent: str | None = None
     kind: Literal["text", "action"] = "text"
+    reply_to: int | None = None
+    edited: Time | None = None
+    deleted: bool = False
+    reactions: dict[str, tuple[str, ...]] = {}
+
+
+class Edited(RoomEvent, frozen=True, rename={"sender": "from"}):
+    """The message at ``target`` has another text now. (The text is empty where it was edited again or
+    deleted since.)"""
+
+    sender: str
+    target: int
+    text: str
+
+
+class Deleted(RoomEvent, frozen=True, rename={"sender": "from"}):
+    """The message at ``target`` was taken back."""
+
+    sender: str
+    target: int
+
+
+class Reacted(RoomEvent, frozen=True, rename={"sender": "from"}):
+    """Somebody put a mark on the message at ``target``, or took theirs off."""
+
+    sender: str
+    target: int
+    mark: str
+    on: bool = True
+
+
+class Moderated(RoomEvent, frozen=True, rename={"sender": "from"}):
+    """A room's rules or members were changed: ``action`` is kick, ban, unban, mute, unmute, role, private,
+    announce_only, slow or keep; ``target`` whom it is about; ``value`` the new state; ``until`` its end."""
+
+    sender: str
+    action: str
+    target: str = ""
+    value: str = ""
+    reason: str = ""
+    until: Time | None = None
 
 
 class TopicChanged(RoomEvent, frozen=True, tag="topic", rename={"sender": "from"}):
@@ -237,6 +342,13 @@ class Delivered(Event, frozen=True):
     by: str
 
 
+class Invited(Event, frozen=True):
+    """Somebody lets you into a private room: enter it with ``join``."""
+
+    room: RoomName
+    by: str
+
+
 class Closing(Event, frozen=True):
     """The server is about to close this connection: a row of the error table, as in ``error``.
 
@@ -254,23 +366,50 @@ AnyEvent: TypeAlias = (
     | Ok
     | Error
     | Room
-    | Left
     | RoomList
     | People
     | Page
+    | Found
+    | DeviceList
+    | BanList
     | Pong
     | Message
+    | Edited
+    | Deleted
+    | Reacted
     | TopicChanged
+    | Moderated
+    | Left
     | Presence
     | Renamed
     | AwayChanged
     | TypingNotice
     | ReadUpTo
     | Delivered
+    | Invited
     | Closing
 )
-ANSWERS: tuple[type[Event], ...] = (Welcome, Ok, Error, Room, RoomList, People, Page, Pong)
-ROOM_EVENTS: tuple[type[RoomEvent], ...] = (Message, TopicChanged)
+ANSWERS: tuple[type[Event], ...] = (
+    Welcome,
+    Ok,
+    Error,
+    Room,
+    RoomList,
+    People,
+    Page,
+    Found,
+    DeviceList,
+    BanList,
+    Pong,
+)
+ROOM_EVENTS: tuple[type[RoomEvent], ...] = (
+    Message,
+    Edited,
+    Deleted,
+    Reacted,
+    TopicChanged,
+    Moderated,
+)
 NOTICES: tuple[type[Event], ...] = (
     Left,
     Presence,
@@ -279,6 +418,7 @@ NOTICES: tuple[type[Event], ...] = (
     TypingNotice,
     ReadUpTo,
     Delivered,
+    Invited,
     Closing,
 )
 EVENTS: tuple[type[Event], ...] = (*ANSWERS, *ROOM_EVENTS, *NOTICES)

@@ -32,13 +32,15 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
 class Hello(Request, frozen=True):
     """Say who you are; the first request where no ``Username`` header was sent.
 
-    Without ``name`` the server makes one up. ``token`` is what an earlier ``welcome`` gave: it proves
-    that the name is yours while a connection of yours still holds it. Answer: ``welcome``.
+    Without ``name`` the server makes one up. ``password`` is the server's. A name that is somebody's is
+    yours if ``token`` (what an earlier ``welcome`` gave this device) or ``account_password`` (set with
+    ``password``) proves it. Answer: ``welcome``.
     """
 
     name: Word | None = None
     password: Annotated[str, Meta(max_length=1024)] | None = None
     token: Word | None = None
+    account_password: Annotated[str, Meta(max_length=1024)] | None = None
     client: Word = ""
 
 
@@ -46,8 +48,9 @@ class Send(Request, frozen=True):
     """Say something in a room, or to people (``to``), who with you make up a direct conversation.
 
     Exactly one of ``room`` and ``to`` is given. ``sent`` is the sender's own clock, RFC 3339 with its
-    offset. ``kind`` is ``action`` for what ``/me`` says. Answer: ``ok`` with ``room``, ``seq`` and
-    ``time``, once the message is stored.
+    offset. ``kind`` is ``action`` for what ``/me`` says. ``reply_to`` is the place of the message that this
+    answers. ``again`` says that this was sent before and not acknowledged. Answer: ``ok`` with ``room``,
+    ``seq`` and ``time``, once the message is stored.
     """
 
     text: str
@@ -55,6 +58,33 @@ class Send(Request, frozen=True):
     to: tuple[Word, ...] | None = None
     sent: Annotated[str, Meta(max_length=40)] | None = None
     kind: Literal["text", "action"] = "text"
+    reply_to: Seq | None = None
+    again: bool = False
+
+
+class Edit(Request, frozen=True):
+    """Change the text of a message of your own. Answer: ``ok``, and the room gets ``edited``."""
+
+    room: Word
+    target: Seq
+    text: str
+
+
+class Delete(Request, frozen=True):
+    """Take back a message: your own, or as a moderator anybody's. Its text is gone from the server; that
+    there was a message remains. Answer: ``ok``, and the room gets ``deleted``."""
+
+    room: Word
+    target: Seq
+
+
+class React(Request, frozen=True):
+    """Put a mark on a message, or (``on`` false) take yours off. Answer: ``ok``; the room gets ``reacted``."""
+
+    room: Word
+    target: Seq
+    mark: Annotated[str, Meta(min_length=1, max_length=32)]
+    on: bool = True
 
 
 class Join(Request, frozen=True):
@@ -121,14 +151,123 @@ class Received(Request, frozen=True):
 class History(Request, frozen=True):
     """Ask for a room's past events: those after ``after``, oldest first, or the last before ``before``.
 
-    At most ``limit`` come, always in the order of their sequence. With neither, the newest.
-    Answer: ``history``.
+    At most ``limit`` come, always in the order of their sequence. With neither, the newest. ``since``, a
+    time, stands for the ``after`` of that time. Answer: ``history``.
     """
 
     room: Word
     after: Seq | None = None
     before: Seq | None = None
+    since: Annotated[str, Meta(max_length=40)] | None = None
     limit: Annotated[int, Meta(ge=1, le=500)] = 100
+
+
+class Search(Request, frozen=True):
+    """Find messages in all that you may read: newest first, all conditions together.
+
+    ``words`` must all occur; ``sender`` is who said it; ``before`` and ``after`` are days or times,
+    RFC 3339; ``cursor`` is what the last answer gave, to go on from there. Answer: ``found``.
+    """
+
+    words: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
+    room: Word | None = None
+    sender: Word | None = None
+    before: Word | None = None
+    after: Word | None = None
+    has_link: bool = False
+    limit: Annotated[int, Meta(ge=1, le=100)] = 20
+    cursor: Annotated[int, Meta(ge=0)] | None = None
+
+
+class SetPassword(Request, frozen=True, tag="password"):
+    """Set the password with which other devices of yours get in under your name. Answer: ``ok``."""
+
+    password: Annotated[str, Meta(min_length=8, max_length=1024)]
+
+
+class Devices(Request, frozen=True):
+    """Ask which devices are yours. Answer: ``devices``."""
+
+
+class Revoke(Request, frozen=True):
+    """Let a device of yours in no more; its connections end. Answer: ``ok``."""
+
+    device: int
+
+
+class Invite(Request, frozen=True):
+    """Let somebody into a private room. Answer: ``ok``; they get ``invited``."""
+
+    room: Word
+    name: Word
+
+
+class Configure(Request, frozen=True):
+    """Change a room's settings, those that are given. Answer: ``ok``; the room gets ``moderated`` for each.
+
+    ``private``: only who is invited may enter. ``announce_only``: only moderators may speak. ``slow``:
+    seconds between two messages of one member, 0 for none. ``keep``: days that messages are kept, 0 for
+    as long as the server says.
+    """
+
+    room: Word
+    private: bool | None = None
+    announce_only: bool | None = None
+    slow: Annotated[float, Meta(ge=0, le=86400)] | None = None
+    keep: Annotated[float, Meta(ge=0, le=36500)] | None = None
+
+
+class SetRole(Request, frozen=True, tag="role"):
+    """Make somebody a room's owner, moderator, or plain member. Answer: ``ok``; the room gets ``moderated``."""
+
+    room: Word
+    name: Word
+    role: Literal["owner", "moderator", "member"]
+
+
+class Kick(Request, frozen=True):
+    """Put somebody out of a room; they may come back. Answer: ``ok``; the room gets ``moderated``."""
+
+    room: Word
+    name: Word
+    reason: Annotated[str, Meta(max_length=256)] = ""
+
+
+class Ban(Request, frozen=True):
+    """Put somebody out of a room and keep them out, for ``seconds`` or for good.
+
+    Either ``name`` or ``network`` (an address or range, 192.0.2.0/24) is given. Answer: ``ok``; the room
+    gets ``moderated``.
+    """
+
+    room: Word
+    name: Word | None = None
+    network: Word | None = None
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+    reason: Annotated[str, Meta(max_length=256)] = ""
+
+
+class Unban(Request, frozen=True):
+    """Lift a ban. Answer: ``ok``; the room gets ``moderated``."""
+
+    room: Word
+    name: Word | None = None
+    network: Word | None = None
+
+
+class Bans(Request, frozen=True):
+    """Ask whom a room keeps out. Answer: ``bans``."""
+
+    room: Word
+
+
+class Mute(Request, frozen=True):
+    """Let somebody read but not speak in a room, for ``seconds`` or until unmuted; ``seconds`` 0 unmutes.
+    Answer: ``ok``; the room gets ``moderated``."""
+
+    room: Word
+    name: Word
+    seconds: Annotated[float, Meta(ge=0)] | None = None
 
 
 class Ping(Request, frozen=True):
@@ -136,11 +275,42 @@ class Ping(Request, frozen=True):
 
 
 AnyRequest: TypeAlias = (
-    Hello | Send | Join | Leave | Topic | Rooms | Who | Nick | Away | Typing | Read | Received | History | Ping
+    Hello
+    | Send
+    | Edit
+    | Delete
+    | React
+    | Join
+    | Leave
+    | Topic
+    | Rooms
+    | Who
+    | Nick
+    | Away
+    | Typing
+    | Read
+    | Received
+    | History
+    | Search
+    | SetPassword
+    | Devices
+    | Revoke
+    | Invite
+    | Configure
+    | SetRole
+    | Kick
+    | Ban
+    | Unban
+    | Bans
+    | Mute
+    | Ping
 )
 REQUESTS: tuple[type[Request], ...] = (
     Hello,
     Send,
+    Edit,
+    Delete,
+    React,
     Join,
     Leave,
     Topic,
@@ -152,5 +322,17 @@ REQUESTS: tuple[type[Request], ...] = (
     Read,
     Received,
     History,
+    Search,
+    SetPassword,
+    Devices,
+    Revoke,
+    Invite,
+    Configure,
+    SetRole,
+    Kick,
+    Ban,
+    Unban,
+    Bans,
+    Mute,
     Ping,
 )

@@ -30,6 +30,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
+import platformdirs
 import structlog
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
@@ -37,20 +38,25 @@ from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, Settings
 from trio_chat.errors import Refusal, TrioChatError
+from trio_chat.server import upkeep
 from trio_chat.server.dispatch import closing_frame
 from trio_chat.server.doors import http, websocket
+from trio_chat.server.doors.control import serve_control
 from trio_chat.server.gate import Gate
-from trio_chat.server.hub import Arrival, Departure, Hub, Stop
+from trio_chat.server.hub import Hub
+from trio_chat.server.items import Arrival, Departure, Stop
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.tally import Tally
 from trio_chat.server.wire import Connection
-from trio_chat.store import MemoryStore
+from trio_chat.store import MemoryStore, SqliteStore
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from trio_chat.config import ServerConfig
+    from trio_chat.records import Snapshot
     from trio_chat.store import Store
 
 RETRY: Final = 2.0
@@ -66,14 +72,22 @@ log = structlog.get_logger()
 
 
 class Server:
-    """One server in one event loop. ``clock`` gives seconds since 1970."""
+    """One server in one event loop, over an open store and what it held at the start. ``directory`` is where
+    its control socket is made, if anywhere; ``clock`` gives seconds since 1970."""
 
     def __init__(
-        self, config: ServerConfig, *, store: Store | None = None, clock: Callable[[], float] = time.time
+        self,
+        config: ServerConfig,
+        store: Store,
+        snapshot: Snapshot,
+        *,
+        directory: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
-        store = store or MemoryStore(secrets.token_hex(8), config.backlog)
-        self.hub = Hub(Broker(_settings(config, store.epoch)), store, Tally(), clock=clock)
+        self.store = store
+        self._directory = directory
+        self.hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
         self.gate = Gate(config.max_connections, config.per_address)
         self._figures = make_metrics(self.hub, self.gate)
         self._stopping = trio.Event()
@@ -103,6 +117,11 @@ class Server:
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
+            root.start_soon(upkeep.fill_index, self.hub, self.store)
+            root.start_soon(upkeep.prune, self.hub, self.store, self.config.keep)
+            root.start_soon(upkeep.watch_store, self.hub, self.store)
+            if self._directory is not None:
+                await root.start(serve_control, self._directory, self.hub)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as listening:
                     for listener in listeners:
@@ -168,7 +187,9 @@ class Server:
                 head = await self._read_head(connection)
                 if isinstance(head, http.Head) and head.wants_websocket:
                     with self.gate.enter(address) as refusal:
-                        page = http.refused(refusal) if refusal else await self._admit(connection, head, nursery)
+                        page = (
+                            http.refused(refusal) if refusal else await self._admit(connection, head, nursery, address)
+                        )
                 elif isinstance(head, http.Head):
                     page = await http.answer(head, self.hub, lambda: exposition(self._figures))
                 else:
@@ -195,7 +216,9 @@ class Server:
             return head
         return None
 
-    async def _admit(self, connection: Connection, head: http.Head, nursery: trio.Nursery) -> http.Page | None:
+    async def _admit(
+        self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str
+    ) -> http.Page | None:
         """Let a WebSocket in and serve it to its end, or give the page that refuses it."""
         if head.path != "/":
             return http.Page(404, "text/plain", b"The chat is at /.\n")
@@ -203,7 +226,7 @@ class Server:
         if isinstance(hello, Refusal):
             self.hub.tally.refuse(hello.code)
             return http.refused(hello)
-        arrival = Arrival(connection, hello)
+        arrival = Arrival(connection, hello, address)
         with self.hub.open_inbox() as inbox:
             await inbox.send(arrival)
             try:
@@ -224,15 +247,35 @@ async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) ->
     ``announce`` is called with the addresses once it listens. Raises ``TrioChatError`` when it cannot.
     """
     _raise_file_limit()
-    server = Server(config)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
+        async with open_server(config) as server, trio.open_nursery() as nursery:
             await nursery.start(_run_to_end, server, nursery)
             _spare_collector()
             log.info("listening", urls=server.urls, version=__version__)
             announce(server.urls)
             nursery.start_soon(_stop_on_signal, signals, server, nursery)
     log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Server]:
+    """A server with its store open, on disk unless the configuration says otherwise; :meth:`Server.run` it in
+    the block.
+
+    Raises ``StoreError``, whose sentence says what is wrong with the store.
+    """
+    if config.memory:
+        store = MemoryStore(secrets.token_hex(8))
+        yield Server(config, store, await store.load(), clock=clock)
+        return
+    directory = config.data or default_data_directory()
+    async with SqliteStore.open(directory) as kept:
+        yield Server(config, kept, await kept.load(), directory=directory, clock=clock)
+
+
+def default_data_directory() -> Path:
+    """Where a server keeps what it remembers, unless told otherwise."""
+    return platformdirs.user_data_path("trio-chat")
 
 
 async def _run_to_end(server: Server, nursery: trio.Nursery, *, task_status: trio.TaskStatus[Server]) -> None:
@@ -312,6 +355,9 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         burst=config.burst,
         idle_timeout=config.idle_timeout,
         hello_timeout=config.handshake_timeout,
+        owned=config.names == "owned",
+        name_expiry=config.name_expiry * 86400,
+        open_rooms=config.room_creation == "everyone",
     )
 
 

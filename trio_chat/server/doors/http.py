@@ -8,6 +8,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import h11
+import msgspec
 import trio
 
 from trio_chat.errors import Refusal, refuse
@@ -114,6 +115,9 @@ async def _health(hub: Hub) -> Page:
     began = trio.current_time()
     with trio.move_on_after(_PATIENCE):
         await hub.probe()
+        if hub.failing is not None:
+            body = msgspec.json.encode({"status": "not storing", "error": hub.failing})
+            return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
         delay = (trio.current_time() - began) * 1000
         return Page(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
     return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"stuck"}\n')
