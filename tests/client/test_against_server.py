@@ -12,7 +12,7 @@ import trio_chat
 from trio_chat.client import Backoff, Chat, ChatEvent
 from trio_chat.config import ServerConfig
 from trio_chat.protocol.events import Closing, Delivered, Message
-from trio_chat.server.app import Server
+from trio_chat.server.app import Server, open_server
 
 QUICK = Backoff(first=0.01, longest=0.1)
 
@@ -20,9 +20,11 @@ QUICK = Backoff(first=0.01, longest=0.1)
 @asynccontextmanager
 async def serving(**settings: object) -> AsyncIterator[Server]:
     settings.setdefault("port", 0)
-    server = Server(ServerConfig(**settings))  # type: ignore[arg-type] # whatever a test sets
+    if "data" not in settings:
+        settings["memory"] = True
+    config = ServerConfig(**settings)  # type: ignore[arg-type] # whatever a test sets
     with trio.fail_after(60):
-        async with trio.open_nursery() as nursery:
+        async with open_server(config) as server, trio.open_nursery() as nursery:
             await nursery.start(server.run)
             yield server
             server.stop()

@@ -1,8 +1,8 @@
-"""Getting in: the credentials' headers, and what a server's no means. Pure."""
+"""Getting in: the credentials and their headers, and what a server's no means."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -10,8 +10,11 @@ import msgspec
 from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, refuse
 from trio_chat.protocol.events import Closing, Error
 
+if TYPE_CHECKING:
+    from trio_chat.client.identity import Identities
+
 _PASSING: Final = frozenset(
-    {"server_full", "too_many_from_address", "shutting_down", "internal", "hello_timeout", "too_fast"}
+    {"server_full", "too_many_from_address", "shutting_down", "internal", "hello_timeout", "too_fast", "busy"}
 )
 """Refusals that go away by themselves: worth another try."""
 
@@ -20,12 +23,18 @@ _TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert
 
 
 class Credentials(NamedTuple):
-    """What proves who we are. ``token`` is what an earlier welcome gave."""
+    """What proves who we are. ``token`` is what an earlier welcome gave, ``account_password`` the name's own."""
 
     name: str | None
     password: str | None
     token: str | None
     client: str
+    account_password: str | None = None
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing in the headers would tell the server who comes."""
+        return not (self.name or self.password or self.token or self.account_password)
 
 
 class Setback(Exception):
@@ -39,12 +48,12 @@ class Setback(Exception):
 
 
 def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
-    """The upgrade's headers. The name and the password travel percent-encoded, for a header is no place
+    """The upgrade's headers. The name and the passwords travel percent-encoded, for a header is no place
     for every character.
 
     Raises :class:`~trio_chat.errors.UsageError` for text that is no Unicode.
     """
-    name, password, token, client = credentials
+    name, password, token, client, account_password = credentials
     try:
         headers = [(b"User-Agent", quote(client, safe="/ .-_()").encode())] if client else []
         if name:
@@ -53,9 +62,24 @@ def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
             headers.append((b"Authorization", b"Bearer " + quote(password, safe="").encode()))
         if token:
             headers.append((b"Trio-Chat-Token", quote(token, safe="-_.~").encode()))
+        if account_password:
+            headers.append((b"Trio-Chat-Password", quote(account_password, safe="").encode()))
     except UnicodeEncodeError:
         raise UsageError("A name and a password are made of whole characters; one here has half of one.") from None
     return headers
+
+
+def recall(identities: Identities, url: str, credentials: Credentials) -> Credentials:
+    """Add what is remembered: the name used last on that server, where none is given, and the name's token.
+
+    Raises :class:`Setback` when what is kept cannot be read.
+    """
+    try:
+        name = credentials.name or identities.last_name(url)
+        token = credentials.token or (identities.token(url, name) if name else None)
+    except ChatError as error:
+        raise Setback(error, again=False) from error
+    return credentials._replace(name=name, token=token)
 
 
 def refused_by(event: Error | Closing) -> Setback:
