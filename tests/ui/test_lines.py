@@ -33,7 +33,7 @@ from trio_chat.protocol.events import (
     TypingNotice,
     Welcome,
 )
-from trio_chat.ui.actions import Note
+from trio_chat.ui.notes import Note
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.lines import Teller, as_json, table
 from trio_chat.ui.place import Place

@@ -18,7 +18,7 @@ from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRef
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.text import clean, clean_line
-from trio_chat.ui.actions import Note
+from trio_chat.ui.notes import Note
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.place import Place
 
@@ -149,8 +149,10 @@ class Teller:
         first = f"You are {clean_line(event.name)}."
         lobby = next((room for room in event.rooms if room.name == event.lobby), None)
         if lobby is not None:
-            first += " Nobody else is here yet; you will be told when somebody comes." if lobby.count <= 1 else (
-                f" {_people(lobby.count)} are here."
+            first += (
+                " Nobody else is here yet; you will be told when somebody comes."
+                if lobby.count <= 1
+                else (f" {_people(lobby.count)} are here.")
             )
         return f"{first} {clean_line(event.motd)}".strip()
 

@@ -19,7 +19,7 @@ from msgspec import structs
 from trio_chat.client.events import Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event, Room, Welcome
-from trio_chat.ui.actions import Action, Note, Quit, carry_out, do, refused, room_info
+from trio_chat.ui.actions import Action, Quit, carry_out, do, refused, room_info
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.lines import Teller, as_json
 from trio_chat.ui.patience import patiently

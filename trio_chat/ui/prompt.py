@@ -23,7 +23,7 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ConnectionClosed
 from trio_chat.protocol.events import Error, Event, Message
-from trio_chat.ui.actions import Action, Note, Quit
+from trio_chat.ui.actions import Action, Quit
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
