@@ -98,7 +98,7 @@ def rebuild(connection: sqlite3.Connection, number: int, lines: Sequence[Prepare
 
 
 def mark_dirty(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Remember that the volumes of these lines hold what is to go."""
+    """Remember that the volumes of these lines, as far as there are any, hold what is to go."""
     numbers = {number // VOLUME for number in ids}
     connection.executemany("UPDATE volumes SET dirty = 1 WHERE number = ?", [(number,) for number in numbers])
 

@@ -123,9 +123,9 @@ class Store(Protocol):
 
         ``Save...`` makes something, or replaces it whole. With an account go its devices, memberships,
         invitations, reading positions, mentions and bans, with a room all that refers to it, with a
-        membership its reading position and mentions. A ``Redact`` blanks the earlier edits of its line
-        too, the lines of the kind ``edited`` whose target it is. What changes a line that is not kept
-        any more does nothing.
+        membership its reading position and mentions. A ``Redact``, and an ``Amend`` with another text,
+        also blanks the ``text`` in the events of earlier edits of its line: those of the kind ``edited``
+        whose target it is. What changes a line that is not kept any more does nothing.
 
         Raises ``StoreError``, and nothing of it is stored: also for a line that does not follow its
         room's last one. On cancellation either all or nothing is stored.
@@ -139,7 +139,7 @@ class Store(Protocol):
         """One line as it is now; ``None`` where there is none, or no longer."""
 
     async def find(self, sender: int, cid: str) -> Place | None:
-        """Where the line stands that ``sender`` sent under this id, and is kept; one of them, should there be several."""
+        """Where the line stands that ``sender`` sent under this id; one of them, should there be several."""
 
     async def seq_at(self, room: int, time: str) -> int:
         """The last sequence number before that time: reading ``after`` it gives what came since.

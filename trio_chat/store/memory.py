@@ -186,8 +186,7 @@ class MemoryStore:
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
-        log = self._logs.get(room)
-        kept = None if log is None else log.lines.get(seq)
+        kept = self._find_kept(room, seq)
         return None if kept is None else Kept(kept.line.sender, kept.line.event)
 
     async def find(self, sender: int, cid: str) -> Place | None:
@@ -308,21 +307,30 @@ class MemoryStore:
             del self._places[line.sender, line.cid]
 
     def _amend(self, record: records.Amend) -> None:
-        self._put(record.room, record.seq, record.event, record.text)
+        kept = self._find_kept(record.room, record.seq)
+        if kept is not None:
+            if kept.line.text != record.text:
+                self._blank_edits(record.room, record.seq)
+            self._put(kept, record.event, record.text)
 
     def _redact(self, record: records.Redact) -> None:
-        self._put(record.room, record.seq, record.event, "")
-        log = self._logs.get(record.room)
-        if log is not None and record.seq in log.lines:
-            for seq, kept in list(log.lines.items()):
-                if kept.line.kind == EDITED and kept.line.target == record.seq:
-                    self._put(record.room, seq, blanked(kept.line.event), "")
+        kept = self._find_kept(record.room, record.seq)
+        if kept is not None:
+            self._blank_edits(record.room, record.seq)
+            self._put(kept, record.event, "")
 
-    def _put(self, room: int, seq: int, event: bytes, text: str) -> None:
+    def _find_kept(self, room: int, seq: int) -> _Numbered | None:
         log = self._logs.get(room)
-        kept = None if log is None else log.lines.get(seq)
-        if log is not None and kept is not None:
-            log.lines[seq] = kept._replace(line=replace(kept.line, event=event, text=text))
+        return None if log is None else log.lines.get(seq)
+
+    def _blank_edits(self, room: int, target: int) -> None:
+        for kept in self._logs[room].lines.values():
+            if kept.line.target == target and kept.line.kind == EDITED:
+                self._put(kept, blanked(kept.line.event), "")
+
+    def _put(self, kept: _Numbered, event: bytes, text: str) -> None:
+        line = replace(kept.line, event=event, text=text)
+        self._logs[line.room].lines[line.seq] = kept._replace(line=line)
 
 
 def _sorted(held: dict[Any, Any]) -> tuple[Any, ...]:

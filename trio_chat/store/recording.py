@@ -175,6 +175,7 @@ class Batch:
             )
             if amend.text != old:
                 self.retold = True
+                self._blank_edits(amend.room, amend.seq)
                 if number <= self._indexed:
                     before = indexing.prepare(number, amend.room, sender, time, old)
                     after = indexing.prepare(number, amend.room, sender, time, amend.text)
@@ -182,19 +183,28 @@ class Batch:
 
     def _redact(self, redactions: Sequence[Redact]) -> None:
         for redaction in redactions:
-            place = (redaction.room, redaction.seq)
-            row = self._connection.execute("SELECT id FROM events WHERE room = ? AND seq = ?", place).fetchone()
+            row = self._connection.execute(
+                "SELECT id FROM events WHERE room = ? AND seq = ?", (redaction.room, redaction.seq)
+            ).fetchone()
             if row is None:
                 continue
-            edits = self._connection.execute(
-                "SELECT id, event FROM events WHERE room = ? AND target = ? AND kind = ?", (*place, EDITED)
-            ).fetchall()
-            left = [(redaction.event, row[0]), *((blanked(event), number) for number, event in edits)]
-            self._connection.executemany("UPDATE events SET event = ?, text = '' WHERE id = ?", left)
-            numbers = [number for _, number in left]
-            self._connection.executemany("INSERT OR IGNORE INTO scrubs VALUES (?)", [(n,) for n in numbers])
-            indexing.mark_dirty(self._connection, numbers)
+            self._connection.execute("UPDATE events SET event = ?, text = '' WHERE id = ?", (redaction.event, row[0]))
+            indexing.mark_dirty(self._connection, row)
+            gone = [row[0], *self._blank_edits(redaction.room, redaction.seq)]
+            self._connection.executemany("INSERT OR IGNORE INTO scrubs VALUES (?)", [(number,) for number in gone])
             self.retold = self.removed = True
+
+    def _blank_edits(self, room: int, target: int) -> list[int]:
+        """Take the texts out of the lines that edited a line so far; returns these lines' ids."""
+        edits = self._connection.execute(
+            "SELECT id, event FROM events WHERE room = ? AND target = ? AND kind = ?", (room, target, EDITED)
+        ).fetchall()
+        numbers = [number for number, _ in edits]
+        self._connection.executemany(
+            "UPDATE events SET event = ?, text = '' WHERE id = ?", [(blanked(event), number) for number, event in edits]
+        )
+        indexing.mark_dirty(self._connection, numbers)
+        return numbers
 
 
 def misplaced(line: Line, last: int | None) -> StoreError:
