@@ -61,14 +61,16 @@ def wants_proof(broker: Broker, request: Hello, now: float) -> str | None:
 
 
 def depart(broker: Broker, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
-    """A session of a person ended; with the last one the person is no longer here."""
+    """A session of a person ended; with the last visible one the person is no longer here."""
     person.sessions.discard(session.id)
+    was_here = bool(person.visible)
+    person.visible.discard(session.id)
     person.seen = broker.stamp(now)
     if session.device is not None:
         session.device.seen = person.seen
     broker.unsaved_visits[person.id] = person
     broker.save_soon(now)
-    if person.sessions:
+    if person.visible or not was_here:
         return
     broker.here -= 1
     for room in person.rooms.values():
@@ -243,10 +245,13 @@ def _add_device(
 
 def _enter(broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]) -> None:
     """The session is the person's now, and hears the person's rooms."""
-    is_back = not person.sessions
+    is_back = not person.visible and not request.quiet
+    session.quiet = request.quiet
     session.state, session.person, session.active = State.PRESENT, person, now
     broker.watch(session)
     person.sessions.add(session.id)
+    if not request.quiet:
+        person.visible.add(session.id)
     if is_back:
         broker.here += 1
         person.since, person.away = broker.stamp(now), None

@@ -304,7 +304,9 @@ def _keep_out(broker: Broker, room: Room, person: Person, why: str, now: float, 
 
 
 def _put_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
+    was_here = person.id in room.here
     rooms.exit_room(broker, person, room, effects)
     if person.sessions:
         effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
+    if was_here:
         presence.went(broker, room, person.name.shown, now, effects)

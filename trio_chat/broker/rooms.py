@@ -28,7 +28,7 @@ from trio_chat.protocol.events import (
 from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropInvite, DropMember, SaveMember, SaveRoom
+from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
@@ -122,7 +122,7 @@ def enter(broker: Broker, person: Person, room: Room, effects: list[Effect], rol
     broker.journal.put(room.members, person.id, Member(person, role))
     broker.journal.put(person.rooms, room.name, room)
     effects.append(Persist(SaveMember(room.id, person.id, int(role))))
-    if person.sessions:
+    if person.visible:
         broker.journal.put(room.here, person.id, person)
     if person.id in room.invited:
         broker.journal.pop(room.invited, person.id)
@@ -166,7 +166,7 @@ def join(broker: Broker, session: Session, request: Join, now: float, effects: l
     if room is None:
         if not (broker.settings.open_rooms or person.admin):
             return refuse("rooms_closed", room=name)
-        room = make_room(broker, SaveRoom(broker.next_room, name, broker.stamp(now)), effects)
+        room = make_room(broker, SaveRoom(broker.next_room, name, created=broker.stamp(now)), effects)
         enter(broker, person, room, effects, Role.OWNER)
     else:
         refusal = _may_enter(room, person, session.address, now)
@@ -175,7 +175,8 @@ def join(broker: Broker, session: Session, request: Join, now: float, effects: l
         enter(broker, person, room, effects)
     effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(room, person))))
     let_hear(person, room, effects, but=session.id)
-    presence.came(broker, room, person.name.shown, now, effects)
+    if person.visible:
+        presence.came(broker, room, person.name.shown, now, effects)
     return None
 
 
@@ -200,6 +201,7 @@ def leave(broker: Broker, session: Session, request: Leave, now: float, effects:
     if request.room == LOBBY:
         return refuse("stays_in_lobby", room=LOBBY)
     room = person.rooms[request.room]
+    was_here = person.id in room.here
     exit_room(broker, person, room, effects)
     others = tuple(s for s in person.sessions if s != session.id)
     if others:
@@ -207,7 +209,8 @@ def leave(broker: Broker, session: Session, request: Leave, now: float, effects:
     effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
     if room.direct is None:
         _pass_on(broker, room, effects)
-        presence.went(broker, room, person.name.shown, now, effects)
+        if was_here:
+            presence.went(broker, room, person.name.shown, now, effects)
     return None
 
 
@@ -284,8 +287,14 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
 
 
 def _pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
-    """See that a room with members has an owner."""
+    """See that a room with members has an owner, and let go of one without members in which nothing was ever
+    said: else everybody could fill the server with names of rooms."""
     members = list(room.members.values())
+    if not members and not room.last and not room.bans:
+        broker.journal.pop(broker.rooms, room.name)
+        broker.journal.pop(broker.numbered, room.id)
+        broker.gathering.pop(room.name, None)
+        effects.append(Persist(DropRoom(room.id)))
     if room.is_lobby or not members or any(member.role is Role.OWNER for member in members):
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came

@@ -95,6 +95,7 @@ class Session:
     person: Person | None = None
     device: Device | None = None
     expired: bool = False
+    quiet: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -110,7 +111,8 @@ class Device:
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody with a name, here (through one session or several) or not."""
+    """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
+    which others see the person as here: all but the quiet ones."""
 
     id: int
     name: Name
@@ -120,6 +122,7 @@ class Person:
     admin: bool = False
     devices: dict[bytes, Device] = field(default_factory=dict)
     sessions: set[int] = field(default_factory=set)
+    visible: set[int] = field(default_factory=set)
     rooms: dict[str, Room] = field(default_factory=dict)
     read: dict[int, int] = field(default_factory=dict)
     mentions: dict[int, list[int]] = field(default_factory=dict)
@@ -143,7 +146,7 @@ class Room:
     """A room or, where ``direct`` holds the numbers of its people, a direct conversation.
 
     ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all
-    who are in it, ``here`` those of them who are connected; both by their number.
+    who are in it, ``here`` those of them who are connected and not only quietly; both by their number.
     """
 
     id: int

@@ -261,7 +261,7 @@ def _conversation(broker: Broker, people: dict[int, Person], now: float, effects
         while name in broker.rooms:  # of people who had these names before
             copies += 1
             name = f"{label}~{copies}"
-        saved = SaveRoom(broker.next_room, name, broker.stamp(now), direct=tuple(sorted(people)))
+        saved = SaveRoom(broker.next_room, name, direct=tuple(sorted(people)), created=broker.stamp(now))
         room = rooms.make_room(broker, saved, effects)
     missing = [person for number, person in people.items() if number not in room.members]
     for newcomer in missing:

@@ -48,7 +48,7 @@ from trio_chat.server.items import Arrival, Departure, Stop
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.tally import Tally
 from trio_chat.server.wire import Connection
-from trio_chat.store import MemoryStore, SqliteStore
+from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -269,7 +269,7 @@ async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time
         yield Server(config, store, await store.load(), clock=clock)
         return
     directory = config.data or default_data_directory()
-    async with SqliteStore.open(directory) as kept:
+    async with SqliteStore.open(directory / DATABASE) as kept:
         yield Server(config, kept, await kept.load(), directory=directory, clock=clock)
 
 

@@ -60,18 +60,18 @@ class Lookup:
         request = effect.request
         query = SearchQuery(
             words=request.words,
-            rooms=effect.rooms,
-            sender=effect.sender,
+            rooms=tuple((room, 0) for room in effect.rooms),
+            senders=() if effect.sender is None else (effect.sender,),
             before=effect.before,
             after=effect.after,
             has_link=request.has_link,
             limit=request.limit,
-            cursor=request.cursor,
+            before_id=request.cursor,
         )
         found = await self._store.search(query)
         return Found(
             id=request.id,
             events=tuple(Raw(hit.event) for hit in found.hits),
-            cursor=found.cursor,
+            cursor=found.hits[-1].id if found.more else None,
             behind=found.behind,
         )

@@ -3,6 +3,7 @@ find out when a store that failed works again."""
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, NoReturn
 
 import structlog
@@ -51,7 +52,7 @@ async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
     """Let go of what is older than ``keep`` days (0: for ever), or than a room's own time."""
     while True:
         try:
-            firsts = await store.prune(keep or None)
+            firsts = await store.prune(datetime.now(UTC), keep or None)
         except StoreError as error:
             log.warning("old messages not removed", error=str(error))
         else:

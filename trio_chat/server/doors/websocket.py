@@ -24,7 +24,8 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
     """The hello that an upgrade's headers say; ``None`` where they say nothing: then it comes as a message.
 
     ``Authorization`` is ``Bearer PASSWORD``, or ``Basic`` (RFC 7617) with the name too. ``Username``, the
-    password, ``Trio-Chat-Token`` and ``Trio-Chat-Password`` (the account's own) may be percent-encoded UTF-8.
+    password, ``Trio-Chat-Token`` and ``Trio-Chat-Password`` (the account's own) may be percent-encoded UTF-8;
+    ``Trio-Chat-Quiet: 1`` says that this session only looks or posts.
     """
     name = head.headers.get("username")
     token = head.headers.get("trio-chat-token")
@@ -50,6 +51,7 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
         token=None if token is None else unquote(token),
         account_password=None if account_password is None else unquote(account_password),
         client=head.headers.get("user-agent", "")[:256],
+        quiet=head.headers.get("trio-chat-quiet") == "1",
     )
 
 
