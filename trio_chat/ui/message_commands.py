@@ -28,7 +28,7 @@ _NUMBER: Final = re.compile(r"#?([0-9]{1,15})")
 _CARETS: Final = re.compile(r"\^{1,100}")
 
 WHICH: Final = (
-    "A message is named by its number (12 or #12; /numbers on shows them, /search and /context too) or from the end: "
+    "WHICH message is said by its number (12 or #12; /numbers on shows them, /search and /context too) or from the end: "
     "^ is the last one shown in the room, ^^ the one before it."
 )
 """How a message is named, for help."""
@@ -123,9 +123,9 @@ def _numbers(argument: str, place: Place) -> Reading:
 COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "edit",
-        "[MESSAGE] TEXT",
+        "[WHICH] TEXT",
         "change what you said",
-        f"Without a message, it is your last one; here ^^ is your last but one. {WHICH} A new text that begins with a "
+        f"Without WHICH, it is your last one; here ^^ is your last but one. {WHICH} A new text that begins with a "
         "number needs one in front: /edit ^ 3 apples.",
         "/edit it is at four, not at five",
         _edit,
@@ -134,9 +134,9 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "delete",
-        "[MESSAGE]",
+        "[WHICH]",
         "take back what you said",
-        f"Without a message, it is your last one. {WHICH} The text is gone from the server; that there was a message "
+        f"Without WHICH, it is your last one. {WHICH} The text is gone from the server; that there was a message "
         "remains. Moderators may take back anybody's.",
         "/delete #12",
         _delete,
@@ -144,16 +144,16 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "react",
-        "[MESSAGE] MARK",
+        "[WHICH] MARK",
         "put a mark on a message",
-        f"A mark is an emoji or a word. Without a message, it is the last one shown. {WHICH}",
+        f"A mark is an emoji or a word. Without WHICH, it is the last one shown. {WHICH}",
         "/react 👍",
         _react,
         needs_room=True,
     ),
     ChatCommand(
         "unreact",
-        "[MESSAGE] MARK",
+        "[WHICH] MARK",
         "take your mark off a message",
         "It undoes /react.",
         "/unreact 👍",
@@ -162,7 +162,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "reply",
-        "MESSAGE TEXT",
+        "WHICH TEXT",
         "answer a message",
         f"The others see which one you answer. {WHICH}",
         "/reply ^ so do I",
@@ -172,18 +172,18 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "search",
-        "[WORDS] [from:NAME] [in:ROOM] [before:DAY] [after:DAY] [has:link]",
+        "[WORDS]",
         "find messages in all that you may read",
-        'The newest come first; all words must occur, and "words in quotes" in that order. in:@bob is your '
-        "conversation with bob. A day is 2026-01-31, a time 2026-01-31T12:00Z. /search alone goes on with the last search, "
-        "and /context shows what was said around a message.",
+        'The newest come first; all words must occur, and "words in quotes" in that order. Besides words, or in '
+        "their place: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:DAY, after:DAY, has:link. A day is 2026-01-31, a time 2026-01-31T12:00Z. /search alone goes on with the last "
+        "search, and /context shows what was said around a message.",
         "/search disk full from:ada after:2026-01-01",
         _search,
         ("text",),
     ),
     ChatCommand(
         "context",
-        "[ROOM] MESSAGE",
+        "[ROOM] WHICH",
         "show a message and those around it",
         WHICH,
         "/context #ops 42",

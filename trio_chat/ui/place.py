@@ -82,6 +82,16 @@ class Place:
                 self._meet(person.name for person in event.people)
             case events.Presence():
                 self._presence(event)
+            case events.TopicChanged() if event.room in self.rooms:
+                self._update(event.room, topic=event.text)
+            case events.Renamed():
+                self._rename(event.old, event.new)
+            case _:
+                self._take_said(event)
+
+    def _take_said(self, event: events.Event) -> None:
+        """Change with what is said, and with what becomes of it."""
+        match event:
             case events.Message():
                 self._meet([event.sender])
                 self._hear(event)
@@ -91,13 +101,9 @@ class Place:
             case events.Edited():
                 self._change(event.room, event.target, event.text)
             case events.Deleted():
-                self._said.get(event.room, {}).pop(event.target, None)
+                self._said_in(event.room).pop(event.target, None)
             case Reconnected(anew=True):
                 self._said.clear()
-            case events.TopicChanged() if event.room in self.rooms:
-                self._update(event.room, topic=event.text)
-            case events.Renamed():
-                self._rename(event.old, event.new)
 
     def leave(self, room: str) -> None:
         """One is no longer in this room."""
@@ -110,12 +116,12 @@ class Place:
 
     def said(self, room: str, seq: int) -> Said | None:
         """The message of this number, if it was shown."""
-        return self._said.get(room, {}).get(seq)
+        return self._said_in(room).get(seq)
 
     def find_said(self, room: str, count: int, *, own: bool = False) -> int | None:
         """The number of the last message shown in a room (``count`` 1), of the one before it (2), ...; of
         one's ``own`` alone, or of all."""
-        said = self._said.get(room, {})
+        said = self._said_in(room)
         for seq in reversed(said):
             if not own or said[seq].sender == self.me:
                 count -= 1
@@ -126,6 +132,9 @@ class Place:
     def note_said(self, room: str, seq: int, text: str) -> None:
         """One has said this; it may have been heard already, or is heard yet."""
         self._keep(room, seq, Said(self.me, text))
+
+    def _said_in(self, room: str) -> OrderedDict[int, Said]:
+        return self._said.get(room) or OrderedDict()
 
     def _hear(self, event: events.Message) -> None:
         if not event.deleted:
@@ -141,7 +150,7 @@ class Place:
             held.popitem(last=False)
 
     def _change(self, room: str, seq: int, text: str) -> None:
-        held = self._said.get(room, {})
+        held = self._said_in(room)
         if seq in held:
             held[seq] = held[seq]._replace(text=text)
 

@@ -131,7 +131,9 @@ def _password(argument: str, place: Place) -> Reading:
 
 def _revoke(argument: str, place: Place) -> Reading:
     del place
-    return Revoke(int(argument)) if argument.isascii() and argument.isdigit() else "Which device? /devices shows numbers."
+    return (
+        Revoke(int(argument)) if argument.isascii() and argument.isdigit() else "Which device? /devices shows numbers."
+    )
 
 
 def _split(argument: str) -> tuple[str, str]:
@@ -207,10 +209,10 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "op",
-        "NAME [owner|moderator|member]",
-        "make somebody a moderator, or give them another role",
-        f"{_OWNER}",
-        "/op bob",
+        "NAME [ROLE]",
+        "make somebody a moderator, or owner, or member",
+        f"A role is owner, moderator or member; without one it is moderator. {_OWNER}",
+        "/op bob owner",
         _op,
         ("people", "text"),
         needs_room=True,
@@ -219,7 +221,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "deop",
         "NAME",
         "make somebody a plain member again",
-        f"{_OWNER}",
+        _OWNER,
         "/deop bob",
         _deop,
         ("people",),
@@ -237,10 +239,10 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "ban",
-        "NAME|NETWORK [TIME] [WHY]",
-        "keep somebody, or everybody from a network, out of the room",
-        f"A time is {FORMS}; without one it is for good. A network is an address or a range, 192.0.2.0/24. Who is banned "
-        f"from the lobby is kept out of the server. {_MODERATOR}",
+        "NAME [TIME] [WHY]",
+        "keep somebody, or a network, out of the room",
+        f"A time is {FORMS}; without one it is for good. In the place of a name may stand a network: "
+        f"an address, or a range, 192.0.2.0/24. Who is banned from the lobby is kept out of the server. {_MODERATOR}",
         "/ban bob 2h enough for today",
         _ban,
         ("people", "text"),
@@ -248,9 +250,9 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ),
     ChatCommand(
         "unban",
-        "NAME|NETWORK",
+        "NAME",
         "lift a ban",
-        f"/bans shows them. {_MODERATOR}",
+        f"Of a name, or of a network; /bans shows them. {_MODERATOR}",
         "/unban bob",
         _unban,
         ("people",),
@@ -289,7 +291,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "password",
         "",
-        "set the password with which your other devices get in",
+        "set the password for your other devices",
         "It is asked for twice, and nobody sees it. Your name is yours without one, on this device.",
         "/password",
         _password,
