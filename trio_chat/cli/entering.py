@@ -1,4 +1,4 @@
-"""What ``join``, ``send``, ``tail`` and ``who`` share: which server, who one is, and getting in."""
+"""What ``join``, ``send``, ``tail``, ``search`` and ``who`` share: which server, who one is, and getting in."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import click
 
@@ -19,13 +19,14 @@ if TYPE_CHECKING:
     from trio_chat.client import Chat
 
 SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
-"""The settings that all four take as options."""
+"""The settings that all of them take as options."""
 
 _GROUP: Final = "The server and you"
 _HIGHEST_PORT: Final = 65535
 _TRIES: Final = 3
 """Passwords, and names, that a person may try before it is over."""
-_NAME_REFUSED: Final = frozenset({"name_taken", "name_lookalike", "name_invalid", "name_reserved"})
+_NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
+_OWNED: Final = frozenset({"name_owned", "wrong_account_password"})
 _PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -54,7 +55,8 @@ class Entry:
 
     ``may_ask``: a person can be asked for a name or a password. ``any_name``: who one is does not matter, so
     a name that is taken gives way to one that the server makes up. ``listen``: whether events are wanted.
-    ``patient``: requests wait for as long as an outage lasts.
+    ``patient``: requests wait for as long as an outage lasts. ``backlog``: how much of each room's past is
+    wanted. ``quiet``: one only looks or posts, and is not to be seen as here.
     """
 
     url: str
@@ -63,6 +65,8 @@ class Entry:
     any_name: bool = False
     listen: bool = True
     patient: bool = False
+    backlog: int = 0
+    quiet: bool = False
 
 
 def server_url(config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None) -> str:
@@ -98,27 +102,52 @@ def enter(entry: Entry, session: Session) -> int:
     """
     import trio  # noqa: PLC0415 - the help page needs none of it
 
-    name, password, tries = entry.config.name, entry.config.password, 0
+    proof = _Proof(entry.config.name, entry.config.password)
+    tries = 0
     while True:
-        outcome = trio.run(partial(_try, entry, session, name, password))
+        outcome = trio.run(partial(_try, entry, session, proof))
         if not isinstance(outcome, NotAdmitted):
             return outcome
         tries += 1
-        if entry.any_name and outcome.code in _NAME_REFUSED and name is not None:
-            name = None
-        elif not entry.may_ask or tries > _TRIES:
-            raise outcome
-        elif outcome.code in _NAME_REFUSED:
-            say(outcome.message)
-            name = str(click.prompt("Another name", err=True)).strip()
-        elif outcome.code in _PASSWORD_REFUSED:
-            say(outcome.message)
-            password = str(click.prompt("Password", hide_input=True, err=True))
+        if entry.any_name and outcome.code in _NAME_REFUSED and tries == 1:
+            proof = _Proof(None, proof.password)
+        elif entry.may_ask and tries <= _TRIES:
+            proof = _ask(outcome, proof)
         else:
             raise outcome
 
 
-async def _try(entry: Entry, session: Session, name: str | None, password: str | None) -> int | NotAdmitted:
+class _Proof(NamedTuple):
+    """Who one is, and what proves it: the server's password, and the name's own."""
+
+    name: str | None
+    password: str | None
+    account_password: str | None = None
+
+
+def _ask(refusal: NotAdmitted, proof: _Proof) -> _Proof:
+    """Ask the person for what the server refused. Raises the refusal when nobody can help it."""
+    if refusal.code in _OWNED:
+        say(refusal.message)
+        text = "If it is yours, its own password; else just Enter, for another name"
+        own = str(click.prompt(text, hide_input=True, default="", show_default=False, err=True))
+        if own:
+            return proof._replace(account_password=own)
+        return proof._replace(name=_ask_name(), account_password=None)
+    if refusal.code in _NAME_REFUSED:
+        say(refusal.message)
+        return proof._replace(name=_ask_name())
+    if refusal.code in _PASSWORD_REFUSED:
+        say(refusal.message)
+        return proof._replace(password=str(click.prompt("Password", hide_input=True, err=True)))
+    raise refusal
+
+
+def _ask_name() -> str:
+    return str(click.prompt("Another name", err=True)).strip()
+
+
+async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitted:
     """Get in once and hold a session; a refusal to let us in comes back as a value."""
     from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.signals import until_signal  # noqa: PLC0415 - as above
@@ -130,8 +159,11 @@ async def _try(entry: Entry, session: Session, name: str | None, password: str |
         try:
             async with connect(
                 entry.url,
-                name=name,
-                password=password,
+                name=proof.name,
+                password=proof.password,
+                account_password=proof.account_password,
+                backlog=entry.backlog,
+                quiet=entry.quiet,
                 wait=entry.config.wait,
                 waiting=_Waiting(),
                 listen=entry.listen,

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     ],
 )
 @click.argument("words", nargs=-1, metavar="[USERNAME] [HOST[:PORT]|URL]")
-@settings(ClientConfig, *SETTINGS, "unknown_recipients", "time_format", "color")
+@settings(ClientConfig, *SETTINGS, "backlog", "unknown_recipients", "time_format", "color")
 @server_options
 @click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="room to talk in first")
 @click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="line mode, on a terminal too")
@@ -50,6 +50,9 @@ def command(
     Of two arguments, the first is your name and the second the server; one with :// is the server's URL in
     either place. A single argument is always the server. Without one, the settings say which (by default this
     machine, port 8765).
+
+    A name that nobody has is yours from then on: this machine proves it by itself, another one with the password
+    that you set in the chat with /password.
 
     On a terminal, what you type stays whole below what arrives, and /help shows what you can do. Otherwise each
     line of the input is said, and join leaves at its end: with status 0 when all of it was acknowledged, with 1
@@ -98,7 +101,7 @@ def _join(config: ClientConfig, url: str, room: str | None, *, as_json: bool) ->
     async def session(chat: Chat) -> int:
         return await _talk(chat, look, room, at_terminal=at_terminal)
 
-    entry = Entry(url, config, may_ask=person_present(), patient=at_terminal)
+    entry = Entry(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
     return enter(entry, session)
 
 

@@ -66,7 +66,7 @@ def command(
         destination = _Destination(chat, room, people)
         return await _say_all(destination, _messages(" ".join(text), lines=lines))
 
-    return enter(Entry(url, config, listen=False), session)
+    return enter(Entry(url, config, listen=False, quiet=True), session)
 
 
 def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:

@@ -32,8 +32,8 @@ def command(
 ) -> int:
     """Show who is in a room, since when, and who of them is away; without a room, in the lobby: everyone.
 
-    To ask, it enters the chat for a moment, and leaves itself out of the answer. A configured name that is in
-    use gives way to one that the server makes up.
+    To ask, it enters the chat for a moment, and nobody is told of that. A configured name that is somebody else's
+    gives way to one that the server makes up.
     """
     config = load_settings(ClientConfig, flags, config_path)
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
@@ -41,7 +41,7 @@ def command(
     async def session(chat: Chat) -> int:
         return await _show(chat, config, room, as_json=as_json)
 
-    return enter(Entry(url, config, any_name=flags.get("name") is None, listen=False), session)
+    return enter(Entry(url, config, any_name=flags.get("name") is None, listen=False, quiet=True), session)
 
 
 async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:
@@ -50,7 +50,7 @@ async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: 
     from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
 
     name = chat.welcome.lobby if room is None else room_name(room)
-    people = tuple(person for person in await chat.who(name) if person.name != chat.name)
+    people = await chat.who(name)
     talk = Talk(chat, look_of(config, json=as_json))
     try:
         await standard_output(talk.look.encoding).write(talk.tell(People(id="", room=name, people=people)))

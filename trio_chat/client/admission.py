@@ -23,13 +23,15 @@ _TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert
 
 
 class Credentials(NamedTuple):
-    """What proves who we are. ``token`` is what an earlier welcome gave, ``account_password`` the name's own."""
+    """What proves who we are. ``token`` is what an earlier welcome gave, ``account_password`` the name's own;
+    ``quiet`` is for who only looks or posts, and does not want to be seen as here."""
 
     name: str | None
     password: str | None
     token: str | None
     client: str
     account_password: str | None = None
+    quiet: bool = False
 
     @property
     def empty(self) -> bool:
@@ -53,7 +55,7 @@ def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
 
     Raises :class:`~trio_chat.errors.UsageError` for text that is no Unicode.
     """
-    name, password, token, client, account_password = credentials
+    name, password, token, client, account_password, quiet = credentials
     try:
         headers = [(b"User-Agent", quote(client, safe="/ .-_()").encode())] if client else []
         if name:
@@ -64,6 +66,8 @@ def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
             headers.append((b"Trio-Chat-Token", quote(token, safe="-_.~").encode()))
         if account_password:
             headers.append((b"Trio-Chat-Password", quote(account_password, safe="").encode()))
+        if quiet:
+            headers.append((b"Trio-Chat-Quiet", b"1"))
     except UnicodeEncodeError:
         raise UsageError("A name and a password are made of whole characters; one here has half of one.") from None
     return headers

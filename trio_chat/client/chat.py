@@ -391,6 +391,7 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
     account_password: str | None = None,
     identities: Identities | None = None,
     backlog: int = 0,
+    quiet: bool = False,
     wait: bool = False,
     reconnect: bool = True,
     listen: bool = True,
@@ -418,6 +419,7 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
       directory (:func:`~trio_chat.client.identity.state_directory`). A program that must not share a name with
       what else its user runs has a folder of its own: ``Identities(folder)``.
     - ``backlog``: how many of a room's last events to yield, as one ``Backlog``, when the room is seen first.
+    - ``quiet``: we only look or post: our coming and going is told to nobody, and we do not count as here.
     - ``wait``: if nobody answers, keep trying instead of raising; ``waiting(error, seconds)`` is called
       before each pause.
     - ``reconnect``: come back when the connection is lost. Otherwise the conversation is over then.
@@ -446,7 +448,7 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
     habits = Habits(wait, reconnect, backoff or Backoff(), request_timeout, keepalive, listen, waiting)
     link = Link(
         address,
-        Credentials(name, password, token, client, account_password),
+        Credentials(name, password, token, client, account_password, quiet),
         habits,
         conversation,
         mailbox,

@@ -281,7 +281,8 @@ class Link:
         try:
             if say_hello:
                 request_id = self._conversation.make_id()
-                await wire.send(encode(Hello(id=request_id, client=self._credentials.client)))
+                hello = Hello(id=request_id, client=self._credentials.client, quiet=self._credentials.quiet)
+                await wire.send(encode(hello))
             while True:
                 event = read_event(await wire.receive())
                 if isinstance(event, Welcome):

@@ -1,8 +1,9 @@
-"""Lengths of time as people write them: ``90``, ``10m``, ``2h``, ``7d``. Pure."""
+"""Times as people write them: lengths (``90``, ``10m``, ``2h``, ``7d``), days and moments. Pure."""
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -28,3 +29,17 @@ def show_span(seconds: float) -> str:
         if seconds and seconds % _UNITS[unit] == 0:
             return f"{seconds / _UNITS[unit]:.0f}{unit}"
     return f"{seconds:g}s"
+
+
+def to_utc(text: str, zone: tzinfo | None = None) -> str | None:
+    """A day or time as one of the protocol's, RFC 3339 in UTC; ``None`` where it is none.
+
+    A day stands for its beginning. One without a zone is in ``zone`` (``None``: this machine's).
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+        if moment.tzinfo is None:
+            moment = moment.replace(tzinfo=zone) if zone is not None else moment.astimezone()
+        return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None

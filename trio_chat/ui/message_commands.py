@@ -28,8 +28,8 @@ _NUMBER: Final = re.compile(r"#?([0-9]{1,15})")
 _CARETS: Final = re.compile(r"\^{1,100}")
 
 WHICH: Final = (
-    "WHICH message is said by its number (12 or #12; /numbers on shows them, /search and /context too) or from the end: "
-    "^ is the last one shown in the room, ^^ the one before it."
+    "WHICH message is said by its number (12 or #12; /numbers on shows them, /search and /context too) or from the "
+    "end: ^ is the last one shown in the room, ^^ the one before it."
 )
 """How a message is named, for help."""
 
@@ -175,8 +175,9 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "[WORDS]",
         "find messages in all that you may read",
         'The newest come first; all words must occur, and "words in quotes" in that order. Besides words, or in '
-        "their place: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:DAY, after:DAY, has:link. A day is 2026-01-31, a time 2026-01-31T12:00Z. /search alone goes on with the last "
-        "search, and /context shows what was said around a message.",
+        "their place: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:DAY, after:DAY, has:link. A "
+        "day is 2026-01-31, a time 2026-01-31T12:00Z. /search alone goes on with the last search, and /context shows "
+        "what was said around a message.",
         "/search disk full from:ada after:2026-01-01",
         _search,
         ("text",),

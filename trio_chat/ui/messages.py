@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from trio_chat.errors import NotDone
+from trio_chat.protocol.spans import to_utc
 from trio_chat.ui.notes import Context, Hits, Note
 
 if TYPE_CHECKING:
@@ -152,14 +153,20 @@ async def _search(query: Query | None, chat: Chat, place: Place) -> Hits:
         *query.words,
         room=query.room,
         sender=query.sender,
-        before=query.before,
-        after=query.after,
+        before=_moment(query.before),
+        after=_moment(query.after),
         has_link=query.has_link,
         limit=_HITS,
         cursor=cursor,
     )
     place.search = None if found.cursor is None else (query, found.cursor)
     return Hits(messages=found.messages, more=found.cursor is not None, behind=found.behind)
+
+
+def _moment(typed: str | None) -> str | None:
+    """A day or time as the server understands it: one without a zone is in this machine's. What is none, the
+    server refuses in its own words."""
+    return None if typed is None else to_utc(typed) or typed
 
 
 async def look_around(chat: Chat, room: str, seq: int, count: int) -> Context:
