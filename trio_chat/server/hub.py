@@ -214,7 +214,7 @@ class Hub:
         else:
             self._broker.open(session, self._now, token=secrets.token_urlsafe(24), number=secrets.randbelow(9000))
             if arrival.hello is not None:
-                greeted = self._broker.greet(session, arrival.hello, self._now)
+                greeted = self._greet(session, arrival.hello)
                 if isinstance(greeted, Refusal):
                     arrival.refusal = greeted
                     self._broker.close(session, self._now)
@@ -225,6 +225,13 @@ class Hub:
         else:
             self.tally.refuse(arrival.refusal.code)
         arrival.settled.set()
+
+    def _greet(self, session: int, hello: Hello) -> list[Effect] | Refusal:
+        try:
+            return self._broker.greet(session, hello, self._now)
+        except Exception:  # as above
+            log.exception("request failed", session=session)
+            return refuse("internal")
 
     # ---- the store ----------------------------------------------------------------------------
 
