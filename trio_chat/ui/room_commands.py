@@ -131,7 +131,9 @@ def _password(argument: str, place: Place) -> Reading:
 
 def _revoke(argument: str, place: Place) -> Reading:
     del place
-    return Revoke(int(argument)) if argument.isascii() and argument.isdigit() else "Which device? /devices shows numbers."
+    return (
+        Revoke(int(argument)) if argument.isascii() and argument.isdigit() else "Which device? /devices shows numbers."
+    )
 
 
 def _split(argument: str) -> tuple[str, str]:
