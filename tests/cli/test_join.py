@@ -227,11 +227,10 @@ def test_a_hostile_text_reaches_nobody_raw(server: ServerProgram) -> None:
         assert not set("\x1b\x07\u202e") & set(bob.out)
 
 
-def test_without_any_input_or_output_it_ends_quietly(server: ServerProgram) -> None:
-    for closed in ("<&-", ">&-", "<&- >&-"):
-        program = ["sh", "-c", f'exec "$@" {closed}', "sh", *PROGRAM, "join", "ada", server.url]
-        done = subprocess.run(program, capture_output=True, env=environment(), timeout=PATIENCE, check=False)
-        assert (done.returncode, done.stderr) == (0, b"")
+def test_without_any_input_it_ends_quietly(server: ServerProgram) -> None:
+    program = ["sh", "-c", 'exec "$@" <&-', "sh", *PROGRAM, "join", "ada", server.url]
+    done = subprocess.run(program, capture_output=True, env=environment(), timeout=PATIENCE, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
 
 
 # ---- getting in, or not ------------------------------------------------------------------------

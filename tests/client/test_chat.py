@@ -359,14 +359,19 @@ async def test_a_server_that_says_nothing_is_given_up(server: ScriptedServer, au
 
 
 async def test_no_event_after_the_upgrade_is_no_chat_server(server: ScriptedServer) -> None:
-    server.refusal = Closing(code="x", message="x")
-
     async def garble(session: Session) -> None:
         await session.say_bytes(b"good morning")
 
     server._talk = garble  # type: ignore[method-assign] # the whole conversation is replaced
-    server.refusal = None
     assert "what it says is no event" in str(await fails(server))
+
+
+async def test_hanging_up_after_the_upgrade_is_told(server: ScriptedServer) -> None:
+    async def hang_up(session: Session) -> None:
+        await session.drop()
+
+    server._talk = hang_up  # type: ignore[method-assign] # the whole conversation is replaced
+    assert "ended the connection before it let us in. The connection was lost." in str(await fails(server))
 
 
 async def test_a_refusal_after_the_upgrade_is_one_too(server: ScriptedServer) -> None:
@@ -595,13 +600,10 @@ async def test_aclose_wakes_who_waits(server: ScriptedServer) -> None:
 
 
 async def test_aclose_writes_what_is_ready(server: ScriptedServer) -> None:
-    server.logs["@ada+bob"] = []
-    server.people["ada"] = {LOBBY, "@ada+bob"}
     async with server.connect() as chat:
-        await server.write("@ada+bob", "psst")
-        await texts(chat, 1)
+        chat._conversation.ask(requests.Away(id="last", text="gone"))
     await trio.testing.wait_all_tasks_blocked()
-    assert server.asked(requests.Received)
+    assert server.asked(requests.Away)
 
 
 async def test_aclose_does_not_wait_for_a_dead_server(server: ScriptedServer, autojump_clock: MockClock) -> None:

@@ -16,7 +16,7 @@ texts = st.text(st.characters(blacklist_categories=[]), max_size=40)
     [
         ("Hello, World!", ["hello", "world"]),
         ("foo_bar-baz.py:12", ["foo", "bar", "baz", "py", "12"]),
-        ("ＦＵＬＬ width ①", ["full", "width", "1"]),
+        ("ＦＵＬＬ width ①", ["full", "width", "1"]),  # noqa: RUF001 - these letters are meant
         ("Café naïve Straße ﬁn", ["cafe", "naive", "strasse", "fin"]),
         ("Привет, МИР! ёж", ["привет", "мир", "еж"]),
         ("ΑΘΉΝΑΙ Άλφα", ["αθηναι", "αλφα"]),
@@ -28,7 +28,7 @@ texts = st.text(st.characters(blacklist_categories=[]), max_size=40)
         ("ســلام", ["سلام"]),
         ("שָׁלוֹם", ["שלום"]),
         ("हिन्दी भाषा", ["हिन्दी", "भाषा"]),
-        ("می\u200cخواهم", ["میخواهم"]),
+        ("می\u200cخواهم", ["میخواهم"]),  # noqa: RUF001 - these letters are meant
         ("ok 👍🏽👍 go", ["ok", "👍", "🏽", "👍", "go"]),
         ("👩\u200d👩\u200d👧 ❤\ufe0f", ["👩", "👩", "👧", "❤"]),
         ("🇩🇪", ["🇩", "🇪"]),

@@ -118,7 +118,12 @@ class Broker:
         """
         effects: list[Effect] = []
         self.found = "proven" if proven else None
-        return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
+        mark = self.journal.mark()
+        try:
+            return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
+        except BaseException:  # a bug, told by the hub: nothing of it may stay
+            self.journal.undo(mark)
+            raise
 
     def close(self, session: int, now: float) -> list[Effect]:
         """A connection is gone; it gets nothing any more. Closing one twice does nothing."""
@@ -162,7 +167,12 @@ class Broker:
             refusal = self._permit(known, command.state, command.role, request)
         if refusal is None:
             self.found = found
-            refusal = command.handler(self, known, request, now, effects)
+            mark = self.journal.mark()
+            try:
+                refusal = command.handler(self, known, request, now, effects)
+            except BaseException:  # as in greet
+                self.journal.undo(mark)
+                raise
         if refusal is not None:
             self._refused(session, request.id, refusal, effects)
         return effects

@@ -53,7 +53,11 @@ class Journal:
         """What was changed is stored: nothing of it will be undone."""
         self._back.clear()
 
-    def undo(self) -> None:
-        """Undo all since the last :meth:`settle`, the last first."""
-        while self._back:
+    def mark(self) -> int:
+        """Where the journal stands now, for :meth:`undo`."""
+        return len(self._back)
+
+    def undo(self, mark: int = 0) -> None:
+        """Undo all since the last :meth:`settle`, or since a mark made after it, the last first."""
+        while len(self._back) > mark:
             self._back.pop()()

@@ -22,7 +22,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         status = _run(sys.argv[1:] if arguments is None else list(arguments))
-        sys.stdout.flush()
+        if sys.stdout is not None and not sys.stdout.closed:  # it may have been started with its output closed
+            sys.stdout.flush()
     except BaseException as error:  # noqa: BLE001 - the program's outermost boundary
         from trio_chat.cli.faults import report  # noqa: PLC0415 - not needed while all goes well
 

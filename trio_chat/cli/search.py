@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, room_name, server_options, server_url
+from trio_chat.cli.entering import SETTINGS, Entry, enter, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
@@ -69,6 +69,7 @@ _PAGE: Final = 100
 )
 def command(  # noqa: PLR0913 - each is an option of the command
     words: tuple[str, ...],
+    *,
     config_path: Path | None,
     host: str | None,
     port: int | None,
@@ -78,7 +79,6 @@ def command(  # noqa: PLR0913 - each is an option of the command
     after: str | None,
     limit: int,
     context: int,
-    *,
     has_link: bool,
     as_json: bool,
     **flags: object,
@@ -90,8 +90,8 @@ def command(  # noqa: PLR0913 - each is an option of the command
 
     Exit status: 0 when something was found, 1 when nothing was, 2 when the command line or a setting is wrong.
     """
-    given = {"sender": sender, "room": room, "before": before, "after": after}
-    query = _read_query(words, given, has_link=has_link)
+    given = {"from": sender, "in": room, "before": before, "after": after, "has": "link" if has_link else None}
+    query = _read_query(words, given)
     if context and as_json:
         raise UsageError("--context is for reading; with --json, leave it out.")
     config = load_settings(ClientConfig, flags, config_path)
@@ -103,36 +103,25 @@ def command(  # noqa: PLR0913 - each is an option of the command
     return enter(Entry(url, config, listen=False, quiet=True), session)
 
 
-def _read_query(words: tuple[str, ...], given: dict[str, str | None], *, has_link: bool) -> Query:
+def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:
     """What is looked for. Raises ``UsageError`` when that is nothing, or no search."""
-    from trio_chat.protocol.query import BadQuery, Query, parse_query  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - as above
+    from trio_chat.protocol.query import BadQuery, parse_query  # noqa: PLC0415 - the help page needs none of it
 
-    typed = parse_query(" ".join(f'"{word}"' if " " in word and '"' not in word else word for word in words))
-    query = Query() if isinstance(typed, BadQuery) and not words else typed
+    parts = [f'"{word}"' if " " in word and '"' not in word else word for word in words]
+    parts += [f'{key}:"{value}"' for key, value in given.items() if value is not None]
+    query = parse_query(" ".join(parts))
     if isinstance(query, BadQuery):
         raise UsageError(query.why)
-    for key, value in given.items():
-        if value is not None and getattr(query, key) is not None:
-            raise UsageError(f"--{'from' if key == 'sender' else key} is given twice. Leave one of them out.")
-    query = replace(
-        query,
-        **{key: value for key, value in given.items() if value is not None},
-        has_link=has_link or query.has_link,
-    )
-    if query.empty:
-        raise UsageError("What to find? Give words, --from, --before, --after or --has-link.")
-    times: dict[str, str | None] = {}
-    for key in ("before", "after"):
-        value = getattr(query, key)
-        times[key] = None if value is None else to_utc(value)
-        if value is not None and times[key] is None:
-            raise UsageError(f"{value} is no day or time. Write it as 2026-01-31 or 2026-01-31T12:00Z.")
-    room = query.room
-    sender = None if query.sender is None else query.sender.removeprefix("@")
-    return replace(
-        query, **times, sender=sender, room=room if room is None or room.startswith("@") else room_name(room)
-    )
+    return replace(query, before=_moment(query.before), after=_moment(query.after))
+
+
+def _moment(typed: str | None) -> str | None:
+    from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - the help page needs none of it
+
+    moment = None if typed is None else to_utc(typed)
+    if typed is not None and moment is None:
+        raise UsageError(f"{typed} is no day or time. Write it as 2026-01-31 or 2026-01-31T12:00Z.")
+    return moment
 
 
 async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, context: int, *, as_json: bool) -> int:

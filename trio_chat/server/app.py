@@ -62,6 +62,9 @@ if TYPE_CHECKING:
 RETRY: Final = 2.0
 """Seconds after which a client of a server that was stopped should try again."""
 
+_HUB_GRACE: Final = 1.0
+"""Seconds that the hub has, after all others, to hear that the last connections are gone."""
+
 _SPARE: Final = 64
 """Sockets beyond the limit of connections: for health checks, and to tell the next one that it is full."""
 
@@ -131,8 +134,9 @@ class Server:
                     listening.cancel_scope.cancel()
                 for scope in self._entering:
                     scope.cancel()
-                await inbox.send(Stop(RETRY))
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
+                root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
+                await inbox.send(Stop(RETRY))
             root.cancel_scope.cancel()
 
     # ---- accepting ----------------------------------------------------------------------------
@@ -163,11 +167,11 @@ class Server:
             with sock:
                 _prepare(sock)
                 await self._connect(sock, session, address)
-        except Exception as error:
-            if _is_expected(error):
-                log.debug("connection broken", session=session, error=repr(error))
+        except* Exception as group:  # beside a cancellation too, which goes on
+            if group.split(_EXPECTED)[1] is None:
+                log.debug("connection broken", session=session, error=repr(group))
             else:
-                log.exception("connection failed", session=session, exc_info=error)
+                log.exception("connection failed", session=session, exc_info=group)
         finally:
             self._sockets -= 1
 
@@ -182,23 +186,34 @@ class Server:
                     inbox,
                     max_frame=config.max_frame,
                     outbox_bytes=config.outbox_bytes,
-                    last_words=lambda reason: closing_frame(reason, None),
+                    last_words=lambda reason: closing_frame(reason, RETRY),
                 )
-                head = await self._read_head(connection)
-                if isinstance(head, http.Head) and head.wants_websocket:
-                    with self.gate.enter(address) as refusal:
-                        page = (
-                            http.refused(refusal) if refusal else await self._admit(connection, head, nursery, address)
-                        )
-                elif isinstance(head, http.Head):
-                    page = await http.answer(head, self.hub, lambda: exposition(self._figures))
-                else:
-                    page = None if head is None else http.refused(head)
-                if page is not None:
-                    body = not (isinstance(head, http.Head) and head.method == "HEAD")
-                    with trio.move_on_after(config.handshake_timeout):
-                        await connection.send_all(http.render(page, body=body))
+                try:
+                    await self._answer(connection, nursery, address)
+                finally:
+                    connection.finish()
                 nursery.cancel_scope.cancel()
+        await connection.linger()
+
+    async def _answer(self, connection: Connection, nursery: trio.Nursery, address: str) -> None:
+        """Do what a connection's head asks for; a WebSocket is served to its end."""
+        head = await self._read_head(connection)
+        page: http.Page | None = None
+        if isinstance(head, Refusal):
+            page = self._refuse(head)
+        elif head is not None and head.wants_websocket:
+            with self.gate.enter(address) as refusal:
+                page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery)
+        elif head is not None:
+            page = await http.answer(head, self.hub, lambda: exposition(self._figures))
+        if page is not None:
+            body = not (isinstance(head, http.Head) and head.method == "HEAD")
+            with trio.move_on_after(self.config.handshake_timeout):
+                await connection.send_all(http.render(page, body=body))
+
+    def _refuse(self, refusal: Refusal) -> http.Page:
+        self.hub.tally.refuse(refusal.code)
+        return http.refused(refusal)
 
     async def _read_head(self, connection: Connection) -> http.Head | Refusal | None:
         """A connection's first words; ``None`` if it has none for us."""
@@ -224,8 +239,8 @@ class Server:
             return http.Page(404, "text/plain", b"The chat is at /.\n")
         hello = websocket.check_origin(head, self.config.allow_origin) or websocket.read_credentials(head)
         if isinstance(hello, Refusal):
-            self.hub.tally.refuse(hello.code)
-            return http.refused(hello)
+            return self._refuse(hello)
+        request = await websocket.examine(connection, nursery, self.config.max_frame)
         arrival = Arrival(connection, hello, address)
         with self.hub.open_inbox() as inbox:
             await inbox.send(arrival)
@@ -233,7 +248,7 @@ class Server:
                 await arrival.settled.wait()
                 if arrival.refusal is not None:
                     return http.refused(arrival.refusal)
-                await websocket.upgrade(connection, nursery, self.config.max_frame)
+                await websocket.upgrade(connection, request)
                 return None
             finally:
                 # the hub takes it always, for it ends after all connections, or is broken off with them
@@ -251,8 +266,8 @@ async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) ->
         async with open_server(config) as server, trio.open_nursery() as nursery:
             await nursery.start(_run_to_end, server, nursery)
             _spare_collector()
-            log.info("listening", urls=server.urls, version=__version__)
             announce(server.urls)
+            log.info("listening", urls=server.urls, version=__version__)
             nursery.start_soon(_stop_on_signal, signals, server, nursery)
     log.info("stopped")
 
@@ -332,13 +347,7 @@ _EXPECTED: Final = (
     HandshakeError,
     LocalProtocolError,  # a ping that came after our close frame: wsproto may not answer it any more
 )
-
-
-def _is_expected(error: Exception) -> bool:
-    """Whether an error only means that the peer is gone."""
-    if isinstance(error, ExceptionGroup):
-        return error.split(_EXPECTED)[1] is None
-    return isinstance(error, _EXPECTED)
+"""What only means that the peer is gone."""
 
 
 def _settings(config: ServerConfig, epoch: str) -> Settings:

@@ -23,6 +23,8 @@ except ImportError:
 
 
 _TEXT: Final = 0x81  # FIN and opcode 1
+_CLOSE: Final = 0x88  # FIN and opcode 8
+_REASON: Final = 123  # bytes of reason in a close frame: a control frame's 125 without its code (RFC 6455, 5.5)
 _CONTROL: Final = 0x08  # the bit that all control opcodes have
 _FIN: Final = 0x80
 _MASKED: Final = 0x80
@@ -39,6 +41,17 @@ def text_frame(payload: bytes) -> bytes:
     if size <= _TWO:
         return bytes((_TEXT, _IN_TWO, size >> 8, size & 255)) + payload
     return b"\x81\x7f" + size.to_bytes(8, "big") + payload
+
+
+def close_frame(code: int, reason: str) -> bytes:
+    """A server's good-bye, with a code of RFC 6455, 7.4."""
+    payload = code.to_bytes(2, "big") + short_reason(reason).encode()
+    return bytes((_CLOSE, len(payload))) + payload
+
+
+def short_reason(reason: str) -> str:
+    """As much of a sentence as fits into a close frame."""
+    return reason.encode()[:_REASON].decode(errors="ignore")
 
 
 class FrameReader:
@@ -99,6 +112,8 @@ class FrameReader:
             if end - at < 4:  # noqa: PLR2004 - and two of length
                 return None
             size = data[at + 2] << 8 | data[at + 3]
+            if size <= _SHORT:  # the shortest way to write a length is the only one (RFC 6455, 5.2)
+                return 0, 0
             start = at + 8
         elif size > _IN_TWO:
             return 0, 0

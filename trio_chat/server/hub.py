@@ -229,6 +229,7 @@ class Hub:
             self._take_arrival(item, batch, nursery)
         elif isinstance(item, Departure):
             self._out.remove(item.session)
+            log.debug("gone", session=item.session)
             batch.effects.extend(self._broker.close(item.session, self._now))
             batch.end_turn()
         elif isinstance(item, Prepared):
@@ -284,7 +285,11 @@ class Hub:
 
     def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: bool) -> None:
         session = arrival.peer.session
-        greeted = self._broker.greet(session, hello, self._now, proven=proven)
+        try:
+            greeted = self._broker.greet(session, hello, self._now, proven=proven)
+        except Exception:  # as in _take_requests
+            log.exception("request failed", session=session)
+            greeted = refuse("internal")
         if isinstance(greeted, Refusal):
             arrival.refusal = greeted
             self._broker.close(session, self._now)
@@ -297,8 +302,12 @@ class Hub:
     def _settle_arrival(self, arrival: Arrival) -> None:
         if arrival.refusal is not None:
             self.tally.refuse(arrival.refusal.code)
+            name = None if arrival.hello is None else arrival.hello.name
+            log.info("not admitted", code=arrival.refusal.code, name=name, address=arrival.address)
         elif arrival.hello is None:
             self._out.add(arrival.peer)
+        else:
+            log.debug("admitted", session=arrival.peer.session, name=arrival.hello.name, address=arrival.address)
         arrival.settled.set()
 
     # ---- what takes long ------------------------------------------------------------------------

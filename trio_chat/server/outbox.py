@@ -88,6 +88,16 @@ class Outbox:
         """Take nothing of the ordinary kind from now on: the last words were written."""
         self._refusing = True
 
+    def abandon(self) -> None:
+        """The connection is over: keep nothing, and start no writer any more."""
+        self._gone = self._refusing = True
+        self._queue.clear()
+        self._block = b""
+        self.size = 0
+        if self._empty is not None:
+            self._empty.set()
+            self._empty = None
+
     async def wait_empty(self) -> None:
         """Wait until the kernel has taken everything, or the peer is gone."""
         while self.size:
@@ -158,11 +168,5 @@ class Outbox:
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _break(self) -> None:
-        self._gone = self._refusing = True
-        self._queue.clear()
-        self._block = b""
-        self.size = 0
-        if self._empty is not None:
-            self._empty.set()
-            self._empty = None
+        self.abandon()
         self._broken()

@@ -22,6 +22,9 @@ _INDEXED: Final = 500
 _BREATH: Final = 0.05
 """Seconds between two such times, so that messages come first."""
 
+_BUSY: Final = 1.0
+"""Seconds between two such times while messages wait for the hub."""
+
 _PRUNING: Final = 3600.0
 """Seconds between two looks for what is too old; it is counted in days."""
 
@@ -41,7 +44,7 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
             await trio.sleep(_RETRY)
             continue
         if left:
-            await trio.sleep(_BREATH)
+            await trio.sleep(_BUSY if hub.waiting else _BREATH)
         else:
             hub.stored = trio.Event()
             await hub.stored.wait()

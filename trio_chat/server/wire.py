@@ -15,17 +15,18 @@ trio-websocket:
 
 from __future__ import annotations
 
+import contextlib
+import socket
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 import trio
 
 from trio_chat.errors import Refusal, refuse
-from trio_chat.server.frames import FrameReader
+from trio_chat.server.frames import FrameReader, close_frame, short_reason
 from trio_chat.server.outbox import Outbox
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable, Sequence
 
     from trio_websocket import WebSocketConnection
@@ -36,10 +37,11 @@ _RECEIVE: Final = 65536
 _FAREWELL: Final = 5.0
 """Seconds that a peer has to take what is left for it and to answer the close frame."""
 
-_REASON: Final = 40
-"""Characters of a close frame's reason: at most 123 bytes are allowed (RFC 6455, 5.5), three a character."""
+_LINGER: Final = 2.0
+"""Seconds that a peer has to read an answer that ends its connection, and to hang up."""
 
 _CLOSE: Final = b"\x88"  # FIN and opcode 8
+_ABNORMAL: Final = 1006  # the peer is gone without a close; never sent (RFC 6455, 7.4.1)
 
 
 class Payloads(NamedTuple):
@@ -53,8 +55,7 @@ class Payloads(NamedTuple):
 
 
 class Connection(trio.abc.Stream):
-    """See the module. Raises ``trio.BrokenResourceError`` when the peer is gone in mid-word, and
-    ``trio.ClosedResourceError`` after :meth:`aclose`, as every trio stream."""
+    """See the module. Raises ``trio.BrokenResourceError`` when the peer is gone in mid-word."""
 
     def __init__(
         self,
@@ -77,6 +78,7 @@ class Connection(trio.abc.Stream):
         self._head = self._early = b""
         self._opened = trio.Event()
         self._pause_until = 0.0
+        self._closing = self._said_bye = self._given_up = self._over = False
         self.outbox = Outbox(
             sock,
             outbox_bytes,
@@ -95,7 +97,30 @@ class Connection(trio.abc.Stream):
     def close_soon(self, reason: Refusal) -> None:
         """Close the connection, which has been told why, without waiting for it."""
         self.outbox.refuse_more()
-        self._nursery.start_soon(self._close, reason)
+        if not self._over:
+            self._closing = True
+            self._nursery.start_soon(self._close, reason)
+
+    async def wait_closed(self) -> None:
+        """Once the WebSocket is closed: wait for the good-byes, if it was this side that closed it."""
+        if self._closing:
+            await trio.sleep_forever()  # until the closing task has done and ends all of the connection's
+
+    def finish(self) -> None:
+        """The connection's nursery is about to close: nothing may be started in it any more, though the hub
+        may not have heard of it yet."""
+        self._over = True
+        self.outbox.abandon()
+
+    async def linger(self) -> None:
+        """Say that no more will come, and read until the peer hangs up, for a short time: a socket that is
+        closed with bytes unread is reset, and then the peer may lose the answer it was given."""
+        if self._given_up:
+            return
+        with trio.move_on_after(_LINGER), contextlib.suppress(OSError, trio.BrokenResourceError):
+            self._socket.shutdown(socket.SHUT_WR)
+            while await self._receive():
+                pass
 
     async def post(self, message: str | bytes) -> None:
         """Put on the inbox a message that trio-websocket had to put together."""
@@ -163,6 +188,7 @@ class Connection(trio.abc.Stream):
             return
         self.outbox.write_last(data)
         if data[:1] == _CLOSE:
+            self._said_bye = True
             self.outbox.refuse_more()
         await self.outbox.wait_empty()
         await trio.lowlevel.checkpoint()
@@ -172,9 +198,13 @@ class Connection(trio.abc.Stream):
         await trio.lowlevel.wait_writable(self._socket)
 
     async def aclose(self) -> None:
-        """Close the socket; what the kernel has not sent yet it goes on sending."""
-        trio.lowlevel.notify_closing(self._socket)
-        self._socket.close()
+        """End the connection's tasks; the socket is closed by whoever opened it, after :meth:`linger`.
+
+        A peer that broke the protocol is told so here: trio-websocket says nothing to it.
+        """
+        reason = self._websocket.closed if self._websocket is not None else None
+        if reason is not None and reason.code != _ABNORMAL and not self._said_bye:
+            self.outbox.write_last(close_frame(reason.code, reason.reason or ""))
         self._nursery.cancel_scope.cancel()
         await trio.lowlevel.checkpoint()
 
@@ -187,18 +217,22 @@ class Connection(trio.abc.Stream):
 
     async def _close(self, reason: Refusal) -> None:
         """Say good-bye as WebSocket wants it; a peer that does not answer gets a few seconds."""
-        with trio.move_on_after(_FAREWELL):
-            if self._websocket is not None:
-                await self._websocket.aclose(reason.fault.close or 1000, reason.message[:_REASON])
+        with trio.move_on_after(_FAREWELL) as scope:
+            try:
+                await self._opened.wait()  # what is said follows the answer to the upgrade
+                if self._websocket is not None:
+                    await self._websocket.aclose(reason.fault.close or 1000, short_reason(reason.message))
+            finally:
+                self._given_up = scope.cancel_called
         self._nursery.cancel_scope.cancel()
 
     # ---- steps --------------------------------------------------------------------------------
 
     async def _receive(self) -> bytes:
-        if self._pause_until > trio.current_time():
-            await trio.sleep_until(self._pause_until)
         while True:
             await trio.lowlevel.wait_readable(self._socket)
+            if self._pause_until > trio.current_time():  # it may have come to that while this waited
+                await trio.sleep_until(self._pause_until)
             try:
                 return self._socket.recv(_RECEIVE)
             except BlockingIOError:

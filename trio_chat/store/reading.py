@@ -187,7 +187,9 @@ def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit
     expression = _expression(phrases, query)
     with _one_state(connection):
         connection.execute("DELETE FROM asked")
-        connection.executemany("INSERT OR REPLACE INTO asked VALUES (?,?)", query.rooms)
+        connection.executemany(  # the lines of one that is gone may still be there
+            "INSERT OR REPLACE INTO asked SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM rooms WHERE id = ?1)", query.rooms
+        )
         hits: list[Hit] = []
         for number in _volumes(connection, query):
             hits += _search_volume(connection, number, expression, query, query.limit + 1 - len(hits))

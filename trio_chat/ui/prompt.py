@@ -1,6 +1,6 @@
 """Line mode at a terminal: an input line at the bottom that arriving lines never tear.
 
-Theory of operation. Five tasks share one :class:`Prompt`. One reads keys and edits the line; one takes
+Theory of operation. A few tasks share one :class:`Prompt`. One reads keys and edits the line; one takes
 events and puts their lines into ``_lines``; one carries out what was submitted, in order; one watches the
 window and stops; and one, the only one that writes, waits until something changed and then paints the
 new lines and the input in one go. So a burst of messages, or of keys, costs one painting, and what is shown
@@ -13,6 +13,7 @@ input is taken away, and the terminal is given back.
 
 from __future__ import annotations
 
+import contextlib
 import math
 import signal
 from collections import deque
@@ -21,9 +22,9 @@ from typing import Final
 import trio
 
 from trio_chat.client.events import Disconnected, Reconnected
-from trio_chat.errors import ConnectionClosed
+from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event
-from trio_chat.ui.actions import Action, Quit
+from trio_chat.ui.actions import Action, ListPeople, Quit
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
@@ -87,7 +88,7 @@ class Prompt:
         try:
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
-                tasks = (self._paint_changes, self._watch_window, self._do_submitted, self._listen)
+                tasks = (self._paint_changes, self._watch_window, self._meet_people, self._do_submitted, self._listen)
                 for task in (*tasks, self._talk.keep_reporting_read):
                     nursery.start_soon(task)
                 try:
@@ -213,6 +214,11 @@ class Prompt:
         for why in why_ended(self._talk.chat):
             self._show(why)
         self._end(1)
+
+    async def _meet_people(self) -> None:
+        """Learn who is here already, for completion; without an answer it goes on without."""
+        with contextlib.suppress(ChatError):
+            await self._talk.do(ListPeople(room=self._talk.place.lobby))
 
     async def _do_submitted(self) -> None:
         async for meaning in self._submitted:

@@ -54,7 +54,8 @@ class Page:
 
 def parse_head(data: bytes) -> Head | Refusal:
     """Read a head, which ``data`` must hold whole. Refused: whatever h11 refuses, and an unfinished one."""
-    if b"\r\n\r\n" not in data:
+    end = data.find(b"\r\n\r\n")
+    if end < 0 or end > MAX_HEAD - 4:
         why = "its head is too long" if len(data) >= MAX_HEAD else "its head is not complete"
         return refuse("bad_head", why=why)
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD * 8)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from typing import TYPE_CHECKING
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
-from trio_websocket import ConnectionClosed, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
 
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import SUBPROTOCOL
@@ -60,18 +60,25 @@ def check_origin(head: Head, allowed: tuple[str, ...]) -> Refusal | None:
     origin = head.headers.get("origin")
     if origin is None or origin in allowed:
         return None
-    if urlsplit(origin).netloc.lower() == head.headers.get("host", "").lower() != "":
+    if origin.partition("://")[2].lower() == head.headers.get("host", "").lower() != "":
         return None
     return refuse("bad_origin", origin=repr(origin[:100]))
 
 
-async def upgrade(connection: Connection, nursery: trio.Nursery, max_frame: int) -> None:
+async def examine(connection: Connection, nursery: trio.Nursery, max_frame: int) -> WebSocketRequest:
+    """Read the upgrade as RFC 6455, 4.2.1 wants it; it is still to be answered.
+
+    The tasks of trio-websocket run in ``nursery``. One that is no good upgrade is answered with what is
+    wrong, and the connection ends.
+    """
+    return await wrap_server_stream(nursery, connection, message_queue_size=1, max_message_size=max_frame)
+
+
+async def upgrade(connection: Connection, request: WebSocketRequest) -> None:
     """Answer the upgrade and serve the session until it ends.
 
-    The tasks of trio-websocket run in ``nursery``. Returns when the peer is gone; on cancellation the
-    connection is to be closed.
+    Returns when the peer is gone; on cancellation the connection is to be closed.
     """
-    request = await wrap_server_stream(nursery, connection, message_queue_size=1, max_message_size=max_frame)
     proposed = SUBPROTOCOL if SUBPROTOCOL in request.proposed_subprotocols else None
     websocket = await request.accept(subprotocol=proposed)
     connection.open_up(websocket)
@@ -79,4 +86,4 @@ async def upgrade(connection: Connection, nursery: trio.Nursery, max_frame: int)
         while True:  # ordinary messages never come this way: see the connection
             await connection.post(await websocket.get_message())
     except ConnectionClosed:
-        return
+        await connection.wait_closed()
