@@ -166,8 +166,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
         (Reconnected(attempts=1), "-- Connected again."),
         (Missed(room="#ops", count=7), "-- 7 older messages in #ops are no longer kept."),
         (RejoinRefused(room="#ops", code="x", message="No.", advice="Ask."), "-- You are no longer in #ops. No. Ask."),
-        (Error(code="unknown_person", message="Nobody here is called x.", advice="Nothing was sent."),
-         "! Nobody here is called x. Nothing was sent."),
+        (
+            Error(code="unknown_person", message="Nobody here is called x.", advice="Nothing was sent."),
+            "! Nobody here is called x. Nothing was sent.",
+        ),
         (Left(room="#ops"), "-- You have left #ops."),
         (
             Room(room=RoomInfo(name="#ops", count=1, topic="plans")),
