@@ -18,8 +18,8 @@ from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRef
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.text import clean, clean_line
-from trio_chat.ui.notes import Note
 from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted

@@ -22,6 +22,7 @@ from trio_chat.protocol.events import Error, Event, Room, Welcome
 from trio_chat.ui.actions import Action, Quit, carry_out, do, refused, room_info
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.lines import Teller, as_json
+from trio_chat.ui.notes import Note
 from trio_chat.ui.patience import patiently
 from trio_chat.ui.pipes import Input, Output, ReaderGone
 from trio_chat.ui.place import Place

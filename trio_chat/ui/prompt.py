@@ -24,10 +24,11 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event, Message
-from trio_chat.ui.actions import Action, ListPeople, Note, Quit
+from trio_chat.ui.actions import Action, ListPeople, Quit
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
+from trio_chat.ui.notes import Note
 from trio_chat.ui.painting import Drawing, Painter, lay_out
 from trio_chat.ui.plain import Talk, why_ended
 from trio_chat.ui.signals import BY_SIGNAL, INTERRUPTED
