@@ -201,14 +201,8 @@ async def test_an_export_holds_what_people_said_and_no_secrets(sqlite: SqliteSto
     assert count == len(lines)
     assert [line["type"] for line in lines] == ["export", "account", "room", "member", "event", "event"]
     assert lines[0]["epoch"] == sqlite.epoch
-    assert lines[1] == {
-        "type": "account",
-        "id": 1,
-        "name": "ada",
-        "created": "2026-01-01T00:00:00.000Z",
-        "seen": "2026-01-01T00:00:00.000Z",
-        "admin": False,
-    }
+    assert lines[1].keys() == {"type", "id", "name", "created", "seen", "admin"}
+    assert lines[1]["name"] == "ada"
     assert (lines[2]["name"], lines[2]["last"], lines[3]["role"]) == ("#lobby", 2, 3)
     assert lines[4]["event"] == {"type": "message", "seq": 1, "text": "hello 日本"}
     assert lines[5]["event"] == {"deleted": True}
@@ -234,6 +228,10 @@ async def test_a_sound_database_has_no_findings_with_a_server_and_without(path: 
     assert check(path) == []
 
 
+LOST_LINE = "INSERT INTO events SELECT 99, 9, 1, time, 1, '', '', '', NULL, event FROM events WHERE id = 1"
+TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0 FROM accounts"
+
+
 @pytest.mark.parametrize(
     ("statement", "finding"),
     [
@@ -241,22 +239,19 @@ async def test_a_sound_database_has_no_findings_with_a_server_and_without(path: 
         ("DELETE FROM events WHERE seq = 1", "Room #lobby should begin with line 1 and begins with 2."),
         ("DELETE FROM accounts WHERE id = 1", "There is no account for 1 member."),
         ("INSERT INTO reads VALUES (7, 1, 1), (8, 1, 1)", "There is no room for 2 reading positions."),
-        ("INSERT INTO events SELECT 99, 9, 1, time, 1, '', '', '', NULL, event FROM events WHERE id = 1", "1 lines belong to a room (number 9) that is not there."),
-        ("INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0 FROM accounts", "2 accounts have the name ada."),
+        (LOST_LINE, "1 lines belong to a room (number 9) that is not there."),
+        (TWIN, "2 accounts have the name ada."),
         ("DROP TABLE words_0", "Volume 0 of the search index is not there."),
         ("INSERT INTO words_0 (words_0) VALUES ('delete-all')", "Search does not find 5 of a sample of lines."),
-        ("DROP INDEX events_place", None),
-        ("PRAGMA user_version = 0", None),
     ],
-)  # fmt: skip
-async def test_what_is_wrong_is_found(path: Path, pen: Pen, statement: str, finding: str | None) -> None:
+)
+async def test_what_is_wrong_is_found(path: Path, pen: Pen, statement: str, finding: str) -> None:
     async with SqliteStore.open(path) as store:
         await store.commit([pen.account(1), pen.room(1), SaveMember(1, 1), *pen.lines("a", "b", "c", "d", "e")])
         await settle(store)
     assert check(path) == []
     change(path, statement)
-    if finding is not None:
-        assert finding in check(path)
+    assert finding in check(path)
 
 
 async def test_damage_to_the_file_is_found(path: Path, pen: Pen) -> None:

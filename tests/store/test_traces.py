@@ -28,12 +28,8 @@ async def settle(store: SqliteStore) -> None:
 
 async def test_a_deleted_text_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
     folder = sqlite.path.parent
-    lines = [
-        pen.line("hello Xylophone Quagmire"),
-        pen.line("another xylophone"),
-        pen.line("Zeppelin", kind="edited", target=1),
-    ]
-    await sqlite.commit([pen.room(1), *lines])
+    lines = pen.lines("hello Xylophone Quagmire", "another xylophone")
+    await sqlite.commit([pen.room(1), *lines, pen.line("Zeppelin", kind="edited", target=1)])
     await settle(sqlite)
     await sqlite.commit([Amend(1, 1, pen.event(1, "hello Vermilion"), "hello Vermilion")])
     await settle(sqlite)
@@ -109,9 +105,8 @@ async def test_in_a_busy_log_no_deleted_text_leaves_a_byte(
     gone: list[str] = []
 
     def text() -> str:
-        return " ".join(
-            [f"w{dice.randrange(2000)}" for _ in range(dice.randrange(1, 30))] + [f"{dice.getrandbits(60):015x}"]
-        )
+        words = [f"w{dice.randrange(2000)}" for _ in range(dice.randrange(1, 30))]
+        return " ".join([*words, f"{dice.getrandbits(60):015x}"])
 
     for _ in range(40):
         texts = [text() for _ in range(50)]

@@ -203,7 +203,7 @@ class Server:
             page = self._refuse(head)
         elif head is not None and head.wants_websocket:
             with self.gate.enter(address) as refusal:
-                page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery)
+                page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery, address)
         elif head is not None:
             page = await http.answer(head, self.hub, lambda: exposition(self._figures))
         if page is not None:
