@@ -16,7 +16,7 @@ from trio_chat.protocol import events, requests
 from trio_chat.protocol.codec import MAX_FRAME, decode_event, decode_request, encode, tag
 
 
-def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a table of types
+def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 - a table of types
     """Values that fit a field, made from what msgspec knows of it."""
     match kind:
         case types.Metadata(type=inner):

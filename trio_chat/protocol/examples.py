@@ -15,15 +15,12 @@ _WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?")
 _STOP: Final = refuse("shutting_down")
 
 _LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=41, read=38)
-_SECRET: Final = events.RoomInfo(
-    name="#plans", count=2, last=12, read=12, mentions=1, role="owner", private=True, announce_only=True, slow=10.0
-)
 _DEVICE: Final = events.DeviceInfo(
     id=3, client="trio-chat 0.1.0", created="2026-01-02T08:00:00.000Z", seen=_TIME, current=True
 )
 _BAN: Final = events.BanInfo(by="ada", time=_TIME, name="mallory", until="2026-01-31T14:00:00.000Z", reason="enough")
-_OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0)
-_DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7)
+_OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0, role="owner")
+_DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7, mentions=1)
 _LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
 _PERSON: Final = events.PersonInfo(name="bob", away="lunch", since="2026-01-31T09:12:30.250Z")
 _LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
@@ -120,5 +117,5 @@ EVENTS: Final[tuple[events.Event, ...]] = (
 )
 """One of each of :data:`trio_chat.protocol.events.EVENTS`."""
 
-PARTS: Final[tuple[msgspec.Struct, ...]] = (_SECRET, _DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN)
+PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN)
 """One of each struct that stands inside an event and has no ``type`` of its own."""
