@@ -248,8 +248,7 @@ class Message(RoomEvent, frozen=True, rename={"sender": "from"}):
 
 
 class Edited(RoomEvent, frozen=True, rename={"sender": "from"}):
-    """The message at ``target`` has another text now. (The text is empty where it was edited again or
-    deleted since.)"""
+    """The message at ``target`` has another text now; the text is empty where the message was deleted since."""
 
     sender: str
     target: int
@@ -350,7 +349,7 @@ class Invited(Event, frozen=True):
 
 
 class Closing(Event, frozen=True):
-    """The server is about to close this connection: a row of the error table, as in ``error``.
+    """The server is about to close this connection, by its own decision: a row of the error table, as in ``error``.
 
     ``retry`` is in how many seconds to come back; without it, not by itself.
     """
