@@ -135,6 +135,11 @@ def record(person: Person) -> SaveAccount:
     )
 
 
+def device_record(person: Person, device: Device) -> SaveDevice:
+    """A device as stored."""
+    return SaveDevice(device.id, person.id, device.digest, device.label, device.created, device.seen)
+
+
 # ---- steps of hello -----------------------------------------------------------------------------
 
 
@@ -240,7 +245,7 @@ def _add_device(
     broker.journal.set(broker, "next_device", device.id + 1)
     broker.journal.put(person.devices, device.digest, device)
     session.device = device
-    effects.append(Persist(SaveDevice(device.id, person.id, device.digest, device.label, time, time)))
+    effects.append(Persist(device_record(person, device)))
 
 
 def _enter(broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]) -> None:

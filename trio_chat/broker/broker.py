@@ -233,30 +233,35 @@ class Broker:
             # whoever is active later expires later: no need to look before the first of today's
             self._look = min(map(self._expiry, self.sessions.values()), default=_NEVER)
         if self._save <= now:
-            effects.extend(self.save())
+            effects.extend(self.save(now))
         return effects
 
-    def save(self) -> list[Effect]:
+    def save(self, now: float) -> list[Effect]:
         """Store reading positions and last visits that are not stored yet. If that fails, it is tried with
         the next ones."""
         reads, visits = self.unsaved_reads, self.unsaved_visits
         self.unsaved_reads, self.unsaved_visits, self._save = {}, {}, _NEVER
-        self.journal.then(lambda: self._save_later(reads, visits))
+        self.journal.then(lambda: self._save_later(reads, visits, now))
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()
             if account in self.persons
         ]
-        effects.extend(Persist(arrival.record(person)) for person in visits.values() if person.id in self.persons)
+        for person in visits.values():
+            if person.id in self.persons:
+                effects.append(Persist(arrival.record(person)))
+                effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
         return effects
 
     def save_soon(self, now: float) -> None:
         """Something waits to be stored when there is time."""
         self._save = min(self._save, now + SAVING)
 
-    def _save_later(self, reads: dict[tuple[int, int], Person], visits: dict[int, Person]) -> None:
+    def _save_later(self, reads: dict[tuple[int, int], Person], visits: dict[int, Person], now: float) -> None:
         self.unsaved_reads.update(reads)
         self.unsaved_visits.update(visits)
+        if reads or visits:
+            self.save_soon(now)
 
     def _expiry(self, session: Session) -> float:
         """When a session has been silent for too long."""

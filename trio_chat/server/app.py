@@ -186,7 +186,7 @@ class Server:
                     inbox,
                     max_frame=config.max_frame,
                     outbox_bytes=config.outbox_bytes,
-                    last_words=lambda reason: closing_frame(reason, RETRY),
+                    last_words=self._last_words,
                 )
                 try:
                     await self._answer(connection, nursery, address)
@@ -210,6 +210,12 @@ class Server:
             body = not (isinstance(head, http.Head) and head.method == "HEAD")
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(http.render(page, body=body))
+
+    def _last_words(self, reason: Refusal) -> bytes:
+        """What a connection is told that its own fault ends."""
+        self.hub.tally.refuse(reason.code)
+        log.info("cut off", code=reason.code, **reason.params)
+        return closing_frame(reason, RETRY)
 
     def _refuse(self, refusal: Refusal) -> http.Page:
         self.hub.tally.refuse(refusal.code)

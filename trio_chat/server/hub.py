@@ -156,6 +156,8 @@ class Hub:
                 while closed:
                     effects = [effect for session in closed for effect in self._broker.close(session, self._now)]
                     closed = await self._out.carry_out(effects, [], nursery)
+                if self._stopping:
+                    await self._save_last()
                 self.tally.batch_seconds.observe(time.perf_counter() - started)
 
     # ---- in ---------------------------------------------------------------------------------
@@ -245,7 +247,6 @@ class Hub:
         elif isinstance(item, Stop):
             self._stopping = True
             reason = refuse("shutting_down")
-            batch.effects.extend(self._broker.save())
             batch.effects.extend(Disconnect(session, reason, item.retry) for session in self._out.sessions())
             batch.end_turn()
 
@@ -386,6 +387,13 @@ class Hub:
         for order in batch.orders:
             order.settled.set()
         return effects, frames
+
+    async def _save_last(self) -> None:
+        """Store at the end what is otherwise stored now and then."""
+        batch = Batch()
+        batch.effects.extend(self._broker.save(self._now))
+        batch.end_turn()
+        await self._commit(batch)
 
     def _take_back(self, batch: Batch) -> list[Effect]:
         """What remains of a batch that could not be stored: refusals for what was to be stored, and all that

@@ -132,8 +132,9 @@ class Connection(trio.abc.Stream):
     async def read_head(self, limit: int) -> bytes | None:
         """Read up to the empty line that ends an HTTP head, at most ``limit`` bytes.
 
-        Returns what came so far, which lacks the empty line where the limit was reached or the peer
-        stopped sending; ``None`` where it sent nothing.
+        Returns what came so far, which lacks the empty line where the limit was reached, the peer stopped
+        sending, or it begins as no HTTP request does (RFC 9112, 3: a method, in capitals); ``None`` where it
+        sent nothing.
         """
         head = b""
         while b"\r\n\r\n" not in head and len(head) < limit:
@@ -141,6 +142,8 @@ class Connection(trio.abc.Stream):
             if not data:
                 return head or None
             head += data
+            if not head[:1].isupper() or (head[:4] == b"SSH-"):
+                return head
         return head
 
     def unread(self, head: bytes) -> None:

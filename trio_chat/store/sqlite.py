@@ -127,9 +127,10 @@ class SqliteStore:
             return 0
         async with self._tidying:
             if writer.behind:
-                retellings = writer.retellings  # before the lines are read: commits go on meanwhile
-                lines = await self._read(indexing.read_lines, writer.indexed, writer.last_id + 1, limit)
-                await self._write(writer.index, lines, retellings)
+                retellings, last = writer.retellings, writer.last_id  # as they are before the lines are read
+                lines = await self._read(indexing.read_lines, writer.indexed, last + 1, max(1, limit))
+                upto = last if len(lines) < limit else lines[-1].id
+                await self._write(writer.index, lines, upto, retellings)
             if writer.untidy:
                 await self._tidy(writer)
             return await self._write(writer.left)

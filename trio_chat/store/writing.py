@@ -80,14 +80,14 @@ class Writer:
 
     # ---- the index and what is removed -------------------------------------------------------
 
-    def index(self, lines: Sequence[Prepared], retellings: int) -> None:
-        """Put into the index the lines after those it has. Nothing is done when some were retold since they
-        were read, that is, since ``retellings`` was that."""
-        if lines and retellings == self.retellings:
+    def index(self, lines: Sequence[Prepared], upto: int, retellings: int) -> None:
+        """Put into the index the lines after those it has: all that there are up to this id. Nothing is done
+        when some were retold since they were read, that is, since ``retellings`` was that."""
+        if retellings == self.retellings:
             with self._transaction() as connection:
                 indexing.insert(connection, lines)
-                connection.execute("UPDATE meta SET value = ? WHERE key = 'indexed'", (lines[-1].id,))
-            self.indexed = lines[-1].id
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'indexed'", (upto,))
+            self.indexed = upto
 
     def rebuild(self, number: int, lines: Sequence[Prepared], retellings: int) -> None:
         """Make a volume of the index anew, under the same condition."""

@@ -14,6 +14,7 @@ import trio
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error
+from trio_chat.protocol.text import clean_line
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def parse_head(data: bytes) -> Head | Refusal:
         parser.receive_data(data)
         event = parser.next_event()
     except h11.RemoteProtocolError as error:
-        return refuse("bad_head", why=str(error))
+        return refuse("bad_head", why=clean_line(str(error).partition(":")[0]))
     if not isinstance(event, h11.Request):
         return refuse("bad_head", why="it is not a request")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
