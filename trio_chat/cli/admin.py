@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
@@ -310,7 +311,6 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
     path = database(_directory(config_path, flags))
     with _output(file) as out:
         lines = maintenance.export_json(path, out)
-        out.flush()
     if file is not None:
         click.echo(f"{file} holds {lines} lines.")
 
@@ -356,25 +356,66 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
     click.echo("\r     \r", nl=False, err=True)
 
 
+class _Unwritable(Exception):
+    """The output takes no more; the error is the cause."""
+
+
+class _Sink(io.RawIOBase):
+    """Where lines go. Its errors are told apart from those of the database that they are read from."""
+
+    def __init__(self, out: IO[bytes]) -> None:
+        self._out = out
+
+    def writable(self) -> bool:
+        """As every file's that is written."""
+        return True
+
+    def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever is like bytes
+        """As every file's; raises :class:`_Unwritable`."""
+        try:
+            count = self._out.write(data)
+            self._out.flush()
+        except OSError as error:
+            raise _Unwritable from error
+        return count
+
+
 @contextlib.contextmanager
 def _output(file: Path | None) -> Iterator[IO[bytes]]:
-    """Where to write: a new file, or standard output. A file that could not be written whole does not stay."""
+    """Where to write: a new file, or standard output. A file that could not be written whole does not stay.
+
+    Raises ``TrioChatError`` for a file that cannot be written, and what standard output says as it is.
+    """
+    try:
+        with _opened(file) as out:
+            sink = io.BufferedWriter(_Sink(out))
+            yield sink
+            sink.flush()
+    except BaseException as error:
+        if file is not None and not isinstance(error, FileExistsError):
+            file.unlink(missing_ok=True)
+        if isinstance(error, _Unwritable) and isinstance(error.__cause__, OSError):
+            if file is None:
+                raise error.__cause__ from None
+            raise TrioChatError(f"Cannot write {file}: {error.__cause__.strerror}.") from error.__cause__
+        if isinstance(error, FileExistsError):
+            raise TrioChatError(f"{file} is there already. Name a file that is not.") from error
+        raise
+
+
+@contextlib.contextmanager
+def _opened(file: Path | None) -> Iterator[IO[bytes]]:
     if file is None:
         yield sys.stdout.buffer
         return
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except OSError as error:
-        raise TrioChatError(f"Cannot write {file}: {error.strerror}.") from error
-    try:
-        with os.fdopen(handle, "wb") as out:
-            yield out
-    except OSError as error:
-        file.unlink(missing_ok=True)
-        raise TrioChatError(f"Cannot write {file}: {error.strerror}.") from error
-    except BaseException:
-        file.unlink(missing_ok=True)
+    except FileExistsError:
         raise
+    except OSError as error:
+        raise TrioChatError(f"Cannot write {file}: {error.strerror}.") from error
+    with os.fdopen(handle, "wb") as out:
+        yield out
 
 
 def _size(count: int) -> str:

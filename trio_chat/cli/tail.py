@@ -162,7 +162,7 @@ async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], begin: _
         async for past in _read_past(talk.chat, view.name, begin):
             shown[view.name] = past[-1].seq
             talk.follow()
-            await sink.write([line for event in past for line in talk.tell(event)])
+            await sink.write(_tell_past(talk, past))
     return shown
 
 
@@ -176,6 +176,14 @@ async def _read_back(chat: Chat, room: str, wanted: int) -> list[RoomEvent]:
         if not page.more or not page.events:
             break
     return events
+
+
+def _tell_past(talk: Talk, past: list[RoomEvent]) -> list[str]:
+    """The lines for what is past. Messages come as they are now: what changed them is for programs only."""
+    from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page needs none of it
+
+    changes = () if talk.look.json else (Edited, Deleted, Reacted)
+    return [line for event in past if not isinstance(event, changes) for line in talk.tell(event)]
 
 
 async def _read_past(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent]]:
