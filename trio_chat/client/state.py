@@ -25,13 +25,14 @@ import msgspec
 
 from trio_chat.client.events import ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.rooms import Phase, RoomView
-from trio_chat.errors import NotDone, refuse
+from trio_chat.errors import NotDone, Refusal, refuse
 from trio_chat.protocol.codec import decode_event, encode
 from trio_chat.protocol.events import (
     AnyEvent,
     Closing,
     Error,
     Left,
+    Limits,
     Message,
     Ok,
     Page,
@@ -59,6 +60,7 @@ from trio_chat.protocol.requests import (
     Send,
     Typing,
 )
+from trio_chat.protocol.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -239,13 +241,13 @@ class Conversation:
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if anew:
             self._begin_anew()
-        self._check_sizes(welcome.limits.frame, step)
+        self._check_sizes(welcome.limits, step)
         owed, self._unsent = self._unsent, deque()
         for name in [name for name in self.rooms if name not in infos]:
             self._rejoin(self.rooms[name])
         self._unsent.extend(owed)
         for info in infos.values():
-            self._resume(info, step, anew=anew)
+            self._resume(info, step)
         return step
 
     def _begin_anew(self) -> None:
@@ -256,12 +258,12 @@ class Conversation:
         for room in self.rooms.values():
             room.forget_log()
 
-    def _check_sizes(self, limit: int, step: Step) -> None:
+    def _check_sizes(self, limits: Limits, step: Step) -> None:
         """What this server would close the connection for must not be sent, or it would do so for ever."""
         for request_id, owed in list(self._owed.items()):
-            if len(owed.frame) > limit:
+            refusal = _too_much(owed.request, owed.frame, limits)
+            if refusal is not None:
                 del self._owed[request_id]
-                refusal = refuse("too_big", limit=limit)
                 step.answers[request_id] = Error(
                     id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice
                 )
@@ -275,12 +277,12 @@ class Conversation:
         request = Join(id=self.make_id(), room=room.name)
         self._owe(request, encode(request), Why.REJOIN, room.name)
 
-    def _resume(self, info: RoomInfo, step: Step, *, anew: bool) -> None:
+    def _resume(self, info: RoomInfo, step: Step) -> None:
         room = self.rooms.get(info.name)
         if room is None:
             room = self.rooms[info.name] = RoomView.enter(info)
             step.events.append(Room(room=info))
-            if not info.direct or anew:
+            if not info.direct:
                 return
             room.seen = info.first - 1  # it began while we were away: all of it is new
         room.resume(info)
@@ -477,7 +479,18 @@ def _frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
     except UnicodeEncodeError:
         refusal = refuse("bad_field", why="it has half a character in it (a lone surrogate)")
     else:
-        if welcome is None or len(frame) <= welcome.limits.frame:
+        excess = None if welcome is None else _too_much(request, frame, welcome.limits)
+        if excess is None:
             return frame
-        refusal = refuse("too_big", limit=welcome.limits.frame)
+        refusal = excess
     raise NotDone(refusal.code, refusal.message, refusal.advice)
+
+
+def _too_much(request: AnyRequest, frame: bytes, limits: Limits) -> Refusal | None:
+    """Why a request is more than this server takes. A text is counted as the server counts it, made harmless:
+    what it takes must not be refused here."""
+    if type(request) is Send and len(request.text) > limits.text:
+        size = len(clean(request.text))
+        if size > limits.text:
+            return refuse("too_long", size=size, limit=limits.text)
+    return refuse("too_big", limit=limits.frame) if len(frame) > limits.frame else None

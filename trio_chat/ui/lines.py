@@ -83,6 +83,8 @@ class Teller:
                 return self._rooms(event.rooms)
             case events.People():
                 return self._people(event)
+            case events.Welcome(motd=motd):
+                return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
             case Note():
                 return [("  " if line.startswith("  ") else "") + clean_line(line) for line in event.lines]
             case _:
@@ -146,13 +148,8 @@ class Teller:
                 return self._connection(event)
 
     def _welcome(self, event: events.Welcome) -> str:
-        first = f"You are {clean_line(event.name)}."
         lobby = next((room for room in event.rooms if room.name == event.lobby), None)
-        if lobby is not None:
-            first += " Nobody else is here yet; you will be told when somebody comes." if lobby.count <= 1 else (
-                f" {_people(lobby.count)} are here."
-            )
-        return f"{first} {clean_line(event.motd)}".strip()
+        return f"You are {clean_line(event.name)}.{_company(lobby)}"
 
     def _presence(self, event: events.Presence) -> str:
         where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"
@@ -162,11 +159,13 @@ class Teller:
         if came:
             parts.append(f"{_names(came)} {'is' if len(came) == 1 else 'are'} here{where}")
         if left:
-            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{where}")
+            whence = where.removeprefix(" in")
+            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{whence}")
         if not parts:
             return ""
         if event.count <= 1:
-            return f"{' and '.join(parts)}; you are alone{where or ' here'}. You will be told when somebody comes."
+            alone = f"you are alone {'there' if where else 'here'}. You will be told when somebody comes."
+            return f"{' and '.join(parts)}; {alone}"
         return f"{' and '.join(parts)} ({_people(event.count)} now)"
 
     def _entered(self, room: events.RoomInfo) -> str:
@@ -184,24 +183,23 @@ class Teller:
         return f"{who} away." if why in {"", "away"} else f"{who} away: {why}"
 
     def _closing(self, event: events.Closing) -> str:
-        back = f" Coming back in {_seconds(event.retry)}." if event.retry is not None else ""
-        advice = "" if event.retry is not None else clean_line(event.advice)
-        return f"{clean_line(event.message)}{back} {advice}".rstrip()
+        if event.retry is not None:
+            return ""  # Disconnected follows, with the reason and with when the next try really is
+        return f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip()
 
     def _connection(self, event: events.Event) -> str:
         """What there is to tell about the connection itself."""
         match event:
-            case events.Welcome():
-                return self._welcome(event)
             case events.Closing():
                 return self._closing(event)
             case Disconnected(attempt=attempt) if attempt and (attempt < _OFTEN or attempt & (attempt - 1)):
                 return ""  # of many tries only the 4th, 8th, 16th, ... is told
             case Disconnected(reason=reason, retry_in=retry, attempt=attempt):
-                what = "The connection is lost" if attempt == 0 else "Still no connection"
-                return f"{what}: {clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
+                what = "Still no connection: " if attempt else ""  # how it went, the reason says by itself
+                return f"{what}{clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
             case Reconnected(anew=anew):
-                return "Connected again." + (" The server's history began anew." if anew else "")
+                history = " The server's history began anew." if anew else ""
+                return f"Connected again.{history}{_company(self._place.rooms.get(self._place.lobby))}"
             case Missed(room=room, count=count):
                 return f"{count} older messages in {clean_line(room)} are no longer kept."
             case RejoinRefused(room=room, message=message, advice=advice):
@@ -293,6 +291,15 @@ def _parse(time: str, zone: tzinfo | None) -> datetime | None:
 
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
+
+
+def _company(lobby: events.RoomInfo | None) -> str:
+    """Who is here besides the reader, as a sentence; empty where that is not known."""
+    if lobby is None:
+        return ""
+    if lobby.count <= 1:
+        return " Nobody else is here yet; you will be told when somebody comes."
+    return f" {_people(lobby.count)} are here."
 
 
 def _names(names: list[str]) -> str:
