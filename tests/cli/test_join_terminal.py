@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PROGRAM, ServerProgram, environment, find_free_port, past, say
+from tests.programs import PROGRAM, ServerProgram, Started, environment, find_free_port, past, say
 from tests.pty_driver import PtyProgram
 
 
@@ -221,7 +222,7 @@ def test_a_killed_server_is_noticed_and_the_line_being_typed_outlives_it() -> No
         ada.type("half a line")
         ada.wait_for("#lobby> half a line")
         server.signal(signal.SIGKILL)
-        ada.wait_for("-- The connection is lost")
+        ada.wait_for("-- The connection was lost. Next try in")
         ada.wait_for("#lobby (offline)> half a line")
         ada.type(" more\r")
         ada.wait_for("It will be sent when the connection is back.")
@@ -243,6 +244,37 @@ def test_leaving_while_offline_says_what_was_not_acknowledged() -> None:
         assert ada.wait_exit() == 1
         assert ada.rows[-1] == "! One line was not acknowledged."
         ada.assert_given_back()
+
+
+def test_connecting_that_takes_long_is_said_until_it_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, and nobody says anything
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        with join(where) as ada:
+            ada.wait_for(f"trio-chat: Connecting to {where} ...")
+            ada.type("\x03")
+            assert ada.wait_exit() == 130
+
+
+def test_connecting_that_is_quick_is_not_worth_a_word(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("one\r")
+        ada.wait_for("#lobby ada: one")
+        assert b"Connecting" not in ada.raw
+
+
+def test_programs_of_others_learn_that_somebody_types_and_people_are_not_disturbed(server: ServerProgram) -> None:
+    with Started("join", "bob", server.url, "--json") as bob, join(server, "eve") as eve, join(server) as ada:
+        bob.wait_for('"welcome"')
+        eve.wait_for("#lobby> ")
+        ada.wait_for("#lobby> ")
+        eve.type("half a line")
+        ada.type("hello")
+        bob.wait_for('{"type":"typing","room":"#lobby","name":"ada"}')
+        ada.type("\r")
+        eve.wait_for("#lobby ada: hello")
+        eve.wait_until(lambda: eve.rows[-1] == "#lobby> half a line", "what eve typed")
+        assert not any("typing" in row for row in eve.rows)
 
 
 def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_goes_on(server: ServerProgram) -> None:

@@ -99,7 +99,7 @@ def test_it_comes_back_by_itself_and_misses_nothing(form: list[str]) -> None:
                 say(server.url, "ada", f"before {n}", room="#ops")
             tail.wait_for("before 2")
             server.stop()
-        tail.wait_for('"type":"disconnected"' if form else "The connection is lost")
+        tail.wait_for('"type":"disconnected"' if form else "The server is shutting down. Next try in")
         with ServerProgram(port=port) as server:
             tail.wait_for('"type":"reconnected"' if form else "Connected again.")
             say(server.url, "ada", "after", room="#ops")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -13,9 +14,11 @@ import click
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption
 from trio_chat.config import ClientConfig
-from trio_chat.errors import NotAdmitted, UsageError
+from trio_chat.errors import NotAdmitted, Refusal, UsageError
 
 if TYPE_CHECKING:
+    import trio
+
     from trio_chat.client import Chat
 
 SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
@@ -23,6 +26,10 @@ SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
 
 _GROUP: Final = "The server and you"
 _HIGHEST_PORT: Final = 65535
+_SLOW: Final = 1.0
+"""Seconds of connecting after which a person at a terminal is told what takes so long."""
+_DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
+"""What strftime knows, with the flags and widths of the C library's; a % alone matches as such."""
 _TRIES: Final = 3
 """Passwords, and names, that a person may try before it is over."""
 _NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
@@ -90,8 +97,41 @@ def server_url(config: ClientConfig, server: str | None, *, url: object, host: s
 
 
 def room_name(word: str) -> str:
-    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out."""
-    return word if word.startswith("#") else f"#{word}"
+    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out.
+
+    Raises ``UsageError`` for what can be no room's name.
+    """
+    from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page needs none of it
+
+    room = word if word.startswith("#") else f"#{word}"
+    checked = check_room(room)
+    if isinstance(checked, Refusal):
+        raise UsageError(str(checked))
+    return room
+
+
+def person_name(word: str) -> str:
+    """A person's name given in a command line. Raises ``UsageError`` for what can be nobody's; whether it is
+    reserved or in use is the server's to know."""
+    from trio_chat.protocol.names import check_name  # noqa: PLC0415 - the help page needs none of it
+
+    checked = check_name(word)
+    if isinstance(checked, Refusal) and checked.code == "name_invalid":
+        raise UsageError(str(checked))
+    return word
+
+
+def check_given(config: ClientConfig, name: object) -> None:
+    """Check what the settings' table does not: the name, where the command line gave one (else ``None``), and the
+    time's format. Raises ``UsageError``."""
+    if name is not None:
+        person_name(str(name))
+    for found in _DIRECTIVES.finditer(config.time_format):
+        if found[0] == "%":
+            wrong = config.time_format[found.start() : found.start() + 2]
+            raise UsageError(
+                f"The time format {config.time_format!r} cannot be: strftime has no {wrong}. Give one such as %H:%M."
+            )
 
 
 def enter(entry: Entry, session: Session) -> int:
@@ -149,10 +189,14 @@ def _ask_name() -> str:
 
 async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitted:
     """Get in once and hold a session; a refusal to let us in comes back as a value."""
-    from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
     from trio_chat.ui.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
+    where = parse_url(entry.url).authority
+    connecting = trio.CancelScope()
 
     async def work() -> int:
         nonlocal refusal
@@ -165,30 +209,52 @@ async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitt
                 backlog=entry.backlog,
                 quiet=entry.quiet,
                 wait=entry.config.wait,
-                waiting=_Waiting(),
+                waiting=_Waiting(where, connecting),
                 listen=entry.listen,
                 request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
             ) as chat:
+                connecting.cancel()
                 return await session(chat)
         except NotAdmitted as error:
             refusal = error
             return FAILED
+        finally:
+            connecting.cancel()
 
-    status = await until_signal(work)
+    status = await until_signal(work, partial(_say_connecting, where, connecting))
     return status if refusal is None else refusal
+
+
+async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
+    """Tell a person at a terminal what takes so long, unless it is over, or something was said, before that."""
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    with connecting:
+        await trio.sleep(_SLOW)
+        if sys.stderr is not None and sys.stderr.isatty():
+            say(f"Connecting to {where} ...")
 
 
 class _Waiting:
     """Says once what is waited for, and again when the reason is another."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str, connecting: trio.CancelScope) -> None:
+        self._where = where
+        self._connecting = connecting
         self._said = ""
 
     def __call__(self, error: Exception, seconds: float) -> None:
         del seconds
+        self._connecting.cancel()
         if str(error) != self._said:
             self._said = str(error)
-            say(f"{error} Waiting for it; Ctrl-C gives up.")
+            say(f"Waiting for {self._where} ({self._reason(str(error))}) ... Ctrl-C gives up.")
+
+    def _reason(self, sentences: str) -> str:
+        """The first sentence, for brackets behind the server's address."""
+        first = sentences.partition(". ")[0].rstrip(".")
+        first = first.removeprefix(f"{self._where} ").replace(f" at {self._where}", "")
+        return first[:1].lower() + first[1:]
 
 
 def person_present() -> bool:

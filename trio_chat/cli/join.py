@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, person_present, room_name, server_options, server_url
+from trio_chat.cli.entering import (
+    SETTINGS,
+    Entry,
+    check_given,
+    enter,
+    person_present,
+    room_name,
+    server_options,
+    server_url,
+)
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 from trio_chat.errors import Unreachable, UsageError
@@ -63,9 +72,11 @@ def command(
     if name is not None and flags.get("name") is not None:
         raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
     config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
+    check_given(config, flags.get("name") if name is None else name)
+    talks_in = None if room is None else room_name(room)
     url = server_url(config, server, url=flags.get("url"), host=host, port=port)
     try:
-        return _join(config, url, None if room is None else room_name(room), as_json=as_json)
+        return _join(config, url, talks_in, as_json=as_json)
     except Unreachable as error:
         if len(words) == 1 and not _looks_like_a_server(words[0]):
             hint = f"If {words[0]} is to be your name, write: trio-chat join --name {words[0]}"

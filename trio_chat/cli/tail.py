@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, room_name, server_options, server_url
+from trio_chat.cli.entering import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
@@ -78,13 +78,15 @@ def command(
     reads its output has seen enough. When the server ends it for good, the status is 1. A configured name that is
     somebody else's gives way to one that the server makes up.
     """
+    names = tuple(room_name(room) for room in rooms)
     config = load_settings(ClientConfig, flags, config_path)
+    check_given(config, flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     begin = _read_begin(backlog, since)
 
     async def session(chat: Chat) -> int:
-        return await _follow(chat, config, tuple(room_name(room) for room in rooms), begin, as_json=as_json)
+        return await _follow(chat, config, names, begin, as_json=as_json)
 
     return enter(Entry(url, config, any_name=flags.get("name") is None, quiet=True), session)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
@@ -18,8 +19,9 @@ _PASSING: Final = frozenset(
 )
 """Refusals that go away by themselves: worth another try."""
 
-_UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 401, 409, 500  # RFC 9110, section 15
+_BAD_REQUEST, _UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 400, 401, 409, 500  # RFC 9110, section 15
 _TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert record (RFC 8446, 5.1)
+_WANTS_TLS: Final = re.compile(rb"to (?:an )?(?:HTTPS|SSL)")  # ... and how web servers do, in a page of their own
 
 
 class Credentials(NamedTuple):
@@ -97,6 +99,8 @@ def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Set
     try:
         event = msgspec.json.decode(body, type=Error)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        if status == _BAD_REQUEST and _WANTS_TLS.search(body):
+            return _speaks_tls(where)
         return _rejected_by_another(status, where, has_password=has_password)
     return refused_by(event)
 
@@ -115,10 +119,14 @@ def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setb
     return Setback(Unreachable(sentence), again=False)
 
 
+def _speaks_tls(where: str) -> Setback:
+    return Setback(Unreachable(f"{where} speaks TLS. Use wss:// instead of ws://."), again=False)
+
+
 def hung_up(head: bytes, where: str, *, tls: bool, has_password: bool) -> Setback:
     """The other side ended the connection in the middle of the handshake, having sent ``head``."""
     if head.startswith(_TLS_ALERT) and not tls:
-        return Setback(Unreachable(f"{where} speaks TLS. Use wss:// instead of ws://."), again=False)
+        return _speaks_tls(where)
     if head.startswith(b"HTTP/1.") and head[9:12].isdigit():
         first, _, body = head.partition(b"\r\n\r\n")
         return rejected(int(first[9:12]), body, where, has_password=has_password)

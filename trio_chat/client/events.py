@@ -27,8 +27,8 @@ class Disconnected(Event, frozen=True):
 class Reconnected(Event, frozen=True):
     """The conversation goes on, after so many attempts.
 
-    ``anew`` tells that the server's history began anew: sequence numbers seen before mean nothing, and
-    what was said between its beginning and now has to be asked for with ``history``.
+    ``anew`` tells that the server's history began anew: sequence numbers seen before mean nothing. What
+    was said since it began follows, as far as the server keeps it.
     """
 
     attempts: int

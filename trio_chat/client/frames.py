@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from trio_chat.errors import NotDone, refuse
+from trio_chat.errors import NotDone, Refusal, refuse
 from trio_chat.protocol.codec import decode_event, encode
-from trio_chat.protocol.events import AnyEvent, Deleted, Edited, Page, Reacted, RoomEvent, Welcome
+from trio_chat.protocol.events import AnyEvent, Deleted, Edited, Limits, Page, Reacted, RoomEvent, Welcome
 from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Send
+from trio_chat.protocol.text import clean
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,11 +66,22 @@ def make_frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
     except UnicodeEncodeError:
         refusal = refuse("bad_field", why="it has half a character in it (a lone surrogate)")
     else:
-        spare = len(_AGAIN) if isinstance(request, Send) else 0  # it may have to be sent again, and say so
-        if welcome is None or len(frame) + spare <= welcome.limits.frame:
+        excess = None if welcome is None else too_much(request, frame, welcome.limits)
+        if excess is None:
             return frame
-        refusal = refuse("too_big", limit=welcome.limits.frame)
+        refusal = excess
     raise NotDone(refusal.code, refusal.message, refusal.advice)
+
+
+def too_much(request: AnyRequest, frame: bytes, limits: Limits) -> Refusal | None:
+    """Why a request is more than this server takes. A text is counted as the server counts it, made harmless:
+    what it takes must not be refused here."""
+    if isinstance(request, Send | Edit) and len(request.text) > limits.text:
+        size = len(clean(request.text))
+        if size > limits.text:
+            return refuse("too_long", size=size, limit=limits.text)
+    spare = len(_AGAIN) if isinstance(request, Send) else 0  # it may have to be sent again, and say so
+    return refuse("too_big", limit=limits.frame) if len(frame) + spare > limits.frame else None
 
 
 def is_of(request: AnyRequest, event: Edited | Deleted | Reacted) -> bool:

@@ -167,13 +167,16 @@ class RoomView:
         self._held_bytes = 0
 
     def forget_log(self) -> None:
-        """The server's history began anew: on :meth:`resume` go on from wherever it is."""
+        """The server's history began anew: :meth:`resume` then takes all of it for unseen."""
         self.anew = True
 
     def resume(self, info: RoomInfo) -> None:
-        """Go on after a reconnect: catch up if the log has grown. A log that has shrunk is another log."""
+        """Go on after a reconnect: catch up if the log has grown. A log that has shrunk is another log.
+
+        Of another log nothing was seen: all of it was said while we were away, from its ``first`` on.
+        """
         if self.anew or info.last < self.seen:
-            self.seen, self.read, self.anew = info.last, info.read, False
+            self.seen, self.read, self.anew = info.first - 1, info.read, False
             self._named.clear()
             self._read_when_entered = info.read
         self.update(info)

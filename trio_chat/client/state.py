@@ -25,9 +25,8 @@ from typing import Final, TypeAlias
 import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
-from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page
+from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
 from trio_chat.client.rooms import Phase, RoomView
-from trio_chat.errors import refuse
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
@@ -40,6 +39,7 @@ from trio_chat.protocol.events import (
     Error,
     Found,
     Left,
+    Limits,
     Message,
     Moderated,
     Ok,
@@ -249,13 +249,13 @@ class Conversation:
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if anew:
             self._begin_anew()
-        self._check_sizes(welcome.limits.frame, step)
+        self._check_sizes(welcome.limits, step)
         owed, self._unsent = self._unsent, deque()
         for name in [name for name in self.rooms if name not in infos]:
             self._rejoin(self.rooms[name])
         self._unsent.extend(owed)
         for info in infos.values():
-            self._resume(info, step, anew=anew)
+            self._resume(info, step)
         return step
 
     def _begin_anew(self) -> None:
@@ -266,12 +266,12 @@ class Conversation:
         for room in self.rooms.values():
             room.forget_log()
 
-    def _check_sizes(self, limit: int, step: Step) -> None:
+    def _check_sizes(self, limits: Limits, step: Step) -> None:
         """What this server would close the connection for must not be sent, or it would do so for ever."""
         for request_id, owed in list(self._owed.items()):
-            if len(owed.frame) > limit:
+            refusal = too_much(owed.request, owed.frame, limits)
+            if refusal is not None:
                 del self._owed[request_id]
-                refusal = refuse("too_big", limit=limit)
                 step.answers[request_id] = Error(
                     id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice
                 )
@@ -285,12 +285,12 @@ class Conversation:
         request = Join(id=self.make_id(), room=room.name)
         self._owe(request, encode(request), Why.REJOIN, room.name)
 
-    def _resume(self, info: RoomInfo, step: Step, *, anew: bool) -> None:
+    def _resume(self, info: RoomInfo, step: Step) -> None:
         room = self.rooms.get(info.name)
         if room is None:
             step.events.append(Room(room=info))
             room = self._know(info)
-            if not info.direct or anew or room.backlog:
+            if not info.direct or room.backlog:
                 return
             room.seen = max(info.first - 1, info.read)  # it began while we were away: all of it is new
         room.resume(info)

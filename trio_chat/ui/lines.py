@@ -87,6 +87,8 @@ class Teller:
                 return self._topic(event)
             case events.Error():
                 return self._error(event.message, event.advice)
+            case events.Welcome(motd=motd):
+                return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
             case Note():
                 return [("  " if line.startswith("  ") else "") + clean_line(line) for line in event.lines]
             case _:
@@ -238,18 +240,11 @@ class Teller:
                 room = clean_line(event.room)
                 return f"{clean_line(event.by)} lets you into {room}. Enter it with /join {room}"
             case _:
-                return connection(event)
+                return connection(event, _company(self._place.rooms.get(self._place.lobby)))
 
     def _welcome(self, event: events.Welcome) -> str:
-        first = f"You are {clean_line(event.name)}."
         lobby = next((room for room in event.rooms if room.name == event.lobby), None)
-        if lobby is not None:
-            first += (
-                " Nobody else is here yet; you will be told when somebody comes."
-                if lobby.count <= 1
-                else (f" {_people(lobby.count)} are here.")
-            )
-        return f"{first} {clean_line(event.motd)}".strip()
+        return f"You are {clean_line(event.name)}.{_company(lobby)}"
 
     def _presence(self, event: events.Presence) -> str:
         where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"
@@ -259,11 +254,13 @@ class Teller:
         if came:
             parts.append(f"{_names(came)} {'is' if len(came) == 1 else 'are'} here{where}")
         if left:
-            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{where}")
+            whence = where.removeprefix(" in")
+            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{whence}")
         if not parts:
             return ""
         if event.count <= 1:
-            return f"{' and '.join(parts)}; you are alone{where or ' here'}. You will be told when somebody comes."
+            alone = f"you are alone {'there' if where else 'here'}. You will be told when somebody comes."
+            return f"{' and '.join(parts)}; {alone}"
         return f"{' and '.join(parts)} ({_people(event.count)} now)"
 
     def _entered(self, room: events.RoomInfo) -> str:
@@ -406,6 +403,15 @@ def _parse(time: str, zone: tzinfo | None) -> datetime | None:
 
 def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
+
+
+def _company(lobby: events.RoomInfo | None) -> str:
+    """Who is here besides the reader, as a sentence; empty where that is not known."""
+    if lobby is None:
+        return ""
+    if lobby.count <= 1:
+        return " Nobody else is here yet; you will be told when somebody comes."
+    return f" {_people(lobby.count)} are here."
 
 
 def _names(names: list[str]) -> str:

@@ -43,6 +43,8 @@ _SUBMITTED: Final = 100
 """Lines typed while the connection is away, kept until it is back; more than anybody types meanwhile."""
 _LAST_WORDS: Final = 2.0
 """Seconds for what is still to be sent and painted when one leaves."""
+_TYPING: Final = 3.0
+"""Seconds between two notices that somebody is typing, of which each holds for six."""
 _BELL: Final = "\a"
 
 
@@ -69,6 +71,7 @@ class Prompt:
         self._connected = True
         self._listed: tuple[str, ...] = ()
         self._changed = trio.Event()
+        self._typed = trio.Event()
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
         self._repaint: bool | None = None  # after the window changed; True: clear the screen first
         self._send, self._submitted = trio.open_memory_channel[Action | Note | Error](_SUBMITTED)
@@ -89,7 +92,7 @@ class Prompt:
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
                 tasks = (self._paint_changes, self._watch_window, self._meet_people, self._do_submitted, self._listen)
-                for task in (*tasks, self._talk.keep_reporting_read):
+                for task in (*tasks, self._talk.keep_reporting_read, self._tell_typing):
                     nursery.start_soon(task)
                 try:
                     await self._read_keys()
@@ -121,6 +124,7 @@ class Prompt:
                 return
             for key in keys:
                 await self._press(key)
+            self._typed.set()
             self._change()
 
     async def _press(self, key: Key) -> None:
@@ -231,6 +235,18 @@ class Prompt:
             for event in told:
                 self._show(event)
             self._change()
+
+    async def _tell_typing(self) -> None:
+        """Tell those a line is for that it is being typed; it also tells the server that somebody is here."""
+        while True:
+            await self._typed.wait()
+            self._typed = trio.Event()
+            room = self._talk.place.typing_in(self._editor.text)
+            if room is None:
+                continue
+            with contextlib.suppress(ChatError):  # nothing that a person has to know of
+                await self._talk.chat.typing(room)
+            await trio.sleep(_TYPING)
 
     def _show(self, event: Event) -> None:
         self._lines.extend(self._talk.tell(event))

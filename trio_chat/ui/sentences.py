@@ -65,18 +65,20 @@ def _span(value: str) -> str:
         return value
 
 
-def connection(event: events.Event) -> str:
-    """What there is to tell about the connection itself; empty for nothing."""
+def connection(event: events.Event, company: str) -> str:
+    """What there is to tell about the connection itself; empty for nothing. ``company`` says who is
+    here, when one is back."""
     match event:
         case events.Closing():
             return _closing(event)
         case Disconnected(attempt=attempt) if attempt and (attempt < _OFTEN or attempt & (attempt - 1)):
             return ""  # of many tries only the 4th, 8th, 16th, ... is told
         case Disconnected(reason=reason, retry_in=retry, attempt=attempt):
-            what = "The connection is lost" if attempt == 0 else "Still no connection"
-            return f"{what}: {clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
+            what = "Still no connection: " if attempt else ""  # how it went, the reason says by itself
+            return f"{what}{clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
         case Reconnected(anew=anew):
-            return "Connected again." + (" The server's history began anew." if anew else "")
+            history = " The server's history began anew." if anew else ""
+            return f"Connected again.{history}{company}"
         case Missed(room=room, count=count):
             return f"{count} older messages in {clean_line(room)} are no longer kept."
         case RejoinRefused(room=room, message=message, advice=advice):
@@ -86,9 +88,9 @@ def connection(event: events.Event) -> str:
 
 
 def _closing(event: events.Closing) -> str:
-    back = f" Coming back in {_seconds(event.retry)}." if event.retry is not None else ""
-    advice = "" if event.retry is not None else clean_line(event.advice)
-    return f"{clean_line(event.message)}{back} {advice}".rstrip()
+    if event.retry is not None:
+        return ""  # Disconnected follows, with the reason and with when the next try really is
+    return f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip()
 
 
 def _seconds(seconds: float) -> str:
