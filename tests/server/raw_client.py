@@ -88,10 +88,12 @@ async def until(condition: Callable[[], object]) -> None:
 
 @dataclass
 class RawClient:
-    """One connection. ``passed`` holds the events that :meth:`until` and :meth:`ask` went by."""
+    """One connection. ``token`` and ``rooms`` are those of its welcome; ``passed`` holds the events that :meth:`until` and :meth:`ask` went by."""
 
     socket: trio.socket.SocketType
     name: str = ""
+    token: str = ""
+    rooms: dict[str, Json] = field(default_factory=dict)
     passed: list[Json] = field(default_factory=list)
     pongs: list[bytes] = field(default_factory=list)
     _frames: Connection = field(default_factory=lambda: Connection(ConnectionType.CLIENT))
@@ -256,6 +258,11 @@ class RawClient:
         while "id" not in (event := await self.next()):
             self.passed.append(event)
         return event
+
+    def take_welcome(self, welcome: Json) -> None:
+        """Know who this is, and the rooms they are in."""
+        self.name, self.token = welcome["name"], welcome["token"]
+        self.rooms = {room["name"]: room for room in welcome["rooms"]}
 
     async def say(self, text: str, room: str = "#lobby") -> Json:
         """Say something; the answer."""
