@@ -88,7 +88,8 @@ async def until(condition: Callable[[], object]) -> None:
 
 @dataclass
 class RawClient:
-    """One connection. ``token`` and ``rooms`` are those of its welcome; ``passed`` holds the events that :meth:`until` and :meth:`ask` went by."""
+    """One connection. ``token`` and ``rooms`` are those of its welcome; ``passed`` holds the events that
+    :meth:`until` and :meth:`ask` went by."""
 
     socket: trio.socket.SocketType
     name: str = ""

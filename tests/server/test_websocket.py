@@ -167,7 +167,7 @@ async def test_the_welcome_says_all_that_a_client_needs(serve: Serve) -> None:
     assert welcome["type"] == "welcome"
     assert (welcome["name"], welcome["lobby"], welcome["motd"]) == ("ada", LOBBY, "Be kind.")
     assert welcome["limits"] == {"text": 100, "frame": 2048, "to": 3}
-    assert welcome["rooms"] == [{"name": LOBBY, "count": 1}]
+    assert welcome["rooms"] == [{"name": LOBBY, "count": 1, "slow": 0.0}]
     assert welcome["epoch"]
     assert welcome["token"]
     assert await client.next() == {"type": "presence", "room": LOBBY, "count": 1, "joined": ["ada"]}
