@@ -243,11 +243,16 @@ class RawClient:
                 return event
             self.passed.append(event)
 
-    async def ask(self, kind: str, **fields: object) -> Json:
-        """Ask for something; the answer."""
+    async def send_request(self, kind: str, **fields: object) -> str:
+        """Ask for something, and wait for no answer; the request's id."""
         self._asked += 1
         request_id = str(fields.pop("id", f"{self.name or 'q'}-{self._asked}"))
         await self.send(request(kind, request_id, **fields))
+        return request_id
+
+    async def ask(self, kind: str, **fields: object) -> Json:
+        """Ask for something; the answer."""
+        request_id = await self.send_request(kind, **fields)
         while True:
             event = await self.next()
             if event.get("id") == request_id:
