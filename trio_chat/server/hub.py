@@ -378,8 +378,7 @@ class Hub:
             else:
                 self.failing = None
                 self.tally.messages += len(frames)
-                if frames:
-                    self.stored.set()
+                self.stored.set()
         self._broker.settle()
         for turn in batch.turns:
             if turn.arrival is not None:
