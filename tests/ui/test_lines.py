@@ -33,9 +33,9 @@ from trio_chat.protocol.events import (
     TypingNotice,
     Welcome,
 )
-from trio_chat.ui.notes import Note
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.lines import Teller, as_json, table
+from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 
 NOW = datetime(2026, 1, 31, 18, 0, tzinfo=UTC)
