@@ -31,6 +31,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "", **more}
 
 
+def elsewhere(folder: Path, **more: str) -> dict[str, str]:
+    """What a program sees on another device, which holds no names yet: those are kept in ``folder``."""
+    return environment(XDG_STATE_HOME=str(folder / "elsewhere"), **more)
+
+
 @dataclass(frozen=True)
 class Done:
     """What a program that has ended wrote, and its exit status."""

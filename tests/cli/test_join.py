@@ -15,6 +15,7 @@ from tests.programs import (
     PROGRAM,
     ServerProgram,
     Started,
+    elsewhere,
     environment,
     find_free_port,
     past,
@@ -120,9 +121,16 @@ def test_every_form_of_the_arguments_comes_in_as_that_name(server: ServerProgram
     assert done.err == ""
 
 
-def test_without_a_name_the_server_makes_one_up(server: ServerProgram) -> None:
-    done = run("join", f"127.0.0.1:{server.port}")
-    assert re.match(r"-- You are user_\d{4}\.", done.out)
+def test_without_a_name_one_is_who_one_was_last_and_else_the_server_makes_one_up(
+    server: ServerProgram, tmp_path: Path
+) -> None:
+    env = elsewhere(tmp_path)
+    done = run("join", f"127.0.0.1:{server.port}", env=env)
+    made_up = re.match(r"-- You are user_\d{4}\.", done.out)
+    assert made_up
+    assert run("join", server.url, env=env).out.startswith(made_up[0])
+    run("join", "--name", "grace", server.url, env=env)
+    assert run("join", server.url, env=env).out.startswith("-- You are grace.")
 
 
 def test_server_and_name_come_from_the_environment_or_the_file(server: ServerProgram, tmp_path: Path) -> None:
@@ -241,13 +249,12 @@ def test_without_any_input_it_ends_quietly(server: ServerProgram) -> None:
 # ---- getting in, or not ------------------------------------------------------------------------
 
 
-def test_a_name_in_use_is_refused_with_a_sentence(server: ServerProgram) -> None:
-    with Started("join", "ada", server.url) as ada:
-        ada.wait_for("You are ada")
-        done = run("join", "ADA", server.url)
+def test_a_name_that_is_somebodys_is_refused_with_a_sentence(server: ServerProgram, tmp_path: Path) -> None:
+    assert run("join", "ada", server.url).status == 0
+    done = run("join", "ADA", server.url, env=elsewhere(tmp_path))
     assert done.status == 1
-    assert done.err == "trio-chat: The name ADA is in use. Choose another name.\n"
-    assert done.out == ""
+    assert done.err.startswith("trio-chat: The name ada is somebody's. If it is yours, ")
+    assert (done.out, done.err.count("\n")) == ("", 1)
 
 
 def test_a_password_is_needed_and_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PROGRAM, ServerProgram, Started, environment, find_free_port, past, say
+from tests.programs import PROGRAM, ServerProgram, Started, elsewhere, environment, find_free_port, past, say
 from tests.pty_driver import PtyProgram
 
 
@@ -308,15 +308,59 @@ def test_a_stop_where_no_shell_can_go_on_does_not_stop_it(server: ServerProgram)
         ada.assert_given_back()
 
 
-def test_a_name_in_use_is_asked_for_again(server: ServerProgram) -> None:
-    with join(server, "ada") as ada:
-        ada.wait_for("#lobby> ")
-        with join(server, "ada") as other:
-            other.wait_for("The name ada is in use.")
-            other.wait_for("Another name: ")
-            other.type("grace\r")
-            other.wait_for("-- You are grace.")
+def join_elsewhere(server: ServerProgram, folder: Path, name: str) -> PtyProgram:
+    env = elsewhere(folder, NO_COLOR="1")
+    return PtyProgram([*PROGRAM, "join", name, server.url], env=env, columns=90, rows=20)
+
+
+def test_a_name_that_is_somebodys_is_asked_for_again(server: ServerProgram, tmp_path: Path) -> None:
+    say(server.url, "ada", "mine")
+    with join_elsewhere(server, tmp_path, "ada") as other:
+        other.wait_for("The name ada is somebody's.")
+        other.wait_for("another name: ")
+        other.type("\r")
+        other.wait_for("Another name: ")
+        other.type("hopper\r")
+        other.wait_for("-- You are hopper.")
+        other.wait_for("#lobby> ")
+
+
+def test_a_password_set_unseen_lets_another_device_in(server: ServerProgram, tmp_path: Path) -> None:
+    with join(server, "lovelace", columns=90) as one:
+        one.wait_for("#lobby> ")
+        one.type("/password\r")
+        one.wait_for("New password")
+        one.type("correct horse\r")
+        one.wait_for("once more")
+        one.type("correct horse\r")
+        one.wait_for("Your password is set.")
+        one.type("\x10")  # the line before: the command, and nothing of what was typed unseen
+        one.wait_for("#lobby> /password")
+        with join_elsewhere(server, tmp_path, "lovelace") as other:
+            other.wait_for("its own password")
+            other.type("wrong horse\r")
+            other.wait_for("That is not the password of lovelace.")
+            other.type("correct horse\r")
+            other.wait_for("-- You are lovelace.")
             other.wait_for("#lobby> ")
+            assert b"horse" not in other.raw
+        assert b"horse" not in one.raw
+
+
+def test_what_was_said_since_one_left_stands_under_a_line_of_its_own(server: ServerProgram) -> None:
+    with join(server, "kay", "--room", "news", columns=90, rows=20) as kay:
+        kay.wait_for("#news> ")
+        say(server.url, "eve", "seen", room="#news")
+        kay.wait_for("eve: seen")
+        kay.type("/quit\r")
+        assert kay.wait_exit() == 0
+    say(server.url, "eve", "new to kay", room="#news")
+    with join(server, "kay", columns=90, rows=20) as kay:
+        kay.wait_for("eve: new to kay")
+        rows = [row for row in kay.rows if "#news" in row]
+        at = next(n for n, row in enumerate(rows) if "new in #news since you left" in row)
+        assert rows[at - 1].endswith("eve: seen")
+        assert rows[at + 1].endswith("eve: new to kay")
 
 
 def prompted(program: PtyProgram, times: int) -> bool:

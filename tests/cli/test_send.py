@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, Started, environment, find_free_port, past, run
+from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, past, run
 from trio_chat.cli import main
 
 
@@ -101,13 +102,22 @@ def test_when_nobody_answers_it_ends_with_1() -> None:
     assert done.err.count("\n") == 1
 
 
-def test_a_name_in_use_is_not_delivered_under_another(server: ServerProgram, env: dict[str, str]) -> None:
-    with Started("join", "robot", server.url) as robot:
-        robot.wait_for("You are robot")
-        done = run("send", "#taken", "hi", env=env)
+def test_under_a_name_that_is_somebodys_nothing_is_delivered(
+    server: ServerProgram, env: dict[str, str], tmp_path: Path
+) -> None:
+    assert run("send", "#taken", "mine", env=env).status == 0
+    done = run("send", "#taken", "hi", env=elsewhere(tmp_path, **{k: env[k] for k in env if k.startswith("TRIO")}))
     assert done.status == 1
-    assert "The name robot is in use." in done.err
-    assert past(server.url, "#taken") == []
+    assert "The name robot is somebody's." in done.err
+    assert past(server.url, "#taken") == [("robot", "mine")]
+
+
+def test_beside_an_open_join_of_the_same_person_it_just_works(server: ServerProgram, env: dict[str, str]) -> None:
+    with Started("join", "robot", server.url, "--room", "beside") as robot, Started("tail", "#beside", env=env) as tail:
+        robot.wait_for("You are in #beside")
+        assert run("send", "#beside", "from beside", env=env).status == 0
+        robot.wait_for("#beside robot: from beside")
+        tail.wait_for("#beside robot: from beside")
 
 
 @pytest.mark.parametrize(
