@@ -118,6 +118,13 @@ class Server:
         """
         listeners = await _listen(self.config.host, self.config.port)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
+        with contextlib.ExitStack() as held:
+            for listener in listeners:  # closed here where what follows cannot begin
+                held.enter_context(listener)
+            await self._serve_all(listeners, task_status)
+
+    async def _serve_all(self, listeners: list[socket.socket], task_status: trio.TaskStatus[Server]) -> None:
+        """The nurseries of :meth:`run`."""
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
             root.start_soon(upkeep.fill_index, self.hub, self.store)
