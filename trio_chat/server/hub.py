@@ -409,7 +409,7 @@ class Hub:
                 turn.arrival.refusal = refuse("not_stored")
                 self._out.remove(turn.session)
             else:
-                failed.append(Failed(turn.session, turn.request))
+                failed.append(Failed(turn.session, turn.request or ""))
         remaining = self._broker.take_back(remaining, failed)
         for turn in batch.turns:
             if turn.arrival is not None and turn.arrival.refusal is not None:
