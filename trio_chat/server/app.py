@@ -144,6 +144,8 @@ class Server:
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
                 root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
                 await inbox.send(Stop(RETRY))
+            for _ in range(2):  # when the second has come through, all that came before the first is stored
+                await self.hub.probe()
             root.cancel_scope.cancel()
 
     # ---- accepting ----------------------------------------------------------------------------
