@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import trio
 
 from tests.server.raw_client import Answer, RawClient
+from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
-from trio_chat.server.app import Server
+from trio_chat.records import Line, Record
+from trio_chat.server.app import Server, open_server
 from trio_chat.server.wire import Connection
-from trio_chat.store import Entry, MemoryStore, Stretch
+from trio_chat.store import MemoryStore, Store, Stretch
 
 
 @dataclass
@@ -22,6 +26,7 @@ class House:
 
     server: Server
     clients: list[RawClient] = field(default_factory=list)
+    ended: trio.Event = field(default_factory=trio.Event)
 
     async def knock(self, *, receive_buffer: int | None = None) -> RawClient:
         """Connect, and say nothing yet."""
@@ -48,14 +53,26 @@ class House:
         assert answer.status == 101
         return client
 
-    async def join(self, name: str, *, receive_buffer: int | None = None) -> RawClient:
-        """Come in under a name, and hear of it."""
-        client = await self.enter({"Username": name}, receive_buffer=receive_buffer)
-        client.name = (await client.until("welcome"))["name"]
+    async def join(self, name: str, *, token: str = "", receive_buffer: int | None = None) -> RawClient:
+        """Come in under a name, with the token that proves it is one's own, and hear of it."""
+        client = await self.enter({"Username": name, "Trio-Chat-Token": token}, receive_buffer=receive_buffer)
+        client.take_welcome(await client.until("welcome"))
         while client.name not in (await client.until("presence")).get("joined", ()):
             pass
         client.passed.clear()
         return client
+
+    async def look(self, name: str, token: str = "", **headers: str) -> RawClient:
+        """Come in, and read no further than the welcome: for whoever's coming nobody is told."""
+        client = await self.enter({"Username": name, "Trio-Chat-Token": token, **headers})
+        client.take_welcome(await client.until("welcome"))
+        return client
+
+    async def end(self) -> None:
+        """Have the server end, as SIGTERM would, and wait for it: its store is closed then."""
+        self.server.stop()
+        self.send_everyone_away()
+        await self.ended.wait()
 
     async def join_all(self, *names: str) -> list[RawClient]:
         """Several people, each of whom has heard of all of them."""
@@ -107,16 +124,23 @@ Serve: TypeAlias = Callable[..., Awaitable[House]]
 
 
 class GateStore(MemoryStore):
-    """Notes every batch; its appends wait while it is shut, and fail while it is ``failing``."""
+    """Notes every commit; they wait while it is shut, and fail while it is ``failing``. ``batches`` are the
+    lines of those that had any."""
 
     def __init__(self) -> None:
         super().__init__("gate")
-        self.batches: list[list[Entry]] = []
+        self.commits: list[list[Record]] = []
         self.failing = False
         self._gate: trio.Event | None = None
 
+    @property
+    def batches(self) -> list[list[Line]]:
+        """The lines of each commit that had any."""
+        batches = ([record for record in commit if isinstance(record, Line)] for commit in self.commits)
+        return [batch for batch in batches if batch]
+
     def shut(self) -> None:
-        """From now on appends wait."""
+        """From now on commits wait."""
         self._gate = trio.Event()
 
     def release(self, *, shut_again: bool = False) -> None:
@@ -125,14 +149,45 @@ class GateStore(MemoryStore):
         self._gate.set()
         self._gate = trio.Event() if shut_again else None
 
-    async def append(self, batch: Sequence[Entry]) -> None:
-        self.batches.append(list(batch))
+    async def commit(self, batch: Sequence[Record]) -> None:
+        self.commits.append(list(batch))
         if self._gate is not None:
             await self._gate.wait()
-        if self.failing:
-            raise StoreError("The disk is full.")
-        await super().append(batch)
+        self._check()
+        await super().commit(batch)
+
+    async def check_writable(self) -> None:
+        self._check()
+        await super().check_writable()
 
     async def fail_to_read(self, *_: object, **__: object) -> Stretch:
         """A ``read`` that cannot."""
         raise StoreError("The disk is gone.")
+
+    def _check(self) -> None:
+        if self.failing:
+            raise StoreError("The disk is full.")
+
+
+async def run_house(
+    config: ServerConfig,
+    *,
+    store: Store | None = None,
+    clock: Callable[[], float] = time.time,
+    task_status: trio.TaskStatus[House],
+) -> None:
+    """Run a server until it ends; over ``store`` if one is given, else over what the configuration says."""
+    async with _opened(config, store, clock) as server, trio.open_nursery() as nursery:
+        await nursery.start(server.run)
+        house = House(server)
+        task_status.started(house)
+    house.ended.set()
+
+
+@contextlib.asynccontextmanager
+async def _opened(config: ServerConfig, store: Store | None, clock: Callable[[], float]) -> AsyncIterator[Server]:
+    if store is not None:
+        yield Server(config, store, await store.load(), clock=clock)
+        return
+    async with open_server(config, clock=clock) as server:
+        yield server

@@ -88,10 +88,13 @@ async def until(condition: Callable[[], object]) -> None:
 
 @dataclass
 class RawClient:
-    """One connection. ``passed`` holds the events that :meth:`until` and :meth:`ask` went by."""
+    """One connection. ``token`` and ``rooms`` are those of its welcome; ``passed`` holds the events that
+    :meth:`until` and :meth:`ask` went by."""
 
     socket: trio.socket.SocketType
     name: str = ""
+    token: str = ""
+    rooms: dict[str, Json] = field(default_factory=dict)
     passed: list[Json] = field(default_factory=list)
     pongs: list[bytes] = field(default_factory=list)
     _frames: Connection = field(default_factory=lambda: Connection(ConnectionType.CLIENT))
@@ -240,11 +243,16 @@ class RawClient:
                 return event
             self.passed.append(event)
 
-    async def ask(self, kind: str, **fields: object) -> Json:
-        """Ask for something; the answer."""
+    async def send_request(self, kind: str, **fields: object) -> str:
+        """Ask for something, and wait for no answer; the request's id."""
         self._asked += 1
         request_id = str(fields.pop("id", f"{self.name or 'q'}-{self._asked}"))
         await self.send(request(kind, request_id, **fields))
+        return request_id
+
+    async def ask(self, kind: str, **fields: object) -> Json:
+        """Ask for something; the answer."""
+        request_id = await self.send_request(kind, **fields)
         while True:
             event = await self.next()
             if event.get("id") == request_id:
@@ -256,6 +264,11 @@ class RawClient:
         while "id" not in (event := await self.next()):
             self.passed.append(event)
         return event
+
+    def take_welcome(self, welcome: Json) -> None:
+        """Know who this is, and the rooms they are in."""
+        self.name, self.token = welcome["name"], welcome["token"]
+        self.rooms = {room["name"]: room for room in welcome["rooms"]}
 
     async def say(self, text: str, room: str = "#lobby") -> Json:
         """Say something; the answer."""

@@ -161,7 +161,7 @@ async def test_a_peer_that_stops_reading_is_disconnected_with_the_reason_while_o
     assert code == 1008
     assert reason.startswith("You were disconnected")
     assert (await bob.until("presence", left=["slow"]))["count"] == 2
-    again = await house.join("slow")
+    again = await house.join("slow", token=slow.token)
     page = await again.ask("history", room="#lobby", after=len(messages), limit=500)
     assert [event["seq"] for event in page["events"]] == list(range(len(messages) + 1, count + 1))
 

@@ -10,39 +10,28 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import pytest
 import trio
 import trio.testing
 
-from tests.server.house import GateStore, House, Log
+from tests.server.house import GateStore, House, Log, run_house
 from tests.server.raw_client import Closed, Gone, RawClient, request, until, upgrade_head
 from trio_chat.config import ServerConfig
 from trio_chat.errors import TrioChatError
-from trio_chat.server.app import Server
+from trio_chat.server.app import open_server
 from trio_chat.store import Store
 
 pytestmark = pytest.mark.usefixtures("logged")
 
 
-@dataclass
-class Ending(House):
-    """A house whose server's end can be waited for."""
-
-    ended: trio.Event = field(default_factory=trio.Event)
-
-
 @asynccontextmanager
-async def opened(nursery: trio.Nursery, *, store: Store | None = None, grace: float = 5.0) -> AsyncIterator[Ending]:
+async def opened(nursery: trio.Nursery, *, store: Store | None = None, grace: float = 5.0) -> AsyncIterator[House]:
     """A server in a task of its own."""
-    house = Ending(Server(ServerConfig(port=0, rate=0.0, shutdown_grace=grace), store=store))
-
-    async def run(task_status: trio.TaskStatus[Server]) -> None:
-        await house.server.run(task_status=task_status)
-        house.ended.set()
-
-    await nursery.start(run)
+    config = ServerConfig(port=0, rate=0.0, shutdown_grace=grace, memory=True)
+    house = await nursery.start(partial(run_house, config, store=store))
     try:
         yield house
     finally:
@@ -250,7 +239,8 @@ async def test_a_port_in_use_is_told_with_what_to_do(nursery: trio.Nursery, mock
     async with opened(nursery) as house:
         port = house.server.addresses[0][1]
         with pytest.raises(TrioChatError) as told:
-            await Server(ServerConfig(port=port)).run()
+            async with open_server(ServerConfig(port=port, memory=True)) as server:
+                await server.run()
         assert str(told.value) == (
             f"Port {port} on 127.0.0.1 is in use already. Choose another with --port, or stop what uses it."
         )
@@ -258,8 +248,9 @@ async def test_a_port_in_use_is_told_with_what_to_do(nursery: trio.Nursery, mock
 
 
 async def test_a_host_that_is_none_is_told(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
-    with pytest.raises(TrioChatError, match=r"^Cannot listen on 192\.0\.2\.1 port 0: "):
-        await Server(ServerConfig(port=0, host="192.0.2.1")).run()
+    async with open_server(ServerConfig(port=0, host="192.0.2.1", memory=True)) as server:
+        with pytest.raises(TrioChatError, match=r"^Cannot listen on 192\.0\.2\.1 port 0: "):
+            await server.run()
 
 
 # ---- as a program, with signals -------------------------------------------------------------------
@@ -268,7 +259,8 @@ PROGRAM = """
 import trio
 from trio_chat.config import ServerConfig
 from trio_chat.server.app import run
-trio.run(lambda: run(ServerConfig(port=0, shutdown_grace=60.0), announce=lambda urls: print(*urls, flush=True)))
+config = ServerConfig(port=0, shutdown_grace=60.0, memory=True)
+trio.run(lambda: run(config, announce=lambda urls: print(*urls, flush=True)))
 print("done", flush=True)
 """
 

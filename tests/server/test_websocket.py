@@ -88,9 +88,9 @@ async def test_without_a_password_any_is_fine(serve: Serve) -> None:
 @pytest.mark.parametrize(
     ("name", "status", "code"),
     [
-        ("ada", 409, "name_taken"),
-        ("ADA", 409, "name_taken"),
-        ("%61da", 409, "name_taken"),
+        ("ada", 409, "name_owned"),
+        ("ADA", 409, "name_owned"),
+        ("%61da", 409, "name_owned"),
         ("%D0%B0da", 409, "name_lookalike"),  # a Cyrillic a
         ("ALL", 409, "name_reserved"),
         ("server", 409, "name_reserved"),
@@ -136,12 +136,12 @@ async def test_without_a_name_one_is_made_up_that_is_free(serve: Serve) -> None:
     assert all(name.startswith("user_") for name in names)
 
 
-async def test_a_name_is_free_again_when_its_holder_is_gone_however_they_went(serve: Serve) -> None:
-    house = await serve()
+async def test_a_guests_name_is_free_again_when_its_holder_is_gone_however_they_went(serve: Serve) -> None:
+    house = await serve(names="guest")
     for leave in ("hang_up", "reset"):
         client = await house.join("ada")
         getattr(client, leave)()
-        await until(lambda: not house.server.hub.broker.people)
+        await until(lambda: not house.server.hub.broker.here)
     assert (await house.join("ada")).name == "ada"
 
 
@@ -149,7 +149,7 @@ async def test_whoever_proves_with_the_token_comes_in_as_one_more_device(serve: 
     house = await serve()
     ada = await house.enter({"Username": "ada"})
     token = (await ada.next())["token"]
-    assert told(await house.refused({"Username": "ada", "Trio-Chat-Token": "guess"})) == (409, "name_taken")
+    assert told(await house.refused({"Username": "ada", "Trio-Chat-Token": "guess"})) == (409, "name_owned")
     phone = await house.enter({"Username": "ada", "Trio-Chat-Token": token})
     assert (await phone.next())["name"] == "ada"
     await ada.say("to myself")
@@ -167,7 +167,7 @@ async def test_the_welcome_says_all_that_a_client_needs(serve: Serve) -> None:
     assert welcome["type"] == "welcome"
     assert (welcome["name"], welcome["lobby"], welcome["motd"]) == ("ada", LOBBY, "Be kind.")
     assert welcome["limits"] == {"text": 100, "frame": 2048, "to": 3}
-    assert welcome["rooms"] == [{"name": LOBBY, "count": 1}]
+    assert welcome["rooms"] == [{"name": LOBBY, "count": 1, "slow": 0.0}]
     assert welcome["epoch"]
     assert welcome["token"]
     assert await client.next() == {"type": "presence", "room": LOBBY, "count": 1, "joined": ["ada"]}
@@ -208,7 +208,7 @@ async def test_a_taken_name_in_a_hello_leaves_another_try(serve: Serve) -> None:
     house = await serve()
     await house.join("ada")
     client = await house.enter()
-    assert (await client.ask("hello", name="Ada"))["code"] == "name_taken"
+    assert (await client.ask("hello", name="Ada"))["code"] == "name_owned"
     assert (await client.ask("hello", name="bob"))["type"] == "welcome"
 
 

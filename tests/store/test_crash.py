@@ -21,7 +21,7 @@ KILLS = 5
 PROGRAM = """
 import sys, trio
 from pathlib import Path
-from trio_chat.records import Amend, Line, Redact, SaveRead, SaveRoom
+from trio_chat.records import Amend, Line, Redact, SaveAccount, SaveRead, SaveRoom
 from trio_chat.store import SqliteStore
 
 def line(room, seq):
@@ -38,7 +38,7 @@ async def main():
     async with SqliteStore.open(Path(sys.argv[1])) as store, trio.open_nursery() as nursery:
         lasts = {state.room.id: state.last for state in (await store.load()).rooms} or {1: 0, 2: 0, 3: 0}
         if not any(lasts.values()):
-            await store.commit([SaveRoom(room, f"#r{room}", "2026") for room in lasts])
+            await store.commit([SaveAccount(1, *["ada"] * 5), *(SaveRoom(room, f"#r{room}", "2026") for room in lasts)])
         nursery.start_soon(fill, store)
         count = 0
         while True:

@@ -14,7 +14,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.records import DropRoom, Redact, SaveDevice, SaveMember
-from trio_chat.store import DATABASE, SqliteStore
+from trio_chat.store import DATABASE, SqliteStore, maintenance
 from trio_chat.store.maintenance import backup, check, export_json, restore
 
 if TYPE_CHECKING:
@@ -76,6 +76,23 @@ async def test_a_backup_made_while_a_server_writes_is_one_state_of_it(
             assert copy.epoch == sqlite.epoch
     assert 3000 <= lasts[0] <= lasts[1] <= lasts[2] <= pen.lasts[1]
     assert seen[-1][0] == seen[-1][1] > 0
+
+
+async def test_a_backup_does_not_begin_again_when_something_is_written_meanwhile(
+    sqlite: SqliteStore, pen: Pen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sqlite.commit([pen.room(1), *pen.lines(*["x" * 500] * 500)])
+    monkeypatch.setattr(maintenance, "_PAGES", 20)
+    seen: list[int] = []
+
+    def write(done: int, _total: int) -> None:
+        seen.append(done)
+        change(sqlite.path, "UPDATE meta SET value = value + 1 WHERE key = 'probe'")
+        assert len(seen) < 200
+
+    await trio.to_thread.run_sync(backup, sqlite.path, tmp_path / "b", write)
+    assert len(seen) > 5
+    assert seen == sorted(seen)
 
 
 async def test_a_backup_is_one_file_replaced_only_by_a_newer_one(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -99,7 +99,7 @@ async def test_another_programs_database_is_left_alone(path: Path, statement: st
 
 async def test_a_sqlite_without_full_text_search_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Poor(sqlite3.Connection):
-        def execute(self, statement: str, *values: object) -> sqlite3.Cursor:  # type: ignore[override] # what is used
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
             return super().execute(statement.replace("USING fts5", "USING no_such_thing"), *values)
 
     whole = schema.open_writer

@@ -16,8 +16,8 @@ import trio
 import trio.testing
 
 from trio_chat.errors import StoreError
-from trio_chat.records import Amend, Line, Redact, SaveMention
-from trio_chat.store import SearchQuery, SqliteStore
+from trio_chat.records import Amend, DropRoom, Line, Redact, SaveMention
+from trio_chat.store import SearchQuery, SqliteStore, recording
 from trio_chat.store import reading as questions
 from trio_chat.store.faults import explain
 
@@ -459,6 +459,40 @@ async def test_a_record_that_cannot_be_stored_leaves_the_store_as_it_was(sqlite:
         await sqlite.commit([pen.account(1), odd])
     assert (await sqlite.load()).accounts == ()
     await sqlite.commit([line])
+
+
+async def test_after_a_failure_that_may_be_the_connections_own_it_is_opened_anew(
+    sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sqlite.commit([pen.room(1)])
+    before, batch = writer(sqlite), pen.lines("a")
+
+    def fail(*asked: object) -> None:
+        error = sqlite3.OperationalError("disk I/O error")
+        error.sqlite_errorcode = sqlite3.SQLITE_IOERR_FSYNC
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr(recording.Batch, "store", fail)
+        with pytest.raises(StoreError, match="could not be read or written"):
+            await sqlite.commit(batch)
+    await sqlite.commit(batch)
+    assert writer(sqlite) is not before
+    assert writer(sqlite).execute("PRAGMA synchronous").fetchone() == (2,)
+
+
+async def test_a_line_after_a_purged_end_of_the_log_is_indexed(path: Path, pen: Pen) -> None:
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), pen.room(2, "#gone"), *pen.lines("a"), *pen.lines("b", "c", room=2)])
+        await store.index_some(10)
+        await store.commit([DropRoom(2)])
+        while await store.index_some(10):
+            pass
+    async with SqliteStore.open(path) as store:
+        await store.commit(pen.lines("word"))
+        while await store.index_some(10):
+            pass
+        assert [hit.seq for hit in (await store.search(SearchQuery(("word",), ((1, 0),)))).hits] == [2]
 
 
 async def test_a_reader_that_failed_is_replaced(sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from trio_chat.broker import arrival
 from trio_chat.broker.effects import Disconnect, Effect, Persist
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name
+from trio_chat.protocol.text import quoted
 from trio_chat.records import DropBan, Note
 
 if TYPE_CHECKING:
@@ -111,7 +112,7 @@ def _unban(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
                 effects.append(Persist(DropBan(number)))
                 effects.append(Persist(Note(broker.stamp(now), ACTOR, "unban", room.name, detail=order.name)))
                 return Table(("lifted",), [(number,)])
-    return refuse("bad_field", why=f"there is no ban number {order.name}")
+    return refuse("bad_field", why=f"there is no ban number {quoted(order.name)}")
 
 
 def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
@@ -132,7 +133,7 @@ def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
 def _person(broker: Broker, name: str) -> Person | Refusal:
     checked = check_name(name)
     person = None if isinstance(checked, Refusal) else broker.people.get(checked.key)
-    return person or refuse("unknown_person", name=name, near="")
+    return person or refuse("unknown_person", name=quoted(name), near="")
 
 
 _ORDERS: Final[dict[str, Callable[[Broker, Order, float, list[Effect]], Table | Refusal]]] = {

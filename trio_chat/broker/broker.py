@@ -201,13 +201,14 @@ class Broker:
             for number, seq in person.read.items():
                 if number in self.numbered:
                     person.read[number] = min(seq, self.numbered[number].last)
+        presence.look_again(self)
         effects = [kept for effect in remaining if (kept := rooms.restate(self, effect)) is not None]
         for session, request in failed:
             known = self.sessions.get(session)
             if known is None:
                 continue
             self._refused(session, request, refuse("not_stored"), effects)
-            if known.person is not None and known.person.id not in self.persons:  # its hello was taken back
+            if known.person is not None and not self._has_device(known, known.person):  # its hello was taken back
                 effects.append(Disconnect(session, refuse("not_stored")))
         return effects
 
@@ -245,10 +246,10 @@ class Broker:
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()
-            if account in self.persons
+            if self.persons.get(account) is person  # an account that was taken back had a number that is another's now
         ]
         for person in visits.values():
-            if person.id in self.persons:
+            if self.persons.get(person.id) is person:  # as above
                 effects.append(Persist(arrival.record(person)))
                 effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
         return effects
@@ -256,6 +257,11 @@ class Broker:
     def save_soon(self, now: float) -> None:
         """Something waits to be stored when there is time."""
         self._save = min(self._save, now + SAVING)
+
+    def _has_device(self, session: Session, person: Person) -> bool:
+        """Whether a session's device, and the account that it belongs to, are still there."""
+        device = session.device
+        return self.persons.get(person.id) is person and device is not None and device.digest in person.devices
 
     def _save_later(self, reads: dict[tuple[int, int], Person], visits: dict[int, Person], now: float) -> None:
         self.unsaved_reads.update(reads)

@@ -48,6 +48,15 @@ def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect])
         _tell(broker, room, now, effects)
 
 
+def look_again(broker: Broker) -> None:
+    """See who is in each room and here now, after changes were taken back while people came and went."""
+    for room in broker.rooms.values():
+        room.here = {number: member.person for number, member in room.members.items() if member.person.visible}
+        names = {person.name.shown for person in room.here.values()}
+        room.came = dict.fromkeys(name for name in room.came if name in names)
+        room.went = dict.fromkeys(name for name in room.went if name not in names)
+
+
 def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     if len(room.here) <= BIG_ROOM or room.noticed + GATHERING <= now:
         _tell(broker, room, now, effects)

@@ -241,7 +241,7 @@ class Hub:
         elif isinstance(item, Administration):
             item.answer = administer(self._broker, item.order, self._now, batch.effects)
             batch.orders.append(item)
-            batch.end_turn(request="")
+            batch.end_turn()
         elif isinstance(item, Forgotten):
             self._broker.forgotten(item.firsts)
         elif isinstance(item, Stop):
@@ -378,8 +378,7 @@ class Hub:
             else:
                 self.failing = None
                 self.tally.messages += len(frames)
-                if frames:
-                    self.stored.set()
+                self.stored.set()
         self._broker.settle()
         for turn in batch.turns:
             if turn.arrival is not None:
@@ -404,7 +403,7 @@ class Hub:
         for turn in batch.turns:
             effects, start = batch.effects[start : turn.end], turn.end
             kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
-            if len(kept) == len(effects) or turn.request is None:
+            if len(kept) == len(effects) or not turn.session:  # whom an order sends away has gone already
                 remaining.extend(kept)
             elif turn.arrival is not None:
                 turn.arrival.refusal = refuse("not_stored")

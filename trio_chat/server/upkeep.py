@@ -61,6 +61,7 @@ async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
         else:
             if firsts:
                 log.info("old messages removed", rooms=len(firsts))
+                hub.stored.set()
                 async with hub.open_inbox() as inbox:
                     await inbox.send(Forgotten(firsts))
         await trio.sleep(_PRUNING)

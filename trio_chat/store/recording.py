@@ -197,14 +197,17 @@ class Batch:
     def _blank_edits(self, room: int, target: int) -> list[int]:
         """Take the texts out of the lines that edited a line so far; returns these lines' ids."""
         edits = self._connection.execute(
-            "SELECT id, event FROM events WHERE room = ? AND target = ? AND kind = ?", (room, target, EDITED)
+            "SELECT id, event, text FROM events WHERE room = ? AND target = ? AND kind = ?", (room, target, EDITED)
         ).fetchall()
-        numbers = [number for number, _ in edits]
         self._connection.executemany(
-            "UPDATE events SET event = ?, text = '' WHERE id = ?", [(blanked(event), number) for number, event in edits]
+            "UPDATE events SET event = ?, text = '' WHERE id = ?",
+            [(blanked(event), number) for number, event, _ in edits],
         )
-        indexing.mark_dirty(self._connection, numbers)
-        return numbers
+        findable = [number for number, _, text in edits if text]
+        if findable:
+            indexing.mark_dirty(self._connection, findable)
+            self.removed = True
+        return [number for number, _, _ in edits]
 
 
 def misplaced(line: Line, last: int | None) -> StoreError:
