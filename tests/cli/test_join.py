@@ -129,8 +129,8 @@ def test_without_a_name_one_is_who_one_was_last_and_else_the_server_makes_one_up
     made_up = re.match(r"-- You are user_\d{4}\.", done.out)
     assert made_up
     assert run("join", server.url, env=env).out.startswith(made_up[0])
-    run("join", "--name", "grace", server.url, env=env)
-    assert run("join", server.url, env=env).out.startswith("-- You are grace.")
+    run("join", "--name", "noether", server.url, env=env)
+    assert run("join", server.url, env=env).out.startswith("-- You are noether.")
 
 
 def test_server_and_name_come_from_the_environment_or_the_file(server: ServerProgram, tmp_path: Path) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
 
 import trio_chat
-from trio_chat.client import Backoff, Chat, ChatEvent
+from trio_chat.client import Backoff, Chat, ChatEvent, Identities
 from trio_chat.config import ServerConfig
 from trio_chat.protocol.events import Closing, Delivered, Message
 from trio_chat.server.app import Server, open_server
@@ -82,12 +83,12 @@ async def test_every_request_is_understood() -> None:
         assert caught.value.code == "not_a_member"
 
 
-async def test_who_may_not_come_in_is_told_why() -> None:
+async def test_who_may_not_come_in_is_told_why(tmp_path: Path) -> None:
     async with serving() as server, trio_chat.connect(server.urls[0], name="ada"):
         with pytest.raises(trio_chat.NotAdmitted) as caught:
-            async with trio_chat.connect(server.urls[0], name="ADA"):
+            async with trio_chat.connect(server.urls[0], name="ADA", identities=Identities(tmp_path)):
                 pass
-        assert caught.value.code == "name_taken"
+        assert caught.value.code == "name_owned"
 
 
 async def test_a_server_that_stops_and_starts_again_has_both_back() -> None:
