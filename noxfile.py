@@ -22,6 +22,7 @@ SUPPORTED = [LOWEST, "3.12", "3.13"]
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Whatever Python runs nox is tested too, so that at least one always is.
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
+SPREAD = ["--numprocesses", "auto", "--maxprocesses", "8"]  # pytest-xdist: many tests mostly wait
 
 
 def _wake_pyenv() -> None:
@@ -77,7 +78,7 @@ def docs(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests, on each supported Python that is here."""
     session.install("-e", ".[test,speed]")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SPREAD, *session.posargs)
 
 
 @nox.session(python=LOWEST, default=False)
@@ -87,7 +88,7 @@ def minimums(session: nox.Session) -> None:
     bounds.write_text("".join(f"{line}\n" for line in _lower_bounds()), encoding="utf-8")
     shutil.rmtree("build", ignore_errors=True)  # what an earlier build left there would get into the wheel
     session.install(".[test,speed]", "--constraint", str(bounds))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SPREAD, *session.posargs)
 
 
 def _lower_bounds() -> list[str]:

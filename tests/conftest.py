@@ -36,6 +36,10 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     time.tzset()
 
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # a shell ignores Ctrl-C for what it runs in the background, and programs inherit that: those under test must not
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 LIMIT: Final = 90
 """Seconds that one test may take on a busy machine. None hangs: past this it fails, and the others go on."""
 

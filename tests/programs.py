@@ -31,6 +31,11 @@ def environment(**more: str) -> dict[str, str]:
     return {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "", **more}
 
 
+def elsewhere(folder: Path, **more: str) -> dict[str, str]:
+    """What a program sees on another device, which holds no names yet: those are kept in ``folder``."""
+    return environment(XDG_STATE_HOME=str(folder / "elsewhere"), **more)
+
+
 @dataclass(frozen=True)
 class Done:
     """What a program that has ended wrote, and its exit status."""
@@ -142,10 +147,11 @@ class Started:
 
 
 class ServerProgram(Started):
-    """``trio-chat serve`` on a port that was free."""
+    """``trio-chat serve`` on a port that was free, which remembers nothing on disk unless it is given a folder."""
 
     def __init__(self, *arguments: str, port: int = 0) -> None:
-        super().__init__("serve", "--port", str(port), "--log-format", "json", *arguments)
+        kept = () if "--data" in arguments else ("--memory",)
+        super().__init__("serve", "--port", str(port), "--log-format", "json", *kept, *arguments)
         self.wait_for('"event": "listening"')
         self.url = next(
             str(json.loads(line)["urls"][0]) for line in self.err.splitlines() if '"event": "listening"' in line

@@ -53,6 +53,27 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "stays_in_lobby": {"room": "#lobby"},
     "no_topic_here": {},
     "unknown_message": {"seq": 7, "room": "#ops"},
+    "name_owned": {"name": "bob"},
+    "wrong_account_password": {"name": "bob"},
+    "banned": {"until": " until 2026-01-31T12:00:00.000Z", "reason": " Why: enough."},
+    "banned_here": {"room": "#ops", "until": "", "reason": ""},
+    "not_yours": {"seq": 7, "room": "#ops", "others": " or a moderator"},
+    "not_allowed": {"room": "#ops", "role": "moderator"},
+    "not_invited": {"room": "#ops"},
+    "may_not_speak": {"room": "#ops", "until": ""},
+    "announcements_only": {"room": "#ops"},
+    "too_soon": {"room": "#ops", "seconds": 7.0},
+    "last_owner": {"room": "#ops"},
+    "outranked": {"name": "bob", "role": "owner", "room": "#ops"},
+    "no_direct_here": {"room": "@ada+bob"},
+    "not_member_there": {"name": "bob", "room": "#ops"},
+    "rooms_closed": {"room": "#ops"},
+    "guest": {},
+    "unknown_device": {"device": 7},
+    "bad_network": {"network": "'there'"},
+    "bad_time": {"time": "'soon'"},
+    "busy": {},
+    "revoked": {},
     "not_stored": {},
     "idle": {"seconds": 300.0},
     "too_slow": {"size": 262144},
@@ -78,7 +99,9 @@ def test_each_row_makes_whole_sentences(code: str) -> None:
     assert refusal.advice == "" or refusal.advice[-1] == "."
     for sentence in (refusal.message, refusal.advice):
         assert not any(sign in sentence for sign in ("{name", "{why", "  ", ". ."))
-        assert sentence[:1] == sentence[:1].upper() or code == "name_invalid"
+        assert (
+            sentence[:1] == sentence[:1].upper() or FAULTS[code].sentence.startswith("{name}") or code == "name_invalid"
+        )
     assert str(refusal) == f"{refusal.message} {refusal.advice}".strip()
 
 

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
-    from trio_chat.client import Chat, Disconnected, Missed, Receipt, Reconnected, RejoinRefused, connect
+    from trio_chat.client import (
+        Backlog,
+        Chat,
+        Disconnected,
+        Identities,
+        Missed,
+        Receipt,
+        Reconnected,
+        RejoinRefused,
+        connect,
+    )
     from trio_chat.errors import (
         ChatError,
         ConnectionClosed,
@@ -26,10 +36,12 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "Backlog",
     "Chat",
     "ChatError",
     "ConnectionClosed",
     "Disconnected",
+    "Identities",
     "Missed",
     "NotAcknowledged",
     "NotAdmitted",
@@ -45,7 +57,19 @@ __all__ = [
     "connect",
 ]
 
-_IN_CLIENT = frozenset({"Chat", "Disconnected", "Missed", "Receipt", "Reconnected", "RejoinRefused", "connect"})
+_IN_CLIENT = frozenset(
+    {
+        "Backlog",
+        "Chat",
+        "Disconnected",
+        "Identities",
+        "Missed",
+        "Receipt",
+        "Reconnected",
+        "RejoinRefused",
+        "connect",
+    }
+)
 
 
 if not TYPE_CHECKING:  # a type checker would take it for a module that has every attribute

@@ -182,7 +182,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "busy": Fault("Too many people prove who they are just now.", "Try again in a few seconds.", http=503),
     "revoked": Fault("This device was revoked.", "Join with your own password.", close=1008),
     "not_stored": Fault(
-        "The server could not store that, so nobody got it.", "Try again; whoever runs the server sees why in its log."
+        "The server could not store that, so nobody got it.",
+        "Try again; whoever runs the server sees why in its log.",
+        http=503,
     ),
     # the end
     "idle": Fault("Bye! Nothing came from you for {seconds:g} seconds.", "Join again when you like.", close=1000),

@@ -17,7 +17,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.broker.whole import check_whole, forms_of, summary
+from tests.broker.whole import check_unique, check_whole, forms_of, summary
 from trio_chat.broker import Broker, Settings
 from trio_chat.broker.effects import (
     Acknowledge,
@@ -88,11 +88,14 @@ class Line:
 
 @dataclass
 class Decided:
-    """An effect that waits for its batch, and the tokens of those it is about."""
+    """An effect that waits for its batch, and the tokens of those it is about. Of a line also in which life of
+    its conversation it was said; of a history, which events were there (by identity) when it was asked for."""
 
     effect: Effect
     who: frozenset[str] = frozenset()
     sender: str = ""
+    life: int = 0
+    asked_of: dict[int, RoomEvent] = field(default_factory=dict)
 
 
 class Hub:
@@ -108,7 +111,8 @@ class Hub:
         self.rooms: defaultdict[str, set[str]] = defaultdict(set, {LOBBY: set()})
         self.ears: defaultdict[str, set[int]] = defaultdict(set)
         self.shown: dict[int, dict[str, set[str]]] = {}
-        self.ended: set[str] = set()
+        self.talking: set[str] = set()  # direct conversations with somebody in them
+        self.lives: defaultdict[str, int] = defaultdict(int)  # how often a conversation has ended
         self.sent: dict[tuple[str, str], tuple[str, int, str]] = {}
         self.unsettled: set[tuple[str, str]] = set()
         self.batch: list[Decided] = []
@@ -118,6 +122,7 @@ class Hub:
         self.inboxes: dict[int, list[Event]] = {}
         self.places: dict[int, dict[str, int]] = {}
         self.log: defaultdict[str, list[Line]] = defaultdict(list)
+        self.logged: defaultdict[str, int] = defaultdict(int)  # which of a conversation's lives its log is from
         self.stored: set[tuple[str, int, str]] = set()
         self._opened = 0
 
@@ -250,11 +255,23 @@ class Hub:
         for room, ears in whole_rooms:
             assert {self.tokens[ear] for ear in ears} <= self.rooms[room], f"{room} was heard by who is not in it"
         for one in decided:
-            if isinstance(one.effect, Publish):
+            if isinstance(one.effect, Recall):
+                one.asked_of = self._events_of(one.effect.request.room)
+            elif isinstance(one.effect, Publish):
                 one.who, one.sender = frozenset(self.rooms[one.effect.room]), self.tokens[asker or 0]
+                one.life = self.lives[one.effect.room]
+        check_unique(self)
         self._check_told(effects)
-        self.ended |= {room for room, members in self.rooms.items() if room.startswith("@") and not members}
+        talking = {room for room, members in self.rooms.items() if room.startswith("@") and members}
+        for room in self.talking - talking:
+            self.lives[room] += 1
+        self.talking = talking
         self.batch.extend(decided)
+
+    def _events_of(self, room: str) -> dict[int, RoomEvent]:
+        stored = [line.event for line in self.log[room]]
+        waiting = [d.effect.event for d in self.batch if isinstance(d.effect, Publish) and d.effect.room == room]
+        return {id(event): event for event in stored + waiting}
 
     def _follow(self, decided: Decided, asker: int | None) -> None:
         effect = decided.effect
@@ -294,6 +311,9 @@ class Hub:
                 self.rooms[info.name].add(event.token)
         assert session in self.tokens or isinstance(event, Error), "a nameless session was told more than errors"
         if isinstance(event, Room):
+            is_new = self.tokens[session] not in self.rooms[event.room.name]
+            past = event.room.last + 1 - event.room.first
+            assert not (is_new and event.room.direct and past), "a newcomer is shown a conversation's past"
             self.rooms[event.room.name].add(self.tokens[session])
         elif isinstance(event, Left):
             self.rooms[event.room].discard(self.tokens[session])
@@ -404,7 +424,7 @@ class Hub:
                 self._deliver(decided)
         for decided in batch:
             if isinstance(decided.effect, Recall):
-                self._check_recall(decided.effect)
+                self._check_recall(decided, decided.effect)
         for session in closed:
             self._end(session)
         if self.batch:
@@ -432,8 +452,8 @@ class Hub:
 
     def _store(self, decided: Decided, publish: Publish) -> None:
         event, lines = publish.event, self.log[publish.room]
-        if event.seq == 1 and publish.room in self.ended:
-            self.ended.discard(publish.room)
+        if decided.life != self.logged[publish.room]:
+            self.logged[publish.room] = decided.life
             lines.clear()
         assert event.seq == len(lines) + 1, f"{event.room}: line {event.seq} follows {len(lines)}"
         lines.append(Line(event, decided.who, decided.sender))
@@ -469,9 +489,10 @@ class Hub:
         assert {self.tokens[session] for session in effect.sessions} <= {line.sender}, "a sign for somebody else"
         line.signs |= decided.who
 
-    def _check_recall(self, recall: Recall) -> None:
+    def _check_recall(self, decided: Decided, recall: Recall) -> None:
         """Of a direct conversation nobody is shown what was said before they were in it."""
         room, token = recall.request.room, self.tokens[recall.session]
         if room.startswith("@"):
             for line in self.log[room]:
-                assert line.event.seq <= recall.floor or token in line.audience, "another's conversation was shown"
+                if id(line.event) in decided.asked_of and line.event.seq > recall.floor:
+                    assert token in line.audience, "another's conversation was shown"

@@ -75,6 +75,7 @@ class BrokerMachine(RuleBasedStateMachine):
         for patch in self._patches:
             patch.start()
         self._asked = 0
+        self._batch = 1
         self._sends: list[Send] = []
         self.hub = Hub(Settings())
 
@@ -87,8 +88,10 @@ class BrokerMachine(RuleBasedStateMachine):
         rate=st.sampled_from((0.0, 0.0, 4.0)),
         idle=st.sampled_from((0.0, 30.0)),
         people=st.integers(2, 5),
+        batch=st.sampled_from((1, 3, 50)),
     )
-    def begin(self, password: str | None, rate: float, idle: float, people: int) -> None:
+    def begin(self, password: str | None, rate: float, idle: float, people: int, batch: int) -> None:
+        self._batch = batch
         settings = Settings(
             password=password,
             max_text=40,
@@ -136,6 +139,17 @@ class BrokerMachine(RuleBasedStateMachine):
     def close(self, turn: int) -> None:
         self.hub.close(self._session(turn))
 
+    @rule(turn=who, shout=st.booleans())
+    def make_room_for_a_namesake(self, turn: int, shout: bool) -> None:  # noqa: FBT001 - a drawn value
+        """Somebody goes, from all devices, and somebody else comes under that name."""
+        session = self._session(turn)
+        token = self.hub.tokens.get(session, "")
+        name = self.hub.names.get(token, "ada")
+        for device in [other for other in self.hub.open if self.hub.tokens.get(other, "") == token]:
+            self.hub.close(device)
+        password = self.hub.broker.settings.password
+        self.hub.connect(Hello(id="", name=name.upper() if shout else name, password=password))
+
     @rule(session=st.integers(0, 30), name=names)
     def ask_when_closed(self, session: int, name: str) -> None:
         if session not in self.hub.open:
@@ -160,12 +174,14 @@ class BrokerMachine(RuleBasedStateMachine):
         room = LOBBY if odd == 0 else None
         self._send(self._session(turn), Send(id=self._id(), to=tuple(to) if odd != 1 else None, room=room, text=text))
 
-    @rule(turn=who, others=st.lists(who, min_size=1, max_size=3))
-    def send_to_people(self, turn: int, others: list[int]) -> None:
-        here = sorted(self.hub.names.values())
+    @rule(turn=who, others=st.lists(who, min_size=1, max_size=2))
+    def whisper(self, turn: int, others: list[int]) -> None:
+        session = self._session(turn)
+        mine = self.hub.tokens.get(session)
+        here = [name for token, name in sorted(self.hub.names.items()) if token != mine]
         if here:
             to = tuple(here[other % len(here)] for other in others)
-            self._send(self._session(turn), Send(id=self._id(), to=to, text="psst"))
+            self._send(session, Send(id=self._id(), to=to, text="psst"))
 
     @precondition(lambda self: self._sends)
     @rule(turn=who, which=st.integers(0, 7))
@@ -181,7 +197,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def receive_all(self, turn: int) -> None:
         """As a client does: tell of each direct message in the rooms one is in that it came."""
         session = self._session(turn)
-        for room, place in self.hub.places[session].items():
+        for room, place in list(self.hub.places[session].items()):
             if room.startswith("@"):
                 for seq in range(max(1, place - 1), place + 2):
                     self.hub.ask(session, Received(id=self._id(), room=room, seq=seq))
@@ -233,6 +249,12 @@ class BrokerMachine(RuleBasedStateMachine):
     def nick(self, turn: int, name: str) -> None:
         self.hub.ask(self._session(turn), Nick(id=self._id(), name=name))
 
+    @rule(turn=who)
+    def leave_first(self, turn: int) -> None:
+        """Leave a direct conversation, if there is one."""
+        session = self._session(turn)
+        self.hub.ask(session, Leave(id=self._id(), room=self._room(session, 0)))
+
     @rule(turn=who, text=st.none() | texts)
     def away(self, turn: int, text: str | None) -> None:
         self.hub.ask(self._session(turn), Away(id=self._id(), text=text))
@@ -258,7 +280,10 @@ class BrokerMachine(RuleBasedStateMachine):
     # ---- choosing -----------------------------------------------------------------------------
 
     def _id(self) -> str:
+        """A new request's id. Before each so many requests, what waits is stored."""
         self._asked += 1
+        if self._asked % self._batch == 0:
+            self.hub.commit()
         return f"r{self._asked}"
 
     def _session(self, turn: int) -> int:

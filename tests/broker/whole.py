@@ -53,10 +53,16 @@ def summary(broker: Broker) -> dict[str, Any]:
     }
 
 
+def check_unique(hub: Hub) -> None:
+    """No two people have the same name, or look as if they had."""
+    forms = [forms_of(name) for name in hub.names.values()]
+    assert len({form.key for form in forms}) == len(forms), "a name is held twice"
+    assert len({form.skeleton for form in forms}) == len(forms), "two people look alike"
+
+
 def _check_names(hub: Hub) -> None:
+    check_unique(hub)
     forms = {token: forms_of(name) for token, name in hub.names.items()}
-    assert len({form.key for form in forms.values()}) == len(forms), "a name is held twice"
-    assert len({form.skeleton for form in forms.values()}) == len(forms), "two people look alike"
     people = hub.broker.people
     assert {p.token: p.name for p in people.values()} == forms, "the broker has other people than it said"
     assert set(people) == {form.key for form in forms.values()}, "somebody is kept under another's name"
@@ -105,8 +111,11 @@ def _check_stored(hub: Hub) -> None:
     assert not hub.broker.undo, "something can be taken back, and nothing waits"
     for name, room in hub.broker.rooms.items():
         lines = hub.log[name]
-        anew = name in hub.ended and room.last == 0
+        anew = hub.lives[name] != hub.logged[name] and room.last == 0
         assert anew or room.last == len(lines), f"{name}: {room.last} numbers for {len(lines)} lines"
         topics = [line.event.text for line in lines if isinstance(line.event, TopicChanged)]
         assert room.topic == (topics[-1] if topics else ""), f"{name}: a topic that nobody set"
         assert all(seq <= room.last for seq in room.undelivered), f"{name}: waits for what was never said"
+        for person in room.members.values() if room.direct is not None and not anew else ():
+            shown = lines[person.floors.get(name, 0) :]
+            assert all(person.token in line.audience for line in shown), f"{name}: another's conversation can be read"

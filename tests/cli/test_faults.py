@@ -17,7 +17,7 @@ import pytest
 from trio_chat import cli
 from trio_chat.cli import app as app_module
 from trio_chat.cli import main
-from trio_chat.errors import ConfigError, NotAdmitted, TrioChatError, UsageError
+from trio_chat.errors import ConfigError, NotAdmitted, NotDone, TrioChatError, UsageError
 
 Output = pytest.CaptureFixture[str]
 Raise = Callable[[BaseException], int]
@@ -51,6 +51,11 @@ def from_prompt(cause: BaseException) -> click.Abort:
     [
         (TrioChatError("It failed."), 1, "trio-chat: It failed.\n"),
         (NotAdmitted("name_taken", "It is taken.", "Choose."), 1, "trio-chat: It is taken. Choose.\n"),
+        (
+            NotDone("unknown_room", "There is no room #x.", "See which there are with /rooms."),
+            1,
+            "trio-chat: There is no room #x.\n",
+        ),
         (ConfigError("a:1: x.\na:2: y."), 2, "trio-chat: a:1: x.\ntrio-chat: a:2: y.\n"),
         (UsageError("Not so."), 2, "trio-chat: Not so.\n"),
         (ExceptionGroup("", [ExceptionGroup("", [TrioChatError("Deep.")])]), 1, "trio-chat: Deep.\n"),

@@ -153,11 +153,11 @@ def completions(*words: str) -> set[str]:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["se"], {"serve", "send"}),
+        (["se"], {"serve", "send", "search"}),
         ([""], set(VERBS)),
         (["serve", "--log-f"], {"--log-format"}),
         (["serve", "--log-format", ""], {"auto", "text", "json"}),
-        (["serve", "--no-"], {"--no-open"}),
+        (["serve", "--no-"], {"--no-open", "--no-memory"}),
         (["config", "s"], {"show"}),
         (["config", "show", "c"], {"client"}),
         (["completion", "z"], {"zsh"}),

@@ -15,6 +15,7 @@ from tests.programs import (
     PROGRAM,
     ServerProgram,
     Started,
+    elsewhere,
     environment,
     find_free_port,
     past,
@@ -87,6 +88,11 @@ def test_a_server_given_twice_is_refused(
         (["ada", "http://there/"], "Did you mean ws://there/?"),
         (["--port", "0"], "--port 0 is no port"),
         (["--url", "ftp://x"], "--url"),
+        (["a b", "there"], "'a b' cannot be a name"),
+        (["--name", "x" * 40], "it has 40 characters"),
+        (["--room", "a b"], "'#a b' cannot be a room's name"),
+        (["--time-format", "%Q"], "strftime has no %Q"),
+        (["--time-format", "%H:%M%"], "strftime has no %."),
     ],
 )
 def test_arguments_that_make_no_sense_are_named_and_exit_with_2(
@@ -115,9 +121,16 @@ def test_every_form_of_the_arguments_comes_in_as_that_name(server: ServerProgram
     assert done.err == ""
 
 
-def test_without_a_name_the_server_makes_one_up(server: ServerProgram) -> None:
-    done = run("join", f"127.0.0.1:{server.port}")
-    assert re.match(r"-- You are user_\d{4}\.", done.out)
+def test_without_a_name_one_is_who_one_was_last_and_else_the_server_makes_one_up(
+    server: ServerProgram, tmp_path: Path
+) -> None:
+    env = elsewhere(tmp_path)
+    done = run("join", f"127.0.0.1:{server.port}", env=env)
+    made_up = re.match(r"-- You are user_\d{4}\.", done.out)
+    assert made_up
+    assert run("join", server.url, env=env).out.startswith(made_up[0])
+    run("join", "--name", "noether", server.url, env=env)
+    assert run("join", server.url, env=env).out.startswith("-- You are noether.")
 
 
 def test_server_and_name_come_from_the_environment_or_the_file(server: ServerProgram, tmp_path: Path) -> None:
@@ -236,13 +249,12 @@ def test_without_any_input_it_ends_quietly(server: ServerProgram) -> None:
 # ---- getting in, or not ------------------------------------------------------------------------
 
 
-def test_a_name_in_use_is_refused_with_a_sentence(server: ServerProgram) -> None:
-    with Started("join", "ada", server.url) as ada:
-        ada.wait_for("You are ada")
-        done = run("join", "ADA", server.url)
+def test_a_name_that_is_somebodys_is_refused_with_a_sentence(server: ServerProgram, tmp_path: Path) -> None:
+    assert run("join", "ada", server.url).status == 0
+    done = run("join", "ADA", server.url, env=elsewhere(tmp_path))
     assert done.status == 1
-    assert done.err == "trio-chat: The name ADA is in use. Choose another name.\n"
-    assert done.out == ""
+    assert done.err.startswith("trio-chat: The name ada is somebody's. If it is yours, ")
+    assert (done.out, done.err.count("\n")) == ("", 1)
 
 
 def test_a_password_is_needed_and_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
@@ -276,7 +288,7 @@ def test_a_single_word_that_is_no_host_may_have_been_a_name() -> None:
 
 def test_with_wait_it_says_what_it_waits_for_and_comes_in_when_the_server_is_up(free_port: int) -> None:
     with Started("join", "ada", f"127.0.0.1:{free_port}", "--wait") as ada:
-        ada.wait_for("Waiting for it; Ctrl-C gives up.")
+        ada.wait_for(f"Waiting for 127.0.0.1:{free_port} (nobody answers) ... Ctrl-C gives up.")
         with ServerProgram(port=free_port):
             ada.wait_for("You are ada")
             ada.end_input()
@@ -285,7 +297,7 @@ def test_with_wait_it_says_what_it_waits_for_and_comes_in_when_the_server_is_up(
 
 def test_ctrl_c_while_waiting_ends_quietly(free_port: int) -> None:
     with Started("join", "ada", f"127.0.0.1:{free_port}", "--wait") as ada:
-        ada.wait_for("Waiting for it")
+        ada.wait_for(f"Waiting for 127.0.0.1:{free_port}")
         ada.signal(signal.SIGINT)
         assert ada.wait_exit() == 130
         assert "Traceback" not in ada.err
@@ -318,8 +330,8 @@ def test_a_server_that_stops_and_comes_back_has_everybody_back(free_port: int) -
         with ServerProgram(port=free_port) as server:
             ada.wait_for("You are ada")
             server.stop()
-        ada.wait_for("-- The server is shutting down.")
-        ada.wait_for("Next try in")
+        ada.wait_for("-- The server is shutting down. Next try in")
+        assert ada.out.count("shutting down") == 1
         ada.say("said meanwhile\n")
         with ServerProgram(port=free_port) as server:
             ada.wait_for("-- Connected again.")
@@ -329,6 +341,22 @@ def test_a_server_that_stops_and_comes_back_has_everybody_back(free_port: int) -
             ada.end_input()
             assert ada.wait_exit() == 0
         assert "Traceback" not in ada.err
+
+
+def test_what_others_said_after_a_restart_before_one_was_back_is_seen(free_port: int) -> None:
+    with Started("join", "bob", f"127.0.0.1:{free_port}", "--wait", "--room", "ops") as bob:
+        with ServerProgram(port=free_port) as server:
+            bob.wait_for("You are in #ops")
+            server.stop()
+        bob.wait_for("Next try in")
+        bob.signal(signal.SIGSTOP)
+        with ServerProgram(port=free_port) as server:
+            say(server.url, "ada", "said while away", room="#ops")
+            say(server.url, "ada", "to everyone")
+            bob.signal(signal.SIGCONT)
+            bob.wait_for("-- Connected again. The server's history began anew. Nobody else is here yet;")
+            bob.wait_for("#ops ada: said while away")
+            bob.wait_for("#lobby ada: to everyone")
 
 
 def test_who_is_idle_is_told_bye_and_it_ends_with_1() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PROGRAM, ServerProgram, environment, find_free_port, past, say
+from tests.programs import PROGRAM, ServerProgram, Started, elsewhere, environment, find_free_port, past, say
 from tests.pty_driver import PtyProgram
 
 
@@ -148,11 +149,11 @@ def test_a_window_of_another_size_shows_the_line_once(server: ServerProgram, col
         ada.type(typed)
         ada.wait_for("lazy dog")
         ada.resize(columns, 15)
-        say(server.url, "eve", "after the change")
+        say(server.url, "eve", f"after the change to {columns}")
         ada.wait_for("-- eve has left")
         joined = "".join(ada.rows).replace(" ", "")
         assert joined.count("thequickbrown") == 1
-        assert joined.count("afterthechange") == 1
+        assert joined.count(f"afterthechangeto{columns}") == 1
         assert joined.endswith(typed.replace(" ", ""))
 
 
@@ -222,7 +223,7 @@ def test_a_killed_server_is_noticed_and_the_line_being_typed_outlives_it() -> No
         ada.type("half a line")
         ada.wait_for("#lobby> half a line")
         server.signal(signal.SIGKILL)
-        ada.wait_for("-- The connection is lost")
+        ada.wait_for("-- The connection was lost. Next try in")
         ada.wait_for("#lobby (offline)> half a line")
         ada.type(" more\r")
         ada.wait_for("It will be sent when the connection is back.")
@@ -244,6 +245,37 @@ def test_leaving_while_offline_says_what_was_not_acknowledged() -> None:
         assert ada.wait_exit() == 1
         assert ada.rows[-1] == "! One line was not acknowledged."
         ada.assert_given_back()
+
+
+def test_connecting_that_takes_long_is_said_until_it_is_given_up() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel accepts, and nobody says anything
+        where = f"127.0.0.1:{silent.getsockname()[1]}"
+        with join(where) as ada:
+            ada.wait_for(f"trio-chat: Connecting to {where} ...")
+            ada.type("\x03")
+            assert ada.wait_exit() == 130
+
+
+def test_connecting_that_is_quick_is_not_worth_a_word(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("#lobby> ")
+        ada.type("one\r")
+        ada.wait_for("#lobby ada: one")
+        assert b"Connecting" not in ada.raw
+
+
+def test_programs_of_others_learn_that_somebody_types_and_people_are_not_disturbed(server: ServerProgram) -> None:
+    with Started("join", "bob", server.url, "--json") as bob, join(server, "eve") as eve, join(server) as ada:
+        bob.wait_for('"welcome"')
+        eve.wait_for("#lobby> ")
+        ada.wait_for("#lobby> ")
+        eve.type("half a line")
+        ada.type("hello")
+        bob.wait_for('{"type":"typing","room":"#lobby","name":"ada"}')
+        ada.type("\r")
+        eve.wait_for("#lobby ada: hello")
+        eve.wait_until(lambda: eve.rows[-1] == "#lobby> half a line", "what eve typed")
+        assert not any("typing" in row for row in eve.rows)
 
 
 def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_goes_on(server: ServerProgram) -> None:
@@ -277,15 +309,57 @@ def test_a_stop_where_no_shell_can_go_on_does_not_stop_it(server: ServerProgram)
         ada.assert_given_back()
 
 
-def test_a_name_in_use_is_asked_for_again(server: ServerProgram) -> None:
-    with join(server, "ada") as ada:
-        ada.wait_for("#lobby> ")
-        with join(server, "ada") as other:
-            other.wait_for("The name ada is in use.")
-            other.wait_for("Another name: ")
-            other.type("grace\r")
-            other.wait_for("-- You are grace.")
+def join_elsewhere(server: ServerProgram, folder: Path, name: str) -> PtyProgram:
+    env = elsewhere(folder, NO_COLOR="1")
+    return PtyProgram([*PROGRAM, "join", name, server.url], env=env, columns=90, rows=20)
+
+
+def test_a_name_that_is_somebodys_is_asked_for_again(server: ServerProgram, tmp_path: Path) -> None:
+    say(server.url, "ada", "mine")
+    with join_elsewhere(server, tmp_path, "ada") as other:
+        other.wait_for("The name ada is somebody's.")
+        other.wait_for("another name: ")
+        other.type("\r")
+        other.wait_for("Another name: ")
+        other.type("hopper\r")
+        other.wait_for("#lobby> ")
+        assert any("-- You are hopper." in row for row in other.everything)
+
+
+def test_a_password_set_unseen_lets_another_device_in(server: ServerProgram, tmp_path: Path) -> None:
+    with join(server, "lovelace", columns=90) as one:
+        one.wait_for("#lobby> ")
+        one.type("/password\r")
+        one.wait_for("New password")
+        one.type("correct horse\r")
+        one.wait_for("once more")
+        one.type("correct horse\r")
+        one.wait_for("Your password is set.")
+        with join_elsewhere(server, tmp_path, "lovelace") as other:
+            other.wait_for("its own password")
+            other.type("wrong horse\r")
+            other.wait_for("That is not the password of lovelace.")
+            other.type("correct horse\r")
             other.wait_for("#lobby> ")
+            assert any("-- You are lovelace." in row for row in other.everything)
+            assert b"horse" not in other.raw
+        assert b"horse" not in one.raw
+
+
+def test_what_was_said_since_one_left_stands_under_a_line_of_its_own(server: ServerProgram) -> None:
+    with join(server, "kay", "--room", "news", columns=90, rows=20) as kay:
+        kay.wait_for("#news> ")
+        say(server.url, "eve", "seen", room="#news")
+        kay.wait_for("eve: seen")
+        kay.type("/quit\r")
+        assert kay.wait_exit() == 0
+    say(server.url, "eve", "new to kay", room="#news")
+    with join(server, "kay", columns=90, rows=20) as kay:
+        kay.wait_for("eve: new to kay")
+        rows = [row for row in kay.rows if "#news" in row]
+        at = next(n for n, row in enumerate(rows) if "new in #news since you left" in row)
+        assert rows[at - 1].endswith("eve: seen")
+        assert rows[at + 1].endswith("eve: new to kay")
 
 
 def prompted(program: PtyProgram, times: int) -> bool:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, Started, environment, find_free_port, past, run
+from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, past, run
 from trio_chat.cli import main
 
 
@@ -76,8 +77,8 @@ def test_people_get_what_is_for_them_and_nobody_else_does(server: ServerProgram,
         (["@nobody-like-that", "hi"], "", "Nobody here is called"),
         (["#ops"], "", "There is nothing to send"),
         (["#ops"], " \n", "There is nothing to send"),
-        (["#no room"], "hi", "cannot be a room's name"),
         (["#ops"], "x" * 9000, "8000 is the most"),
+        (["#ops"], "x" * 100_000, "has 100000 characters; 8000 is the most"),
     ],
 )
 def test_what_is_not_delivered_ends_with_1_and_a_sentence(
@@ -101,13 +102,22 @@ def test_when_nobody_answers_it_ends_with_1() -> None:
     assert done.err.count("\n") == 1
 
 
-def test_a_name_in_use_is_not_delivered_under_another(server: ServerProgram, env: dict[str, str]) -> None:
-    with Started("join", "robot", server.url) as robot:
-        robot.wait_for("You are robot")
-        done = run("send", "#taken", "hi", env=env)
+def test_under_a_name_that_is_somebodys_nothing_is_delivered(
+    server: ServerProgram, env: dict[str, str], tmp_path: Path
+) -> None:
+    assert run("send", "#taken", "mine", env=env).status == 0
+    done = run("send", "#taken", "hi", env=elsewhere(tmp_path, **{k: env[k] for k in env if k.startswith("TRIO")}))
     assert done.status == 1
-    assert "The name robot is in use." in done.err
-    assert past(server.url, "#taken") == []
+    assert "The name robot is somebody's." in done.err
+    assert past(server.url, "#taken") == [("robot", "mine")]
+
+
+def test_beside_an_open_join_of_the_same_person_it_just_works(server: ServerProgram, env: dict[str, str]) -> None:
+    with Started("join", "robot", server.url, "--room", "beside") as robot, Started("tail", "#beside", env=env) as tail:
+        robot.wait_for("You are in #beside")
+        assert run("send", "#beside", "from beside", env=env).status == 0
+        robot.wait_for("#beside robot: from beside")
+        tail.wait_for("#beside robot: from beside")
 
 
 @pytest.mark.parametrize(
@@ -117,6 +127,9 @@ def test_a_name_in_use_is_not_delivered_under_another(server: ServerProgram, env
         (["#"], "A # alone"),
         (["@"], "An @ alone"),
         (["@ALL,@bob", "hi"], "leave the other names out"),
+        (["#no room", "hi"], "cannot be a room's name"),
+        (["@bob,@no body", "hi"], "'no body' cannot be a name"),
+        (["#ops", "hi", "--name", "a b"], "'a b' cannot be a name"),
         (["--lines", "#ops", "text"], "--lines is for the input"),
         (["#ops", "hi", "--request-timeout", "soon"], "--request-timeout"),
     ],

@@ -40,19 +40,24 @@ def shown(config: ServerConfig, *urls: str, log_is_here: bool = True) -> str:
 
 
 def test_the_banner_says_where_how_to_join_where_the_log_is_and_how_to_stop() -> None:
-    text = shown(ServerConfig(), "ws://127.0.0.1:8765/")
+    text = shown(ServerConfig(data=Path("/srv/chat")), "ws://127.0.0.1:8765/")
     for part in (
         f"trio-chat {__version__}\n",
         "Listening  ws://127.0.0.1:8765/",
         "Join       trio-chat join 127.0.0.1:8765\n",
         "no other machine can connect",
         "here, on standard error",
-        "nothing is kept on disk",
+        "Kept       in /srv/chat\n",
         "Ctrl-C",
     ):
         assert part in text
     assert "encrypted" not in text
     assert max(map(len, text.splitlines())) <= 80
+
+
+def test_the_banner_says_that_nothing_is_kept_where_nothing_is() -> None:
+    assert "all is gone when it stops" in shown(ServerConfig(memory=True), "ws://127.0.0.1:8765/")
+    assert "in ~/.local/share/trio-chat\n" in shown(ServerConfig(), "ws://127.0.0.1:8765/")
 
 
 def test_the_banner_of_a_server_on_all_addresses_names_the_machine() -> None:

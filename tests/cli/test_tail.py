@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, Started, environment, find_free_port, run, say
+from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, run, say
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +101,7 @@ def test_it_comes_back_by_itself_and_misses_nothing(form: list[str]) -> None:
                 say(server.url, "ada", f"before {n}", room="#ops")
             tail.wait_for("before 2")
             server.stop()
-        tail.wait_for('"type":"disconnected"' if form else "The connection is lost")
+        tail.wait_for('"type":"disconnected"' if form else "The server is shutting down. Next try in")
         with ServerProgram(port=port) as server:
             tail.wait_for('"type":"reconnected"' if form else "Connected again.")
             say(server.url, "ada", "after", room="#ops")
@@ -113,13 +115,30 @@ def test_it_comes_back_by_itself_and_misses_nothing(form: list[str]) -> None:
             ]
 
 
-def test_a_configured_name_in_use_gives_way_but_a_named_one_does_not(server: ServerProgram) -> None:
-    env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="ada")
-    say(server.url, "eve", "hello", room="#way")
-    with Started("join", env=env) as ada:
-        ada.wait_for("You are ada")
-        with Started("tail", "-n", "1", "#way", env=env) as tail:
-            tail.wait_for("hello")
-        done = run("tail", "#way", "--name", "ada", env=env)
-        assert done.status == 1
-        assert "The name ada is in use." in done.err
+def test_a_configured_name_that_is_somebodys_gives_way_but_a_named_one_does_not(
+    server: ServerProgram, tmp_path: Path
+) -> None:
+    env = elsewhere(tmp_path, TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="ada")
+    say(server.url, "ada", "hello", room="#way")
+    with Started("tail", "-n", "1", "#way", env=env) as tail:
+        tail.wait_for("hello")
+    done = run("tail", "#way", "--name", "ada", env=env)
+    assert done.status == 1
+    assert "The name ada is somebody's." in done.err
+
+
+def test_since_a_number_or_a_time_shows_what_came_from_then_on(server: ServerProgram) -> None:
+    env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="eve")
+    say(server.url, "eve", *(f"text {n}" for n in range(1, 6)), room="#since")
+    for arguments, shown in (
+        (["--since", "4"], ["text 4", "text 5"]),
+        (["--since", "1h"], [f"text {n}" for n in range(1, 6)]),
+        (["--since", "2020-01-31", "-n", "2"], ["text 4", "text 5"]),
+        (["--since", "2"], [f"text {n}" for n in range(2, 6)]),
+    ):
+        with Started("tail", *arguments, "#since", env=env) as tail:
+            tail.wait_for("text 5")
+            assert re.findall(r"text \d", tail.out) == shown
+    done = run("tail", "--since", "soon", env=env)
+    assert done.status == 2
+    assert "--since soon is no time." in done.err

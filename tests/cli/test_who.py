@@ -30,12 +30,30 @@ def test_it_shows_who_is_there_since_when_and_who_is_away_but_not_itself() -> No
             assert run("who", env={**env, "TRIO_CHAT_NAME": "ada"}).status == 0
         done = run("who", "#nowhere", env=env)
         assert done.status == 1
-        assert "There is no room" in done.err
+        assert done.err == "trio-chat: There is no room '#nowhere'.\n"  # /rooms is nothing for a shell
 
 
 def test_when_nobody_answers_it_ends_with_1() -> None:
     done = run("who", "--port", str(find_free_port()))
     assert (done.status, done.out, done.err.count("\n")) == (1, "", 1)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["who", "lob by"], "'#lob by' cannot be a room's name"),
+        (["who", "--name", "a b"], "'a b' cannot be a name"),
+        (["who", "--time-format", "%Q"], "strftime has no %Q"),
+        (["tail", "#lob by"], "'#lob by' cannot be a room's name"),
+        (["tail", "--name", "-"], "'-' cannot be a name"),
+        (["tail", "--time-format", "%H:%"], "strftime has no %"),
+    ],
+)
+def test_a_command_line_that_cannot_be_ends_with_2_before_any_connection(
+    arguments: list[str], said: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    assert said in capfd.readouterr().err
 
 
 def test_help_costs_no_connection(capfd: pytest.CaptureFixture[str]) -> None:

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
 
 import trio_chat
-from trio_chat.client import Backoff, Chat, ChatEvent
+from trio_chat.client import Backoff, Chat, ChatEvent, Identities
 from trio_chat.config import ServerConfig
 from trio_chat.protocol.events import Closing, Delivered, Message
-from trio_chat.server.app import Server
+from trio_chat.server.app import Server, open_server
 
 QUICK = Backoff(first=0.01, longest=0.1)
 
@@ -20,9 +21,11 @@ QUICK = Backoff(first=0.01, longest=0.1)
 @asynccontextmanager
 async def serving(**settings: object) -> AsyncIterator[Server]:
     settings.setdefault("port", 0)
-    server = Server(ServerConfig(**settings))  # type: ignore[arg-type] # whatever a test sets
+    if "data" not in settings:
+        settings["memory"] = True
+    config = ServerConfig(**settings)  # type: ignore[arg-type] # whatever a test sets
     with trio.fail_after(60):
-        async with trio.open_nursery() as nursery:
+        async with open_server(config) as server, trio.open_nursery() as nursery:
             await nursery.start(server.run)
             yield server
             server.stop()
@@ -80,12 +83,12 @@ async def test_every_request_is_understood() -> None:
         assert caught.value.code == "not_a_member"
 
 
-async def test_who_may_not_come_in_is_told_why() -> None:
+async def test_who_may_not_come_in_is_told_why(tmp_path: Path) -> None:
     async with serving() as server, trio_chat.connect(server.urls[0], name="ada"):
         with pytest.raises(trio_chat.NotAdmitted) as caught:
-            async with trio_chat.connect(server.urls[0], name="ADA"):
+            async with trio_chat.connect(server.urls[0], name="ADA", identities=Identities(tmp_path)):
                 pass
-        assert caught.value.code == "name_taken"
+        assert caught.value.code == "name_owned"
 
 
 async def test_a_server_that_stops_and_starts_again_has_both_back() -> None:

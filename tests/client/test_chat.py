@@ -149,6 +149,18 @@ async def test_what_would_break_the_connection_is_refused_here(server: ScriptedS
     assert server.texts() == ["hello"]
 
 
+async def test_a_text_that_is_too_long_is_counted_here_and_never_sent(server: ScriptedServer) -> None:
+    async with server.connect() as chat:
+        for size in (8001, 100_000):
+            with pytest.raises(trio_chat.NotDone) as caught:
+                await chat.send(LOBBY, "x" * size)
+            assert caught.value.code == "too_long"
+            assert caught.value.message == f"That message has {size} characters; 8000 is the most."
+        await chat.send(LOBBY, "x" * 8000)
+        await chat.send(LOBBY, "hello" + "\u200b" * 8000)  # the server takes out what nobody sees before it counts
+    assert len(server.asked(requests.Send)) == 2
+
+
 async def test_answers_find_their_waiters_in_any_order(server: ScriptedServer) -> None:
     waiting: list[requests.AnyRequest] = []
 
@@ -346,6 +358,36 @@ async def test_what_is_no_chat_server_is_told_apart(server: ScriptedServer, answ
     server.answer = answer
     with pytest.raises(trio_chat.Unreachable, match=sentence):
         raise await fails(server)
+
+
+@pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.9\r\n", b"220 mail.test ESMTP\r\n", b"\xff\xfd\x18", b"H\n"])
+async def test_what_greets_like_another_server_and_waits_is_known_at_once(
+    autojump_clock: MockClock, greeting: bytes
+) -> None:
+    ours, theirs = trio.testing.memory_stream_pair()
+    await ours.send_all(greeting)
+
+    async def open_stream(address: trio_chat.client.Address) -> trio.abc.Stream:
+        await trio.lowlevel.checkpoint()
+        return theirs
+
+    with pytest.raises(trio_chat.Unreachable, match=r"chat.test:8765 is no trio-chat server\. Check the address\."):
+        async with trio_chat.connect("chat.test", name="ada", open_stream=open_stream):
+            pass
+    assert trio.current_time() == 0
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        b"<center>The plain HTTP request was sent to HTTPS port</center>",
+        b"Client sent an HTTP request to an HTTPS server.",
+        b"You're speaking plain HTTP to an SSL-enabled server port.",
+    ],
+)
+async def test_a_web_server_that_wants_tls_is_understood(server: ScriptedServer, page: bytes) -> None:
+    server.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page)
+    assert str(await fails(server)) == "chat.test:8765 speaks TLS. Use wss:// instead of ws://."
 
 
 async def test_another_websocket_server_is_told_apart(server: ScriptedServer) -> None:
@@ -767,7 +809,8 @@ async def test_an_unacknowledged_message_is_sent_again_under_its_id(
     async with server.connect() as chat:
         receipt = await chat.send_to("bob", "hello")
     first, second, third = server.asked(requests.Send)
-    assert first == second == third
+    assert not first.again
+    assert second == third == msgspec.structs.replace(first, again=True)
     assert server.texts("@ada+bob") == ["hello"]
     assert receipt.seq == 1
 
@@ -839,7 +882,7 @@ async def test_a_room_that_does_not_take_us_back_is_said(server: ScriptedServer,
         assert "#ops" not in chat.rooms
 
 
-async def test_a_history_that_began_anew_is_said_and_old_numbers_forgotten(
+async def test_what_was_said_in_a_new_history_before_we_were_back_comes(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with server.connect() as chat:
@@ -849,12 +892,61 @@ async def test_a_history_that_began_anew_is_said_and_old_numbers_forgotten(
         await server.session.drop()
         server.epoch = "epoch-2"
         server.logs[LOBBY].clear()
-        await server.write(LOBBY, "of another life")
+        server.page = 2
+        meanwhile = [f"meanwhile {number}" for number in range(7)]  # more than before: the number alone tells nothing
+        for text in meanwhile:
+            await server.write(LOBBY, text)
         event = await next_of(chat, trio_chat.Reconnected)
         assert event == trio_chat.Reconnected(attempts=1, anew=True)
         await server.write(LOBBY, "hello")
-        assert await texts(chat, 1) == ["hello"]
-    assert not server.asked(requests.History)
+        assert await texts(chat, 8) == [*meanwhile, "hello"]
+    assert [request.after for request in server.asked(requests.History)][:4] == [0, 2, 4, 6]
+
+
+async def test_a_room_entered_again_in_a_new_history_has_what_was_said_meanwhile(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    server.forget_people = True
+    async with server.connect() as chat:
+        await chat.join("#ops")
+        await server.write("#ops", "before")
+        await texts(chat, 1)
+        await server.session.drop()
+        server.epoch = "epoch-2"
+        server.logs = {LOBBY: [], "#ops": []}
+        await server.write("#ops", "said while away")
+        await next_of(chat, trio_chat.Reconnected)
+        assert await texts(chat, 1) == ["said while away"]
+
+
+async def test_what_a_new_history_no_longer_keeps_is_said(server: ScriptedServer, autojump_clock: MockClock) -> None:
+    async with server.connect() as chat:
+        await server.session.drop()
+        server.epoch = "epoch-2"
+        for number in range(1, 6):
+            await server.write(LOBBY, str(number))
+
+        async def forget_more(session: Session, request: requests.AnyRequest) -> bool:
+            server.before = None
+            server.trim(LOBBY, 3)
+            return False
+
+        server.before = forget_more
+        await next_of(chat, trio_chat.Reconnected)
+        assert await next_event(chat) == trio_chat.Missed(room=LOBBY, count=3)
+        assert await texts(chat, 2) == ["4", "5"]
+
+
+async def test_a_direct_conversation_begun_in_a_new_history_comes_whole(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with server.connect() as chat:
+        await server.session.drop()
+        server.epoch = "epoch-2"
+        server.people["ada"].add("@ada+bob")
+        await server.write("@ada+bob", "psst")
+        await next_of(chat, Room)
+        assert await texts(chat, 1) == ["psst"]
 
 
 async def test_a_direct_conversation_begun_meanwhile_comes_whole(

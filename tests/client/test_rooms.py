@@ -119,11 +119,31 @@ def test_giving_up_says_what_is_missing_and_goes_on() -> None:
     assert live(view, 7) == [7]
 
 
-def test_a_log_that_shrank_is_another_log() -> None:
+def test_a_log_that_shrank_is_another_log_of_which_nothing_was_seen() -> None:
     view = room(last=9)
     view.resume(RoomInfo(name="#ops", last=2))
+    assert view.must_ask
+    assert live(view, 3) == []
+    assert shown(view.take_page(lines(1, 2, 3), more=False, first=1)) == [1, 2, 3]
+    assert live(view, 4) == [4]
+
+
+def test_of_a_log_that_began_anew_all_that_we_may_see_is_unseen() -> None:
+    view = room(last=9)
+    view.forget_log()
+    view.resume(RoomInfo(name="#ops", first=5, last=20))
+    assert view.must_ask
+    assert view.seen == 4  # what stands before that is not for us
+    assert shown(view.take_page(lines(18, 19, 20), more=False, first=18)) == ["missed 13", 18, 19, 20]
     assert not view.catching_up
-    assert live(view, 3) == [3]
+
+
+def test_a_log_that_began_anew_and_is_empty_has_nothing_to_fetch() -> None:
+    view = room(last=9)
+    view.forget_log()
+    view.resume(RoomInfo(name="#ops"))
+    assert not view.catching_up
+    assert live(view, 1) == [1]
 
 
 def test_what_was_read_only_goes_forward() -> None:
@@ -141,5 +161,6 @@ def test_what_was_held_goes_with_its_connection() -> None:
     view.interrupt()
     view.forget_log()
     view.resume(RoomInfo(name="#ops", last=2))
+    assert shown(view.take_page(lines(1, 2), more=False, first=1)) == [1, 2]
     assert not view.catching_up
     assert live(view, 3) == [3]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 from pathlib import Path
 
 import pytest
@@ -85,7 +86,19 @@ async def test_tls_to_a_plain_server_is_told(server: ScriptedServer) -> None:
 async def test_hanging_up_in_the_tls_handshake_is_told(server: ScriptedServer) -> None:
     server.answer = b""
     where = await listen(server, tls=False)
-    assert "hung up in the TLS handshake" in await why_not(f"wss://{where}/")
+    sentence = await why_not(f"wss://{where}/")
+    assert sentence.startswith(f"{where} hung up in the TLS handshake. If it does not speak TLS, use ws:// instead")
+
+
+async def test_a_reset_in_the_tls_handshake_is_told(server: ScriptedServer) -> None:
+    async def reset(stream: trio.SocketStream) -> None:
+        stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await stream.aclose()
+
+    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    await server.nursery.start(trio.serve_listeners, reset, [listener])
+    sentence = await why_not(f"wss://127.0.0.1:{listener.socket.getsockname()[1]}/")
+    assert "hung up in the TLS handshake. If it does not speak TLS, use ws:// instead" in sentence
 
 
 async def test_a_closed_port_is_told(server: ScriptedServer) -> None:

@@ -132,7 +132,7 @@ class Desk:
         self[who].sees([self._pattern(line) for line in lines])
 
     def _pattern(self, line: str) -> str:
-        """A line of a page as what may stand on a screen: another time, another port, other seconds."""
-        pattern = re.escape(line.rstrip().replace("8765", self._port))
+        """A line of a page as what may stand on a screen: another time, another port, other seconds, ``...``."""
+        pattern = ".*".join(map(re.escape, line.rstrip().replace("8765", self._port).split("...")))
         pattern = re.sub(r"\\\[\d\d:\d\d\\\]", r"\\[\\d\\d:\\d\\d\\]", pattern)
         return re.sub(r"\d\\\.\d\\ seconds", r"\\d+\\.\\d seconds", pattern) + "$"

@@ -16,7 +16,7 @@ from trio_chat.protocol import events, requests
 from trio_chat.protocol.codec import MAX_FRAME, decode_event, decode_request, encode, tag
 
 
-def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a table of types
+def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 - a table of types
     """Values that fit a field, made from what msgspec knows of it."""
     match kind:
         case types.Metadata(type=inner):
@@ -29,14 +29,17 @@ def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: PLR0911 - a tab
             return st.text(min_size=least or 0, max_size=min(most or 20, 20))
         case types.IntType(ge=least, le=most):
             return st.integers(-(2**63) if least is None else least, 2**63 - 1 if most is None else most)
-        case types.FloatType():
-            return st.floats(allow_nan=False, allow_infinity=False)
+        case types.FloatType(gt=above, ge=least, le=most):
+            low = above if least is None else least
+            return st.floats(low, most, exclude_min=above is not None, allow_nan=False, allow_infinity=False)
         case types.BoolType():
             return st.booleans()
         case types.LiteralType(values=literals):
             return st.sampled_from(literals)
         case types.VarTupleType(item_type=item):
             return st.lists(values(item), max_size=3).map(tuple)
+        case types.DictType(key_type=key, value_type=value):
+            return st.dictionaries(values(key), values(value), max_size=3)
         case types.RawType():
             return st.just(msgspec.Raw(b'{"type":"message"}'))
         case types.StructType(cls=cls):

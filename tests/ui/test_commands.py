@@ -14,7 +14,6 @@ from trio_chat.ui.actions import (
     LeaveRoom,
     ListPeople,
     ListRooms,
-    Note,
     Quit,
     Rename,
     SendRoom,
@@ -22,7 +21,9 @@ from trio_chat.ui.actions import (
     SetAway,
     SetTopic,
 )
-from trio_chat.ui.commands import COMMANDS, Meaning, explain, find, interpret, overview, reference
+from trio_chat.ui.command import Meaning
+from trio_chat.ui.commands import COMMANDS, explain, find, interpret, overview, reference
+from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "chat-commands.md"

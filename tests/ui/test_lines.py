@@ -33,9 +33,9 @@ from trio_chat.protocol.events import (
     TypingNotice,
     Welcome,
 )
-from trio_chat.ui.actions import Note
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.lines import Teller, as_json, table
+from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 
 NOW = datetime(2026, 1, 31, 18, 0, tzinfo=UTC)
@@ -129,7 +129,7 @@ def welcome(count: int, motd: str = "") -> Welcome:
     ("event", "line"),
     [
         (welcome(1), "-- You are ada. Nobody else is here yet; you will be told when somebody comes."),
-        (welcome(3, "Be kind."), "-- You are ada. 3 people are here. Be kind."),
+        (welcome(3), "-- You are ada. 3 people are here."),
         (Presence(room="#lobby", count=3, joined=("eve",)), "-- eve is here (3 people now)"),
         (Presence(room="#ops", count=2, joined=("eve",)), "-- eve is here in #ops (2 people now)"),
         (Presence(room="#lobby", count=4, joined=("eve", "bob")), "-- eve and bob are here (4 people now)"),
@@ -142,6 +142,11 @@ def welcome(count: int, motd: str = "") -> Welcome:
             Presence(room="#lobby", count=1, left=("eve",)),
             "-- eve has left; you are alone here. You will be told when somebody comes.",
         ),
+        (
+            Presence(room="#ops", count=1, left=("eve", "bob")),
+            "-- eve and bob have left #ops; you are alone there. You will be told when somebody comes.",
+        ),
+        (Presence(room="#ops", count=2, left=("eve",)), "-- eve has left #ops (2 people now)"),
         (TopicChanged(room="#ops", seq=1, time=TIME, sender="eve", text="plans"), "-- eve set the topic: plans (#ops)"),
         (TopicChanged(room="#ops", seq=1, time=TIME, sender="eve", text=""), "-- eve took the topic away (#ops)"),
         (Renamed(old="eve", new="grace"), "-- eve is grace now."),
@@ -150,14 +155,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
         (AwayChanged(name="eve", text="away"), "-- eve is away."),
         (AwayChanged(name="eve"), "-- eve is back."),
         (AwayChanged(name="ada"), "-- You are back."),
-        (
-            Closing(code="shutting_down", message="The server is shutting down.", advice="Try again.", retry=2.0),
-            "-- The server is shutting down. Coming back in 2.0 seconds.",
-        ),
         (Closing(code="idle", message="Bye!", advice="Join again."), "-- Bye! Join again."),
         (
-            Disconnected(reason="Nobody answers.", retry_in=12.4),
-            "-- The connection is lost: Nobody answers. Next try in 12 seconds.",
+            Disconnected(reason="The connection was lost.", retry_in=12.4),
+            "-- The connection was lost. Next try in 12 seconds.",
         ),
         (
             Disconnected(reason="Nobody answers.", retry_in=1.25, attempt=8),
@@ -166,8 +167,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
         (Reconnected(attempts=1), "-- Connected again."),
         (Missed(room="#ops", count=7), "-- 7 older messages in #ops are no longer kept."),
         (RejoinRefused(room="#ops", code="x", message="No.", advice="Ask."), "-- You are no longer in #ops. No. Ask."),
-        (Error(code="unknown_person", message="Nobody here is called x.", advice="Nothing was sent."),
-         "! Nobody here is called x. Nothing was sent."),
+        (
+            Error(code="unknown_person", message="Nobody here is called x.", advice="Nothing was sent."),
+            "! Nobody here is called x. Nothing was sent.",
+        ),
         (Left(room="#ops"), "-- You have left #ops."),
         (
             Room(room=RoomInfo(name="#ops", count=1, topic="plans")),
@@ -192,6 +195,35 @@ def test_what_happens_is_a_sentence(event: Event, line: str) -> None:
 )
 def test_what_a_reader_of_lines_need_not_see_is_no_line(event: Event) -> None:
     assert tell(event) == []
+
+
+def test_a_stop_that_is_not_for_good_is_one_line_with_its_reason_and_the_next_try() -> None:
+    closing = Closing(code="shutting_down", message="The server is shutting down.", advice="Try again.", retry=2.0)
+    one = teller()
+    told = [*tell(closing, one), *tell(Disconnected(reason=closing.message, retry_in=2.5), one)]
+    assert told == ["-- The server is shutting down. Next try in 2.5 seconds."]
+
+
+@pytest.mark.parametrize(
+    ("count", "anew", "line"),
+    [
+        (2, False, "-- Connected again. 2 people are here."),
+        (1, False, "-- Connected again. Nobody else is here yet; you will be told when somebody comes."),
+        (3, True, "-- Connected again. The server's history began anew. 3 people are here."),
+    ],
+)
+def test_after_a_reconnect_it_says_who_is_there_as_at_the_start(count: int, *, anew: bool, line: str) -> None:
+    one = teller()
+    one._place.rooms["#lobby"] = RoomInfo(name="#lobby", count=count)
+    assert tell(Reconnected(attempts=1, anew=anew), one) == [line]
+
+
+def test_the_message_of_the_day_has_lines_of_its_own() -> None:
+    assert tell(welcome(3, "Be kind.\n\nBackups at noon.")) == [
+        "-- You are ada. 3 people are here.",
+        "-- Be kind.",
+        "-- Backups at noon.",
+    ]
 
 
 def test_who_is_there_is_a_table_with_those_away() -> None:

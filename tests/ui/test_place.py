@@ -41,6 +41,31 @@ def test_in_the_lobby_everyone_is_the_lobby() -> None:
     assert one.goes_to("@ALL: hi") == "#lobby"
 
 
+@pytest.mark.parametrize(
+    ("line", "room"),
+    [
+        ("hello", "#ops"),
+        ("//etc is a folder", "#ops"),
+        ("@ALL: hi", "#lobby"),
+        ("@Bob: hi", "@ada+bob"),
+        ("hi @bob", "@ada+bob"),
+        ("hi @bob @eve", None),
+        ("@eve: hi", None),
+        ("@", None),
+        ("@bob", None),
+        ("@bob is here", "#ops"),
+        ("/topic plans", None),
+        ("/msg bob hi", None),
+        ("  ", None),
+        ("", None),
+    ],
+)
+def test_only_those_a_line_is_for_may_know_that_it_is_typed(line: str, room: str | None) -> None:
+    one = place()
+    one.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
+    assert one.typing_in(line) == room
+
+
 def test_a_room_that_one_left_is_not_talked_in() -> None:
     one = place()
     one.take(Left(room="#ops"))

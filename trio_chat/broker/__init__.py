@@ -1,6 +1,6 @@
 """What is allowed and who gets it: sessions, people, rooms, and the effects of what they ask. Pure."""
 
-from trio_chat.broker.broker import Broker
+from trio_chat.broker.broker import Broker, Failed
 from trio_chat.broker.state import Settings
 
-__all__ = ["Broker", "Settings"]
+__all__ = ["Broker", "Failed", "Settings"]

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
 import hmac
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence, rooms
-from trio_chat.broker.effects import Effect, Notify, Reply, Subscribe
-from trio_chat.broker.state import Person, Session, State
+from trio_chat.broker.effects import Effect, Notify, Persist, Reply, Subscribe
+from trio_chat.broker.state import Device, Person, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
 from trio_chat.protocol.text import clean_line
+from trio_chat.records import DropAccount, SaveAccount, SaveDevice
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
@@ -19,79 +21,126 @@ if TYPE_CHECKING:
 
 
 def hello(broker: Broker, session: Session, request: Hello, now: float, effects: list[Effect]) -> Refusal | None:
-    """Let a session in under a name: a new person, or one more device of a person who is here."""
-    refusal = _check_password(broker.settings.password, request.password)
+    """Let a session in under a name: somebody's who proves it, or a free one, which it then claims."""
+    refusal = _check_password(broker.settings.password, request.password) or rooms.banned(
+        broker.rooms[LOBBY], None, session.address, now
+    )
     if refusal is not None:
         return refusal
-    person = _own(broker, request)
-    if person is None:
-        name = _free_name(broker, request.name, session.spare_number)
-        if isinstance(name, Refusal):
-            return name
-        person = Person(name, session.spare_token, broker.stamp(now))
-        broker.people[name.key] = broker.skeletons[name.skeleton] = person
-    is_new = not person.sessions
-    session.state, session.person, session.active = State.PRESENT, person, now
-    broker.watch(session)
-    person.sessions.add(session.id)
-    if is_new:
-        rooms.enter(broker, person, broker.rooms[LOBBY])
-    effects.append(Reply(session.id, _welcome(broker, person, request.id, now)))
-    effects.extend(Subscribe(session.id, room) for room in person.rooms)
-    if is_new:
-        presence.came(broker, broker.rooms[LOBBY], person.name.shown, now, effects)
+    name = _wanted_name(broker, request.name, session.spare_number)
+    if isinstance(name, Refusal):
+        return name
+    person = broker.people.get(name.key)
+    if person is not None and not _is_free(broker, person, request, now):
+        refusal = _prove(broker, session, person, request) or rooms.banned(
+            broker.rooms[LOBBY], person, session.address, now
+        )
+        if refusal is not None:
+            return refusal
+    else:
+        refusal = _look_alike(broker, name, person, now)
+        if refusal is not None:
+            return refusal
+        person = _claim(broker, name, now, effects)
+    if session.device is None:
+        _add_device(broker, session, person, request, now, effects)
+    _enter(broker, session, person, request, now, effects)
     return None
 
 
+def wants_proof(broker: Broker, request: Hello, now: float) -> str | None:
+    """The hash against which the account password of a hello must be checked, after the cheap checks:
+    ``None`` where there is nothing to check, because it is refused or let in without."""
+    if request.account_password is None or _check_password(broker.settings.password, request.password):
+        return None
+    name = check_name(request.name or "")
+    person = None if isinstance(name, Refusal) else broker.people.get(name.key)
+    if person is None or _owning_device(person, request.token) is not None or _is_free(broker, person, request, now):
+        return None
+    return person.password
+
+
 def depart(broker: Broker, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
-    """A session of a person ended; with the last one the person is gone and the name free."""
+    """A session of a person ended; with the last visible one the person is no longer here."""
     person.sessions.discard(session.id)
-    if person.sessions:
+    was_here = bool(person.visible)
+    person.visible.discard(session.id)
+    person.seen = broker.stamp(now)
+    if session.device is not None:
+        session.device.seen = person.seen
+    broker.unsaved_visits[person.id] = person
+    broker.save_soon(now)
+    if person.visible or not was_here:
         return
-    del broker.people[person.name.key]
-    del broker.skeletons[person.name.skeleton]
-    for room in list(person.rooms.values()):
-        rooms.exit_room(broker, person, room)
+    broker.here -= 1
+    for room in person.rooms.values():
+        room.here.pop(person.id, None)
         if room.direct is None:
             presence.went(broker, room, person.name.shown, now, effects)
 
 
 def rename(broker: Broker, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:
-    """Give a person another name. Direct conversations are between names, so theirs end here, unless the
-    new name is the old one in another spelling."""
+    """Give a person another name; their old one is free."""
     person = rooms.person_of(session)
     name = check_name(request.name)
     if isinstance(name, Refusal):
         return name
-    refusal = _taken(broker, name, person)
+    holder = broker.people.get(name.key)
+    if holder is not None and holder is not person:
+        if not _is_free(broker, holder, None, now):
+            return refuse("name_taken" if holder.sessions else "name_owned", name=name.shown)
+    else:
+        holder = None
+    refusal = _look_alike(broker, name, holder or person, now, person)
     if refusal is not None:
         return refusal
+    if holder is not None:
+        release(broker, holder, effects)
     old = person.name
     for room in person.rooms.values():
         presence.tell_gathered(broker, room, now, effects)  # under the names that people had then
-    del broker.people[old.key]
-    del broker.skeletons[old.skeleton]
-    person.name = name
-    broker.people[name.key] = broker.skeletons[name.skeleton] = person
-    ending = [room for room in person.rooms.values() if room.direct is not None and name.key != old.key]
-    for room in ending:
-        rooms.exit_room(broker, person, room, old.key)
-        rooms.unsubscribe(person, room, effects)
-    for room in person.rooms.values():
-        room.members.pop(old.key, None)
-        room.members[name.key] = person
+    journal = broker.journal
+    journal.pop(broker.people, old.key)
+    journal.pop(broker.skeletons, old.skeleton)
+    journal.set(person, "name", name)
+    journal.put(broker.people, name.key, person)
+    journal.put(broker.skeletons, name.skeleton, person)
+    effects.append(Persist(record(person)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None
 
 
-def away(broker: Broker, session: Session, request: Away, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def away(broker: Broker, session: Session, request: Away, now: float, effects: list[Effect]) -> Refusal | None:
     """Say that a person is away and why, or back."""
     person = rooms.person_of(session)
     person.away = None if request.text is None else clean_line(request.text) or "away"
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
     return None
+
+
+def record(person: Person) -> SaveAccount:
+    """A person as stored."""
+    name = person.name
+    return SaveAccount(
+        id=person.id,
+        name=name.shown,
+        key=name.key,
+        skeleton=name.skeleton,
+        created=person.created,
+        seen=person.seen,
+        password=person.password,
+        admin=person.admin,
+    )
+
+
+def device_record(person: Person, device: Device) -> SaveDevice:
+    """A device as stored."""
+    return SaveDevice(device.id, person.id, device.digest, device.label, device.created, device.seen)
+
+
+# ---- steps of hello -----------------------------------------------------------------------------
 
 
 def _check_password(wanted: str | None, given: str | None) -> Refusal | None:
@@ -104,44 +153,131 @@ def _check_password(wanted: str | None, given: str | None) -> Refusal | None:
     return None
 
 
-def _own(broker: Broker, request: Hello) -> Person | None:
-    """The person who is here already and of whom this is one more device, as the token proves."""
-    if request.token is None or request.name is None:
-        return None
-    name = check_name(request.name)
-    person = None if isinstance(name, Refusal) else broker.people.get(name.key)
-    if person is not None and hmac.compare_digest(person.token.encode(), request.token.encode()):
-        return person
-    return None
-
-
-def _free_name(broker: Broker, wanted: str | None, number: int) -> Name | Refusal:
+def _wanted_name(broker: Broker, wanted: str | None, number: int) -> Name | Refusal:
     if wanted is not None:
-        name = check_name(wanted)
-        return name if isinstance(name, Refusal) else _taken(broker, name) or name
-    while True:  # ends: there are more numbers than connections
-        made_up = check_name(f"user_{1000 + number % 9000 if number < 9000 else number}")  # noqa: PLR2004 - four digits first
-        if isinstance(made_up, Name) and _taken(broker, made_up) is None:
+        return check_name(wanted)
+    while True:  # ends: there are more numbers than people
+        made_up = check_name(f"user_{1000 + number}")
+        if isinstance(made_up, Name) and made_up.key not in broker.people and made_up.skeleton not in broker.skeletons:
             return made_up
         number += 1
 
 
-def _taken(broker: Broker, name: Name, by: Person | None = None) -> Refusal | None:
-    holder = broker.people.get(name.key)
-    if holder is not None and holder is not by:
-        return refuse("name_taken", name=name.shown)
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _owning_device(person: Person, token: str | None) -> Device | None:
+    """The device of a person that this token is of. A token is too long to guess, so looking up its digest
+    tells nobody anything."""
+    return None if token is None else person.devices.get(_digest(token))
+
+
+def _is_free(broker: Broker, holder: Person, request: Hello | None, now: float) -> bool:
+    """Whether a name that has a holder is free all the same: the holder is not here, and names are not
+    owned, or this one was not used for too long and no password keeps it."""
+    if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
+        return False
+    if not broker.settings.owned:
+        return True
+    expiry = broker.settings.name_expiry
+    return bool(expiry) and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
+
+
+def _prove(broker: Broker, session: Session, person: Person, request: Hello) -> Refusal | None:
+    """Whether a session is this person's, by its token or by the account's password."""
+    device = _owning_device(person, request.token)
+    if device is not None:
+        session.device = device
+        return None
+    if broker.found == "proven":
+        return None
+    if request.account_password is not None and person.password is not None:
+        return refuse("wrong_account_password", name=person.name.shown)
+    return refuse("name_owned" if broker.settings.owned else "name_taken", name=person.name.shown)
+
+
+def _look_alike(
+    broker: Broker, name: Name, but: Person | None, now: float, also: Person | None = None
+) -> Refusal | None:
     other = broker.skeletons.get(name.skeleton)
-    if other is not None and other is not by:
-        return refuse("name_lookalike", name=name.shown, other=other.name.shown)
-    return None
+    if other is None or other is but or other is also or _is_free(broker, other, None, now):
+        return None
+    return refuse("name_lookalike", name=name.shown, other=other.name.shown)
 
 
-def _welcome(broker: Broker, person: Person, request_id: str, now: float) -> Welcome:
+def _claim(broker: Broker, name: Name, now: float, effects: list[Effect]) -> Person:
+    """Make an account of a free name."""
+    for holder in {broker.people.get(name.key), broker.skeletons.get(name.skeleton)}:
+        if holder is not None:
+            release(broker, holder, effects)
+    time = broker.stamp(now)
+    person = Person(broker.next_account, name, time, time)
+    journal = broker.journal
+    journal.set(broker, "next_account", person.id + 1)
+    journal.put(broker.persons, person.id, person)
+    journal.put(broker.people, name.key, person)
+    journal.put(broker.skeletons, name.skeleton, person)
+    effects.append(Persist(record(person)))
+    rooms.enter(broker, person, broker.rooms[LOBBY], effects)
+    return person
+
+
+def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
+    """Free the name of somebody who is not here, and forget them."""
+    journal = broker.journal
+    journal.pop(broker.persons, person.id)
+    journal.pop(broker.people, person.name.key)
+    journal.pop(broker.skeletons, person.name.skeleton)
+    for room in list(person.rooms.values()):
+        journal.pop(room.members, person.id)
+        if room.direct is not None:
+            journal.pop(broker.direct, room.direct)
+    effects.append(Persist(DropAccount(person.id)))
+
+
+def _add_device(
+    broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+) -> None:
+    time = broker.stamp(now)
+    label = clean_line(request.client)[:64]
+    device = Device(broker.next_device, _digest(session.spare_token), label, time, time)
+    broker.journal.set(broker, "next_device", device.id + 1)
+    broker.journal.put(person.devices, device.digest, device)
+    session.device = device
+    effects.append(Persist(device_record(person, device)))
+
+
+def _enter(broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]) -> None:
+    """The session is the person's now, and hears the person's rooms."""
+    is_back = not person.visible and not request.quiet
+    session.quiet = request.quiet
+    session.state, session.person, session.active = State.PRESENT, person, now
+    broker.watch(session)
+    person.sessions.add(session.id)
+    if not request.quiet:
+        person.visible.add(session.id)
+    if is_back:
+        broker.here += 1
+        person.since, person.away = broker.stamp(now), None
+        for room in person.rooms.values():
+            room.here[person.id] = person
+    is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
+    token = session.spare_token if is_new_device else request.token or ""
+    effects.append(Reply(session.id, _welcome(broker, person, token, request.id, now)))
+    effects.extend(Subscribe(session.id, room) for room in person.rooms)
+    if is_back:
+        for room in person.rooms.values():
+            if room.direct is None:
+                presence.came(broker, room, person.name.shown, now, effects)
+
+
+def _welcome(broker: Broker, person: Person, token: str, request_id: str, now: float) -> Welcome:
     settings = broker.settings
     return Welcome(
         id=request_id,
         name=person.name.shown,
-        token=person.token,
+        token=token,
         epoch=settings.epoch,
         rooms=tuple(rooms.describe(room, person) for room in person.rooms.values()),
         lobby=LOBBY,
@@ -149,4 +285,6 @@ def _welcome(broker: Broker, person: Person, request_id: str, now: float) -> Wel
         time=broker.stamp(now),
         server=settings.server,
         motd=settings.motd,
+        owned=settings.owned,
+        admin=person.admin,
     )

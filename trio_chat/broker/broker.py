@@ -2,25 +2,44 @@
 
 Pure: time and random values come in as arguments, and what is to be done comes out as a list of
 effects. Every decision is made whole: a request either is refused and has changed nothing, or its
-effects follow. Sequence numbers are given here; if the hub cannot store a batch, it calls
-:meth:`Broker.take_back` with what was to be published, before it asks anything else.
+effects follow. Sequence numbers are given here. If the hub cannot store a batch, it calls
+:meth:`Broker.take_back` before it asks anything else.
+
+Some requests need to know what only the store knows: the message they change, or whether one was
+stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from trio_chat.broker import arrival, presence, rooms
 from trio_chat.broker.commands import COMMANDS, PASSIVE
-from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Publish, Reply, Throttle
-from trio_chat.broker.state import Role, Room, Session, Settings, State, Statistics, stamp
+from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
+from trio_chat.broker.journal import Journal
+from trio_chat.broker.restore import restore
+from trio_chat.broker.state import (
+    GATHERING,
+    SAVING,
+    FoundLine,
+    FoundSent,
+    Role,
+    Room,
+    Session,
+    Settings,
+    State,
+    Statistics,
+    stamp,
+)
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
-from trio_chat.protocol.names import LOBBY, check_name, nearest
+from trio_chat.protocol.names import check_name, nearest
+from trio_chat.protocol.requests import Delete, Edit, React, Send
 from trio_chat.protocol.text import quoted
+from trio_chat.records import SaveRead, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Mapping, Sequence
 
     from trio_chat.broker.state import Person
     from trio_chat.protocol.requests import AnyRequest, Hello
@@ -28,39 +47,83 @@ if TYPE_CHECKING:
 _NEVER: Final = float("inf")
 
 
+class WantsLine(NamedTuple):
+    """A message is wanted: the room's number, and the message's place in it."""
+
+    room: int
+    seq: int
+
+
+class WantsSent(NamedTuple):
+    """Wanted is whether a message was stored before: its sender's number, and the id they made for it."""
+
+    sender: int
+    cid: str
+
+
+Wanted: TypeAlias = WantsLine | WantsSent
+Found: TypeAlias = FoundLine | FoundSent | str | None
+"""What the store had, or the hash that was made of a password (a hello's: that it was proven), or nothing."""
+
+
+class Failed(NamedTuple):
+    """A request that could not be stored: whose, and its id."""
+
+    session: int
+    request: str
+
+
 class Broker:
     """See the module. Times are seconds since 1970, and never go back."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
         self.settings = settings
         self.sessions: dict[int, Session] = {}
+        self.persons: dict[int, Person] = {}
         self.people: dict[str, Person] = {}
         self.skeletons: dict[str, Person] = {}
-        self.rooms: dict[str, Room] = {LOBBY: Room(LOBBY)}
-        self.direct: dict[frozenset[str], Room] = {}
+        self.rooms: dict[str, Room] = {}
+        self.numbered: dict[int, Room] = {}
+        self.direct: dict[frozenset[int], Room] = {}
         self.gathering: dict[str, Room] = {}
-        self.undo: list[Callable[[], object]] = []
+        self.unsaved_reads: dict[tuple[int, int], Person] = {}
+        self.unsaved_visits: dict[int, Person] = {}
+        self.journal = Journal()
+        self.found: Found = None
+        self.here = 0
         self._look = _NEVER
+        self._save = _NEVER
         self._stamped: tuple[float, str] = (-1.0, "")
+        self.next_account = self.next_device = self.next_room = self.next_ban = 1
+        self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.statistics()}>"
 
     # ---- sessions ---------------------------------------------------------------------------
 
-    def open(self, session: int, now: float, *, token: str, number: int) -> None:
-        """A connection is there, and has not said who it is.
+    def open(self, session: int, now: float, *, token: str, number: int, address: str = "") -> None:
+        """A connection from ``address`` is there, and has not said who it is.
 
-        ``token`` (unguessable) and ``number`` are fresh random values for the person that may come of
-        it.
+        ``token`` (unguessable) and ``number`` are fresh random values for the device or person that may
+        come of it.
         """
-        self.sessions[session] = Session(session, token, number, self.settings.burst, now, now)
+        self.sessions[session] = Session(session, address, token, number, self.settings.burst, now, now)
         self.watch(self.sessions[session])
 
-    def greet(self, session: int, hello: Hello, now: float) -> list[Effect] | Refusal:
-        """Take a hello that came in a connection's headers: the effects, or why it is not let in."""
+    def greet(self, session: int, hello: Hello, now: float, *, proven: bool = False) -> list[Effect] | Refusal:
+        """Take a hello that came in a connection's headers: the effects, or why it is not let in.
+
+        ``proven`` tells that the account's password was checked and is right.
+        """
         effects: list[Effect] = []
-        return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
+        self.found = "proven" if proven else None
+        mark = self.journal.mark()
+        try:
+            return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
+        except BaseException:  # a bug, told by the hub: nothing of it may stay
+            self.journal.undo(mark)
+            raise
 
     def close(self, session: int, now: float) -> list[Effect]:
         """A connection is gone; it gets nothing any more. Closing one twice does nothing."""
@@ -70,9 +133,31 @@ class Broker:
             arrival.depart(self, known, known.person, now, effects)
         return effects
 
+    def wants_proof(self, hello: Hello, now: float) -> str | None:
+        """The hash against which a hello's account password must be checked before it is greeted."""
+        return arrival.wants_proof(self, hello, now)
+
+    def wants_hash(self, session: int) -> bool:
+        """Whether a password that this session sets is worth hashing: else it is refused without."""
+        known = self.sessions.get(session)
+        return known is not None and known.person is not None and self.settings.owned
+
     # ---- requests ---------------------------------------------------------------------------
 
-    def handle(self, session: int, request: AnyRequest, now: float) -> list[Effect]:
+    def wants(self, session: int, request: AnyRequest) -> Wanted | None:
+        """What the store must be asked before this request can be decided."""
+        known = self.sessions.get(session)
+        if known is None or known.person is None:
+            return None
+        if isinstance(request, Send):
+            again = request.again and request.id not in known.person.recent
+            return WantsSent(known.person.id, request.id) if again else None
+        if isinstance(request, Edit | Delete | React):
+            room = known.person.rooms.get(request.room)
+            return None if room is None else WantsLine(room.id, request.target)
+        return None
+
+    def handle(self, session: int, request: AnyRequest, now: float, found: Found = None) -> list[Effect]:
         """Decide what one request does. A session that is not open (any more) causes nothing."""
         known = self.sessions.get(session)
         if known is None:
@@ -86,7 +171,13 @@ class Broker:
                 known.active = now
             refusal = self._permit(known, command.state, command.role, request)
         if refusal is None:
-            refusal = command.handler(self, known, request, now, effects)
+            self.found = found
+            mark = self.journal.mark()
+            try:
+                refusal = command.handler(self, known, request, now, effects)
+            except BaseException:  # as in greet
+                self.journal.undo(mark)
+                raise
         if refusal is not None:
             self._refused(session, request.id, refusal, effects)
         return effects
@@ -102,41 +193,42 @@ class Broker:
 
     def settle(self) -> None:
         """What was decided since the last call is stored: it cannot be taken back any more."""
-        self.undo.clear()
+        self.journal.settle()
 
-    def take_back(self, effects: Iterable[Effect]) -> list[Effect]:
+    def take_back(self, remaining: Sequence[Effect], failed: Sequence[Failed]) -> list[Effect]:
         """Undo what was decided since the last :meth:`settle`, since it could not be stored.
 
-        ``effects`` are all that followed from it, in order. Returns those that remain: what was to be
-        published and acknowledged is replaced by a refusal to whoever asked, and nothing that remains
-        speaks of a line that is not there.
+        Returns what is left to do: of ``remaining``, which needed no storing, what does not speak of lines
+        that are not there; and a refusal for each request that ``failed``.
         """
-        for undo in reversed(self.undo):
-            undo()
-        self.undo.clear()
-        for person in self.people.values():
-            for places in (person.floors, person.read):
-                for name, seq in places.items():
-                    places[name] = min(seq, self.rooms[name].last)
-        remaining: list[Effect] = []
-        for effect in effects:
-            if isinstance(effect, Acknowledge):
-                self._refused(effect.session, effect.event.id, refuse("not_stored"), remaining)
-            elif not isinstance(effect, Publish) and (restated := rooms.restate(self, effect)) is not None:
-                remaining.append(restated)
-        return remaining
+        self.journal.undo()
+        for person in self.persons.values():
+            for number, seq in person.read.items():
+                if number in self.numbered:
+                    person.read[number] = min(seq, self.numbered[number].last)
+        presence.look_again(self)
+        effects = [kept for effect in remaining if (kept := rooms.restate(self, effect)) is not None]
+        for session, request in failed:
+            known = self.sessions.get(session)
+            if known is None:
+                continue
+            self._refused(session, request, refuse("not_stored"), effects)
+            if known.person is not None and not self._has_device(known, known.person):  # its hello was taken back
+                effects.append(Disconnect(session, refuse("not_stored")))
+        return effects
 
     # ---- time -------------------------------------------------------------------------------
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = self._look
+        first = min(self._look, self._save)
         if self.gathering:
-            first = min(first, min(room.noticed for room in self.gathering.values()) + presence.GATHERING)
+            first = min(first, min(room.noticed for room in self.gathering.values()) + GATHERING)
         return None if first == _NEVER else first
 
     def tick(self, now: float) -> list[Effect]:
-        """Do what has become due: gathered comings and goings, and good-byes to the silent."""
+        """Do what has become due: gathered comings and goings, good-byes to the silent, and what is stored
+        only now and then."""
         effects: list[Effect] = []
         presence.notice_due(self, now, effects)
         if self._look <= now:
@@ -146,7 +238,41 @@ class Broker:
                     session.expired = True  # said once; the connection then closes by itself
             # whoever is active later expires later: no need to look before the first of today's
             self._look = min(map(self._expiry, self.sessions.values()), default=_NEVER)
+        if self._save <= now:
+            effects.extend(self.save(now))
         return effects
+
+    def save(self, now: float) -> list[Effect]:
+        """Store reading positions and last visits that are not stored yet. If that fails, it is tried with
+        the next ones."""
+        reads, visits = self.unsaved_reads, self.unsaved_visits
+        self.unsaved_reads, self.unsaved_visits, self._save = {}, {}, _NEVER
+        self.journal.then(lambda: self._save_later(reads, visits, now))
+        effects: list[Effect] = [
+            Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
+            for (account, room), person in reads.items()
+            if self.persons.get(account) is person  # an account that was taken back had a number that is another's now
+        ]
+        for person in visits.values():
+            if self.persons.get(person.id) is person:  # as above
+                effects.append(Persist(arrival.record(person)))
+                effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
+        return effects
+
+    def save_soon(self, now: float) -> None:
+        """Something waits to be stored when there is time."""
+        self._save = min(self._save, now + SAVING)
+
+    def _has_device(self, session: Session, person: Person) -> bool:
+        """Whether a session's device, and the account that it belongs to, are still there."""
+        device = session.device
+        return self.persons.get(person.id) is person and device is not None and device.digest in person.devices
+
+    def _save_later(self, reads: dict[tuple[int, int], Person], visits: dict[int, Person], now: float) -> None:
+        self.unsaved_reads.update(reads)
+        self.unsaved_visits.update(visits)
+        if reads or visits:
+            self.save_soon(now)
 
     def _expiry(self, session: Session) -> float:
         """When a session has been silent for too long."""
@@ -160,6 +286,10 @@ class Broker:
             return refuse("hello_timeout", seconds=self.settings.hello_timeout)
         return refuse("idle", seconds=self.settings.idle_timeout)
 
+    def watch(self, session: Session) -> None:
+        """Look after this session when it may have been silent for too long."""
+        self._look = min(self._look, self._expiry(session))
+
     # ---- what the handlers ask ----------------------------------------------------------------
 
     def stamp(self, now: float) -> str:
@@ -169,24 +299,43 @@ class Broker:
         return self._stamped[1]
 
     def find_person(self, name: str) -> Person | Refusal:
-        """Who has this name, however it is spelled."""
+        """Who has this name, however it is spelled. Where names are not owned, only who is here counts."""
         person = self.people.get(name)
         if person is None:
             checked = check_name(name)
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
-        if person is None:
-            near = nearest(name, (p.name.shown for p in self.people.values()))
+        if person is None or not (person.sessions or self.settings.owned):
+            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or self.settings.owned))
             return refuse("unknown_person", name=quoted(name), near=f" Did you mean {near}?" if near else "")
         return person
 
-    def watch(self, session: Session) -> None:
-        """Look after this session when it may have been silent for too long."""
-        self._look = min(self._look, self._expiry(session))
+    def no_such_room(self, name: str, person: Person) -> Refusal | None:
+        """The refusal for a room that is not there for this person: a private one, or a direct conversation
+        of others, is not there either."""
+        room = self.rooms.get(name)
+        if room is not None and self.is_visible(room, person):
+            return None
+        near = nearest(name, (r.name for r in self.rooms.values() if r.direct is None and self.is_visible(r, person)))
+        return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
+
+    @staticmethod
+    def is_visible(room: Room, person: Person) -> bool:
+        """Whether somebody may know that there is this room."""
+        if room.direct is not None:
+            return person.id in room.members
+        return not room.private or room.role_of(person) > Role.NOBODY or person.id in room.invited
+
+    def forgotten(self, firsts: Mapping[int, int]) -> None:
+        """Retention removed what was before these places of these rooms."""
+        for number, first in firsts.items():
+            if number in self.numbered:
+                self.numbered[number].first = first
 
     def statistics(self) -> Statistics:
         """How much of everything there is now."""
-        conversations = sum(1 for room in self.rooms.values() if room.direct is not None)
-        return Statistics(len(self.sessions), len(self.people), len(self.rooms) - conversations, conversations)
+        return Statistics(
+            len(self.sessions), self.here, len(self.persons), len(self.rooms) - len(self.direct), len(self.direct)
+        )
 
     # ---- steps of handle ----------------------------------------------------------------------
 
@@ -209,21 +358,24 @@ class Broker:
     def _permit(self, session: Session, state: State, role: Role, request: AnyRequest) -> Refusal | None:
         if session.state is not state:
             return refuse("not_greeted" if session.state is State.GREETING else "greeted_already")
-        if role is Role.NOBODY:
-            return None
-        name = getattr(request, "room", None)
         person = session.person
-        if person is not None and name not in person.rooms:
-            return self.no_such_room(str(name)) or refuse("not_a_member", room=name)
-        return None
-
-    def no_such_room(self, name: str) -> Refusal | None:
-        """The refusal for a room that is not there; a direct conversation of others is not there either."""
-        room = self.rooms.get(name)
-        if room is not None and room.direct is None:
+        if role is Role.NOBODY or person is None:
             return None
-        near = nearest(name, (r.name for r in self.rooms.values() if r.direct is None))
-        return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
+        name = getattr(request, "room", "")
+        room = person.rooms.get(name)
+        if role is Role.MEMBER and room is not None:
+            return None
+        room = room or self.rooms.get(name)
+        if room is None or not self.is_visible(room, person):
+            return self.no_such_room(name, person)
+        held = room.role_of(person)
+        if held is Role.NOBODY or role is Role.MEMBER:
+            return refuse("not_a_member", room=name)
+        if held < role:
+            return refuse("not_allowed", room=name, role=role.word)
+        if room.direct is not None:
+            return refuse("no_direct_here", room=name)
+        return None
 
     def _refused(self, session: int, request_id: str, refusal: Refusal, effects: list[Effect]) -> None:
         effects.append(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, rooms, talk
+from trio_chat.broker import accounts, arrival, changes, moderation, rooms, talk
 from trio_chat.broker.state import Role, State
 from trio_chat.protocol import requests
 
@@ -28,22 +28,38 @@ class Command(NamedTuple):
 
 
 _G, _P = State.GREETING, State.PRESENT
+_NOBODY, _MEMBER, _MODERATOR, _OWNER = Role
 
 COMMANDS: Final[dict[type[requests.Request], Command]] = {
-    requests.Hello: Command(arrival.hello, _G, Role.NOBODY, 5.0),
-    requests.Send: Command(talk.send, _P, Role.NOBODY, 1.0),
-    requests.Join: Command(rooms.join, _P, Role.NOBODY, 2.0),
-    requests.Leave: Command(rooms.leave, _P, Role.MEMBER, 2.0),
-    requests.Topic: Command(rooms.set_topic, _P, Role.MEMBER, 2.0),
-    requests.Rooms: Command(rooms.list_rooms, _P, Role.NOBODY, 3.0),
-    requests.Who: Command(rooms.who, _P, Role.NOBODY, 3.0),
-    requests.Nick: Command(arrival.rename, _P, Role.NOBODY, 5.0),
-    requests.Away: Command(arrival.away, _P, Role.NOBODY, 2.0),
-    requests.Typing: Command(talk.typing, _P, Role.MEMBER, 0.5),
-    requests.Read: Command(talk.read, _P, Role.MEMBER, 0.5),
-    requests.Received: Command(talk.received, _P, Role.MEMBER, 0.2),
-    requests.History: Command(talk.history, _P, Role.MEMBER, 2.0),
-    requests.Ping: Command(talk.ping, _P, Role.NOBODY, 0.5),
+    requests.Hello: Command(arrival.hello, _G, _NOBODY, 5.0),
+    requests.Send: Command(talk.send, _P, _NOBODY, 1.0),
+    requests.Edit: Command(changes.edit, _P, _MEMBER, 2.0),
+    requests.Delete: Command(changes.delete, _P, _MEMBER, 2.0),
+    requests.React: Command(changes.react, _P, _MEMBER, 2.0),
+    requests.Join: Command(rooms.join, _P, _NOBODY, 2.0),
+    requests.Leave: Command(rooms.leave, _P, _MEMBER, 2.0),
+    requests.Topic: Command(rooms.set_topic, _P, _MEMBER, 2.0),
+    requests.Rooms: Command(rooms.list_rooms, _P, _NOBODY, 3.0),
+    requests.Who: Command(rooms.who, _P, _NOBODY, 3.0),
+    requests.Nick: Command(arrival.rename, _P, _NOBODY, 5.0),
+    requests.Away: Command(arrival.away, _P, _NOBODY, 2.0),
+    requests.Typing: Command(talk.typing, _P, _MEMBER, 0.5),
+    requests.Read: Command(talk.read, _P, _MEMBER, 0.5),
+    requests.Received: Command(talk.received, _P, _MEMBER, 0.2),
+    requests.History: Command(talk.history, _P, _MEMBER, 2.0),
+    requests.Search: Command(talk.search, _P, _NOBODY, 5.0),
+    requests.SetPassword: Command(accounts.set_password, _P, _NOBODY, 20.0),
+    requests.Devices: Command(accounts.list_devices, _P, _NOBODY, 2.0),
+    requests.Revoke: Command(accounts.revoke, _P, _NOBODY, 2.0),
+    requests.Invite: Command(moderation.invite, _P, _MEMBER, 2.0),
+    requests.Configure: Command(moderation.configure, _P, _MODERATOR, 2.0),
+    requests.SetRole: Command(moderation.set_role, _P, _OWNER, 2.0),
+    requests.Kick: Command(moderation.kick, _P, _MODERATOR, 2.0),
+    requests.Ban: Command(moderation.ban, _P, _MODERATOR, 2.0),
+    requests.Unban: Command(moderation.unban, _P, _MODERATOR, 2.0),
+    requests.Bans: Command(moderation.list_bans, _P, _MODERATOR, 2.0),
+    requests.Mute: Command(moderation.mute, _P, _MODERATOR, 2.0),
+    requests.Ping: Command(talk.ping, _P, _NOBODY, 0.5),
 }
 
 PASSIVE: Final = frozenset({requests.Ping, requests.Read, requests.Received, requests.History, requests.Who})

@@ -12,18 +12,34 @@ from msgspec import Struct
 
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import Event, Ok, RoomEvent
-from trio_chat.protocol.requests import History
+from trio_chat.protocol.requests import History, Search
+from trio_chat.records import Record
 
 
 class Publish(Struct, frozen=True, gc=False):
-    """Store a line of a room's log, then give it to everyone subscribed."""
+    """Store a line of a room's log, then give it to everyone subscribed.
+
+    ``number`` and ``sender`` are the room's and the account's; ``text`` and ``target`` as in
+    :class:`~trio_chat.records.Line`.
+    """
 
     room: str
     event: RoomEvent
+    number: int
+    sender: int
+    text: str = ""
+    cid: str = ""
+    target: int | None = None
+
+
+class Persist(Struct, frozen=True, gc=False):
+    """Store something; nobody is told of it."""
+
+    record: Record
 
 
 class Acknowledge(Struct, frozen=True, gc=False):
-    """Tell one session that what it sent is stored; after the batch's other effects is early enough."""
+    """Tell one session that what it asked is done; after the batch's other effects is early enough."""
 
     session: int
     event: Ok
@@ -65,11 +81,24 @@ class Unsubscribe(Struct, frozen=True, gc=False):
 
 
 class Recall(Struct, frozen=True, gc=False):
-    """Read a stretch of a room's log and answer with it. Nothing up to ``floor`` may be shown."""
+    """Read a stretch of the log of the room with this number, and answer with it. ``since`` is the request's
+    time as stored."""
 
     session: int
     request: History
-    floor: int
+    number: int
+    since: str | None = None
+
+
+class Seek(Struct, frozen=True, gc=False):
+    """Search the rooms with these numbers, and answer with what is found. Times are as stored."""
+
+    session: int
+    request: Search
+    rooms: tuple[int, ...]
+    sender: int | None
+    before: str | None
+    after: str | None
 
 
 class Throttle(Struct, frozen=True, gc=False):
@@ -88,5 +117,16 @@ class Disconnect(Struct, frozen=True, gc=False):
 
 
 Effect: TypeAlias = (
-    Publish | Acknowledge | Reply | Notify | Tell | Subscribe | Unsubscribe | Recall | Throttle | Disconnect
+    Publish
+    | Persist
+    | Acknowledge
+    | Reply
+    | Notify
+    | Tell
+    | Subscribe
+    | Unsubscribe
+    | Recall
+    | Seek
+    | Throttle
+    | Disconnect
 )

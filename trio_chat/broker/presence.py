@@ -16,8 +16,6 @@ from trio_chat.protocol.events import Presence
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
 
-__all__ = ["GATHERING", "came", "notice_due", "tell_gathered", "went"]
-
 
 def came(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
     """Somebody is in this room now."""
@@ -50,8 +48,17 @@ def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect])
         _tell(broker, room, now, effects)
 
 
+def look_again(broker: Broker) -> None:
+    """See who is in each room and here now, after changes were taken back while people came and went."""
+    for room in broker.rooms.values():
+        room.here = {number: member.person for number, member in room.members.items() if member.person.visible}
+        names = {person.name.shown for person in room.here.values()}
+        room.came = dict.fromkeys(name for name in room.came if name in names)
+        room.went = dict.fromkeys(name for name in room.went if name not in names)
+
+
 def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
-    if len(room.members) <= BIG_ROOM or room.noticed + GATHERING <= now:
+    if len(room.here) <= BIG_ROOM or room.noticed + GATHERING <= now:
         _tell(broker, room, now, effects)
     else:
         broker.gathering[room.name] = room
@@ -60,8 +67,8 @@ def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> No
 def _tell(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     broker.gathering.pop(room.name, None)
     room.noticed = now
-    if room.members and (room.came or room.went):
-        notice = Presence(room=room.name, count=len(room.members), joined=tuple(room.came), left=tuple(room.went))
+    if room.here and (room.came or room.went):
+        notice = Presence(room=room.name, count=len(room.here), joined=tuple(room.came), left=tuple(room.went))
         effects.append(Notify(room.name, notice))
     room.came.clear()
     room.went.clear()

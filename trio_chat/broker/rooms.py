@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from trio_chat.broker import presence
-from trio_chat.broker.effects import Acknowledge, Effect, Publish, Recall, Reply, Subscribe, Tell, Unsubscribe
-from trio_chat.broker.state import Person, Room, Session
+from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
+from trio_chat.broker.restore import add_room, record_of
+from trio_chat.broker.state import Member, Person, Role, Room, Session, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
     Delivered,
     Left,
     Ok,
-    Page,
     People,
     PersonInfo,
     ReadUpTo,
+    RoomEvent,
     RoomInfo,
     RoomLine,
     RoomList,
@@ -28,12 +28,14 @@ from trio_chat.protocol.events import (
 from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
 from trio_chat.protocol.text import clean_line
+from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trio_chat.broker.broker import Broker
-    from trio_chat.protocol.requests import History, Join, Leave, Rooms, Topic, Who
+    from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
+
+_MAX_TOPIC = 300
+"""Characters of a topic: fits a wide terminal's title line."""
 
 
 def person_of(session: Session) -> Person:
@@ -46,31 +48,47 @@ def person_of(session: Session) -> Person:
 
 def describe(room: Room, person: Person) -> RoomInfo:
     """A room as one of its members sees it."""
-    floor = person.floors.get(room.name, 0)
+    role = room.role_of(person)
+    read = person.read.get(room.id, 0)
     return RoomInfo(
         name=room.name,
         direct=room.direct is not None,
         topic=room.topic,
-        count=len(room.members),
-        members=tuple(p.name.shown for p in room.members.values()) if room.direct is not None else (),
-        first=floor + 1,
+        count=len(room.here),
+        members=tuple(m.person.name.shown for m in room.members.values()) if room.direct is not None else (),
+        first=room.first,
         last=room.last,
-        read=person.read.get(room.name, 0),
+        read=read,
+        mentions=sum(seq > read for seq in person.mentions.get(room.id, ())),
+        role="owner" if role is Role.OWNER else "moderator" if role is Role.MODERATOR else "member",
+        private=room.private,
+        announce_only=room.announce_only,
+        slow=room.slow,
     )
+
+
+def banned(room: Room, person: Person | None, address: str, now: float) -> Refusal | None:
+    """Whether this person, or whoever comes from this address, is kept out of a room (the lobby: of the
+    server)."""
+    for ban in room.bans.values():
+        if ban.until > now and ban.covers(person, address):
+            until = "" if ban.until == float("inf") else f" until {stamp(ban.until)}"
+            reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
+            if room.is_lobby:
+                return refuse("banned", until=until, reason=reason)
+            return refuse("banned_here", room=room.name, until=until, reason=reason)
+    return None
 
 
 def restate(broker: Broker, effect: Effect) -> Effect | None:
     """An effect as it is without the lines that could not be stored and have been taken back: with each
     room's end where it is now, or ``None`` where it spoke of nothing but such a line."""
-    if isinstance(effect, Recall):
-        room = broker.rooms.get(effect.request.room)
-        return Reply(effect.session, empty_page(effect.request)) if room is not None and just_begun(room) else effect
     if not isinstance(effect, Reply | Tell):
         return effect
     event = effect.event
     if isinstance(event, Welcome):
-        rooms = tuple(_restate_info(broker, info) for info in event.rooms)
-        return replace(effect, event=replace(event, rooms=rooms))
+        infos = tuple(_restate_info(broker, info) for info in event.rooms if info.name in broker.rooms)
+        return replace(effect, event=replace(event, rooms=infos))
     if isinstance(event, RoomAnswer):
         return replace(effect, event=replace(event, room=_restate_info(broker, event.room)))
     if isinstance(event, ReadUpTo | Delivered):
@@ -79,70 +97,63 @@ def restate(broker: Broker, effect: Effect) -> Effect | None:
     return effect
 
 
-def just_begun(room: Room) -> bool:
-    """Whether this is a direct conversation in which nothing was said yet. Then its history is not read from
-    the store: there may be the log of an earlier one between people of the same names."""
-    return room.direct is not None and not room.last
-
-
-def empty_page(request: History) -> Page:
-    """The history of what has just begun."""
-    return Page(id=request.id, room=request.room, events=(), more=False, first=1)
-
-
 def _restate_info(broker: Broker, info: RoomInfo) -> RoomInfo:
     room = broker.rooms.get(info.name)
     if room is None:
         return info
     last = min(info.last, room.last)
-    return replace(info, topic=room.topic, first=min(info.first, last + 1), last=last, read=min(info.read, last))
+    return replace(info, topic=room.topic, last=last, read=min(info.read, last))
 
 
-def number_next(broker: Broker, room: Room, *undo: Callable[[], object]) -> int:
-    """Give the next line of a room's log its number, and say how to undo that and what came with it."""
-    broker.undo.extend(undo)
-    broker.undo.append(partial(setattr, room, "last", room.last))
-    room.last += 1
+def number_next(broker: Broker, room: Room) -> int:
+    """Give the next line of a room's log its number."""
+    broker.journal.set(room, "last", room.last + 1)
     return room.last
 
 
-def enter(broker: Broker, person: Person, room: Room) -> None:
-    """Put a person into a room. A direct conversation's past belongs to who had it: what was said
-    before is not shown to whoever has that name now."""
-    broker.rooms[room.name] = room
-    room.members[person.name.key] = person
-    person.rooms[room.name] = room
-    if room.direct is not None:
-        person.floors[room.name] = room.last
+def publish(room: Room, event: RoomEvent, sender: Person, effects: list[Effect]) -> None:
+    """Put a line that is no message into a room's log."""
+    target = getattr(event, "target", None)
+    effects.append(Publish(room.name, event, room.id, sender.id, target=target if isinstance(target, int) else None))
 
 
-def exit_room(broker: Broker, person: Person, room: Room, key: str | None = None) -> None:
-    """Take a person out of a room. ``key`` is the name they had in it, if not the one they have now."""
-    room.members.pop(key or person.name.key, None)
-    for held in (person.rooms, person.floors, person.read):
-        held.pop(room.name, None)
-    if room.direct is not None and not room.members:
-        del broker.rooms[room.name]
-        del broker.direct[room.direct]
+def enter(broker: Broker, person: Person, room: Room, effects: list[Effect], role: Role = Role.MEMBER) -> None:
+    """Make a person a member of a room."""
+    broker.journal.put(room.members, person.id, Member(person, role))
+    broker.journal.put(person.rooms, room.name, room)
+    effects.append(Persist(SaveMember(room.id, person.id, int(role))))
+    if person.visible:
+        broker.journal.put(room.here, person.id, person)
+    if person.id in room.invited:
+        broker.journal.pop(room.invited, person.id)
+        effects.append(Persist(DropInvite(room.id, person.id)))
 
 
-def subscribe(person: Person, room: Room, effects: list[Effect], answer: RoomAnswer | None = None) -> None:
-    """Tell all devices of a person that they are in this room, and let them hear it."""
-    mine = tuple(person.sessions)
-    effects.append(Tell(mine, answer or RoomAnswer(room=describe(room, person))))
-    effects.extend(Subscribe(session, room.name) for session in mine)
-
-
-def unsubscribe(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
-    """Let the devices of a person no longer hear this room, and tell them, all ``but`` one."""
+def exit_room(broker: Broker, person: Person, room: Room, effects: list[Effect]) -> None:
+    """Make a person no member of a room any more, and let their devices no longer hear it."""
+    journal = broker.journal
+    journal.pop(room.members, person.id)
+    journal.pop(room.here, person.id)
+    journal.pop(person.rooms, room.name)
+    journal.pop(person.read, room.id)
+    journal.pop(person.mentions, room.id)
+    effects.append(Persist(DropMember(room.id, person.id)))
     effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
-    effects.append(Tell(tuple(s for s in person.sessions if s != but), Left(room=room.name)))
+
+
+def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
+    """Tell all devices of a person, ``but`` one, that they are in this room, and let all of them hear it."""
+    told = tuple(session for session in person.sessions if session != but)
+    if told:
+        effects.append(Tell(told, RoomAnswer(room=describe(room, person))))
+    effects.extend(Subscribe(session, room.name) for session in person.sessions)
 
 
 def join(broker: Broker, session: Session, request: Join, now: float, effects: list[Effect]) -> Refusal | None:
     """Enter a room, and make it if there is none of that name. Entering twice is entering."""
     person = person_of(session)
-    name = check_room(request.room)
+    known = person.rooms.get(request.room)
+    name = known.name if known is not None else check_room(request.room)
     if isinstance(name, Refusal):
         return name
     if name in person.rooms:
@@ -151,30 +162,68 @@ def join(broker: Broker, session: Session, request: Join, now: float, effects: l
     limit = broker.settings.max_rooms
     if len(person.rooms) >= limit:
         return refuse("too_many_rooms", limit=limit)
-    room = broker.rooms.get(name) or Room(name)
-    enter(broker, person, room)
-    info = describe(room, person)
-    effects.append(Reply(session.id, RoomAnswer(id=request.id, room=info)))
-    others = tuple(s for s in person.sessions if s != session.id)
-    if others:
-        effects.append(Tell(others, RoomAnswer(room=info)))
-    effects.extend(Subscribe(s, name) for s in person.sessions)
-    presence.came(broker, room, person.name.shown, now, effects)
+    room = broker.rooms.get(name)
+    if room is None:
+        if not (broker.settings.open_rooms or person.admin):
+            return refuse("rooms_closed", room=name)
+        room = make_room(broker, SaveRoom(broker.next_room, name, created=broker.stamp(now)), effects)
+        enter(broker, person, room, effects, Role.OWNER)
+    else:
+        refusal = _may_enter(room, person, session.address, now)
+        if refusal is not None:
+            return refusal
+        enter(broker, person, room, effects)
+    effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(room, person))))
+    let_hear(person, room, effects, but=session.id)
+    if person.visible:
+        presence.came(broker, room, person.name.shown, now, effects)
     return None
 
 
+def make_room(broker: Broker, record: SaveRoom, effects: list[Effect]) -> Room:
+    """Let there be a new room, or direct conversation."""
+    journal = broker.journal
+    room = add_room(broker, record)
+    journal.then(lambda: broker.rooms.pop(room.name, None))
+    journal.then(lambda: broker.numbered.pop(room.id, None))
+    if room.direct is not None:
+        direct = room.direct
+        journal.then(lambda: broker.direct.pop(direct, None))
+    journal.set(broker, "next_room", record.id + 1)
+    effects.append(Persist(record))
+    return room
+
+
 def leave(broker: Broker, session: Session, request: Leave, now: float, effects: list[Effect]) -> Refusal | None:
-    """Go out of a room, with all devices; of the lobby nobody can."""
+    """Go out of a room, with all devices; of the lobby nobody can. When the last owner of a room goes, who
+    is left of the moderators, or else of the members, and came first, owns it."""
     person = person_of(session)
     if request.room == LOBBY:
         return refuse("stays_in_lobby", room=LOBBY)
     room = person.rooms[request.room]
-    exit_room(broker, person, room)
-    unsubscribe(person, room, effects, but=session.id)
+    was_here = person.id in room.here
+    exit_room(broker, person, room, effects)
+    others = tuple(s for s in person.sessions if s != session.id)
+    if others:
+        effects.append(Tell(others, Left(room=room.name)))
     effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
     if room.direct is None:
-        presence.went(broker, room, person.name.shown, now, effects)
+        _pass_on(broker, room, effects)
+        if was_here:
+            presence.went(broker, room, person.name.shown, now, effects)
     return None
+
+
+def save_member(room: Room, member: Member) -> Persist:
+    """A member as stored."""
+    muted = (
+        None
+        if member.muted == 0
+        else "9999-12-31T23:59:59.999Z"
+        if member.muted == float("inf")
+        else stamp(member.muted)
+    )
+    return Persist(SaveMember(room.id, member.person.id, int(member.role), muted_until=muted))
 
 
 def set_topic(broker: Broker, session: Session, request: Topic, now: float, effects: list[Effect]) -> Refusal | None:
@@ -183,40 +232,71 @@ def set_topic(broker: Broker, session: Session, request: Topic, now: float, effe
     room = person.rooms[request.room]
     if room.direct is not None:
         return refuse("no_topic_here")
+    if room.announce_only and room.role_of(person) < Role.MODERATOR:
+        return refuse("not_allowed", room=room.name, role="moderator")
     text = clean_line(request.text)
-    if len(text) > 300:  # noqa: PLR2004 - fits a wide terminal's title line
-        return refuse("too_long", size=len(text), limit=300)
-    number_next(broker, room, partial(setattr, room, "topic", room.topic))
-    room.topic = text
-    time = broker.stamp(now)
-    event = TopicChanged(room=room.name, seq=room.last, time=time, sender=person.name.shown, text=text)
-    effects.append(Publish(room.name, event))
-    effects.append(Acknowledge(session.id, Ok(id=request.id, room=room.name, seq=room.last, time=time)))
+    if len(text) > _MAX_TOPIC:
+        return refuse("too_long", size=len(text), limit=_MAX_TOPIC)
+    broker.journal.set(room, "topic", text)
+    seq, time = number_next(broker, room), broker.stamp(now)
+    event = TopicChanged(room=room.name, seq=seq, time=time, sender=person.name.shown, text=text)
+    publish(room, event, person, effects)
+    effects.append(Persist(record_of(room)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id, room=room.name, seq=seq, time=time)))
     return None
 
 
-def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, effects: list[Effect]) -> Refusal | None:
     """Say which rooms there are, the fullest first."""
     person = person_of(session)
-    public = [room for room in broker.rooms.values() if room.direct is None]
-    public.sort(key=lambda room: (-len(room.members), room.name))
+    visible = [room for room in broker.rooms.values() if room.direct is None and broker.is_visible(room, person)]
+    visible.sort(key=lambda room: (-len(room.here), room.name))
     lines = tuple(
-        RoomLine(name=r.name, topic=r.topic, count=len(r.members), joined=r.name in person.rooms) for r in public
+        RoomLine(name=r.name, topic=r.topic, count=len(r.here), joined=r.name in person.rooms, private=r.private)
+        for r in visible
     )
     effects.append(Reply(session.id, RoomList(id=request.id, rooms=lines)))
     return None
 
 
-def who(broker: Broker, session: Session, request: Who, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def who(broker: Broker, session: Session, request: Who, now: float, effects: list[Effect]) -> Refusal | None:
     """Say who is in a room and here now."""
     person = person_of(session)
     name = LOBBY if request.room is None else request.room
-    room = person.rooms.get(name) or broker.rooms.get(name)
-    if room is None or (room.direct is not None and name not in person.rooms):
-        return broker.no_such_room(name)
+    room = broker.rooms.get(name)
+    if room is None or not broker.is_visible(room, person):
+        return broker.no_such_room(name, person)
     people = tuple(
-        PersonInfo(name=p.name.shown, away=p.away, since=p.since)
-        for p in sorted(room.members.values(), key=lambda p: p.name.key)
+        PersonInfo(name=p.name.shown, away=p.away, since=p.since, role=_word(room.role_of(p)))
+        for p in sorted(room.here.values(), key=lambda p: p.name.key)
     )
     effects.append(Reply(session.id, People(id=request.id, room=name, people=people)))
     return None
+
+
+def _word(role: Role) -> str:
+    return "" if role <= Role.MEMBER else role.word
+
+
+def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal | None:
+    if person.admin:
+        return None
+    if room.private and person.id not in room.invited:
+        return refuse("not_invited", room=room.name)
+    return banned(room, person, address, now)
+
+
+def _pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
+    """See that a room with members has an owner, and let go of one without members in which nothing was ever
+    said: else everybody could fill the server with names of rooms."""
+    members = list(room.members.values())
+    if not members and not room.last and not room.bans:
+        broker.journal.pop(broker.rooms, room.name)
+        broker.journal.pop(broker.numbered, room.id)
+        broker.gathering.pop(room.name, None)
+        effects.append(Persist(DropRoom(room.id)))
+    if room.is_lobby or not members or any(member.role is Role.OWNER for member in members):
+        return
+    heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
+    broker.journal.set(heir, "role", Role.OWNER)
+    effects.append(save_member(room, heir))

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import enum
+import ipaddress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trio_chat.protocol.names import LOBBY
 
 if TYPE_CHECKING:
+    from trio_chat.protocol.events import Message
     from trio_chat.protocol.names import Name
+    from trio_chat.records import SaveBan
 
 RECENT: Final = 512
 """Sent ids remembered for each person: far more than a client has unacknowledged at a time."""
@@ -24,10 +27,19 @@ BIG_ROOM: Final = 64
 GATHERING: Final = 0.25
 """Seconds of comings and goings that a big room hears of at once."""
 
+FOR_GOOD: Final = "9999-12-31T23:59:59.999Z"
+"""A time that never comes, where the store wants one."""
+
+SAVING: Final = 5.0
+"""Seconds after which reading positions and last visits are stored: they are many and nobody waits."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the broker must know of the server's configuration. Zero turns a limit of time or rate off."""
+    """What the broker must know of the server's configuration. Zero turns a limit of time or rate off.
+
+    ``owned`` tells whether a name stays its holder's; ``name_expiry`` is in seconds.
+    """
 
     password: str | None = None
     server: str = "trio-chat"
@@ -41,6 +53,9 @@ class Settings:
     burst: float = 100.0
     idle_timeout: float = 0.0
     hello_timeout: float = 10.0
+    owned: bool = True
+    name_expiry: float = 0.0
+    open_rooms: bool = True
 
 
 class State(enum.Enum):
@@ -55,14 +70,22 @@ class Role(enum.IntEnum):
 
     NOBODY = 0
     MEMBER = 1
+    MODERATOR = 2
+    OWNER = 3
+
+    @property
+    def word(self) -> str:
+        """As the wire and people say it."""
+        return self.name.lower()
 
 
 @dataclass(slots=True, eq=False)
 class Session:
     """One connection. ``spare_token`` and ``spare_number`` are fresh random values from outside, for the
-    person that may come of it: the broker draws none itself."""
+    device or person that may come of it: the broker draws none itself."""
 
     id: int
+    address: str
     spare_token: str
     spare_number: int
     credit: float
@@ -70,34 +93,78 @@ class Session:
     active: float
     state: State = State.GREETING
     person: Person | None = None
+    device: Device | None = None
     expired: bool = False
+    quiet: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Device:
+    """Something that may use a name; ``digest`` is the SHA-256 of its token."""
+
+    id: int
+    digest: bytes
+    label: str
+    created: str
+    seen: str
 
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody with a name, through one session or several."""
+    """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
+    which others see the person as here: all but the quiet ones."""
 
+    id: int
     name: Name
-    token: str
-    since: str
+    created: str
+    seen: str
+    password: str | None = None
+    admin: bool = False
+    devices: dict[bytes, Device] = field(default_factory=dict)
     sessions: set[int] = field(default_factory=set)
+    visible: set[int] = field(default_factory=set)
     rooms: dict[str, Room] = field(default_factory=dict)
-    floors: dict[str, int] = field(default_factory=dict)
-    read: dict[str, int] = field(default_factory=dict)
+    read: dict[int, int] = field(default_factory=dict)
+    mentions: dict[int, list[int]] = field(default_factory=dict)
     recent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    since: str = ""
     away: str | None = None
 
 
 @dataclass(slots=True, eq=False)
-class Room:
-    """A room or, where ``direct`` holds the compared names of its people, a direct conversation."""
+class Member:
+    """Somebody in a room: ``muted`` until then, and when they ``spoke`` last, in seconds since 1970."""
 
+    person: Person
+    role: Role = Role.MEMBER
+    muted: float = 0.0
+    spoke: float = float("-inf")
+
+
+@dataclass(slots=True, eq=False)
+class Room:
+    """A room or, where ``direct`` holds the numbers of its people, a direct conversation.
+
+    ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all
+    who are in it, ``here`` those of them who are connected and not only quietly; both by their number.
+    """
+
+    id: int
     name: str
-    direct: frozenset[str] | None = None
+    created: str
+    direct: frozenset[int] | None = None
+    private: bool = False
     topic: str = ""
+    announce_only: bool = False
+    slow: float = 0.0
+    keep: float | None = None
     last: int = 0
-    members: dict[str, Person] = field(default_factory=dict)
-    undelivered: dict[int, tuple[Person, set[str]]] = field(default_factory=dict)
+    first: int = 1
+    members: dict[int, Member] = field(default_factory=dict)
+    here: dict[int, Person] = field(default_factory=dict)
+    invited: dict[int, None] = field(default_factory=dict)
+    bans: dict[int, Ban] = field(default_factory=dict)
+    undelivered: dict[int, tuple[Person, set[int]]] = field(default_factory=dict)
     came: dict[str, None] = field(default_factory=dict)
     went: dict[str, None] = field(default_factory=dict)
     noticed: float = float("-inf")
@@ -107,17 +174,71 @@ class Room:
         """Whether this is the room that everyone is in."""
         return self.name == LOBBY
 
+    def role_of(self, person: Person) -> Role:
+        """What somebody is here; a server administrator is an owner everywhere but in others' direct
+        conversations."""
+        member = self.members.get(person.id)
+        if person.admin and self.direct is None:
+            return Role.OWNER
+        return Role.NOBODY if member is None else member.role
+
+
+@dataclass(slots=True, eq=False)
+class Ban:
+    """Who is kept out of a room; a ban of the lobby is one of the server. ``until`` is in seconds since
+    1970, infinite for good."""
+
+    record: SaveBan
+    person: Person | None
+    network: ipaddress.IPv4Network | ipaddress.IPv6Network | None
+    until: float
+
+    def covers(self, person: Person | None, address: str) -> bool:
+        """Whether it keeps this person, or whoever comes from this address, out."""
+        if self.person is not None and self.person is person:
+            return True
+        if self.network is None:
+            return False
+        try:
+            ip = ipaddress.ip_address(address.partition("%")[0])
+        except ValueError:
+            return False
+        mapped = getattr(ip, "ipv4_mapped", None)
+        return ip in self.network or (mapped is not None and mapped in self.network)
+
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How much of everything there is now."""
+    """How much of everything there is now; ``here`` are the people connected."""
 
     sessions: int
+    here: int
     people: int
     rooms: int
     conversations: int
 
 
+class FoundLine(NamedTuple):
+    """A message that the store had: its sender's number, and it as it is now."""
+
+    sender: int
+    message: Message
+
+
+class FoundSent(NamedTuple):
+    """Where a message is stored that is sent again: the room's number, its place, its time."""
+
+    room: int
+    seq: int
+    time: str
+
+
 def stamp(now: float) -> str:
     """Seconds since 1970 as the wire writes times: RFC 3339, UTC, milliseconds."""
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def seconds(time: str) -> float:
+    """The other way round. Raises ``ValueError``."""
+    moment = datetime.fromisoformat(time)
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,4 +1,5 @@
-"""Talking: messages to rooms and to people, and the signs that they arrived, were read, are being written."""
+"""Talking: messages to rooms and to people, the signs that they arrived, were read, are being written, and
+finding them again."""
 
 from __future__ import annotations
 
@@ -6,38 +7,40 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import rooms
-from trio_chat.broker.effects import Acknowledge, Effect, Notify, Publish, Recall, Reply, Tell
-from trio_chat.broker.state import BIG_ROOM, RECENT, UNDELIVERED, Person, Room, Session
+from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
+from trio_chat.broker.state import BIG_ROOM, RECENT, UNDELIVERED, FoundSent, Person, Role, Room, Session, seconds, stamp
 from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.events import Delivered, Message, Ok, Pong, ReadUpTo, TypingNotice
-from trio_chat.protocol.text import clean, clean_line
+from trio_chat.protocol.text import clean, clean_line, quoted
+from trio_chat.records import SaveMention, SaveRoom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trio_chat.broker.broker import Broker
-    from trio_chat.protocol.requests import History, Ping, Read, Received, Send, Typing
+    from trio_chat.protocol.requests import History, Ping, Read, Received, Search, Send, Typing
 
 
 def send(broker: Broker, session: Session, request: Send, now: float, effects: list[Effect]) -> Refusal | None:
     """Put a message into a room's log. One that was stored before is acknowledged again, not stored again."""
     person = rooms.person_of(session)
-    known = person.recent.get(request.id)
+    known = person.recent.get(request.id) or _stored_before(broker)
     if known is not None:
         name, seq, time = known
         effects.append(Acknowledge(session.id, Ok(id=request.id, room=name, seq=seq, time=time)))
         return None
     text = clean(request.text)
-    limit = broker.settings.max_text
-    if len(text) > limit:
-        return refuse("too_long", size=len(text), limit=limit)
-    if not text or text.isspace():
-        return refuse("empty")
-    room = _find_room(broker, person, request, effects)
+    refusal = check_text(broker, text)
+    if refusal is not None:
+        return refusal
+    room = _find_room(broker, person, request, now, effects)
     if isinstance(room, Refusal):
         return room
-    seq = rooms.number_next(broker, room, partial(person.recent.pop, request.id, None))
-    time = broker.stamp(now)
+    if request.reply_to is not None and not 0 < request.reply_to <= room.last:
+        return refuse("unknown_message", seq=request.reply_to, room=room.name)
+    room.members[person.id].spoke = now
+    seq, time = rooms.number_next(broker, room), broker.stamp(now)
     message = Message(
         room=room.name,
         seq=seq,
@@ -47,53 +50,80 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
         cid=clean_line(request.id),
         sent=None if request.sent is None else clean_line(request.sent),
         kind=request.kind,
+        reply_to=request.reply_to,
     )
-    effects.append(Publish(room.name, message))
+    effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
     effects.append(Acknowledge(session.id, Ok(id=request.id, room=room.name, seq=seq, time=time)))
-    person.recent[request.id] = (room.name, seq, time)
-    if len(person.recent) > RECENT:
-        del person.recent[next(iter(person.recent))]
+    _remember(broker, person, request.id, (room.name, seq, time))
+    if "@" in text:
+        _mention(broker, room, person, text, seq, effects)
     if room.direct is not None:
         _await_delivery(broker, room, seq, person)
     return None
 
 
-def typing(broker: Broker, session: Session, request: Typing, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def check_text(broker: Broker, text: str) -> Refusal | None:
+    """Whether a message may have this (clean) text."""
+    limit = broker.settings.max_text
+    if len(text) > limit:
+        return refuse("too_long", size=len(text), limit=limit)
+    if not text or text.isspace():
+        return refuse("empty")
+    return None
+
+
+def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
+    """Whether somebody may say something in a room they are in."""
+    member = room.members[person.id]
+    if member.muted > now:
+        until = "" if member.muted == float("inf") else f" until {stamp(member.muted)}"
+        return refuse("may_not_speak", room=room.name, until=until)
+    if not (room.announce_only or room.slow) or room.role_of(person) >= Role.MODERATOR:
+        return None
+    if room.announce_only:
+        return refuse("announcements_only", room=room.name)
+    wait = member.spoke + room.slow - now
+    return refuse("too_soon", room=room.name, seconds=max(wait, 1.0)) if wait > 0 else None
+
+
+def typing(broker: Broker, session: Session, request: Typing, now: float, effects: list[Effect]) -> Refusal | None:
     """Tell a room that somebody is writing; a big one is spared it."""
     person = rooms.person_of(session)
     room = person.rooms[request.room]
-    effects.append(Reply(session.id, Ok(id=request.id)))
-    if len(room.members) <= BIG_ROOM:
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    if len(room.here) <= BIG_ROOM:
         effects.append(Notify(room.name, TypingNotice(room=room.name, name=person.name.shown)))
     return None
 
 
-def read(broker: Broker, session: Session, request: Read, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def read(broker: Broker, session: Session, request: Read, now: float, effects: list[Effect]) -> Refusal | None:
     """Move a person's reading position in a room; it only goes forward, and never past the end."""
     person = rooms.person_of(session)
     room = person.rooms[request.room]
     seq = min(request.seq, room.last)
-    effects.append(Reply(session.id, Ok(id=request.id)))
-    if seq > person.read.get(room.name, 0):
-        person.read[room.name] = seq
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    if seq > person.read.get(room.id, 0):
+        person.read[room.id] = seq
+        if room.id in person.mentions:
+            person.mentions[room.id] = [at for at in person.mentions[room.id] if at > seq]
+        broker.unsaved_reads[person.id, room.id] = person
+        broker.save_soon(now)
         others = tuple(s for s in person.sessions if s != session.id)
         if others:
             effects.append(Tell(others, ReadUpTo(room=room.name, seq=seq)))
     return None
 
 
-def received(broker: Broker, session: Session, request: Received, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def received(broker: Broker, session: Session, request: Received, now: float, effects: list[Effect]) -> Refusal | None:
     """Tell a direct message's sender that it reached this person: once, whichever device says so first."""
     person = rooms.person_of(session)
     room = person.rooms[request.room]
-    effects.append(Reply(session.id, Ok(id=request.id)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
     waiting = room.undelivered.get(request.seq)
-    # what was said before is not this person's to sign for: whoever had the name then got it
-    here_then = request.seq > person.floors.get(room.name, 0)
-    if waiting is not None and here_then and person.name.key in waiting[1]:
-        sender, keys = waiting
-        keys.discard(person.name.key)
-        if not keys:
+    if waiting is not None and person.id in waiting[1]:
+        sender, readers = waiting
+        readers.discard(person.id)
+        if not readers:
             del room.undelivered[request.seq]
         if room.name in sender.rooms:
             notice = Delivered(room=room.name, seq=request.seq, by=person.name.shown)
@@ -101,15 +131,42 @@ def received(broker: Broker, session: Session, request: Received, now: float, ef
     return None
 
 
-def history(broker: Broker, session: Session, request: History, now: float, effects: list[Effect]) -> Refusal | None:  # noqa: ARG001 - a handler's signature
+def history(broker: Broker, session: Session, request: History, now: float, effects: list[Effect]) -> Refusal | None:
     """Have a stretch of a room's log read."""
+    room = rooms.person_of(session).rooms[request.room]
+    if sum(given is not None for given in (request.after, request.before, request.since)) > 1:
+        return refuse("bad_field", why="give one of after, before and since")
+    since = None if request.since is None else _moment(request.since)
+    if request.since is not None and since is None:
+        return refuse("bad_time", time=quoted(request.since))
+    effects.append(Recall(session.id, request, room.id, since))
+    return None
+
+
+def search(broker: Broker, session: Session, request: Search, now: float, effects: list[Effect]) -> Refusal | None:
+    """Have all that this person may read, and nothing else, searched."""
     person = rooms.person_of(session)
-    if request.after is not None and request.before is not None:
-        return refuse("bad_field", why="give after or before, not both")
-    if rooms.just_begun(person.rooms[request.room]):
-        effects.append(Reply(session.id, rooms.empty_page(request)))
-    else:
-        effects.append(Recall(session.id, request, person.floors.get(request.room, 0)))
+    readable = {room.name: room.id for room in person.rooms.values()}
+    if request.room is not None:
+        room = person.rooms.get(request.room)
+        if room is None:
+            return broker.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
+        readable = {room.name: room.id}
+    sender: int | None = None
+    if request.sender is not None:
+        found = broker.find_person(request.sender)
+        if isinstance(found, Refusal):
+            return found
+        sender = found.id
+    times: list[str | None] = []
+    for given in (request.before, request.after):
+        moment = None if given is None else _moment(given)
+        if given is not None and moment is None:
+            return refuse("bad_time", time=quoted(given))
+        times.append(moment)
+    if not (request.words or sender or request.has_link or any(times)):
+        return refuse("empty")
+    effects.append(Seek(session.id, request, tuple(readable.values()), sender, *times))
     return None
 
 
@@ -119,55 +176,104 @@ def ping(broker: Broker, session: Session, request: Ping, now: float, effects: l
     return None
 
 
-def _find_room(broker: Broker, person: Person, request: Send, effects: list[Effect]) -> Room | Refusal:
+def _moment(given: str) -> str | None:
+    """A day or time as stored; ``None`` if it is none."""
+    try:
+        return stamp(seconds(given))
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _stored_before(broker: Broker) -> tuple[str, int, str] | None:
+    """What the store says of a message that is sent again."""
+    found = broker.found
+    room = broker.numbered.get(found.room) if isinstance(found, FoundSent) else None
+    return None if room is None or not isinstance(found, FoundSent) else (room.name, found.seq, found.time)
+
+
+def _remember(broker: Broker, person: Person, cid: str, where: tuple[str, int, str]) -> None:
+    person.recent[cid] = where
+    broker.journal.then(partial(person.recent.pop, cid, None))
+    if len(person.recent) > RECENT:
+        del person.recent[next(iter(person.recent))]
+
+
+def _mention(broker: Broker, room: Room, sender: Person, text: str, seq: int, effects: list[Effect]) -> None:
+    """Note for each member who is named in a text that they are, until they have read it."""
+    for key in {name.casefold() for _, _, name in mentions(text)}:
+        person = broker.people.get(key)
+        if person is not None and person is not sender and person.id in room.members:
+            held = person.mentions.get(room.id, [])
+            broker.journal.put(person.mentions, room.id, [*held, seq])
+            effects.append(Persist(SaveMention(room.id, person.id, seq)))
+
+
+def _find_room(broker: Broker, person: Person, request: Send, now: float, effects: list[Effect]) -> Room | Refusal:
     if request.room is not None:
         if request.to is not None:
             return refuse("two_recipients")
         room = person.rooms.get(request.room)
-        if room is not None and room.direct is not None:
-            return _recipients(broker, person, sorted(room.direct), effects)
-        return room or broker.no_such_room(request.room) or refuse("not_a_member", room=request.room)
+        if room is None:
+            return broker.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
+        if room.direct is not None:
+            return _everyone_of(broker, room, person) or room
+        return may_speak(room, person, now) or room
     if not request.to:
         return refuse("no_recipient")
     limit = broker.settings.max_recipients
     if len(request.to) > limit:
         return refuse("too_many_recipients", count=len(request.to), limit=limit)
-    return _recipients(broker, person, request.to, effects)
+    return _recipients(broker, person, request.to, now, effects)
 
 
-def _recipients(broker: Broker, person: Person, names: Sequence[str], effects: list[Effect]) -> Room | Refusal:
-    """The conversation with these people; everyone of them must be here."""
-    others: dict[str, Person] = {}
+def _everyone_of(broker: Broker, room: Room, person: Person) -> Refusal | None:
+    """Whether the people of a direct conversation can all be reached."""
+    for number in room.direct or ():
+        other = broker.persons.get(number)
+        if other is None or not (other.sessions or broker.settings.owned or other is person):
+            name = "+".join(n for n in room.name.removeprefix("@").split("+") if n != person.name.key)
+            return refuse("unknown_person", name=name if other is None else other.name.shown, near="")
+    return None
+
+
+def _recipients(
+    broker: Broker, person: Person, names: Sequence[str], now: float, effects: list[Effect]
+) -> Room | Refusal:
+    """The conversation with these people; every one of them must be known."""
+    others: dict[int, Person] = {}
     for name in names:
         other = broker.find_person(name)
         if isinstance(other, Refusal):
             return other
         if other is not person:
-            others[other.name.key] = other
+            others[other.id] = other
     if not others:
         return refuse("only_yourself")
-    return _conversation(broker, person, others, effects)
+    return _conversation(broker, {person.id: person, **others}, now, effects)
 
 
-def _conversation(broker: Broker, person: Person, others: dict[str, Person], effects: list[Effect]) -> Room:
+def _conversation(broker: Broker, people: dict[int, Person], now: float, effects: list[Effect]) -> Room:
     """The direct conversation of these people, begun if it is not there, with all of them in it."""
-    people = {person.name.key: person, **others}
-    keys = frozenset(people)
-    room = broker.direct.get(keys)
+    room = broker.direct.get(frozenset(people))
     if room is None:
-        room = broker.direct[keys] = Room("@" + "+".join(sorted(keys)), direct=keys)
-    missing = [p for key, p in people.items() if key not in room.members]
+        label = name = "@" + "+".join(sorted(p.name.key for p in people.values()))
+        copies = 1
+        while name in broker.rooms:  # of people who had these names before
+            copies += 1
+            name = f"{label}~{copies}"
+        saved = SaveRoom(broker.next_room, name, direct=tuple(sorted(people)), created=broker.stamp(now))
+        room = rooms.make_room(broker, saved, effects)
+    missing = [person for number, person in people.items() if number not in room.members]
     for newcomer in missing:
-        rooms.enter(broker, newcomer, room)
+        rooms.enter(broker, newcomer, room, effects)
     for newcomer in missing:
-        rooms.subscribe(newcomer, room, effects)
+        rooms.let_hear(newcomer, room, effects)
     return room
 
 
 def _await_delivery(broker: Broker, room: Room, seq: int, sender: Person) -> None:
-    readers = {key for key in room.members if key != sender.name.key}
+    readers = {number for number in room.members if number != sender.id}
     if readers:
-        room.undelivered[seq] = (sender, readers)
-        broker.undo.append(partial(room.undelivered.pop, seq, None))
+        broker.journal.put(room.undelivered, seq, (sender, readers))
     if len(room.undelivered) > UNDELIVERED:
         del room.undelivered[next(iter(room.undelivered))]

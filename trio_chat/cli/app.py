@@ -15,7 +15,9 @@ VERBS: Final[dict[str, str]] = {
     "join": "Enter a chat and talk.",
     "send": "Send one message, or each line of the input.",
     "tail": "Show a room's messages as they come.",
+    "search": "Find messages.",
     "who": "Show who is there.",
+    "admin": "Look after a server: people, rooms, bans, backups.",
     "config": "Check and show the settings.",
     "completion": "Print what makes a shell complete commands and options.",
 }

@@ -1,31 +1,39 @@
-"""What ``join``, ``send``, ``tail`` and ``who`` share: which server, who one is, and getting in."""
+"""What ``join``, ``send``, ``tail``, ``search`` and ``who`` share: which server, who one is, and getting in."""
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 import click
 
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption
 from trio_chat.config import ClientConfig
-from trio_chat.errors import NotAdmitted, UsageError
+from trio_chat.errors import NotAdmitted, Refusal, UsageError
 
 if TYPE_CHECKING:
+    import trio
+
     from trio_chat.client import Chat
 
 SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
-"""The settings that all four take as options."""
+"""The settings that all of them take as options."""
 
 _GROUP: Final = "The server and you"
 _HIGHEST_PORT: Final = 65535
+_SLOW: Final = 1.0
+"""Seconds of connecting after which a person at a terminal is told what takes so long."""
+_DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
+"""What strftime knows, with the flags and widths of the C library's; a % alone matches as such."""
 _TRIES: Final = 3
 """Passwords, and names, that a person may try before it is over."""
-_NAME_REFUSED: Final = frozenset({"name_taken", "name_lookalike", "name_invalid", "name_reserved"})
+_NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
+_OWNED: Final = frozenset({"name_owned", "wrong_account_password"})
 _PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -54,7 +62,8 @@ class Entry:
 
     ``may_ask``: a person can be asked for a name or a password. ``any_name``: who one is does not matter, so
     a name that is taken gives way to one that the server makes up. ``listen``: whether events are wanted.
-    ``patient``: requests wait for as long as an outage lasts.
+    ``patient``: requests wait for as long as an outage lasts. ``backlog``: how much of each room's past is
+    wanted. ``quiet``: one only looks or posts, and is not to be seen as here.
     """
 
     url: str
@@ -63,6 +72,8 @@ class Entry:
     any_name: bool = False
     listen: bool = True
     patient: bool = False
+    backlog: int = 0
+    quiet: bool = False
 
 
 def server_url(config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None) -> str:
@@ -86,8 +97,41 @@ def server_url(config: ClientConfig, server: str | None, *, url: object, host: s
 
 
 def room_name(word: str) -> str:
-    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out."""
-    return word if word.startswith("#") else f"#{word}"
+    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out.
+
+    Raises ``UsageError`` for what can be no room's name.
+    """
+    from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page needs none of it
+
+    room = word if word.startswith("#") else f"#{word}"
+    checked = check_room(room)
+    if isinstance(checked, Refusal):
+        raise UsageError(str(checked))
+    return room
+
+
+def person_name(word: str) -> str:
+    """A person's name given in a command line. Raises ``UsageError`` for what can be nobody's; whether it is
+    reserved or in use is the server's to know."""
+    from trio_chat.protocol.names import check_name  # noqa: PLC0415 - the help page needs none of it
+
+    checked = check_name(word)
+    if isinstance(checked, Refusal) and checked.code == "name_invalid":
+        raise UsageError(str(checked))
+    return word
+
+
+def check_given(config: ClientConfig, name: object) -> None:
+    """Check what the settings' table does not: the name, where the command line gave one (else ``None``), and the
+    time's format. Raises ``UsageError``."""
+    if name is not None:
+        person_name(str(name))
+    for found in _DIRECTIVES.finditer(config.time_format):
+        if found[0] == "%":
+            wrong = config.time_format[found.start() : found.start() + 2]
+            raise UsageError(
+                f"The time format {config.time_format!r} cannot be: strftime has no {wrong}. Give one such as %H:%M."
+            )
 
 
 def enter(entry: Entry, session: Session) -> int:
@@ -98,65 +142,119 @@ def enter(entry: Entry, session: Session) -> int:
     """
     import trio  # noqa: PLC0415 - the help page needs none of it
 
-    name, password, tries = entry.config.name, entry.config.password, 0
+    proof = _Proof(entry.config.name, entry.config.password)
+    tries = 0
     while True:
-        outcome = trio.run(partial(_try, entry, session, name, password))
+        outcome = trio.run(partial(_try, entry, session, proof))
         if not isinstance(outcome, NotAdmitted):
             return outcome
         tries += 1
-        if entry.any_name and outcome.code in _NAME_REFUSED and name is not None:
-            name = None
-        elif not entry.may_ask or tries > _TRIES:
-            raise outcome
-        elif outcome.code in _NAME_REFUSED:
-            say(outcome.message)
-            name = str(click.prompt("Another name", err=True)).strip()
-        elif outcome.code in _PASSWORD_REFUSED:
-            say(outcome.message)
-            password = str(click.prompt("Password", hide_input=True, err=True))
+        if entry.any_name and outcome.code in _NAME_REFUSED and tries == 1:
+            proof = _Proof(None, proof.password)
+        elif entry.may_ask and tries <= _TRIES:
+            proof = _ask(outcome, proof)
         else:
             raise outcome
 
 
-async def _try(entry: Entry, session: Session, name: str | None, password: str | None) -> int | NotAdmitted:
+class _Proof(NamedTuple):
+    """Who one is, and what proves it: the server's password, and the name's own."""
+
+    name: str | None
+    password: str | None
+    account_password: str | None = None
+
+
+def _ask(refusal: NotAdmitted, proof: _Proof) -> _Proof:
+    """Ask the person for what the server refused. Raises the refusal when nobody can help it."""
+    if refusal.code in _OWNED:
+        say(refusal.message)
+        text = "If it is yours, its own password; else just Enter, for another name"
+        own = str(click.prompt(text, hide_input=True, default="", show_default=False, err=True))
+        if own:
+            return proof._replace(account_password=own)
+        return proof._replace(name=_ask_name(), account_password=None)
+    if refusal.code in _NAME_REFUSED:
+        say(refusal.message)
+        return proof._replace(name=_ask_name())
+    if refusal.code in _PASSWORD_REFUSED:
+        say(refusal.message)
+        return proof._replace(password=str(click.prompt("Password", hide_input=True, err=True)))
+    raise refusal
+
+
+def _ask_name() -> str:
+    return str(click.prompt("Another name", err=True)).strip()
+
+
+async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitted:
     """Get in once and hold a session; a refusal to let us in comes back as a value."""
-    from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
     from trio_chat.ui.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
+    where = parse_url(entry.url).authority
+    connecting = trio.CancelScope()
 
     async def work() -> int:
         nonlocal refusal
         try:
             async with connect(
                 entry.url,
-                name=name,
-                password=password,
+                name=proof.name,
+                password=proof.password,
+                account_password=proof.account_password,
+                backlog=entry.backlog,
+                quiet=entry.quiet,
                 wait=entry.config.wait,
-                waiting=_Waiting(),
+                waiting=_Waiting(where, connecting),
                 listen=entry.listen,
                 request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
             ) as chat:
+                connecting.cancel()
                 return await session(chat)
         except NotAdmitted as error:
             refusal = error
             return FAILED
+        finally:
+            connecting.cancel()
 
-    status = await until_signal(work)
+    status = await until_signal(work, partial(_say_connecting, where, connecting))
     return status if refusal is None else refusal
+
+
+async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
+    """Tell a person at a terminal what takes so long, unless it is over, or something was said, before that."""
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    with connecting:
+        await trio.sleep(_SLOW)
+        if sys.stderr is not None and sys.stderr.isatty():
+            say(f"Connecting to {where} ...")
 
 
 class _Waiting:
     """Says once what is waited for, and again when the reason is another."""
 
-    def __init__(self) -> None:
+    def __init__(self, where: str, connecting: trio.CancelScope) -> None:
+        self._where = where
+        self._connecting = connecting
         self._said = ""
 
     def __call__(self, error: Exception, seconds: float) -> None:
         del seconds
+        self._connecting.cancel()
         if str(error) != self._said:
             self._said = str(error)
-            say(f"{error} Waiting for it; Ctrl-C gives up.")
+            say(f"Waiting for {self._where} ({self._reason(str(error))}) ... Ctrl-C gives up.")
+
+    def _reason(self, sentences: str) -> str:
+        """The first sentence, for brackets behind the server's address."""
+        first = sentences.partition(". ")[0].rstrip(".")
+        first = first.removeprefix(f"{self._where} ").replace(f" at {self._where}", "")
+        return first[:1].lower() + first[1:]
 
 
 def person_present() -> bool:

@@ -10,6 +10,7 @@ import contextlib
 import errno
 import os
 import platform
+import re
 import sys
 import traceback
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from typing import Final
 import click
 
 from trio_chat.cli import PROGRAM
-from trio_chat.errors import ConfigError, TrioChatError, UsageError
+from trio_chat.errors import ConfigError, Refused, TrioChatError, UsageError
 from trio_chat.version import __version__
 
 FAILED: Final = 1
@@ -28,6 +29,7 @@ MISUSED: Final = 2
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells count."""
 
+_CHAT_COMMAND: Final = re.compile(r"(?:^|\s)/[a-z]")
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -62,6 +64,13 @@ def say(text: str) -> None:
     """
     for line in text.splitlines():
         print(f"{PROGRAM}: {_harmless(line)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+
+
+def sentence(error: BaseException) -> str:
+    """What went wrong, for a person at a shell: the advice to write a /command is of use only in the chat."""
+    if isinstance(error, Refused) and _CHAT_COMMAND.search(error.advice):
+        return error.message
+    return str(error)
 
 
 def _harmless(text: str) -> str:
@@ -117,7 +126,7 @@ def _say(error: BaseException) -> int:
             say(f"The output cannot be written: {error.strerror}.")
             return FAILED
         case _:
-            say(str(error))
+            say(sentence(error))
             return MISUSED if isinstance(error, ConfigError | UsageError) else FAILED
 
 

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, person_present, room_name, server_options, server_url
+from trio_chat.cli.entering import (
+    SETTINGS,
+    Entry,
+    check_given,
+    enter,
+    person_present,
+    room_name,
+    server_options,
+    server_url,
+)
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 from trio_chat.errors import ChatError, Unreachable, UsageError
@@ -18,7 +27,7 @@ if TYPE_CHECKING:
     from trio_chat.client import Chat
     from trio_chat.ui.plain import Look
 
-_LOOKS: Final = ("unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
+_LOOKS: Final = ("backlog", "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
 
 
 @click.command(
@@ -55,6 +64,9 @@ def command(
     either place. A single argument is always the server. Without one, the settings say which (by default this
     machine, port 8765).
 
+    A name that nobody has is yours from then on: this machine proves it by itself, another one with the password
+    that you set in the chat with /password.
+
     On a terminal, F1 shows what you can do; with --plain what you type stays whole below the lines that arrive, and
     /help shows it. Otherwise each line of the input is said, and join leaves at its end: with status 0 when all of it
     was acknowledged, with 1 when something was refused or not delivered. Ctrl-C leaves with 130.
@@ -63,9 +75,11 @@ def command(
     if name is not None and flags.get("name") is not None:
         raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
     config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
+    check_given(config, flags.get("name") if name is None else name)
+    talks_in = None if room is None else room_name(room)
     url = server_url(config, server, url=flags.get("url"), host=host, port=port)
     try:
-        return _join(config, url, None if room is None else room_name(room), plain=plain, as_json=as_json)
+        return _join(config, url, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:
         if len(words) == 1 and not _looks_like_a_server(words[0]):
             hint = f"If {words[0]} is to be your name, write: trio-chat join --name {words[0]}"
@@ -103,7 +117,7 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
     async def session(chat: Chat) -> int:
         return await _talk(chat, look, room, at_terminal=at_terminal)
 
-    entry = Entry(url, config, may_ask=person_present(), patient=at_terminal)
+    entry = Entry(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
     return enter(entry, session)
 
 
@@ -112,13 +126,17 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
     from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.plain import look_of  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.wishes import Wishes  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.wishes import Proof, Wishes  # noqa: PLC0415 - as above
 
-    def dial(
-        name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]
-    ) -> AbstractAsyncContextManager[Chat]:
+    def dial(proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
         return connect(
-            url, name=name, password=password, wait=config.wait, waiting=waiting, request_timeout=float("inf")
+            url,
+            name=proof.name,
+            password=proof.password,
+            account_password=proof.account_password,
+            wait=config.wait,
+            waiting=waiting,
+            request_timeout=float("inf"),
         )
 
     return open_full_screen(dial, Wishes.of(config, room, colour=look_of(config).colour), url)

@@ -9,8 +9,18 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, person_present, room_name, server_options, server_url
-from trio_chat.cli.faults import FAILED, say
+from trio_chat.cli.entering import (
+    SETTINGS,
+    Entry,
+    check_given,
+    enter,
+    person_name,
+    person_present,
+    room_name,
+    server_options,
+    server_url,
+)
+from trio_chat.cli.faults import FAILED, say, sentence
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 from trio_chat.errors import ChatError, ConnectionClosed, UsageError
@@ -60,13 +70,14 @@ def command(
         raise UsageError("--lines is for the input; with the text in the command line, leave it out.")
     room, people = _read_target(target)
     config = load_settings(ClientConfig, flags, config_path)
+    check_given(config, flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
         destination = _Destination(chat, room, people)
         return await _say_all(destination, _messages(" ".join(text), lines=lines))
 
-    return enter(Entry(url, config, listen=False), session)
+    return enter(Entry(url, config, listen=False, quiet=True), session)
 
 
 def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:
@@ -82,7 +93,7 @@ def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:
         if len(people) > 1:
             raise UsageError("@ALL is everyone already; leave the other names out.")
         return "", ()
-    return None, people
+    return None, tuple(person_name(name) for name in people)
 
 
 async def _messages(text: str, *, lines: bool) -> AsyncIterator[str]:
@@ -139,6 +150,6 @@ async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> i
         except ConnectionClosed:
             raise
         except ChatError as error:
-            say(str(error))
+            say(sentence(error))
             status = FAILED
     return status

@@ -24,7 +24,8 @@ _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with
     examples=[
         ("trio-chat serve", "a chat that only this machine can reach"),
         ("trio-chat serve --host 0.0.0.0 --password-file ~/chat-password", "one for everybody who has the password"),
-        ("trio-chat serve -p 9000 -m 2", "on port 9000, for two people"),
+        ("trio-chat serve --data /srv/chat", "with what is said kept there"),
+        ("trio-chat serve -p 9000 -m 2 --memory", "on port 9000, for two people, and gone afterwards"),
         ("trio-chat serve --config chat.toml --log-format json 2>> chat.log", "from a script, with the log in a file"),
     ],
 )
@@ -80,13 +81,22 @@ def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
         ("Join", f"trio-chat join {_address(urls[0])}"),
         ("Admitted", admitted),
         ("Log", "here, on standard error" if log_is_here else "where standard error goes"),
-        ("Kept", "in memory only; nothing is kept on disk"),
+        ("Kept", "in memory only (--memory); all is gone when it stops" if config.memory else f"in {_data(config)}"),
         ("Stop", "Ctrl-C; once more stops at once"),
     ]
     if not local:
         rows.insert(3, ("Beware", "what is said is not encrypted on its way to other machines"))
     lines = "\n".join(f"  {click.style(f'{name:<10}', bold=True)} {text}" for name, text in rows)
     return f"{click.style(f'trio-chat {__version__}', bold=True)}\n{lines}\n"
+
+
+def _data(config: ServerConfig) -> str:
+    """Where what is remembered is kept, from the home directory on where it is there."""
+    from trio_chat.cli.admin import data_directory  # noqa: PLC0415 - the help page does not need it
+
+    directory = data_directory(config)
+    home = Path.home()
+    return f"~/{directory.relative_to(home)}" if directory.is_relative_to(home) else str(directory)
 
 
 def _address(url: str) -> str:

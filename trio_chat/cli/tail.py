@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, room_name, server_options, server_url
+from trio_chat.cli.entering import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
+from trio_chat.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     from trio_chat.client import Chat
     from trio_chat.protocol.events import Event, RoomEvent
@@ -29,6 +32,7 @@ _PAGE: Final = 500
     examples=[
         ("trio-chat tail '#ops'", "what is said in #ops from now on"),
         ("trio-chat tail -n 20 '#ops' '#dev'", "with the last 20 of each before that"),
+        ("trio-chat tail --since 2h '#ops'", "with the last two hours before that"),
         ("trio-chat tail '#ops' --json | jq -r .text", "for another program"),
         ("trio-chat tail -n 1 '#ops' | head -1", "the last thing said"),
     ],
@@ -43,8 +47,15 @@ _PAGE: Final = 500
     group="How it behaves",
     metavar="N",
     type=click.IntRange(min=0),
-    default=0,
-    help="begin with the last N of each room",
+    default=None,
+    help="begin with the last N of each room; with --since, N at the most",
+)
+@click.option(
+    "--since",
+    cls=GroupedOption,
+    group="How it behaves",
+    metavar="WHEN",
+    help="begin with what was said since: 2h ago, a day (2026-01-31) or time, or a message's number",
 )
 @click.option("--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event a line, JSON")
 def command(
@@ -52,7 +63,8 @@ def command(
     config_path: Path | None,
     host: str | None,
     port: int | None,
-    backlog: int,
+    backlog: int | None,
+    since: str | None,
     *,
     as_json: bool,
     **flags: object,
@@ -64,18 +76,58 @@ def command(
 
     It goes on until it is stopped: by Ctrl-C (status 130), by SIGTERM (143), or, with status 0, when whoever
     reads its output has seen enough. When the server ends it for good, the status is 1. A configured name that is
-    in use gives way to one that the server makes up.
+    somebody else's gives way to one that the server makes up.
     """
+    names = tuple(room_name(room) for room in rooms)
     config = load_settings(ClientConfig, flags, config_path)
+    check_given(config, flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
+    begin = _read_begin(backlog, since)
+
     async def session(chat: Chat) -> int:
-        return await _follow(chat, config, tuple(room_name(room) for room in rooms), backlog, as_json=as_json)
+        return await _follow(chat, config, names, begin, as_json=as_json)
 
-    return enter(Entry(url, config, any_name=flags.get("name") is None), session)
+    return enter(Entry(url, config, any_name=flags.get("name") is None, quiet=True), session)
 
 
-async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], backlog: int, *, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class _Begin:
+    """Where to begin: after a message's number, so many seconds ago, or at a time; with so many
+    events at the most (``None``: all). With none of the three, at the last so many."""
+
+    most: int | None
+    after: int | None = None
+    ago: float | None = None
+    time: str | None = None
+
+    @property
+    def at_end(self) -> bool:
+        """Whether the last events are wanted, however old."""
+        return self.after is None and self.ago is None and self.time is None
+
+
+def _read_begin(backlog: int | None, since: str | None) -> _Begin:
+    """Where ``-n`` and ``--since`` say to begin. Raises ``UsageError`` for what is no time."""
+    from trio_chat.protocol.spans import FORMS, has_unit, parse_span, to_utc  # noqa: PLC0415 - the help page needs none of it
+
+    if since is None:
+        return _Begin(backlog or 0)
+    text = since.strip()
+    if text.isascii() and text.isdigit():
+        return _Begin(backlog, after=max(int(text) - 1, 0))
+    if has_unit(text):
+        return _Begin(backlog, ago=parse_span(text))
+    time = to_utc(text)
+    if time is None:
+        raise UsageError(
+            f"--since {since} is no time. Write how long ago ({FORMS}), a day or time (2026-01-31, 2026-01-31T12:00Z), "
+            "or a message's number."
+        )
+    return _Begin(backlog, time=time)
+
+
+async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin: _Begin, *, as_json: bool) -> int:
     """Show rooms until the conversation ends or nobody reads any more."""
     import trio  # noqa: PLC0415 - the help page needs none of it
 
@@ -95,7 +147,7 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], backlo
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch_reader)
-            shown = await _show_backlog(talk, sink, rooms, backlog)
+            shown = await _show_backlog(talk, sink, rooms, begin)
             await _show_events(talk, sink, shown)
             nursery.cancel_scope.cancel()
     except* ReaderGone:
@@ -103,15 +155,16 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], backlo
     return status
 
 
-async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], backlog: int) -> dict[str, int]:
-    """Enter the rooms and show the last of each, oldest first. Returns up to where each was shown."""
+async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
+    """Enter the rooms and show where each begins, oldest first. Returns up to where each was shown."""
     shown: dict[str, int] = {}
     for word in rooms or [talk.chat.welcome.lobby]:
         view = await talk.chat.join(word) if word not in talk.chat.rooms else talk.chat.rooms[word]
-        past = await _read_back(talk.chat, view.name, backlog)
-        shown[view.name] = past[-1].seq if past else 0
-        talk.follow()
-        await sink.write([line for event in past for line in talk.tell(event)])
+        shown[view.name] = 0
+        async for past in _read_past(talk.chat, view.name, begin):
+            shown[view.name] = past[-1].seq
+            talk.follow()
+            await sink.write(_tell_past(talk, past))
     return shown
 
 
@@ -125,6 +178,44 @@ async def _read_back(chat: Chat, room: str, wanted: int) -> list[RoomEvent]:
         if not page.more or not page.events:
             break
     return events
+
+
+def _tell_past(talk: Talk, past: list[RoomEvent]) -> list[str]:
+    """The lines for what is past. Messages come as they are now: what changed them is for programs only."""
+    from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page needs none of it
+
+    changes = () if talk.look.json else (Edited, Deleted, Reacted)
+    return [line for event in past if not isinstance(event, changes) for line in talk.tell(event)]
+
+
+async def _read_past(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent]]:
+    """Stretches of a room's past, oldest first, none of them empty."""
+    if begin.at_end:
+        events = await _read_back(chat, room, begin.most or 0)
+    elif begin.most is None:
+        async for events in _read_since(chat, room, begin):
+            yield events
+        return
+    else:
+        events = []
+        async for page in _read_since(chat, room, begin):
+            events = [*events, *page][-begin.most :] if begin.most else []
+    if events:
+        yield events
+
+
+async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent]]:
+    """What was said in a room since then, page by page."""
+    since = begin.time
+    if begin.ago is not None:  # by the server's clock, which gave the messages their times
+        now = datetime.fromisoformat(chat.welcome.time)
+        since = (now - timedelta(seconds=begin.ago)).astimezone(UTC).isoformat(timespec="milliseconds")
+    page = await chat.history(room, after=begin.after, since=since, limit=_PAGE)
+    while page.events:
+        yield list(page.events)
+        if not page.more:
+            return
+        page = await chat.history(room, after=page.events[-1].seq, limit=_PAGE)
 
 
 async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:

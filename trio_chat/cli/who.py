@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, room_name, server_options, server_url
+from trio_chat.cli.entering import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 
@@ -32,16 +32,18 @@ def command(
 ) -> int:
     """Show who is in a room, since when, and who of them is away; without a room, in the lobby: everyone.
 
-    To ask, it enters the chat for a moment, and leaves itself out of the answer. A configured name that is in
-    use gives way to one that the server makes up.
+    To ask, it enters the chat for a moment, and nobody is told of that. A configured name that is somebody else's
+    gives way to one that the server makes up.
     """
+    asked = None if room is None else room_name(room)
     config = load_settings(ClientConfig, flags, config_path)
+    check_given(config, flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
-        return await _show(chat, config, room, as_json=as_json)
+        return await _show(chat, config, asked, as_json=as_json)
 
-    return enter(Entry(url, config, any_name=flags.get("name") is None, listen=False), session)
+    return enter(Entry(url, config, any_name=flags.get("name") is None, listen=False, quiet=True), session)
 
 
 async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:
@@ -49,8 +51,8 @@ async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: 
     from trio_chat.ui.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
     from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
 
-    name = chat.welcome.lobby if room is None else room_name(room)
-    people = tuple(person for person in await chat.who(name) if person.name != chat.name)
+    name = room or chat.welcome.lobby
+    people = await chat.who(name)
     talk = Talk(chat, look_of(config, json=as_json))
     try:
         await standard_output(talk.look.encoding).write(talk.tell(People(id="", room=name, people=people)))

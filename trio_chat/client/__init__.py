@@ -8,8 +8,10 @@ from trio_chat.client.address import DEFAULT_PORT, Address, parse_url
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.chat import Chat, Statistics, connect
 from trio_chat.client.events import (
+    Backlog,
     ChatEvent,
     Disconnected,
+    Findings,
     LocalEvent,
     Missed,
     Past,
@@ -17,16 +19,20 @@ from trio_chat.client.events import (
     Reconnected,
     RejoinRefused,
 )
+from trio_chat.client.identity import Identities
 from trio_chat.client.rooms import RoomView
 from trio_chat.client.wire import OpenStream
 
 __all__ = [
     "DEFAULT_PORT",
     "Address",
+    "Backlog",
     "Backoff",
     "Chat",
     "ChatEvent",
     "Disconnected",
+    "Findings",
+    "Identities",
     "LocalEvent",
     "Missed",
     "OpenStream",

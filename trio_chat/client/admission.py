@@ -1,8 +1,9 @@
-"""Getting in: the credentials' headers, and what a server's no means. Pure."""
+"""Getting in: the credentials and their headers, and what a server's no means."""
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+import re
+from typing import TYPE_CHECKING, Final, NamedTuple
 from urllib.parse import quote
 
 import msgspec
@@ -10,22 +11,34 @@ import msgspec
 from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, refuse
 from trio_chat.protocol.events import Closing, Error
 
+if TYPE_CHECKING:
+    from trio_chat.client.identity import Identities
+
 _PASSING: Final = frozenset(
-    {"server_full", "too_many_from_address", "shutting_down", "internal", "hello_timeout", "too_fast"}
+    {"server_full", "too_many_from_address", "shutting_down", "internal", "hello_timeout", "too_fast", "busy"}
 )
 """Refusals that go away by themselves: worth another try."""
 
-_UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 401, 409, 500  # RFC 9110, section 15
+_BAD_REQUEST, _UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 400, 401, 409, 500  # RFC 9110, section 15
 _TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert record (RFC 8446, 5.1)
+_WANTS_TLS: Final = re.compile(rb"to (?:an )?(?:HTTPS|SSL)")  # ... and how web servers do, in a page of their own
 
 
 class Credentials(NamedTuple):
-    """What proves who we are. ``token`` is what an earlier welcome gave."""
+    """What proves who we are. ``token`` is what an earlier welcome gave, ``account_password`` the name's own;
+    ``quiet`` is for who only looks or posts, and does not want to be seen as here."""
 
     name: str | None
     password: str | None
     token: str | None
     client: str
+    account_password: str | None = None
+    quiet: bool = False
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing in the headers would tell the server who comes."""
+        return not (self.name or self.password or self.token or self.account_password)
 
 
 class Setback(Exception):
@@ -39,12 +52,12 @@ class Setback(Exception):
 
 
 def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
-    """The upgrade's headers. The name and the password travel percent-encoded, for a header is no place
+    """The upgrade's headers. The name and the passwords travel percent-encoded, for a header is no place
     for every character.
 
     Raises :class:`~trio_chat.errors.UsageError` for text that is no Unicode.
     """
-    name, password, token, client = credentials
+    name, password, token, client, account_password, quiet = credentials
     try:
         headers = [(b"User-Agent", quote(client, safe="/ .-_()").encode())] if client else []
         if name:
@@ -53,9 +66,26 @@ def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
             headers.append((b"Authorization", b"Bearer " + quote(password, safe="").encode()))
         if token:
             headers.append((b"Trio-Chat-Token", quote(token, safe="-_.~").encode()))
+        if account_password:
+            headers.append((b"Trio-Chat-Password", quote(account_password, safe="").encode()))
+        if quiet:
+            headers.append((b"Trio-Chat-Quiet", b"1"))
     except UnicodeEncodeError:
         raise UsageError("A name and a password are made of whole characters; one here has half of one.") from None
     return headers
+
+
+def recall(identities: Identities, url: str, credentials: Credentials) -> Credentials:
+    """Add what is remembered: the name used last on that server, where none is given, and the name's token.
+
+    Raises :class:`Setback` when what is kept cannot be read.
+    """
+    try:
+        name = credentials.name or identities.last_name(url)
+        token = credentials.token or (identities.token(url, name) if name else None)
+    except ChatError as error:
+        raise Setback(error, again=False) from error
+    return credentials._replace(name=name, token=token)
 
 
 def refused_by(event: Error | Closing) -> Setback:
@@ -69,6 +99,8 @@ def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Set
     try:
         event = msgspec.json.decode(body, type=Error)
     except (msgspec.DecodeError, UnicodeDecodeError):
+        if status == _BAD_REQUEST and _WANTS_TLS.search(body):
+            return _speaks_tls(where)
         return _rejected_by_another(status, where, has_password=has_password)
     return refused_by(event)
 
@@ -87,10 +119,14 @@ def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setb
     return Setback(Unreachable(sentence), again=False)
 
 
+def _speaks_tls(where: str) -> Setback:
+    return Setback(Unreachable(f"{where} speaks TLS. Use wss:// instead of ws://."), again=False)
+
+
 def hung_up(head: bytes, where: str, *, tls: bool, has_password: bool) -> Setback:
     """The other side ended the connection in the middle of the handshake, having sent ``head``."""
     if head.startswith(_TLS_ALERT) and not tls:
-        return Setback(Unreachable(f"{where} speaks TLS. Use wss:// instead of ws://."), again=False)
+        return _speaks_tls(where)
     if head.startswith(b"HTTP/1.") and head[9:12].isdigit():
         first, _, body = head.partition(b"\r\n\r\n")
         return rejected(int(first[9:12]), body, where, has_password=has_password)

@@ -17,12 +17,30 @@ from trio_chat.client.admission import Credentials
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.connection import Habits, Link
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
+from trio_chat.client.frames import read_event, read_page
+from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
-from trio_chat.client.state import Conversation, read_event, read_page
+from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.errors import ChatError, NotDone, UsageError
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import Found, Message, Ok, Page, People, PersonInfo, Room, RoomLine, RoomList, Welcome
+from trio_chat.protocol.events import (
+    BanInfo,
+    BanList,
+    DeviceInfo,
+    DeviceList,
+    Found,
+    Message,
+    Ok,
+    Page,
+    People,
+    PersonInfo,
+    Role,
+    Room,
+    RoomLine,
+    RoomList,
+    Welcome,
+)
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -133,47 +151,9 @@ class Chat:
     # ---- talking --------------------------------------------------------------------------------
 
     async def send(self, room: str, text: str, *, action: bool = False, reply_to: int | None = None) -> Receipt:
-        """Say something in a room; ``action`` as ``/me`` does. Returns when the message is stored."""
-        return await self._say(text, action=action, room=room, reply_to=reply_to)
-
-    async def edit(self, room: str, seq: int, text: str) -> None:
-        """Change the text of a message of our own."""
-        await self._ask(requests.Edit(id=self._id(), room=room, target=seq, text=text), Ok)
-
-    async def delete(self, room: str, seq: int) -> None:
-        """Take back a message."""
-        await self._ask(requests.Delete(id=self._id(), room=room, target=seq), Ok)
-
-    async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> None:
-        """Put a mark on a message, or take ours off."""
-        await self._ask(requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on), Ok)
-
-    async def search(
-        self,
-        *words: str,
-        room: str | None = None,
-        sender: str | None = None,
-        before: str | None = None,
-        after: str | None = None,
-        has_link: bool = False,
-        limit: int = 20,
-        cursor: int | None = None,
-    ) -> Findings:
-        """Find messages in all that we may read, newest first."""
-        request = requests.Search(
-            id=self._id(),
-            words=words,
-            room=room,
-            sender=sender,
-            before=before,
-            after=after,
-            has_link=has_link,
-            limit=limit,
-            cursor=cursor,
-        )
-        found = await self._ask(request, Found)
-        events = tuple(event for raw in found.events if isinstance(event := read_event(bytes(raw)), Message))
-        return Findings(events, found.cursor, found.behind)
+        """Say something in a room; ``action`` as ``/me`` does, ``reply_to`` in answer to the message with that
+        number. Returns when the message is stored."""
+        return await self._say(text, action=action, reply_to=reply_to, room=room)
 
     async def send_to(self, people: Iterable[str] | str, text: str, *, action: bool = False) -> Receipt:
         """Say something to people (one name, or several), who with us make up a direct conversation."""
@@ -185,15 +165,26 @@ class Chat:
         text: str,
         *,
         action: bool,
+        reply_to: int | None = None,
         room: str | None = None,
         to: tuple[str, ...] | None = None,
-        reply_to: int | None = None,
     ) -> Receipt:
         kind: Literal["text", "action"] = "action" if action else "text"
         clock = datetime.now(tz=UTC).astimezone().isoformat(timespec="milliseconds")
         request = requests.Send(id=self._id(), text=text, room=room, to=to, sent=clock, kind=kind, reply_to=reply_to)
-        ok = await self._ask(request, Ok)
-        return Receipt(ok.room or "", ok.seq or 0, ok.time or "")
+        return _receipt(await self._ask(request, Ok))
+
+    async def edit(self, room: str, seq: int, text: str) -> Receipt:
+        """Give a message of our own, the one with that number, another text."""
+        return _receipt(await self._ask(requests.Edit(id=self._id(), room=room, target=seq, text=text), Ok))
+
+    async def delete(self, room: str, seq: int) -> Receipt:
+        """Take back a message: our own, or as a moderator anybody's."""
+        return _receipt(await self._ask(requests.Delete(id=self._id(), room=room, target=seq), Ok))
+
+    async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> None:
+        """Put a mark (an emoji, or a word) on a message, or with ``on=False`` take ours off."""
+        await self._ask(requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on), Ok)
 
     async def typing(self, room: str) -> None:
         """Tell a room that we are writing. Without a connection nothing is told."""
@@ -207,15 +198,53 @@ class Chat:
         await self._ask(requests.Read(id=self._id(), room=room, seq=seq), Ok)
 
     async def history(
-        self, room: str, *, after: int | None = None, before: int | None = None, limit: int = 100
+        self,
+        room: str,
+        *,
+        after: int | None = None,
+        before: int | None = None,
+        since: str | None = None,
+        limit: int = 100,
     ) -> Past:
         """A stretch of a room's past, at most ``limit`` (500 at the most) events in their order: the oldest
-        of those ``after`` a sequence number, the newest of those ``before`` one, or the newest of all."""
-        page = await self._ask(
-            requests.History(id=self._id(), room=room, after=after, before=before, limit=limit), Page
-        )
+        of those ``after`` a sequence number or ``since`` a time (RFC 3339, or a day), the newest of those
+        ``before`` a number, or the newest of all."""
+        request = requests.History(id=self._id(), room=room, after=after, before=before, since=since, limit=limit)
+        page = await self._ask(request, Page)
         events = tuple(event for _, event in read_page(page) if event is not None)
         return Past(page.room, events, page.more, page.first)
+
+    async def search(
+        self,
+        *words: str,
+        room: str | None = None,
+        sender: str | None = None,
+        before: str | None = None,
+        after: str | None = None,
+        has_link: bool = False,
+        limit: int = 20,
+        cursor: int | None = None,
+    ) -> Findings:
+        """Find messages in all that we may read, the newest first, at most ``limit`` (100 at the most).
+
+        All ``words`` must occur (several in one stand for themselves in that order); ``sender`` said it;
+        ``before`` and ``after`` are days or times, RFC 3339. ``cursor`` is what the last answer gave: with it
+        the search goes on from there.
+        """
+        request = requests.Search(
+            id=self._id(),
+            words=words,
+            room=room,
+            sender=sender,
+            before=before,
+            after=after,
+            has_link=has_link,
+            limit=limit,
+            cursor=cursor,
+        )
+        found = await self._ask(request, Found)
+        messages = tuple(event for raw in found.events if isinstance(event := read_event(bytes(raw)), Message))
+        return Findings(messages, found.cursor, found.behind)
 
     # ---- rooms and people -----------------------------------------------------------------------
 
@@ -247,6 +276,79 @@ class Chat:
     async def away(self, text: str | None = None) -> None:
         """Say that we are away and why; without a text, that we are back."""
         await self._ask(requests.Away(id=self._id(), text=text), Ok)
+
+    # ---- our account --------------------------------------------------------------------------
+
+    async def set_password(self, password: str) -> None:
+        """Set the password with which other devices of ours get in under our name; 8 characters at least."""
+        await self._ask(requests.SetPassword(id=self._id(), password=password), Ok)
+
+    async def devices(self) -> tuple[DeviceInfo, ...]:
+        """The devices that are ours."""
+        return (await self._ask(requests.Devices(id=self._id()), DeviceList)).devices
+
+    async def revoke(self, device: int) -> None:
+        """Let a device of ours, by its number, in no more; its connections end."""
+        await self._ask(requests.Revoke(id=self._id(), device=device), Ok)
+
+    # ---- keeping rooms in order ---------------------------------------------------------------
+
+    async def invite(self, room: str, name: str) -> None:
+        """Let somebody into a private room."""
+        await self._ask(requests.Invite(id=self._id(), room=room, name=name), Ok)
+
+    async def configure(
+        self,
+        room: str,
+        *,
+        private: bool | None = None,
+        announce_only: bool | None = None,
+        slow: float | None = None,
+        keep: float | None = None,
+    ) -> None:
+        """Change a room's settings, those that are given: whether only who is invited may enter, whether only
+        moderators may speak, the seconds between two messages of one member (0: none), the days that messages
+        are kept (0: as long as the server says)."""
+        request = requests.Configure(
+            id=self._id(), room=room, private=private, announce_only=announce_only, slow=slow, keep=keep
+        )
+        await self._ask(request, Ok)
+
+    async def set_role(self, room: str, name: str, role: Role) -> None:
+        """Make somebody a room's ``owner``, ``moderator``, or plain ``member``."""
+        await self._ask(requests.SetRole(id=self._id(), room=room, name=name, role=role), Ok)
+
+    async def kick(self, room: str, name: str, reason: str = "") -> None:
+        """Put somebody out of a room; they may come back."""
+        await self._ask(requests.Kick(id=self._id(), room=room, name=name, reason=reason), Ok)
+
+    async def ban(
+        self,
+        room: str,
+        name: str | None = None,
+        *,
+        network: str | None = None,
+        seconds: float | None = None,
+        reason: str = "",
+    ) -> None:
+        """Put somebody, or all from a ``network`` (192.0.2.0/24), out of a room and keep them out, for so many
+        ``seconds`` or for good. The lobby's bans are the server's."""
+        request = requests.Ban(id=self._id(), room=room, name=name, network=network, seconds=seconds, reason=reason)
+        await self._ask(request, Ok)
+
+    async def unban(self, room: str, name: str | None = None, *, network: str | None = None) -> None:
+        """Lift a ban."""
+        await self._ask(requests.Unban(id=self._id(), room=room, name=name, network=network), Ok)
+
+    async def bans(self, room: str) -> tuple[BanInfo, ...]:
+        """Whom a room keeps out."""
+        return (await self._ask(requests.Bans(id=self._id(), room=room), BanList)).bans
+
+    async def mute(self, room: str, name: str, *, seconds: float | None = None) -> None:
+        """Let somebody read but not speak in a room, for so many ``seconds`` or until unmuted; 0 unmutes."""
+        await self._ask(requests.Mute(id=self._id(), room=room, name=name, seconds=seconds), Ok)
+
+    # ---- the connection -----------------------------------------------------------------------
 
     async def ping(self) -> float:
         """Seconds until the server answered a question that goes its whole way. An outage cuts it short:
@@ -286,6 +388,10 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
     name: str | None = None,
     password: str | None = None,
     token: str | None = None,
+    account_password: str | None = None,
+    identities: Identities | None = None,
+    backlog: int = 0,
+    quiet: bool = False,
     wait: bool = False,
     reconnect: bool = True,
     listen: bool = True,
@@ -304,9 +410,16 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
 
     - ``url``: ``ws://`` or ``wss://``, or ``HOST[:PORT]`` (see
       :func:`~trio_chat.client.address.parse_url`).
-    - ``name``: what to be called; without one the server makes one up.
-    - ``password``: the server's, if it has one. ``token``: what an earlier welcome gave, which proves that
-      the name is ours while a connection of ours still holds it. On a reconnect the last one is sent.
+    - ``name``: what to be called; without one, what we were called last on that server, or else what the
+      server makes up.
+    - ``password``: the server's, if it has one.
+    - ``account_password``: our own, set with :meth:`Chat.set_password`, which proves that the name is ours on
+      a device that the server does not know yet. ``token``: what an earlier welcome gave, which proves the same.
+    - ``identities``: where the names that are ours and their tokens are kept; without, in this user's state
+      directory (:func:`~trio_chat.client.identity.state_directory`). A program that must not share a name with
+      what else its user runs has a folder of its own: ``Identities(folder)``.
+    - ``backlog``: how many of a room's last events to yield, as one ``Backlog``, when the room is seen first.
+    - ``quiet``: we only look or post: our coming and going is told to nobody, and we do not count as here.
     - ``wait``: if nobody answers, keep trying instead of raising; ``waiting(error, seconds)`` is called
       before each pause.
     - ``reconnect``: come back when the connection is lost. Otherwise the conversation is over then.
@@ -325,19 +438,23 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
     :class:`~trio_chat.errors.NotAdmitted` when the server does not let us in. What the body raises comes
     out as it is. At the end, cancelled or not, the conversation is closed, within two seconds.
     """
+    if backlog < 0:
+        raise UsageError("backlog is a number of events: 0 or more.")
     if min(request_timeout, keepalive) <= 0:
         raise UsageError("request_timeout and keepalive are seconds, more than 0.")
     address = parse_url(url)
-    conversation, mailbox = Conversation(secrets.token_hex(4), listening=listen), Mailbox()
+    conversation = Conversation(secrets.token_hex(6), listening=listen, backlog=backlog)
+    mailbox = Mailbox()
     habits = Habits(wait, reconnect, backoff or Backoff(), request_timeout, keepalive, listen, waiting)
     link = Link(
         address,
-        Credentials(name, password, token, client),
+        Credentials(name, password, token, client, account_password, quiet),
         habits,
         conversation,
         mailbox,
         open_stream or partial(open_tcp, ssl_context=ssl_context),
         chance or random.Random(),  # noqa: S311 - jitter is no secret
+        identities or Identities(),
     )
     failure: BaseException | None = None
     try:
@@ -355,6 +472,10 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
         raise _single(group) from None
     if failure is not None:
         raise failure
+
+
+def _receipt(ok: Ok) -> Receipt:
+    return Receipt(ok.room or "", ok.seq or 0, ok.time or "")
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

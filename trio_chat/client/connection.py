@@ -12,6 +12,7 @@ the server sees that we do not read. Silence is no sign of death then.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
@@ -19,12 +20,13 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 import trio
 
-from trio_chat.client.admission import Credentials, Setback, make_headers, refused_by
+from trio_chat.client.admission import Credentials, Setback, make_headers, recall, refused_by
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.events import ChatEvent, Disconnected
-from trio_chat.client.state import Conversation, read_event
+from trio_chat.client.frames import read_event
+from trio_chat.client.state import Conversation
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, OpenStream, Wire, open_wire, timed_out
-from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Unreachable
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone, Unreachable
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Closing, Error, Welcome
 from trio_chat.protocol.requests import Hello
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.client.address import Address
+    from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
     from trio_chat.client.state import Answer, Step
     from trio_chat.protocol.requests import AnyRequest
@@ -66,7 +69,8 @@ class _Waiter:
 
 
 class Link:
-    """See the module. ``chance`` is where the jitter comes from."""
+    """See the module. ``chance`` is where the jitter comes from; ``identities`` are asked for the token of
+    the name, or for a name, and told what the server gave."""
 
     def __init__(
         self,
@@ -77,6 +81,7 @@ class Link:
         mailbox: Mailbox,
         open_stream: OpenStream,
         chance: random.Random,
+        identities: Identities | None = None,
     ) -> None:
         self._address = address
         self._credentials = credentials
@@ -85,6 +90,8 @@ class Link:
         self._mailbox = mailbox
         self._open_stream = open_stream
         self._chance = chance
+        self._identities = identities
+        self._known_as: tuple[str, str] | None = None  # name and token that the identities hold
         self._waiters: dict[str, _Waiter] = {}
         self._settled = trio.lowlevel.ParkingLot()
         self._wake = trio.Event()
@@ -214,6 +221,7 @@ class Link:
                 reason = await self._connect(tries)
             except Setback as setback:
                 if not self._may_retry(setback):
+                    self._disown(setback.error)
                     self._fail(setback.error)
                     return
                 reason, error = str(setback), setback.error
@@ -236,21 +244,36 @@ class Link:
         """One connection, from its beginning to its end. Returns a sentence on how that came."""
         conversation, credentials = self._conversation, self._credentials
         if self._entered and conversation.welcome is not None:
-            credentials = credentials._replace(name=conversation.name, token=conversation.welcome.token)
+            token = conversation.welcome.token
+            credentials = credentials._replace(name=conversation.name, token=token, account_password=None)
+        elif self._identities is not None:
+            credentials = recall(self._identities, self._address.url, credentials)
         headers = make_headers(credentials)
-        greets = not (credentials.name or credentials.password or credentials.token)
         with trio.CancelScope(deadline=trio.current_time() + CONNECT_TIMEOUT) as opening:
             async with open_wire(
                 self._address, headers, self._open_stream, has_password=credentials.password is not None
             ) as wire:
-                welcome = await self._greet(wire, say_hello=greets)
+                welcome = await self._greet(wire, say_hello=credentials.empty)
                 opening.deadline = math.inf
                 self._wire = wire
                 step = conversation.enter(welcome, tries)
                 self._entered = True
+                self._remember()
                 self._begun.set()
                 return await self._talk(wire, step)
         raise timed_out(self._address)
+
+    def _remember(self) -> None:
+        """Keep what proves that the name is ours. It is a small file, written when the name or its token is
+        new; what cannot be kept is no reason to be thrown out."""
+        welcome, name = self._conversation.welcome, self._conversation.name
+        if self._identities is None or welcome is None or self._known_as == (name, welcome.token):
+            return
+        before, self._known_as = self._known_as, (name, welcome.token)
+        with contextlib.suppress(ChatError):
+            self._identities.remember(self._address.url, name, welcome.token)
+            if before is not None and before[0].casefold() != name.casefold():
+                self._identities.forget(self._address.url, before[0])
 
     async def _greet(self, wire: Wire, *, say_hello: bool) -> Welcome:
         """Wait until the server lets us in. Who gave no credentials in the headers has to say hello."""
@@ -258,7 +281,8 @@ class Link:
         try:
             if say_hello:
                 request_id = self._conversation.make_id()
-                await wire.send(encode(Hello(id=request_id, client=self._credentials.client)))
+                hello = Hello(id=request_id, client=self._credentials.client, quiet=self._credentials.quiet)
+                await wire.send(encode(hello))
             while True:
                 event = read_event(await wire.receive())
                 if isinstance(event, Welcome):
@@ -309,6 +333,7 @@ class Link:
             if event is None:
                 continue
             self._carry_out(self._conversation.take(event, len(data)), len(data), nursery)
+            self._remember()
             if self._mailbox.full:
                 wire.pause()
                 await self._mailbox.wait_room()
@@ -379,6 +404,15 @@ class Link:
         else:
             return True
         return False
+
+    def _disown(self, error: ChatError) -> None:
+        """The server says that a name is not ours: what was kept of it proves nothing any more."""
+        if self._identities is None or not (isinstance(error, NotAdmitted) and error.code == "name_owned"):
+            return
+        with contextlib.suppress(ChatError):
+            name = self._credentials.name or self._identities.last_name(self._address.url)
+            if name:
+                self._identities.forget(self._address.url, name)
 
     def _fail(self, error: ChatError) -> None:
         """There will be no connection any more."""

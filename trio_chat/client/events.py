@@ -27,8 +27,8 @@ class Disconnected(Event, frozen=True):
 class Reconnected(Event, frozen=True):
     """The conversation goes on, after so many attempts.
 
-    ``anew`` tells that the server's history began anew: sequence numbers seen before mean nothing, and
-    what was said between its beginning and now has to be asked for with ``history``.
+    ``anew`` tells that the server's history began anew: sequence numbers seen before mean nothing. What
+    was said since it began follows, as far as the server keeps it.
     """
 
     attempts: int
@@ -51,7 +51,22 @@ class RejoinRefused(Event, frozen=True, tag="rejoin_refused"):
     advice: str = ""
 
 
-LocalEvent: TypeAlias = Disconnected | Reconnected | Missed | RejoinRefused
+class Backlog(Event, frozen=True):
+    """The past of a room that is seen for the first time: its last events, in their order; what follows in
+    the room comes after it.
+
+    ``unread_from`` is the number of the first event that came since you, on any device, last read the room,
+    ``None`` where there is none, or where you never read it; ``unread`` counts them, also those that are too
+    old to stand in ``events``.
+    """
+
+    room: RoomName
+    events: tuple[RoomEvent, ...]
+    unread_from: int | None = None
+    unread: int = 0
+
+
+LocalEvent: TypeAlias = Disconnected | Reconnected | Missed | RejoinRefused | Backlog
 ChatEvent: TypeAlias = AnyEvent | LocalEvent
 """Whatever ``async for event in chat`` yields. Answers to requests do not show up there."""
 
@@ -62,15 +77,6 @@ class Receipt(NamedTuple):
     room: str
     seq: int
     time: Time
-
-
-class Findings(NamedTuple):
-    """What a search found: messages, newest first; ``cursor`` goes on from there (``None``: that was all). The
-    ``behind`` newest lines are not searched yet."""
-
-    messages: tuple[Message, ...]
-    cursor: int | None
-    behind: int
 
 
 class Past(NamedTuple):
@@ -84,3 +90,15 @@ class Past(NamedTuple):
     events: tuple[RoomEvent, ...]
     more: bool
     first: int
+
+
+class Findings(NamedTuple):
+    """What a search found: messages, newest first.
+
+    ``cursor`` goes on with the next page (``None``: that was all); ``behind`` is how many of the newest
+    lines cannot be found yet, because the server has not got round to them.
+    """
+
+    messages: tuple[Message, ...]
+    cursor: int | None
+    behind: int

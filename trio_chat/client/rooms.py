@@ -6,6 +6,10 @@ a gap. Then, and after a reconnect, the room is *catching up*: live events are h
 beyond it they are dropped, for the log has them too) while the log is asked for what follows ``seen``,
 page by page. The last page releases what was held. What the log no longer has is said (``Missed``), never
 passed over. Asking again needs progress, so a server that leaves holes cannot keep it asking for ever.
+
+Where a backlog is wanted, a room begins by *looking back*: live events are held too, while the log is asked,
+page by page, for what came before ``seen``. It ends with one ``Backlog``; should the connection be lost
+meanwhile, the looking back begins again before anything else.
 """
 
 from __future__ import annotations
@@ -14,12 +18,17 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.client.events import ChatEvent, Missed
+from trio_chat.client.events import Backlog, ChatEvent, Missed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trio_chat.protocol.events import RoomEvent, RoomInfo
+    from trio_chat.protocol.events import Moderated, Role, RoomEvent, RoomInfo
+
+FILL_PAGE: Final = 200
+"""Events asked for at once: even the longest ones fit in a frame of 16 MiB."""
+
+_ROLES: Final[dict[str, Role]] = {"owner": "owner", "moderator": "moderator", "member": "member"}
 
 MOST_HELD: Final = 1024 * 1024
 """Bytes of live events that one room holds while it catches up."""
@@ -32,6 +41,7 @@ class Phase(Enum):
     REJOINING = auto()  # held until the server has let us in again
     RESUMING = auto()  # held until we have what was said while the connection was gone
     FILLING = auto()  # held until a gap between live events is filled
+    LOOKING_BACK = auto()  # held until we have the backlog
 
 
 @dataclass(slots=True)
@@ -40,7 +50,8 @@ class RoomView:
     :class:`~trio_chat.protocol.events.RoomInfo` and are kept up to date; look, do not change them.
 
     ``seen`` is the sequence number up to which everything was yielded; :attr:`catching_up` tells whether
-    older events are being fetched before newer ones are yielded.
+    older events are being fetched before newer ones are yielded. ``read`` is how far we have read, on any
+    device; :attr:`unread` and :attr:`mentions` count what came after that.
     """
 
     name: str
@@ -51,19 +62,34 @@ class RoomView:
     first: int = 1
     last: int = 0
     read: int = 0
+    role: Role = "member"
+    private: bool = False
+    announce_only: bool = False
+    slow: float = 0.0
     seen: int = 0
     phase: Phase = Phase.LIVE
     asked: bool = field(default=False, repr=False)
     anew: bool = field(default=False, repr=False)
+    backlog: int = field(default=0, repr=False)
+    _back: list[RoomEvent] = field(default_factory=list, repr=False)
+    _back_to: int = field(default=0, repr=False)
+    _read_when_entered: int = field(default=0, repr=False)
+    _told_mentions: tuple[int, int] = field(default=(0, 0), repr=False)  # so many up to this number
+    _named: list[int] = field(default_factory=list, repr=False)  # and each one after it
     _held: dict[int, tuple[RoomEvent | None, int]] = field(default_factory=dict, repr=False)
     _held_bytes: int = field(default=0, repr=False)
     _overflowed: bool = field(default=False, repr=False)
 
     @classmethod
-    def enter(cls, info: RoomInfo) -> RoomView:
-        """A room that we enter now: what was said before is not yielded, what follows is."""
+    def enter(cls, info: RoomInfo, backlog: int = 0) -> RoomView:
+        """A room that we enter now: what follows is yielded; of what was said before, the last ``backlog``
+        events, as one."""
         room = cls(info.name, seen=info.last)
         room.update(info)
+        if backlog and info.last:
+            room.backlog = backlog
+            room._read_when_entered = info.read
+            room._begin_back()
         return room
 
     @property
@@ -72,15 +98,66 @@ class RoomView:
         return self.phase is not Phase.LIVE
 
     @property
+    def unread(self) -> int:
+        """How many events of this room we have not read; those that are no longer kept do not count."""
+        return max(self.last - max(self.read, self.first - 1), 0)
+
+    @property
+    def mentions(self) -> int:
+        """How often we were mentioned in what we have not read."""
+        return self._told_mentions[0] + len(self._named)
+
+    @property
     def must_ask(self) -> bool:
-        """Whether the log has to be asked for what follows ``seen``, and has not been."""
-        return self.phase in (Phase.RESUMING, Phase.FILLING) and not self.asked
+        """Whether the log has to be asked for what follows ``seen``, or came before it, and has not been."""
+        return self.phase in (Phase.RESUMING, Phase.FILLING, Phase.LOOKING_BACK) and not self.asked
+
+    @property
+    def to_ask(self) -> tuple[int | None, int | None, int]:
+        """What to ask the log for: ``after`` or ``before`` which number, and how many events at the most."""
+        if self.phase is Phase.LOOKING_BACK:
+            return None, self._back_to, min(self.backlog - len(self._back), FILL_PAGE)
+        return self.seen, None, FILL_PAGE
 
     def update(self, info: RoomInfo) -> None:
         """Take over what the server says of the room. What was seen stays seen."""
         self.direct, self.topic, self.count, self.members = info.direct, info.topic, info.count, info.members
+        self.role, self.private, self.announce_only, self.slow = (
+            info.role,
+            info.private,
+            info.announce_only,
+            info.slow,
+        )
         self.first, self.last = info.first, max(info.last, self.seen)
-        self.read = max(self.read, info.read)
+        self._told_mentions = info.mentions, info.last
+        self._named = [seq for seq in self._named if seq > info.last]
+        self.mark_read(info.read)
+
+    def moderate(self, event: Moderated, me: str) -> None:
+        """Change with what a moderator did."""
+        match event.action:
+            case "private":
+                self.private = event.value == "on"
+            case "announce_only":
+                self.announce_only = event.value == "on"
+            case "slow":
+                self.slow = float(event.value) if event.value.replace(".", "", 1).isdigit() else 0.0
+            case "role" if event.target == me and event.value in _ROLES:
+                self.role = _ROLES[event.value]
+            case _:
+                pass
+
+    def note_mention(self, seq: int) -> None:
+        """We were mentioned there."""
+        if seq > max(self.read, self._told_mentions[1]):
+            self._named.append(seq)
+
+    def mark_read(self, seq: int) -> None:
+        """We have read up to there; that never goes back."""
+        self.read = max(self.read, seq)
+        self._named = [named for named in self._named if named > self.read]
+        if self.read >= self._told_mentions[1]:
+            self._told_mentions = 0, self._told_mentions[1]
 
     def interrupt(self) -> None:
         """The connection is gone: what was held will be fetched with the rest."""
@@ -90,16 +167,23 @@ class RoomView:
         self._held_bytes = 0
 
     def forget_log(self) -> None:
-        """The server's history began anew: on :meth:`resume` go on from wherever it is."""
+        """The server's history began anew: :meth:`resume` then takes all of it for unseen."""
         self.anew = True
 
     def resume(self, info: RoomInfo) -> None:
-        """Go on after a reconnect: catch up if the log has grown. A log that has shrunk is another log."""
+        """Go on after a reconnect: catch up if the log has grown. A log that has shrunk is another log.
+
+        Of another log nothing was seen: all of it was said while we were away, from its ``first`` on.
+        """
         if self.anew or info.last < self.seen:
-            self.seen, self.read, self.anew = info.last, info.read, False
+            self.seen, self.read, self.anew = info.first - 1, info.read, False
+            self._named.clear()
+            self._read_when_entered = info.read
         self.update(info)
         self.phase = Phase.RESUMING if info.last > self.seen or self._held else Phase.LIVE
         self.asked = False
+        if self.backlog:
+            self._begin_back()
 
     def take_live(self, seq: int, event: RoomEvent | None, size: int) -> list[ChatEvent]:
         """Take an event that just happened (``None``: of a type that this version does not know) and that
@@ -117,6 +201,57 @@ class RoomView:
             self._held[seq] = event, size
             self._held_bytes += size
         return []
+
+    # ---- the backlog --------------------------------------------------------------------------
+
+    def _begin_back(self) -> None:
+        self.phase = Phase.LOOKING_BACK
+        self._back.clear()
+        self._back_to = self.seen + 1
+
+    def take_back_page(
+        self, lines: Sequence[tuple[int, RoomEvent | None]], *, more: bool, first: int
+    ) -> list[ChatEvent]:
+        """Take the log's answer to what came before. Returns what may be yielded now; afterwards
+        :attr:`must_ask` tells whether to ask on."""
+        self.asked = False
+        self.first = first
+        earlier = [(seq, event) for seq, event in lines if seq < self._back_to]
+        self._back[:0] = [event for _, event in earlier if event is not None]
+        if earlier:
+            self._back_to = earlier[0][0]
+        if more and earlier and len(self._back) < self.backlog:
+            return []
+        return self.end_back()
+
+    def end_back(self) -> list[ChatEvent]:
+        """That is all of the past that there is, or that can be had."""
+        events = self._backlog()
+        self.backlog = 0
+        self._back.clear()
+        self.phase = Phase.FILLING
+        events.extend(self._release(ask_again=True))
+        if not self.catching_up and self.last > self.seen:
+            self.phase = Phase.FILLING  # the log grew while the connection was gone
+        return events
+
+    def _backlog(self) -> list[ChatEvent]:
+        """What is yielded of the past. Who never read a room has missed nothing of it, unless it is a direct
+        conversation: that is for its members from the beginning."""
+        read = self._read_when_entered
+        if not (read or self.direct):
+            return [Backlog(room=self.name, events=tuple(self._back))] if self._back else []
+        begin = max(read + 1, self.first)
+        lost, unread = begin - 1 - read, self.seen - begin + 1
+        events: list[ChatEvent] = [Missed(room=self.name, count=lost)] if lost > 0 else []
+        if self._back:
+            unread_from = begin if unread > 0 else None
+            events.append(
+                Backlog(room=self.name, events=tuple(self._back), unread_from=unread_from, unread=max(unread, 0))
+            )
+        return events
+
+    # ---- gaps ---------------------------------------------------------------------------------
 
     def take_page(self, lines: Sequence[tuple[int, RoomEvent | None]], *, more: bool, first: int) -> list[ChatEvent]:
         """Take the log's answer to what follows ``seen``. Returns what may be yielded now; afterwards

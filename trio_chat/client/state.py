@@ -8,7 +8,8 @@ room the question for what was missed (see :mod:`trio_chat.client.rooms`).
 
 A server may forget the ids it has seen of somebody who was gone for a while. So messages for a room that
 is catching up wait until it has: if one of them was stored before the connection broke, it stands in the
-log under its id, which is answer enough.
+log under its id, which is answer enough. So it is with what changes a message. What is sent again says so
+(``again``), and the server looks in its log.
 
 The shell around this calls :meth:`Conversation.take` with what came and writes what
 :meth:`Conversation.next_frame` gives; what follows for the application comes back as a :class:`Step`.
@@ -19,26 +20,34 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from trio_chat.client.events import ChatEvent, Reconnected, RejoinRefused
+from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
+from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
 from trio_chat.client.rooms import Phase, RoomView
-from trio_chat.errors import NotDone, refuse
-from trio_chat.protocol.codec import decode_event, encode
+from trio_chat.protocol.addressing import mentions
+from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
     AnyEvent,
+    BanList,
     Closing,
+    Deleted,
+    DeviceList,
+    Edited,
     Error,
     Found,
     Left,
+    Limits,
     Message,
+    Moderated,
     Ok,
     Page,
     People,
     Pong,
     Presence,
+    Reacted,
     ReadUpTo,
     Renamed,
     Room,
@@ -50,22 +59,19 @@ from trio_chat.protocol.events import (
 )
 from trio_chat.protocol.requests import (
     AnyRequest,
+    Delete,
+    Edit,
     History,
     Join,
     Leave,
     Nick,
     Ping,
+    React,
     Read,
     Received,
     Send,
     Typing,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-FILL_PAGE: Final = 200
-"""Events asked for at once while a room catches up: even the longest ones fit in a frame of 16 MiB."""
 
 MOST_RECEIVED: Final = 1000
 """Unanswered ``received`` at the most; beyond it the oldest are forgotten. Losing one loses a tick mark."""
@@ -73,10 +79,13 @@ MOST_RECEIVED: Final = 1000
 MOST_ABANDONED: Final = 1000
 """Requests whose asker went away, remembered for what a late answer says of our rooms and name."""
 
+_INTO_THE_LOG: Final = (Send, Edit, Delete, React)
+"""Requests that wait while a room catches up: the log may hold their answer."""
+
 _LATER: Final = frozenset({"too_fast", "internal", "not_stored"})
 """Refusals that a second try may not meet."""
 
-Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | Pong
+Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
 """What may answer a request."""
 
 
@@ -98,14 +107,7 @@ class Owed:
     why: Why
     room: str = ""  # whose rejoining or filling it is
     carried: bool = False
-
-
-class UnknownLine(msgspec.Struct, frozen=True):
-    """A line of a room's log of a type that this version does not know. It still has its place there."""
-
-    room: str
-    seq: int
-    time: str
+    again: bool = False  # an earlier connection carried it
 
 
 @dataclass(slots=True)
@@ -121,9 +123,10 @@ class Step:
 
 class Conversation:
     """See the module. ``prefix`` makes this conversation's request ids its own; ``listening`` tells whether
-    anybody gets its events (if not, no direct message is reported received)."""
+    anybody gets its events (if not, no direct message is reported received); ``backlog`` is how many of a
+    room's last events are yielded when it is seen for the first time."""
 
-    def __init__(self, prefix: str, *, listening: bool = True) -> None:
+    def __init__(self, prefix: str, *, listening: bool = True, backlog: int = 0) -> None:
         self.name = ""
         self.welcome: Welcome | None = None
         self.rooms: dict[str, RoomView] = {}
@@ -131,6 +134,7 @@ class Conversation:
         self._prefix = prefix
         self._count = 0
         self._listening = listening
+        self._backlog = backlog if listening else 0
         self._owed: dict[str, Owed] = {}
         self._unsent: deque[str] = deque()
         self._abandoned: dict[str, AnyRequest] = {}
@@ -149,7 +153,7 @@ class Conversation:
 
     def ask(self, request: AnyRequest) -> None:
         """Owe a request of the application's. Raises :class:`~trio_chat.errors.NotDone` if it cannot travel."""
-        self._owe(request, _frame(request, self.welcome), Why.ASKED)
+        self._owe(request, make_frame(request, self.welcome), Why.ASKED)
 
     def forget(self, request_id: str) -> None:
         """Nobody waits for this answer any more. What was not sent never is; what was may be done yet."""
@@ -200,10 +204,10 @@ class Conversation:
         return frame
 
     def _must_wait(self, request: AnyRequest) -> bool:
-        if type(request) is not Send or request.room is None:
+        if not isinstance(request, _INTO_THE_LOG) or request.room is None:
             return False
         room = self.rooms.get(request.room)
-        return room is not None and room.phase in (Phase.REJOINING, Phase.RESUMING)
+        return room is not None and room.phase in (Phase.REJOINING, Phase.RESUMING, Phase.LOOKING_BACK)
 
     def _owe(self, request: AnyRequest, frame: bytes, why: Why, room: str = "") -> None:
         self._owed[request.id] = Owed(request, frame, why, room)
@@ -215,7 +219,11 @@ class Conversation:
         """The connection is gone."""
         step = Step()
         for request_id, owed in list(self._owed.items()):
-            owed.carried = False
+            if owed.carried:
+                owed.carried, owed.again = False, True
+                if isinstance(owed.request, Send):
+                    owed.request = msgspec.structs.replace(owed.request, again=True)
+                    owed.frame = encode(owed.request)
             if isinstance(owed.request, Typing | Ping) and owed.why is Why.ASKED:
                 step.answers[request_id] = None
                 del self._owed[request_id]
@@ -234,19 +242,20 @@ class Conversation:
         before, self.welcome, self.name = self.welcome, welcome, welcome.name
         infos = {info.name: info for info in welcome.rooms}
         if before is None:
-            self.rooms.update((name, RoomView.enter(info)) for name, info in infos.items())
+            for info in infos.values():
+                self._know(info)
             return step
         anew = before.epoch != welcome.epoch
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if anew:
             self._begin_anew()
-        self._check_sizes(welcome.limits.frame, step)
+        self._check_sizes(welcome.limits, step)
         owed, self._unsent = self._unsent, deque()
         for name in [name for name in self.rooms if name not in infos]:
             self._rejoin(self.rooms[name])
         self._unsent.extend(owed)
         for info in infos.values():
-            self._resume(info, step, anew=anew)
+            self._resume(info, step)
         return step
 
     def _begin_anew(self) -> None:
@@ -257,12 +266,12 @@ class Conversation:
         for room in self.rooms.values():
             room.forget_log()
 
-    def _check_sizes(self, limit: int, step: Step) -> None:
+    def _check_sizes(self, limits: Limits, step: Step) -> None:
         """What this server would close the connection for must not be sent, or it would do so for ever."""
         for request_id, owed in list(self._owed.items()):
-            if len(owed.frame) > limit:
+            refusal = too_much(owed.request, owed.frame, limits)
+            if refusal is not None:
                 del self._owed[request_id]
-                refusal = refuse("too_big", limit=limit)
                 step.answers[request_id] = Error(
                     id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice
                 )
@@ -276,21 +285,22 @@ class Conversation:
         request = Join(id=self.make_id(), room=room.name)
         self._owe(request, encode(request), Why.REJOIN, room.name)
 
-    def _resume(self, info: RoomInfo, step: Step, *, anew: bool) -> None:
+    def _resume(self, info: RoomInfo, step: Step) -> None:
         room = self.rooms.get(info.name)
         if room is None:
-            room = self.rooms[info.name] = RoomView.enter(info)
             step.events.append(Room(room=info))
-            if not info.direct or anew:
+            room = self._know(info)
+            if not info.direct or room.backlog:
                 return
-            room.seen = info.first - 1  # it began while we were away: all of it is new
+            room.seen = max(info.first - 1, info.read)  # it began while we were away: all of it is new
         room.resume(info)
         self._fill(room)
 
     def _fill(self, room: RoomView) -> None:
         if room.must_ask:
             room.asked = True
-            request = History(id=self.make_id(), room=room.name, after=room.seen, limit=FILL_PAGE)
+            after, before, limit = room.to_ask
+            request = History(id=self.make_id(), room=room.name, after=after, before=before, limit=limit)
             self._owe(request, encode(request), Why.FILL, room.name)
 
     # ---- what comes ---------------------------------------------------------------------------
@@ -326,7 +336,7 @@ class Conversation:
             case Presence(room=name, count=count) if name in self.rooms:
                 self.rooms[name].count = count
             case ReadUpTo(room=name, seq=seq) if name in self.rooms:
-                self.rooms[name].read = max(self.rooms[name].read, seq)
+                self.rooms[name].mark_read(seq)
             case Renamed(old=old, new=new):
                 self._rename(old, new)
             case Closing():
@@ -337,7 +347,8 @@ class Conversation:
     def _know(self, info: RoomInfo) -> RoomView:
         room = self.rooms.get(info.name)
         if room is None:
-            room = self.rooms[info.name] = RoomView.enter(info)
+            room = self.rooms[info.name] = RoomView.enter(info, self._backlog)
+            self._fill(room)
         else:
             room.update(info)
         return room
@@ -385,7 +396,7 @@ class Conversation:
                 # The notice to everyone, which tells how the server spells it, may come before or after.
                 self._former_name, self.name = self.name, new
             case Read(room=name, seq=seq), Ok() if name in self.rooms:
-                self.rooms[name].read = max(self.rooms[name].read, seq)
+                self.rooms[name].mark_read(seq)
             case _:
                 pass
 
@@ -403,11 +414,14 @@ class Conversation:
 
     def _take_filled(self, room: RoomView, event: Answer, step: Step) -> None:
         if isinstance(event, Page):
-            events = room.take_page(list(read_page(event)), more=event.more, first=event.first)
-            self._yield(events, room, step)
+            take = room.take_back_page if room.phase is Phase.LOOKING_BACK else room.take_page
+            self._yield(take(list(read_page(event)), more=event.more, first=event.first), room, step)
             self._fill(room)
         elif isinstance(event, Error) and event.code in _LATER:
             step.stalled.append(room.name)
+        elif room.phase is Phase.LOOKING_BACK:
+            self._yield(room.end_back(), room, step)
+            self._fill(room)
         else:
             self._yield(room.give_up(), room, step)
 
@@ -415,14 +429,31 @@ class Conversation:
 
     def _yield(self, events: list[ChatEvent], room: RoomView, step: Step) -> None:
         for event in events:
-            if isinstance(event, Message):
-                if event.sender == self.name:
+            match event:
+                case Message() if event.sender == self.name:
                     self._settle(event, step)
-                elif room.direct and self._listening:
-                    self._report(event)
-            elif isinstance(event, TopicChanged):
-                room.topic = event.text
+                case Message():
+                    self._hear(event, room)
+                case TopicChanged():
+                    room.topic = event.text
+                case Moderated():
+                    room.moderate(event, self.name)
+                case Edited() | Deleted() | Reacted() if event.sender == self.name:
+                    self._settle_change(event, step)
+                case Backlog(unread_from=begin) if begin is not None:
+                    for line in event.events:
+                        if isinstance(line, Message) and line.sender != self.name and line.seq >= begin:
+                            self._report(line, room)
+                case _:
+                    pass
         step.events.extend(events)
+
+    def _hear(self, message: Message, room: RoomView) -> None:
+        """Somebody else said something."""
+        me = self.name.casefold()
+        if "@" in message.text and any(name.casefold() == me for _, _, name in mentions(message.text)):
+            room.note_mention(message.seq)
+        self._report(message, room)
 
     def _settle(self, message: Message, step: Step) -> None:
         """A message of ours stands in the log: that is as good as its acknowledgement."""
@@ -431,54 +462,21 @@ class Conversation:
             del self._owed[message.cid]
             step.answers[message.cid] = Ok(id=message.cid, room=message.room, seq=message.seq, time=message.time)
 
-    def _report(self, message: Message) -> None:
+    def _settle_change(self, event: Edited | Deleted | Reacted, step: Step) -> None:
+        """A change of ours stands in the log. Where we asked for it before the connection broke, that is its
+        answer: asked again, a deletion would be refused."""
+        for request_id, owed in self._owed.items():
+            if owed.again and is_of(owed.request, event):
+                del self._owed[request_id]
+                step.answers[request_id] = Ok(id=request_id, room=event.room, seq=event.seq, time=event.time)
+                return
+
+    def _report(self, message: Message, room: RoomView) -> None:
+        """Tell the sender of a direct message that it is here."""
+        if not (room.direct and self._listening):
+            return
         request = Received(id=self.make_id(), room=message.room, seq=message.seq)
         self._owe(request, encode(request), Why.RECEIVED)
         self._received.append(request.id)
         if len(self._received) > MOST_RECEIVED:
             self._owed.pop(self._received.popleft(), None)
-
-
-_unknown_lines: Final = msgspec.json.Decoder(UnknownLine)
-
-
-def read_event(data: bytes | str) -> AnyEvent | UnknownLine | None:
-    """Read what a server sent; ``None`` for what this version does not know and need not.
-
-    Raises ``msgspec.DecodeError`` when it is no JSON.
-    """
-    try:
-        event = decode_event(data)
-    except msgspec.ValidationError:
-        event = None
-    if event is None:
-        try:
-            return _unknown_lines.decode(data)
-        except msgspec.ValidationError:
-            return None
-    return event
-
-
-def read_page(page: Page) -> Iterator[tuple[int, RoomEvent | None]]:
-    """The lines of a page: their numbers, and their events (``None``: of a type that this version does not
-    know). What has no number is passed over."""
-    for raw in page.events:
-        event = read_event(bytes(raw))
-        if isinstance(event, RoomEvent):
-            yield event.seq, event
-        elif isinstance(event, UnknownLine):
-            yield event.seq, None
-
-
-def _frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
-    """A request's bytes, if they may travel. One that the server would close the connection for must not be
-    owed: it would close the next one too."""
-    try:
-        frame = encode(request)
-    except UnicodeEncodeError:
-        refusal = refuse("bad_field", why="it has half a character in it (a lone surrogate)")
-    else:
-        if welcome is None or len(frame) <= welcome.limits.frame:
-            return frame
-        refusal = refuse("too_big", limit=welcome.limits.frame)
-    raise NotDone(refusal.code, refusal.message, refusal.advice)

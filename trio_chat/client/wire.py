@@ -45,6 +45,8 @@ MOST_FRAME: Final = 16 * 1024 * 1024
 _QUEUE: Final = 16  # messages read ahead of us; the rest stays in the kernel's buffers
 _READ: Final = 64 * 1024  # bytes asked of the socket at once
 _HEAD: Final = 16 * 1024  # bytes of an odd answer that are kept to tell what it is
+_ANSWER: Final = b"HTTP/"  # an answer to an upgrade begins so (RFC 9112, 4); an SSH server's greeting does not
+_PERHAPS_PLAIN: Final = "If it does not speak TLS, use ws:// instead of wss://; else try again, or check the address."
 
 OpenStream: TypeAlias = Callable[["Address"], Awaitable[trio.abc.Stream]]
 """Makes the byte stream to a server, TLS included. May raise ``OSError``, ``trio.BrokenResourceError``,
@@ -56,13 +58,17 @@ class Lost(Exception):
 
 
 class WatchedStream(trio.abc.Stream):
-    """A stream that tells when something came last, what came first, and when it ended."""
+    """A stream that tells when something came last, what came first, and when it ended.
+
+    What begins otherwise than with the bytes ``expected`` is at its end for whoever watches.
+    """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._on_end: Callable[[], None] | None = None
         self.ended = False
         self.head: bytearray | None = bytearray()
+        self.expected = b""
         self.heard_at = trio.current_time()
 
     def watch_end(self, on_end: Callable[[], None] | None) -> None:
@@ -88,6 +94,8 @@ class WatchedStream(trio.abc.Stream):
             self._end()
         elif self.head is not None and len(self.head) < _HEAD:
             self.head += data
+            if not self.expected.startswith(bytes(self.head[: len(self.expected)])):
+                self._end()
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
@@ -226,6 +234,7 @@ class _Handshake:
 
     async def _shake_hands(self, nursery: trio.Nursery) -> None:
         with trio.CancelScope() as hands:
+            self._stream.expected = _ANSWER
             self._stream.watch_end(hands.cancel)
             websocket = await trio_websocket.wrap_client_stream(
                 nursery,
@@ -316,14 +325,14 @@ def _explain_unreachable(address: Address, where: str, error: Exception) -> Setb
         case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE"):
             sentence = f"{where} does not speak TLS. Use ws:// instead of wss:// if you trust the network between."
             return Setback(Unreachable(sentence), again=False)
-        case ssl.SSLEOFError() | ssl.SSLZeroReturnError():
-            sentence = f"{where} hung up in the TLS handshake. Try again, or check the address."
+        case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING"):
+            sentence = f"{where} hung up in the TLS handshake. {_PERHAPS_PLAIN}"
         case ssl.SSLError():
             return Setback(Unreachable(f"{where} and we cannot agree on TLS: {fault.reason}."), again=False)
         case socket.gaierror():
             sentence = f"There is no host called {address.host}. Check its spelling, and this machine's network."
         case _ if address.tls and isinstance(error, trio.BrokenResourceError):
-            sentence = f"{where} hung up in the TLS handshake. Try again, or check the address."
+            sentence = f"{where} hung up in the TLS handshake. {_PERHAPS_PLAIN}"
         case _:
             sentence = f"Nobody answers at {where}. Check the address, and that trio-chat serve is running there."
     return Setback(Unreachable(sentence), again=True)

@@ -68,6 +68,8 @@ class Settings(Struct, frozen=True, kw_only=True):
 
 _LISTEN: Final = "Where it listens"
 _ADMIT: Final = "Who gets in"
+_KEEP: Final = "What it remembers"
+_NAMES: Final = "Names and rooms"
 _LIMITS: Final = "Limits"
 _RUN: Final = "Stopping and the log"
 _SERVER: Final = "The server and you"
@@ -88,6 +90,31 @@ _PASSWORD: Final = _meta(
 class ServerConfig(Settings, frozen=True, kw_only=True):
     """What ``trio-chat serve`` goes by: the table ``[server]``."""
 
+    data: Annotated[
+        Path | None,
+        _meta("folder for what is remembered; without it, the platform's place for such data", _KEEP, "DIR"),
+    ] = None
+    memory: Annotated[bool, _meta("remember nothing on disk: all is gone when the server stops", _KEEP)] = False
+    keep: Annotated[
+        float,
+        _meta("days that messages are kept; 0 for ever", _KEEP, "DAYS", unit="days", ge=0, le=36500),
+    ] = 0.0
+    names: Annotated[
+        Literal["owned", "guest"],
+        _meta("owned: a name stays its first user's; guest: it is free when its holder leaves", _NAMES, "RULE"),
+    ] = "owned"
+    name_expiry: Annotated[
+        float,
+        _meta(
+            "days after which a name without a password, unused, is free again; 0 for never",
+            _NAMES,
+            "DAYS",
+            unit="days",
+            ge=0,
+            le=36500,
+        ),
+    ] = 0.0
+    room_creation: Annotated[Literal["everyone", "admins"], _meta("who may make rooms", _NAMES, "WHO")] = "everyone"
     host: Annotated[
         str,
         _meta(
@@ -149,9 +176,6 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     ] = 100.0
     max_rooms: Annotated[int, _meta("most rooms that one person may be in", _LIMITS, "N", ge=1)] = 100
     max_recipients: Annotated[int, _meta("most people that one message may be addressed to", _LIMITS, "N", ge=1)] = 20
-    backlog: Annotated[
-        int, _meta("most events of each room that are kept in memory", _LIMITS, "N", unit="events", ge=1)
-    ] = 1000
     shutdown_grace: Annotated[
         float,
         _meta(
@@ -189,6 +213,9 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
         float,
         _meta("how long to wait for the server's answer", _TALK, "SECONDS", unit="seconds", ge=0.1, le=3600),
     ] = 30.0
+    backlog: Annotated[
+        int, _meta("lines of the past that are shown on entering", _TALK, "N", unit="lines", ge=0, le=100_000)
+    ] = 100
     unknown_recipients: Annotated[
         Literal["error", "public"],
         _meta(

@@ -248,8 +248,8 @@ class Message(RoomEvent, frozen=True, rename={"sender": "from"}):
 
 
 class Edited(RoomEvent, frozen=True, rename={"sender": "from"}):
-    """The message at ``target`` has another text now. (The text is empty where it was edited again or
-    deleted since.)"""
+    """The message at ``target`` has another text now. The text is empty where it was edited again or deleted
+    since."""
 
     sender: str
     target: int

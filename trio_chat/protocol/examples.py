@@ -15,8 +15,12 @@ _WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?")
 _STOP: Final = refuse("shutting_down")
 
 _LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=41, read=38)
-_OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0)
-_DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7)
+_DEVICE: Final = events.DeviceInfo(
+    id=3, client="trio-chat 0.1.0", created="2026-01-02T08:00:00.000Z", seen=_TIME, current=True
+)
+_BAN: Final = events.BanInfo(by="ada", time=_TIME, name="mallory", until="2026-01-31T14:00:00.000Z", reason="enough")
+_OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0, role="owner")
+_DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7, mentions=1)
 _LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
 _PERSON: Final = events.PersonInfo(name="bob", away="lunch", since="2026-01-31T09:12:30.250Z")
 _LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
@@ -33,6 +37,9 @@ _MESSAGE: Final = events.Message(
 REQUESTS: Final[tuple[requests.Request, ...]] = (
     requests.Hello(id="1", name="ada", password="correct horse", client="my-bot/1.0"),  # noqa: S106 - for show
     requests.Send(id="a1-7", text="The disk is full again.", room="#ops", sent="2026-01-31T13:00:00.004+01:00"),
+    requests.Edit(id="16", room="#ops", target=42, text="The disk is full again, this time on both."),
+    requests.Delete(id="17", room="#ops", target=42),
+    requests.React(id="18", room="#ops", target=42, mark="👍"),
     requests.Join(id="3", room="#ops"),
     requests.Leave(id="4", room="#ops"),
     requests.Topic(id="5", room="#ops", text="Who is on call"),
@@ -44,6 +51,18 @@ REQUESTS: Final[tuple[requests.Request, ...]] = (
     requests.Read(id="11", room="#ops", seq=42),
     requests.Received(id="12", room="@ada+bob", seq=7),
     requests.History(id="13", room="#ops", after=40, limit=50),
+    requests.Search(id="19", words=("disk", "full"), room="#ops", sender="ada", after="2026-01-01T00:00:00Z"),
+    requests.SetPassword(id="20", password="correct horse battery"),  # noqa: S106 - for show
+    requests.Devices(id="21"),
+    requests.Revoke(id="22", device=2),
+    requests.Invite(id="23", room="#plans", name="bob"),
+    requests.Configure(id="24", room="#plans", private=True, slow=10.0),
+    requests.SetRole(id="25", room="#ops", name="bob", role="moderator"),
+    requests.Kick(id="26", room="#ops", name="mallory", reason="take a walk"),
+    requests.Ban(id="27", room="#ops", name="mallory", seconds=7200.0, reason="enough"),
+    requests.Unban(id="28", room="#ops", name="mallory"),
+    requests.Bans(id="29", room="#ops"),
+    requests.Mute(id="30", room="#ops", name="mallory", seconds=600.0),
     requests.Ping(id="14"),
 )
 """One of each of :data:`trio_chat.protocol.requests.REQUESTS`."""
@@ -59,6 +78,7 @@ EVENTS: Final[tuple[events.Event, ...]] = (
         limits=_LIMITS,
         time=_TIME,
         server="trio-chat 0.1.0",
+        owned=True,
     ),
     events.Ok(id="a1-7", room="#ops", seq=42, time=_TIME),
     events.Error(id="15", code=_WRONG.code, message=_WRONG.message, advice=_WRONG.advice),
@@ -66,8 +86,24 @@ EVENTS: Final[tuple[events.Event, ...]] = (
     events.RoomList(id="6", rooms=(_LINE,)),
     events.People(id="7", room="#ops", people=(_PERSON,)),
     events.Page(id="13", room="#ops", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), more=False, first=1),
+    events.Found(id="19", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), cursor=1042, behind=0),
+    events.DeviceList(id="21", devices=(_DEVICE,)),
+    events.BanList(id="29", room="#ops", bans=(_BAN,)),
     events.Pong(id="14", time=_TIME),
     _MESSAGE,
+    events.Edited(room="#ops", seq=44, time=_TIME, sender="ada", target=42, text="The disk is full again, on both."),
+    events.Deleted(room="#ops", seq=45, time=_TIME, sender="ada", target=42),
+    events.Reacted(room="#ops", seq=46, time=_TIME, sender="bob", target=42, mark="👍"),
+    events.Moderated(
+        room="#ops",
+        seq=47,
+        time=_TIME,
+        sender="ada",
+        action="ban",
+        target="mallory",
+        reason="enough",
+        until="2026-01-31T14:00:00.000Z",
+    ),
     events.TopicChanged(room="#ops", seq=43, time=_TIME, sender="ada", text="Who is on call"),
     events.Left(room="#ops"),
     events.Presence(room=LOBBY, count=4, joined=("eve",)),
@@ -76,9 +112,10 @@ EVENTS: Final[tuple[events.Event, ...]] = (
     events.TypingNotice(room="#ops", name="bob"),
     events.ReadUpTo(room="#ops", seq=42),
     events.Delivered(room="@ada+bob", seq=7, by="bob"),
+    events.Invited(room="#plans", by="ada"),
     events.Closing(code=_STOP.code, message=_STOP.message, advice=_STOP.advice, retry=2.0),
 )
 """One of each of :data:`trio_chat.protocol.events.EVENTS`."""
 
-PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS)
+PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN)
 """One of each struct that stands inside an event and has no ``type`` of its own."""

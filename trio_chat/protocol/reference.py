@@ -154,7 +154,8 @@ def _target(what: str) -> str:
 
 
 def _row(field: types.Field) -> str:
-    default = "" if field.required else f"`{msgspec.json.encode(field.default).decode()}`"
+    value = field.default if field.default_factory is msgspec.NODEFAULT else field.default_factory()
+    default = "" if field.required else f"`{msgspec.json.encode(value).decode()}`"
     if default == "`null`":
         default = "none"
     return f"| `{field.encode_name}` | {_words(field.type)} | {default} | {_described(field.type)} |"
@@ -171,14 +172,16 @@ def _words(kind: types.Type) -> str:  # noqa: PLR0911 - a table of types reads b
             return "text" + _bounds(least, most, " characters")
         case types.IntType(ge=least, le=most):
             return "whole number" + _bounds(least, most)
-        case types.FloatType():
-            return "number"
+        case types.FloatType(gt=above, ge=least, le=most):
+            return "number" + (f" (more than {above:g})" if above is not None else _bounds(least, most))
         case types.BoolType():
             return "`true` or `false`"
         case types.LiteralType(values=values):
             return " or ".join(f'`"{value}"`' for value in sorted(values, key=str))
         case types.VarTupleType(item_type=item):
             return f"array of {_words(item)}"
+        case types.DictType(key_type=key, value_type=value):
+            return f"object from {_words(key)} to {_words(value)}"
         case types.StructType(cls=cls):
             return f"[{cls.__name__}](#{_target(cls.__name__)})"
         case types.RawType():
@@ -186,7 +189,7 @@ def _words(kind: types.Type) -> str:  # noqa: PLR0911 - a table of types reads b
     raise TypeError(f"no words for {kind!r}: teach them to this function")
 
 
-def _bounds(least: int | None, most: int | None, unit: str = "") -> str:
+def _bounds(least: float | None, most: float | None, unit: str = "") -> str:
     if most is None:
         return "" if least is None else f" (at least {least}{unit})"
     return f" ({least} to {most}{unit})" if least else f" (at most {most}{unit})"

@@ -34,7 +34,8 @@ class Hello(Request, frozen=True):
 
     Without ``name`` the server makes one up. ``password`` is the server's. A name that is somebody's is
     yours if ``token`` (what an earlier ``welcome`` gave this device) or ``account_password`` (set with
-    ``password``) proves it. Answer: ``welcome``.
+    ``password``) proves it. ``quiet`` is for a session that only looks or posts: its coming and going is told
+    to nobody, and it does not make its person count as here. Answer: ``welcome``.
     """
 
     name: Word | None = None
@@ -42,6 +43,7 @@ class Hello(Request, frozen=True):
     token: Word | None = None
     account_password: Annotated[str, Meta(max_length=1024)] | None = None
     client: Word = ""
+    quiet: bool = False
 
 
 class Send(Request, frozen=True):

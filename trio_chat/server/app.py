@@ -30,6 +30,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
+import platformdirs
 import structlog
 import trio
 from trio_websocket import ConnectionClosed, HandshakeError
@@ -37,20 +38,25 @@ from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, Settings
 from trio_chat.errors import Refusal, TrioChatError
+from trio_chat.server import upkeep
 from trio_chat.server.dispatch import closing_frame
 from trio_chat.server.doors import http, websocket
+from trio_chat.server.doors.control import serve_control
 from trio_chat.server.gate import Gate
-from trio_chat.server.hub import Arrival, Departure, Hub, Stop
+from trio_chat.server.hub import Hub
+from trio_chat.server.items import Arrival, Departure, Stop
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.tally import Tally
 from trio_chat.server.wire import Connection
-from trio_chat.store import MemoryStore
+from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
+    from pathlib import Path
 
     from trio_chat.config import ServerConfig
+    from trio_chat.records import Snapshot
     from trio_chat.store import Store
 
 RETRY: Final = 2.0
@@ -69,14 +75,22 @@ log = structlog.get_logger()
 
 
 class Server:
-    """One server in one event loop. ``clock`` gives seconds since 1970."""
+    """One server in one event loop, over an open store and what it held at the start. ``directory`` is where
+    its control socket is made, if anywhere; ``clock`` gives seconds since 1970."""
 
     def __init__(
-        self, config: ServerConfig, *, store: Store | None = None, clock: Callable[[], float] = time.time
+        self,
+        config: ServerConfig,
+        store: Store,
+        snapshot: Snapshot,
+        *,
+        directory: Path | None = None,
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self.config = config
-        store = store or MemoryStore(secrets.token_hex(8), config.backlog)
-        self.hub = Hub(Broker(_settings(config, store.epoch)), store, Tally(), clock=clock)
+        self.store = store
+        self._directory = directory
+        self.hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
         self.gate = Gate(config.max_connections, config.per_address)
         self._figures = make_metrics(self.hub, self.gate)
         self._stopping = trio.Event()
@@ -104,8 +118,20 @@ class Server:
         """
         listeners = await _listen(self.config.host, self.config.port)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
+        with contextlib.ExitStack() as held:
+            for listener in listeners:  # closed here where what follows cannot begin
+                held.enter_context(listener)
+            await self._serve_all(listeners, task_status)
+
+    async def _serve_all(self, listeners: list[socket.socket], task_status: trio.TaskStatus[Server]) -> None:
+        """The nurseries of :meth:`run`."""
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
+            root.start_soon(upkeep.fill_index, self.hub, self.store)
+            root.start_soon(upkeep.prune, self.hub, self.store, self.config.keep)
+            root.start_soon(upkeep.watch_store, self.hub, self.store)
+            if self._directory is not None:
+                await root.start(serve_control, self._directory, self.hub)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as listening:
                     for listener in listeners:
@@ -118,6 +144,8 @@ class Server:
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
                 root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
                 await inbox.send(Stop(RETRY))
+            for _ in range(2):  # when the second has come through, all that came before the first is stored
+                await self.hub.probe()
             root.cancel_scope.cancel()
 
     # ---- accepting ----------------------------------------------------------------------------
@@ -167,7 +195,7 @@ class Server:
                     inbox,
                     max_frame=config.max_frame,
                     outbox_bytes=config.outbox_bytes,
-                    last_words=lambda reason: closing_frame(reason, RETRY),
+                    last_words=self._last_words,
                 )
                 try:
                     await self._answer(connection, nursery, address)
@@ -184,13 +212,19 @@ class Server:
             page = self._refuse(head)
         elif head is not None and head.wants_websocket:
             with self.gate.enter(address) as refusal:
-                page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery)
+                page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery, address)
         elif head is not None:
             page = await http.answer(head, self.hub, lambda: exposition(self._figures))
         if page is not None:
             body = not (isinstance(head, http.Head) and head.method == "HEAD")
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(http.render(page, body=body))
+
+    def _last_words(self, reason: Refusal) -> bytes:
+        """What a connection is told that its own fault ends."""
+        self.hub.tally.refuse(reason.code)
+        log.info("cut off", code=reason.code, **reason.params)
+        return closing_frame(reason, RETRY)
 
     def _refuse(self, refusal: Refusal) -> http.Page:
         self.hub.tally.refuse(refusal.code)
@@ -212,7 +246,9 @@ class Server:
             return head
         return None
 
-    async def _admit(self, connection: Connection, head: http.Head, nursery: trio.Nursery) -> http.Page | None:
+    async def _admit(
+        self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str
+    ) -> http.Page | None:
         """Let a WebSocket in and serve it to its end, or give the page that refuses it."""
         if head.path != "/":
             return http.Page(404, "text/plain", b"The chat is at /.\n")
@@ -220,7 +256,7 @@ class Server:
         if isinstance(hello, Refusal):
             return self._refuse(hello)
         request = await websocket.examine(connection, nursery, self.config.max_frame)
-        arrival = Arrival(connection, hello)
+        arrival = Arrival(connection, hello, address)
         with self.hub.open_inbox() as inbox:
             await inbox.send(arrival)
             try:
@@ -241,15 +277,35 @@ async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) ->
     ``announce`` is called with the addresses once it listens. Raises ``TrioChatError`` when it cannot.
     """
     _raise_file_limit()
-    server = Server(config)
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with trio.open_nursery() as nursery:
+        async with open_server(config) as server, trio.open_nursery() as nursery:
             await nursery.start(_run_to_end, server, nursery)
             _spare_collector()
             announce(server.urls)
             log.info("listening", urls=server.urls, version=__version__)
             nursery.start_soon(_stop_on_signal, signals, server, nursery)
     log.info("stopped")
+
+
+@contextlib.asynccontextmanager
+async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Server]:
+    """A server with its store open, on disk unless the configuration says otherwise; :meth:`Server.run` it in
+    the block.
+
+    Raises ``StoreError``, whose sentence says what is wrong with the store.
+    """
+    if config.memory:
+        store = MemoryStore(secrets.token_hex(8))
+        yield Server(config, store, await store.load(), clock=clock)
+        return
+    directory = config.data or default_data_directory()
+    async with SqliteStore.open(directory / DATABASE) as kept:
+        yield Server(config, kept, await kept.load(), directory=directory, clock=clock)
+
+
+def default_data_directory() -> Path:
+    """Where a server keeps what it remembers, unless told otherwise."""
+    return platformdirs.user_data_path("trio-chat")
 
 
 async def _run_to_end(server: Server, nursery: trio.Nursery, *, task_status: trio.TaskStatus[Server]) -> None:
@@ -323,6 +379,9 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         burst=config.burst,
         idle_timeout=config.idle_timeout,
         hello_timeout=config.handshake_timeout,
+        owned=config.names == "owned",
+        name_expiry=config.name_expiry * 86400,
+        open_rooms=config.room_creation == "everyone",
     )
 
 

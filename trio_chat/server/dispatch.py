@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import structlog
 import trio
-from msgspec import Raw
 
 from trio_chat.broker.effects import (
     Acknowledge,
     Disconnect,
     Effect,
     Notify,
+    Persist,
     Publish,
     Recall,
     Reply,
+    Seek,
     Subscribe,
     Tell,
     Throttle,
     Unsubscribe,
 )
-from trio_chat.errors import Refusal, StoreError, refuse
+from trio_chat.errors import Refusal
 from trio_chat.protocol.codec import encode
-from trio_chat.protocol.events import Closing, Error, Event, Page
+from trio_chat.protocol.events import Closing, Error, Event
 from trio_chat.server.frames import text_frame
+from trio_chat.server.lookup import Lookup
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -33,13 +34,8 @@ if TYPE_CHECKING:
     from trio_chat.server.tally import Tally
     from trio_chat.store import Store
 
-_READERS: Final = 4
-"""Histories read at a time: more would only wait for the same disk."""
-
 _TURN: Final = 256
 """Writes after which others get a turn, so that one big room does not hold everyone."""
-
-log = structlog.get_logger()
 
 
 class Peer(Protocol):
@@ -76,7 +72,7 @@ class Dispatcher:
     """Knows the peers and which channels each hears."""
 
     def __init__(self, store: Store, tally: Tally) -> None:
-        self._store = store
+        self._lookup = Lookup(store)
         self._tally = tally
         self._peers: dict[int, Peer] = {}
         self._heard: dict[int, dict[str, Channel]] = {}
@@ -84,7 +80,6 @@ class Dispatcher:
         self._dirty: dict[str, Channel] = {}
         self._late: dict[int, bytes] = {}
         self._closed: list[int] = []
-        self._reading = trio.CapacityLimiter(_READERS)
         self._writes = 0
         self._steps: dict[type[Any], Callable[[Any], Awaitable[None]]] = {
             Reply: self._reply,
@@ -122,17 +117,19 @@ class Dispatcher:
     async def carry_out(self, effects: list[Effect], frames: list[bytes], nursery: trio.Nursery) -> list[int]:
         """Carry out effects in their order; ``frames`` are those of what they publish, in order too.
 
-        Returns the sessions that were disconnected by it. Histories are read by tasks in ``nursery``.
+        Returns the sessions that were disconnected by it. What is read from the store is read by tasks in ``nursery``.
         """
         coming = iter(frames)
         for effect in effects:
             kind = type(effect)
             if kind is Publish:
                 self._gather(effect.room, next(coming))  # type: ignore[union-attr] # mypy does not narrow by type() is
+            elif kind is Persist:
+                continue
             elif kind is Acknowledge:
                 self._acknowledge(effect)  # type: ignore[arg-type] # as above
-            elif kind is Recall:
-                nursery.start_soon(self._recall, effect)  # type: ignore[arg-type] # as above
+            elif kind is Recall or kind is Seek:
+                nursery.start_soon(self._look_up, effect)  # type: ignore[arg-type] # as above
             else:
                 await self._steps[kind](effect)
         for channel in list(self._dirty.values()):
@@ -239,22 +236,11 @@ class Dispatcher:
         peer.close_soon(effect.reason)
         self._closed.append(effect.session)
 
-    async def _recall(self, effect: Recall) -> None:
-        """Read a stretch of history and answer with it, beside the hub's own work."""
-        request = effect.request
-        try:
-            async with self._reading:
-                stretch = await self._store.read(
-                    request.room, request.after, request.before, request.limit, floor=effect.floor
-                )
-        except StoreError as error:
-            log.error("history not read", room=request.room, error=str(error))  # noqa: TRY400 - a known failure, told in a line
-            refusal = refuse("internal")
-            answer: Event = Error(id=request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)
-            self._tally.refuse(refusal.code)
-        else:
-            events = tuple(map(Raw, stretch.events))
-            answer = Page(id=request.id, room=request.room, events=events, more=stretch.more, first=stretch.first)
+    async def _look_up(self, effect: Recall | Seek) -> None:
+        """Answer from the store, beside the hub's own work."""
+        answer = await self._lookup.answer(effect)
+        if isinstance(answer, Error):
+            self._tally.refuse(answer.code)
         self._write(effect.session, text_frame(encode(answer)))
 
     def _drop_member(self, channel: Channel, session: int) -> None:

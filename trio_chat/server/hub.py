@@ -2,37 +2,51 @@
 
 Theory of operation. Everything that happens (a connection arrived, requests came, a connection went)
 is an item on one bounded inbox. The hub takes what is there, up to a batch, asks the broker about each,
-stores what is to be published in one append, and only then carries out the effects: so what anybody
-gets, and what a sender is told, is stored. It never waits for a peer, only for the store.
+stores what is to be stored in one commit, and only then carries out the effects: so what anybody gets,
+and what a sender is told, is stored. It never waits for a peer, only for the store. When a batch cannot
+be stored, the broker takes back what it decided and the senders are told; what needed no storing goes on.
 
 Order on the way out. A room's frames are gathered while the effects of a batch are carried out, and
 each member's share is written with one call. So a room is *flushed* before its membership changes,
 and before one of its members gets a direct answer, or order would be lost. Acknowledgements may come
 late but not early: they ride behind their room's frames.
+
+What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked, at the start of
+a batch: nothing that the batch itself stores can be missed. What takes long (hashing a password) is done
+by a task beside the hub and comes back as an item.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, NoReturn, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
 
 import structlog
 import trio
 
-from trio_chat.broker.effects import Disconnect, Effect, Publish
+from trio_chat.broker import Failed
+from trio_chat.broker.admin import administer
+from trio_chat.broker.broker import WantsLine
+from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
+from trio_chat.broker.state import FoundLine, FoundSent
 from trio_chat.errors import Refusal, StoreError, refuse
-from trio_chat.protocol.codec import decode_request, encode
-from trio_chat.server.dispatch import Dispatcher, Peer
+from trio_chat.protocol.codec import decode_event, decode_request, encode, tag
+from trio_chat.protocol.events import ROOM_EVENTS, Message
+from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
+from trio_chat.records import Line, Record
+from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
+from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
+from trio_chat.server.passwords import Passwords
 from trio_chat.server.wire import Payloads
-from trio_chat.store import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.broker import Broker
-    from trio_chat.protocol.requests import Hello
+    from trio_chat.broker.broker import Found, Wanted
+    from trio_chat.protocol.requests import AnyRequest
     from trio_chat.server.tally import Tally
     from trio_chat.store import Store
 
@@ -45,44 +59,38 @@ _BATCH_BYTES: Final = 256 * 1024
 _INBOX: Final = 1024
 """Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
 
+_TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
+_CHANGES: Final = frozenset({Edit, Delete, React})
+_SLOW: Final = frozenset({Hello, SetPassword})
+
 log = structlog.get_logger()
 
 
-class Arrival:
-    """A connection is there. ``hello`` holds the credentials its headers gave; wait for ``settled``, then
-    ``refusal`` tells whether it is let in."""
-
-    __slots__ = ("hello", "peer", "refusal", "settled")
-
-    def __init__(self, peer: Peer, hello: Hello | None) -> None:
-        self.peer = peer
-        self.hello = hello
-        self.refusal: Refusal | None = None
-        self.settled = trio.Event()
-
-
-class Departure(NamedTuple):
-    """A connection is gone."""
+class Turn(NamedTuple):
+    """What one request led to: the batch's effects up to ``end``, from where the last turn ended."""
 
     session: int
+    request: str | None
+    arrival: Arrival | None
+    end: int
 
 
-class Probe:
-    """A sign of life is wanted: ``answered`` is set when the hub comes to it."""
+class Batch:
+    """What is decided and stored together. ``full`` when the next request belongs to another one."""
 
-    __slots__ = ("answered",)
+    __slots__ = ("asked", "effects", "full", "orders", "size", "turns")
 
     def __init__(self) -> None:
-        self.answered = trio.Event()
+        self.effects: list[Effect] = []
+        self.turns: list[Turn] = []
+        self.orders: list[Administration] = []
+        self.asked = 0
+        self.size = 0
+        self.full = False
 
-
-class Stop(NamedTuple):
-    """The server is about to end: tell everyone, with ``retry`` seconds after which to come back."""
-
-    retry: float | None
-
-
-Item: TypeAlias = Payloads | Arrival | Departure | Probe | Stop
+    def end_turn(self, session: int = 0, request: str | None = None, arrival: Arrival | None = None) -> None:
+        """What was decided since the last turn was decided for this request."""
+        self.turns.append(Turn(session, request, arrival, len(self.effects)))
 
 
 class Hub:
@@ -94,8 +102,12 @@ class Hub:
         self._clock = clock
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
+        self._held: Payloads | None = None
         self._out = Dispatcher(store, tally)
+        self._passwords = Passwords()
         self._stopping = False
+        self.stored = trio.Event()
+        self.failing: str | None = None
         self.tally = tally
 
     def __repr__(self) -> str:
@@ -128,19 +140,24 @@ class Hub:
             await probe.answered.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
-        """Serve the inbox until cancelled."""
+        """Serve the inbox until cancelled. Raises ``StoreError`` if what a new server must store cannot be."""
         async with self._receiver, trio.open_nursery() as nursery:
+            self._now = self._clock()
+            await self._store.commit([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
             task_status.started()
             while True:
-                first = await self._wait_item()
+                first = self._held or await self._wait_item()
                 started = time.perf_counter()
+                self._held = None
                 self._now = max(self._now, self._clock())
-                effects = self._ask(first)
-                effects, frames = await self._store_published(effects)
+                batch = await self._ask(first, nursery)
+                effects, frames = await self._commit(batch)
                 closed = await self._out.carry_out(effects, frames, nursery)
                 while closed:
                     effects = [effect for session in closed for effect in self._broker.close(session, self._now)]
                     closed = await self._out.carry_out(effects, [], nursery)
+                if self._stopping:
+                    await self._save_last()
                 self.tally.batch_seconds.observe(time.perf_counter() - started)
 
     # ---- in ---------------------------------------------------------------------------------
@@ -154,21 +171,17 @@ class Hub:
             return await self._receiver.receive()
         return None
 
-    def _ask(self, item: Item | None) -> list[Effect]:
+    async def _ask(self, item: Item | None, nursery: trio.Nursery) -> Batch:
         """Ask the broker about everything that is there, up to a batch."""
-        effects: list[Effect] = []
+        batch = Batch()
         if type(item) is Payloads:
             self.tally.delay_seconds.observe(time.perf_counter() - item.came)
-        asked = size = 0
         while item is not None:
             if type(item) is Payloads:
-                asked += len(item.messages)
-                size += item.size
-                if not self._stopping:
-                    self._take_requests(item, effects)
+                await self._take_requests(item, batch, nursery)
             else:
-                self._take(item, effects)
-            if asked >= _BATCH or size >= _BATCH_BYTES:
+                self._take(item, batch, nursery)
+            if batch.full or batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
                 break
             try:
                 item = self._receiver.receive_nowait()
@@ -176,77 +189,250 @@ class Hub:
                 break
         due = self._broker.due()
         if due is not None and due <= self._now:
-            effects.extend(self._broker.tick(self._now))
-        self.tally.batch_requests.observe(asked)
-        return effects
+            batch.effects.extend(self._broker.tick(self._now))
+            batch.end_turn()
+        self.tally.batch_requests.observe(batch.asked)
+        return batch
 
-    def _take(self, item: Item, effects: list[Effect]) -> None:
-        """Whatever is not requests."""
-        if isinstance(item, Arrival):
-            self._take_arrival(item, effects)
-        elif isinstance(item, Departure):
-            self._out.remove(item.session)
-            effects.extend(self._broker.close(item.session, self._now))
-        elif isinstance(item, Probe):
-            item.answered.set()
-        elif isinstance(item, Stop):
-            self._stopping = True
-            reason = refuse("shutting_down")
-            effects.extend(Disconnect(session, reason, item.retry) for session in self._out.sessions())
-
-    def _take_requests(self, item: Payloads, effects: list[Effect]) -> None:
-        session, now = item.session, self._now
+    async def _take_requests(self, item: Payloads, batch: Batch, nursery: trio.Nursery) -> None:
+        if self._stopping:
+            return
+        session, now, effects = item.session, self._now, batch.effects
+        batch.size += item.size
         try:
-            for payload in item.messages:
+            for index, payload in enumerate(item.messages):
                 request = ("", refuse("not_text")) if payload is None else decode_request(payload)
+                batch.asked += 1
                 if isinstance(request, tuple):
                     effects.extend(self._broker.reject(session, *request, now))
-                else:
-                    effects.extend(self._broker.handle(session, request, now))
+                    batch.end_turn()
+                    continue
+                kind = type(request)
+                found: Found = None
+                if kind in _CHANGES or (kind is Send and request.again):  # type: ignore[union-attr] # it is a Send
+                    wanted = self._broker.wants(session, request)
+                    if wanted is not None and effects:  # what it wants may be in this very batch
+                        self._held = item._replace(messages=item.messages[index:], size=0)
+                        batch.full = True
+                        return
+                    found = await self._look_up(wanted)
+                elif kind in _SLOW and self._prepare(session, request, None, nursery):
+                    continue
+                effects.extend(self._broker.handle(session, request, now, found))
+                batch.end_turn(session, request.id)
         except Exception:  # a bug of ours must not end everybody's chat: this one session ends
             log.exception("request failed", session=session)
             effects.append(Disconnect(session, refuse("internal")))
+            batch.end_turn()
 
-    def _take_arrival(self, arrival: Arrival, effects: list[Effect]) -> None:
-        session = arrival.peer.session
+    def _take(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
+        """Whatever is not requests."""
+        if isinstance(item, Arrival):
+            self._take_arrival(item, batch, nursery)
+        elif isinstance(item, Departure):
+            self._out.remove(item.session)
+            log.debug("gone", session=item.session)
+            batch.effects.extend(self._broker.close(item.session, self._now))
+            batch.end_turn()
+        elif isinstance(item, Prepared):
+            self._take_prepared(item, batch)
+        elif isinstance(item, Probe):
+            item.answered.set()
+        elif isinstance(item, Administration):
+            item.answer = administer(self._broker, item.order, self._now, batch.effects)
+            batch.orders.append(item)
+            batch.end_turn()
+        elif isinstance(item, Forgotten):
+            self._broker.forgotten(item.firsts)
+        elif isinstance(item, Stop):
+            self._stopping = True
+            reason = refuse("shutting_down")
+            batch.effects.extend(Disconnect(session, reason, item.retry) for session in self._out.sessions())
+            batch.end_turn()
+
+    def _take_arrival(self, arrival: Arrival, batch: Batch, nursery: trio.Nursery) -> None:
+        session, hello = arrival.peer.session, arrival.hello
         if self._stopping:
             arrival.refusal = refuse("shutting_down")
+            self._settle_arrival(arrival)
+            return
+        self._broker.open(
+            session,
+            self._now,
+            token=secrets.token_urlsafe(24),
+            number=secrets.randbelow(9000),
+            address=arrival.address,
+        )
+        if hello is None:
+            self._settle_arrival(arrival)
+        elif not self._prepare(session, hello, arrival, nursery):
+            self._greet(arrival, hello, batch, proven=False)
+
+    def _take_prepared(self, item: Prepared, batch: Batch) -> None:
+        """A request comes back from having been prepared."""
+        if isinstance(item.found, Refusal):
+            if item.arrival is not None:
+                item.arrival.refusal = item.found
+                self._broker.close(item.session, self._now)
+                self._settle_arrival(item.arrival)
+            else:
+                batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
+                batch.end_turn()
+        elif item.arrival is not None and isinstance(item.request, Hello):
+            self._greet(item.arrival, item.request, batch, proven=item.found is not None)
         else:
-            self._broker.open(session, self._now, token=secrets.token_urlsafe(24), number=secrets.randbelow(9000))
-            if arrival.hello is not None:
-                greeted = self._greet(session, arrival.hello)
-                if isinstance(greeted, Refusal):
-                    arrival.refusal = greeted
-                    self._broker.close(session, self._now)
-                else:
-                    effects.extend(greeted)
-        if arrival.refusal is None:
+            batch.effects.extend(self._broker.handle(item.session, item.request, self._now, item.found))
+            batch.end_turn(item.session, item.request.id)
+
+    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: bool) -> None:
+        session = arrival.peer.session
+        try:
+            greeted = self._broker.greet(session, hello, self._now, proven=proven)
+        except Exception:  # as in _take_requests
+            log.exception("request failed", session=session)
+            greeted = refuse("internal")
+        if isinstance(greeted, Refusal):
+            arrival.refusal = greeted
+            self._broker.close(session, self._now)
+            self._settle_arrival(arrival)
+        else:
+            batch.effects.extend(greeted)
+            batch.end_turn(session, "", arrival)
+            self._out.add(arrival.peer)
+
+    def _settle_arrival(self, arrival: Arrival) -> None:
+        if arrival.refusal is not None:
+            self.tally.refuse(arrival.refusal.code)
+            name = None if arrival.hello is None else arrival.hello.name
+            log.info("not admitted", code=arrival.refusal.code, name=name, address=arrival.address)
+        elif arrival.hello is None:
             self._out.add(arrival.peer)
         else:
-            self.tally.refuse(arrival.refusal.code)
+            log.debug("admitted", session=arrival.peer.session, name=arrival.hello.name, address=arrival.address)
         arrival.settled.set()
 
-    def _greet(self, session: int, hello: Hello) -> list[Effect] | Refusal:
-        try:
-            return self._broker.greet(session, hello, self._now)
-        except Exception:  # as above
-            log.exception("request failed", session=session)
-            return refuse("internal")
+    # ---- what takes long ------------------------------------------------------------------------
+
+    def _prepare(self, session: int, request: AnyRequest, arrival: Arrival | None, nursery: trio.Nursery) -> bool:
+        """Whether a request must wait for a hash, which is then being made."""
+        if isinstance(request, SetPassword) and self._broker.wants_hash(session):
+            nursery.start_soon(self._hash, session, request)
+            return True
+        if isinstance(request, Hello):
+            encoded = self._broker.wants_proof(request, self._now)
+            if encoded is not None:
+                nursery.start_soon(self._prove, session, request, arrival, encoded)
+                return True
+        return False
+
+    async def _hash(self, session: int, request: SetPassword) -> None:
+        found = await self._passwords.hash(request.password)
+        async with self.open_inbox() as inbox:
+            await inbox.send(Prepared(session, request, found, None))
+
+    async def _prove(self, session: int, request: Hello, arrival: Arrival | None, encoded: str) -> None:
+        proven = await self._passwords.verify(encoded, request.account_password or "")
+        found = proven if isinstance(proven, Refusal) else "proven" if proven else None
+        async with self.open_inbox() as inbox:
+            await inbox.send(Prepared(session, request, found, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
-    async def _store_published(self, effects: list[Effect]) -> tuple[list[Effect], list[bytes]]:
-        """Store what is to be published. Returns the effects that hold, and the frames of their messages in
-        order: each message is encoded here, once."""
-        entries = [
-            Entry(effect.room, effect.event.seq, encode(effect.event)) for effect in effects if type(effect) is Publish
-        ]
-        if entries:
+    async def _look_up(self, wanted: Wanted | None) -> Found:
+        """What the store has of what the broker wants; nothing, if it cannot be read."""
+        if wanted is None:
+            return None
+        try:
+            if isinstance(wanted, WantsLine):
+                line = await self._store.look_up(wanted.room, wanted.seq)
+                if line is None:
+                    return None
+                event = decode_event(line.event)
+                return FoundLine(line.sender, event) if isinstance(event, Message) else None
+            sent = await self._store.find(wanted.sender, wanted.cid)
+            return None if sent is None else FoundSent(*sent)
+        except StoreError as error:
+            self._fail("not looked up", error)
+            return None
+
+    async def _commit(self, batch: Batch) -> tuple[list[Effect], list[bytes]]:
+        """Store what is to be stored. Returns the effects that hold, and the frames of what they publish, in
+        order: each is encoded here, once."""
+        records: list[Record] = []
+        frames: list[bytes] = []
+        for effect in batch.effects:
+            kind = type(effect)
+            if kind is Publish:
+                line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
+                records.append(line)
+                frames.append(text_frame(line.event))
+            elif kind is Persist:
+                records.append(effect.record)  # type: ignore[union-attr] # mypy does not narrow by type() is
+        effects = batch.effects
+        if records:
             try:
-                await self._store.append(entries)
+                await self._store.commit(records)
             except StoreError as error:
-                log.error("not stored", messages=len(entries), error=str(error))  # noqa: TRY400 - a known failure, told in a line
-                return self._broker.take_back(effects), []
-            self.tally.messages += len(entries)
+                self._fail("not stored", error, records=len(records))
+                effects, frames = self._take_back(batch), []
+            else:
+                self.failing = None
+                self.tally.messages += len(frames)
+                self.stored.set()
         self._broker.settle()
-        return effects, [text_frame(entry.event) for entry in entries]
+        for turn in batch.turns:
+            if turn.arrival is not None:
+                self._settle_arrival(turn.arrival)
+        for order in batch.orders:
+            order.settled.set()
+        return effects, frames
+
+    async def _save_last(self) -> None:
+        """Store at the end what is otherwise stored now and then."""
+        batch = Batch()
+        batch.effects.extend(self._broker.save(self._now))
+        batch.end_turn()
+        await self._commit(batch)
+
+    def _take_back(self, batch: Batch) -> list[Effect]:
+        """What remains of a batch that could not be stored: refusals for what was to be stored, and all that
+        was not."""
+        failed: list[Failed] = []
+        remaining: list[Effect] = []
+        start = 0
+        for turn in batch.turns:
+            effects, start = batch.effects[start : turn.end], turn.end
+            kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
+            if len(kept) == len(effects) or not turn.session:  # whom an order sends away has gone already
+                remaining.extend(kept)
+            elif turn.arrival is not None:
+                turn.arrival.refusal = refuse("not_stored")
+                self._out.remove(turn.session)
+            else:
+                failed.append(Failed(turn.session, turn.request or ""))
+        remaining = self._broker.take_back(remaining, failed)
+        for turn in batch.turns:
+            if turn.arrival is not None and turn.arrival.refusal is not None:
+                self._broker.close(turn.session, self._now)
+        for order in batch.orders:
+            order.answer = refuse("not_stored")
+        return remaining
+
+    def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
+        self.failing = str(error)
+        log.error(what, error=str(error), **more)
+
+
+def _line(effect: Publish) -> Line:
+    event = effect.event
+    return Line(
+        effect.number,
+        event.seq,
+        event.time,
+        effect.sender,
+        effect.cid,
+        _TAGS[type(event)],
+        effect.text,
+        effect.target,
+        encode(event),
+    )

@@ -20,7 +20,6 @@ Format = Literal["auto", "text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 
 _LEVELS: Final[dict[str, int]] = logging.getLevelNamesMapping()
-_EVENT_WIDTH: Final = 28  # columns; the fields of most lines then begin under each other
 _DIM: Final = "\x1b[2m"
 _RESET: Final = "\x1b[0m"
 _COLORS: Final = {
@@ -42,7 +41,8 @@ def configure(form: Format = "auto", level: Level = "info") -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            # a person reads the clock of the wall, a program one that has no zones
+            structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
             structlog.processors.format_exc_info,
             as_json_line if as_json else TextLine(color=color),
         ],
@@ -76,8 +76,8 @@ class TextLine:
         time, level = str(event.pop("timestamp", "")), str(event.pop("level", ""))
         what, trace = shown(str(event.pop("event", ""))), str(event.pop("exception", ""))
         fields = " ".join(f"{self._paint(_DIM, shown(key) + '=')}{_value(value)}" for key, value in event.items())
-        head = f"{self._paint(_DIM, time)} {self._paint(_COLORS.get(level, ''), f'{level:<8}')}"
-        line = f"{head}{what:<{_EVENT_WIDTH}} {fields}".rstrip()
+        head = f"{self._paint(_DIM, time)} {self._paint(_COLORS.get(level, ''), f'{level:<7}')}"
+        line = f"{head} {what} {fields}".rstrip()
         return "\n".join([line, *(f"    {shown(part)}" for part in trace.splitlines())])
 
     def _paint(self, code: str, text: str) -> str:

@@ -132,8 +132,9 @@ class Connection(trio.abc.Stream):
     async def read_head(self, limit: int) -> bytes | None:
         """Read up to the empty line that ends an HTTP head, at most ``limit`` bytes.
 
-        Returns what came so far, which lacks the empty line where the limit was reached or the peer
-        stopped sending; ``None`` where it sent nothing.
+        Returns what came so far, which lacks the empty line where the limit was reached, the peer stopped
+        sending, or it begins as no HTTP request does (RFC 9112, 3: a method, in capitals); ``None`` where it
+        sent nothing.
         """
         head = b""
         while b"\r\n\r\n" not in head and len(head) < limit:
@@ -141,6 +142,8 @@ class Connection(trio.abc.Stream):
             if not data:
                 return head or None
             head += data
+            if not head[:1].isupper() or (head[:4] == b"SSH-"):
+                return head
         return head
 
     def unread(self, head: bytes) -> None:
@@ -218,10 +221,12 @@ class Connection(trio.abc.Stream):
     async def _close(self, reason: Refusal) -> None:
         """Say good-bye as WebSocket wants it; a peer that does not answer gets a few seconds."""
         with trio.move_on_after(_FAREWELL) as scope:
-            await self._opened.wait()  # what is said follows the answer to the upgrade
-            if self._websocket is not None:
-                await self._websocket.aclose(reason.fault.close or 1000, short_reason(reason.message))
-        self._given_up = scope.cancelled_caught
+            try:
+                await self._opened.wait()  # what is said follows the answer to the upgrade
+                if self._websocket is not None:
+                    await self._websocket.aclose(reason.fault.close or 1000, short_reason(reason.message))
+            finally:
+                self._given_up = scope.cancel_called
         self._nursery.cancel_scope.cancel()
 
     # ---- steps --------------------------------------------------------------------------------

@@ -1,6 +1,21 @@
-"""What is remembered: the rooms' logs, behind one interface."""
+"""What is remembered: accounts, rooms and their logs, behind one interface."""
 
-from trio_chat.store.interface import Entry, Store, Stretch
+from trio_chat.store.interface import AuditLine, Found, Hit, Kept, Place, SearchQuery, Statistics, Store, Stretch
 from trio_chat.store.memory import MemoryStore
+from trio_chat.store.schema import DATABASE
+from trio_chat.store.sqlite import SqliteStore
 
-__all__ = ["Entry", "MemoryStore", "Store", "Stretch"]
+__all__ = [
+    "DATABASE",
+    "AuditLine",
+    "Found",
+    "Hit",
+    "Kept",
+    "MemoryStore",
+    "Place",
+    "SearchQuery",
+    "SqliteStore",
+    "Statistics",
+    "Store",
+    "Stretch",
+]

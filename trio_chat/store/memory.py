@@ -1,47 +1,178 @@
-"""A store that keeps the newest events of each room in memory, and nothing when the process ends."""
+"""A store that keeps the newest lines of each room in memory, and nothing when the process ends."""
 
 from __future__ import annotations
 
-from collections import deque
-from typing import TYPE_CHECKING
+import itertools
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from trio_chat.store.interface import Entry, Stretch
+import trio
+from msgspec.structs import replace
+
+from trio_chat import records
+from trio_chat.records import Line, RoomState, Snapshot
+from trio_chat.store.interface import (
+    AuditLine,
+    Found,
+    Hit,
+    Kept,
+    Place,
+    SearchQuery,
+    Statistics,
+    Stretch,
+    cutoff,
+)
+from trio_chat.store.recording import EDITED, blanked, misplaced
+from trio_chat.store.words import has_link, matches, phrases_of
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from trio_chat.records import Record
+    from trio_chat.store.words import Phrase
+
+
+class _Numbered(NamedTuple):
+    """A line, and its number among those of all rooms."""
+
+    id: int
+    line: Line
+
+
+class _Log:
+    """The lines that are kept of a room, without a gap up to ``last``."""
+
+    def __init__(self, room: records.SaveRoom) -> None:
+        self.room = room
+        self.last = 0
+        self.lines: dict[int, _Numbered] = {}
+
+    @property
+    def first(self) -> int:
+        return next(iter(self.lines), self.last + 1)
 
 
 class MemoryStore:
-    """Keeps ``backlog`` events of each room. ``epoch`` comes from outside: no two runs may share one."""
+    """Keeps ``backlog`` lines of each room. ``epoch`` comes from outside: no two runs may share one.
+
+    It never fails but for a line that does not follow its room's last one. A search looks at each line.
+    """
 
     def __init__(self, epoch: str, backlog: int = 1000) -> None:
         self._epoch = epoch
         self._backlog = backlog
-        self._logs: dict[str, deque[Entry]] = {}
+        self._numbers = itertools.count(1)
+        self._accounts: dict[int, records.SaveAccount] = {}
+        self._devices: dict[int, records.SaveDevice] = {}
+        self._logs: dict[int, _Log] = {}
+        self._members: dict[tuple[int, int], records.SaveMember] = {}
+        self._invites: dict[tuple[int, int], records.SaveInvite] = {}
+        self._reads: dict[tuple[int, int], records.SaveRead] = {}
+        self._mentions: dict[tuple[int, int, int], records.SaveMention] = {}
+        self._bans: dict[int, records.SaveBan] = {}
+        self._notes: list[AuditLine] = []
+        self._places: dict[tuple[int, str], Place] = {}
+        self._ends = dict.fromkeys((records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan), 0)
+        self._commits = self._lines = self._failures = 0
+        self._actions: dict[type[Any], Callable[[Any], None]] = {
+            records.SaveAccount: self._save_account,
+            records.DropAccount: self._drop_account,
+            records.SaveDevice: self._save_device,
+            records.DropDevice: lambda record: _drop(self._devices, record.id),
+            records.SaveRoom: self._save_room,
+            records.DropRoom: self._drop_room,
+            records.SaveMember: lambda record: self._members.update({(record.room, record.account): record}),
+            records.DropMember: self._drop_member,
+            records.SaveInvite: lambda record: self._invites.update({(record.room, record.account): record}),
+            records.DropInvite: lambda record: _drop(self._invites, (record.room, record.account)),
+            records.SaveRead: self._save_read,
+            records.SaveMention: self._save_mention,
+            records.SaveBan: self._save_ban,
+            records.DropBan: lambda record: _drop(self._bans, record.id),
+            records.Note: lambda record: self._notes.append(AuditLine(len(self._notes) + 1, record)),
+            records.Line: self._append,
+            records.Amend: self._amend,
+            records.Redact: self._redact,
+        }
 
     def __repr__(self) -> str:
-        return f"<MemoryStore {sum(map(len, self._logs.values()))} events of {len(self._logs)} rooms>"
+        kept = sum(len(log.lines) for log in self._logs.values())
+        return f"<MemoryStore {kept} events of {len(self._logs)} rooms>"
 
     @property
     def epoch(self) -> str:
         """Which history this is."""
         return self._epoch
 
-    async def append(self, batch: Sequence[Entry]) -> None:
-        """Keep a batch; see :class:`~trio_chat.store.interface.Store`."""
-        for entry in batch:
-            log = self._logs.get(entry.room)
-            if log is None or (log and entry.seq <= log[-1].seq):  # a room of that name that began anew
-                log = self._logs[entry.room] = deque(maxlen=self._backlog)
-            log.append(entry)
+    def statistics(self) -> Statistics:
+        """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
+        return Statistics(commits=self._commits, lines=self._lines, failures=self._failures, behind=0)
 
-    async def read(self, room: str, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
-        """Read from the log; see :class:`~trio_chat.store.interface.Store`."""
+    async def aclose(self) -> None:
+        """Nothing is to be let go of; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    async def commit(self, batch: Sequence[Record]) -> None:
+        """Keep these records, all or none; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        self._check_order(batch)
+        for record in batch:
+            self._actions[type(record)](record)
+        self._commits += 1
+
+    async def check_writable(self) -> None:
+        """Memory can always be written; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+
+    async def index_some(self, limit: int) -> int:  # noqa: ARG002 - the interface's; there is no index
+        """There is no index to fill; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        return 0
+
+    async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
+        """Remove what is too old; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        firsts: dict[int, int] = {}
+        for number, log in self._logs.items():
+            days = keep if log.room.keep is None else log.room.keep
+            last = _seq_at(log, cutoff(now, days)) if days else 0
+            if last >= log.first:
+                while log.first <= last:
+                    self._forget(log)
+                self._mentions = {k: m for k, m in self._mentions.items() if m.room != number or m.seq > last}
+                firsts[number] = log.first
+        return firsts
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    async def load(self) -> Snapshot:
+        """Everything but the logs; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        return Snapshot(
+            accounts=_sorted(self._accounts),
+            devices=_sorted(self._devices),
+            rooms=tuple(RoomState(log.room, first=log.first, last=log.last) for _, log in sorted(self._logs.items())),
+            members=_sorted(self._members),
+            invites=_sorted(self._invites),
+            reads=_sorted(self._reads),
+            mentions=_sorted(self._mentions),
+            bans=_sorted(self._bans),
+            next_account=self._ends[records.SaveAccount] + 1,
+            next_device=self._ends[records.SaveDevice] + 1,
+            next_room=self._ends[records.SaveRoom] + 1,
+            next_ban=self._ends[records.SaveBan] + 1,
+        )
+
+    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+        """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
         log = self._logs.get(room)
-        if not log:
+        if log is None or not log.last:
             return Stretch([], more=False, first=floor + 1)
-        oldest, end = log[0].seq, log[-1].seq + 1
-        first = min(max(oldest, floor + 1), end)
+        end = log.last + 1
+        first = min(max(log.first, floor + 1), end)
         if after is not None:
             start = min(max(after + 1, first), end)
             stop = min(start + limit, end)
@@ -50,4 +181,189 @@ class MemoryStore:
             stop = max(min(end if before is None else before, end), first)
             start = max(stop - limit, first)
             more = start > first
-        return Stretch([log[seq - oldest].event for seq in range(start, stop)], more, first)
+        return Stretch([log.lines[seq].line.event for seq in range(start, stop)], more, first)
+
+    async def look_up(self, room: int, seq: int) -> Kept | None:
+        """One line; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        kept = self._find_kept(room, seq)
+        return None if kept is None else Kept(kept.line.sender, kept.line.event)
+
+    async def find(self, sender: int, cid: str) -> Place | None:
+        """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        return self._places.get((sender, cid))
+
+    async def seq_at(self, room: int, time: str) -> int:
+        """Where a time stands; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        log = self._logs.get(room)
+        return 0 if log is None else _seq_at(log, time)
+
+    async def search(self, query: SearchQuery) -> Found:
+        """Find lines; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        phrases = phrases_of(query.words)
+        if phrases is None or query.limit < 1:
+            return Found([], more=False, behind=0)
+        found = [kept for kept in self._readable(query) if _is_hit(kept, phrases, query)]
+        found.sort(key=lambda kept: kept.id, reverse=True)
+        hits = [Hit(kept.id, kept.line.room, kept.line.seq, kept.line.event) for kept in found[: query.limit]]
+        return Found(hits, len(found) > query.limit, 0)
+
+    async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
+        """The audit log; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        older = self._notes if before is None else self._notes[: max(0, before - 1)]
+        return older[::-1][: max(0, limit)]
+
+    # ---- steps --------------------------------------------------------------------------------
+
+    def _check_order(self, batch: Sequence[Record]) -> None:
+        """Before anything is done, find out whether all can be."""
+        lasts: dict[int, int | None] = {}
+        for record in batch:
+            if isinstance(record, Line):
+                last = self._last(record.room, lasts)
+                if last is None or record.seq != last + 1:
+                    self._failures += 1
+                    raise misplaced(record, last)
+                lasts[record.room] = record.seq
+            elif isinstance(record, records.SaveRoom):
+                lasts[record.id] = self._last(record.id, lasts) or 0
+            elif isinstance(record, records.DropRoom):
+                lasts[record.id] = None
+
+    def _last(self, room: int, lasts: dict[int, int | None]) -> int | None:
+        if room in lasts:
+            return lasts[room]
+        log = self._logs.get(room)
+        return None if log is None else log.last
+
+    def _readable(self, query: SearchQuery) -> Iterator[_Numbered]:
+        for room, floor in query.rooms:
+            log = self._logs.get(room)
+            if log is not None:
+                yield from (kept for seq, kept in log.lines.items() if seq > floor and kept.line.text)
+
+    def _number(self, record: records.SaveAccount | records.SaveDevice | records.SaveRoom | records.SaveBan) -> None:
+        self._ends[type(record)] = max(self._ends[type(record)], record.id)
+
+    def _save_account(self, record: records.SaveAccount) -> None:
+        self._number(record)
+        self._accounts[record.id] = record
+
+    def _drop_account(self, record: records.DropAccount) -> None:
+        self._accounts.pop(record.id, None)
+        for held in (self._devices, self._members, self._invites, self._reads, self._mentions, self._bans):
+            _drop_where(held, lambda value: value.account == record.id)
+
+    def _save_device(self, record: records.SaveDevice) -> None:
+        self._number(record)
+        self._devices[record.id] = record
+
+    def _save_room(self, record: records.SaveRoom) -> None:
+        self._number(record)
+        self._logs.setdefault(record.id, _Log(record)).room = record
+
+    def _drop_room(self, record: records.DropRoom) -> None:
+        log = self._logs.pop(record.id, None)
+        while log is not None and log.lines:
+            self._forget(log)
+        for held in (self._members, self._invites, self._reads, self._mentions, self._bans):
+            _drop_where(held, lambda value: value.room == record.id)
+
+    def _drop_member(self, record: records.DropMember) -> None:
+        for held in (self._members, self._reads, self._mentions):
+            _drop_where(held, lambda value: (value.room, value.account) == (record.room, record.account))
+
+    def _save_read(self, record: records.SaveRead) -> None:
+        self._reads[record.room, record.account] = record
+        place = (record.room, record.account)
+        _drop_where(self._mentions, lambda value: (value.room, value.account) == place and value.seq <= record.seq)
+
+    def _save_mention(self, record: records.SaveMention) -> None:
+        self._mentions[record.room, record.account, record.seq] = record
+
+    def _save_ban(self, record: records.SaveBan) -> None:
+        self._number(record)
+        self._bans[record.id] = record
+
+    def _append(self, line: Line) -> None:
+        log = self._logs[line.room]
+        log.lines[line.seq] = _Numbered(next(self._numbers), line)
+        log.last = line.seq
+        if line.cid:
+            self._places[line.sender, line.cid] = Place(line.room, line.seq, line.time)
+        self._lines += 1
+        if len(log.lines) > self._backlog:
+            self._forget(log)
+
+    def _forget(self, log: _Log) -> None:
+        """Remove a room's oldest line."""
+        line = log.lines.pop(log.first).line
+        place = self._places.get((line.sender, line.cid))
+        if place is not None and place[:2] == (line.room, line.seq):
+            del self._places[line.sender, line.cid]
+
+    def _amend(self, record: records.Amend) -> None:
+        kept = self._find_kept(record.room, record.seq)
+        if kept is not None:
+            if kept.line.text != record.text:
+                self._blank_edits(record.room, record.seq)
+            self._put(kept, record.event, record.text)
+
+    def _redact(self, record: records.Redact) -> None:
+        kept = self._find_kept(record.room, record.seq)
+        if kept is not None:
+            self._blank_edits(record.room, record.seq)
+            self._put(kept, record.event, "")
+
+    def _find_kept(self, room: int, seq: int) -> _Numbered | None:
+        log = self._logs.get(room)
+        return None if log is None else log.lines.get(seq)
+
+    def _blank_edits(self, room: int, target: int) -> None:
+        for kept in self._logs[room].lines.values():
+            if kept.line.target == target and kept.line.kind == EDITED:
+                self._put(kept, blanked(kept.line.event), "")
+
+    def _put(self, kept: _Numbered, event: bytes, text: str) -> None:
+        line = replace(kept.line, event=event, text=text)
+        self._logs[line.room].lines[line.seq] = kept._replace(line=line)
+
+
+def _sorted(held: dict[Any, Any]) -> tuple[Any, ...]:
+    return tuple(value for _, value in sorted(held.items()))
+
+
+def _drop(held: dict[Any, Any], key: object) -> None:
+    held.pop(key, None)
+
+
+def _drop_where(held: dict[Any, Any], gone: Callable[[Any], bool]) -> None:
+    for key in [key for key, value in held.items() if gone(value)]:
+        del held[key]
+
+
+def _seq_at(log: _Log, time: str) -> int:
+    low, high = log.first - 1, log.last
+    while low < high:
+        middle = (low + high + 1) // 2
+        if log.lines[middle].line.time < time:
+            low = middle
+        else:
+            high = middle - 1
+    return low
+
+
+def _is_hit(kept: _Numbered, phrases: list[Phrase], query: SearchQuery) -> bool:
+    line = kept.line
+    return (
+        (query.before_id is None or kept.id < query.before_id)
+        and (query.after is None or line.time >= query.after)
+        and (query.before is None or line.time < query.before)
+        and (not query.senders or line.sender in query.senders)
+        and (not query.has_link or has_link(line.text))
+        and matches(phrases, line.text)
+    )

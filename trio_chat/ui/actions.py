@@ -1,7 +1,8 @@
 """What a person can ask for, as frozen structs, and the carrying out of it on a connection.
 
 What comes of an action is a list of events: answers that the server gave, an
-:class:`~trio_chat.protocol.events.Error` for what was refused, a :class:`Note` for what only this side knows.
+:class:`~trio_chat.protocol.events.Error` for what was refused, a :class:`~trio_chat.ui.notes.Note` for what only
+this side knows.
 So an interface shows them as it shows everything else. What the room hears comes back by itself, over
 the connection.
 """
@@ -14,16 +15,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Left, People, RoomInfo, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
+from trio_chat.ui.governing import AccountAction, RoomAction, do_account, do_in_room
+from trio_chat.ui.messages import MessageAction, do_message
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat, RoomView
     from trio_chat.ui.place import Place
-
-
-class Note(Event, frozen=True, tag="note"):
-    """Something that this program tells the person by itself, line by line."""
-
-    lines: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,9 +94,10 @@ class Quit:
     """Leave the chat."""
 
 
-Action: TypeAlias = (
+Talking: TypeAlias = (
     SendRoom | SendTo | JoinRoom | LeaveRoom | SetTopic | ListRooms | ListPeople | Rename | SetAway | Quit
 )
+Action: TypeAlias = Talking | MessageAction | RoomAction | AccountAction
 
 
 def refused(error: ChatError) -> Error:
@@ -126,11 +124,22 @@ async def carry_out(action: Action, chat: Chat, place: Place) -> list[Event]:
 
 async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
     """As :func:`carry_out`, but raises :class:`~trio_chat.errors.ChatError` for what could not be done."""
+    if isinstance(action, MessageAction):
+        return await do_message(action, chat, place)
+    if isinstance(action, RoomAction):
+        return await do_in_room(action, chat, place)
+    if isinstance(action, AccountAction):
+        return await do_account(action, chat, place)
+    return await _do_talking(action, chat, place)
+
+
+async def _do_talking(action: Talking, chat: Chat, place: Place) -> list[Event]:
     match action:
         case SendRoom(room=room, text=text, kind=kind):
-            await chat.send(room, text, action=kind == "action")
+            receipt = await chat.send(room, text, action=kind == "action")
+            place.note_said(room, receipt.seq, text)
         case SendTo():
-            await _send_to(action, chat)
+            await _send_to(action, chat, place)
         case JoinRoom(room=room):
             return [_enter(place, await chat.join(room))]
         case LeaveRoom(room=room):
@@ -154,13 +163,14 @@ async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
     return []
 
 
-async def _send_to(action: SendTo, chat: Chat) -> None:
+async def _send_to(action: SendTo, chat: Chat, place: Place) -> None:
     try:
-        await chat.send_to(action.to, action.text)
+        receipt = await chat.send_to(action.to, action.text)
     except Refused as refusal:
         if action.otherwise is None or refusal.code != "unknown_person":
             raise
-        await chat.send(action.otherwise.room, action.otherwise.text)
+        receipt = await chat.send(action.otherwise.room, action.otherwise.text)
+    place.note_said(receipt.room, receipt.seq, action.text)
 
 
 def room_info(room: RoomView) -> RoomInfo:
@@ -174,6 +184,11 @@ def room_info(room: RoomView) -> RoomInfo:
         first=room.first,
         last=room.last,
         read=room.read,
+        mentions=room.mentions,
+        role=room.role,
+        private=room.private,
+        announce_only=room.announce_only,
+        slow=room.slow,
     )
 
 

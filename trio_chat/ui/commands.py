@@ -7,21 +7,18 @@ instead. ``/help``, completion and the reference page are made from :data:`COMMA
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
 from trio_chat.protocol import addressing
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import EVERYONE, nearest
 from trio_chat.protocol.text import quoted
+from trio_chat.ui import message_commands, room_commands
 from trio_chat.ui.actions import (
-    Action,
     JoinRoom,
     LeaveRoom,
     ListPeople,
     ListRooms,
-    Note,
     Quit,
     Rename,
     SendRoom,
@@ -29,34 +26,9 @@ from trio_chat.ui.actions import (
     SetAway,
     SetTopic,
 )
+from trio_chat.ui.command import ChatCommand, Meaning, Reading, named_room
+from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
-
-Takes: TypeAlias = Literal["people", "room", "command", "text"]
-Meaning: TypeAlias = Action | Note | Error
-
-
-@dataclass(frozen=True, slots=True)
-class ChatCommand:
-    """One row of the table.
-
-    ``form`` is what stands behind the name, ``help`` one line, ``more`` what else there is to know,
-    ``takes`` what each argument is (for completion), ``read`` gives the argument its meaning.
-    """
-
-    name: str
-    form: str
-    help: str
-    more: str
-    example: str
-    read: Callable[[str, Place], Meaning]
-    takes: tuple[Takes, ...] = ()
-    aliases: tuple[str, ...] = ()
-    needs_room: bool = False
-
-    @property
-    def usage(self) -> str:
-        """The whole form: ``/msg USER[,USER] TEXT``."""
-        return f"/{self.name} {self.form}".rstrip()
 
 
 def interpret(line: str, place: Place, *, unknown_recipients: str = "error") -> Meaning | None:
@@ -78,7 +50,7 @@ def interpret(line: str, place: Place, *, unknown_recipients: str = "error") -> 
             return Error(code="malformed", message=why, advice=advice)
         case addressing.Command(name=name, argument=argument):
             command = find(name)
-            return _unknown(name) if command is None else command.read(argument.strip(), place)
+            return _unknown(name) if command is None else command.mean(argument.strip(), place)
         case addressing.Empty():
             return None
 
@@ -98,45 +70,40 @@ def _unknown(name: str) -> Error:
     )
 
 
-def _usage(name: str, why: str) -> Error:
-    command = _BY_NAME[name]
-    return Error(code="usage", message=why, advice=f"Write {command.usage}, for example: {command.example}")
-
-
 # ---- what the commands mean --------------------------------------------------------------------
 
 
-def _msg(argument: str, place: Place) -> Meaning:
+def _msg(argument: str, place: Place) -> Reading:
     whom, _, text = argument.partition(" ") if " " in argument else argument.partition("\n")
     names = tuple(dict.fromkeys(name for word in whom.split(",") if (name := word.strip().removeprefix("@"))))
     if not names:
-        return _usage("msg", "Whom is that for?")
+        return "Whom is that for?"
     if not text.strip():
-        return _usage("msg", f"There is no text for {', '.join(quoted(name)[1:-1] for name in names)}.")
+        return f"There is no text for {', '.join(quoted(name)[1:-1] for name in names)}."
     if names[0].casefold() == EVERYONE and len(names) == 1:
         return SendRoom(room=place.lobby, text=text.strip())
     return SendTo(to=names, text=text.strip())
 
 
-def _who(argument: str, place: Place) -> Meaning:
+def _who(argument: str, place: Place) -> Reading:
     return ListPeople(room=argument or place.room)
 
 
-def _quit(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature; people add a farewell
+def _quit(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature; people add a farewell
     return Quit()
 
 
-def _join(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature
+def _join(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     if not argument or " " in argument:
-        return _usage("join", "Which room?" if not argument else "A room's name is one word.")
+        return "Which room?" if not argument else "A room's name is one word."
     return JoinRoom(room=argument)
 
 
-def _leave(argument: str, place: Place) -> Meaning:
-    return LeaveRoom(room=_room(argument, place))
+def _leave(argument: str, place: Place) -> Reading:
+    return LeaveRoom(room=named_room(argument, place))
 
 
-def _topic(argument: str, place: Place) -> Meaning:
+def _topic(argument: str, place: Place) -> Reading:
     if argument:
         return SetTopic(room=place.room, text="" if argument == "-" else argument)
     info = place.rooms.get(place.room)
@@ -144,33 +111,33 @@ def _topic(argument: str, place: Place) -> Meaning:
     return Note(lines=(f"The topic of {place.room} is: {topic}" if topic else f"{place.room} has no topic.",))
 
 
-def _rooms(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature
+def _rooms(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     return ListRooms()
 
 
-def _nick(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature
+def _nick(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     if not argument or " " in argument:
-        return _usage("nick", "Which name?" if not argument else "A name is one word.")
+        return "Which name?" if not argument else "A name is one word."
     return Rename(name=argument)
 
 
-def _me(argument: str, place: Place) -> Meaning:
-    return SendRoom(room=place.room, text=argument, kind="action") if argument else _usage("me", "You do what?")
+def _me(argument: str, place: Place) -> Reading:
+    return SendRoom(room=place.room, text=argument, kind="action") if argument else "You do what?"
 
 
-def _say(argument: str, place: Place) -> Meaning:
-    return SendRoom(room=place.room, text=argument) if argument else _usage("say", "There is nothing to say.")
+def _say(argument: str, place: Place) -> Reading:
+    return SendRoom(room=place.room, text=argument) if argument else "There is nothing to say."
 
 
-def _away(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature
+def _away(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     return SetAway(text=argument or "away")
 
 
-def _back(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature
+def _back(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     return SetAway(text=None)
 
 
-def _help(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's signature
+def _help(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     if not argument:
         return Note(lines=overview())
     name = argument.split(maxsplit=1)[0].removeprefix("/")
@@ -178,16 +145,9 @@ def _help(argument: str, place: Place) -> Meaning:  # noqa: ARG001 - the table's
     return _unknown(name) if command is None else Note(lines=explain(command))
 
 
-def _room(argument: str, place: Place) -> str:
-    """The room an argument names, found as the person wrote it or with its ``#``; else the current one."""
-    if not argument:
-        return place.room
-    return argument if argument[0] in "#@" else f"#{argument}"
-
-
 # ---- the table ---------------------------------------------------------------------------------
 
-COMMANDS: Final[tuple[ChatCommand, ...]] = (
+_TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "msg",
         "USER[,USER] TEXT",
@@ -234,7 +194,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "show who is in a room",
         "Without a room, it is the one you talk in. Everyone is in the lobby.",
         "/who #ops",
-        lambda argument, place: _who(_room(argument, place), place),
+        lambda argument, place: _who(named_room(argument, place), place),
         ("room",),
     ),
     ChatCommand(
@@ -295,6 +255,9 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         ("text",),
     ),
     ChatCommand("back", "", "tell the others that you are back", "It ends what /away began.", "/back", _back),
+)
+
+_LAST: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "help",
         "[COMMAND]",
@@ -314,6 +277,13 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         _quit,
         aliases=("exit", "q"),
     ),
+)
+
+COMMANDS: Final[tuple[ChatCommand, ...]] = (
+    *_TALKING,
+    *message_commands.COMMANDS,
+    *room_commands.COMMANDS,
+    *_LAST,
 )
 """All commands, in the order in which help shows them."""
 

@@ -129,15 +129,22 @@ BINDINGS: Final[dict[str, str]] = {
 
 
 class Editor:
-    """A line being typed. ``bindings`` replaces :data:`BINDINGS`; ``limit`` is in characters."""
+    """A line being typed. ``bindings`` replaces :data:`BINDINGS`; ``limit`` is in characters; ``keeps`` tells
+    whether a submitted line may be kept in the history."""
 
     def __init__(
-        self, *, history: Iterable[str] = (), bindings: Mapping[str, str] = BINDINGS, limit: int = LONGEST
+        self,
+        *,
+        history: Iterable[str] = (),
+        bindings: Mapping[str, str] = BINDINGS,
+        limit: int = LONGEST,
+        keeps: Callable[[str], bool] = lambda _line: True,
     ) -> None:
         self.buffer = Buffer()
         self.search: Search | None = None
         self._bindings = bindings
         self._limit = limit
+        self._keeps = keeps
         self._ring: deque[str] = deque(maxlen=KILLS)
         self._yanked = (0, 0, 0)  # where the last yank began and ended, and how far back in the ring it was
         self._undo: deque[Buffer] = deque(maxlen=STEPS)
@@ -344,7 +351,7 @@ class Editor:
 
     def _submit(self) -> Outcome:
         text = self.buffer.text
-        if text.strip() and (not self._history or self._history[-1] != text):
+        if text.strip() and self._keeps(text) and (not self._history or self._history[-1] != text):
             self._history.append(text)
         self._at = len(self._history)
         self._edited.clear()

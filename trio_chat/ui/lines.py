@@ -14,18 +14,18 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
-from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
+from trio_chat.client.events import Backlog
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.text import clean, clean_line
-from trio_chat.ui.actions import Note
 from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.notes import Context, Hits, Note
 from trio_chat.ui.place import Place
+from trio_chat.ui.sentences import connection, moderated
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted
 _WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
 _EXCERPT: Final = 40  # characters of a message that say which one is meant
-_OFTEN: Final = 4  # tries to connect again that are made within a few seconds
 _INDENT: Final = "    "
 _NICK_COLOURS: Final = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)  # SGR (ECMA-48, 8.3.117); red is for errors
 _RESET: Final = "\x1b[0m"
@@ -70,49 +70,137 @@ class Teller:
         self._arrow, self._check = ("→", "✓") if symbols else ("->", "ok:")
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
 
-    def tell(self, event: events.Event) -> list[str]:
+    def tell(self, event: events.Event) -> list[str]:  # noqa: PLR0911 - a table of the kinds of events
         """The lines for one event; none for what a reader of lines need not see."""
         match event:
             case events.Message():
-                return self._message(event)
+                return self._message(event, numbered=self._place.numbered)
+            case events.Edited() | events.Deleted() | events.Reacted():
+                return self._changed(event)
+            case Backlog():
+                return self._backlog(event)
+            case Hits():
+                return self._hits(event)
+            case Context():
+                return self._past(event.events, around=event.around)
             case events.TopicChanged():
                 return self._topic(event)
             case events.Error():
                 return self._error(event.message, event.advice)
-            case events.RoomList():
-                return self._rooms(event.rooms)
-            case events.People():
-                return self._people(event)
+            case events.Welcome(motd=motd):
+                return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
             case Note():
                 return [("  " if line.startswith("  ") else "") + clean_line(line) for line in event.lines]
             case _:
-                sentence = self._notice(event)
-                return [self._dim(f"-- {sentence}")] if sentence else []
+                return self._table(event) or self._remark(self._notice(event))
 
     def rings(self, event: events.Event) -> bool:
-        """Whether the reader should be called: somebody else's message to them, or one that names them."""
+        """Whether the reader should be called: somebody else's message to them, or one that names them; also
+        when it came while they were away."""
+        if isinstance(event, Backlog):
+            begin = event.unread_from
+            return begin is not None and any(self.rings(line) for line in event.events if line.seq >= begin)
         if not isinstance(event, events.Message) or event.sender == self._place.me:
             return False
         return event.room.startswith("@") or self._names_me(event.text)
 
     # ---- what is said --------------------------------------------------------------------------
 
-    def _message(self, event: events.Message) -> list[str]:
-        sender, text = clean_line(event.sender), clean(event.text)
-        time = self._time(event.sent, event.time)
-        if event.room.startswith("@"):
-            others = (clean_line(n) for n in self._place.members(event.room) if n.casefold() != event.sender.casefold())
-            who = f"{self._nick(sender)} {self._arrow} {', '.join(others) or clean_line(self._place.me)} (private)"
-            if event.sender == self._place.me:
-                self._remember(event)
-        else:
-            who = f"{clean_line(event.room)} {'* ' if event.kind == 'action' else ''}{self._nick(sender)}"
+    def _message(self, event: events.Message, *, numbered: bool) -> list[str]:
+        sender = clean_line(event.sender)
+        direct, action = event.room.startswith("@"), event.kind == "action"
+        if direct and event.sender == self._place.me:
+            self._remember(event)
+        who = self._who(event, sender) + (f" {self._dim(self._answered(event))}" if event.reply_to else "")
+        text = "(taken back)" if event.deleted else clean(event.text) + (" (edited)" if event.edited else "")
         first, *rest = text.split("\n")
-        colon = "" if event.kind == "action" and not event.room.startswith("@") else ":"
-        if event.kind == "action" and colon:
+        colon = "" if action and not direct else ":"
+        if action and direct:
             first = f"* {sender} {first}"
-        mark = self._strong if self.rings(event) and self._names_me(text) else str
-        return [f"[{time}] {who}{colon} {mark(first)}", *(_INDENT + mark(line) for line in rest)]
+        mark = self._dim if event.deleted else self._strong if self.rings(event) and self._names_me(text) else str
+        head = self._head(event, event.sent, numbered=numbered)
+        marks = [
+            self._dim(f"{_INDENT}{clean_line(one)} {_names(list(whose))}") for one, whose in event.reactions.items()
+        ]
+        return [f"{head}{who}{colon} {mark(first)}", *(_INDENT + mark(line) for line in rest), *marks]
+
+    def _who(self, event: events.Message, sender: str) -> str:
+        """Who says it, and to whom or where."""
+        if not event.room.startswith("@"):
+            return f"{'* ' if event.kind == 'action' else ''}{self._nick(sender)}"
+        others = (clean_line(n) for n in self._place.members(event.room) if n.casefold() != event.sender.casefold())
+        return f"{self._nick(sender)} {self._arrow} {', '.join(others) or clean_line(self._place.me)} (private)"
+
+    def _head(self, event: events.RoomEvent, sent: str | None, *, numbered: bool) -> str:
+        """What a line begins with: when and where, and the number if it is wanted."""
+        room = "" if event.room.startswith("@") else f"{clean_line(event.room)} "
+        number = f"#{event.seq} " if numbered else ""
+        return f"[{self._time(sent, event.time)}] {room}{self._dim(number) if number else ''}"
+
+    def _answered(self, event: events.Message) -> str:
+        said = self._place.said(event.room, event.reply_to or 0)
+        return f"(to #{event.reply_to})" if said is None else f"(to {clean_line(said.sender)}: {_excerpt(said.text)})"
+
+    def _changed(self, event: events.Edited | events.Deleted | events.Reacted) -> list[str]:
+        """What became of a message; an edit that a later one replaced is not told."""
+        who, number = self._nick(clean_line(event.sender)), f"#{event.target}"
+        head = self._head(event, None, numbered=False)
+        where = f" ({', '.join(map(clean_line, self._place.members(event.room)))})" if event.room[0] == "@" else ""
+        match event:
+            case events.Edited(text=""):
+                return []
+            case events.Edited(text=text):
+                first, *rest = clean(text).split("\n")
+                return [f"{head}* {who} edited {number}{where}: {first}", *(_INDENT + line for line in rest)]
+            case events.Deleted():
+                return [f"{head}* {who} took back {number}{where}"]
+            case events.Reacted(mark=mark, on=on):
+                said = self._place.said(event.room, event.target)
+                which = f" ({_excerpt(said.text)})" if said is not None else where
+                did = f"marked {number} {clean_line(mark)}" if on else f"took {clean_line(mark)} off {number}"
+                return [f"{head}* {who} {did}{which}"]
+
+    # ---- the past ------------------------------------------------------------------------------
+
+    def _backlog(self, event: Backlog) -> list[str]:
+        begin = event.unread_from
+        before = [line for line in event.events if begin is None or line.seq < begin]
+        since = [line for line in event.events if begin is not None and line.seq >= begin]
+        lines = self._past(before)
+        news = self._past(since)
+        if news:
+            older = event.unread - len(since)
+            more = f"; {older} more before these" if older > 0 and not before else ""
+            lines += [self._dim(f"-- new in {clean_line(self._where(event.room))} since you left{more}"), *news]
+        return lines
+
+    def _where(self, room: str) -> str:
+        return ", ".join(self._place.members(room)) + " (private)" if room.startswith("@") else room
+
+    def _past(self, past: Iterable[events.RoomEvent], *, around: int | None = None) -> list[str]:
+        """Messages as they are now; what changed them need not be told again."""
+        numbered = self._place.numbered or around is not None
+        lines: list[str] = []
+        for event in past:
+            if isinstance(event, events.Message):
+                shown = self._message(event, numbered=numbered)
+                lines += [self._strong(line) for line in shown] if event.seq == around else shown
+            elif not isinstance(event, events.Edited | events.Deleted | events.Reacted):
+                lines += self.tell(event)
+        return lines
+
+    def _hits(self, event: Hits) -> list[str]:
+        lines = [line for message in event.messages for line in self._message(message, numbered=True)]
+        if not lines:
+            lines = ["Nothing is found."]
+        if event.behind:
+            lines += self._remark(f"The newest {event.behind} lines cannot be found yet; try again in a moment.")
+        return lines + (self._remark("There is more: /search alone goes on.") if event.more else [])
+
+    # ---- other lines ---------------------------------------------------------------------------
+
+    def _remark(self, sentence: str) -> list[str]:
+        return [self._dim(f"-- {sentence}")] if sentence else []
 
     def _topic(self, event: events.TopicChanged) -> list[str]:
         did = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
@@ -125,12 +213,14 @@ class Teller:
 
     # ---- what happened -------------------------------------------------------------------------
 
-    def _notice(self, event: events.Event) -> str:
+    def _notice(self, event: events.Event) -> str:  # noqa: PLR0911 - a table of the kinds of events
         match event:
             case events.Presence():
                 return self._presence(event)
             case events.Room():
                 return self._entered(event.room)
+            case events.Left(reason=reason) if reason:
+                return f"You are no longer in {clean_line(event.room)}: {clean_line(reason)}"
             case events.Left():
                 return f"You have left {clean_line(event.room)}." if event.room.startswith("#") else ""
             case events.Renamed():
@@ -142,17 +232,19 @@ class Teller:
                 excerpt = self._sent.get((event.room, event.seq))
                 what = f": {excerpt}" if excerpt is not None else ""
                 return f"{self._check} {clean_line(event.by)} has your message{what}"
+            case events.Welcome():
+                return self._welcome(event)
+            case events.Moderated():
+                return moderated(event, self.clock)
+            case events.Invited():
+                room = clean_line(event.room)
+                return f"{clean_line(event.by)} lets you into {room}. Enter it with /join {room}"
             case _:
-                return self._connection(event)
+                return connection(event, _company(self._place.rooms.get(self._place.lobby)))
 
     def _welcome(self, event: events.Welcome) -> str:
-        first = f"You are {clean_line(event.name)}."
         lobby = next((room for room in event.rooms if room.name == event.lobby), None)
-        if lobby is not None:
-            first += " Nobody else is here yet; you will be told when somebody comes." if lobby.count <= 1 else (
-                f" {_people(lobby.count)} are here."
-            )
-        return f"{first} {clean_line(event.motd)}".strip()
+        return f"You are {clean_line(event.name)}.{_company(lobby)}"
 
     def _presence(self, event: events.Presence) -> str:
         where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"
@@ -162,11 +254,13 @@ class Teller:
         if came:
             parts.append(f"{_names(came)} {'is' if len(came) == 1 else 'are'} here{where}")
         if left:
-            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{where}")
+            whence = where.removeprefix(" in")
+            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{whence}")
         if not parts:
             return ""
         if event.count <= 1:
-            return f"{' and '.join(parts)}; you are alone{where or ' here'}. You will be told when somebody comes."
+            alone = f"you are alone {'there' if where else 'here'}. You will be told when somebody comes."
+            return f"{' and '.join(parts)}; {alone}"
         return f"{' and '.join(parts)} ({_people(event.count)} now)"
 
     def _entered(self, room: events.RoomInfo) -> str:
@@ -183,44 +277,62 @@ class Teller:
         why = clean_line(event.text)
         return f"{who} away." if why in {"", "away"} else f"{who} away: {why}"
 
-    def _closing(self, event: events.Closing) -> str:
-        back = f" Coming back in {_seconds(event.retry)}." if event.retry is not None else ""
-        advice = "" if event.retry is not None else clean_line(event.advice)
-        return f"{clean_line(event.message)}{back} {advice}".rstrip()
-
-    def _connection(self, event: events.Event) -> str:
-        """What there is to tell about the connection itself."""
-        match event:
-            case events.Welcome():
-                return self._welcome(event)
-            case events.Closing():
-                return self._closing(event)
-            case Disconnected(attempt=attempt) if attempt and (attempt < _OFTEN or attempt & (attempt - 1)):
-                return ""  # of many tries only the 4th, 8th, 16th, ... is told
-            case Disconnected(reason=reason, retry_in=retry, attempt=attempt):
-                what = "The connection is lost" if attempt == 0 else "Still no connection"
-                return f"{what}: {clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
-            case Reconnected(anew=anew):
-                return "Connected again." + (" The server's history began anew." if anew else "")
-            case Missed(room=room, count=count):
-                return f"{count} older messages in {clean_line(room)} are no longer kept."
-            case RejoinRefused(room=room, message=message, advice=advice):
-                return f"You are no longer in {clean_line(room)}. {clean_line(message)} {clean_line(advice)}".rstrip()
-            case _:
-                return ""
-
     def _error(self, message: str, advice: str) -> list[str]:
         text = f"! {clean_line(message)} {clean_line(advice)}".rstrip()
         return [self._paint(text, "31")]
 
     # ---- tables --------------------------------------------------------------------------------
 
+    def _table(self, event: events.Event) -> list[str]:
+        """The lines for what is a list; none for what is not."""
+        match event:
+            case events.RoomList():
+                return self._rooms(event.rooms)
+            case events.People():
+                return self._people(event)
+            case events.DeviceList():
+                return self._devices(event.devices)
+            case events.BanList():
+                return self._bans(event)
+            case _:
+                return []
+
     def _rooms(self, rooms: Iterable[events.RoomLine]) -> list[str]:
         rows = [
-            (f"{'*' if room.joined else ' '} {clean_line(room.name)}", str(room.count), clean_line(room.topic))
+            (
+                f"{'*' if room.joined else ' '} {clean_line(room.name)}",
+                str(room.count),
+                f"{'(private) ' if room.private else ''}{clean_line(room.topic)}",
+            )
             for room in rooms
         ]
         return table(("  room", "people", "topic"), rows)
+
+    def _devices(self, devices: Iterable[events.DeviceInfo]) -> list[str]:
+        rows = [
+            (
+                f"{'*' if device.current else ' '} {device.id}",
+                clean_line(device.client),
+                self.clock(device.created),
+                "now" if device.current else self.clock(device.seen),
+            )
+            for device in devices
+        ]
+        return table(("  number", "program", "first here", "last here"), rows)
+
+    def _bans(self, event: events.BanList) -> list[str]:
+        if not event.bans:
+            return [f"Nobody is banned from {clean_line(event.room)}."]
+        rows = [
+            (
+                clean_line(ban.name or ban.network or ""),
+                self.clock(ban.until) if ban.until else "for good",
+                clean_line(ban.by),
+                clean_line(ban.reason),
+            )
+            for ban in event.bans
+        ]
+        return table(("banned", "until", "by", "why"), rows)
 
     def _people(self, event: events.People) -> list[str]:
         count = _people(len(event.people))
@@ -261,16 +373,14 @@ class Teller:
 
 
 def people_table(people: Iterable[events.PersonInfo], clock: Callable[[str], str]) -> list[str]:
-    """Who is there, since when, and who of them is away and why."""
-    rows = [
-        (
-            clean_line(person.name),
-            clock(person.since),
-            "" if person.away is None else f"away: {clean_line(person.away)}" if person.away != "away" else "away",
-        )
-        for person in people
-    ]
+    """Who is there, since when, what they are in the room, and who of them is away and why."""
+    rows = [(clean_line(person.name), clock(person.since), _state(person)) for person in people]
     return table(("name", "since", ""), rows)
+
+
+def _state(person: events.PersonInfo) -> str:
+    away = "" if person.away is None else "away" if person.away == "away" else f"away: {clean_line(person.away)}"
+    return ", ".join(filter(None, (clean_line(person.role), away)))
 
 
 def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
@@ -295,16 +405,21 @@ def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
 
+def _company(lobby: events.RoomInfo | None) -> str:
+    """Who is here besides the reader, as a sentence; empty where that is not known."""
+    if lobby is None:
+        return ""
+    if lobby.count <= 1:
+        return " Nobody else is here yet; you will be told when somebody comes."
+    return f" {_people(lobby.count)} are here."
+
+
 def _names(names: list[str]) -> str:
     shown = [clean_line(name) for name in names[:_NAMED]]
     more = len(names) - len(shown)
     if more:
         return f"{', '.join(shown)} and {more} more"
     return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
-
-
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"  # noqa: PLR2004 - tenths matter below
 
 
 def _excerpt(text: str) -> str:

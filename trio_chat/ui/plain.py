@@ -6,22 +6,24 @@ sequence of its own. :func:`trio_chat.ui.prompt.talk_at_terminal` adds an input 
 
 from __future__ import annotations
 
+import contextlib
 import locale
 import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 from msgspec import structs
 
-from trio_chat.client.events import Reconnected
-from trio_chat.errors import ChatError, ConnectionClosed
-from trio_chat.protocol.events import Error, Event, Room, Welcome
-from trio_chat.ui.actions import Action, Note, Quit, carry_out, do, refused, room_info
+from trio_chat.client.events import Backlog, Reconnected
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
+from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
+from trio_chat.ui.actions import Action, Quit, carry_out, do, refused, room_info
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.lines import Teller, as_json
+from trio_chat.ui.notes import Note
 from trio_chat.ui.patience import patiently
 from trio_chat.ui.pipes import Input, Output, ReaderGone
 from trio_chat.ui.place import Place
@@ -32,15 +34,21 @@ if TYPE_CHECKING:
     from trio_chat.config import ClientConfig
 
 
+_READ_PAUSE: Final = 1.0
+"""Seconds between two reports of how far has been read, and at the most for the last one."""
+
+
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How things are shown: ``json`` one event a line; ``encoding`` what standard output takes."""
+    """How things are shown: ``json`` one event a line; ``encoding`` what standard output takes; ``is_read``
+    tells that a person sees it, so that what was shown counts as read."""
 
     json: bool = False
     colour: bool = False
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
     encoding: str = "utf-8"
+    is_read: bool = False
 
     @property
     def symbols(self) -> bool:
@@ -61,6 +69,7 @@ def look_of(config: ClientConfig, *, json: bool = False) -> Look:
         time_format=config.time_format,
         unknown_recipients=config.unknown_recipients,
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
+        is_read=is_terminal(1),
     )
 
 
@@ -80,6 +89,8 @@ class Talk:
         )
         # The token proves who one is: it is not for a screen or a log.
         self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
+        self._shown: dict[str, int] = {}
+        self._showed = trio.Event()
         self.follow()
 
     def follow(self) -> None:
@@ -106,9 +117,43 @@ class Talk:
             self.follow()
         else:
             self.place.take(event)
+        self._note_shown(event)
         if self.look.json:
             return [as_json(event)]
         return self.teller.tell(event)
+
+    def _note_shown(self, event: Event) -> None:
+        """What is shown to a person is read."""
+        if isinstance(event, Backlog):
+            for line in event.events[-1:]:
+                self._note_shown(line)
+        elif isinstance(event, RoomEvent) and self.look.is_read:
+            self._shown[event.room] = max(event.seq, self._shown.get(event.room, 0))
+            self._showed.set()
+
+    async def report_read(self) -> None:
+        """Tell the server how far has been read. What cannot be told now is told later, or never: it is
+        no more than where the next session begins."""
+        shown, self._shown = self._shown, {}
+        for room, seq in shown.items():
+            view = self.chat.rooms.get(room)
+            if view is not None and seq > view.read:
+                with contextlib.suppress(Refused, NotAcknowledged):
+                    await self.chat.read(room, seq)
+
+    async def keep_reporting_read(self) -> None:
+        """Tell the server how far has been read, as it goes, until the conversation ends."""
+        with contextlib.suppress(ConnectionClosed):
+            while True:
+                await self._showed.wait()
+                self._showed = trio.Event()
+                await self.report_read()
+                await trio.sleep(_READ_PAUSE)
+
+    async def report_last_read(self) -> None:
+        """At the end, tell the server what it has not been told, in a moment or not at all."""
+        with trio.move_on_after(_READ_PAUSE, shield=True), contextlib.suppress(ConnectionClosed):
+            await self.report_read()
 
     def read(self, line: str) -> Action | Note | Error | None:
         """What a line means now."""
@@ -147,6 +192,7 @@ async def talk_through_pipes(talk: Talk, source: Input, sink: Output) -> int:
                 nonlocal failed, well_ended
                 failed = await _say_lines(talk, source, sink)
                 well_ended = True
+                await talk.report_last_read()
                 await talk.chat.aclose()  # what was heard until now can still be read
 
             async def watch_reader() -> None:
@@ -157,6 +203,7 @@ async def talk_through_pipes(talk: Talk, source: Input, sink: Output) -> int:
 
             nursery.start_soon(say)
             nursery.start_soon(watch_reader)
+            nursery.start_soon(talk.keep_reporting_read)
             await _show_events(talk, sink)
             nursery.cancel_scope.cancel()
     except* ReaderGone:

@@ -23,13 +23,17 @@ import trio
 
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
-from trio_chat.protocol.events import Error, Event, Message
-from trio_chat.ui.actions import Action, ListPeople, Note, Quit
+from trio_chat.protocol.events import Error, Event
+from trio_chat.ui.actions import Action, ListPeople, Quit
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
+from trio_chat.ui.governing import AskPassword, SetPassword
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
+from trio_chat.ui.notes import Note
 from trio_chat.ui.painting import Drawing, Painter, lay_out
 from trio_chat.ui.plain import Talk, why_ended
+from trio_chat.ui.room_commands import keeps_secret
+from trio_chat.ui.secret import Chosen, GivenUp, NewPassword
 from trio_chat.ui.signals import BY_SIGNAL, INTERRUPTED
 from trio_chat.ui.terminal import Terminal
 
@@ -39,6 +43,8 @@ _SUBMITTED: Final = 100
 """Lines typed while the connection is away, kept until it is back; more than anybody types meanwhile."""
 _LAST_WORDS: Final = 2.0
 """Seconds for what is still to be sent and painted when one leaves."""
+_TYPING: Final = 3.0
+"""Seconds between two notices that somebody is typing, of which each holds for six."""
 _BELL: Final = "\a"
 
 
@@ -57,13 +63,15 @@ class Prompt:
     def __init__(self, talk: Talk, terminal: Terminal) -> None:
         self._talk = talk
         self._terminal = terminal
-        self._editor = Editor()
+        self._editor = Editor(keeps=lambda line: not keeps_secret(line))
+        self._secret: NewPassword | None = None  # while a password is typed, in place of a line
         self._painter = Painter()
         self._lines: deque[str] = deque()
         self._rings = False
         self._connected = True
         self._listed: tuple[str, ...] = ()
         self._changed = trio.Event()
+        self._typed = trio.Event()
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
         self._repaint: bool | None = None  # after the window changed; True: clear the screen first
         self._send, self._submitted = trio.open_memory_channel[Action | Note | Error](_SUBMITTED)
@@ -84,7 +92,7 @@ class Prompt:
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
                 tasks = (self._paint_changes, self._watch_window, self._meet_people, self._do_submitted, self._listen)
-                for task in tasks:
+                for task in (*tasks, self._talk.keep_reporting_read, self._tell_typing):
                     nursery.start_soon(task)
                 try:
                     await self._read_keys()
@@ -92,6 +100,7 @@ class Prompt:
                     self._give_up_at = self._write_scope.deadline = trio.current_time() + _LAST_WORDS
         finally:
             await self._write(self._take_lines())
+            await self._talk.report_last_read()
         return self._status
 
     def _end(self, status: int) -> None:
@@ -115,9 +124,13 @@ class Prompt:
                 return
             for key in keys:
                 await self._press(key)
+            self._typed.set()
             self._change()
 
     async def _press(self, key: Key) -> None:
+        if self._secret is not None:
+            self._press_unseen(self._secret, key)
+            return
         outcome: Outcome = self._editor.press(key)
         if outcome != Wanted("complete"):
             self._listed = ()
@@ -143,7 +156,22 @@ class Prompt:
             return
         if isinstance(meaning, Quit):
             await self._leave()
-            return
+        elif isinstance(meaning, AskPassword):
+            self._secret = NewPassword()
+        else:
+            self._hand_over(meaning)
+
+    def _press_unseen(self, secret: NewPassword, key: Key) -> None:
+        match secret.press(key):
+            case Chosen(password):
+                self._secret = None
+                self._hand_over(SetPassword(password))
+            case GivenUp(why):
+                self._secret = None
+                self._show(Note(lines=(why,)))
+
+    def _hand_over(self, meaning: Action | Note | Error) -> None:
+        """Have it done, after what was submitted before."""
         try:
             self._send.send_nowait(meaning)
         except trio.WouldBlock:
@@ -208,10 +236,21 @@ class Prompt:
                 self._show(event)
             self._change()
 
+    async def _tell_typing(self) -> None:
+        """Tell those a line is for that it is being typed; it also tells the server that somebody is here."""
+        while True:
+            await self._typed.wait()
+            self._typed = trio.Event()
+            room = self._talk.place.typing_in(self._editor.text)
+            if room is None:
+                continue
+            with contextlib.suppress(ChatError):  # nothing that a person has to know of
+                await self._talk.chat.typing(room)
+            await trio.sleep(_TYPING)
+
     def _show(self, event: Event) -> None:
         self._lines.extend(self._talk.tell(event))
-        if isinstance(event, Message):
-            self._rings = self._rings or self._talk.teller.rings(event)
+        self._rings = self._rings or self._talk.teller.rings(event)
         self._change()
 
     # ---- painting ------------------------------------------------------------------------------
@@ -246,6 +285,8 @@ class Prompt:
 
     def _draw(self, columns: int, rows: int) -> Drawing:
         buffer, search, place = self._editor.buffer, self._editor.search, self._talk.place
+        if self._secret is not None:
+            return lay_out(self._secret.prompt, "", 0, columns * 2, rows)
         if search is not None:
             prompt = f"{'search' if search.found else 'not found'} '{search.wanted}': "
         else:

@@ -14,11 +14,13 @@ BY_SIGNAL: Final = 128
 INTERRUPTED: Final = BY_SIGNAL + signal.SIGINT
 
 
-async def until_signal(work: Callable[[], Awaitable[int]]) -> int:
+async def until_signal(
+    work: Callable[[], Awaitable[int]], beside: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
+) -> int:
     """Do work that returns an exit status; Ctrl-C, SIGTERM or SIGHUP cancels it.
 
     A signal that this program was started to ignore (``nohup``, a job in the background) stays ignored.
-    What the work raises comes out as it is.
+    What the work raises comes out as it is. ``beside`` is done at the same time, and cancelled at the work's end.
     """
     heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     status = 0
@@ -34,6 +36,7 @@ async def until_signal(work: Callable[[], Awaitable[int]]) -> int:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch)
+            nursery.start_soon(beside)
             try:
                 status = await work()
             except Exception as error:  # noqa: BLE001 - raised again below, outside of the nursery's group

@@ -8,11 +8,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import h11
+import msgspec
 import trio
 
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error
+from trio_chat.protocol.text import clean_line
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ def parse_head(data: bytes) -> Head | Refusal:
         parser.receive_data(data)
         event = parser.next_event()
     except h11.RemoteProtocolError as error:
-        return refuse("bad_head", why=str(error))
+        return refuse("bad_head", why=clean_line(str(error).partition(":")[0]))
     if not isinstance(event, h11.Request):
         return refuse("bad_head", why="it is not a request")
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
@@ -115,6 +117,9 @@ async def _health(hub: Hub) -> Page:
     began = trio.current_time()
     with trio.move_on_after(_PATIENCE):
         await hub.probe()
+        if hub.failing is not None:
+            body = msgspec.json.encode({"status": "not storing", "error": hub.failing})
+            return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
         delay = (trio.current_time() - began) * 1000
         return Page(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
     return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"stuck"}\n')

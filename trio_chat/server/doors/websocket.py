@@ -24,10 +24,12 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
     """The hello that an upgrade's headers say; ``None`` where they say nothing: then it comes as a message.
 
     ``Authorization`` is ``Bearer PASSWORD``, or ``Basic`` (RFC 7617) with the name too. ``Username``, the
-    password and ``Trio-Chat-Token`` may be percent-encoded UTF-8.
+    password, ``Trio-Chat-Token`` and ``Trio-Chat-Password`` (the account's own) may be percent-encoded UTF-8;
+    ``Trio-Chat-Quiet: 1`` says that this session only looks or posts.
     """
     name = head.headers.get("username")
     token = head.headers.get("trio-chat-token")
+    account_password = head.headers.get("trio-chat-password")
     scheme, _, value = head.headers.get("authorization", "").partition(" ")
     password: str | None = None
     if scheme.lower() == "bearer":
@@ -40,14 +42,16 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
         name = name or user or None
     elif scheme:
         return refuse("bad_head", why="its Authorization header is neither Bearer nor Basic")
-    if name is None and password is None and token is None:
+    if name is None and password is None and token is None and account_password is None:
         return None
     return Hello(
         id="",
         name=None if name is None else unquote(name),
         password=password,
         token=None if token is None else unquote(token),
+        account_password=None if account_password is None else unquote(account_password),
         client=head.headers.get("user-agent", "")[:256],
+        quiet=head.headers.get("trio-chat-quiet") == "1",
     )
 
 

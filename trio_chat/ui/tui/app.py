@@ -48,7 +48,7 @@ from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look
 from trio_chat.ui.tui.widgets.screen import Display, Palette
 from trio_chat.ui.tui.widgets.whole import Frame, Shown, cut_spans, divide, draw
-from trio_chat.ui.tui.wishes import Dial, Wishes, chosen_theme, has_links
+from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -59,8 +59,9 @@ _LAST_WORDS: Final = 2.0
 """Seconds for what is still to be sent when one leaves, and for giving the terminal back."""
 _DRAFTS_AFTER: Final = 1.0
 """Seconds after which what is typed survives a crash."""
-_NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
-_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed", "wrong_account_password"})
+_NAME_REFUSED: Final = frozenset({"name_taken", "name_lookalike", "name_invalid", "name_reserved"})
+_OWNED: Final = frozenset({"name_owned", "wrong_account_password"})
+_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
 
 
 class FullScreen:
@@ -148,27 +149,41 @@ class FullScreen:
     # ---- the conversation ----------------------------------------------------------------------
 
     async def _converse(self) -> None:
-        name, password = self._wishes.name, self._wishes.password
+        proof = Proof(self._wishes.name, self._wishes.password)
         while True:
             refusal: ChatError | events.Closing | None = None
             try:
-                async with self._dial(name, password, self._still_waiting) as chat:
+                async with self._dial(proof, self._still_waiting) as chat:
                     await self._hold(chat)
                     refusal = chat.ended
-                    name = chat.name
+                    proof = proof._replace(name=chat.name)
             except NotAdmitted as error:
                 refusal = error
             self.doing.chat = None
             code = refusal.code if isinstance(refusal, Refused | events.Closing) else ""
-            if code in _NAME_REFUSED:
-                name = await self._ask("name", "Another name", refusal, "Name")
+            if code in _OWNED:
+                proof = await self._ask_owner(proof, refusal)
+            elif code in _NAME_REFUSED:
+                proof = proof._replace(name=await self._ask_name(refusal), account_password=None)
             elif code in _PASSWORD_REFUSED:
-                password = await self._ask("password", "Password", refusal, "Password", secret=True)
+                said = await self._ask("password", "Password", refusal, "Password", secret=True)
+                proof = proof._replace(password=said)
             elif await self._ask("ended", "The chat is over", refusal) == "Enter":
                 self.model.connection.state = "connecting"
             else:
                 self.end(1, _sentence(refusal))
             await trio.lowlevel.checkpoint()
+
+    async def _ask_owner(self, proof: Proof, refusal: object) -> Proof:
+        """The name has an owner: ask for its own password, or else for another name."""
+        why = f"{_sentence(refusal)} Without the password, press Enter alone and choose another name."
+        own = await self._ask("password", "The name's password", why, "Its password", secret=True)
+        if own:
+            return proof._replace(account_password=own)
+        return proof._replace(name=await self._ask_name(refusal), account_password=None)
+
+    async def _ask_name(self, refusal: object) -> str | None:
+        return await self._ask("name", "Another name", refusal, "Name")
 
     async def _ask(self, purpose: str, title: str, why: object, asks: str = "", *, secret: bool = False) -> str | None:
         """Ask the person; leaving the question is leaving the chat."""

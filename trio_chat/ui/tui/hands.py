@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from trio_chat.protocol.addressing import Command, parse
 from trio_chat.protocol.events import Error
-from trio_chat.ui.actions import Note, Quit, SendRoom
+from trio_chat.ui.actions import Quit, SendRoom
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.editing import Editor, Submitted, Wanted, printable
 from trio_chat.ui.keys import Key, Pasted, Press, Typed
+from trio_chat.ui.notes import Note
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.emoji import EMOJI, with_emoji

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trio_chat.errors import ChatError, ConfigError
 from trio_chat.ui.tui.themes import THEMES, read_theme
@@ -17,12 +17,18 @@ if TYPE_CHECKING:
     from trio_chat.config import ClientConfig
 
 
-class Dial(Protocol):
-    """Gets a connection, as this name, with this password of the server's. ``waiting`` is told of each failed try."""
+class Proof(NamedTuple):
+    """Who one is, and what proves it: the server's password, and the name's own."""
 
-    def __call__(
-        self, name: str | None, password: str | None, waiting: Callable[[ChatError, float], None]
-    ) -> AbstractAsyncContextManager[Chat]:
+    name: str | None = None
+    password: str | None = None
+    account_password: str | None = None
+
+
+class Dial(Protocol):
+    """Gets a connection with this proof of who one is. ``waiting`` is told of each failed try."""
+
+    def __call__(self, proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
         """Connect."""
 
 

@@ -16,7 +16,7 @@ from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.addressing import target
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions import Note
+from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry

@@ -1,0 +1,165 @@
+"""``admin``: the same answers from a server that runs and from its database once it is stopped."""
+
+from __future__ import annotations
+
+import json
+import signal
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.programs import ServerProgram, Started, as_somebody, run, say
+from trio_chat.client import Chat
+
+DATA = "data"
+
+
+@pytest.fixture
+def data(tmp_path: Path) -> Path:
+    return tmp_path / DATA
+
+
+@pytest.fixture
+def server(data: Path) -> Iterator[ServerProgram]:
+    with ServerProgram("--data", str(data)) as one:
+        yield one
+
+
+def rows(*arguments: str, data: Path) -> list[dict[str, object]]:
+    done = run("admin", *arguments, "--json", "--data", str(data))
+    assert (done.status, done.err) == (0, "")
+    return done.events
+
+
+def admin(*arguments: str, data: Path) -> str:
+    done = run("admin", *arguments, "--data", str(data))
+    assert (done.status, done.err) == (0, "")
+    return done.out
+
+
+def furnish(url: str) -> None:
+    """A chat with two people, a room, a ban and a backlog."""
+
+    async def moderate(chat: Chat) -> None:
+        await chat.join("#ops")
+        await chat.send("#ops", "to ops")
+        await chat.ban("#ops", "mallory", seconds=3600, reason="enough")
+
+    say(url, "mallory", "hello")
+    as_somebody(url, "ada", moderate)
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_orders_are_carried_out_on_a_running_server_and_on_a_stopped_one(
+    server: ServerProgram, data: Path, *, running: bool
+) -> None:
+    furnish(server.url)
+    if not running:
+        server.stop()
+    assert [(row["name"], row["devices"], row["admin"]) for row in rows("users", data=data)] == [
+        ("ada", 1, False),
+        ("mallory", 1, False),
+    ]
+    assert [(row["room"], row["members"], row["messages"]) for row in rows("rooms", data=data)] == [
+        ("#lobby", 2, 1),
+        ("#ops", 1, 2),
+    ]
+    (ban,) = rows("bans", data=data)
+    assert (ban["kept_out_of"], ban["whom"], ban["by"], ban["reason"]) == ("#ops", "mallory", "ada", "enough")
+    assert {str(row["figure"]): row["value"] for row in rows("stats", data=data)}["names"] == 2
+    assert admin("promote", "ada", data=data) == "ada is an administrator.\n"
+    assert [row["admin"] for row in rows("users", data=data)] == [True, False]
+    assert admin("demote", "ada", data=data) == "ada is no administrator.\n"
+    assert admin("unban", str(ban["number"]), data=data) == f"Ban {ban['number']} is lifted.\n"
+    assert admin("bans", data=data) == "There are none.\n"
+    assert admin("reset-name", "mallory", data=data).startswith("mallory is free")
+    assert [row["name"] for row in rows("users", data=data)] == ["ada"]
+    deeds = [(row["actor"], row["action"], row["target"]) for row in rows("audit", data=data)]
+    assert deeds == [
+        ("ada", "ban", "mallory"),
+        ("server", "promote", "ada"),
+        ("server", "demote", "ada"),
+        ("server", "unban", ""),
+        ("server", "reset-name", "mallory"),
+    ]
+    assert len(rows("audit", "-n", "2", data=data)) == 2
+    done = run("admin", "promote", "nobody", "--data", str(data))
+    assert done.status == 1
+    assert "nobody" in done.err
+
+
+def test_a_table_is_for_people(server: ServerProgram, data: Path) -> None:
+    furnish(server.url)
+    head, ada, mallory = admin("users", data=data).splitlines()
+    assert head.split() == ["name", "here", "devices", "password", "admin", "created", "seen"]
+    assert ada.split()[:5] == ["ada", "0", "1", "no", "no"]
+    assert mallory.index("0") == head.index("here")
+
+
+def test_a_name_that_is_freed_is_anybodys_and_its_holder_is_out(server: ServerProgram, data: Path) -> None:
+    with Started("join", "ada", server.url) as ada:
+        ada.wait_for("You are ada")
+        admin("reset-name", "ada", data=data)
+        assert ada.wait_exit() == 1
+        assert "This device was revoked." in ada.out
+
+
+def test_a_backup_made_while_it_runs_is_brought_back(server: ServerProgram, data: Path, tmp_path: Path) -> None:
+    furnish(server.url)
+    file = tmp_path / "chat.backup"
+    assert "holds everything" in admin("backup", str(file), data=data)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    say(server.url, "mallory", "after the backup")
+    assert run("admin", "restore", str(file), "--data", str(data)).status == 1  # it runs
+    server.stop()
+    told = admin("restore", str(file), data=data)
+    assert "What was there before is in" in told
+    assert admin("check", data=data).endswith("all is well.\n")
+    lines = [json.loads(line) for line in admin("export", data=data).splitlines()]
+    texts = [line["event"]["text"] for line in lines if line["type"] == "event" and line["kind"] == "message"]
+    assert texts == ["hello", "to ops"]
+
+
+def test_an_export_goes_into_a_new_file_of_ones_own(server: ServerProgram, data: Path, tmp_path: Path) -> None:
+    furnish(server.url)
+    file = tmp_path / "chat.jsonl"
+    assert admin("export", "--json", str(file), data=data).startswith(f"{file} holds ")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    whole = file.read_text()
+    done = run("admin", "export", str(file), "--data", str(data))
+    assert done.status == 1
+    assert "is there already" in done.err
+    assert file.read_text() == whole
+    assert json.loads(whole.splitlines()[0])["type"] == "export"
+
+
+def test_a_damaged_database_is_found_out(server: ServerProgram, data: Path) -> None:
+    furnish(server.url)
+    server.stop()
+    file = next(data.glob("*.sqlite3"))
+    content = bytearray(file.read_bytes())
+    content[8192:12288] = b"\xa5" * 4096
+    file.write_bytes(content)
+    done = run("admin", "check", "--data", str(data))
+    assert done.status == 1
+    assert done.out + done.err
+    assert "Traceback" not in done.out + done.err
+
+
+@pytest.mark.parametrize("verb", [["users"], ["audit"], ["check"], ["export"], ["backup", "file"]], ids=lambda v: v[0])
+def test_where_there_is_no_database_it_says_so_and_makes_none(verb: list[str], data: Path, tmp_path: Path) -> None:
+    verb = [str(tmp_path / word) if word == "file" else word for word in verb]
+    done = run("admin", *verb, "--data", str(data))
+    assert done.status == 1
+    assert "--data" in done.err
+    assert not data.exists()
+
+
+def test_a_socket_that_a_killed_server_left_behind_is_no_server(server: ServerProgram, data: Path) -> None:
+    furnish(server.url)
+    server.signal(signal.SIGKILL)
+    server.process.wait()
+    assert (data / "control.sock").exists()
+    assert [row["name"] for row in rows("users", data=data)] == ["ada", "mallory"]

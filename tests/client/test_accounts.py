@@ -1,0 +1,266 @@
+"""Names that are ours: what is kept of them, what proves them, and when they are no longer ours."""
+
+from __future__ import annotations
+
+import stat
+from pathlib import Path
+
+import pytest
+import trio
+
+import trio_chat
+from tests.client.scripted import ScriptedServer
+from tests.client.test_against_server import serving, texts, wait_for
+from trio_chat.client import Backlog, Chat, Identities
+from trio_chat.client.admission import Credentials, make_headers
+from trio_chat.protocol import requests
+from trio_chat.protocol.events import (
+    Deleted,
+    Edited,
+    Invited,
+    Left,
+    Message,
+    Moderated,
+    Reacted,
+    ReadUpTo,
+    Renamed,
+)
+
+URL = "ws://chat.example:8765/"
+
+
+# ---- what is kept -------------------------------------------------------------------------------
+
+
+def test_a_token_is_kept_for_one_server_and_for_its_owner_alone(tmp_path: Path) -> None:
+    identities = Identities(tmp_path / "state")
+    identities.remember(URL, "Ada", "secret")
+    assert identities.token(URL, "ada") == "secret"
+    assert identities.last_name(URL) == "Ada"
+    assert identities.token("ws://chat.example:8765/other", "ada") == "secret"  # a path makes no other server of it
+    assert identities.token("ws://chat.example:9000/", "ada") is None
+    assert identities.token(URL, "bob") is None
+    (file,) = (tmp_path / "state" / "identities").glob("*.json")
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+    identities.forget(URL, "ADA")
+    assert identities.token(URL, "ada") is None
+
+
+def test_a_file_that_cannot_be_read_is_said_not_replaced(tmp_path: Path) -> None:
+    identities = Identities(tmp_path)
+    identities.remember(URL, "ada", "secret")
+    (file,) = (tmp_path / "identities").glob("*.json")
+    file.write_text("{")
+    with pytest.raises(trio_chat.ChatError, match="Mend or remove it"):
+        identities.remember(URL, "bob", "other")
+    assert file.read_text() == "{"
+
+
+def test_credentials_travel_percent_encoded() -> None:
+    headers = dict(make_headers(Credentials("zoë", None, "t/1", "", account_password="a b:ü", quiet=True)))
+    assert headers == {
+        b"Username": b"zo%C3%AB",
+        b"Trio-Chat-Token": b"t%2F1",
+        b"Trio-Chat-Password": b"a%20b%3A%C3%BC",
+        b"Trio-Chat-Quiet": b"1",
+    }
+
+
+# ---- with a scripted server ---------------------------------------------------------------------
+
+
+async def test_what_a_server_gives_is_sent_the_next_time_and_the_name_with_it(server: ScriptedServer) -> None:
+    async with server.connect("ada"):
+        assert "trio-chat-token" not in server.session.headers
+    async with server.connect(None) as chat:
+        assert chat.name == "ada"
+        assert server.session.headers["trio-chat-token"] == "token-of-ada"
+
+
+async def test_a_new_name_takes_its_proof_along(server: ScriptedServer, tmp_path: Path) -> None:
+    identities = Identities(tmp_path)
+    async with server.connect("ada", identities=identities) as chat:
+        await chat.rename("grace")
+        await server.session.say(Renamed(old="ada", new="Grace"))
+        async for event in chat:
+            if isinstance(event, Renamed):
+                break
+        assert identities.token(chat.url, "grace") == "token-of-ada"
+        assert identities.token(chat.url, "ada") is None
+        assert identities.last_name(chat.url) == "Grace"
+
+
+async def test_a_name_that_is_no_longer_ours_is_forgotten(server: ScriptedServer, tmp_path: Path) -> None:
+    identities = Identities(tmp_path)
+    async with server.connect("ada", identities=identities) as chat:
+        url = chat.url
+    server.refusal = trio_chat.protocol.events.Error(code="name_owned", message="The name ada is somebody's.")
+    with pytest.raises(trio_chat.NotAdmitted):
+        async with server.connect(None, identities=identities):
+            pass
+    assert identities.token(url, "ada") is None
+    assert identities.last_name(url) is None
+
+
+async def test_names_that_cannot_be_read_are_told_before_anything_is_sent(
+    server: ScriptedServer, tmp_path: Path
+) -> None:
+    (tmp_path / "identities").write_text("no folder")
+    with pytest.raises(trio_chat.ChatError, match="identities"):
+        async with server.connect("ada", identities=Identities(tmp_path)):
+            pass
+    assert server.sessions == []
+
+
+async def test_who_only_looks_says_so(server: ScriptedServer) -> None:
+    async with server.connect(None, quiet=True):
+        pass
+    (hello,) = [request for request in server.heard if isinstance(request, requests.Hello)]
+    assert hello.quiet
+
+
+# ---- with a real one ----------------------------------------------------------------------------
+
+
+def device(tmp_path: Path, name: str) -> Identities:
+    return Identities(tmp_path / name)
+
+
+async def test_a_password_lets_another_device_in_and_revoking_puts_it_out(tmp_path: Path) -> None:
+    async with serving() as server:
+        url = server.urls[0]
+        async with trio_chat.connect(url, name="ada", identities=device(tmp_path, "desk")) as desk:
+            with pytest.raises(trio_chat.NotAdmitted) as caught:
+                async with trio_chat.connect(url, name="ada", identities=device(tmp_path, "lap")):
+                    pass
+            assert caught.value.code == "name_owned"
+            await desk.set_password("correct horse")
+            with pytest.raises(trio_chat.NotAdmitted) as caught:
+                async with trio_chat.connect(
+                    url, name="ada", account_password="wrong horse", identities=device(tmp_path, "lap")
+                ):
+                    pass
+            assert caught.value.code == "wrong_account_password"
+            async with trio_chat.connect(
+                url, name="ada", account_password="correct horse", identities=device(tmp_path, "lap")
+            ):
+                pass
+            async with trio_chat.connect(url, identities=device(tmp_path, "lap")) as lap:  # its token proves it now
+                assert lap.name == "ada"
+                mine, other = sorted(await desk.devices(), key=lambda one: not one.current)
+                assert mine.current
+                await desk.revoke(other.id)
+                async for _ in lap:
+                    pass
+                assert isinstance(lap.ended, trio_chat.protocol.events.Closing)
+                assert lap.ended.code == "revoked"
+            assert len(await desk.devices()) == 1
+
+
+async def test_what_was_said_while_one_was_away_is_there_once_and_reading_is_shared(tmp_path: Path) -> None:
+    async with serving() as server:
+        url = server.urls[0]
+        async with trio_chat.connect(url, name="ada") as ada, trio_chat.connect(url, name="bob") as bob:
+            await ada.send_to("bob", "one")
+            assert await texts(bob, 1) == ["one"]
+            await bob.read("@ada+bob", 1)
+        async with trio_chat.connect(url, name="ada") as ada:
+            await ada.send_to("bob", "two")
+            await ada.send("#lobby", "where is @bob?")
+        async with (
+            trio_chat.connect(url, name="bob", backlog=10) as bob,
+            trio_chat.connect(url, name="bob", backlog=10) as tablet,
+        ):
+            assert bob.rooms["#lobby"].mentions == 1
+            for chat in (bob, tablet):
+                found = {}
+                while len(found) < 2:
+                    event = await wait_for(chat, Backlog)
+                    assert isinstance(event, Backlog)
+                    found[event.room] = event
+                direct = found["@ada+bob"]
+                assert [line.text for line in direct.events if isinstance(line, Message)] == ["one", "two"]
+                assert (direct.unread_from, direct.unread) == (2, 1)
+            await bob.read("@ada+bob", 2)
+            await bob.read("#lobby", 1)
+            await wait_for(tablet, ReadUpTo)
+            await wait_for(tablet, ReadUpTo)
+            assert [tablet.rooms[name].unread for name in ("@ada+bob", "#lobby")] == [0, 0]
+            assert tablet.rooms["#lobby"].mentions == 0
+
+
+async def test_what_is_said_can_change_and_everybody_and_the_history_agree() -> None:
+    async with serving() as server:
+        url = server.urls[0]
+        async with trio_chat.connect(url, name="ada") as ada, trio_chat.connect(url, name="bob") as bob:
+            first = await ada.send("#lobby", "won")
+            second = await ada.send("#lobby", "too")
+            await bob.send("#lobby", "which?", reply_to=first.seq)
+            await ada.edit("#lobby", first.seq, "one")
+            await ada.delete("#lobby", second.seq)
+            await bob.react("#lobby", first.seq, "+1")
+            for chat in (ada, bob):
+                for kind in (Edited, Deleted, Reacted):
+                    await wait_for(chat, kind)
+            past = await bob.history("#lobby")
+            one, gone, answer = (event for event in past.events if isinstance(event, Message))
+            assert (one.text, one.edited is not None, one.reactions) == ("one", True, {"+1": ("bob",)})
+            assert (gone.text, gone.deleted) == ("", True)
+            assert answer.reply_to == first.seq
+            with pytest.raises(trio_chat.NotDone) as caught:
+                await bob.edit("#lobby", first.seq, "mine now")
+            assert caught.value.code == "not_yours"
+
+
+async def test_what_was_said_is_found_page_by_page() -> None:
+    async with serving() as server, trio_chat.connect(server.urls[0], name="ada", listen=False) as ada:
+        for n in range(5):
+            await ada.send("#lobby", f"tea {n}")
+        while (await ada.search("tea")).behind:  # noqa: ASYNC110 - only the server knows when it has got round to them
+            await trio.sleep(0.02)
+        found = await ada.search("tea", limit=3)
+        assert [message.text for message in found.messages] == ["tea 4", "tea 3", "tea 2"]
+        rest = await ada.search("tea", limit=3, cursor=found.cursor)
+        assert [message.text for message in rest.messages] == ["tea 1", "tea 0"]
+        assert rest.cursor is None
+        since = await ada.history("#lobby", since="2000-01-01", limit=2)
+        assert [event.seq for event in since.events] == [1, 2]
+
+
+async def put_in_order(ada: Chat, bob: Chat) -> None:
+    await ada.join("#ops")
+    await ada.configure("#ops", private=True, slow=5)
+    with pytest.raises(trio_chat.NotDone) as caught:
+        await bob.join("#ops")
+    assert caught.value.code == "not_invited"
+    await ada.invite("#ops", "bob")
+    assert await wait_for(bob, Invited) == Invited(room="#ops", by="ada")
+    room = await bob.join("#ops")
+    assert (room.private, room.slow, room.role) == (True, 5.0, "member")
+    await ada.set_role("#ops", "bob", "moderator")
+    await wait_for(bob, Moderated)
+    assert room.role == "moderator"
+
+
+async def test_rooms_are_kept_in_order() -> None:
+    async with serving() as server:
+        url = server.urls[0]
+        async with trio_chat.connect(url, name="ada") as ada, trio_chat.connect(url, name="bob") as bob:
+            await put_in_order(ada, bob)
+            await ada.mute("#ops", "bob")
+            with pytest.raises(trio_chat.NotDone) as caught:
+                await bob.send("#ops", "hm")
+            assert caught.value.code == "may_not_speak"
+            await ada.mute("#ops", "bob", seconds=0)
+            await bob.send("#ops", "thanks")
+            await ada.kick("#ops", "bob", "enough")
+            left = await wait_for(bob, Left)
+            assert isinstance(left, Left)
+            assert "ada put you out. enough" in left.reason
+            assert "#ops" not in bob.rooms
+            await ada.ban("#ops", "bob", seconds=600, reason="really")
+            (ban,) = await ada.bans("#ops")
+            assert (ban.name, ban.by, ban.reason, ban.until is not None) == ("bob", "ada", "really", True)
+            await ada.unban("#ops", "bob")
+            assert await ada.bans("#ops") == ()

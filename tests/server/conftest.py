@@ -1,0 +1,42 @@
+"""Servers on loopback, people who come to them, and a look at what the server wrote into its log."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+from structlog.testing import capture_logs
+
+from tests.server.house import House, Log, Serve, run_house
+from trio_chat.config import ServerConfig
+from trio_chat.store import Store
+
+
+@pytest.fixture
+def logged() -> Iterator[Log]:
+    """The server's log; an error that the test did not take out fails it."""
+    with capture_logs() as entries:
+        log = Log(entries)
+        yield log
+    assert log.errors == []
+
+
+@pytest.fixture
+async def serve(logged: Log, nursery: trio.Nursery) -> AsyncIterator[Serve]:
+    """Start a server, with any of its settings; it ends with the test. No rate limit unless asked for, and
+    nothing on disk unless a folder (``data``) is given."""
+    houses: list[House] = []
+
+    async def start(*, store: Store | None = None, clock: Callable[[], float] = time.time, **settings: Any) -> House:
+        memory = "data" not in settings
+        config = ServerConfig(**{"port": 0, "rate": 0.0, "memory": memory, **settings})
+        houses.append(await nursery.start(partial(run_house, config, store=store, clock=clock)))
+        return houses[-1]
+
+    yield start
+    for house in houses:
+        house.send_everyone_away()

@@ -1,0 +1,261 @@
+"""Limits: whoever passes one is told which, and nobody else notices."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+import trio.testing
+
+from tests.server.house import House, Serve
+from tests.server.raw_client import CONTINUATION, Closed, RawClient, frame, request, until
+
+virtual = {"clock": lambda: 1e9 + trio.current_time()}
+"""The server's clock goes with the test's."""
+
+
+# ---- connections ----------------------------------------------------------------------------------
+
+
+async def test_one_more_than_m_connections_is_told_so_and_closed_and_the_others_go_on(serve: Serve) -> None:
+    house = await serve(max_connections=2)
+    ada, bob = await house.join_all("ada", "bob")
+    for _ in range(5):
+        answer = await house.refused({"Username": "eve"})
+        assert (answer.status, answer.json["code"]) == (503, "server_full")
+        assert answer.json["message"] == "The server is full: 2 of 2 connections are in use."
+        assert answer.headers["retry-after"] == "2"
+    assert (await ada.say("hi"))["type"] == "ok"
+    assert (await bob.until("message"))["text"] == "hi"
+    assert [event["type"] for event in ada.passed + bob.passed] == ["message"]
+    bob.hang_up()
+    await ada.until("presence", left=["bob"])
+    await until(lambda: house.server.gate.inside == 1)
+    assert (await house.join("eve")).name == "eve"
+
+
+async def test_connections_that_say_nothing_take_nobodys_place(serve: Serve) -> None:
+    house = await serve(max_connections=1)
+    for _ in range(20):
+        await house.knock()
+    assert (await house.join("ada")).name == "ada"
+
+
+async def test_far_more_sockets_than_connections_are_closed_at_once_and_the_server_lives(serve: Serve) -> None:
+    house = await serve(max_connections=1)
+    ada = await house.join("ada")
+    silent = [await house.knock() for _ in range(100)]
+    await until(lambda: sum(client.has_something for client in silent) >= 30)
+    assert house.server._sockets <= 70
+    for client in [client for client in silent if client.has_something]:
+        assert await client.read_to_end() == b""
+    assert (await ada.say("still here"))["type"] == "ok"
+    for client in silent:
+        client.hang_up()
+    await until(lambda: house.server._sockets == 1)
+    assert (await house.get("/healthz")).status == 200
+
+
+# ---- sizes ----------------------------------------------------------------------------------------
+
+
+async def test_a_frame_of_just_the_limit_is_read(serve: Serve) -> None:
+    house = await serve(max_frame=2048)
+    ada = await house.join("ada")
+    assert (await ada.say("hi"))["type"] == "ok"
+    bare = len(request("ping", "", pad="")[6:])
+    data = request("ping", "x", pad="x" * (2048 - bare - 1))
+    assert len(data) == 2048 + 8
+    await ada.send(data)
+    assert (await ada.until("pong"))["id"] == "x"
+
+
+@pytest.mark.parametrize("size", [2049, 4096, 70_000, 1_000_000])
+@pytest.mark.parametrize("split", [False, True])
+async def test_a_frame_over_the_limit_closes_with_1009_and_others_are_unharmed(
+    serve: Serve,
+    nursery: trio.Nursery,
+    mock_clock: trio.testing.MockClock,
+    size: int,
+    split: bool,  # noqa: FBT001 - one of the two forms
+) -> None:
+    house = await serve(max_frame=2048)
+    ada, bob = await house.join_all("ada", "bob")
+    data = frame(b"x" * size)
+    if split:
+        half = b"x" * (size // 2)
+        data = frame(half, fin=False) + frame(b"x" * (size - len(half)), CONTINUATION)
+    await ada.say("before")
+    nursery.start_soon(send_what_is_taken, ada, data)
+    with pytest.raises(Closed) as closed:
+        await ada.next()
+    assert closed.value.code == 1009
+    assert (await bob.until("message"))["text"] == "before"
+    assert (await bob.until("presence"))["left"] == ["ada"]
+    assert (await bob.say("still here"))["seq"] == 2
+
+
+async def send_what_is_taken(client: RawClient, data: bytes) -> None:
+    try:
+        await client.send(data)
+    except OSError:
+        return  # the server hung up in the middle
+
+
+async def test_a_header_that_promises_far_too_much_is_refused_at_once(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve()
+    ada = await house.join("ada")
+    await ada.send(b"\x81\xff" + (2**40).to_bytes(8) + b"\x00\x00\x00\x00" + b"x" * 70_000)
+    with pytest.raises(Closed) as closed:
+        await ada.next()
+    assert closed.value.code == 1009
+
+
+async def test_a_text_over_the_limit_of_characters_leaves_the_session_usable(serve: Serve) -> None:
+    house = await serve(max_text=10)
+    ada = await house.join("ada")
+    assert (await ada.say("\u65e5" * 10))["type"] == "ok"
+    answer = await ada.say("\u65e5" * 11)
+    assert (answer["code"], answer["message"]) == ("too_long", "That message has 11 characters; 10 is the most.")
+    assert (await ada.say("fine"))["seq"] == 2
+
+
+async def test_rooms_and_recipients_have_limits_and_say_so(serve: Serve) -> None:
+    house = await serve(max_rooms=3, max_recipients=2)
+    ada, *_ = await house.join_all("ada", "bob", "eve", "kim")
+    assert (await ada.ask("send", to=["bob", "eve", "kim"], text="x"))["code"] == "too_many_recipients"
+    for room, answer in (("#a", "room"), ("#b", "room"), ("#c", "error")):
+        assert (await ada.ask("join", room=room))["type"] == answer
+
+
+# ---- a peer that stops reading --------------------------------------------------------------------
+
+
+async def flood(house: House, sender: RawClient, slow: RawClient) -> int:
+    """Send until the slow one is given up; how many messages that took."""
+    outbox = house.connection_of(slow).outbox
+    count = 0
+    while not outbox._refusing:
+        assert (await sender.say("x" * 7000))["type"] == "ok"
+        count += 1
+    return count
+
+
+async def test_a_peer_that_stops_reading_is_disconnected_with_the_reason_while_others_go_on(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(outbox_bytes=100_000)
+    ada, bob = await house.join_all("ada", "bob")
+    slow = await house.join("slow", receive_buffer=1)
+    house.squeeze(slow)
+    count = await flood(house, ada, slow)
+    assert [event["seq"] for event in [await bob.until("message") for _ in range(count)]] == list(range(1, count + 1))
+
+    events, code, reason = await slow.wait_closed()
+    *messages, closing = events
+    assert [event["seq"] for event in messages] == list(range(1, len(messages) + 1))  # whole, in order, then the end
+    assert len(messages) < count
+    assert closing["code"] == "too_slow"
+    assert "bytes waited for you" in closing["message"]
+    assert code == 1008
+    assert reason.startswith("You were disconnected")
+    assert (await bob.until("presence", left=["slow"]))["count"] == 2
+    again = await house.join("slow", token=slow.token)
+    page = await again.ask("history", room="#lobby", after=len(messages), limit=500)
+    assert [event["seq"] for event in page["events"]] == list(range(len(messages) + 1, count + 1))
+
+
+async def test_a_peer_that_never_reads_again_is_cut_off_in_the_end(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(outbox_bytes=100_000)
+    ada = await house.join("ada")
+    slow = await house.join("slow", receive_buffer=1)
+    house.squeeze(slow)
+    await flood(house, ada, slow)
+    await trio.testing.wait_all_tasks_blocked()
+    mock_clock.jump(10)
+    assert (await ada.until("presence", left=["slow"]))["count"] == 1
+    await until(lambda: house.server._sockets == 1)
+
+
+async def test_what_waits_for_a_slow_peer_is_never_more_than_the_limit_and_one_write(serve: Serve) -> None:
+    house = await serve(outbox_bytes=50_000)
+    ada = await house.join("ada")
+    slow = await house.join("slow", receive_buffer=1)
+    house.squeeze(slow)
+    outbox = house.connection_of(slow).outbox
+    most = 0
+    for _ in range(40):
+        await ada.say("x" * 7000)
+        most = max(most, outbox.size)
+    assert 0 < most <= 50_000 + 8000
+    assert house.server.hub.outbox_bytes <= 50_000 + 8000
+
+
+# ---- a peer that says too much --------------------------------------------------------------------
+
+
+async def test_a_flood_is_throttled_then_refused_and_then_read_again_and_others_are_not(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(rate=10.0, burst=20.0, **virtual)
+    ada, bob = await house.join_all("ada", "bob")
+    mock_clock.jump(10)
+    texts = [request("send", str(number), room="#lobby", text=str(number)) for number in range(60)]
+    await ada.send(b"".join(texts))
+    answers = [await ada.next_answer() for _ in range(60)]
+    refused = [answer for answer in answers if answer["type"] == "error"]
+    assert len(refused) == 20  # a burst of credit, and as much debt
+    assert {answer["code"] for answer in refused} == {"too_fast"}
+    assert refused[0]["message"] == "Too much at once."
+    assert refused[0]["advice"].startswith("Wait 2.")
+
+    await trio.testing.wait_all_tasks_blocked()
+    await ada.send(request("ping", "later"))
+    assert (await bob.say("unthrottled"))["type"] == "ok"
+    assert (await ada.until("message", text="unthrottled"))["from"] == "bob"
+    await trio.testing.wait_all_tasks_blocked()
+    assert not ada.has_something
+    mock_clock.jump(5)
+    assert (await ada.until("pong"))["id"] == "later"
+
+
+async def test_what_cannot_be_read_counts_too(serve: Serve, mock_clock: trio.testing.MockClock) -> None:
+    house = await serve(rate=10.0, burst=20.0, **virtual)
+    ada = await house.join("ada")
+    mock_clock.jump(10)
+    await ada.send(frame(b"nonsense") * 50)
+    codes = [(await ada.until("error"))["code"] for _ in range(50)]
+    assert codes == ["not_json"] * 40 + ["too_fast"] * 10
+
+
+# ---- a peer that says nothing ---------------------------------------------------------------------
+
+
+async def test_whoever_is_silent_for_too_long_is_told_bye_and_whoever_types_is_not(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(idle_timeout=20.0, **virtual)
+    ada, bob = await house.join_all("ada", "bob")
+    mock_clock.jump(15)
+    await ada.say("I am here")
+    await bob.ask("ping")  # what a client does by itself is no sign of a person
+    mock_clock.jump(6)
+    events, code, reason = await bob.wait_closed()
+    assert events[-1]["code"] == "idle"
+    assert events[-1]["message"] == "Bye! Nothing came from you for 20 seconds."
+    assert "retry" not in events[-1]
+    assert (code, reason) == (1000, events[-1]["message"])
+    assert (await ada.until("presence"))["left"] == ["bob"]
+    assert (await ada.say("still here"))["type"] == "ok"
+
+
+async def test_nobody_is_sent_away_for_silence_unless_it_is_asked_for(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    house: House = await serve(**virtual)
+    ada = await house.join("ada")
+    mock_clock.jump(50)
+    assert (await ada.say("after a while"))["type"] == "ok"

@@ -1,0 +1,356 @@
+"""How the server ends: it accepts no more, says so to everyone, and waits no longer than it should."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import pytest
+import trio
+import trio.testing
+
+from tests.server.house import GateStore, House, Log, run_house
+from tests.server.raw_client import Closed, Gone, RawClient, request, until, upgrade_head
+from trio_chat.config import ServerConfig
+from trio_chat.errors import TrioChatError
+from trio_chat.server.app import open_server
+from trio_chat.store import Store
+
+pytestmark = pytest.mark.usefixtures("logged")
+
+
+@asynccontextmanager
+async def opened(nursery: trio.Nursery, *, store: Store | None = None, grace: float = 5.0) -> AsyncIterator[House]:
+    """A server in a task of its own."""
+    config = ServerConfig(port=0, rate=0.0, shutdown_grace=grace, memory=True)
+    house = await nursery.start(partial(run_house, config, store=store))
+    try:
+        yield house
+    finally:
+        house.send_everyone_away()
+
+
+async def test_everyone_is_told_why_and_when_to_come_back_and_then_closed(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    async with opened(nursery) as house:
+        clients = await house.join_all("ada", "bob", "eve")
+        clients.append(await house.enter())  # one who has not said hello yet
+        house.server.stop()
+        for client in clients:
+            events, code, reason = await client.wait_closed()
+            assert events == [
+                {
+                    "type": "closing",
+                    "code": "shutting_down",
+                    "message": "The server is shutting down.",
+                    "advice": "It may be back soon: try again.",
+                    "retry": 2.0,
+                }
+            ]
+            assert (code, reason) == (1001, "The server is shutting down.")
+        await house.ended.wait()
+
+
+async def test_a_server_without_anybody_ends_at_once(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
+    async with opened(nursery) as house:
+        house.server.stop()
+        await house.ended.wait()
+
+
+async def test_what_was_accepted_is_stored_given_to_all_and_acknowledged_first(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    async with opened(nursery, store=store) as house:
+        ada, bob = await house.join_all("ada", "bob")
+        store.shut()
+        await ada.send(request("send", "1", room="#lobby", text="one"))
+        await until(lambda: store.batches)
+        waiting = house.server.hub.waiting
+        await ada.send(request("send", "2", room="#lobby", text="two"))
+        await until(lambda: house.server.hub.waiting > waiting)
+        house.server.stop()
+        await until(lambda: house.server.hub.waiting == waiting + 2)
+        store.release()
+        events, code, _ = await ada.wait_closed()
+        assert [event.get("id") or event.get("text") or event["code"] for event in events] == [
+            "one",
+            "1",
+            "two",
+            "2",
+            "shutting_down",
+        ]
+        assert code == 1001
+        events, _, _ = await bob.wait_closed()
+        assert [event.get("text") or event["code"] for event in events] == ["one", "two", "shutting_down"]
+        await house.ended.wait()
+        assert [entry.seq for batch in store.batches for entry in batch] == [1, 2]
+
+
+async def test_what_comes_after_is_neither_stored_nor_acknowledged(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    async with opened(nursery, store=store) as house:
+        ada = await house.join("ada")
+        house.server.stop()
+        while not isinstance(await ada.next_frame(), Closed):
+            pass
+        await ada.send(request("send", "1", room="#lobby", text="too late"))
+        ada.hang_up()
+        await house.ended.wait()
+        assert store.batches == []
+
+
+async def test_what_is_stored_only_now_and_then_is_stored_at_the_end_though_all_are_gone_already(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    for gone_before in (True, False):
+        store = GateStore()
+        async with opened(nursery, store=store) as house:
+            ada = await house.join("ada")
+            await ada.say("hello")
+            await ada.ask("read", room="#lobby", seq=1)
+            if gone_before:
+                ada.hang_up()
+                await until(lambda: not house.server._sockets)
+            await house.end()
+        assert [(read.room, read.seq) for read in (await store.load()).reads] == [(1, 1)]
+
+
+async def test_the_port_is_closed_at_once_even_while_some_are_still_there(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    async with opened(nursery) as house:
+        ada = await house.join("ada")
+        house.server.stop()
+        while not isinstance(closed := await ada.next_frame(), Closed):
+            pass
+        with pytest.raises(OSError, match=r"refused|reset|connect"):
+            await house.knock()
+        assert not house.ended.is_set()
+        await ada.answer_close(closed)
+        assert await ada.read_to_end() == b""
+        ada.hang_up()
+        await house.ended.wait()
+
+
+async def test_it_waits_for_those_who_still_have_to_answer(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    async with opened(nursery) as house:
+        ada = await house.join("ada")
+        house.server.stop()
+        while not isinstance(closed := await ada.next_frame(), Closed):
+            pass
+        await trio.testing.wait_all_tasks_blocked()
+        assert not house.ended.is_set()
+        assert not ada.has_something
+        await ada.answer_close(closed)
+        assert await ada.read_to_end() == b""
+        ada.hang_up()
+        await house.ended.wait()
+
+
+async def test_whoever_never_answers_is_cut_off_at_the_deadline(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    async with opened(nursery, grace=3.0) as house:
+        ada, bob = await house.join_all("ada", "bob")
+        silent = await house.knock()
+        await until(lambda: house.server._entering)
+        house.server.stop()
+        assert await silent.read_to_end() == b""  # has said nothing, so is told nothing
+        silent.hang_up()
+        assert (await bob.wait_closed())[1] == 1001
+        await trio.testing.wait_all_tasks_blocked()
+        assert not house.ended.is_set()
+        mock_clock.jump(4)
+        await house.ended.wait()
+        assert (await ada.wait_closed())[1] == 1001
+
+
+async def test_a_hub_that_is_stuck_does_not_keep_the_server_from_ending(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.server.hub._INBOX", 3)
+    store = GateStore()
+    async with opened(nursery, store=store, grace=3.0) as house:
+        clients = await house.join_all(*"abcdefgh")
+        store.shut()
+        await clients[0].send(request("send", "1", room="#lobby", text="stuck"))
+        await until(lambda: store.batches)
+        for client in clients:
+            await client.send(request("ping", "1"))
+        await until(lambda: house.server.hub.waiting == 3)
+        house.server.stop()
+        for seconds in (3.5, 1):  # the connections' deadline, then the hub's
+            await trio.testing.wait_all_tasks_blocked()
+            assert not house.ended.is_set()
+            mock_clock.jump(seconds)
+        await house.ended.wait()
+
+
+async def test_somebody_who_comes_in_the_very_last_moment_is_told_too(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    async with opened(nursery, store=store) as house:
+        ada = await house.join("ada")
+        store.shut()
+        await ada.send(request("send", "1", room="#lobby", text="hold"))
+        await until(lambda: store.batches)
+        first, late = await house.knock(), await house.knock()
+        await first.send(upgrade_head({"Username": "bob"}))
+        await until(lambda: house.server.hub.waiting == 1)
+        await late.send(b"GET")
+        await until(lambda: house.server._entering)
+        house.server.stop()
+        await until(lambda: house.server.hub.waiting == 2)
+        store.release()
+        assert (await first.read_answer_head()).status == 101
+        events, code, _ = await first.wait_closed()
+        assert (events[-1]["code"], code) == ("shutting_down", 1001)
+        with pytest.raises(Gone):
+            await late.read_answer_head()
+        late.hang_up()
+        assert (await ada.wait_closed())[1] == 1001
+        await house.ended.wait()
+
+
+async def test_an_upgrade_that_reaches_the_hub_after_the_end_was_decided_is_refused_in_words(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    async with opened(nursery) as house:
+        ada = await house.join("ada")
+        late = await house.knock()
+        await until(lambda: house.server._entering)
+        house.server.hub._stopping = True
+        answer = await late.upgrade({"Username": "bob"})
+        assert (answer.status, answer.json["code"]) == (503, "shutting_down")
+        house.server.stop()
+        assert (await ada.wait_closed())[1] == 1001
+        await house.ended.wait()
+
+
+async def test_cancelling_ends_it_at_once(logged: Log) -> None:
+    async with trio.open_nursery() as nursery, opened(nursery) as house:
+        await house.join_all("ada", "bob")
+        await house.knock()
+        nursery.cancel_scope.cancel()
+    assert not house.ended.is_set()
+    house.send_everyone_away()
+
+
+async def test_a_port_in_use_is_told_with_what_to_do(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
+    async with opened(nursery) as house:
+        port = house.server.addresses[0][1]
+        with pytest.raises(TrioChatError) as told:
+            async with open_server(ServerConfig(port=port, memory=True)) as server:
+                await server.run()
+        assert str(told.value) == (
+            f"Port {port} on 127.0.0.1 is in use already. Choose another with --port, or stop what uses it."
+        )
+        house.server.stop()
+
+
+async def test_a_host_that_is_none_is_told(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
+    async with open_server(ServerConfig(port=0, host="192.0.2.1", memory=True)) as server:
+        with pytest.raises(TrioChatError, match=r"^Cannot listen on 192\.0\.2\.1 port 0: "):
+            await server.run()
+
+
+# ---- as a program, with signals -------------------------------------------------------------------
+
+PROGRAM = """
+import trio
+from trio_chat.config import ServerConfig
+from trio_chat.server.app import run
+config = ServerConfig(port=0, shutdown_grace=60.0, memory=True)
+trio.run(lambda: run(config, announce=lambda urls: print(*urls, flush=True)))
+print("done", flush=True)
+"""
+
+
+@dataclass
+class Program:
+    """A server in a process of its own."""
+
+    process: trio.Process
+    address: tuple[str, int]
+    clients: list[RawClient] = field(default_factory=list)
+
+    async def join(self, name: str) -> RawClient:
+        client = await RawClient.open(self.address)
+        self.clients.append(client)
+        assert (await client.upgrade({"Username": name})).status == 101
+        await client.until("presence")
+        return client
+
+    async def read_to_end(self) -> str:
+        assert self.process.stdout is not None
+        data = b""
+        async for piece in self.process.stdout:
+            data += piece
+        return data.decode()
+
+
+@asynccontextmanager
+async def program(folder: Path) -> AsyncIterator[Program]:
+    process = await trio.lowlevel.open_process(
+        [sys.executable, "-c", PROGRAM], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, cwd=folder
+    )
+    assert process.stdout is not None
+    said = b""
+    running = None
+    try:
+        while not (found := re.search(rb"ws://(127\.0\.0\.1):(\d+)/\n", said)):
+            piece = await process.stdout.receive_some()
+            assert piece, said
+            said += piece
+        running = Program(process, (found[1].decode(), int(found[2])))
+        yield running
+    finally:
+        process.kill()
+        with trio.CancelScope(shield=True):
+            await process.wait()
+        await process.stdout.aclose()
+        for client in running.clients if running is not None else ():
+            client.hang_up()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_ends_the_program_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    async with program(tmp_path) as running:
+        ada = await running.join("ada")
+        os.kill(running.process.pid, number)
+        events, code, _ = await ada.wait_closed()
+        assert (events[-1]["code"], code) == ("shutting_down", 1001)
+        said = await running.read_to_end()
+        assert await running.process.wait() == 0
+        assert said.rstrip().endswith("done")
+        assert "stopping" in said
+        assert number.name in said
+        assert "Traceback" not in said
+
+
+async def test_a_second_signal_ends_the_program_at_once(tmp_path: Path) -> None:
+    async with program(tmp_path) as running:
+        ada = await running.join("ada")
+        os.kill(running.process.pid, signal.SIGINT)
+        while not isinstance(await ada.next_frame(), Closed):
+            pass  # and does not answer it
+        os.kill(running.process.pid, signal.SIGTERM)
+        said = await running.read_to_end()
+        assert await running.process.wait() == 0
+        assert "stopping at once" in said
+        assert "Traceback" not in said

@@ -1,0 +1,114 @@
+"""The database's versions: each is reached from the one before it, and later ones are left alone."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trio_chat.errors import StoreError
+from trio_chat.store import SqliteStore, schema
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.store.conftest import Pen
+
+
+def ask(path: Path, statement: str) -> list[tuple[object, ...]]:
+    connection = sqlite3.connect(path, isolation_level=None)
+    try:
+        return connection.execute(statement).fetchall()
+    finally:
+        connection.close()
+
+
+async def test_an_empty_file_becomes_a_database_of_the_newest_version(path: Path) -> None:
+    async with SqliteStore.open(path) as store:
+        assert len(store.epoch) == 16
+    assert ask(path, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
+    assert ask(path, "PRAGMA application_id") == [(schema.APPLICATION,)]
+    assert ask(path, "PRAGMA integrity_check") == [("ok",)]
+
+
+@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS) + 1))
+async def test_each_version_is_reached_from_the_one_before_with_what_it_holds(
+    path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch, version: int
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
+        schema.make_directory(path)
+        schema.prepare(path, 1.0)
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), *pen.lines("a")])
+        assert (await store.read(1, 0, None, 9)).events == [pen.event(1, "a")]
+    assert ask(path, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
+
+
+async def test_a_further_migration_is_done_once_and_keeps_everything(
+    path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SqliteStore.open(path) as store:
+        epoch = store.epoch
+        await store.commit([pen.room(1), *pen.lines("a")])
+    further = ("CREATE TABLE further (x)", "INSERT INTO further VALUES (1)")
+    monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, further))
+    for _ in range(2):
+        async with SqliteStore.open(path) as store:
+            assert store.epoch == epoch
+            assert len((await store.read(1, 0, None, 9)).events) == 1
+    assert ask(path, "SELECT * FROM further") == [(1,)]
+
+
+async def test_a_migration_that_fails_leaves_the_version_before_it(
+    path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1)])
+    with monkeypatch.context() as broken:
+        broken.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("CREATE TABLE further (x)", "no statement")))
+        with pytest.raises(StoreError, match="syntax error"):
+            async with SqliteStore.open(path):
+                pass
+    assert ask(path, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
+    assert ask(path, "SELECT name FROM sqlite_master WHERE name = 'further'") == []
+    async with SqliteStore.open(path) as store:
+        assert len((await store.load()).rooms) == 1
+
+
+async def test_a_later_version_is_refused_with_a_sentence(path: Path) -> None:
+    async with SqliteStore.open(path):
+        pass
+    ask(path, "PRAGMA user_version = 99")
+    with pytest.raises(StoreError, match=r"later trio-chat: its tables have version 99, this one knows 1\."):
+        async with SqliteStore.open(path):
+            pass
+
+
+@pytest.mark.parametrize("statement", ["CREATE TABLE a (x)", "PRAGMA user_version = 3", "PRAGMA application_id = 5"])
+async def test_another_programs_database_is_left_alone(path: Path, statement: str) -> None:
+    schema.make_directory(path)
+    ask(path, statement)
+    before = ask(path, "SELECT * FROM sqlite_master")
+    with pytest.raises(StoreError, match="database of another program"):
+        async with SqliteStore.open(path):
+            pass
+    assert ask(path, "SELECT * FROM sqlite_master") == before
+
+
+async def test_a_sqlite_without_full_text_search_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Poor(sqlite3.Connection):
+        def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
+            return super().execute(statement.replace("USING fts5", "USING no_such_thing"), *values)
+
+    whole = schema.open_writer
+
+    def poor(*arguments: object) -> sqlite3.Connection:
+        whole(*arguments).close()  # type: ignore[arg-type] # handed through
+        return sqlite3.connect(path, isolation_level=None, factory=Poor)
+
+    monkeypatch.setattr(schema, "open_writer", poor)
+    with pytest.raises(StoreError, match="built without FTS5"):
+        async with SqliteStore.open(path):
+            pass

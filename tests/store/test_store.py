@@ -1,0 +1,448 @@
+"""What every store does; each test runs against all implementations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+from msgspec.structs import replace
+
+from trio_chat.errors import StoreError
+from trio_chat.records import (
+    Amend,
+    DropAccount,
+    DropBan,
+    DropDevice,
+    DropInvite,
+    DropMember,
+    DropRoom,
+    Note,
+    Record,
+    Redact,
+    SaveBan,
+    SaveDevice,
+    SaveInvite,
+    SaveMember,
+    SaveMention,
+    SaveRead,
+    SaveRoom,
+    Snapshot,
+)
+from trio_chat.store import Kept, MemoryStore, Place, Stretch
+
+if TYPE_CHECKING:
+    from tests.store.conftest import Pen
+    from trio_chat.store import Store
+
+
+async def settle(store: Store) -> None:
+    """Do all that is done off the path of delivery."""
+    while await store.index_some(100):
+        pass
+
+
+def ban(number: int, room: int | None = None, account: int | None = None) -> SaveBan:
+    return SaveBan(number, room, account, "10.0.0.0/8", None, "noise", "ada", "2026-01-01T00:00:00.000Z")
+
+
+def device(number: int, account: int) -> SaveDevice:
+    return SaveDevice(number, account, bytes(range(32)), "laptop", "2026-01-01", "2026-01-02")
+
+
+async def test_a_new_store_is_empty_and_counts_from_one(store: Store) -> None:
+    snapshot = await store.load()
+    assert snapshot == Snapshot()
+    assert store.epoch
+    assert await store.read(1, None, None, 10) == Stretch([], more=False, first=1)
+
+
+async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None:
+    room = SaveRoom(
+        2, "@1+2", pen.stamp(), direct=(1, 2), private=True, topic="thé", announce_only=True, slow=2.5, keep=0.5
+    )
+    saved: list[Record] = [
+        pen.account(1, "ada", password="$argon2id$"),
+        pen.account(2, "bob"),
+        device(4, 1),
+        pen.room(1),
+        room,
+        SaveMember(1, 1, 3),
+        SaveMember(2, 2, 1, 7, "2027-01-01T00:00:00.000Z"),
+        SaveInvite(2, 1),
+        SaveRead(1, 2, 5),
+        SaveMention(1, 1, 6),
+        ban(3, room=1),
+        ban(5, account=2),
+    ]
+    await store.commit(saved)
+    snapshot = await store.load()
+    assert list(snapshot.accounts) == saved[:2]
+    assert list(snapshot.devices) == [saved[2]]
+    assert [state.room for state in snapshot.rooms] == [saved[3], room]
+    assert list(snapshot.members) == saved[5:7]
+    assert list(snapshot.invites) == [saved[7]]
+    assert list(snapshot.reads) == [saved[8]]
+    assert list(snapshot.mentions) == [saved[9]]
+    assert list(snapshot.bans) == saved[10:]
+    assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (3, 5, 3, 6)
+
+
+async def test_saving_again_replaces_and_dropping_removes(store: Store, pen: Pen) -> None:
+    await store.commit([pen.account(1), pen.room(1), device(1, 1), ban(1), SaveMember(1, 1), SaveInvite(1, 1)])
+    await store.commit([pen.account(1, "eve"), pen.room(1, "#ops"), SaveMember(1, 1, 2, 9)])
+    snapshot = await store.load()
+    assert snapshot.accounts[0].name == "eve"
+    assert snapshot.devices == (device(1, 1),)
+    assert snapshot.rooms[0].room.name == "#ops"
+    assert snapshot.members == (SaveMember(1, 1, 2, 9),)
+    await store.commit([DropDevice(1), DropBan(1), DropInvite(1, 1), DropMember(1, 1)])
+    snapshot = await store.load()
+    assert (snapshot.devices, snapshot.bans, snapshot.invites, snapshot.members) == ((), (), (), ())
+
+
+async def test_a_number_that_was_somebodys_is_never_free_again(store: Store, pen: Pen) -> None:
+    await store.commit([pen.account(7), device(8, 7), pen.room(9), ban(10)])
+    await store.commit([DropDevice(8), DropAccount(7), DropRoom(9), DropBan(10)])
+    snapshot = await store.load()
+    assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (8, 9, 10, 11)
+
+
+async def test_an_account_goes_with_all_that_is_its_own_and_what_it_said_stays(store: Store, pen: Pen) -> None:
+    await store.commit([pen.account(1), pen.account(2, "bob"), pen.room(1), device(1, 1), device(2, 2)])
+    for account in (1, 2):
+        mine: list[Record] = [
+            SaveMember(1, account),
+            SaveInvite(1, account),
+            SaveRead(1, account, 1),
+            SaveMention(1, account, 2),
+        ]
+        await store.commit([*mine, ban(account, account=account)])
+    await store.commit([*pen.lines("one", "two", sender=1), DropAccount(1)])
+    snapshot = await store.load()
+    assert [account.id for account in snapshot.accounts] == [2]
+    for held in (
+        snapshot.devices,
+        snapshot.members,
+        snapshot.invites,
+        snapshot.reads,
+        snapshot.mentions,
+        snapshot.bans,
+    ):
+        assert [record.account for record in held] == [2]
+    assert len((await store.read(1, 0, None, 10)).events) == 2
+
+
+async def test_a_room_goes_with_its_lines_and_all_that_refers_to_it(store: Store, pen: Pen) -> None:
+    await store.commit([pen.account(1), pen.room(1), pen.room(2, "#ops")])
+    for room in (1, 2):
+        await store.commit([SaveMember(room, 1), SaveInvite(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2)])
+        await store.commit([ban(room, room=room), *pen.lines("one", "two", room=room), pen.line(room=room, cid="x")])
+    await store.commit([DropRoom(2)])
+    for _ in range(2):
+        snapshot = await store.load()
+        assert [state.room.id for state in snapshot.rooms] == [1]
+        for held in (snapshot.members, snapshot.invites, snapshot.reads, snapshot.mentions, snapshot.bans):
+            assert [record.room for record in held] == [1]
+        assert await store.read(2, 0, None, 10) == Stretch([], more=False, first=1)
+        assert await store.look_up(2, 1) is None
+        assert await store.find(1, "x") in (None, Place(1, 3, "2026-01-01T00:00:03.000Z"))
+        assert await store.seq_at(2, "2027") == 0
+        await settle(store)
+    assert len((await store.read(1, 0, None, 10)).events) == 3
+
+
+async def test_leaving_a_room_takes_the_reading_position_and_mentions_there_along(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), pen.room(2, "#ops"), pen.account(1)])
+    await store.commit(
+        [r for room in (1, 2) for r in (SaveMember(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2))]
+    )
+    await store.commit([DropMember(1, 1)])
+    snapshot = await store.load()
+    assert (snapshot.members, snapshot.reads, snapshot.mentions) == (
+        (SaveMember(2, 1),),
+        (SaveRead(2, 1, 1),),
+        (SaveMention(2, 1, 2),),
+    )
+
+
+async def test_reading_a_room_clears_the_mentions_read_and_no_others(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), pen.room(2, "#ops"), pen.account(1), pen.account(2, "bob")])
+    await store.commit([SaveMention(1, 1, 3), SaveMention(1, 1, 4), SaveMention(1, 2, 3), SaveMention(2, 1, 3)])
+    await store.commit([SaveRead(1, 1, 3), SaveMention(1, 1, 2)])
+    snapshot = await store.load()
+    assert snapshot.mentions == (
+        SaveMention(1, 1, 2),
+        SaveMention(1, 1, 4),
+        SaveMention(1, 2, 3),
+        SaveMention(2, 1, 3),
+    )
+
+
+async def test_records_of_one_commit_act_in_their_order(store: Store, pen: Pen) -> None:
+    first, second = pen.line("first"), pen.line("second")
+    await store.commit(
+        [
+            pen.room(1),
+            first,
+            SaveMention(1, 1, 1),
+            SaveRead(1, 1, 1),
+            Amend(1, 1, b'{"text":"changed"}', "changed"),
+            second,
+            SaveMention(1, 1, 2),
+            Redact(1, 2, b'{"text":""}'),
+            pen.room(2, "#gone"),
+            pen.line(room=2),
+            DropRoom(2),
+        ]
+    )
+    assert (await store.read(1, 0, None, 10)).events == [b'{"text":"changed"}', b'{"text":""}']
+    snapshot = await store.load()
+    assert snapshot.mentions == (SaveMention(1, 1, 2),)
+    assert [state.room.id for state in snapshot.rooms] == [1]
+
+
+# ---- a room's log -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("asked", "floor", "seqs", "rest"),
+    [
+        ((None, None, 3), 0, [8, 9, 10], (True, 1)),
+        ((None, None, 10), 0, list(range(1, 11)), (False, 1)),
+        ((None, None, 99), 0, list(range(1, 11)), (False, 1)),
+        ((None, None, 3), 8, [9, 10], (False, 9)),
+        ((None, None, 1), 8, [10], (True, 9)),
+        ((None, None, 3), 10, [], (False, 11)),
+        ((None, None, 3), 99, [], (False, 11)),
+        ((0, None, 3), 0, [1, 2, 3], (True, 1)),
+        ((7, None, 3), 0, [8, 9, 10], (False, 1)),
+        ((7, None, 2), 0, [8, 9], (True, 1)),
+        ((10, None, 3), 0, [], (False, 1)),
+        ((99, None, 3), 0, [], (False, 1)),
+        ((2, None, 3), 5, [6, 7, 8], (True, 6)),
+        ((None, 4, 2), 0, [2, 3], (True, 1)),
+        ((None, 4, 3), 0, [1, 2, 3], (False, 1)),
+        ((None, 1, 3), 0, [], (False, 1)),
+        ((None, 0, 3), 0, [], (False, 1)),
+        ((None, 99, 2), 0, [9, 10], (True, 1)),
+        ((None, 8, 5), 5, [6, 7], (False, 6)),
+        ((None, 3, 5), 5, [], (False, 6)),
+    ],
+)
+async def test_a_stretch_is_what_was_asked_for(
+    store: Store,
+    pen: Pen,
+    asked: tuple[int | None, int | None, int],
+    floor: int,
+    seqs: list[int],
+    rest: tuple[bool, int],
+) -> None:
+    lines = pen.lines(*map(str, range(1, 11)))
+    await store.commit([pen.room(1), pen.room(2, "#other"), *lines, *pen.lines("elsewhere", room=2)])
+    expected = Stretch([lines[seq - 1].event for seq in seqs], *rest)
+    assert await store.read(1, *asked, floor=floor) == expected
+
+
+async def test_a_room_without_lines_reads_as_empty(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1)])
+    assert await store.read(1, None, None, 10) == Stretch([], more=False, first=1)
+    assert await store.read(1, 5, None, 10, floor=3) == Stretch([], more=False, first=4)
+    assert (await store.load()).rooms[0].last == 0
+
+
+async def test_events_come_back_byte_for_byte(store: Store, pen: Pen) -> None:
+    event = '{"type":"message","text":"日本 \\u0000 \\" 👍","odd":[1.50,null]}'.encode()
+    await store.commit([pen.room(1), replace(pen.line("日本"), event=event)])
+    assert (await store.read(1, None, None, 1)).events == [event]
+    assert await store.look_up(1, 1) == Kept(1, event)
+
+
+async def test_a_line_is_looked_up_and_found_by_its_senders_id(store: Store, pen: Pen) -> None:
+    mine, same_id, noname = pen.line(cid="a1", sender=5), pen.line(cid="a1", sender=6), pen.line(sender=5)
+    await store.commit([pen.room(1), mine, same_id, noname])
+    assert await store.look_up(1, 2) == Kept(6, same_id.event)
+    assert await store.look_up(1, 4) is None
+    assert await store.look_up(9, 1) is None
+    assert await store.find(5, "a1") == Place(1, 1, mine.time)
+    assert await store.find(6, "a1") == Place(1, 2, same_id.time)
+    assert await store.find(7, "a1") is None
+    assert await store.find(5, "") is None
+
+
+async def test_a_time_is_found_in_a_rooms_log(store: Store, pen: Pen) -> None:
+    lines = pen.lines(*"abcde")
+    await store.commit([pen.room(1), *lines, pen.room(2, "#none")])
+    assert await store.seq_at(1, "2025-12-31T23:59:59.000Z") == 0
+    assert await store.seq_at(1, lines[0].time) == 0
+    assert await store.seq_at(1, lines[2].time) == 2
+    assert await store.seq_at(1, "2026-01-01T00:00:03.500Z") == 3
+    assert await store.seq_at(1, "2030-01-01T00:00:00.000Z") == 5
+    assert await store.seq_at(2, lines[0].time) == 0
+
+
+async def test_the_end_of_each_log_is_loaded(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), pen.room(2, "#ops"), *pen.lines("a", "b", "c"), *pen.lines("d", room=2)])
+    assert [(state.first, state.last) for state in (await store.load()).rooms] == [(1, 3), (1, 1)]
+
+
+@pytest.mark.parametrize("seqs", [[2], [1, 1], [1, 3], [1, 2, 4, 3], [0]])
+async def test_lines_out_of_sequence_are_refused_with_all_that_came_with_them(
+    store: Store, pen: Pen, seqs: list[int]
+) -> None:
+    await store.commit([pen.room(1)])
+    wrong = [replace(line, seq=seq) for seq, line in zip(seqs, pen.lines(*map(str, seqs)), strict=True)]
+    with pytest.raises(StoreError, match="Nothing was stored"):
+        await store.commit([pen.account(1), *wrong])
+    snapshot = await store.load()
+    assert snapshot.accounts == ()
+    assert (await store.read(1, 0, None, 10)).events == []
+    assert store.statistics().failures == 1
+    pen.lasts[1] = 0
+    await store.commit(pen.lines("fine"))
+    assert (await store.load()).rooms[0].last == 1
+
+
+async def test_a_line_for_a_room_that_is_not_there_is_refused(store: Store, pen: Pen) -> None:
+    with pytest.raises(StoreError, match="no room 3"):
+        await store.commit([pen.line(room=3)])
+    await store.commit([pen.room(3)])
+    await store.commit([DropRoom(3)])
+    with pytest.raises(StoreError, match="no room 3"):
+        await store.commit([pen.line(room=3)])
+
+
+async def test_an_empty_commit_does_nothing(store: Store) -> None:
+    await store.commit([])
+    assert (await store.load()).rooms == ()
+
+
+# ---- changes to what was said ------------------------------------------------------------------
+
+
+async def test_an_amended_line_reads_as_it_is_now(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), *pen.lines("one", "two", "three")])
+    await store.commit([Amend(1, 2, b'{"text":"zwei","longer":"than it was before"}', "zwei")])
+    events = (await store.read(1, 0, None, 10)).events
+    assert events == [pen.event(1, "one"), b'{"text":"zwei","longer":"than it was before"}', pen.event(3, "three")]
+
+
+async def test_a_new_text_blanks_the_edits_that_it_supersedes(store: Store, pen: Pen) -> None:
+    first, other = pen.line("one"), pen.line("other")
+    edit = pen.line("eins", kind="edited", target=1)
+    stray = pen.line("of another", kind="edited", target=2)
+    reply = pen.line("a reply", target=1)
+    await store.commit([pen.room(1), first, other, edit, stray, reply])
+    await store.commit([Amend(1, 1, b'{"text":"one","reactions":1}', "one")])
+    assert await store.look_up(1, 3) == Kept(1, edit.event)
+    await store.commit([Amend(1, 1, b'{"text":"uno"}', "uno"), pen.line("uno", kind="edited", target=1)])
+    events = (await store.read(1, 0, None, 10)).events
+    assert events == [
+        b'{"text":"uno"}',
+        other.event,
+        b'{"type":"message","seq":3,"text":""}',
+        stray.event,
+        reply.event,
+        pen.event(6, "uno"),
+    ]
+
+
+async def test_a_deleted_line_keeps_its_place_and_its_edits_lose_their_texts(store: Store, pen: Pen) -> None:
+    first, edit = pen.line("one"), pen.line("eins", kind="edited", target=1)
+    again, other = pen.line("uno", kind="edited", target=1), pen.line("other", kind="edited", target=9)
+    await store.commit([pen.room(1), first, edit, again, other])
+    await store.commit([Redact(1, 1, b'{"deleted":true}')])
+    assert (await store.read(1, 0, None, 10)).events == [
+        b'{"deleted":true}',
+        b'{"type":"message","seq":2,"text":""}',
+        b'{"type":"message","seq":3,"text":""}',
+        other.event,
+    ]
+
+
+async def test_a_change_to_a_line_that_is_not_there_does_nothing(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), *pen.lines("one")])
+    await store.commit([Amend(1, 5, b"{}", "x"), Redact(1, 6, b"{}"), Amend(8, 1, b"{}", "x"), Redact(8, 1, b"{}")])
+    await store.commit([DropBan(5), DropDevice(5), DropAccount(5), DropRoom(5), DropMember(5, 5), DropInvite(5, 5)])
+    assert (await store.read(1, 0, None, 10)).events == [pen.event(1, "one")]
+
+
+# ---- retention, the audit log, the rest ----------------------------------------------------------
+
+
+async def test_what_is_older_than_it_is_kept_is_removed_and_the_sequence_goes_on(store: Store, pen: Pen) -> None:
+    old = [*pen.lines("a", "b", "c"), *pen.lines("x", room=2), *pen.lines("for ever", room=3), *pen.lines("y", room=4)]
+    rooms = [pen.room(1), pen.room(2, "#week", keep=7), pen.room(3, "#for-ever", keep=0), pen.room(4, "#all-old")]
+    await store.commit([*rooms, *old, SaveMention(1, 1, 2), SaveMention(1, 1, 4)])
+    pen.wait(days=10)
+    await store.commit(pen.lines("d", "e"))
+    assert await store.prune(pen.now, None) == {2: 2}
+    assert await store.prune(pen.now, 5) == {1: 4, 4: 2}
+    assert await store.prune(pen.now, 5) == {}
+    await settle(store)
+    assert await store.read(1, 0, None, 10) == Stretch([pen.event(4, "d"), pen.event(5, "e")], more=False, first=4)
+    assert await store.read(1, None, None, 1) == Stretch([pen.event(5, "e")], more=True, first=4)
+    assert await store.read(4, 0, None, 10) == Stretch([], more=False, first=2)
+    assert await store.look_up(1, 3) is None
+    assert await store.seq_at(1, "2026-01-01T00:00:02.000Z") == 3
+    snapshot = await store.load()
+    assert [(state.first, state.last) for state in snapshot.rooms] == [(4, 5), (2, 1), (1, 1), (2, 1)]
+    assert snapshot.mentions == (SaveMention(1, 1, 4),)
+    await store.commit([pen.line("goes on", room=4), pen.line("f")])
+    assert (await store.read(4, 0, None, 10)).events == [pen.event(2, "goes on")]
+    assert (await store.read(1, 5, None, 10)).events == [pen.event(6, "f")]
+
+
+async def test_retention_removes_more_than_one_step_of_lines(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), *pen.lines(*["old"] * 1200)])
+    pen.wait(days=2)
+    await store.commit(pen.lines("new"))
+    assert await store.prune(pen.now, 1) == {1: 1201}
+    assert (await store.read(1, 0, None, 10)).events == [pen.event(1201, "new")]
+
+
+async def test_zero_days_keep_for_ever(store: Store, pen: Pen) -> None:
+    await store.commit([pen.room(1), *pen.lines("old")])
+    pen.wait(days=1000)
+    assert await store.prune(pen.now, 0) == {}
+
+
+async def test_the_audit_log_comes_back_newest_first_in_pages(store: Store, pen: Pen) -> None:
+    notes = [Note(pen.stamp(), "ada", "ban", "#lobby", "bob", f"number {n}") for n in range(5)]
+    await store.commit(notes[:3])
+    await store.commit(notes[3:])
+    newest = await store.notes(2)
+    assert [line.note for line in newest] == notes[4:2:-1]
+    older = await store.notes(10, before=newest[-1].id)
+    assert [line.note for line in older] == notes[2::-1]
+    assert await store.notes(10, before=older[-1].id) == []
+
+
+async def test_a_commit_that_is_cancelled_before_it_began_stores_nothing(store: Store, pen: Pen) -> None:
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await store.commit([pen.room(1)])
+    assert scope.cancelled_caught
+    assert (await store.load()).rooms == ()
+
+
+async def test_a_store_counts_what_it_did_and_can_be_written(store: Store, pen: Pen) -> None:
+    await store.check_writable()
+    await store.commit([pen.room(1), *pen.lines("a", "b")])
+    await store.commit(pen.lines("c"))
+    statistics = store.statistics()
+    assert (statistics.commits, statistics.lines, statistics.failures) == (2, 3, 0)
+    await settle(store)
+    assert store.statistics().behind == 0
+
+
+async def test_a_memory_store_keeps_the_newest_lines_of_each_room(pen: Pen) -> None:
+    store = MemoryStore("epoch", backlog=3)
+    await store.commit([pen.room(1), pen.line(cid="old"), *pen.lines("b", "c"), pen.line(cid="new")])
+    assert await store.read(1, 0, None, 10) == Stretch(
+        [pen.event(n, t) for n, t in ((2, "b"), (3, "c"), (4, "hello"))], more=False, first=2
+    )
+    assert (await store.load()).rooms[0].first == 2
+    assert await store.find(1, "old") is None
+    assert await store.find(1, "new") == Place(1, 4, "2026-01-01T00:00:04.000Z")
+    assert repr(store) == "<MemoryStore 3 events of 1 rooms>"

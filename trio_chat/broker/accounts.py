@@ -1,0 +1,66 @@
+"""What belongs to an account: its password and its devices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from trio_chat.broker import arrival, rooms
+from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
+from trio_chat.records import DropDevice, Note
+
+if TYPE_CHECKING:
+    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.state import Session
+    from trio_chat.protocol.requests import Devices, Revoke, SetPassword
+
+
+def set_password(
+    broker: Broker, session: Session, request: SetPassword, now: float, effects: list[Effect]
+) -> Refusal | None:
+    """Keep the hash that the hub made of the new password."""
+    person = rooms.person_of(session)
+    if not broker.settings.owned:
+        return refuse("guest")
+    if not isinstance(broker.found, str):
+        return refuse("internal")
+    broker.journal.set(person, "password", broker.found)
+    effects.append(Persist(arrival.record(person)))
+    effects.append(Persist(Note(broker.stamp(now), person.name.shown, "password")))
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def list_devices(
+    broker: Broker,
+    session: Session,
+    request: Devices,
+    now: float,
+    effects: list[Effect],
+) -> Refusal | None:
+    """Say which devices are a person's."""
+    devices = tuple(
+        DeviceInfo(id=d.id, client=d.label, created=d.created, seen=d.seen, current=d is session.device)
+        for d in sorted(rooms.person_of(session).devices.values(), key=lambda device: device.id)
+    )
+    effects.append(Reply(session.id, DeviceList(id=request.id, devices=devices)))
+    return None
+
+
+def revoke(broker: Broker, session: Session, request: Revoke, now: float, effects: list[Effect]) -> Refusal | None:
+    """Let a device in no more, and end its connections."""
+    person = rooms.person_of(session)
+    device = next((d for d in person.devices.values() if d.id == request.device), None)
+    if device is None:
+        return refuse("unknown_device", device=request.device)
+    broker.journal.pop(person.devices, device.digest)
+    effects.append(Persist(DropDevice(device.id)))
+    effects.append(Persist(Note(broker.stamp(now), person.name.shown, "revoke", target=device.label)))
+    effects.append(Reply(session.id, Ok(id=request.id)))
+    effects.extend(
+        Disconnect(number, refuse("revoked"))
+        for number in sorted(person.sessions)
+        if broker.sessions[number].device is device
+    )
+    return None

@@ -1,0 +1,148 @@
+"""What whoever runs the server may ask of it: who has names, free one, make administrators, look at rooms and
+bans. It works on a running server and, through its file, on a stopped one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+
+from msgspec import Struct
+
+from trio_chat.broker import arrival
+from trio_chat.broker.effects import Disconnect, Effect, Persist
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.names import check_name
+from trio_chat.protocol.text import quoted
+from trio_chat.records import DropBan, Note
+
+if TYPE_CHECKING:
+    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.state import Person
+
+ACTOR: Final = "server"
+"""Who stands in the audit log for what is done from outside the chat."""
+
+
+class Order(Struct, frozen=True, omit_defaults=True):
+    """Something to do. ``name`` is the person, or for ``unban`` the ban's number."""
+
+    do: Literal["users", "reset-name", "promote", "demote", "rooms", "bans", "unban", "stats"]
+    name: str = ""
+
+
+class Table(NamedTuple):
+    """An answer: headings, and rows of as many cells each."""
+
+    headings: tuple[str, ...]
+    rows: list[tuple[str | int | float | bool | None, ...]]
+
+
+def administer(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+    """Carry out an order: its answer, with effects appended, or why not."""
+    return _ORDERS[order.do](broker, order, now, effects)
+
+
+def _users(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
+    people = sorted(broker.persons.values(), key=lambda person: person.name.key)
+    return Table(
+        ("name", "here", "devices", "password", "admin", "created", "seen"),
+        [
+            (p.name.shown, len(p.sessions), len(p.devices), p.password is not None, p.admin, p.created, p.seen)
+            for p in people
+        ],
+    )
+
+
+def _reset_name(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+    """Free a name: its account is gone with its devices; who is connected under it is disconnected."""
+    person = _person(broker, order.name)
+    if isinstance(person, Refusal):
+        return person
+    reason = refuse("revoked")
+    sessions = sorted(person.sessions)
+    effects.extend(Disconnect(session, reason) for session in sessions)
+    for session in sessions:
+        effects.extend(broker.close(session, now))
+    arrival.release(broker, person, effects)
+    effects.append(Persist(Note(broker.stamp(now), ACTOR, "reset-name", target=person.name.shown)))
+    return Table(("freed",), [(person.name.shown,)])
+
+
+def _promote(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+    """Make somebody a server administrator, or (``demote``) none any more."""
+    person = _person(broker, order.name)
+    if isinstance(person, Refusal):
+        return person
+    broker.journal.set(person, "admin", order.do == "promote")
+    effects.append(Persist(arrival.record(person)))
+    effects.append(Persist(Note(broker.stamp(now), ACTOR, order.do, target=person.name.shown)))
+    return Table(("name", "admin"), [(person.name.shown, person.admin)])
+
+
+def _rooms(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
+    rooms = sorted((r for r in broker.rooms.values() if r.direct is None), key=lambda room: room.name)
+    return Table(
+        ("room", "members", "here", "messages", "private", "announce_only", "slow", "topic"),
+        [(r.name, len(r.members), len(r.here), r.last, r.private, r.announce_only, r.slow, r.topic) for r in rooms],
+    )
+
+
+def _bans(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
+    rows: list[tuple[str | int | float | bool | None, ...]] = [
+        (
+            ban.record.id,
+            "the server" if room.is_lobby else room.name,
+            ban.person.name.shown if ban.person else ban.record.network,
+            ban.record.until,
+            ban.record.by,
+            ban.record.reason,
+        )
+        for room in broker.rooms.values()
+        for ban in room.bans.values()
+        if ban.until > now
+    ]
+    return Table(("number", "kept out of", "whom", "until", "by", "reason"), rows)
+
+
+def _unban(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+    for room in broker.rooms.values():
+        for number in room.bans:
+            if str(number) == order.name:
+                broker.journal.pop(room.bans, number)
+                effects.append(Persist(DropBan(number)))
+                effects.append(Persist(Note(broker.stamp(now), ACTOR, "unban", room.name, detail=order.name)))
+                return Table(("lifted",), [(number,)])
+    return refuse("bad_field", why=f"there is no ban number {quoted(order.name)}")
+
+
+def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
+    now_is = broker.statistics()
+    return Table(
+        ("figure", "value"),
+        [
+            ("connections", now_is.sessions),
+            ("people here", now_is.here),
+            ("names", now_is.people),
+            ("rooms", now_is.rooms),
+            ("direct conversations", now_is.conversations),
+            ("room events", sum(room.last for room in broker.rooms.values())),
+        ],
+    )
+
+
+def _person(broker: Broker, name: str) -> Person | Refusal:
+    checked = check_name(name)
+    person = None if isinstance(checked, Refusal) else broker.people.get(checked.key)
+    return person or refuse("unknown_person", name=quoted(name), near="")
+
+
+_ORDERS: Final[dict[str, Callable[[Broker, Order, float, list[Effect]], Table | Refusal]]] = {
+    "users": _users,
+    "reset-name": _reset_name,
+    "promote": _promote,
+    "demote": _promote,
+    "rooms": _rooms,
+    "bans": _bans,
+    "unban": _unban,
+    "stats": _stats,
+}

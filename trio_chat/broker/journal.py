@@ -1,0 +1,63 @@
+"""Changes that can be undone: what a batch changed is undone when it could not be stored.
+
+Only what is stored is changed through the journal. What is not (who is connected, who is typing) stays
+as it is whether the batch was stored or not.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, MutableMapping
+
+K = TypeVar("K")
+V = TypeVar("V")
+
+
+class Journal:
+    """A list of steps back. Each change does its work at once and notes how to undo it."""
+
+    __slots__ = ("_back",)
+
+    def __init__(self) -> None:
+        self._back: list[Callable[[], object]] = []
+
+    def set(self, thing: object, attribute: str, value: Any) -> None:  # noqa: ANN401 - any attribute's type
+        """Give an attribute another value."""
+        self._back.append(partial(setattr, thing, attribute, getattr(thing, attribute)))
+        setattr(thing, attribute, value)
+
+    def put(self, mapping: MutableMapping[K, V], key: K, value: V) -> None:
+        """Set an entry of a mapping."""
+        if key in mapping:
+            self._back.append(partial(mapping.__setitem__, key, mapping[key]))
+        else:
+            self._back.append(partial(mapping.pop, key, None))
+        mapping[key] = value
+
+    def pop(self, mapping: MutableMapping[K, V], key: K) -> V | None:
+        """Remove an entry of a mapping, if it is there."""
+        if key not in mapping:
+            return None
+        value = mapping.pop(key)
+        self._back.append(partial(mapping.__setitem__, key, value))
+        return value
+
+    def then(self, back: Callable[[], object]) -> None:
+        """Note a step back for a change made elsewhere."""
+        self._back.append(back)
+
+    def settle(self) -> None:
+        """What was changed is stored: nothing of it will be undone."""
+        self._back.clear()
+
+    def mark(self) -> int:
+        """Where the journal stands now, for :meth:`undo`."""
+        return len(self._back)
+
+    def undo(self, mark: int = 0) -> None:
+        """Undo all since the last :meth:`settle`, or since a mark made after it, the last first."""
+        while len(self._back) > mark:
+            self._back.pop()()

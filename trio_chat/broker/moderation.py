@@ -1,0 +1,312 @@
+"""Keeping a room in order: who may enter, who may speak, who decides. All of it is stored, told to the room
+as a line of its log, and noted in the audit log."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, NamedTuple
+
+from trio_chat.broker import presence, rooms
+from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
+from trio_chat.broker.restore import make_ban, record_of
+from trio_chat.broker.state import Member, Person, Role, Room, stamp
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.text import clean_line, quoted
+from trio_chat.records import DropBan, Note, SaveBan, SaveInvite
+
+if TYPE_CHECKING:
+    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.state import Ban as HeldBan
+    from trio_chat.broker.state import Session
+    from trio_chat.protocol.requests import Ban, Bans, Configure, Invite, Kick, Mute, SetRole, Unban
+
+_ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
+
+
+def invite(broker: Broker, session: Session, request: Invite, now: float, effects: list[Effect]) -> Refusal | None:
+    """Let somebody into a private room."""
+    actor = rooms.person_of(session)
+    room = actor.rooms[request.room]
+    if room.direct is not None:
+        return refuse("no_direct_here", room=room.name)
+    guest = broker.find_person(request.name)
+    if isinstance(guest, Refusal):
+        return guest
+    if guest.id not in room.members and guest.id not in room.invited:
+        broker.journal.put(room.invited, guest.id, None)
+        effects.append(Persist(SaveInvite(room.id, guest.id)))
+        effects.append(Persist(Note(broker.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
+    if guest.sessions and guest.id not in room.members:
+        effects.append(Tell(tuple(guest.sessions), Invited(room=room.name, by=actor.name.shown)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def configure(
+    broker: Broker, session: Session, request: Configure, now: float, effects: list[Effect]
+) -> Refusal | None:
+    """Change a room's settings. What hides a room, or throws its past away, is its owner's."""
+    actor = rooms.person_of(session)
+    room = broker.rooms[request.room]
+    if (request.private is not None or request.keep is not None) and room.role_of(actor) < Role.OWNER:
+        return refuse("not_allowed", room=room.name, role="owner")
+    if room.is_lobby and request.private:
+        return refuse("stays_in_lobby", room=room.name)
+    changed: list[tuple[str, str]] = []
+    for field in ("private", "announce_only", "slow", "keep"):
+        value = getattr(request, field)
+        if field == "keep" and value is not None:
+            value = value or None
+        elif value is None:
+            continue
+        if value != getattr(room, field) and not (field == "keep" and request.keep is None):
+            broker.journal.set(room, field, value)
+            changed.append((field, _shown(value)))
+    if changed:
+        effects.append(Persist(record_of(room)))
+    for field, value in changed:
+        _tell_room(broker, room, actor, now, effects, _Deed(field, value=value))
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def set_role(broker: Broker, session: Session, request: SetRole, now: float, effects: list[Effect]) -> Refusal | None:
+    """Make somebody owner, moderator or plain member."""
+    actor = rooms.person_of(session)
+    room = broker.rooms[request.room]
+    member = _member(broker, room, request.name)
+    if isinstance(member, Refusal):
+        return member
+    role = _ROLES[request.role]
+    owners = sum(other.role is Role.OWNER for other in room.members.values())
+    if member.role is Role.OWNER and role is not Role.OWNER and owners == 1 and not room.is_lobby:
+        return refuse("last_owner", room=room.name)
+    if member.role is not role:
+        broker.journal.set(member, "role", role)
+        effects.append(rooms.save_member(room, member))
+        event = _Deed("role", member.person, value=role.word)
+        _tell_room(broker, room, actor, now, effects, event)
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def kick(broker: Broker, session: Session, request: Kick, now: float, effects: list[Effect]) -> Refusal | None:
+    """Put somebody out of a room."""
+    actor = rooms.person_of(session)
+    room = broker.rooms[request.room]
+    member = _member(broker, room, request.name)
+    if isinstance(member, Refusal):
+        return member
+    refusal = _outranked(room, actor, member.person)
+    if refusal is not None:
+        return refusal
+    if room.is_lobby:
+        return refuse("stays_in_lobby", room=room.name)
+    reason = clean_line(request.reason)
+    _tell_room(broker, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
+    _put_out(broker, room, member.person, f"{actor.name.shown} put you out. {reason}".strip(), now, effects)
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def ban(broker: Broker, session: Session, request: Ban, now: float, effects: list[Effect]) -> Refusal | None:
+    """Put somebody, or everybody from a network, out of a room and keep them out; the lobby's bans are the
+    server's."""
+    actor = rooms.person_of(session)
+    room = broker.rooms[request.room]
+    person = _banned_person(broker, room, actor, request)
+    if isinstance(person, Refusal):
+        return person
+    network = None if request.network is None else _network(request.network)
+    if isinstance(network, Refusal):
+        return network
+    reason = clean_line(request.reason)
+    until = None if request.seconds is None else stamp(now + request.seconds)
+    record = SaveBan(
+        broker.next_ban,
+        None if room.is_lobby else room.id,
+        None if person is None else person.id,
+        network,
+        until,
+        reason,
+        actor.name.shown,
+        broker.stamp(now),
+    )
+    broker.journal.set(broker, "next_ban", record.id + 1)
+    held = make_ban(broker, record)
+    broker.journal.put(room.bans, record.id, held)
+    effects.append(Persist(record))
+    event = _Deed("ban", person, value=network or "", reason=reason, until=until)
+    _tell_room(broker, room, actor, now, effects, event)
+    for other in _covered(broker, room, held, actor):
+        _keep_out(broker, room, other, f"{actor.name.shown} banned you. {reason}".strip(), now, effects)
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def unban(broker: Broker, session: Session, request: Unban, now: float, effects: list[Effect]) -> Refusal | None:
+    """Lift the bans of somebody or of a network."""
+    actor = rooms.person_of(session)
+    room = broker.rooms[request.room]
+    person: Person | None = None
+    if request.name is not None:
+        found = broker.find_person(request.name)
+        if isinstance(found, Refusal):
+            return found
+        person = found
+    network = None if request.network is None else _network(request.network)
+    if isinstance(network, Refusal):
+        return network
+    lifted = [
+        held
+        for held in room.bans.values()
+        if (person is not None and held.person is person) or (network is not None and held.record.network == network)
+    ]
+    if not lifted:
+        name = network or (person.name.shown if person else "")
+        return refuse("unknown_person", name=name, near=f" No ban of {room.name} is theirs.")
+    for held in lifted:
+        broker.journal.pop(room.bans, held.record.id)
+        effects.append(Persist(DropBan(held.record.id)))
+    _tell_room(broker, room, actor, now, effects, _Deed("unban", person, value=network or ""))
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+def list_bans(broker: Broker, session: Session, request: Bans, now: float, effects: list[Effect]) -> Refusal | None:
+    """Say whom a room keeps out."""
+    room = broker.rooms[request.room]
+    bans = tuple(
+        BanInfo(
+            name=None if held.person is None else held.person.name.shown,
+            network=held.record.network,
+            until=held.record.until,
+            reason=held.record.reason,
+            by=held.record.by,
+            time=held.record.time,
+        )
+        for held in room.bans.values()
+        if held.until > now
+    )
+    effects.append(Reply(session.id, BanList(id=request.id, room=room.name, bans=bans)))
+    return None
+
+
+def mute(broker: Broker, session: Session, request: Mute, now: float, effects: list[Effect]) -> Refusal | None:
+    """Let somebody read but not speak, or speak again."""
+    actor = rooms.person_of(session)
+    room = broker.rooms[request.room]
+    member = _member(broker, room, request.name)
+    if isinstance(member, Refusal):
+        return member
+    refusal = _outranked(room, actor, member.person)
+    if refusal is not None:
+        return refusal
+    until = float("inf") if request.seconds is None else now + request.seconds if request.seconds else 0.0
+    broker.journal.set(member, "muted", until)
+    effects.append(rooms.save_member(room, member))
+    shown = None if until in (0.0, float("inf")) else stamp(until)
+    _tell_room(broker, room, actor, now, effects, _Deed("mute" if until else "unmute", member.person, until=shown))
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    return None
+
+
+# ---- steps --------------------------------------------------------------------------------------
+
+
+def _shown(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return "off" if not value else f"{value:g}"
+
+
+class _Deed(NamedTuple):
+    """What a moderator did."""
+
+    action: str
+    person: Person | None = None
+    value: str = ""
+    reason: str = ""
+    until: str | None = None
+
+
+def _tell_room(broker: Broker, room: Room, actor: Person, now: float, effects: list[Effect], deed: _Deed) -> None:
+    """Put what was done into the room's log and into the audit log."""
+    time = broker.stamp(now)
+    target = "" if deed.person is None else deed.person.name.shown
+    event = Moderated(
+        room=room.name,
+        seq=rooms.number_next(broker, room),
+        time=time,
+        sender=actor.name.shown,
+        action=deed.action,
+        target=target,
+        value=deed.value,
+        reason=deed.reason,
+        until=deed.until,
+    )
+    rooms.publish(room, event, actor, effects)
+    detail = " ".join(filter(None, (deed.value, deed.reason, f"until {deed.until}" if deed.until else "")))
+    effects.append(Persist(Note(time, actor.name.shown, deed.action, room.name, target, detail)))
+
+
+def _member(broker: Broker, room: Room, name: str) -> Member | Refusal:
+    person = broker.find_person(name)
+    if isinstance(person, Refusal):
+        return person
+    return room.members.get(person.id) or refuse("not_member_there", name=person.name.shown, room=room.name)
+
+
+def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
+    role = room.role_of(person)
+    if actor is person or (role >= room.role_of(actor) and not (actor.admin and not person.admin)):
+        return refuse("outranked", name=person.name.shown, role=role.word, room=room.name)
+    return None
+
+
+def _banned_person(broker: Broker, room: Room, actor: Person, request: Ban) -> Person | Refusal | None:
+    if (request.name is None) == (request.network is None):
+        return refuse("bad_field", why="give a name or a network")
+    if request.name is None:
+        return None
+    person = broker.find_person(request.name)
+    return person if isinstance(person, Refusal) else _outranked(room, actor, person) or person
+
+
+def _network(text: str) -> str | Refusal:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        return refuse("bad_network", network=quoted(text))
+
+
+def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[Person]:
+    """The members whom a new ban puts out: the person, or who comes from there and is not of higher rank."""
+    if held.person is not None:
+        return [held.person] if held.person.id in room.members else []
+    return [
+        person
+        for person in list(room.here.values())
+        if person is not actor
+        and room.role_of(person) < room.role_of(actor)
+        and any(held.covers(None, broker.sessions[number].address) for number in person.sessions)
+    ]
+
+
+def _keep_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
+    if room.name == LOBBY:
+        reason = refuse("banned", until="", reason=f" {why}")
+        effects.extend(Disconnect(number, reason) for number in sorted(person.sessions))
+    else:
+        _put_out(broker, room, person, why, now, effects)
+
+
+def _put_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
+    was_here = person.id in room.here
+    rooms.exit_room(broker, person, room, effects)
+    if person.sessions:
+        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
+    if was_here:
+        presence.went(broker, room, person.name.shown, now, effects)

@@ -1,0 +1,122 @@
+"""From what is stored to what the broker knows."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING
+
+from trio_chat.broker.effects import Effect, Persist
+from trio_chat.broker.state import FOR_GOOD, Ban, Device, Member, Person, Role, Room, seconds, stamp
+from trio_chat.protocol.names import LOBBY, Name
+from trio_chat.records import SaveRoom
+
+if TYPE_CHECKING:
+    from trio_chat.broker.broker import Broker
+    from trio_chat.records import SaveBan, Snapshot
+
+
+def restore(broker: Broker, snapshot: Snapshot, now: float) -> list[Effect]:
+    """Fill a new broker. Returns what must be stored before anything else: the lobby, the first time."""
+    broker.next_account = snapshot.next_account
+    broker.next_device = snapshot.next_device
+    broker.next_room = snapshot.next_room
+    broker.next_ban = snapshot.next_ban
+    _restore_people(broker, snapshot)
+    _restore_rooms(broker, snapshot)
+    for record in snapshot.bans:
+        _restore_ban(broker, record)
+    if LOBBY in broker.rooms:
+        return []
+    room = add_room(broker, SaveRoom(id=broker.next_room, name=LOBBY, created=stamp(now)))
+    broker.next_room += 1
+    return [Persist(record_of(room))]
+
+
+def add_room(broker: Broker, record: SaveRoom, last: int = 0, first: int = 1) -> Room:
+    """Let there be a room."""
+    direct = frozenset(record.direct) or None
+    room = Room(
+        record.id,
+        record.name,
+        record.created,
+        direct,
+        record.private,
+        record.topic,
+        record.announce_only,
+        record.slow,
+        record.keep,
+        last,
+        first,
+    )
+    broker.rooms[room.name] = broker.numbered[room.id] = room
+    if direct is not None:
+        broker.direct[direct] = room
+    return room
+
+
+def record_of(room: Room) -> SaveRoom:
+    """A room as it is stored."""
+    return SaveRoom(
+        id=room.id,
+        name=room.name,
+        created=room.created,
+        direct=tuple(sorted(room.direct or ())),
+        private=room.private,
+        topic=room.topic,
+        announce_only=room.announce_only,
+        slow=room.slow,
+        keep=room.keep,
+    )
+
+
+def make_ban(broker: Broker, record: SaveBan) -> Ban:
+    """A ban as it is applied. Raises ``ValueError`` when its network is none."""
+    return Ban(
+        record,
+        None if record.account is None else broker.persons.get(record.account),
+        None if record.network is None else ipaddress.ip_network(record.network, strict=False),
+        float("inf") if record.until is None else seconds(record.until),
+    )
+
+
+def _restore_people(broker: Broker, snapshot: Snapshot) -> None:
+    for account in snapshot.accounts:
+        name = Name(account.name, account.key, account.skeleton)
+        person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
+        broker.persons[person.id] = broker.people[name.key] = broker.skeletons[name.skeleton] = person
+    for device in snapshot.devices:
+        holder = broker.persons.get(device.account)
+        if holder is not None:
+            holder.devices[device.digest] = Device(device.id, device.digest, device.label, device.created, device.seen)
+
+
+def _restore_rooms(broker: Broker, snapshot: Snapshot) -> None:
+    for state in snapshot.rooms:
+        add_room(broker, state.room, state.last, state.first)
+    for member in snapshot.members:
+        room, person = broker.numbered.get(member.room), broker.persons.get(member.account)
+        if room is not None and person is not None:
+            muted = _muted(member.muted_until)
+            room.members[person.id] = Member(person, Role(member.role), muted)
+            person.rooms[room.name] = room
+    for invite in snapshot.invites:
+        if invite.room in broker.numbered:
+            broker.numbered[invite.room].invited[invite.account] = None
+    for read in snapshot.reads:
+        if read.account in broker.persons:
+            broker.persons[read.account].read[read.room] = read.seq
+    for mention in snapshot.mentions:
+        if mention.account in broker.persons:
+            broker.persons[mention.account].mentions.setdefault(mention.room, []).append(mention.seq)
+
+
+def _restore_ban(broker: Broker, record: SaveBan) -> None:
+    room = broker.rooms.get(LOBBY) if record.room is None else broker.numbered.get(record.room)
+    if room is not None:
+        room.bans[record.id] = make_ban(broker, record)
+
+
+def _muted(until: str | None) -> float:
+    if until is None:
+        return 0.0
+    return float("inf") if until == FOR_GOOD else seconds(until)

@@ -1,0 +1,57 @@
+"""What an administrator asks of a server that runs: through the Unix socket in its data directory."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from typing import TYPE_CHECKING, Final
+
+from trio_chat.errors import TrioChatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trio_chat.broker.admin import Order, Table
+
+_PATIENCE: Final = 30.0
+"""Seconds that a server may take to answer: one that is busy answers within one."""
+
+_READ: Final = 64 * 1024  # bytes asked for at once
+
+
+def administer_running(directory: Path, order: Order) -> Table | None:
+    """Have a running server carry out an order; ``None`` when none runs there. Raises ``TrioChatError``."""
+    import msgspec  # noqa: PLC0415 - a help page needs none of it
+
+    from trio_chat.broker.admin import Table  # noqa: PLC0415 - as above
+    from trio_chat.server.doors.control import NAME, Answer, short_path  # noqa: PLC0415 - as above
+
+    path = directory / NAME
+    if not path.exists():
+        return None
+    with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
+        sock.settimeout(_PATIENCE)
+        try:
+            with short_path(directory) as short:
+                sock.connect(short)
+            line = _converse(sock, msgspec.json.encode(order) + b"\n")
+        except (FileNotFoundError, ConnectionRefusedError):  # one that was killed left its socket behind
+            return None
+        except OSError as error:
+            raise TrioChatError(f"The server at {path} cannot be asked: {error.strerror or error}.") from error
+    try:
+        answer = msgspec.json.decode(line, type=Answer)
+    except msgspec.DecodeError:
+        raise TrioChatError(f"The server at {path} gave no answer. Its log tells why.") from None
+    if answer.error:
+        raise TrioChatError(answer.error)
+    return Table(answer.headings, list(answer.rows))
+
+
+def _converse(sock: socket.socket, order: bytes) -> bytes:
+    """Say one line and read one."""
+    sock.sendall(order)
+    data = b""
+    while not data.endswith(b"\n") and (piece := sock.recv(_READ)):
+        data += piece
+    return data

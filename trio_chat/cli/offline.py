@@ -1,0 +1,70 @@
+"""What an administrator asks of a server that does not run: through its database."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+import time
+from typing import TYPE_CHECKING, Final
+
+from trio_chat.errors import Refusal, TrioChatError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from trio_chat.broker.admin import Order, Table
+    from trio_chat.records import Note
+
+_PATIENCE: Final = 10.0
+"""Seconds to wait for a lock of the database."""
+
+
+def database(directory: Path) -> Path:
+    """The database in a data directory. Raises ``TrioChatError`` when there is none."""
+    from trio_chat.store import DATABASE  # noqa: PLC0415 - a help page needs none of it
+
+    path = directory / DATABASE
+    if not path.exists():
+        raise TrioChatError(f"There is no {path}. Say with --data where the server keeps what it remembers.")
+    return path
+
+
+def administer_stopped(directory: Path, order: Order) -> Table:
+    """Carry out an order where no server runs. Raises ``TrioChatError`` when it cannot be done."""
+    import trio  # noqa: PLC0415 - a help page needs none of it
+
+    return trio.run(_administer, database(directory), order)
+
+
+async def _administer(path: Path, order: Order) -> Table:
+    from trio_chat.broker import Broker, Settings  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.broker.admin import administer  # noqa: PLC0415 - as above
+    from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
+    from trio_chat.store import SqliteStore  # noqa: PLC0415 - as above
+
+    async with SqliteStore.open(path) as store:
+        now = time.time()
+        broker = Broker(Settings(), await store.load(), now)
+        effects = broker.opening
+        answer = administer(broker, order, now, effects)
+        if isinstance(answer, Refusal):
+            raise TrioChatError(str(answer))
+        records = [effect.record for effect in effects if isinstance(effect, Persist)]
+        if records:
+            await store.commit(records)
+        return answer
+
+
+def read_audit(directory: Path, limit: int) -> list[Note]:
+    """The last lines of the audit log, oldest first, whether a server runs or not. Raises ``TrioChatError``."""
+    from trio_chat.store import reading  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.store.faults import explain  # noqa: PLC0415 - as above
+    from trio_chat.store.schema import connect, identify  # noqa: PLC0415 - as above
+
+    path = database(directory)
+    try:
+        with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
+            identify(connection, path)
+            return [line.note for line in reversed(reading.notes(connection, limit, None))]
+    except sqlite3.Error as error:
+        raise explain(error, path) from error

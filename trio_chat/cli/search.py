@@ -1,0 +1,177 @@
+"""``search``: find messages from the shell."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+
+from trio_chat.cli.entering import SETTINGS, Entry, enter, server_options, server_url
+from trio_chat.cli.faults import FAILED, say
+from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.config import ClientConfig
+from trio_chat.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from trio_chat.client import Chat
+    from trio_chat.protocol.events import Message
+    from trio_chat.protocol.query import Query
+
+_GROUP: Final = "What to find"
+_PAGE: Final = 100
+"""Messages in one answer, at the most (the protocol's bound)."""
+
+
+@click.command(
+    cls=Verb,
+    examples=[
+        ("trio-chat search disk full", "messages with both words, the newest first"),
+        ("trio-chat search 'disk full' --from ada --room '#ops'", "with these words in this order, by ada, in #ops"),
+        ("trio-chat search --has-link --after 2026-01-01 -n 100", "the last hundred links of this year"),
+        ("trio-chat search backup --context 2", "with two messages before and after each"),
+        ("trio-chat search backup --json | jq -r .text", "for another program"),
+    ],
+)
+@click.argument("words", nargs=-1)
+@settings(ClientConfig, *SETTINGS, "time_format", "color")
+@server_options
+@click.option("--room", cls=GroupedOption, group=_GROUP, metavar="ROOM", help="in that room (@bob: privately with bob)")
+@click.option("--from", "sender", cls=GroupedOption, group=_GROUP, metavar="NAME", help="that this person said")
+@click.option("--before", cls=GroupedOption, group=_GROUP, metavar="DAY", help="before that day or time")
+@click.option("--after", cls=GroupedOption, group=_GROUP, metavar="DAY", help="on that day or at that time, or later")
+@click.option("--has-link", cls=GroupedOption, group=_GROUP, is_flag=True, help="with a link")
+@click.option(
+    "-n",
+    "--limit",
+    cls=GroupedOption,
+    group="How much",
+    metavar="N",
+    type=click.IntRange(min=1, max=100_000),
+    default=20,
+    help="messages at the most [default: 20]",
+)
+@click.option(
+    "-C",
+    "--context",
+    cls=GroupedOption,
+    group="How much",
+    metavar="N",
+    type=click.IntRange(min=0, max=100),
+    default=0,
+    help="with N lines before and after each",
+)
+@click.option(
+    "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one message a line, JSON"
+)
+def command(  # noqa: PLR0913 - each is an option of the command
+    words: tuple[str, ...],
+    *,
+    config_path: Path | None,
+    host: str | None,
+    port: int | None,
+    room: str | None,
+    sender: str | None,
+    before: str | None,
+    after: str | None,
+    limit: int,
+    context: int,
+    has_link: bool,
+    as_json: bool,
+    **flags: object,
+) -> int:
+    """Find messages in all that you may read, the newest first; all conditions hold together.
+
+    A word may also be a condition as /search in the chat takes it: from:ada in:#ops after:2026-01-01 has:link.
+    Days and times without a zone are in this machine's.
+
+    Exit status: 0 when something was found, 1 when nothing was, 2 when the command line or a setting is wrong.
+    """
+    given = {"from": sender, "in": room, "before": before, "after": after, "has": "link" if has_link else None}
+    query = _read_query(words, given)
+    if context and as_json:
+        raise UsageError("--context is for reading; with --json, leave it out.")
+    config = load_settings(ClientConfig, flags, config_path)
+    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+
+    async def session(chat: Chat) -> int:
+        return await _show(chat, config, query, limit, context, as_json=as_json)
+
+    return enter(Entry(url, config, listen=False, quiet=True), session)
+
+
+def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:
+    """What is looked for. Raises ``UsageError`` when that is nothing, or no search."""
+    from trio_chat.protocol.query import BadQuery, parse_query  # noqa: PLC0415 - the help page needs none of it
+
+    parts = [f'"{word}"' if " " in word and '"' not in word else word for word in words]
+    parts += [f'{key}:"{value}"' for key, value in given.items() if value is not None]
+    query = parse_query(" ".join(parts))
+    if isinstance(query, BadQuery):
+        raise UsageError(query.why)
+    return replace(query, before=_moment(query.before), after=_moment(query.after))
+
+
+def _moment(typed: str | None) -> str | None:
+    from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - the help page needs none of it
+
+    moment = None if typed is None else to_utc(typed)
+    if typed is not None and moment is None:
+        raise UsageError(f"{typed} is no day or time. Write it as 2026-01-31 or 2026-01-31T12:00Z.")
+    return moment
+
+
+async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, context: int, *, as_json: bool) -> int:
+    from trio_chat.ui.messages import look_around  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.notes import Hits  # noqa: PLC0415 - as above
+    from trio_chat.ui.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
+
+    talk = Talk(chat, look_of(config, json=as_json))
+    if query.room is not None and query.room.startswith("@"):
+        room = talk.place.find_direct(query.room)
+        if room is None:
+            say(f"You have no conversation {query.room}.")
+            return FAILED
+        query = replace(query, room=room)
+    sink = standard_output(talk.look.encoding)
+    count = 0
+    try:
+        async for message in _find(chat, query, limit):
+            if context:
+                around = await look_around(chat, message.room, message.seq, context)
+                lines = ([""] if count else []) + talk.tell(around)
+            else:
+                lines = talk.tell(message if as_json else Hits(messages=(message,)))
+            await sink.write(lines)
+            count += 1
+    except ReaderGone:
+        return 0
+    return 0 if count else FAILED
+
+
+async def _find(chat: Chat, query: Query, limit: int) -> AsyncIterator[Message]:
+    """What is found, the newest first, page by page."""
+    cursor: int | None = None
+    while limit > 0:
+        found = await chat.search(
+            *query.words,
+            room=query.room,
+            sender=query.sender,
+            before=query.before,
+            after=query.after,
+            has_link=query.has_link,
+            limit=min(limit, _PAGE),
+            cursor=cursor,
+        )
+        if found.behind and cursor is None:
+            say(f"The newest {found.behind} lines cannot be found yet; try again in a moment.")
+        for message in found.messages:
+            yield message
+        limit -= len(found.messages)
+        cursor = found.cursor
+        if cursor is None:
+            return

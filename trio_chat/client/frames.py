@@ -1,0 +1,98 @@
+"""Frames: what a server sent, read; what it is asked, written; and which event comes of which request. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from trio_chat.errors import NotDone, Refusal, refuse
+from trio_chat.protocol.codec import decode_event, encode
+from trio_chat.protocol.events import AnyEvent, Deleted, Edited, Limits, Page, Reacted, RoomEvent, Welcome
+from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Send
+from trio_chat.protocol.text import clean
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_AGAIN: Final = b',"again":true'
+"""What a message that is sent again has more than one that is sent."""
+
+
+class UnknownLine(msgspec.Struct, frozen=True):
+    """A line of a room's log of a type that this version does not know. It still has its place there."""
+
+    room: str
+    seq: int
+    time: str
+
+
+_unknown_lines: Final = msgspec.json.Decoder(UnknownLine)
+
+
+def read_event(data: bytes | str) -> AnyEvent | UnknownLine | None:
+    """Read what a server sent; ``None`` for what this version does not know and need not.
+
+    Raises ``msgspec.DecodeError`` when it is no JSON.
+    """
+    try:
+        event = decode_event(data)
+    except msgspec.ValidationError:
+        event = None
+    if event is None:
+        try:
+            return _unknown_lines.decode(data)
+        except msgspec.ValidationError:
+            return None
+    return event
+
+
+def read_page(page: Page) -> Iterator[tuple[int, RoomEvent | None]]:
+    """The lines of a page: their numbers, and their events (``None``: of a type that this version does not
+    know). What has no number is passed over."""
+    for raw in page.events:
+        event = read_event(bytes(raw))
+        if isinstance(event, RoomEvent):
+            yield event.seq, event
+        elif isinstance(event, UnknownLine):
+            yield event.seq, None
+
+
+def make_frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
+    """A request's bytes, if they may travel. One that the server would close the connection for must not be
+    owed: it would close the next one too."""
+    try:
+        frame = encode(request)
+    except UnicodeEncodeError:
+        refusal = refuse("bad_field", why="it has half a character in it (a lone surrogate)")
+    else:
+        excess = None if welcome is None else too_much(request, frame, welcome.limits)
+        if excess is None:
+            return frame
+        refusal = excess
+    raise NotDone(refusal.code, refusal.message, refusal.advice)
+
+
+def too_much(request: AnyRequest, frame: bytes, limits: Limits) -> Refusal | None:
+    """Why a request is more than this server takes. A text is counted as the server counts it, made harmless:
+    what it takes must not be refused here."""
+    if isinstance(request, Send | Edit) and len(request.text) > limits.text:
+        size = len(clean(request.text))
+        if size > limits.text:
+            return refuse("too_long", size=size, limit=limits.text)
+    spare = len(_AGAIN) if isinstance(request, Send) else 0  # it may have to be sent again, and say so
+    return refuse("too_big", limit=limits.frame) if len(frame) + spare > limits.frame else None
+
+
+def is_of(request: AnyRequest, event: Edited | Deleted | Reacted) -> bool:
+    """Whether this event is what came of that request."""
+    match request, event:
+        case Edit(), Edited():
+            return (request.room, request.target, request.text) == (event.room, event.target, event.text)
+        case Delete(), Deleted():
+            return (request.room, request.target) == (event.room, event.target)
+        case React(), Reacted():
+            asked = request.room, request.target, request.mark, request.on
+            return asked == (event.room, event.target, event.mark, event.on)
+        case _:
+            return False

@@ -1,0 +1,82 @@
+"""What the server does for its store beside the chat: fill the search index, let go of what is too old, and
+find out when a store that failed works again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import structlog
+import trio
+
+from trio_chat.errors import StoreError
+from trio_chat.server.items import Forgotten
+
+if TYPE_CHECKING:
+    from trio_chat.server.hub import Hub
+    from trio_chat.store import Store
+
+_INDEXED: Final = 500
+"""Lines put into the search index at a time: a few milliseconds of the disk's time."""
+
+_BREATH: Final = 0.05
+"""Seconds between two such times, so that messages come first."""
+
+_BUSY: Final = 1.0
+"""Seconds between two such times while messages wait for the hub."""
+
+_PRUNING: Final = 3600.0
+"""Seconds between two looks for what is too old; it is counted in days."""
+
+_RETRY: Final = 2.0
+"""Seconds after which a store that failed is tried again."""
+
+log = structlog.get_logger()
+
+
+async def fill_index(hub: Hub, store: Store) -> NoReturn:
+    """Keep the search index up with the log."""
+    while True:
+        try:
+            left = await store.index_some(_INDEXED)
+        except StoreError as error:
+            log.warning("search index not filled", error=str(error))
+            await trio.sleep(_RETRY)
+            continue
+        if left:
+            await trio.sleep(_BUSY if hub.waiting else _BREATH)
+        else:
+            hub.stored = trio.Event()
+            await hub.stored.wait()
+            await trio.sleep(_BREATH)
+
+
+async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
+    """Let go of what is older than ``keep`` days (0: for ever), or than a room's own time."""
+    while True:
+        try:
+            firsts = await store.prune(datetime.now(UTC), keep or None)
+        except StoreError as error:
+            log.warning("old messages not removed", error=str(error))
+        else:
+            if firsts:
+                log.info("old messages removed", rooms=len(firsts))
+                hub.stored.set()
+                async with hub.open_inbox() as inbox:
+                    await inbox.send(Forgotten(firsts))
+        await trio.sleep(_PRUNING)
+
+
+async def watch_store(hub: Hub, store: Store) -> NoReturn:
+    """While storing fails, try whether it works again: nobody may be sending just now."""
+    while True:
+        await trio.sleep(_RETRY)
+        if hub.failing is None:
+            continue
+        try:
+            await store.check_writable()
+        except StoreError as error:
+            hub.failing = str(error)
+        else:
+            hub.failing = None
+            log.info("storing works again")

@@ -1,0 +1,61 @@
+"""One server for one database: a lock on a file beside it, which ends with the process that holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from typing import TYPE_CHECKING
+
+from trio_chat.errors import StoreError
+from trio_chat.store.faults import explain_system
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+
+class DatabaseLock:
+    """Held from its making to :meth:`release`, or to the end of the process.
+
+    Making it raises ``StoreError``, with the holder's process id, when another one holds it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path.with_name(path.name + ".lock")
+        try:
+            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise explain_system(error, self._path) from error
+        try:
+            # flock, not lockf: it also keeps out a second store of the same process, and is not lost
+            # when that process opens and closes the file elsewhere.
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
+            os.close(self._file)
+            raise StoreError(
+                f"{path} is in use by another server, process {holder}. Stop that one, or give this one a data "
+                "directory of its own."
+            ) from error
+        os.ftruncate(self._file, 0)
+        os.write(self._file, f"{os.getpid()}\n".encode())
+
+    def __repr__(self) -> str:
+        return f"<DatabaseLock {self._path} {'held' if self._file >= 0 else 'released'}>"
+
+    def release(self) -> None:
+        """Let others have it. A second time does nothing."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lock of the database at ``path`` for a while."""
+    lock = DatabaseLock(path)
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,210 @@
+"""What is done to a database from outside a server: backup, restore, export. For the command line; not async.
+
+All but :func:`restore` work while a server runs: they see the state that was committed when they began, and
+hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.checking.check` is here too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec.structs import asdict
+
+from trio_chat.errors import StoreError
+from trio_chat.store import reading
+from trio_chat.store.checking import check
+from trio_chat.store.faults import explain, explain_system
+from trio_chat.store.lock import locked
+from trio_chat.store.schema import (
+    APPLICATION,
+    DATABASE,
+    connect,
+    identify,
+    make_directory,
+    make_file,
+    meta,
+    renew_epoch,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["backup", "check", "export_json", "restore"]
+
+_PAGES: Final = 1024
+"""Pages copied between two calls of a progress callback: 4 MiB."""
+
+_PATIENCE: Final = 10.0
+"""Seconds to wait for a lock."""
+
+_APPLICATION_AT: Final = 68
+"""Where a database file holds its ``application_id``: https://sqlite.org/fileformat2.html#database_header."""
+
+
+def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
+    """Copy the database at ``source`` into one file that can be kept, and brought back by :func:`restore`.
+
+    An earlier backup at ``target`` is replaced once the new one is whole; any other file is left alone, and
+    refused. The copy may be read by its owner only. ``progress`` is called with the pages copied and the
+    pages there are.
+    """
+    if target.exists() and not _is_ours(target):
+        raise StoreError(f"{target} is there and is no backup. Name a file that is not there yet.")
+    if target.exists() and target.samefile(source):
+        raise StoreError(f"{target} is the database itself. Name another file for the backup.")
+    with _translated(source), _open(source) as connection, _one_state(connection):
+        _copy(connection, target, progress, new_history=False)
+
+
+def restore(file: Path, data: Path) -> Path | None:
+    """Make the backup ``file`` the database in the data directory ``data``, while no server runs there.
+
+    Its history gets a new epoch, so that clients do not take up where they were in the other one. Returns
+    where the database is now that was there before, ``None`` when there was none.
+    """
+    path = data / DATABASE
+    make_directory(path)
+    with locked(path), _translated(file), _open(file) as connection:
+        problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+        if problem != "ok":
+            raise StoreError(f"{file} is damaged ({problem}). Nothing was changed; try an older backup.")
+        fresh = path.with_name(path.name + ".restored")
+        fresh.unlink(missing_ok=True)
+        _copy(connection, fresh, None, new_history=True)
+        kept = _set_aside(path)
+        _rename(fresh, path)
+        return kept
+
+
+def export_json(path: Path, out: IO[bytes]) -> int:
+    """Write everything people would want to keep as JSON, one object a line; returns how many lines.
+
+    Each has a ``type``: first ``export``, then ``account`` (without password and devices), ``room``,
+    ``member``, and ``event`` in the order in which they were stored, deleted texts left out.
+    """
+    with _translated(path), _open(path) as connection, _one_state(connection):
+        lines = 0
+        for lines, thing in enumerate(_things(connection), 1):  # noqa: B007 - the count is the result
+            out.write(msgspec.json.encode(thing) + b"\n")
+        return lines
+
+
+def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+    yield {"type": "export", "epoch": meta(connection, "epoch")}
+    snapshot = reading.snapshot(connection)
+    for account in snapshot.accounts:
+        fields = asdict(account)
+        yield {"type": "account", **{key: fields[key] for key in ("id", "name", "created", "seen", "admin")}}
+    for state in snapshot.rooms:
+        yield {"type": "room", **asdict(state.room), "first": state.first, "last": state.last}
+    for member in snapshot.members:
+        yield {"type": "member", **asdict(member)}
+    rows = connection.execute(
+        """SELECT room, seq, time, sender, kind, target, event FROM events WHERE room IN (SELECT id FROM rooms)
+        ORDER BY id"""
+    )
+    for room, seq, time, sender, kind, target, event in rows:
+        place = {"room": room, "seq": seq, "time": time, "sender": sender, "kind": kind, "target": target}
+        yield {"type": "event", **place, "event": msgspec.Raw(event)}
+
+
+# ---- steps ------------------------------------------------------------------------------------------
+
+
+def _copy(
+    connection: sqlite3.Connection, target: Path, progress: Callable[[int, int], None] | None, *, new_history: bool
+) -> None:
+    """Copy a database into ``target``: whole and on the disk, or not at all."""
+    part = target.with_name(target.name + ".partial")
+    part.unlink(missing_ok=True)
+    make_file(part)
+    try:
+        with contextlib.closing(connect(part, write=True, patience=_PATIENCE)) as copy:
+
+            def report(_status: int, remaining: int, total: int) -> None:
+                if progress is not None:
+                    progress(total - remaining, total)
+
+            connection.backup(copy, pages=_PAGES, progress=report)
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, with none beside it
+            if new_history:
+                renew_epoch(copy)
+        _rename(part, target)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def _set_aside(path: Path) -> Path | None:
+    """Rename a database and what SQLite keeps beside it, so that neither meets another's."""
+    if not path.exists():
+        return None
+    kept = path.with_name(path.name + ".replaced")
+    path.replace(kept)
+    for suffix in ("-wal", "-shm"):  # the database first: what is beside none is worth nothing to SQLite
+        beside = path.with_name(path.name + suffix)
+        if beside.exists():
+            beside.replace(kept.with_name(kept.name + suffix))
+        else:
+            kept.with_name(kept.name + suffix).unlink(missing_ok=True)
+    return kept
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Rename a file so that after a power cut there is the old one or the new one, whole."""
+    _sync(source)
+    source.replace(target)
+    _sync(target.parent)
+
+
+def _sync(place: Path) -> None:
+    """Have a file or directory written to the disk."""
+    handle = os.open(place, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(_APPLICATION_AT + 4)
+    return head[_APPLICATION_AT:] == APPLICATION.to_bytes(4, "big")
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[sqlite3.Connection]:
+    """A connection to a database of ours. It is one that may write: only that can read after a crash."""
+    if not path.is_file():
+        raise StoreError(f"{path} is not there.")
+    with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
+        if identify(connection, path) == 0:
+            raise StoreError(f"{path} is empty: there is nothing in it yet.")
+        yield connection
+
+
+@contextlib.contextmanager
+def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
+    """While this is held, the connection sees one state of the database, whoever writes to it."""
+    connection.execute("BEGIN")
+    connection.execute("SELECT 1 FROM meta").fetchone()  # the state is that of the first read
+    try:
+        yield
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+@contextlib.contextmanager
+def _translated(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except OSError as error:
+        raise explain_system(error, path if error.filename is None else Path(error.filename)) from error

@@ -1,0 +1,289 @@
+"""What is asked of the database, each question in one read transaction, so of one state of it."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from trio_chat.records import (
+    Note,
+    RoomState,
+    SaveAccount,
+    SaveBan,
+    SaveDevice,
+    SaveInvite,
+    SaveMember,
+    SaveMention,
+    SaveRead,
+    SaveRoom,
+    Snapshot,
+)
+from trio_chat.store.indexing import LINK_TAG, room_tag, sender_tag, table
+from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch
+from trio_chat.store.recording import unpack
+from trio_chat.store.schema import VOLUME
+from trio_chat.store.words import Phrase, phrases_of
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterator
+
+_MAX_TAGS: Final = 8
+"""Rooms or senders that the index is asked for by name; with more, what it finds is sifted afterwards."""
+
+_Row = TypeVar("_Row")
+
+
+def load(connection: sqlite3.Connection) -> Snapshot:
+    """See :meth:`trio_chat.store.interface.Store.load`."""
+    with _one_state(connection):
+        return snapshot(connection)
+
+
+def snapshot(connection: sqlite3.Connection) -> Snapshot:
+    """The same, within a transaction of the caller's."""
+    ends = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
+    return Snapshot(
+        accounts=_accounts(connection),
+        devices=_all(connection, SaveDevice, "SELECT id, account, digest, label, created, seen FROM devices"),
+        rooms=_rooms(connection),
+        members=_all(connection, SaveMember, "SELECT room, account, role, floor, muted_until FROM members"),
+        invites=_all(connection, SaveInvite, "SELECT room, account FROM invites"),
+        reads=_all(connection, SaveRead, "SELECT room, account, seq FROM reads"),
+        mentions=_all(connection, SaveMention, "SELECT room, account, seq FROM mentions"),
+        bans=_all(connection, SaveBan, "SELECT id, room, account, network, until, reason, by, time FROM bans"),
+        next_account=ends.get("accounts", 0) + 1,
+        next_device=ends.get("devices", 0) + 1,
+        next_room=ends.get("rooms", 0) + 1,
+        next_ban=ends.get("bans", 0) + 1,
+    )
+
+
+def _accounts(connection: sqlite3.Connection) -> tuple[SaveAccount, ...]:
+    rows = connection.execute(
+        "SELECT id, name, key, skeleton, created, seen, password, admin FROM accounts ORDER BY id"
+    )
+    return tuple(
+        SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin))
+        for number, name, key, skeleton, created, seen, password, admin in rows
+    )
+
+
+def _all(connection: sqlite3.Connection, kind: type[_Row], statement: str) -> tuple[_Row, ...]:
+    return tuple(kind(*row) for row in connection.execute(f"{statement} ORDER BY 1, 2"))
+
+
+def _rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
+    rows = connection.execute(
+        """SELECT id, name, direct, private, topic, announce_only, slow, keep, created, first,
+        (SELECT max(seq) FROM events WHERE room = rooms.id) FROM rooms ORDER BY id"""
+    )
+    return tuple(
+        RoomState(
+            SaveRoom(
+                id=number,
+                name=name,
+                direct=unpack(direct),
+                private=bool(private),
+                topic=topic,
+                announce_only=bool(announce_only),
+                slow=slow,
+                keep=keep,
+                created=created,
+            ),
+            first=first,
+            last=max(last or 0, first - 1),
+        )
+        for number, name, direct, private, topic, announce_only, slow, keep, created, first, last in rows
+    )
+
+
+def read(
+    connection: sqlite3.Connection, room: int, after: int | None, before: int | None, limit: int, floor: int
+) -> Stretch:
+    """See :meth:`trio_chat.store.interface.Store.read`."""
+    with _one_state(connection):
+        bounds = _bounds(connection, room)
+        if bounds is None or not bounds[1]:
+            return Stretch([], more=False, first=floor + 1)
+        oldest, end = bounds[0], bounds[1] + 1
+        first = min(max(oldest, floor + 1), end)
+        if after is not None:
+            start = min(max(after + 1, first), end)
+            stop = min(start + limit, end)
+            more = stop < end
+        else:
+            stop = max(min(end if before is None else before, end), first)
+            start = max(stop - limit, first)
+            more = start > first
+        rows = connection.execute(
+            "SELECT event FROM events WHERE room = ? AND seq >= ? AND seq < ? ORDER BY seq", (room, start, stop)
+        ).fetchall()
+        return Stretch([event for (event,) in rows], more, first)
+
+
+def look_up(connection: sqlite3.Connection, room: int, seq: int) -> Kept | None:
+    """See :meth:`trio_chat.store.interface.Store.look_up`."""
+    row = connection.execute(
+        "SELECT sender, event FROM events WHERE room = ? AND seq = ? AND room IN (SELECT id FROM rooms)", (room, seq)
+    ).fetchone()
+    return None if row is None else Kept(*row)
+
+
+def find(connection: sqlite3.Connection, sender: int, cid: str) -> Place | None:
+    """See :meth:`trio_chat.store.interface.Store.find`.
+
+    Goes through the index of sent ids from the newest part down: a part is 8192 ids, some microseconds.
+    """
+    row = connection.execute(
+        """WITH RECURSIVE part (number) AS (SELECT max(id) >> 13 FROM events
+            UNION ALL SELECT number - 1 FROM part WHERE number > 0)
+        SELECT e.room, e.seq, e.time FROM part CROSS JOIN events AS e
+            ON e.id >> 13 = part.number AND e.sender = ?1 AND e.cid = ?2 AND e.cid <> ''
+        WHERE e.room IN (SELECT id FROM rooms) LIMIT 1""",
+        (sender, cid),
+    ).fetchone()
+    return None if row is None else Place(*row)
+
+
+def seq_at(connection: sqlite3.Connection, room: int, time: str) -> int:
+    """See :meth:`trio_chat.store.interface.Store.seq_at`. Halves the room's sequence: times grow along it."""
+    with _one_state(connection):
+        bounds = _bounds(connection, room)
+        if bounds is None:
+            return 0
+        low, high = bounds[0] - 1, bounds[1]
+        while low < high:
+            middle = (low + high + 1) // 2
+            # A number that is not there (a damaged log) counts as the next one that is.
+            row = connection.execute(
+                "SELECT time FROM events WHERE room = ? AND seq >= ? ORDER BY seq LIMIT 1", (room, middle)
+            ).fetchone()
+            if row is not None and row[0] < time:
+                low = middle
+            else:
+                high = middle - 1
+        return low
+
+
+def notes(connection: sqlite3.Connection, limit: int, before: int | None) -> list[AuditLine]:
+    """See :meth:`trio_chat.store.interface.Store.notes`."""
+    rows = connection.execute(
+        """SELECT id, time, actor, action, room, target, detail FROM notes
+        WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2""",
+        (before, limit),
+    ).fetchall()
+    return [AuditLine(number, Note(*rest)) for number, *rest in rows]
+
+
+# ---- search ---------------------------------------------------------------------------------------
+
+
+def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit], bool]:
+    """The newest hits, and whether there are more; goes through the volumes from the newest down."""
+    phrases = phrases_of(query.words)
+    if phrases is None or not query.rooms or query.limit < 1:
+        return [], False
+    expression = _expression(phrases, query)
+    with _one_state(connection):
+        connection.execute("DELETE FROM asked")
+        connection.executemany(  # the lines of one that is gone may still be there
+            "INSERT OR REPLACE INTO asked SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM rooms WHERE id = ?1)", query.rooms
+        )
+        hits: list[Hit] = []
+        for number in _volumes(connection, query):
+            hits += _search_volume(connection, number, expression, query, query.limit + 1 - len(hits))
+            if len(hits) > query.limit:
+                return hits[: query.limit], True
+    return hits, False
+
+
+def _expression(phrases: list[Phrase], query: SearchQuery) -> str:
+    """What FTS5 is asked (https://sqlite.org/fts5.html#full_text_query_syntax).
+
+    Words hold letters, digits and signs only (see :mod:`trio_chat.store.words`), and stand in quotes all the same.
+    """
+    parts = []
+    if phrases:
+        quoted = (f'"{phrase.text}"' + (" *" if phrase.prefix else "") for phrase in phrases)
+        parts.append(f"text : ({' AND '.join(quoted)})")
+    if query.has_link:
+        parts.append(f'tags : "{LINK_TAG}"')
+    if 0 < len(query.senders) <= _MAX_TAGS:
+        parts.append(f"tags : ({' OR '.join(sender_tag(sender) for sender in query.senders)})")
+    if len(query.rooms) <= _MAX_TAGS:
+        parts.append(f"tags : ({' OR '.join(room_tag(room) for room, _ in query.rooms)})")
+    return " AND ".join(parts)
+
+
+def _volumes(connection: sqlite3.Connection, query: SearchQuery) -> list[int]:
+    """The volumes that may hold a hit, the newest first."""
+    conditions, values = _times(query, "newest", "oldest")
+    if query.before_id is not None:
+        conditions.append("number <= ?")
+        values.append(query.before_id // VOLUME)
+    where = " AND ".join(["1", *conditions])
+    rows = connection.execute(f"SELECT number FROM volumes WHERE {where} ORDER BY number DESC", values)  # noqa: S608 - conditions of our own
+    return [number for (number,) in rows]
+
+
+def _search_volume(
+    connection: sqlite3.Connection, number: int, expression: str, query: SearchQuery, limit: int
+) -> list[Hit]:
+    name = table(number)
+    conditions, values = _times(query, "e.time", "e.time")
+    if query.before_id is not None and query.before_id // VOLUME == number:
+        conditions.append("e.id < ?")
+        values.append(query.before_id)
+    if query.senders:
+        conditions.append(f"e.sender IN ({', '.join('?' * len(query.senders))})")
+        values.extend(query.senders)
+    if expression:
+        source, order = f"{name} AS w CROSS JOIN events AS e ON e.id = w.rowid", "w.rowid"
+        conditions.append(f"{name} MATCH ?")
+        values.append(expression)
+    else:
+        source, order = "events AS e", "e.id"
+        conditions.append(f"e.id BETWEEN {number * VOLUME} AND {(number + 1) * VOLUME - 1}")
+    rows = connection.execute(
+        f"""SELECT e.id, e.room, e.seq, e.event FROM {source} CROSS JOIN temp.asked AS a
+        ON a.room = e.room AND e.seq > a.floor WHERE e.text <> '' AND {" AND ".join(conditions)}
+        ORDER BY {order} DESC LIMIT ?""",  # noqa: S608 - names, conditions and placeholders of our own
+        (*values, limit),
+    ).fetchall()
+    return [Hit(*row) for row in rows]
+
+
+def _times(query: SearchQuery, newest: str, oldest: str) -> tuple[list[str], list[Any]]:
+    """The conditions that a query's times put on two columns."""
+    conditions: list[str] = []
+    values: list[Any] = []
+    if query.after is not None:
+        conditions.append(f"{newest} >= ?")
+        values.append(query.after)
+    if query.before is not None:
+        conditions.append(f"{oldest} < ?")
+        values.append(query.before)
+    return conditions, values
+
+
+# ---- steps ----------------------------------------------------------------------------------------
+
+
+def _bounds(connection: sqlite3.Connection, room: int) -> tuple[int, int] | None:
+    """The oldest sequence number kept of a room and its last; ``None`` when there is no such room."""
+    row = connection.execute(
+        "SELECT first, (SELECT max(seq) FROM events WHERE room = rooms.id) FROM rooms WHERE id = ?", (room,)
+    ).fetchone()
+    return None if row is None else (row[0], max(row[1] or 0, row[0] - 1))
+
+
+@contextlib.contextmanager
+def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
+    """A read transaction: what is asked inside is answered from one state of the database."""
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        if connection.in_transaction:  # some failures end it themselves
+            connection.execute("ROLLBACK")

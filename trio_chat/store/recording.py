@@ -1,0 +1,233 @@
+"""Carrying out the records of one transaction.
+
+Lines are what comes most, so they are held back and inserted with one statement where the records
+between them allow it: those that read or remove lines, or make the room they go to, do not.
+"""
+
+from __future__ import annotations
+
+import itertools
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from msgspec.structs import asdict, astuple
+
+from trio_chat import records
+from trio_chat.errors import StoreError
+from trio_chat.records import Line
+from trio_chat.store import indexing
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Sequence
+
+    from trio_chat.records import Amend, Record, Redact, SaveRead, SaveRoom
+
+EDITED: Final = "edited"
+"""The kind of a line that gives the line at its target another text."""
+
+_INSERT_LINE: Final = (
+    "INSERT INTO events (id, room, seq, time, sender, cid, kind, text, target, event) VALUES (?,?,?,?,?,?,?,?,?,?)"
+)
+_SAVE_ROOM: Final = """INSERT INTO rooms (id, name, direct, private, topic, announce_only, slow, keep, created)
+    VALUES (:id, :name, :direct, :private, :topic, :announce_only, :slow, :keep, :created)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, direct = excluded.direct,
+    private = excluded.private, topic = excluded.topic, announce_only = excluded.announce_only,
+    slow = excluded.slow, keep = excluded.keep, created = excluded.created"""
+
+# What is done with a record's fields, in their order; the placeholders are numbered by them.
+_PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
+    records.SaveAccount: (
+        """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin) VALUES (?,?,?,?,?,?,?,?)
+        ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, skeleton = excluded.skeleton,
+        created = excluded.created, seen = excluded.seen, password = excluded.password, admin = excluded.admin""",
+    ),
+    records.DropAccount: (
+        "DELETE FROM accounts WHERE id = ?",  # its devices go with it
+        "DELETE FROM members WHERE account = ?",
+        "DELETE FROM invites WHERE account = ?",
+        "DELETE FROM reads WHERE account = ?",
+        "DELETE FROM mentions WHERE account = ?",
+        "DELETE FROM bans WHERE account = ?",
+    ),
+    records.SaveDevice: (
+        """INSERT INTO devices (id, account, digest, label, created, seen) VALUES (?,?,?,?,?,?)
+        ON CONFLICT (id) DO UPDATE SET account = excluded.account, digest = excluded.digest,
+        label = excluded.label, created = excluded.created, seen = excluded.seen""",
+    ),
+    records.DropDevice: ("DELETE FROM devices WHERE id = ?",),
+    records.DropRoom: (
+        "INSERT OR IGNORE INTO purges SELECT id FROM rooms WHERE id = ?",
+        "DELETE FROM rooms WHERE id = ?",
+        "DELETE FROM members WHERE room = ?",
+        "DELETE FROM invites WHERE room = ?",
+        "DELETE FROM reads WHERE room = ?",
+        "DELETE FROM mentions WHERE room = ?",
+        "DELETE FROM bans WHERE room = ?",
+    ),
+    records.SaveMember: (
+        "INSERT OR REPLACE INTO members (room, account, role, floor, muted_until) VALUES (?,?,?,?,?)",
+    ),
+    records.DropMember: (
+        "DELETE FROM members WHERE room = ?1 AND account = ?2",
+        "DELETE FROM reads WHERE room = ?1 AND account = ?2",
+        "DELETE FROM mentions WHERE room = ?1 AND account = ?2",
+    ),
+    records.SaveInvite: ("INSERT OR IGNORE INTO invites (room, account) VALUES (?,?)",),
+    records.DropInvite: ("DELETE FROM invites WHERE room = ? AND account = ?",),
+    records.SaveMention: ("INSERT OR IGNORE INTO mentions (room, account, seq) VALUES (?,?,?)",),
+    records.SaveBan: (
+        "INSERT OR REPLACE INTO bans (id, room, account, network, until, reason, by, time) VALUES (?,?,?,?,?,?,?,?)",
+    ),
+    records.DropBan: ("DELETE FROM bans WHERE id = ?",),
+    records.Note: ("INSERT INTO notes (time, actor, action, room, target, detail) VALUES (?,?,?,?,?,?)",),
+}
+
+_AFTER_LINES: Final = frozenset({records.DropRoom, records.Amend, records.Redact})
+"""Records that act on lines: those before them must be stored by then."""
+
+
+class Batch:
+    """The records of one transaction, on their way into the database.
+
+    ``lasts`` are the rooms' last sequence numbers and ``last_id`` the last event's, before and, once
+    :meth:`store` is through, after it; they are the caller's to keep if the transaction holds.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, lasts: dict[int, int], last_id: int, indexed: int) -> None:
+        self._connection = connection
+        self._before = lasts
+        self._indexed = indexed
+        self._held: list[tuple[Any, ...]] = []
+        self.lasts: dict[int, int | None] = {}
+        self.last_id = last_id
+        self.lines = 0
+        self.retold = False
+        """Whether a line has another text now."""
+        self.removed = False
+        """Whether something was removed that must leave no trace."""
+        self._special: dict[type[Any], Callable[[Sequence[Any]], None]] = {
+            Line: self._hold,
+            records.SaveRoom: self._save_rooms,
+            records.SaveRead: self._save_reads,
+            records.Amend: self._amend,
+            records.Redact: self._redact,
+        }
+
+    def store(self, batch: Sequence[Record]) -> None:
+        """Carry out these records. Raises ``StoreError`` and ``sqlite3.Error``; then roll back."""
+        for kind, group in itertools.groupby(batch, type):
+            if kind in _AFTER_LINES:
+                self._insert_held()
+            run = list(group)
+            special = self._special.get(kind)
+            if special is not None:
+                special(run)
+                continue
+            values = [astuple(record) for record in run]
+            for statement in _PLAIN[kind]:
+                self._connection.executemany(statement, values)
+            if kind is records.DropRoom:
+                self.removed = True
+                self.lasts.update((room, None) for (room,) in values)
+        self._insert_held()
+
+    def _hold(self, lines: Sequence[Line]) -> None:
+        number = self.last_id
+        lasts, before = self.lasts, self._before
+        for line in lines:
+            room = line.room
+            last = lasts[room] if room in lasts else before.get(room)
+            if last is None or line.seq != last + 1:
+                raise misplaced(line, last)
+            lasts[room] = line.seq
+            number += 1
+            self._held.append((number, *astuple(line)))
+        self.last_id = number
+
+    def _insert_held(self) -> None:
+        if self._held:
+            self._connection.executemany(_INSERT_LINE, self._held)
+            self.lines += len(self._held)
+            self._held.clear()
+
+    def _save_rooms(self, rooms: Sequence[SaveRoom]) -> None:
+        for room in rooms:
+            self._connection.execute(_SAVE_ROOM, {**asdict(room), "direct": pack(room.direct)})
+            if (self.lasts[room.id] if room.id in self.lasts else self._before.get(room.id)) is None:
+                self.lasts[room.id] = 0
+
+    def _save_reads(self, reads: Sequence[SaveRead]) -> None:
+        values = [astuple(read) for read in reads]
+        self._connection.executemany("INSERT OR REPLACE INTO reads (room, account, seq) VALUES (?,?,?)", values)
+        self._connection.executemany("DELETE FROM mentions WHERE room = ? AND account = ? AND seq <= ?", values)
+
+    def _amend(self, amends: Sequence[Amend]) -> None:
+        for amend in amends:
+            row = self._connection.execute(
+                "SELECT id, sender, time, text FROM events WHERE room = ? AND seq = ?", (amend.room, amend.seq)
+            ).fetchone()
+            if row is None:
+                continue
+            number, sender, time, old = row
+            self._connection.execute(
+                "UPDATE events SET event = ?, text = ? WHERE id = ?", (amend.event, amend.text, number)
+            )
+            if amend.text != old:
+                self.retold = True
+                self._blank_edits(amend.room, amend.seq)
+                if number <= self._indexed:
+                    before = indexing.prepare(number, amend.room, sender, time, old)
+                    after = indexing.prepare(number, amend.room, sender, time, amend.text)
+                    indexing.replace(self._connection, before, after)
+
+    def _redact(self, redactions: Sequence[Redact]) -> None:
+        for redaction in redactions:
+            row = self._connection.execute(
+                "SELECT id FROM events WHERE room = ? AND seq = ?", (redaction.room, redaction.seq)
+            ).fetchone()
+            if row is None:
+                continue
+            self._connection.execute("UPDATE events SET event = ?, text = '' WHERE id = ?", (redaction.event, row[0]))
+            indexing.mark_dirty(self._connection, row)
+            gone = [row[0], *self._blank_edits(redaction.room, redaction.seq)]
+            self._connection.executemany("INSERT OR IGNORE INTO scrubs VALUES (?)", [(number,) for number in gone])
+            self.retold = self.removed = True
+
+    def _blank_edits(self, room: int, target: int) -> list[int]:
+        """Take the texts out of the lines that edited a line so far; returns these lines' ids."""
+        edits = self._connection.execute(
+            "SELECT id, event, text FROM events WHERE room = ? AND target = ? AND kind = ?", (room, target, EDITED)
+        ).fetchall()
+        self._connection.executemany(
+            "UPDATE events SET event = ?, text = '' WHERE id = ?",
+            [(blanked(event), number) for number, event, _ in edits],
+        )
+        findable = [number for number, _, text in edits if text]
+        if findable:
+            indexing.mark_dirty(self._connection, findable)
+            self.removed = True
+        return [number for number, _, _ in edits]
+
+
+def misplaced(line: Line, last: int | None) -> StoreError:
+    """The error for a line that does not follow its room's last one; ``None`` when there is no such room."""
+    if last is None:
+        return StoreError(f"There is no room {line.room} for its line {line.seq}. Nothing was stored.")
+    return StoreError(f"Line {line.seq} of room {line.room} does not follow line {last}. Nothing was stored.")
+
+
+def blanked(event: bytes) -> bytes:
+    """An event, a JSON object, without its text."""
+    fields: dict[str, Any] = msgspec.json.decode(event)
+    return msgspec.json.encode({**fields, "text": ""})
+
+
+def pack(accounts: tuple[int, ...]) -> str:
+    """The accounts of a direct conversation as the database keeps them."""
+    return " ".join(map(str, accounts))
+
+
+def unpack(accounts: str) -> tuple[int, ...]:
+    """The reverse of :func:`pack`."""
+    return tuple(map(int, accounts.split()))

@@ -1,0 +1,245 @@
+"""The database's tables, as numbered migrations, and the connections to it.
+
+A database's ``user_version`` is the number of migrations done. A migration that was released is never
+changed; a change of the tables is a further one, at the end.
+
+What is where. ``events`` holds all lines of all rooms in the order in which they were stored; its ``id``
+only grows. The search index is cut into volumes, each an FTS5 table ``words_N`` for :data:`VOLUME` ids,
+so that one can be made anew in a moment; ``volumes`` tells which are there, the times of the lines they
+hold, and whether they hold something that must go (``dirty``). All lines up to the id ``indexed`` in
+``meta`` are in the index. ``purges`` names rooms that are gone whose lines are still to be removed,
+``scrubs`` lines whose text was deleted (see :mod:`trio_chat.store.tidying`).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import urllib.parse
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from trio_chat.errors import StoreError
+from trio_chat.store.faults import explain, explain_system
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
+"""When a commit returns: when it is on the disk, or (for comparison only) when the system has it."""
+
+DATABASE: Final = "chat.sqlite3"
+"""The database's name in a data directory."""
+
+APPLICATION: Final = 0x7472636B  # "trck"
+"""``application_id`` of our databases: tells them from those of other programs."""
+
+VOLUME: Final = 8192
+"""Ids in one volume of the search index: makes it anew in some 50 ms, and a million lines in 123 volumes."""
+
+_WRITER_CACHE: Final = 32 * 1024  # KiB: the index of sent ids is written all over
+_READER_CACHE: Final = 8 * 1024  # KiB
+_WAL_LIMIT: Final = 64 * 1024 * 1024  # bytes of a WAL that grew are given back beyond that
+
+_FIRST: Final = (
+    "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
+    "INSERT INTO meta VALUES ('indexed', 0), ('probe', 0)",
+    # AUTOINCREMENT: an id that was somebody's never becomes another's.
+    """CREATE TABLE accounts (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL, skeleton TEXT NOT NULL,
+        created TEXT NOT NULL, seen TEXT NOT NULL, password TEXT, admin INTEGER NOT NULL)""",
+    """CREATE TABLE devices (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, account INTEGER NOT NULL REFERENCES accounts ON DELETE CASCADE,
+        digest BLOB NOT NULL, label TEXT NOT NULL, created TEXT NOT NULL, seen TEXT NOT NULL)""",
+    "CREATE INDEX devices_of ON devices (account)",
+    """CREATE TABLE rooms (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, direct TEXT NOT NULL, private INTEGER NOT NULL,
+        topic TEXT NOT NULL, announce_only INTEGER NOT NULL, slow REAL NOT NULL, keep REAL, created TEXT NOT NULL,
+        first INTEGER NOT NULL DEFAULT 1)""",
+    """CREATE TABLE members (
+        room INTEGER NOT NULL, account INTEGER NOT NULL, role INTEGER NOT NULL, floor INTEGER NOT NULL,
+        muted_until TEXT, PRIMARY KEY (room, account)) WITHOUT ROWID""",
+    "CREATE TABLE invites (room INTEGER NOT NULL, account INTEGER NOT NULL, PRIMARY KEY (room, account)) WITHOUT ROWID",
+    """CREATE TABLE reads (
+        room INTEGER NOT NULL, account INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (room, account)) WITHOUT ROWID""",
+    """CREATE TABLE mentions (
+        room INTEGER NOT NULL, account INTEGER NOT NULL, seq INTEGER NOT NULL,
+        PRIMARY KEY (room, account, seq)) WITHOUT ROWID""",
+    """CREATE TABLE bans (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, room INTEGER, account INTEGER, network TEXT, until TEXT,
+        reason TEXT NOT NULL, by TEXT NOT NULL, time TEXT NOT NULL)""",
+    """CREATE TABLE notes (
+        id INTEGER PRIMARY KEY, time TEXT NOT NULL, actor TEXT NOT NULL, action TEXT NOT NULL,
+        room TEXT NOT NULL, target TEXT NOT NULL, detail TEXT NOT NULL)""",
+    """CREATE TABLE events (
+        id INTEGER PRIMARY KEY, room INTEGER NOT NULL, seq INTEGER NOT NULL, time TEXT NOT NULL,
+        sender INTEGER NOT NULL, cid TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, target INTEGER,
+        event BLOB NOT NULL)""",
+    "CREATE UNIQUE INDEX events_place ON events (room, seq)",
+    # By ids in a row first: the ids that senders make are random, and so only the end of this index is written.
+    "CREATE INDEX events_sent ON events ((id >> 13), sender, cid) WHERE cid <> ''",
+    "CREATE INDEX events_target ON events (room, target) WHERE target IS NOT NULL",
+    """CREATE TABLE volumes (
+        number INTEGER PRIMARY KEY, dirty INTEGER NOT NULL, oldest TEXT NOT NULL, newest TEXT NOT NULL)""",
+    "CREATE TABLE purges (room INTEGER PRIMARY KEY)",
+    "CREATE TABLE scrubs (id INTEGER PRIMARY KEY)",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+"""Each migration's statements."""
+
+
+def make_directory(path: Path) -> None:
+    """Make the directory that a database is to be in, for its owner only whatever the umask; one that is
+    there stays as it is. Raises ``StoreError``."""
+    try:
+        if not path.parent.exists():
+            path.parent.mkdir(parents=True)
+            path.parent.chmod(0o700)
+    except OSError as error:
+        raise explain_system(error, path.parent) from error
+
+
+def make_file(path: Path) -> None:
+    """Make an empty database, for its owner only whatever the umask; one that is there stays as it is.
+
+    Raises ``StoreError``.
+    """
+    try:
+        # SQLite gives the files that it makes beside the database the database's own mode.
+        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    except FileExistsError:
+        if not path.is_file():
+            raise StoreError(f"{path} is no file, so it cannot be the database.") from None
+        return
+    except OSError as error:
+        raise explain_system(error, path) from error
+    os.fchmod(made, 0o600)
+    os.close(made)
+
+
+def connect(path: Path, *, write: bool, patience: float) -> sqlite3.Connection:
+    """A connection to a database that is there; ``patience`` is how many seconds it waits for a lock.
+
+    It may be used in any thread, by one at a time; transactions are the user's own. Raises ``sqlite3.Error``.
+    """
+    place = f"file:{urllib.parse.quote(str(path))}?mode={'rw' if write else 'ro'}"
+    return sqlite3.connect(
+        place, uri=True, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=256
+    )
+
+
+def open_writer(path: Path, synchronous: Synchronous, patience: float) -> sqlite3.Connection:
+    """The one connection that writes and checkpoints. Raises ``sqlite3.Error``."""
+    connection = connect(path, write=True, patience=patience)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA secure_delete = ON")
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")
+        connection.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT}")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_reader(path: Path, patience: float) -> sqlite3.Connection:
+    """A connection that reads only. Raises ``sqlite3.Error``."""
+    connection = connect(path, write=False, patience=patience)
+    try:
+        connection.execute("PRAGMA temp_store = MEMORY")
+        connection.execute(f"PRAGMA cache_size = -{_READER_CACHE}")
+        connection.execute("CREATE TEMP TABLE asked (room INTEGER PRIMARY KEY, floor INTEGER NOT NULL)")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def identify(connection: sqlite3.Connection, path: Path) -> int:
+    """How many migrations a database has seen; 0 for an empty one.
+
+    Raises ``StoreError`` when it is another program's or a later version's, ``sqlite3.Error`` when it is
+    no database.
+    """
+    application = _pragma(connection, "application_id")
+    version = _pragma(connection, "user_version")
+    if application != APPLICATION:
+        if application or version or connection.execute("SELECT 1 FROM sqlite_master").fetchone():
+            raise StoreError(f"{path} is the database of another program. Give the server a data directory of its own.")
+        return 0
+    if version > len(MIGRATIONS):
+        raise StoreError(
+            f"{path} was written by a later trio-chat: its tables have version {version}, this one knows "
+            f"{len(MIGRATIONS)}. Install the later one again, or restore a backup from before it."
+        )
+    return version
+
+
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a database to the newest version, each migration whole or not at all.
+
+    Raises ``StoreError`` and ``sqlite3.Error``.
+    """
+    _need_search(connection)
+    for number in range(identify(connection, path) + 1, len(MIGRATIONS) + 1):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for statement in MIGRATIONS[number - 1]:
+                connection.execute(statement)
+            if number == 1:
+                connection.execute(f"PRAGMA application_id = {APPLICATION}")
+                renew_epoch(connection)
+            connection.execute(f"PRAGMA user_version = {number}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise
+
+
+def renew_epoch(connection: sqlite3.Connection) -> None:
+    """Say that this history is another one from here on."""
+    connection.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
+
+
+def meta(connection: sqlite3.Connection, key: str) -> str | int:
+    """A single value that the database holds: ``epoch``, ``indexed``."""
+    row: tuple[str | int] | None = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
+    if row is None:
+        raise StoreError(f"The database lacks its {key}: it is damaged. Restore a backup.")
+    return row[0]
+
+
+def prepare(path: Path, patience: float) -> None:
+    """Make the database if there is none, and bring it to the newest version. Raises ``StoreError``."""
+    make_file(path)
+    try:
+        connection = open_writer(path, "FULL", patience)
+        try:
+            migrate(connection, path)
+            # What a crash left in the WAL goes into the database, with it texts that were deleted since.
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        finally:
+            connection.close()
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+
+
+def _need_search(connection: sqlite3.Connection) -> None:
+    try:
+        connection.execute("CREATE VIRTUAL TABLE temp.probe USING fts5(text)")
+        connection.execute("DROP TABLE temp.probe")
+    except sqlite3.OperationalError as error:
+        if "no such module" not in str(error):
+            raise
+        raise StoreError(
+            f"This Python's SQLite ({sqlite3.sqlite_version}) was built without FTS5, which search needs. Use a "
+            "Python whose SQLite has it; those from python.org and of the usual distributions do."
+        ) from error
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    return int(connection.execute(f"PRAGMA {name}").fetchone()[0])

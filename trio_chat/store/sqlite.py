@@ -1,0 +1,241 @@
+"""The store in a SQLite file.
+
+Theory of operation. One connection writes, and checkpoints; it is used in one worker thread at a time.
+Three others read, each in a worker thread of its own, from the state that was committed last. So the event
+loop waits for no disk, a read waits for no write, and a commit only for those before it and for steps of
+indexing and removing, which are short. A worker thread is never abandoned: a call that was cancelled while
+it waited has done nothing, one that was cancelled while it ran is finished first.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from functools import partial
+from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
+
+import trio
+
+from trio_chat.errors import StoreError
+from trio_chat.store import indexing, reading
+from trio_chat.store.faults import explain
+from trio_chat.store.interface import Found, Statistics, cutoff
+from trio_chat.store.lock import DatabaseLock
+from trio_chat.store.schema import make_directory, meta, open_reader, prepare
+from trio_chat.store.writing import Writer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from trio_chat.records import Record, Snapshot
+    from trio_chat.store.interface import AuditLine, Kept, Place, SearchQuery, Stretch
+    from trio_chat.store.schema import Synchronous
+
+READERS: Final = 3
+"""Connections that read: what one big search occupies, others need not wait for."""
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
+
+class SqliteStore:
+    """See the module, and :class:`~trio_chat.store.interface.Store`; made by :meth:`open`."""
+
+    def __init__(self, path: Path, synchronous: Synchronous, patience: float) -> None:
+        self._path = path
+        self._patience = patience
+        make_directory(path)
+        self._lock = DatabaseLock(path)
+        self._readers: list[sqlite3.Connection] = []
+        self._writing = trio.CapacityLimiter(1)
+        self._reading = trio.CapacityLimiter(READERS)
+        self._tidying = trio.Lock()
+        self._closed = False
+        try:
+            prepare(path, patience)
+            self._writer = self._guarded(Writer, path, synchronous, patience)
+            self._epoch = str(self._ask(meta, "epoch"))
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __repr__(self) -> str:
+        return f"<SqliteStore {self._path} {'closed' if self._closed else 'open'} {self.statistics()}>"
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open(
+        cls, path: Path, *, synchronous: Synchronous = "FULL", patience: float = 5.0
+    ) -> AsyncIterator[SqliteStore]:
+        """Open the database at ``path``; it and its directory are made where they are not there.
+
+        ``patience`` is how many seconds a call waits for a lock that another program holds.
+        ``synchronous`` other than FULL breaks the promise that what was committed is durable.
+
+        Raises ``StoreError`` when it cannot be used: another server holds it, it is damaged, of a later
+        version, another program's, not to be written, or SQLite lacks FTS5.
+        """
+        store = await trio.to_thread.run_sync(cls, path, synchronous, patience)
+        try:
+            yield store
+        finally:
+            with trio.CancelScope(shield=True):  # waits for steps that are under way, which are short
+                await store.aclose()
+
+    @property
+    def path(self) -> Path:
+        """The database's file."""
+        return self._path
+
+    @property
+    def epoch(self) -> str:
+        """Which history this is; made with the file, and anew when a backup is restored."""
+        return self._epoch
+
+    def statistics(self) -> Statistics:
+        """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
+        writer = self._writer
+        return Statistics(commits=writer.commits, lines=writer.lines, failures=writer.failures, behind=writer.behind)
+
+    async def aclose(self) -> None:
+        """Let go of the file; see :class:`~trio_chat.store.interface.Store`."""
+        if self._closed:
+            await trio.lowlevel.checkpoint()
+            return
+        self._closed = True
+        for reader in range(READERS):  # once no reading is under way; none begins any more
+            await self._reading.acquire_on_behalf_of(reader)
+        await trio.to_thread.run_sync(self._close, limiter=self._writing)
+
+    # ---- writing ------------------------------------------------------------------------------
+
+    async def commit(self, records: Sequence[Record]) -> None:
+        """Store these records, all or none; see :class:`~trio_chat.store.interface.Store`."""
+        await self._write(self._writer.commit, records)
+
+    async def check_writable(self) -> None:
+        """Write something small; see :class:`~trio_chat.store.interface.Store`."""
+        await self._write(self._writer.check)
+
+    async def index_some(self, limit: int) -> int:
+        """Index lines, and tidy; see :class:`~trio_chat.store.interface.Store`."""
+        writer = self._writer
+        if not writer.behind and not writer.untidy:
+            await trio.lowlevel.checkpoint()
+            return 0
+        async with self._tidying:
+            if writer.behind:
+                retellings, last = writer.retellings, writer.last_id  # as they are before the lines are read
+                lines = await self._read(indexing.read_lines, writer.indexed, last + 1, max(1, limit))
+                upto = last if len(lines) < limit else lines[-1].id
+                await self._write(writer.index, lines, upto, retellings)
+            if writer.untidy:
+                await self._tidy(writer)
+            return await self._write(writer.left)
+
+    async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
+        """Remove what is too old; see :class:`~trio_chat.store.interface.Store`."""
+        firsts: dict[int, int] = {}
+        for state in (await self.load()).rooms:
+            days = keep if state.room.keep is None else state.room.keep
+            if not days or state.first > state.last:
+                continue
+            last = await self.seq_at(state.room.id, cutoff(now, days))
+            if last >= state.first:
+                while await self._write(self._writer.prune, state.room.id, last):
+                    pass
+                firsts[state.room.id] = last + 1
+        return firsts
+
+    # ---- reading ------------------------------------------------------------------------------
+
+    async def load(self) -> Snapshot:
+        """Everything but the logs; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(reading.load)
+
+    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+        """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(reading.read, room, after, before, limit, floor)
+
+    async def look_up(self, room: int, seq: int) -> Kept | None:
+        """One line; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(reading.look_up, room, seq)
+
+    async def find(self, sender: int, cid: str) -> Place | None:
+        """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(reading.find, sender, cid)
+
+    async def seq_at(self, room: int, time: str) -> int:
+        """Where a time stands; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(reading.seq_at, room, time)
+
+    async def search(self, query: SearchQuery) -> Found:
+        """Find lines; see :class:`~trio_chat.store.interface.Store`."""
+        behind = self._writer.behind
+        hits, more = await self._read(reading.search, query)
+        return Found(hits, more, behind)
+
+    async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
+        """The audit log; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(reading.notes, limit, before)
+
+    # ---- steps --------------------------------------------------------------------------------
+
+    async def _tidy(self, writer: Writer) -> None:
+        dirty = await self._write(writer.tidy)
+        if dirty is not None:
+            retellings = writer.retellings
+            after, before = writer.volume_range(dirty)
+            lines = await self._read(indexing.read_lines, after, before, -1)
+            await self._write(writer.rebuild, dirty, lines, retellings)
+
+    async def _write(self, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """Have the writing connection do something."""
+        self._check_open()
+        call = partial(self._guarded, step, *args, **kwargs)
+        return await trio.to_thread.run_sync(call, limiter=self._writing)
+
+    async def _read(
+        self, question: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Have a reading connection answer something."""
+        self._check_open()
+        call = partial(self._ask, question, *args, **kwargs)
+        return await trio.to_thread.run_sync(call, limiter=self._reading)
+
+    def _check_open(self) -> None:
+        if self._closed:
+            raise StoreError(f"{self._path} is closed.")
+
+    def _guarded(self, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        try:
+            return step(*args, **kwargs)
+        except sqlite3.Error as error:
+            raise explain(error, self._path) from error
+
+    def _ask(
+        self, question: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        """Ask with a connection of the pool; one that failed is not put back."""
+        try:
+            connection = self._readers.pop()
+        except IndexError:
+            connection = self._guarded(open_reader, self._path, self._patience)
+        try:
+            answer = self._guarded(question, connection, *args, **kwargs)
+        except BaseException:
+            connection.close()
+            raise
+        self._readers.append(connection)
+        return answer
+
+    def _close(self) -> None:
+        """The readers first: the last connection to go puts the WAL into the database."""
+        try:
+            while self._readers:
+                self._readers.pop().close()
+            self._guarded(self._writer.close)
+        finally:
+            self._lock.release()

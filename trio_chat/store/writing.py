@@ -1,0 +1,205 @@
+"""The one connection that writes: transactions, what is known of the database's end, recovery from failures.
+
+Everything here runs in a worker thread, one call at a time.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from typing import TYPE_CHECKING
+
+from trio_chat.errors import StoreError
+from trio_chat.store import indexing, tidying
+from trio_chat.store.faults import explain_system, spoils_connection
+from trio_chat.store.recording import Batch
+from trio_chat.store.schema import VOLUME, meta, open_writer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from trio_chat.records import Record
+    from trio_chat.store.indexing import Prepared
+    from trio_chat.store.schema import Synchronous
+
+
+class Writer:
+    """See the module. Every method raises ``sqlite3.Error`` and ``StoreError``; then nothing of what it
+    was to do is done, and a later call may succeed."""
+
+    def __init__(self, path: Path, synchronous: Synchronous, patience: float) -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._patience = patience
+        self._connection: sqlite3.Connection | None = open_writer(path, synchronous, patience)
+        self._closed = False
+        self.last_id = self.indexed = self.untidy = 0
+        self._lasts: dict[int, int] = {}
+        self._soiled = False
+        """Whether the WAL, or anything else, may hold what was removed."""
+        self.commits = self.lines = self.failures = 0
+        self.retellings = 0
+        """Grows whenever a line has another text, or is no longer there: what was read before may be stale."""
+        self._survey(self._connection)
+
+    def __repr__(self) -> str:
+        return f"<Writer {self._path} {'closed' if self._closed else 'open'}>"
+
+    @property
+    def behind(self) -> int:
+        """Lines that are not in the search index yet, at the most."""
+        return self.last_id - self.indexed
+
+    def commit(self, batch: Sequence[Record]) -> None:
+        """Store these records durably."""
+        with self._transaction() as connection:
+            work = Batch(connection, self._lasts, self.last_id, self.indexed)
+            work.store(batch)
+        for room, last in work.lasts.items():
+            if last is None:
+                self._lasts.pop(room, None)
+            else:
+                self._lasts[room] = last
+        self.last_id = work.last_id
+        self.commits += 1
+        self.lines += work.lines
+        self.retellings += work.retold or work.removed
+        self._note_removed(work.removed)
+
+    def check(self) -> None:
+        """Write something small. Raises as a commit would, and where the file is no longer the one in use."""
+        try:
+            there = self._path.stat()
+        except OSError as error:
+            raise explain_system(error, self._path) from error
+        if (there.st_dev, there.st_ino) != self._identity:
+            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
+        with self._transaction() as connection:
+            connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
+
+    # ---- the index and what is removed -------------------------------------------------------
+
+    def index(self, lines: Sequence[Prepared], upto: int, retellings: int) -> None:
+        """Put into the index the lines after those it has: all that there are up to this id. Nothing is done
+        when some were retold since they were read, that is, since ``retellings`` was that."""
+        if retellings == self.retellings:
+            with self._transaction() as connection:
+                indexing.insert(connection, lines)
+                connection.execute("UPDATE meta SET value = ? WHERE key = 'indexed'", (upto,))
+            self.indexed = upto
+
+    def rebuild(self, number: int, lines: Sequence[Prepared], retellings: int) -> None:
+        """Make a volume of the index anew, under the same condition."""
+        if retellings == self.retellings:
+            with self._transaction() as connection:
+                indexing.rebuild(connection, number, lines)
+
+    def volume_range(self, number: int) -> tuple[int, int]:
+        """The ids between which are the lines that a volume is to hold, themselves excluded."""
+        return number * VOLUME - 1, min((number + 1) * VOLUME, self.indexed + 1)
+
+    def tidy(self) -> int | None:
+        """One step of removing what is gone. The number of a volume when one is to be made anew instead."""
+        with self._transaction() as connection:
+            if tidying.purge(connection):
+                self.retellings += 1
+                return None
+            if tidying.scrub(connection):
+                return None
+            dirty = tidying.next_dirty(connection)
+        if dirty is None:
+            self._truncate_wal()
+        return dirty
+
+    def prune(self, room: int, upto: int) -> bool:
+        """Remove some of a room's oldest lines; whether there are more up to that sequence number."""
+        with self._transaction() as connection:
+            more = tidying.prune(connection, room, upto)
+        self.retellings += 1
+        self._note_removed(removed=True)
+        return more
+
+    def left(self) -> int:
+        """How much of indexing and removing is left to do."""
+        if self._soiled:
+            self.untidy = tidying.left(self._open()) + 1
+        return self.behind + self.untidy
+
+    def close(self) -> None:
+        """Close the connection: it puts the WAL into the database when it is the last one."""
+        self._closed = True
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    # ---- steps --------------------------------------------------------------------------------
+
+    def _survey(self, connection: sqlite3.Connection) -> None:
+        """Find out where the rooms and the log end, and what is left to do."""
+        there = self._path.stat()
+        self._identity = (there.st_dev, there.st_ino)
+        self.indexed = int(meta(connection, "indexed"))
+        # No id that the index has had is used again, also when its line is gone.
+        newest: int | None = connection.execute("SELECT max(id) FROM events").fetchone()[0]
+        self.last_id = max(newest or 0, self.indexed)
+        self._lasts = dict(
+            connection.execute(
+                """SELECT id, max(first - 1, coalesce((SELECT max(seq) FROM events WHERE room = rooms.id), 0))
+                FROM rooms"""
+            )
+        )
+        self.untidy = tidying.left(connection)
+        self._soiled = self.untidy > 0
+
+    def _note_removed(self, removed: bool) -> None:  # noqa: FBT001 - one private switch
+        if removed:
+            self._soiled = True
+            self.untidy = max(self.untidy, 1)
+
+    def _truncate_wal(self) -> None:
+        """Empty the WAL, which holds older states of the pages; when somebody reads it, another time."""
+        connection = self._open()
+        connection.execute("PRAGMA busy_timeout = 0")  # commits are waiting
+        try:
+            busy = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
+        if not busy:
+            self._soiled = False
+            self.untidy = 0
+
+    def _open(self) -> sqlite3.Connection:
+        if self._closed:
+            raise StoreError(f"{self._path} is closed.")
+        if self._connection is None:
+            self._connection = open_writer(self._path, self._synchronous, self._patience)
+        return self._connection
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[sqlite3.Connection]:
+        """Everything inside is stored durably, or nothing is."""
+        try:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException as error:
+            self.failures += 1
+            self._give_up(error)
+            raise
+
+    def _give_up(self, error: BaseException) -> None:
+        """Undo what was begun; after a failure that may be the connection's own, take a new one next time."""
+        connection = self._connection
+        if connection is None:
+            return
+        spoiled = spoils_connection(error)
+        with contextlib.suppress(sqlite3.Error):
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+        spoiled = spoiled or connection.in_transaction
+        if spoiled:
+            self._connection = None
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()

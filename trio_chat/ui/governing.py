@@ -1,0 +1,166 @@
+"""What a person can do with rooms that are theirs to keep in order, and with their own account."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+from trio_chat.errors import NotDone
+from trio_chat.protocol.events import BanList, DeviceList, Event
+from trio_chat.protocol.text import clean_line
+from trio_chat.ui.notes import Note
+
+if TYPE_CHECKING:
+    from trio_chat.client import Chat
+    from trio_chat.ui.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """Let somebody into a private room."""
+
+    room: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Configure:
+    """Change what is given of a room's settings."""
+
+    room: str
+    private: bool | None = None
+    announce_only: bool | None = None
+    slow: float | None = None
+    keep: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetRole:
+    """Make somebody owner, moderator or plain member of a room."""
+
+    room: str
+    name: str
+    role: Literal["owner", "moderator", "member"]
+
+
+@dataclass(frozen=True, slots=True)
+class Kick:
+    """Put somebody out of a room."""
+
+    room: str
+    name: str
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ban:
+    """Keep somebody, or a network, out of a room, for so many seconds or for good."""
+
+    room: str
+    name: str | None = None
+    network: str | None = None
+    seconds: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unban:
+    """Lift a ban."""
+
+    room: str
+    name: str | None = None
+    network: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListBans:
+    """Show whom a room keeps out."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Mute:
+    """Let somebody read but not speak; 0 seconds let them speak again, none are for good."""
+
+    room: str
+    name: str
+    seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AskPassword:
+    """Have the person type a new password, unseen."""
+
+
+@dataclass(frozen=True, slots=True)
+class SetPassword:
+    """Set one's own password."""
+
+    password: str
+
+    def __repr__(self) -> str:
+        return "SetPassword(password=...)"
+
+
+@dataclass(frozen=True, slots=True)
+class ListDevices:
+    """Show one's devices."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revoke:
+    """Let a device in no more."""
+
+    device: int
+
+
+RoomAction: TypeAlias = Invite | Configure | SetRole | Kick | Ban | Unban | ListBans | Mute
+AccountAction: TypeAlias = AskPassword | SetPassword | ListDevices | Revoke
+
+
+async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event]:
+    """Do one of these; what comes of most, the room hears. Raises :class:`~trio_chat.errors.ChatError`."""
+    match action:
+        case Invite(room=room, name=name):
+            await chat.invite(room, name)
+            return [Note(lines=(f"{clean_line(name)} may enter {room}, and is told so.",))]
+        case Configure(room=room):
+            await chat.configure(
+                room,
+                private=action.private,
+                announce_only=action.announce_only,
+                slow=action.slow,
+                keep=action.keep,
+            )
+        case SetRole(room=room, name=name, role=role):
+            await chat.set_role(room, name, role)
+        case Kick(room=room, name=name, reason=reason):
+            await chat.kick(room, name, reason)
+        case Ban(room=room):
+            await chat.ban(room, action.name, network=action.network, seconds=action.seconds, reason=action.reason)
+        case Unban(room=room):
+            await chat.unban(room, action.name, network=action.network)
+        case ListBans(room=room):
+            return [BanList(id="", room=room, bans=await chat.bans(room))]
+        case Mute(room=room, name=name, seconds=seconds):
+            await chat.mute(room, name, seconds=seconds)
+    del place
+    return []
+
+
+async def do_account(action: AccountAction, chat: Chat, place: Place) -> list[Event]:
+    """Do one of these. Raises :class:`~trio_chat.errors.ChatError` for what could not be done."""
+    match action:
+        case AskPassword():
+            why = "A password is asked for at a terminal only, where nobody sees it."
+            raise NotDone("no_terminal", why, "Join at one, and write /password there.")
+        case SetPassword(password=password):
+            await chat.set_password(password)
+            line = f"Your password is set. On another device, join as {place.me}; it is asked for there."
+            return [Note(lines=(line,))]
+        case ListDevices():
+            return [DeviceList(id="", devices=await chat.devices())]
+        case Revoke(device=device):
+            await chat.revoke(device)
+            return [Note(lines=(f"Device {device} is let in no more.",))]

@@ -1,0 +1,97 @@
+"""Sentences for what moderators do and for what this side alone knows. Pure; whatever came over the network is
+cleaned here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
+from trio_chat.protocol import events
+from trio_chat.protocol.spans import show_span
+from trio_chat.protocol.text import clean_line
+
+_OFTEN: Final = 4  # tries to connect again that are made within a few seconds
+
+
+def moderated(event: events.Moderated, clock: Callable[[str], str]) -> str:
+    """What a moderator did, as others read it; ``clock`` shows a time of the server's."""
+    who, room = clean_line(event.sender), clean_line(event.room)
+    whom, value = clean_line(event.target or event.value), clean_line(event.value)
+    until = f" until {clock(event.until) or clean_line(event.until)}" if event.until else ""
+    why = f": {clean_line(event.reason)}" if event.reason else ""
+    match event.action:
+        case "kick":
+            return f"{who} put {whom} out of {room}{why}"
+        case "ban":
+            return f"{who} banned {whom} from {room}{until}{why}"
+        case "unban":
+            return f"{who} lifted the ban of {whom} from {room}"
+        case "mute":
+            return f"{who} muted {whom} in {room}{until}"
+        case "unmute":
+            return f"{who} lets {whom} speak in {room} again"
+        case "role":
+            return f"{who} made {whom} {_a(value)} of {room}"
+        case _:
+            return _setting(event.action, who, room, value)
+
+
+def _setting(action: str, who: str, room: str, value: str) -> str:
+    off = value == "off"
+    match action:
+        case "private":
+            return f"{who} made {room} {'open to everyone' if off else 'private: one enters by invitation'}"
+        case "announce_only":
+            return f"{who} let {'everyone' if off else 'only moderators'} speak in {room}"
+        case "slow":
+            rule = "nobody has to wait between messages" if off else f"everyone waits {_span(value)} between messages"
+            return f"{who} decided for {room}: {rule}"
+        case "keep":
+            rule = "as long as the server says" if off else "1 day" if value == "1" else f"{value} days"
+            return f"{who} decided for {room}: messages are kept {rule}"
+        case _:
+            return f"{who} changed {clean_line(action)} of {room} to {value}"
+
+
+def _a(role: str) -> str:
+    return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
+
+
+def _span(value: str) -> str:
+    try:
+        return show_span(float(value))
+    except ValueError:
+        return value
+
+
+def connection(event: events.Event, company: str) -> str:
+    """What there is to tell about the connection itself; empty for nothing. ``company`` says who is
+    here, when one is back."""
+    match event:
+        case events.Closing():
+            return _closing(event)
+        case Disconnected(attempt=attempt) if attempt and (attempt < _OFTEN or attempt & (attempt - 1)):
+            return ""  # of many tries only the 4th, 8th, 16th, ... is told
+        case Disconnected(reason=reason, retry_in=retry, attempt=attempt):
+            what = "Still no connection: " if attempt else ""  # how it went, the reason says by itself
+            return f"{what}{clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
+        case Reconnected(anew=anew):
+            history = " The server's history began anew." if anew else ""
+            return f"Connected again.{history}{company}"
+        case Missed(room=room, count=count):
+            return f"{count} older messages in {clean_line(room)} are no longer kept."
+        case RejoinRefused(room=room, message=message, advice=advice):
+            return f"You are no longer in {clean_line(room)}. {clean_line(message)} {clean_line(advice)}".rstrip()
+        case _:
+            return ""
+
+
+def _closing(event: events.Closing) -> str:
+    if event.retry is not None:
+        return ""  # Disconnected follows, with the reason and with when the next try really is
+    return f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip()
+
+
+def _seconds(seconds: float) -> str:
+    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"  # noqa: PLR2004 - tenths matter below
