@@ -125,7 +125,7 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
     from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.plain import look_of  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.opening import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.wishes import Proof, Wishes  # noqa: PLC0415 - as above
 
     def dial(proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:

@@ -153,8 +153,8 @@ async def _search(query: Query | None, chat: Chat, place: Place) -> Hits:
         *query.words,
         room=query.room,
         sender=query.sender,
-        before=_moment(query.before),
-        after=_moment(query.after),
+        before=moment(query.before),
+        after=moment(query.after),
         has_link=query.has_link,
         limit=_HITS,
         cursor=cursor,
@@ -163,7 +163,7 @@ async def _search(query: Query | None, chat: Chat, place: Place) -> Hits:
     return Hits(messages=found.messages, more=found.cursor is not None, behind=found.behind)
 
 
-def _moment(typed: str | None) -> str | None:
+def moment(typed: str | None) -> str | None:
     """A day or time as the server understands it: one without a zone is in this machine's. What is none, the
     server refuses in its own words."""
     return None if typed is None else to_utc(typed) or typed

@@ -52,16 +52,22 @@ class NewPassword:
     def press(self, key: Key) -> Chosen | GivenUp | None:
         """Take a key; ``None`` while it goes on."""
         if isinstance(key, Press) and key.name in _GIVE_UP:
-            return GivenUp("Your password is as it was.")
+            return self.give_up()
         match self._editor.press(key):
             case Submitted(text):
-                return self._take(text)
+                return self.take(text)
             case Wanted("leave" | "interrupt"):
-                return GivenUp("Your password is as it was.")
+                return self.give_up()
             case _:
                 return None
 
-    def _take(self, text: str) -> Chosen | GivenUp | None:
+    @staticmethod
+    def give_up() -> GivenUp:
+        """Leave it at the password there was."""
+        return GivenUp("Your password is as it was.")
+
+    def take(self, text: str) -> Chosen | GivenUp | None:
+        """Take a whole line; ``None`` where it is to be typed once more."""
         if self._first is None:
             if len(text) < SHORTEST:
                 return GivenUp(f"That is shorter than {SHORTEST} characters. Your password is as it was.")

@@ -10,12 +10,13 @@ import pytest
 from tests.ui.tui.rich_server import stamp
 from trio_chat.client.events import Disconnected
 from trio_chat.protocol import events
+from trio_chat.protocol.query import BadQuery, Query
 from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, window_title
 from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
-from trio_chat.ui.tui.model.finding import Query, fuzzy, read_query
+from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.log import RoomLog, moment
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
@@ -302,10 +303,12 @@ def test_fuzzy_finds_begins_of_words_first() -> None:
 
 def test_a_search_is_read_from_words() -> None:
     assert read_query("a b from:@bob in:ops before:2026-01-01 has:link", "#x") == Query(
-        ("a", "b"), "#ops", "bob", "2026-01-01", None, has_link=True
+        ("a", "b"), sender="bob", room="#ops", before="2026-01-01", has_link=True
     )
-    assert read_query("in:here x", "#x").room == "#x"
-    assert read_query("  ", "#x").empty
+    here = read_query("in:here x", "#x")
+    assert isinstance(here, Query)
+    assert here.room == "#x"
+    assert isinstance(read_query("  ", "#x"), BadQuery)
 
 
 def test_emoji_by_name_but_not_in_code() -> None:

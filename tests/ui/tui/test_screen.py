@@ -720,3 +720,63 @@ def test_two_real_programs_talk_through_a_real_server(tmp_path: Path) -> None:
         say(server.url, "eve", "good day")
         bob.wait_for("good day")
         bob.wait_for("← eve")
+
+
+# ---- names and passwords ------------------------------------------------------------------------
+
+
+def test_an_owned_name_is_given_for_its_own_password_or_left_for_another_name(tmp_path: Path) -> None:
+    for home in ("home", "away", "guest"):
+        (tmp_path / home).mkdir()
+    with ServerProgram() as server:
+        with Screen(server.url, tmp_path / "home").ready() as ada:
+            ada.type("/password\r")
+            ada.wait_for("New password")
+            ada.type("correct horse\r")
+            ada.wait_for("The same once more")
+            ada.type("correct horse\r")
+            ada.wait_for("Your password is set.")
+            assert "correct horse" not in ada.text
+            ada.type("/quit\r")
+            assert ada.wait_exit() == 0
+        with Screen(server.url, tmp_path / "away") as ada:
+            ada.wait_for("The name ada is somebody's.")
+            ada.type("wrong guess\r")
+            ada.wait_for("That is not the password of ada.")
+            ada.type("correct horse\r")
+            ada.wait_for("→ #lobby>")
+            ada.type("/quit\r")
+            assert ada.wait_exit() == 0
+        with Screen(server.url, tmp_path / "guest") as guest:
+            guest.wait_for("The name ada is somebody's.")
+            guest.type("\r")
+            guest.wait_for("Another name")
+            guest.type("guest\r")
+            guest.wait_for("→ #lobby>")
+            guest.type("hello from a guest\r")
+            guest.wait_for("hello from a guest")
+
+
+def test_two_passwords_that_differ_leave_the_password_as_it_was(tmp_path: Path) -> None:
+    with ServerProgram() as server, Screen(server.url, tmp_path).ready() as ada:
+        ada.type("/password\r")
+        ada.wait_for("New password")
+        ada.type("correct horse\r")
+        ada.wait_for("The same once more")
+        ada.type("battery staple\r")
+        ada.wait_for("Your password is as it was.")
+
+
+def test_a_search_goes_on_behind_its_first_page(tmp_path: Path) -> None:
+    with ServerProgram() as server:
+        say(server.url, "bob", *(f"apple {n}." for n in range(60)))
+        with Screen(server.url, tmp_path).ready() as ada:
+            ada.wait_for("apple 59.")
+            ada.type("/search apple\r")
+            ada.wait_for("50 found")
+            for _ in range(5):
+                ada.press("PageDown")
+            ada.wait_for("show more")
+            ada.type("\r")
+            ada.wait_for("60 found")
+            assert "show more" not in ada.text

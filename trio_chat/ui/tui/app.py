@@ -19,24 +19,23 @@ import sys
 import tempfile
 import time
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import trio
 
 from trio_chat.client.events import Disconnected, Reconnected
-from trio_chat.errors import ChatError, ConfigError, NotAdmitted, Refused
+from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.protocol import events
 from trio_chat.ui.actions import room_info
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder
+from trio_chat.ui.room_commands import keeps_secret
 from trio_chat.ui.signals import BY_SIGNAL
 from trio_chat.ui.terminal import Terminal
 from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.hands import Hands
 from trio_chat.ui.tui.keys import bind
-from trio_chat.ui.tui.layout import Row, Span, fit
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
@@ -47,7 +46,7 @@ from trio_chat.ui.tui.speaking import notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look
 from trio_chat.ui.tui.widgets.screen import Display, Palette
-from trio_chat.ui.tui.widgets.whole import Frame, Shown, cut_spans, divide, draw
+from trio_chat.ui.tui.widgets.whole import Frame, Shown, divide, draw, mark_selection
 from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links
 
 if TYPE_CHECKING:
@@ -244,7 +243,7 @@ class FullScreen:
     # ---- what is remembered --------------------------------------------------------------------
 
     def _recall(self, room: RoomModel, typed: str) -> None:
-        room.editor = Editor(history=self._kept.typed)
+        room.editor = Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
         draft, policy = self._kept.drafts.get(room.name, "") + typed, self._kept.policies.get(room.name)
         if draft:
             room.editor.insert(draft)
@@ -257,7 +256,9 @@ class FullScreen:
     def _remember(self) -> None:
         rooms = self.model.rooms
         gone = {name: text for name, text in self._kept.drafts.items() if name not in rooms}
-        drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()}
+        drafts = {
+            name: room.draft for name, room in rooms.items() if room.draft.strip() and not keeps_secret(room.draft)
+        }
         policies = {**self._kept.policies, **{name: room.policy for name, room in rooms.items() if room.policy}}
         self._kept.drafts, self._kept.policies = {**gone, **drafts}, policies
         self._kept.room = self.model.place.room
@@ -385,7 +386,7 @@ class FullScreen:
             self.reveal = None
         self.frame = frame = draw(model, self._conversation, self._look, self._shown, columns, rows, now)
         if self._mouse.selection is not None:
-            _mark_selection(frame, self._mouse.selection)
+            mark_selection(frame, self._mouse.selection)
         if frame.view.wants_older and model.room.loaded:
             self.doing.fetch(model.room.name, "older")
         elif frame.view.wants_newer:
@@ -482,42 +483,8 @@ def _sentence(why: object) -> str:
     return str(why) if why is not None else ""
 
 
-def _mark_selection(frame: Frame, selection: tuple[tuple[int, int], tuple[int, int]]) -> None:
-    """Show what the mouse has gone over."""
-    (c1, r1), (c2, r2) = sorted(selection, key=lambda place: (place[1], place[0]))
-    left = frame.parts.rooms + 1 if frame.parts.rooms else 0
-    right = left + frame.parts.middle
-    for at in range(max(r1, frame.top), min(r2, frame.top + frame.height - 1) + 1):
-        start, end = max(left, c1 if at == r1 else left), min(right, c2 + 1 if at == r2 else right)
-        row = frame.rows[at]
-        marked: Row = [Span(f"{span.style} selected".strip(), span.text) for span in cut_spans(row, start, end)]
-        frame.rows[at] = fit([*cut_spans(row, 0, start), *marked, *cut_spans(row, end, frame.columns)], frame.columns)
-
-
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
     found: BaseException = group
     while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
         found = found.exceptions[0]
     return found
-
-
-def open_full_screen(dial: Dial, wishes: Wishes, url: str) -> int:
-    """Run the full screen on this process's terminal; returns the exit status.
-
-    Raises what the first connection raises (:class:`~trio_chat.errors.Unreachable` and the like) and
-    :class:`~trio_chat.errors.ConfigError`. Anything unforeseen becomes a report in a file, whose path is said.
-    """
-    memory = Memory(url)
-
-    async def run() -> int:
-        return await FullScreen(dial, wishes, memory, Terminal()).run()
-
-    try:
-        return trio.run(run)
-    except (ChatError, ConfigError, KeyboardInterrupt):
-        raise
-    except Exception as error:  # noqa: BLE001 - the last boundary: a person gets a sentence and a file
-        path = memory.report_crash(error, datetime.now(UTC))
-        where = f"A report is in {path}." if path is not None else "No report could be written."
-        sys.stderr.write(f"trio-chat: something went wrong in this program ({type(error).__name__}). {where}\n")
-        return 1

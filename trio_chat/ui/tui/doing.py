@@ -16,10 +16,13 @@ import trio
 
 from trio_chat.errors import ChatError, ConnectionClosed, Refused
 from trio_chat.protocol import events
+from trio_chat.protocol.query import Query
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions import Action, SendRoom, SendTo, carry_out, refused
+from trio_chat.ui.messages import moment
+from trio_chat.ui.notes import Context, Hits
 from trio_chat.ui.tui.model.attention import Notify
 from trio_chat.ui.tui.model.chat import PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
-from trio_chat.ui.tui.model.finding import Query
 from trio_chat.ui.tui.model.panes import Choice, ListPane
 
 if TYPE_CHECKING:
@@ -31,6 +34,9 @@ _READ_AFTER: Final = 0.5  # seconds: what is read in one go is reported once
 _TYPING_EVERY: Final = 4.0  # seconds between two reports that one is writing; they hold for six
 _FOUND: Final = 50
 
+_TABLES: Final = (events.People, events.RoomList, events.DeviceList, events.BanList, Context, Hits)
+"""Answers that are shown as line mode shows them."""
+
 Job: TypeAlias = Callable[[], Awaitable[object]]
 
 
@@ -41,6 +47,7 @@ class Doing:
         self.model = model
         self.chat: Chat | None = None
         self.waiting = 0
+        self.found: ListPane | None = None  # what was searched for last
         self._show = show
         self._call = call
         self._jobs_in, self._jobs = trio.open_memory_channel[Job](_WAITING)
@@ -205,12 +212,12 @@ class Doing:
             self.apply(self.model.take(event, trio.current_time(), time.time()))
             if isinstance(event, events.Room):
                 self.apply(self.model.look(event.room.name))
-            elif isinstance(event, events.People | events.RoomList):
+            elif isinstance(event, _TABLES):
                 self._show_table(event)
             elif isinstance(event, events.Error) and isinstance(action, SendTo):
                 give_back()
 
-    def _show_table(self, event: events.People | events.RoomList) -> None:
+    def _show_table(self, event: events.Event) -> None:
         from trio_chat.ui.lines import Teller  # noqa: PLC0415 - rarely needed
 
         for line in Teller(self.model.place).tell(event):
@@ -257,39 +264,45 @@ class Doing:
         one.selected = seq
         self.model.changed += 1
 
-    def search(self, query: Query, pane: ListPane) -> None:
-        """Find messages; what is found fills the pane."""
+    def search(self, query: Query, pane: ListPane, cursor: int | None = None) -> None:
+        """Find messages, or with a cursor more of them; what is found is added to the pane."""
         pane.note = "searching …"
-        self._beside(lambda: self._search(query, pane))
+        self.found = pane
+        self._beside(lambda: self._search(query, pane, cursor))
 
-    async def _search(self, query: Query, pane: ListPane) -> None:
+    async def _search(self, query: Query, pane: ListPane, cursor: int | None) -> None:
+        rows = [row for row in pane.rows if not callable(row.value)]
         try:
             found = await self.connected().search(
                 *query.words,
                 room=query.room,
                 sender=query.sender,
-                before=query.before,
-                after=query.after,
+                before=moment(query.before),
+                after=moment(query.after),
                 has_link=query.has_link,
                 limit=_FOUND,
+                cursor=cursor,
             )
         except Refused as error:
             pane.note = f"{error.message} {error.advice}"
             return
-        from trio_chat.ui.tui.model.log import entry_of  # noqa: PLC0415 - only for searches
-
-        rows = []
-        for event in found.messages:
-            entry = entry_of(event)
-            if entry is not None:
-                when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
-                rows.append(
-                    Choice(
-                        " ".join(entry.text.split()), f"{entry.sender} in {event.room}, {when}", (event.room, event.seq)
-                    )
-                )
+        rows += [row for event in found.messages if (row := _choice(event)) is not None]
+        count = len(rows)
+        if found.cursor is not None:
+            rows.append(Choice("show more", "", partial(self.search, query, pane, found.cursor)))
         pane.fill(rows)
         behind = f" {found.behind} of the newest lines are not searched yet." if found.behind else ""
-        pane.note = (
-            "Nothing was found." if not rows else f"{len(rows)} found; Enter shows one where it was said."
-        ) + behind
+        pane.note = f"{count} found; Enter shows one where it was said." if count else "Nothing was found."
+        pane.note += behind
+
+
+def _choice(event: events.Message) -> Choice | None:
+    """A message that was found, as a row to choose."""
+    from trio_chat.ui.tui.model.log import entry_of  # noqa: PLC0415 - only for searches
+
+    entry = entry_of(event)
+    if entry is None:
+        return None
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
+    where = clean_line(event.room)
+    return Choice(" ".join(entry.text.split()), f"{entry.sender} in {where}, {when}", (event.room, event.seq))

@@ -15,8 +15,12 @@ from trio_chat.protocol.events import Error
 from trio_chat.ui.actions import Quit, SendRoom
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.editing import Editor, Submitted, Wanted, printable
+from trio_chat.ui.governing import AskPassword, SetPassword
 from trio_chat.ui.keys import Key, Pasted, Press, Typed
 from trio_chat.ui.notes import Note
+from trio_chat.ui.room_commands import keeps_secret
+from trio_chat.ui.secret import Chosen as NewlyChosen
+from trio_chat.ui.secret import GivenUp, NewPassword
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.emoji import EMOJI, with_emoji
@@ -42,6 +46,7 @@ class Hands(Ordered):
         super().__init__(app, bindings)
         self._prefix = ""
         self._pasted = ""
+        self._secret: NewPassword | None = None  # while one is chosen
         self._listed: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
@@ -169,6 +174,8 @@ class Hands(Ordered):
             self._react(result.text)
         elif pane.purpose == "delete" and isinstance(result, Pressed):
             self._delete_selected()
+        elif pane.purpose == "new-password":
+            self._take_new_password(result)
         elif pane.purpose in {"name", "password", "ended"}:
             self._app.answer(
                 result.text if isinstance(result, Answered) else result.key if isinstance(result, Pressed) else None
@@ -182,6 +189,9 @@ class Hands(Ordered):
             self._app.reveal = seq
         elif isinstance(value, str):
             self.go(value)
+        elif callable(value):  # more of what was found: the list stays
+            self._model.pane = self._app.doing.found
+            value()
 
     async def _press_message(self, key: Key) -> None:
         if isinstance(key, Pasted):
@@ -227,7 +237,8 @@ class Hands(Ordered):
 
     def _submit(self, text: str) -> None:
         room, app = self._room, self._app
-        app.typed(text)
+        if not keeps_secret(text):
+            app.typed(text)
         intent, room.intent = room.intent, None
         parsed = parse(text)
         if isinstance(parsed, Command) and parsed.name in self._typed_commands:  # here they know of a selected message
@@ -247,6 +258,8 @@ class Hands(Ordered):
                 return
             case Quit():
                 app.leave_soon()
+            case AskPassword():
+                self._ask_new_password()
             case Note() if (
                 isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
             ):
@@ -265,6 +278,26 @@ class Hands(Ordered):
         """What was refused goes back into the input, unless something else is there by now."""
         if not room.editor.text:
             room.editor.insert(text)
+
+    def _ask_new_password(self) -> None:
+        self._secret = self._secret or NewPassword()
+        lines = (self._secret.prompt.rstrip(": "),)
+        self._model.pane = Question("new-password", "Your password", lines, asks="Password", secret=True)
+
+    def _take_new_password(self, result: object) -> None:
+        """One of the two times that a new password is typed; leaving the question leaves it as it was."""
+        secret, self._secret = self._secret, None
+        if secret is None:
+            return
+        outcome = secret.take(result.text) if isinstance(result, Answered) else secret.give_up()
+        match outcome:
+            case None:
+                self._secret = secret
+                self._ask_new_password()
+            case GivenUp(why):
+                self._model.tell(why, time.time(), error=True)
+            case NewlyChosen(password):
+                self._app.doing.act(SetPassword(password), lambda: None)
 
     def _complete(self) -> None:
         editor = self._editor

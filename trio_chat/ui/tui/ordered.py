@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
+from trio_chat.protocol.query import BadQuery
 from trio_chat.ui.actions import SendRoom
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.emoji import with_emoji
@@ -99,14 +100,28 @@ class Ordered(Picked):
         self._model.notice = "nothing calls you now" if attention.quiet else "you are called again"
 
     def _cmd_search(self, argument: str) -> None:
+        if argument.casefold() == "more":
+            self._more_found()
+            return
         query = read_query(argument, self._room.name)
-        if query.empty:
+        if isinstance(query, BadQuery) and argument:
+            self._complain(query.why)
+            return
+        if isinstance(query, BadQuery):
             self._editor.insert("/search ")
             self._model.notice = "write what to look for: words, from:NAME, in:ROOM, before:DAY, after:DAY, has:link"
             return
         pane = ListPane("search", f"Search: {argument}", lambda _wanted: [], typing=False)
         self._model.pane = pane
         self._app.doing.search(query, pane)
+
+    def _more_found(self) -> None:
+        """Show the last search again."""
+        found = self._app.doing.found
+        if found is None:
+            self._complain("There is no search to go on with.")
+        else:
+            self._model.pane = found
 
     def _cmd_reply(self, argument: str) -> None:
         self._reply()

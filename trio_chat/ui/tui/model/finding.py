@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
+
+from trio_chat.protocol.query import BadQuery, Query, parse_query
 
 _FIRST: Final = 8  # a letter at the begin of a word is worth that many in the middle
 _NEXT: Final = 4  # ... and one right behind the letter before
+_HERE: Final = re.compile(r"(?<!\S)in:here(?!\S)", re.IGNORECASE)
 
 
 def score(wanted: str, name: str) -> int | None:
@@ -34,41 +37,7 @@ def fuzzy(wanted: str, names: Iterable[str]) -> list[str]:
     return [name for _, _, name in scored]
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
-    """What to search for. ``room`` and ``sender`` narrow it; the days are RFC 3339."""
-
-    words: tuple[str, ...] = ()
-    room: str | None = None
-    sender: str | None = None
-    before: str | None = None
-    after: str | None = None
-    has_link: bool = False
-
-    @property
-    def empty(self) -> bool:
-        """Whether there is nothing to look for."""
-        return self == Query()
-
-
-def read_query(argument: str, current: str) -> Query:
-    """Read ``WORDS from:NAME in:ROOM before:DAY after:DAY has:link``; ``in:here`` is the room one is in."""
-    words: list[str] = []
-    found: dict[str, str] = {}
-    for word in argument.split():
-        key, colon, value = word.partition(":")
-        if colon and value and key in {"from", "in", "before", "after", "has"}:
-            found[key] = value
-        else:
-            words.append(word)
-    room = found.get("in")
-    if room is not None:
-        room = current if room == "here" else room if room[0] in "#@" else f"#{room}"
-    return Query(
-        tuple(words),
-        room,
-        found.get("from", "").removeprefix("@") or None,
-        found.get("before"),
-        found.get("after"),
-        found.get("has") in {"link", "links"},
-    )
+def read_query(argument: str, current: str) -> Query | BadQuery:
+    """Read a search as everywhere (:func:`~trio_chat.protocol.query.parse_query`); here ``in:here`` is the room one
+    is in, ``current``."""
+    return parse_query(_HERE.sub(lambda _found: f'in:"{current}"', argument))

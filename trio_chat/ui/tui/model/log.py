@@ -103,9 +103,18 @@ def _message(event: events.Message) -> Entry:
     return entry
 
 
+_LIFTED: Final = {
+    "slow": "lets nobody wait between messages",
+    "keep": "lets messages be kept as long as the server says",
+}
+"""What it means that a setting of a room is off."""
+
+
 def rule(event: events.Moderated) -> str:
     """What a moderator did, as the rest of a sentence that begins with their name."""
-    whom, value = clean_line(event.target), clean_line(event.value)
+    whom, value = clean_line(event.target or event.value), clean_line(event.value)
+    if value == "off" and event.action in _LIFTED:
+        return _LIFTED[event.action]
     did = {
         "kick": f"put {whom} out",
         "ban": f"banned {whom}",
@@ -113,8 +122,8 @@ def rule(event: events.Moderated) -> str:
         "mute": f"muted {whom}",
         "unmute": f"lets {whom} speak again",
         "role": f"made {whom} {value}",
-        "private": "made the room private" if value == "true" else "opened the room to everybody",
-        "announce_only": "lets only moderators speak" if value == "true" else "lets everybody speak",
+        "private": "made the room private" if value == "on" else "opened the room to everybody",
+        "announce_only": "lets only moderators speak" if value == "on" else "lets everybody speak",
         "slow": f"set {value} seconds between two messages of one person",
         "keep": f"set messages to be kept for {value} days",
     }.get(event.action, f"did {clean_line(event.action)} {whom} {value}".rstrip())

@@ -181,3 +181,15 @@ def cut_spans(row: Row, start: int, end: int) -> Iterator[Span]:
             if text:
                 yield Span(span.style, text, span.link)
         column += wide
+
+
+def mark_selection(frame: Frame, selection: tuple[tuple[int, int], tuple[int, int]]) -> None:
+    """Show what the mouse has gone over."""
+    (c1, r1), (c2, r2) = sorted(selection, key=lambda place: (place[1], place[0]))
+    left = frame.parts.rooms + 1 if frame.parts.rooms else 0
+    right = left + frame.parts.middle
+    for at in range(max(r1, frame.top), min(r2, frame.top + frame.height - 1) + 1):
+        start, end = max(left, c1 if at == r1 else left), min(right, c2 + 1 if at == r2 else right)
+        row = frame.rows[at]
+        marked: Row = [Span(f"{span.style} selected".strip(), span.text) for span in cut_spans(row, start, end)]
+        frame.rows[at] = fit([*cut_spans(row, 0, start), *marked, *cut_spans(row, end, frame.columns)], frame.columns)
