@@ -152,6 +152,16 @@ async def test_the_servers_password_is_checked_before_any_hash_is_made(
         assert told(await house.refused({**proof("ada"), "Authorization": authorization})) == (401, code)
 
 
+async def test_no_password_is_hashed_for_a_stranger_or_a_guest(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_chat.server.passwords._hash", None)
+    house = await serve()
+    stranger = await house.enter()
+    assert (await stranger.ask("password", password=SECRET))["code"] == "not_greeted"
+    house = await serve(names="guest")
+    guest = await house.join("ada")
+    assert (await guest.ask("password", password=SECRET))["code"] == "guest"
+
+
 async def test_when_too_many_prove_themselves_at_once_the_next_is_told_and_all_else_goes_on(
     serve: Serve, nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
 ) -> None:

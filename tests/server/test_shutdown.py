@@ -111,6 +111,22 @@ async def test_what_comes_after_is_neither_stored_nor_acknowledged(
         assert store.batches == []
 
 
+async def test_what_is_stored_only_now_and_then_is_stored_at_the_end_though_all_are_gone_already(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    for gone_before in (True, False):
+        store = GateStore()
+        async with opened(nursery, store=store) as house:
+            ada = await house.join("ada")
+            await ada.say("hello")
+            await ada.ask("read", room="#lobby", seq=1)
+            if gone_before:
+                ada.hang_up()
+                await until(lambda: not house.server._sockets)
+            await house.end()
+        assert [(read.room, read.seq) for read in (await store.load()).reads] == [(1, 1)]
+
+
 async def test_the_port_is_closed_at_once_even_while_some_are_still_there(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:

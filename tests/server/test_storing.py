@@ -362,6 +362,7 @@ async def test_when_the_system_writes_no_more_nothing_is_acknowledged_and_then_i
             await trio.lowlevel.checkpoint()
         assert (await client.say("after"))["seq"] == 2
         assert await texts_of(client) == [(1, "before"), (2, "after")]
+        client.hang_up()
         process.send_signal(signal.SIGTERM)
         assert await process.wait() == 0
     finally:

@@ -137,6 +137,11 @@ class Broker:
         """The hash against which a hello's account password must be checked before it is greeted."""
         return arrival.wants_proof(self, hello, now)
 
+    def wants_hash(self, session: int) -> bool:
+        """Whether a password that this session sets is worth hashing: else it is refused without."""
+        known = self.sessions.get(session)
+        return known is not None and known.person is not None and self.settings.owned
+
     # ---- requests ---------------------------------------------------------------------------
 
     def wants(self, session: int, request: AnyRequest) -> Wanted | None:

@@ -118,6 +118,13 @@ class Server:
         """
         listeners = await _listen(self.config.host, self.config.port)
         self.addresses = [listener.getsockname()[:2] for listener in listeners]
+        with contextlib.ExitStack() as held:
+            for listener in listeners:  # closed here where what follows cannot begin
+                held.enter_context(listener)
+            await self._serve_all(listeners, task_status)
+
+    async def _serve_all(self, listeners: list[socket.socket], task_status: trio.TaskStatus[Server]) -> None:
+        """The nurseries of :meth:`run`."""
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
             root.start_soon(upkeep.fill_index, self.hub, self.store)
@@ -137,6 +144,8 @@ class Server:
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
                 root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
                 await inbox.send(Stop(RETRY))
+            for _ in range(2):  # when the second has come through, all that came before the first is stored
+                await self.hub.probe()
             root.cancel_scope.cancel()
 
     # ---- accepting ----------------------------------------------------------------------------

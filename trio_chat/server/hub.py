@@ -315,7 +315,7 @@ class Hub:
 
     def _prepare(self, session: int, request: AnyRequest, arrival: Arrival | None, nursery: trio.Nursery) -> bool:
         """Whether a request must wait for a hash, which is then being made."""
-        if isinstance(request, SetPassword):
+        if isinstance(request, SetPassword) and self._broker.wants_hash(session):
             nursery.start_soon(self._hash, session, request)
             return True
         if isinstance(request, Hello):
@@ -409,7 +409,7 @@ class Hub:
                 turn.arrival.refusal = refuse("not_stored")
                 self._out.remove(turn.session)
             else:
-                failed.append(Failed(turn.session, turn.request))
+                failed.append(Failed(turn.session, turn.request or ""))
         remaining = self._broker.take_back(remaining, failed)
         for turn in batch.turns:
             if turn.arrival is not None and turn.arrival.refusal is not None:
