@@ -47,8 +47,7 @@ class Crowd(Hub):
         self._requests = 0
         for name in names:
             self.come(name)
-        for session in self.inboxes:
-            self.news(session)
+        self.all_read()
 
     def come(self, name: str | None, label: str | None = None, **hello: Any) -> int:
         """Somebody connects and says hello. Known by ``label`` from then on, or by the name."""
@@ -105,6 +104,11 @@ class Crowd(Hub):
         inbox, seen = self.inboxes[session], self._read.get(session, 0)
         self._read[session] = len(inbox)
         return inbox[seen:]
+
+    def all_read(self) -> None:
+        """Everybody has looked: what comes from here on is news."""
+        for session in self.inboxes:
+            self.news(session)
 
     def news_of(self, who: str | int, *kinds: type[Event]) -> list[Event]:
         """As :meth:`news`, of these kinds only; the others are passed over."""

@@ -259,7 +259,7 @@ def test_what_one_device_enters_and_leaves_the_other_does_too() -> None:
 def test_a_rename_moves_the_name_and_everyone_hears_of_it_once() -> None:
     crowd = Crowd("ada", "bob")
     crowd.enter("#ops", "ada", "bob")
-    crowd.news("bob"), crowd.news("ada")
+    crowd.all_read()
     assert crowd.do("ada", Nick(id="n", name="eve")) == Ok(id="n")
     assert crowd.news("bob") == [Renamed(old="ada", new="eve")]
     assert crowd.news("ada") == [Ok(id="n"), Renamed(old="ada", new="eve")]
@@ -287,7 +287,7 @@ def test_a_rename_ends_direct_conversations() -> None:
     crowd = Crowd("ada", "bob")
     room = crowd.say("ada", "psst", "bob").room
     assert room is not None
-    crowd.news("ada"), crowd.news("bob")
+    crowd.all_read()
     crowd.do("ada", Nick(id="n", name="eve"))
     assert crowd.news_of("ada", Left) == [Left(room=room)]
     assert crowd.refused("ada", History(id="h", room=room)).code == "unknown_room"

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import os
 
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
 
 from tests.broker.machine import BrokerMachine
 
-SHORT = settings(max_examples=60, stateful_step_count=50, derandomize=True, database=None, deadline=None)
-LONG = settings(
-    SHORT,
-    max_examples=3000,
-    stateful_step_count=120,
-    derandomize=False,
-    print_blob=True,
-    suppress_health_check=[HealthCheck.too_slow],  # long is what it is for
-)
+LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
+"""Whether to look for longer, at other examples in each run, as ``nox -s fuzz`` does."""
 
-TestPromisesHoldInAnyOrder = BrokerMachine.TestCase
-TestPromisesHoldInAnyOrder.settings = LONG if os.environ.get("HYPOTHESIS_PROFILE") == "long" else SHORT
+SHORT_RUN = settings(max_examples=60, stateful_step_count=50, derandomize=True, database=None, deadline=None)
+LONG_RUN = settings(SHORT_RUN, max_examples=250, stateful_step_count=80, derandomize=False, print_blob=True)
+
+
+@pytest.mark.parametrize("part", range(16 if LONG else 1))  # parts, for no test may take long
+def test_promises_hold_in_any_order(part: int) -> None:
+    run_state_machine_as_test(BrokerMachine, settings=LONG_RUN if LONG else SHORT_RUN)

@@ -1,0 +1,163 @@
+"""Limits: how fast, how many, how long; and that what is remembered is bounded."""
+
+from __future__ import annotations
+
+from tests.broker.crowd import Crowd
+from trio_chat.broker import Broker, Settings
+from trio_chat.broker.commands import COMMANDS
+from trio_chat.broker.effects import Effect, Reply, Throttle
+from trio_chat.broker.state import RECENT, UNDELIVERED
+from trio_chat.errors import refuse
+from trio_chat.protocol.events import Error, Message, Ok, Room
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import Hello, Join, Leave, Ping, Received, Send
+
+
+def fast_broker(rate: float = 10.0, burst: float = 20.0) -> Broker:
+    """One session (1, ada) with a full bucket at time 100."""
+    broker = Broker(Settings(rate=rate, burst=burst))
+    broker.open(1, 0.0, token="t", number=1)
+    broker.greet(1, Hello(id="", name="ada"), 0.0)
+    broker.settle()
+    return broker
+
+
+def outcome(effects: list[Effect]) -> tuple[float, str]:
+    """For how many seconds a session is slowed down, rounded, and how it was answered."""
+    pause = next((round(effect.seconds, 6) for effect in effects if isinstance(effect, Throttle)), 0.0)
+    errors = [e.event.code for e in effects if isinstance(e, Reply) and isinstance(e.event, Error)]
+    return pause, errors[0] if errors else "done"
+
+
+def send(broker: Broker, number: int, now: float = 100.0) -> tuple[float, str]:
+    return outcome(broker.handle(1, Send(id=f"m{number}", room=LOBBY, text="x"), now))
+
+
+# ---- how fast ---------------------------------------------------------------------------------
+
+
+def test_a_burst_passes_then_one_is_slowed_down_then_refused() -> None:
+    broker = fast_broker()
+    told = [send(broker, number) for number in range(42)]
+    assert told[:20] == [(0.0, "done")] * 20
+    assert told[20:40] == [((number + 1) / 10, "done") for number in range(20)]
+    assert told[40:] == [(2.0, "too_fast")] * 2
+
+
+def test_waiting_as_long_as_told_is_enough() -> None:
+    broker = fast_broker()
+    pause, _ = [send(broker, number) for number in range(40)][-1]
+    assert send(broker, 99, 100.0 + pause + 0.1) == (0.0, "done")
+
+
+def test_no_wait_fills_the_bucket_beyond_its_brim() -> None:
+    broker = fast_broker()
+    told = [send(broker, number, 1e6) for number in range(21)]
+    assert [pause for pause, _ in told] == [0.0] * 20 + [0.1]
+
+
+def test_a_refusal_for_speed_says_how_long_to_wait_and_changes_nothing() -> None:
+    crowd = Crowd("ada", "bob", rate=1.0, burst=5.0)
+    for _ in range(7):  # a hello took five
+        crowd.ask(crowd.who["ada"], Ping(id="p"))
+    for number in range(2):
+        crowd.ask(crowd.who["ada"], Send(id=f"m{number}", room=LOBBY, text="x"))
+    crowd.step()
+    crowd.all_read()
+    refusal = crowd.refused("ada", Send(id="m", room=LOBBY, text="too much"))
+    assert (refusal.code, refusal.advice) == ("too_fast", "Wait 5.0 seconds and go on.")
+
+
+def test_without_a_rate_nothing_is_slowed_down() -> None:
+    broker = fast_broker(rate=0.0)
+    assert {send(broker, number) for number in range(500)} == {(0.0, "done")}
+
+
+def test_one_who_is_too_fast_slows_nobody_else() -> None:
+    broker = fast_broker()
+    broker.open(2, 0.0, token="u", number=2)
+    broker.greet(2, Hello(id="", name="bob"), 0.0)
+    for number in range(60):
+        send(broker, number)
+    assert outcome(broker.handle(2, Send(id="m", room=LOBBY, text="x"), 100.0)) == (0.0, "done")
+
+
+def test_what_is_no_request_costs_as_much_as_a_message() -> None:
+    broker = fast_broker()
+    told = [outcome(broker.reject(1, "", refuse("not_an_object"), 100.0)) for _ in range(41)]
+    assert told[19:21] == [(0.0, "not_an_object"), (0.1, "not_an_object")]
+    assert told[40][1] == "too_fast"
+
+
+def test_guessing_passwords_is_slowed_down() -> None:
+    broker = Broker(Settings(rate=1.0, burst=10.0))
+    broker.open(1, 0.0, token="t", number=1)
+    told = [outcome(broker.handle(1, Hello(id="h", name="server"), 0.0)) for _ in range(5)]
+    assert [code for _, code in told] == ["name_reserved"] * 4 + ["too_fast"]
+    assert COMMANDS[Hello].cost == 5.0
+
+
+# ---- how many, how long -----------------------------------------------------------------------
+
+
+def test_one_can_be_in_so_many_rooms_and_enter_others_after_leaving_one() -> None:
+    crowd = Crowd("ada", max_rooms=3)
+    crowd.enter("#a", "ada")
+    crowd.enter("#b", "ada")
+    crowd.all_read()
+    refusal = crowd.refused("ada", Join(id="j", room="#c"))
+    assert (refusal.code, refusal.message) == ("too_many_rooms", "You are in 3 rooms, which is the most.")
+    assert "#c" not in crowd.broker.rooms
+    assert isinstance(crowd.do("ada", Join(id="j", room="#b")), Room)  # one that one is in already
+    crowd.do("ada", Leave(id="l", room="#a"))
+    assert isinstance(crowd.do("ada", Join(id="j", room="#c")), Room)
+
+
+def test_one_message_is_for_so_many_people_at_the_most() -> None:
+    crowd = Crowd("ada", "bob", "cyd", "dan", max_recipients=2)
+    refusal = crowd.refused("ada", Send(id="m", to=("bob", "cyd", "dan"), text="x"))
+    assert (refusal.code, refusal.message) == ("too_many_recipients", "That message is for 3 people; 2 is the most.")
+    assert crowd.say("ada", "x", "bob", "cyd").room == "@ada+bob+cyd"
+
+
+def test_names_given_many_times_are_counted_before_they_are_looked_up() -> None:
+    crowd = Crowd("ada", "bob", max_recipients=2)
+    assert crowd.refused("ada", Send(id="m", to=("bob",) * 3, text="x")).code == "too_many_recipients"
+
+
+# ---- what is remembered -----------------------------------------------------------------------
+
+
+def test_sent_ids_are_remembered_for_long_but_not_for_ever() -> None:
+    broker = fast_broker(rate=0.0)
+    for number in range(RECENT * 2):
+        send(broker, number)
+        broker.settle()
+    person = broker.people["ada"]
+    assert len(person.recent) == RECENT
+    again = broker.handle(1, Send(id=f"m{RECENT}", room=LOBBY, text="x"), 100.0)
+    assert [type(effect).__name__ for effect in again] == ["Acknowledge"]
+    assert broker.rooms[LOBBY].last == RECENT * 2
+
+
+def test_unsigned_direct_messages_are_waited_for_up_to_a_number() -> None:
+    crowd = Crowd("ada", "bob")
+    for number in range(UNDELIVERED + 10):
+        crowd.ask(crowd.who["ada"], Send(id=f"m{number}", to=("bob",), text="x"))
+    crowd.step()
+    (room,) = crowd.broker.direct.values()
+    assert len(room.undelivered) == UNDELIVERED
+    assert len(crowd.news_of("bob", Message)) == UNDELIVERED + 10
+    assert crowd.do("bob", Received(id="r", room=room.name, seq=1)) == Ok(id="r")  # forgotten, and no harm
+
+
+def test_nothing_is_left_of_conversations_and_people_who_are_gone() -> None:
+    crowd = Crowd("ada", "bob", "cyd")
+    crowd.say("ada", "x", "bob")
+    crowd.say("ada", "x", "bob", "cyd")
+    for name in ("ada", "bob", "cyd"):
+        crowd.go(name)
+    statistics = crowd.broker.statistics()
+    assert (statistics.sessions, statistics.people, statistics.rooms, statistics.conversations) == (0, 0, 1, 0)
+    assert repr(crowd.broker) == f"<Broker {statistics}>"
+    assert (crowd.broker.direct, crowd.broker.skeletons) == ({}, {})

@@ -1,0 +1,201 @@
+"""Rooms: entering and leaving them, their topics, who is in them, and which there are."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.broker.crowd import Crowd
+from trio_chat.protocol.events import Message, Ok, People, Presence, Room, RoomInfo, RoomList, TopicChanged
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import Join, Leave, Rooms, Send, Topic, Who
+
+
+def people_in(crowd: Crowd, who: str, room: str | None = None) -> list[str]:
+    answer = crowd.do(who, Who(id="w", room=room))
+    assert isinstance(answer, People)
+    return [person.name for person in answer.people]
+
+
+# ---- entering ---------------------------------------------------------------------------------
+
+
+def test_entering_makes_a_room_that_others_can_enter() -> None:
+    crowd = Crowd("ada", "bob")
+    assert crowd.do("ada", Join(id="j", room="#ops")) == Room(id="j", room=RoomInfo(name="#ops", count=1))
+    crowd.news("ada")
+    assert crowd.do("bob", Join(id="k", room="#ops")) == Room(id="k", room=RoomInfo(name="#ops", count=2))
+    assert crowd.news("ada") == [Presence(room="#ops", count=2, joined=("bob",))]
+
+
+@pytest.mark.parametrize("spelling", ["#ops", "ops", "#OPS", "Ops", "#\uff4f\uff50\uff53"])
+def test_a_room_is_one_however_it_is_spelled(spelling: str) -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada")
+    crowd.do("bob", Join(id="j", room=spelling))
+    assert people_in(crowd, "ada", "#ops") == ["ada", "bob"]
+
+
+@pytest.mark.parametrize("name", ["", "#", "##", "#a b", "@ada", "#" + "x" * 33, "#\u202e", "#a\x1b"])
+def test_what_is_no_room_is_refused_with_the_rule(name: str) -> None:
+    crowd = Crowd("ada")
+    refusal = crowd.refused("ada", Join(id="j", room=name))
+    assert refusal.code == "room_invalid"
+    assert refusal.advice.startswith("A room's name is #")
+
+
+def test_entering_twice_is_entering_once() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.all_read()
+    again = crowd.do("ada", Join(id="again", room="#OPS"))
+    assert again == Room(id="again", room=RoomInfo(name="#ops", count=2))
+    assert crowd.news("bob") == []
+    crowd.say("bob", "hello", room="#ops")
+    assert len(crowd.news_of("ada", Message)) == 1
+
+
+def test_one_who_enters_is_told_where_the_log_is() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada")
+    crowd.say("ada", "one", room="#ops")
+    crowd.do("ada", Topic(id="t", room="#ops", text="tea"))
+    answer = crowd.do("bob", Join(id="j", room="#ops"))
+    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=2, first=1, last=2))
+
+
+# ---- leaving ----------------------------------------------------------------------------------
+
+
+def test_one_who_leaves_hears_nothing_more_and_the_others_are_told() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.all_read()
+    assert crowd.do("ada", Leave(id="l", room="#ops")) == Ok(id="l", room="#ops")
+    assert crowd.news("ada") == [Ok(id="l", room="#ops")]
+    assert crowd.news("bob") == [Presence(room="#ops", count=1, left=("ada",))]
+    crowd.say("bob", "gone?", room="#ops")
+    assert crowd.news("ada") == []
+    assert crowd.refused("ada", Send(id="s", room="#ops", text="no")).code == "not_a_member"
+
+
+def test_nobody_leaves_the_lobby() -> None:
+    crowd = Crowd("ada")
+    refusal = crowd.refused("ada", Leave(id="l", room=LOBBY))
+    assert (refusal.code, refusal.message) == ("stays_in_lobby", "Everyone is in #lobby.")
+
+
+def test_a_room_that_empties_keeps_its_log_and_topic() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada")
+    crowd.do("ada", Topic(id="t", room="#ops", text="tea"))
+    crowd.go("ada")
+    answer = crowd.do("bob", Join(id="j", room="#ops"))
+    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=1, last=1))
+    assert crowd.say("bob", "next", room="#ops").seq == 2
+
+
+def test_one_who_disconnects_is_gone_from_every_room() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.all_read()
+    crowd.go("ada")
+    assert crowd.news("bob") == [
+        Presence(room=LOBBY, count=1, left=("ada",)),
+        Presence(room="#ops", count=1, left=("ada",)),
+    ]
+
+
+# ---- topics -----------------------------------------------------------------------------------
+
+
+def test_a_topic_is_a_line_of_the_log_that_all_members_get() -> None:
+    crowd = Crowd("ada", "bob", "cyd")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.all_read()
+    answer = crowd.do("ada", Topic(id="t", room="#ops", text=" tea\n\x1b[31m "))
+    assert isinstance(answer, Ok)
+    assert (answer.room, answer.seq) == ("#ops", 1)
+    (event,) = crowd.news("bob")
+    assert event == TopicChanged(room="#ops", seq=1, time=answer.time or "", sender="ada", text="tea \u241b[31m")
+    assert crowd.news("cyd") == []
+
+
+def test_an_empty_topic_clears_it() -> None:
+    crowd = Crowd("ada")
+    crowd.do("ada", Topic(id="t", room=LOBBY, text="tea"))
+    crowd.do("ada", Topic(id="u", room=LOBBY, text=""))
+    answer = crowd.do("ada", Rooms(id="r"))
+    assert isinstance(answer, RoomList)
+    assert answer.rooms[0].topic == ""
+
+
+def test_a_topic_has_an_end() -> None:
+    crowd = Crowd("ada")
+    assert crowd.refused("ada", Topic(id="t", room=LOBBY, text="x" * 301)).code == "too_long"
+    assert isinstance(crowd.do("ada", Topic(id="t", room=LOBBY, text="x" * 300)), Ok)
+
+
+def test_a_direct_conversation_has_no_topic() -> None:
+    crowd = Crowd("ada", "bob")
+    room = crowd.say("ada", "psst", "bob").room
+    assert crowd.refused("ada", Topic(id="t", room=room or "", text="tea")).code == "no_topic_here"
+
+
+# ---- which there are, and who is in them --------------------------------------------------------
+
+
+def test_rooms_are_listed_the_fullest_first_and_conversations_are_not() -> None:
+    crowd = Crowd("ada", "bob", "cyd")
+    crowd.enter("#b", "ada")
+    crowd.enter("#a", "bob")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.say("ada", "psst", "bob")
+    answer = crowd.do("bob", Rooms(id="r"))
+    assert isinstance(answer, RoomList)
+    assert [(room.name, room.count, room.joined) for room in answer.rooms] == [
+        (LOBBY, 3, True),
+        ("#ops", 2, True),
+        ("#a", 1, True),
+        ("#b", 1, False),
+    ]
+
+
+def test_who_tells_of_a_room_by_name_order_and_of_the_lobby_by_itself() -> None:
+    crowd = Crowd("cyd", "Bob", "ada")
+    crowd.enter("#ops", "cyd", "ada")
+    assert people_in(crowd, "ada") == ["ada", "Bob", "cyd"]
+    assert people_in(crowd, "Bob", "#ops") == ["ada", "cyd"]  # a room can be looked at before one enters it
+
+
+def test_who_tells_since_when_somebody_is_here() -> None:
+    crowd = Crowd("ada")
+    crowd.now += 1.5
+    crowd.come("bob")
+    answer = crowd.do("ada", Who(id="w"))
+    assert isinstance(answer, People)
+    assert [person.since for person in answer.people] == ["2023-11-14T22:13:20.000Z", "2023-11-14T22:13:21.500Z"]
+
+
+def test_who_is_in_a_conversation_only_its_people_learn() -> None:
+    crowd = Crowd("ada", "bob", "cyd")
+    room = crowd.say("ada", "psst", "bob").room or ""
+    assert people_in(crowd, "ada", room) == ["ada", "bob"]
+    refusal = crowd.refused("cyd", Who(id="w", room=room))
+    assert refusal.code == "unknown_room"
+    assert "Did you mean" not in refusal.message
+
+
+def test_a_room_that_is_not_there_is_named_with_a_near_one() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#kitchen", "bob")
+    refusal = crowd.refused("ada", Who(id="w", room="#kitchn"))
+    assert refusal.code == "unknown_room"
+    assert "#kitchn" in refusal.message
+    assert refusal.message.endswith("Did you mean #kitchen?")
+
+
+def test_a_refusal_shows_an_odd_room_harmlessly() -> None:
+    crowd = Crowd("ada")
+    message = crowd.refused("ada", Who(id="w", room="\x1b[2J\u202e" + "x" * 200)).message
+    assert message.isprintable()
+    assert len(message) < 100

@@ -1,0 +1,126 @@
+"""Time: who says nothing for too long is told good-bye, once."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.broker.crowd import EXAMPLES, Crowd
+from trio_chat.broker.commands import PASSIVE
+from trio_chat.broker.effects import Disconnect
+from trio_chat.protocol.events import Presence
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Request
+
+
+def farewells(crowd: Crowd, seconds: float) -> list[tuple[int, str, str]]:
+    """Let time pass. Returns who was disconnected by it, and with which code and words."""
+    crowd.advance(seconds)
+    goodbyes = [decided.effect for decided in crowd.batch if isinstance(decided.effect, Disconnect)]
+    crowd.step()
+    return [(effect.session, effect.reason.code, effect.reason.message) for effect in goodbyes]
+
+
+def test_who_types_nothing_for_too_long_is_told_bye_once() -> None:
+    crowd = Crowd("ada", "bob", idle_timeout=60.0)
+    crowd.advance(30.0)
+    crowd.say("bob", "still here")
+    crowd.all_read()
+    assert farewells(crowd, 29.9) == []
+    assert farewells(crowd, 0.1) == [(1, "idle", "Bye! Nothing came from you for 60 seconds.")]
+    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
+    assert farewells(crowd, 29.9) == []
+    assert [session for session, *_ in farewells(crowd, 0.1)] == [2]
+
+
+def test_bye_is_said_once_even_before_the_connection_is_gone() -> None:
+    crowd = Crowd("ada", idle_timeout=60.0)
+    now = crowd.now + 60.0
+    (bye,) = crowd.broker.tick(now)
+    assert isinstance(bye, Disconnect)
+    assert bye.reason.fault.close == 1000
+    assert crowd.broker.tick(now) == crowd.broker.tick(now + 600.0) == []
+    assert crowd.broker.due() is None
+
+
+@pytest.mark.parametrize("kind", [kind for kind in REQUESTS if kind is not Hello], ids=lambda kind: kind.__name__)
+def test_what_a_client_asks_by_itself_is_no_typing(kind: type[Request]) -> None:
+    crowd = Crowd("ada", idle_timeout=60.0)
+    crowd.enter("#ops", "ada")
+    crowd.advance(30.0)
+    crowd.do("ada", EXAMPLES[kind])
+    assert bool(farewells(crowd, 30.0)) is (kind in PASSIVE)
+
+
+def test_ping_read_received_history_and_who_are_what_a_client_asks_by_itself() -> None:
+    assert {kind.__name__ for kind in PASSIVE} == {"Ping", "Read", "Received", "History", "Who"}
+
+
+def test_each_device_is_idle_by_itself() -> None:
+    crowd = Crowd("ada", "bob", idle_timeout=60.0)
+    crowd.come("ada", "phone", token=crowd.tokens[crowd.who["ada"]])
+    crowd.advance(30.0)
+    crowd.say("phone", "here")
+    crowd.say("bob", "here")
+    crowd.all_read()
+    assert [session for session, *_ in farewells(crowd, 30.0)] == [crowd.who["ada"]]
+    assert crowd.news("bob") == []  # ada is still here, on her phone
+
+
+def test_by_default_nobody_is_ever_idle() -> None:
+    crowd = Crowd("ada")
+    assert crowd.broker.due() is None or crowd.broker.due() == crowd.now + 10.0
+    assert farewells(crowd, 1e6) == []
+    assert crowd.broker.due() is None
+
+
+def test_a_connection_that_never_says_hello_is_closed_with_the_reason() -> None:
+    crowd = Crowd("ada")
+    nameless = crowd.connect()
+    assert crowd.broker.due() == crowd.now + 10.0
+    assert farewells(crowd, 9.9) == []
+    assert farewells(crowd, 0.1) == [(nameless, "hello_timeout", "No hello came within 10 seconds.")]
+    assert crowd.news("ada") == []
+
+
+def test_babbling_does_not_put_off_the_hello() -> None:
+    crowd = Crowd("ada")
+    nameless = crowd.connect()
+    crowd.advance(9.0)
+    crowd.refused(nameless, Ping(id="p"))
+    crowd.refused(nameless, Hello(id="h", name="ada"))
+    assert [session for session, *_ in farewells(crowd, 1.0)] == [nameless]
+
+
+def test_after_a_hello_the_idle_time_counts_from_it() -> None:
+    crowd = Crowd(idle_timeout=60.0)
+    session = crowd.connect()
+    crowd.advance(9.0)
+    crowd.do(session, Hello(id="h", name="ada"))
+    assert farewells(crowd, 59.9) == []
+    assert [code for _, code, _ in farewells(crowd, 0.1)] == ["idle"]
+
+
+def test_without_timeouts_nothing_is_ever_due() -> None:
+    crowd = Crowd("ada", hello_timeout=0.0)
+    crowd.connect()
+    assert crowd.broker.due() is None
+    assert crowd.broker.tick(crowd.now + 1e9) == []
+
+
+def test_being_refused_for_speed_is_no_typing() -> None:
+    crowd = Crowd("ada", idle_timeout=60.0, rate=0.001, burst=5.0)
+    for _ in range(8):
+        crowd.ask(crowd.who["ada"], Join(id="j", room="#ops"))
+    crowd.advance(30.0)
+    crowd.ask(crowd.who["ada"], Join(id="j", room="#ops"))
+    assert [code for _, code, _ in farewells(crowd, 30.0)] == ["idle"]
+
+
+def test_the_clock_is_looked_at_no_earlier_than_the_first_is_due() -> None:
+    crowd = Crowd("ada", "bob", idle_timeout=60.0)
+    begun = crowd.now
+    crowd.advance(15.0)
+    crowd.say("ada", "x")
+    crowd.advance(45.0)  # bob is due, ada is not
+    crowd.step()
+    assert crowd.broker.due() == begun + 75.0
