@@ -229,11 +229,13 @@ def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
     journal.pop(broker.persons, person.id)
     journal.pop(broker.people, person.name.key)
     journal.pop(broker.skeletons, person.name.skeleton)
+    effects.append(Persist(DropAccount(person.id)))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
-        if room.direct is not None:
+        if room.direct is None:
+            rooms.pass_on(broker, room, effects)
+        else:
             journal.pop(broker.direct, room.direct)
-    effects.append(Persist(DropAccount(person.id)))
 
 
 def _add_device(

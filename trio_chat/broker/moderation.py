@@ -310,3 +310,4 @@ def _put_out(broker: Broker, room: Room, person: Person, why: str, now: float, e
         effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
     if was_here:
         presence.went(broker, room, person.name.shown, now, effects)
+    rooms.pass_on(broker, room, effects)

@@ -172,7 +172,8 @@ def join(broker: Broker, session: Session, request: Join, now: float, effects: l
         refusal = _may_enter(room, person, session.address, now)
         if refusal is not None:
             return refusal
-        enter(broker, person, room, effects)
+        role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # else nobody could ever decide there
+        enter(broker, person, room, effects, role)
     effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(room, person))))
     let_hear(person, room, effects, but=session.id)
     if person.visible:
@@ -208,7 +209,7 @@ def leave(broker: Broker, session: Session, request: Leave, now: float, effects:
         effects.append(Tell(others, Left(room=room.name)))
     effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
     if room.direct is None:
-        _pass_on(broker, room, effects)
+        pass_on(broker, room, effects)
         if was_here:
             presence.went(broker, room, person.name.shown, now, effects)
     return None
@@ -286,7 +287,7 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     return banned(room, person, address, now)
 
 
-def _pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
+def pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
     """See that a room with members has an owner, and let go of one without members in which nothing was ever
     said: else everybody could fill the server with names of rooms."""
     members = list(room.members.values())
