@@ -234,8 +234,10 @@ def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
         journal.pop(room.members, person.id)
         if room.direct is None:
             rooms.pass_on(broker, room, effects)
-        else:
-            journal.pop(broker.direct, room.direct)
+    for room in broker.rooms.values():
+        journal.pop(room.invited, person.id)
+        for number in [number for number, ban in room.bans.items() if ban.person is person]:
+            journal.pop(room.bans, number)
 
 
 def _add_device(
