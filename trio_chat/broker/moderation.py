@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
 from trio_chat.broker.restore import make_ban, record_of
-from trio_chat.broker.state import Member, Person, Role, Room, stamp
+from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
 from trio_chat.protocol.names import LOBBY
@@ -123,7 +123,8 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
     if isinstance(network, Refusal):
         return network
     reason = clean_line(request.reason)
-    until = None if request.seconds is None else stamp(now + request.seconds)
+    end = later(now, request.seconds)
+    until = None if end == float("inf") else stamp(end)
     record = SaveBan(
         broker.next_ban,
         None if room.is_lobby else room.id,
@@ -204,7 +205,7 @@ def mute(broker: Broker, session: Session, request: Mute, now: float, effects: l
     refusal = _outranked(room, actor, member.person)
     if refusal is not None:
         return refusal
-    until = float("inf") if request.seconds is None else now + request.seconds if request.seconds else 0.0
+    until = 0.0 if request.seconds == 0 else later(now, request.seconds)
     broker.journal.set(member, "muted", until)
     effects.append(rooms.save_member(room, member))
     shown = None if until in (0.0, float("inf")) else stamp(until)
