@@ -167,12 +167,15 @@ class Broker:
             refusal = self._permit(known, command.state, command.role, request)
         if refusal is None:
             self.found = found
-            mark = self.journal.mark()
+            mark, before = self.journal.mark(), len(effects)
             try:
                 refusal = command.handler(self, known, request, now, effects)
             except BaseException:  # as in greet
                 self.journal.undo(mark)
                 raise
+            if refusal is not None:
+                self.journal.undo(mark)
+                del effects[before:]
         if refusal is not None:
             self._refused(session, request.id, refusal, effects)
         return effects
