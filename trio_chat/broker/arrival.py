@@ -94,8 +94,9 @@ def rename(broker: Broker, session: Session, request: Nick, now: float, effects:
     refusal = _look_alike(broker, name, holder or person, now, person)
     if refusal is not None:
         return refusal
-    if holder is not None:
-        release(broker, holder, effects)
+    for other in (holder, broker.skeletons.get(name.skeleton)):
+        if other is not None and other is not person and other.id in broker.persons:
+            release(broker, other, effects)
     old = person.name
     for room in person.rooms.values():
         presence.tell_gathered(broker, room, now, effects)  # under the names that people had then
