@@ -248,7 +248,7 @@ class Broker:
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()
-            if account in self.persons
+            if account in self.persons and room in person.read
         ]
         for person in visits.values():
             if person.id in self.persons:
