@@ -32,7 +32,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         return name
     person = broker.people.get(name.key)
     if person is not None and not _is_free(broker, person, request, now):
-        refusal = _prove(broker, session, person, request) or rooms.banned(
+        refusal = _prove(broker, person, request) or rooms.banned(
             broker.rooms[LOBBY], person, session.address, now
         )
         if refusal is not None:
@@ -42,6 +42,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         if refusal is not None:
             return refusal
         person = _claim(broker, name, now, effects)
+    session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(broker, session, person, request, now, effects)
     _enter(broker, session, person, request, now, effects)
@@ -185,13 +186,9 @@ def _is_free(broker: Broker, holder: Person, request: Hello | None, now: float) 
     return bool(expiry) and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
 
 
-def _prove(broker: Broker, session: Session, person: Person, request: Hello) -> Refusal | None:
+def _prove(broker: Broker, person: Person, request: Hello) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
-    device = _owning_device(person, request.token)
-    if device is not None:
-        session.device = device
-        return None
-    if broker.found == "proven":
+    if _owning_device(person, request.token) is not None or broker.found == "proven":
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
