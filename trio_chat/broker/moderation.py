@@ -289,7 +289,7 @@ def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[P
         return [held.person] if held.person.id in room.members else []
     return [
         person
-        for person in list(room.here.values())
+        for person in [member.person for member in room.members.values() if member.person.sessions]
         if person is not actor
         and room.role_of(person) < room.role_of(actor)
         and any(held.covers(None, broker.sessions[number].address) for number in person.sessions)
