@@ -58,7 +58,7 @@ def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> No
 def _tell(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     broker.gathering.pop(room.name, None)
     room.noticed = now
-    if room.here and (room.came or room.went):
+    if room.came or room.went:
         notice = Presence(room=room.name, count=len(room.here), joined=tuple(room.came), left=tuple(room.went))
         effects.append(Notify(room.name, notice))
     room.came.clear()
