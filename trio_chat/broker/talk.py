@@ -39,7 +39,7 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
         return room
     if request.reply_to is not None and not 0 < request.reply_to <= room.last:
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
-    room.members[person.id].spoke = now
+    broker.journal.set(room.members[person.id], "spoke", now)
     seq, time = rooms.number_next(broker, room), broker.stamp(now)
     message = Message(
         room=room.name,
