@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, presence, rooms
+from trio_chat.broker import arrival, presence, retract
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.journal import Journal
@@ -200,19 +200,22 @@ class Broker:
         that are not there; and a refusal for each request that ``failed``.
         """
         self.journal.undo()
-        for person in self.persons.values():
-            for number, seq in person.read.items():
-                if number in self.numbered:
-                    person.read[number] = min(seq, self.numbered[number].last)
-        effects = [kept for effect in remaining if (kept := rooms.restate(self, effect)) is not None]
+        retract.recount(self)
+        effects = [kept for effect in remaining for kept in retract.restate(self, effect)]
+        nobodys: dict[int, None] = {}
         for session, request in failed:
             known = self.sessions.get(session)
             if known is None:
                 continue
             self._refused(session, request, refuse("not_stored"), effects)
-            if known.person is not None and known.person.id not in self.persons:  # its hello was taken back
-                effects.append(Disconnect(session, refuse("not_stored")))
+            if known.person is not None and not self._is_let_in(known, known.person):  # its hello was taken back
+                nobodys[session] = None
+        effects.extend(Disconnect(session, refuse("not_stored")) for session in nobodys)
         return effects
+
+    def _is_let_in(self, session: Session, person: Person) -> bool:
+        device = session.device
+        return person.id in self.persons and device is not None and device.digest in person.devices
 
     # ---- time -------------------------------------------------------------------------------
 

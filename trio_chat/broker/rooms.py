@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from trio_chat.broker import presence
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.restore import add_room, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, Session, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
-    Delivered,
     Left,
     Ok,
     People,
     PersonInfo,
-    ReadUpTo,
     RoomEvent,
     RoomInfo,
     RoomLine,
     RoomList,
     TopicChanged,
-    Welcome,
 )
 from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
@@ -78,31 +73,6 @@ def banned(room: Room, person: Person | None, address: str, now: float) -> Refus
                 return refuse("banned", until=until, reason=reason)
             return refuse("banned_here", room=room.name, until=until, reason=reason)
     return None
-
-
-def restate(broker: Broker, effect: Effect) -> Effect | None:
-    """An effect as it is without the lines that could not be stored and have been taken back: with each
-    room's end where it is now, or ``None`` where it spoke of nothing but such a line."""
-    if not isinstance(effect, Reply | Tell):
-        return effect
-    event = effect.event
-    if isinstance(event, Welcome):
-        infos = tuple(_restate_info(broker, info) for info in event.rooms if info.name in broker.rooms)
-        return replace(effect, event=replace(event, rooms=infos))
-    if isinstance(event, RoomAnswer):
-        return replace(effect, event=replace(event, room=_restate_info(broker, event.room)))
-    if isinstance(event, ReadUpTo | Delivered):
-        room = broker.rooms.get(event.room)
-        return effect if room is not None and event.seq <= room.last else None
-    return effect
-
-
-def _restate_info(broker: Broker, info: RoomInfo) -> RoomInfo:
-    room = broker.rooms.get(info.name)
-    if room is None:
-        return info
-    last = min(info.last, room.last)
-    return replace(info, topic=room.topic, last=last, read=min(info.read, last))
 
 
 def number_next(broker: Broker, room: Room) -> int:
