@@ -34,10 +34,12 @@ def invite(broker: Broker, session: Session, request: Invite, now: float, effect
     guest = broker.find_person(request.name)
     if isinstance(guest, Refusal):
         return guest
-    if guest.id not in room.members and guest.id not in room.invited:
+    if guest.id not in room.members:
+        is_new = guest.id not in room.invited
         broker.journal.put(room.invited, guest.id, None)
-        effects.append(Persist(SaveInvite(room.id, guest.id)))
-        effects.append(Persist(Note(broker.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
+        effects.append(Persist(SaveInvite(room.id, guest.id)))  # also when it is there, as in set_role
+        if is_new:
+            effects.append(Persist(Note(broker.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
     if guest.sessions and guest.id not in room.members:
         effects.append(Tell(tuple(guest.sessions), Invited(room=room.name, by=actor.name.shown)))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -64,8 +66,7 @@ def configure(
         if value != getattr(room, field) and not (field == "keep" and request.keep is None):
             broker.journal.set(room, field, value)
             changed.append((field, _shown(value)))
-    if changed:
-        effects.append(Persist(record_of(room)))
+    effects.append(Persist(record_of(room)))  # also when nothing changes, as in set_role
     for field, value in changed:
         _tell_room(broker, room, actor, now, effects, _Deed(field, value=value))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -83,9 +84,10 @@ def set_role(broker: Broker, session: Session, request: SetRole, now: float, eff
     owners = sum(other.role is Role.OWNER for other in room.members.values())
     if member.role is Role.OWNER and role is not Role.OWNER and owners == 1 and not room.is_lobby:
         return refuse("last_owner", room=room.name)
-    if member.role is not role:
-        broker.journal.set(member, "role", role)
-        effects.append(rooms.save_member(room, member))
+    changes = member.role is not role
+    broker.journal.set(member, "role", role)
+    effects.append(rooms.save_member(room, member))  # also when nothing changes: if that is not stored, it may be untrue
+    if changes:
         event = _Deed("role", member.person, value=role.word)
         _tell_room(broker, room, actor, now, effects, event)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
