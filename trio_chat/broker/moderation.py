@@ -153,6 +153,8 @@ def unban(broker: Broker, session: Session, request: Unban, now: float, effects:
     """Lift the bans of somebody or of a network."""
     actor = rooms.person_of(session)
     room = broker.rooms[request.room]
+    if (request.name is None) == (request.network is None):
+        return refuse("bad_field", why="give a name or a network")
     person: Person | None = None
     if request.name is not None:
         found = broker.find_person(request.name)
