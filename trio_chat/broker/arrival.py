@@ -7,7 +7,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence, rooms
-from trio_chat.broker.effects import Effect, Notify, Persist, Reply, Subscribe
+from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
 from trio_chat.broker.state import Device, Person, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
@@ -219,6 +219,24 @@ def _claim(broker: Broker, name: Name, now: float, effects: list[Effect]) -> Per
     effects.append(Persist(record(person)))
     rooms.enter(broker, person, broker.rooms[LOBBY], effects)
     return person
+
+
+def expel(broker: Broker, person: Person, reason: Refusal, now: float, effects: list[Effect]) -> None:
+    """End all sessions of a person; if that cannot be stored, they go on."""
+    journal = broker.journal
+    for number in sorted(person.sessions):
+        effects.append(Disconnect(number, reason))
+        journal.pop(broker.sessions, number)
+    was_here = bool(person.visible)
+    journal.set(person, "sessions", set())
+    journal.set(person, "visible", set())
+    if not was_here:
+        return
+    broker.here -= 1
+    for room in person.rooms.values():
+        journal.pop(room.here, person.id)
+        if room.direct is None:
+            presence.went(broker, room, person.name.shown, now, effects)
 
 
 def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
