@@ -6,64 +6,51 @@ from unittest import mock
 
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from msgspec.structs import replace
 
 from tests.broker.hub_model import Hub
 from trio_chat.broker import Settings, presence, talk
 from trio_chat.errors import refuse
+from trio_chat.protocol import requests
 from trio_chat.protocol.events import Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import (
-    Away,
-    Hello,
-    History,
-    Join,
-    Leave,
-    Nick,
-    Ping,
-    Read,
-    Received,
-    Rooms,
-    Send,
-    Topic,
-    Typing,
-    Who,
-)
+from trio_chat.protocol.requests import AnyRequest, Hello, Ping, Send
 
 FEW = 3
 """People from which on a room counts as big, so that a small crowd shows what happens in one."""
 
 NAMES = (
-    *(
-        "ada",
-        "Ada",
-        "\uff21\uff24\uff21",
-        "\u0430da",
-        "bob",
-        "BOB",
-        "b0b",
-        "\u1d47ob",
-        "cyd",
-        "Ian",
-        "ian",
-        "lan",
-        "Lan",
-    ),
+    *("ada", "Ada", "\uff21\uff24\uff21", "\u0430da", "bob", "BOB", "b0b", "\u1d47ob", "cyd", "dan"),
+    *("Ian", "ian", "lan", "Lan"),
     *("stra\u00dfe", "STRASSE", "jos\u00e9", "jose\u0301", "rnike", "mike", "user_1000", "user_l000"),
     *("server", "All", "", "a b", "bob.", "\u202ebob", "x" * 33, "#ops", "@ada"),
 )
 """Names, and what is none: other cases, full width, look-alikes of other scripts, reserved words, odd ones."""
 
 ROOMS = (LOBBY, "#ops", "#OPS", "ops", "#caf\u00e9", "#b", "#", "", "#no way", "@ada", "@ada+bob", "#" + "x" * 33)
-TEXTS = (*("hello", "one two", "three"), *("", " \n", "x" * 40, "x" * 41, "\x1b[2J", "\u200b", "\u0645\u0631"))
+TEXTS = (
+    *("hello", "one two", "three", "@ada look", "@bob @cyd", "a\n@ADA: b"),
+    *("", " \n", "x" * 40, "x" * 41, "\x1b[2J", "\u200b", "\u0645\u0631"),
+)
+ADDRESSES = ("192.0.2.1", "192.0.2.9", "::ffff:192.0.2.9", "2001:db8::7", "198.51.100.3")
+NETWORKS = ("192.0.2.9", "192.0.2.0/24", "2001:db8::/64", "198.51.100.0/24", "no network", "")
+SECONDS = (None, 0.5, 20.0, 1e15)
+KEYS = ("private", "announce_only", "slow", "keep")
+VALUES = {"private": (True, False), "announce_only": (True, False), "slow": (0.0, 5.0), "keep": (0.0, 7.0)}
 
 who = st.integers(0, 11)
 """Whose turn it is: one of the open sessions, counted around."""
 where = st.integers(0, 31)
-"""Which room: below 16 one that the person is in, below 24 any that somebody was in, else an odd one."""
+"""Which room: below 20 one that the person is in, below 27 any that there is, else an odd one."""
 names = st.sampled_from(NAMES)
+whom = st.integers(0, 15)
+"""Which person: one who has a name, counted around; the last for an odd name."""
 texts = st.sampled_from(TEXTS)
-seqs = st.one_of(st.integers(0, 12), st.just(2**53))
+seqs = st.one_of(st.integers(0, 8), st.just(2**53))
 passwords = st.sampled_from((None, "right", "wrong"))
+seconds = st.sampled_from(SECONDS)
+addresses = st.sampled_from(ADDRESSES)
+quiet = st.sampled_from((False, False, False, True))
 
 
 class BrokerMachine(RuleBasedStateMachine):
@@ -76,7 +63,7 @@ class BrokerMachine(RuleBasedStateMachine):
             patch.start()
         self._asked = 0
         self._batch = 1
-        self._sends: list[Send] = []
+        self._sends: list[tuple[int, Send]] = []
         self.hub = Hub(Settings())
 
     def teardown(self) -> None:
@@ -85,12 +72,23 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @initialize(
         password=st.sampled_from((None, None, None, "right")),
-        rate=st.sampled_from((0.0, 0.0, 4.0)),
-        idle=st.sampled_from((0.0, 30.0)),
+        rate=st.sampled_from((0.0, 0.0, 0.0, 4.0)),
+        idle=st.sampled_from((0.0, 0.0, 30.0)),
+        owned=st.sampled_from((True, True, True, False)),
+        expiry=st.sampled_from((0.0, 15.0)),
         people=st.integers(2, 5),
         batch=st.sampled_from((1, 3, 50)),
     )
-    def begin(self, password: str | None, rate: float, idle: float, people: int, batch: int) -> None:
+    def begin(
+        self,
+        password: str | None,
+        rate: float,
+        idle: float,
+        owned: bool,  # noqa: FBT001 - a drawn value
+        expiry: float,
+        people: int,
+        batch: int,
+    ) -> None:
         self._batch = batch
         settings = Settings(
             password=password,
@@ -98,57 +96,78 @@ class BrokerMachine(RuleBasedStateMachine):
             max_recipients=3,
             max_rooms=5,
             rate=rate,
-            burst=12.0,
+            burst=25.0,
             idle_timeout=idle,
             hello_timeout=10.0,
+            owned=owned,
+            name_expiry=expiry,
         )
         self.hub = Hub(settings)
         for name in ("ada", "bob", "cyd", "dan", "eve")[:people]:
-            self.hub.connect(Hello(id="h", name=name, password=password))
+            self.hub.connect(Hello(id="", name=name, password=password))
+        self.hub.commit()
+        for session in sorted(self.hub.open)[:3]:
+            self.hub.ask(session, requests.Join(id=self._id(), room="#ops"))
         self.hub.commit()
 
     # ---- coming and going ---------------------------------------------------------------------
 
-    @rule()
-    def connect(self) -> None:
+    @rule(address=addresses)
+    def connect(self, address: str) -> None:
         if len(self.hub.open) < 12:
-            self.hub.connect(number=len(self.hub.open) % 2 * 8999)
+            self.hub.connect(number=len(self.hub.open) % 2 * 8999, address=address)
 
-    @rule(name=st.none() | names, password=passwords)
-    def connect_with_headers(self, name: str | None, password: str | None) -> None:
+    @rule(name=st.none() | names, password=passwords, right=st.booleans(), address=addresses, quiet=quiet)
+    def connect_with_headers(
+        self, name: str | None, password: str | None, right: bool, address: str, quiet: bool
+    ) -> None:  # noqa: FBT001, E501 - drawn values, in one line with their reason
         if len(self.hub.open) < 12:
-            self.hub.connect(Hello(id="", name=name, password=password))
+            password = self.hub.settings.password if right else password
+            self.hub.connect(Hello(id="", name=name, password=password, quiet=quiet), address=address)
 
-    @rule(turn=who, name=st.none() | names, password=passwords, right=st.booleans())
-    def hello(self, turn: int, name: str | None, password: str | None, right: bool) -> None:  # noqa: FBT001 - a drawn value
-        password = self.hub.broker.settings.password if right else password
-        self._ask_first(turn, Hello(id=self._id(), name=name, password=password))
+    @rule(turn=who, name=st.none() | names, password=passwords, right=st.booleans(), quiet=quiet)
+    def hello(self, turn: int, name: str | None, password: str | None, right: bool, quiet: bool) -> None:  # noqa: FBT001 - drawn values
+        password = self.hub.settings.password if right else password
+        self._ask_first(turn, Hello(id=self._id(), name=name, password=password, quiet=quiet))
 
-    @rule(turn=who, owner=who, loud=st.booleans(), own=st.booleans())
-    def hello_with_token(self, turn: int, owner: int, loud: bool, own: bool) -> None:  # noqa: FBT001 - drawn values
-        people = sorted(self.hub.names.items())
-        if not people:
-            return
-        token, name = people[owner % len(people)]
-        name, token = name.upper() if loud else name, token if own else "stolen"
-        password = self.hub.broker.settings.password
-        answer = self._ask_first(turn, Hello(id=self._id(), name=name, token=token, password=password))
-        assert own or not isinstance(answer, Welcome) or answer.token != people[owner % len(people)][0]
+    @precondition(lambda self: self.hub.holders)
+    @rule(turn=who, which=st.integers(0, 30), own=st.booleans(), header=st.booleans(), quiet=quiet, address=addresses)
+    def come_back(self, turn: int, which: int, own: bool, header: bool, quiet: bool, address: str) -> None:  # noqa: FBT001 - drawn values
+        """With a token that was given out, for the name whose it is or another's."""
+        tokens = sorted(self.hub.holders)
+        token = tokens[which % len(tokens)]
+        account = self.hub.ahead.accounts.get(self.hub.holders[token])
+        name = account.name if own and account is not None else self._name(which % 16)
+        hello = Hello(id="", name=name, token=token, password=self.hub.settings.password, quiet=quiet)
+        if not header:
+            self._ask_first(turn, replace(hello, id=self._id()))
+        elif len(self.hub.open) < 12:
+            self.hub.connect(hello, address=address)
+
+    @rule(turn=who, other=whom, right=st.booleans(), header=st.booleans())
+    def hello_with_account_password(self, turn: int, other: int, right: bool, header: bool) -> None:  # noqa: FBT001 - drawn values
+        given = "my own secret" if right else "a guess"
+        name = self._name(other)
+        hello = Hello(id="", name=name, account_password=given, password=self.hub.settings.password)
+        if not header:
+            answer = self._ask_first(turn, replace(hello, id=self._id()))
+            assert right or not isinstance(answer, Welcome) or self.hub.holders.get(answer.token) is None
+        elif len(self.hub.open) < 12:
+            self.hub.connect(hello)
 
     @rule(turn=who)
     def close(self, turn: int) -> None:
         self.hub.close(self._session(turn))
 
-    @rule(turn=who, shout=st.booleans())
-    def make_room_for_a_namesake(self, turn: int, shout: bool) -> None:  # noqa: FBT001 - a drawn value
-        """Somebody goes, from all devices, and somebody else comes under that name."""
+    @rule(turn=who)
+    def go_for_good(self, turn: int) -> None:
+        """Somebody goes, with all that they are connected with, and somebody else comes under that name."""
         session = self._session(turn)
-        token = self.hub.tokens.get(session, "")
-        name = self.hub.names.get(token, "ada")
-        for device in [other for other in self.hub.open if self.hub.tokens.get(other, "") == token]:
-            self.hub.close(device)
-        password = self.hub.broker.settings.password
-        self.hub.connect(Hello(id="", name=name.upper() if shout else name, password=password))
+        if session in self.hub.whose:
+            name, account = self.hub.name_of(session), self.hub.whose[session]
+            for device in [other for other, holder in self.hub.whose.items() if holder == account]:
+                self.hub.close(device)
+            self.hub.connect(Hello(id="", name=name.upper(), password=self.hub.settings.password))
 
     @rule(session=st.integers(0, 30), name=names)
     def ask_when_closed(self, session: int, name: str) -> None:
@@ -164,34 +183,52 @@ class BrokerMachine(RuleBasedStateMachine):
 
     # ---- talking ------------------------------------------------------------------------------
 
-    @rule(turn=who, room=where, text=texts)
-    def send(self, turn: int, room: int, text: str) -> None:
+    @rule(turn=who, room=where, text=texts, reply=st.sampled_from((None, None, 1, 99)))
+    def send(self, turn: int, room: int, text: str, reply: int | None) -> None:
         session = self._session(turn)
-        self._send(session, Send(id=self._id(), room=self._room(session, room), text=text))
+        self._send(session, Send(id=self._id(), room=self._room(session, room), text=text, reply_to=reply))
 
     @rule(turn=who, to=st.lists(names, max_size=4), text=texts, odd=st.integers(0, 9))
     def send_to_names(self, turn: int, to: list[str], text: str, odd: int) -> None:
         room = LOBBY if odd == 0 else None
         self._send(self._session(turn), Send(id=self._id(), to=tuple(to) if odd != 1 else None, room=room, text=text))
 
-    @rule(turn=who, others=st.lists(who, min_size=1, max_size=2))
-    def whisper(self, turn: int, others: list[int]) -> None:
+    @rule(turn=who, to=st.lists(whom, min_size=1, max_size=2), reply=st.sampled_from((None, None, None, 1)))
+    def whisper(self, turn: int, to: list[int], reply: int | None) -> None:
         session = self._session(turn)
-        mine = self.hub.tokens.get(session)
-        here = [name for token, name in sorted(self.hub.names.items()) if token != mine]
-        if here:
-            to = tuple(here[other % len(here)] for other in others)
-            self._send(session, Send(id=self._id(), to=to, text="psst"))
+        self._send(session, Send(id=self._id(), to=tuple(map(self._name, to)), text="psst @ada", reply_to=reply))
 
     @precondition(lambda self: self._sends)
-    @rule(turn=who, which=st.integers(0, 7))
-    def send_again(self, turn: int, which: int) -> None:
-        self.hub.ask(self._session(turn), self._sends[-1 - which % len(self._sends)])
+    @rule(which=st.integers(0, 7), turn=who, same=st.booleans(), again=st.booleans())
+    def send_again(self, which: int, turn: int, same: bool, again: bool) -> None:  # noqa: FBT001 - drawn values
+        """What was sent before; as a client does, it says so, or soon after without saying so."""
+        account, send = self._sends[-1 - which % len(self._sends)]
+        mine = [session for session, holder in sorted(self.hub.whose.items()) if holder == account]
+        session = mine[turn % len(mine)] if same and mine else self._session(turn)
+        holder = self.hub.broker.persons.get(self.hub.whose.get(session, 0))
+        if again or (holder is not None and send.id in holder.recent):
+            self.hub.ask(session, replace(send, again=True if again else send.again))
+
+    @rule(turn=who, room=where, seq=seqs, text=texts)
+    def edit(self, turn: int, room: int, seq: int, text: str) -> None:
+        session = self._session(turn)
+        self.hub.ask(session, requests.Edit(id=self._id(), room=self._room(session, room), target=seq, text=text))
 
     @rule(turn=who, room=where, seq=seqs)
-    def received(self, turn: int, room: int, seq: int) -> None:
+    def delete(self, turn: int, room: int, seq: int) -> None:
         session = self._session(turn)
-        self.hub.ask(session, Received(id=self._id(), room=self._room(session, room), seq=seq))
+        self.hub.ask(session, requests.Delete(id=self._id(), room=self._room(session, room), target=seq))
+
+    @rule(turn=who, room=where, seq=seqs, mark=st.sampled_from(("+1", "\U0001f44d", " ", "a b")), on=st.booleans())
+    def react(self, turn: int, room: int, seq: int, mark: str, on: bool) -> None:  # noqa: FBT001 - a drawn value
+        session = self._session(turn)
+        request = requests.React(id=self._id(), room=self._room(session, room), target=seq, mark=mark, on=on)
+        self.hub.ask(session, request)
+
+    @rule(turn=who, room=where, seq=seqs, kind=st.sampled_from((requests.Read, requests.Received)))
+    def sign(self, turn: int, room: int, seq: int, kind: type[requests.Read | requests.Received]) -> None:
+        session = self._session(turn)
+        self.hub.ask(session, kind(id=self._id(), room=self._room(session, room), seq=seq))
 
     @rule(turn=who)
     def receive_all(self, turn: int) -> None:
@@ -200,64 +237,118 @@ class BrokerMachine(RuleBasedStateMachine):
         for room, place in list(self.hub.places[session].items()):
             if room.startswith("@"):
                 for seq in range(max(1, place - 1), place + 2):
-                    self.hub.ask(session, Received(id=self._id(), room=room, seq=seq))
-
-    @rule(turn=who, room=where, seq=seqs)
-    def read(self, turn: int, room: int, seq: int) -> None:
-        session = self._session(turn)
-        self.hub.ask(session, Read(id=self._id(), room=self._room(session, room), seq=seq))
-
-    @rule(turn=who, room=where)
-    def typing(self, turn: int, room: int) -> None:
-        session = self._session(turn)
-        self.hub.ask(session, Typing(id=self._id(), room=self._room(session, room)))
+                    self.hub.ask(session, requests.Received(id=self._id(), room=room, seq=seq))
 
     @rule(turn=who, room=where, after=st.none() | seqs, before=st.none() | seqs)
-    def history(self, turn: int, room: int, after: int | None, before: int | None) -> None:
+    def look_around(self, turn: int, room: int, after: int | None, before: int | None) -> None:
         session = self._session(turn)
-        self.hub.ask(session, History(id=self._id(), room=self._room(session, room), after=after, before=before))
+        name = self._room(session, room)
+        asked: tuple[AnyRequest, ...] = (
+            requests.Typing(id=self._id(), room=name),
+            requests.History(id=self._id(), room=name, after=after, before=before),
+            requests.Search(id=self._id(), words=("hello",), room=name if after is None else None, sender=None),
+            requests.Rooms(id=self._id()),
+            requests.Who(id=self._id(), room=name if before is None else None),
+            requests.Devices(id=self._id()),
+            requests.Bans(id=self._id(), room=name),
+            Ping(id=self._id()),
+        )
+        for request in asked:
+            self.hub.ask(session, request)
 
     # ---- rooms and names ----------------------------------------------------------------------
 
     @rule(turn=who, room=where)
     def join(self, turn: int, room: int) -> None:
         session = self._session(turn)
-        self.hub.ask(session, Join(id=self._id(), room=self._room(session, room)))
+        self.hub.ask(session, requests.Join(id=self._id(), room=self._room(session, room)))
+
+    @rule(turn=who, name=st.sampled_from(("#ops", "#b", "#caf\u00e9")))
+    def enter(self, turn: int, name: str) -> None:
+        self.hub.ask(self._session(turn), requests.Join(id=self._id(), room=name))
 
     @rule(turn=who, room=where)
     def leave(self, turn: int, room: int) -> None:
         session = self._session(turn)
-        self.hub.ask(session, Leave(id=self._id(), room=self._room(session, room)))
+        self.hub.ask(session, requests.Leave(id=self._id(), room=self._room(session, room)))
 
     @rule(turn=who, room=where, text=texts)
     def topic(self, turn: int, room: int, text: str) -> None:
         session = self._session(turn)
-        self.hub.ask(session, Topic(id=self._id(), room=self._room(session, room), text=text))
-
-    @rule(turn=who, room=where)
-    def look_around(self, turn: int, room: int) -> None:
-        session = self._session(turn)
-        for request in (
-            Rooms(id=self._id()),
-            Who(id=self._id()),
-            Who(id=self._id(), room=self._room(session, room)),
-            Ping(id=self._id()),
-        ):
-            self.hub.ask(session, request)
+        self.hub.ask(session, requests.Topic(id=self._id(), room=self._room(session, room), text=text))
 
     @rule(turn=who, name=names)
     def nick(self, turn: int, name: str) -> None:
-        self.hub.ask(self._session(turn), Nick(id=self._id(), name=name))
-
-    @rule(turn=who)
-    def leave_first(self, turn: int) -> None:
-        """Leave a direct conversation, if there is one."""
-        session = self._session(turn)
-        self.hub.ask(session, Leave(id=self._id(), room=self._room(session, 0)))
+        self.hub.ask(self._session(turn), requests.Nick(id=self._id(), name=name))
 
     @rule(turn=who, text=st.none() | texts)
     def away(self, turn: int, text: str | None) -> None:
-        self.hub.ask(self._session(turn), Away(id=self._id(), text=text))
+        self.hub.ask(self._session(turn), requests.Away(id=self._id(), text=text))
+
+    @rule(turn=who)
+    def set_password(self, turn: int) -> None:
+        self.hub.ask(self._session(turn), requests.SetPassword(id=self._id(), password="my own secret"))
+
+    @rule(turn=who, device=st.integers(0, 12))
+    def revoke(self, turn: int, device: int) -> None:
+        self.hub.ask(self._session(turn), requests.Revoke(id=self._id(), device=device))
+
+    # ---- keeping order ------------------------------------------------------------------------
+
+    @rule(turn=who, room=where, other=whom)
+    def invite(self, turn: int, room: int, other: int) -> None:
+        session = self._session(turn)
+        self.hub.ask(session, requests.Invite(id=self._id(), room=self._room(session, room), name=self._name(other)))
+
+    @rule(turn=who, room=where, key=st.sampled_from(KEYS), value=st.integers(0, 1))
+    def configure(self, turn: int, room: int, key: str, value: int) -> None:
+        session = self._session(turn)
+        request = requests.Configure(id=self._id(), room=self._room(session, room))
+        self.hub.ask(session, replace(request, **{key: VALUES[key][value]}))
+
+    @rule(turn=who, room=where, other=whom, role=st.sampled_from(("owner", "moderator", "member")))
+    def set_role(self, turn: int, room: int, other: int, role: str) -> None:
+        session = self._session(turn)
+        request = requests.SetRole(
+            id=self._id(),
+            room=self._room(session, room),
+            name=self._name(other),
+            role=role,  # type: ignore[arg-type] # a role
+        )
+        self.hub.ask(session, request)
+
+    @rule(turn=who, room=where, other=whom)
+    def kick(self, turn: int, room: int, other: int) -> None:
+        session = self._session(turn)
+        request = requests.Kick(id=self._id(), room=self._room(session, room), name=self._name(other), reason="so")
+        self.hub.ask(session, request)
+
+    @rule(turn=who, room=where, other=whom, network=st.sampled_from(NETWORKS), by_name=st.booleans(), seconds=seconds)
+    def ban(self, turn: int, room: int, other: int, network: str, by_name: bool, seconds: float | None) -> None:  # noqa: FBT001 - a drawn value
+        session = self._session(turn)
+        request = requests.Ban(id=self._id(), room=self._room(session, room), seconds=seconds)
+        one = {"name": self._name(other)} if by_name else {"network": network}
+        self.hub.ask(session, replace(request, **one))
+
+    @rule(turn=who, room=where, other=whom, network=st.sampled_from(NETWORKS), by_name=st.booleans())
+    def unban(self, turn: int, room: int, other: int, network: str, by_name: bool) -> None:  # noqa: FBT001 - a drawn value
+        session = self._session(turn)
+        request = requests.Unban(id=self._id(), room=self._room(session, room))
+        self.hub.ask(session, replace(request, **({"name": self._name(other)} if by_name else {"network": network})))
+
+    @rule(turn=who, room=where, other=whom, seconds=st.sampled_from((*SECONDS, 0.0)))
+    def mute(self, turn: int, room: int, other: int, seconds: float | None) -> None:
+        session = self._session(turn)
+        request = requests.Mute(id=self._id(), room=self._room(session, room), name=self._name(other), seconds=seconds)
+        self.hub.ask(session, request)
+
+    @rule(other=whom, do=st.sampled_from(("promote", "promote", "demote", "reset-name")))
+    def order(self, other: int, do: str) -> None:
+        self.hub.order(do, self._name(other))
+
+    @rule(do=st.sampled_from(("users", "rooms", "bans", "stats", "unban")), number=st.integers(1, 4))
+    def look_in(self, do: str, number: int) -> None:
+        self.hub.order(do, str(number))
 
     # ---- the hub's own ------------------------------------------------------------------------
 
@@ -269,7 +360,20 @@ class BrokerMachine(RuleBasedStateMachine):
     def fail(self) -> None:
         self.hub.fail()
 
-    @rule(seconds=st.sampled_from((0.0, 0.1, 0.25, 1.0, 9.9, 10.0, 30.0)))
+    @rule()
+    def save(self) -> None:
+        self.hub.save()
+
+    @rule(orderly=st.booleans(), back=st.integers(0, 5))
+    def restart(self, orderly: bool, back: int) -> None:  # noqa: FBT001 - a drawn value
+        """The server starts again, and some come back with the tokens that they had."""
+        self.hub.restart(orderly=orderly)
+        for token, account in sorted(self.hub.holders.items())[:back]:
+            holder = self.hub.kept.accounts.get(account)
+            if holder is not None:
+                self.hub.connect(Hello(id="", name=holder.name, token=token, password=self.hub.settings.password))
+
+    @rule(seconds=st.sampled_from((0.0, 0.1, 0.25, 1.0, 5.0, 9.9, 10.0, 30.0)))
     def advance(self, seconds: float) -> None:
         self.hub.advance(seconds)
 
@@ -293,17 +397,24 @@ class BrokerMachine(RuleBasedStateMachine):
         sessions = sorted(self.hub.open)
         return sessions[turn % len(sessions)]
 
+    def _name(self, which: int) -> str:
+        accounts = sorted(self.hub.ahead.accounts.items())
+        return accounts[which % len(accounts)][1].name if accounts and which < 15 else "nobody"
+
     def _room(self, session: int, room: int) -> str:
-        mine = sorted(self.hub.places[session], reverse=True)  # direct conversations first
-        choices = (mine, sorted(self.hub.rooms), ROOMS)[0 if room < 16 else 1 if room < 24 else 2] or [LOBBY]
+        there = sorted(held.name for held in self.hub.ahead.rooms.values())
+        mine = sorted(name for name in there if session in self.hub.ears[name])
+        choices = (mine, there, ROOMS)[0 if room < 20 else 1 if room < 27 else 2] or [LOBBY]
         return choices[room % len(choices)]
 
     def _ask_first(self, turn: int, hello: Hello) -> object:
         """Say hello, mostly from a session that has not yet."""
-        nameless = sorted(self.hub.open - self.hub.tokens.keys())
+        nameless = sorted(self.hub.open - self.hub.whose.keys())
+        if not nameless and turn and len(self.hub.open) < 12:
+            nameless = [self.hub.connect()]
         session = nameless[turn % len(nameless)] if nameless and turn else self._session(turn)
         return self.hub.ask(session, hello)
 
     def _send(self, session: int, send: Send) -> None:
-        self._sends.append(send)
+        self._sends.append((self.hub.whose.get(session, 0), send))
         self.hub.ask(session, send)

@@ -213,7 +213,8 @@ def test_a_terminal_that_is_gone_ends_it_and_frees_the_name(server: ServerProgra
         ada.hang_up()
         assert ada.wait_exit() == 129
     with join(server, "gone") as again:
-        again.wait_for("You are gone")
+        again.wait_for("#lobby> ")
+        assert any("You are gone" in row for row in again.everything)
 
 
 def test_a_killed_server_is_noticed_and_the_line_being_typed_outlives_it() -> None:

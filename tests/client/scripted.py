@@ -25,6 +25,7 @@ from trio_chat.protocol.codec import SUBPROTOCOL, decode_request, encode
 from trio_chat.protocol.events import (
     AnyEvent,
     Closing,
+    Deleted,
     Error,
     Limits,
     Message,
@@ -146,7 +147,7 @@ class ScriptedServer:
         await self.publish(message)
         return Ok(id=cid, room=room, seq=seq, time=NOW)
 
-    async def publish(self, event: Message | TopicChanged) -> None:
+    async def publish(self, event: Message | TopicChanged | Deleted) -> None:
         self.logs.setdefault(event.room, []).append(encode(event))
         for session in [s for s in self.sessions if s.open and event.room in s.rooms]:
             await session.say(event)

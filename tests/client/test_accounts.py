@@ -174,7 +174,7 @@ async def test_what_was_said_while_one_was_away_is_there_once_and_reading_is_sha
         ):
             assert bob.rooms["#lobby"].mentions == 1
             for chat in (bob, tablet):
-                found = {}
+                found: dict[str, Backlog] = {}
                 while len(found) < 2:
                     event = await wait_for(chat, Backlog)
                     assert isinstance(event, Backlog)

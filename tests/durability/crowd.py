@@ -96,7 +96,7 @@ class Crowd:
             log: list[RoomEvent] = []
             while True:
                 page = await chat.history(ROOM, after=log[-1].seq if log else 0, limit=500)
-                log += [event for event in page.events if isinstance(event, RoomEvent)]
+                log += page.events
                 if not page.more:
                     break
         while any(member.last < log[-1].seq for member in self.members):  # noqa: ASYNC110 - as above

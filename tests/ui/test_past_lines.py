@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.ui.test_lines import HOSTILE, TIME, message, tell, teller
@@ -49,7 +51,7 @@ def moderated(
 def test_what_becomes_of_a_message_is_a_line_of_its_own() -> None:
     one = teller()
     tell(said(12, "lunch at four"), one)
-    common = {"room": "#lobby", "time": TIME, "sender": "eve", "target": 12}
+    common: dict[str, Any] = {"room": "#lobby", "time": TIME, "sender": "eve", "target": 12}
     assert tell(Edited(seq=13, text="lunch\nat five", **common), one) == [
         "[12:03] #lobby * eve edited #12: lunch",
         "    at five",

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from msgspec import Struct
 
 from trio_chat.broker import arrival
-from trio_chat.broker.effects import Disconnect, Effect, Persist
+from trio_chat.broker.effects import Effect, Persist
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import quoted
@@ -58,11 +58,7 @@ def _reset_name(broker: Broker, order: Order, now: float, effects: list[Effect])
     person = _person(broker, order.name)
     if isinstance(person, Refusal):
         return person
-    reason = refuse("revoked")
-    sessions = sorted(person.sessions)
-    effects.extend(Disconnect(session, reason) for session in sessions)
-    for session in sessions:
-        effects.extend(broker.close(session, now))
+    arrival.expel(broker, person, refuse("revoked"), now, effects)
     arrival.release(broker, person, effects)
     effects.append(Persist(Note(broker.stamp(now), ACTOR, "reset-name", target=person.name.shown)))
     return Table(("freed",), [(person.name.shown,)])

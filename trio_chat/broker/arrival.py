@@ -7,7 +7,7 @@ import hmac
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence, rooms
-from trio_chat.broker.effects import Effect, Notify, Persist, Reply, Subscribe
+from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
 from trio_chat.broker.state import Device, Person, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
@@ -32,9 +32,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         return name
     person = broker.people.get(name.key)
     if person is not None and not _is_free(broker, person, request, now):
-        refusal = _prove(broker, session, person, request) or rooms.banned(
-            broker.rooms[LOBBY], person, session.address, now
-        )
+        refusal = _prove(broker, person, request) or rooms.banned(broker.rooms[LOBBY], person, session.address, now)
         if refusal is not None:
             return refusal
     else:
@@ -42,6 +40,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         if refusal is not None:
             return refusal
         person = _claim(broker, name, now, effects)
+    session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(broker, session, person, request, now, effects)
     _enter(broker, session, person, request, now, effects)
@@ -94,8 +93,9 @@ def rename(broker: Broker, session: Session, request: Nick, now: float, effects:
     refusal = _look_alike(broker, name, holder or person, now, person)
     if refusal is not None:
         return refusal
-    if holder is not None:
-        release(broker, holder, effects)
+    for other in (holder, broker.skeletons.get(name.skeleton)):
+        if other is not None and other is not person and other.id in broker.persons:
+            release(broker, other, effects)
     old = person.name
     for room in person.rooms.values():
         presence.tell_gathered(broker, room, now, effects)  # under the names that people had then
@@ -184,13 +184,9 @@ def _is_free(broker: Broker, holder: Person, request: Hello | None, now: float) 
     return bool(expiry) and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
 
 
-def _prove(broker: Broker, session: Session, person: Person, request: Hello) -> Refusal | None:
+def _prove(broker: Broker, person: Person, request: Hello) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
-    device = _owning_device(person, request.token)
-    if device is not None:
-        session.device = device
-        return None
-    if broker.found == "proven":
+    if _owning_device(person, request.token) is not None or broker.found == "proven":
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
@@ -223,17 +219,39 @@ def _claim(broker: Broker, name: Name, now: float, effects: list[Effect]) -> Per
     return person
 
 
+def expel(broker: Broker, person: Person, reason: Refusal, now: float, effects: list[Effect]) -> None:
+    """End all sessions of a person; if that cannot be stored, they go on."""
+    journal = broker.journal
+    for number in sorted(person.sessions):
+        effects.append(Disconnect(number, reason))
+        journal.pop(broker.sessions, number)
+    was_here = bool(person.visible)
+    journal.set(person, "sessions", set())
+    journal.set(person, "visible", set())
+    if not was_here:
+        return
+    broker.here -= 1
+    for room in person.rooms.values():
+        journal.pop(room.here, person.id)
+        if room.direct is None:
+            presence.went(broker, room, person.name.shown, now, effects)
+
+
 def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
     """Free the name of somebody who is not here, and forget them."""
     journal = broker.journal
     journal.pop(broker.persons, person.id)
     journal.pop(broker.people, person.name.key)
     journal.pop(broker.skeletons, person.name.skeleton)
+    effects.append(Persist(DropAccount(person.id)))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
-        if room.direct is not None:
-            journal.pop(broker.direct, room.direct)
-    effects.append(Persist(DropAccount(person.id)))
+        if room.direct is None:
+            rooms.pass_on(broker, room, effects)
+    for room in broker.rooms.values():
+        journal.pop(room.invited, person.id)
+        for number in [number for number, ban in room.bans.items() if ban.person is person]:
+            journal.pop(room.bans, number)
 
 
 def _add_device(

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, presence, rooms
+from trio_chat.broker import arrival, presence, retract
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.journal import Journal
@@ -172,12 +172,15 @@ class Broker:
             refusal = self._permit(known, command.state, command.role, request)
         if refusal is None:
             self.found = found
-            mark = self.journal.mark()
+            mark, before = self.journal.mark(), len(effects)
             try:
                 refusal = command.handler(self, known, request, now, effects)
             except BaseException:  # as in greet
                 self.journal.undo(mark)
                 raise
+            if refusal is not None:
+                self.journal.undo(mark)
+                del effects[before:]
         if refusal is not None:
             self._refused(session, request.id, refusal, effects)
         return effects
@@ -202,20 +205,22 @@ class Broker:
         that are not there; and a refusal for each request that ``failed``.
         """
         self.journal.undo()
-        for person in self.persons.values():
-            for number, seq in person.read.items():
-                if number in self.numbered:
-                    person.read[number] = min(seq, self.numbered[number].last)
-        presence.look_again(self)
-        effects = [kept for effect in remaining if (kept := rooms.restate(self, effect)) is not None]
+        retract.recount(self)
+        effects = [kept for effect in remaining for kept in retract.restate(self, effect)]
+        nobodys: dict[int, None] = {}
         for session, request in failed:
             known = self.sessions.get(session)
             if known is None:
                 continue
             self._refused(session, request, refuse("not_stored"), effects)
-            if known.person is not None and not self._has_device(known, known.person):  # its hello was taken back
-                effects.append(Disconnect(session, refuse("not_stored")))
+            if known.person is not None and not self._is_let_in(known, known.person):  # its hello was taken back
+                nobodys[session] = None
+        effects.extend(Disconnect(session, refuse("not_stored")) for session in nobodys)
         return effects
+
+    def _is_let_in(self, session: Session, person: Person) -> bool:
+        device = session.device
+        return person.id in self.persons and device is not None and device.digest in person.devices
 
     # ---- time -------------------------------------------------------------------------------
 
@@ -251,7 +256,8 @@ class Broker:
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()
-            if self.persons.get(account) is person  # an account that was taken back had a number that is another's now
+            # an account that was taken back had a number that is another's now
+            if self.persons.get(account) is person and room in person.read
         ]
         for person in visits.values():
             if self.persons.get(person.id) is person:  # as above
@@ -262,11 +268,6 @@ class Broker:
     def save_soon(self, now: float) -> None:
         """Something waits to be stored when there is time."""
         self._save = min(self._save, now + SAVING)
-
-    def _has_device(self, session: Session, person: Person) -> bool:
-        """Whether a session's device, and the account that it belongs to, are still there."""
-        device = session.device
-        return self.persons.get(person.id) is person and device is not None and device.digest in person.devices
 
     def _save_later(self, reads: dict[tuple[int, int], Person], visits: dict[int, Person], now: float) -> None:
         self.unsaved_reads.update(reads)

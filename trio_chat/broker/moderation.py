@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
 from trio_chat.broker.restore import make_ban, record_of
-from trio_chat.broker.state import Member, Person, Role, Room, stamp
+from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
 from trio_chat.protocol.names import LOBBY
@@ -34,10 +34,12 @@ def invite(broker: Broker, session: Session, request: Invite, now: float, effect
     guest = broker.find_person(request.name)
     if isinstance(guest, Refusal):
         return guest
-    if guest.id not in room.members and guest.id not in room.invited:
+    if guest.id not in room.members:
+        is_new = guest.id not in room.invited
         broker.journal.put(room.invited, guest.id, None)
-        effects.append(Persist(SaveInvite(room.id, guest.id)))
-        effects.append(Persist(Note(broker.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
+        effects.append(Persist(SaveInvite(room.id, guest.id)))  # also when it is there, as in set_role
+        if is_new:
+            effects.append(Persist(Note(broker.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
     if guest.sessions and guest.id not in room.members:
         effects.append(Tell(tuple(guest.sessions), Invited(room=room.name, by=actor.name.shown)))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -64,8 +66,7 @@ def configure(
         if value != getattr(room, field) and not (field == "keep" and request.keep is None):
             broker.journal.set(room, field, value)
             changed.append((field, _shown(value)))
-    if changed:
-        effects.append(Persist(record_of(room)))
+    effects.append(Persist(record_of(room)))  # also when nothing changes, as in set_role
     for field, value in changed:
         _tell_room(broker, room, actor, now, effects, _Deed(field, value=value))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -83,9 +84,11 @@ def set_role(broker: Broker, session: Session, request: SetRole, now: float, eff
     owners = sum(other.role is Role.OWNER for other in room.members.values())
     if member.role is Role.OWNER and role is not Role.OWNER and owners == 1 and not room.is_lobby:
         return refuse("last_owner", room=room.name)
-    if member.role is not role:
-        broker.journal.set(member, "role", role)
-        effects.append(rooms.save_member(room, member))
+    changes = member.role is not role
+    broker.journal.set(member, "role", role)
+    # also when nothing changes: what this batch changed before may turn out not to be stored
+    effects.append(rooms.save_member(room, member))
+    if changes:
         event = _Deed("role", member.person, value=role.word)
         _tell_room(broker, room, actor, now, effects, event)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -123,7 +126,8 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
     if isinstance(network, Refusal):
         return network
     reason = clean_line(request.reason)
-    until = None if request.seconds is None else stamp(now + request.seconds)
+    end = later(now, request.seconds)
+    until = None if end == float("inf") else stamp(end)
     record = SaveBan(
         broker.next_ban,
         None if room.is_lobby else room.id,
@@ -150,6 +154,8 @@ def unban(broker: Broker, session: Session, request: Unban, now: float, effects:
     """Lift the bans of somebody or of a network."""
     actor = rooms.person_of(session)
     room = broker.rooms[request.room]
+    if (request.name is None) == (request.network is None):
+        return refuse("bad_field", why="give a name or a network")
     person: Person | None = None
     if request.name is not None:
         found = broker.find_person(request.name)
@@ -204,7 +210,7 @@ def mute(broker: Broker, session: Session, request: Mute, now: float, effects: l
     refusal = _outranked(room, actor, member.person)
     if refusal is not None:
         return refusal
-    until = float("inf") if request.seconds is None else now + request.seconds if request.seconds else 0.0
+    until = 0.0 if request.seconds == 0 else later(now, request.seconds)
     broker.journal.set(member, "muted", until)
     effects.append(rooms.save_member(room, member))
     shown = None if until in (0.0, float("inf")) else stamp(until)
@@ -288,7 +294,7 @@ def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[P
         return [held.person] if held.person.id in room.members else []
     return [
         person
-        for person in list(room.here.values())
+        for person in [member.person for member in room.members.values() if member.person.sessions]
         if person is not actor
         and room.role_of(person) < room.role_of(actor)
         and any(held.covers(None, broker.sessions[number].address) for number in person.sessions)
@@ -310,3 +316,4 @@ def _put_out(broker: Broker, room: Room, person: Person, why: str, now: float, e
         effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
     if was_here:
         presence.went(broker, room, person.name.shown, now, effects)
+    rooms.pass_on(broker, room, effects)

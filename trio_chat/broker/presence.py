@@ -48,15 +48,6 @@ def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect])
         _tell(broker, room, now, effects)
 
 
-def look_again(broker: Broker) -> None:
-    """See who is in each room and here now, after changes were taken back while people came and went."""
-    for room in broker.rooms.values():
-        room.here = {number: member.person for number, member in room.members.items() if member.person.visible}
-        names = {person.name.shown for person in room.here.values()}
-        room.came = dict.fromkeys(name for name in room.came if name in names)
-        room.went = dict.fromkeys(name for name in room.went if name not in names)
-
-
 def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     if len(room.here) <= BIG_ROOM or room.noticed + GATHERING <= now:
         _tell(broker, room, now, effects)
@@ -67,7 +58,7 @@ def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> No
 def _tell(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
     broker.gathering.pop(room.name, None)
     room.noticed = now
-    if room.here and (room.came or room.went):
+    if room.came or room.went:
         notice = Presence(room=room.name, count=len(room.here), joined=tuple(room.came), left=tuple(room.went))
         effects.append(Notify(room.name, notice))
     room.came.clear()

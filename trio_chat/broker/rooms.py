@@ -4,26 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace
-
 from trio_chat.broker import presence
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.restore import add_room, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, Session, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
-    Delivered,
     Left,
     Ok,
     People,
     PersonInfo,
-    ReadUpTo,
     RoomEvent,
     RoomInfo,
     RoomLine,
     RoomList,
     TopicChanged,
-    Welcome,
 )
 from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
@@ -78,31 +73,6 @@ def banned(room: Room, person: Person | None, address: str, now: float) -> Refus
                 return refuse("banned", until=until, reason=reason)
             return refuse("banned_here", room=room.name, until=until, reason=reason)
     return None
-
-
-def restate(broker: Broker, effect: Effect) -> Effect | None:
-    """An effect as it is without the lines that could not be stored and have been taken back: with each
-    room's end where it is now, or ``None`` where it spoke of nothing but such a line."""
-    if not isinstance(effect, Reply | Tell):
-        return effect
-    event = effect.event
-    if isinstance(event, Welcome):
-        infos = tuple(_restate_info(broker, info) for info in event.rooms if info.name in broker.rooms)
-        return replace(effect, event=replace(event, rooms=infos))
-    if isinstance(event, RoomAnswer):
-        return replace(effect, event=replace(event, room=_restate_info(broker, event.room)))
-    if isinstance(event, ReadUpTo | Delivered):
-        room = broker.rooms.get(event.room)
-        return effect if room is not None and event.seq <= room.last else None
-    return effect
-
-
-def _restate_info(broker: Broker, info: RoomInfo) -> RoomInfo:
-    room = broker.rooms.get(info.name)
-    if room is None:
-        return info
-    last = min(info.last, room.last)
-    return replace(info, topic=room.topic, last=last, read=min(info.read, last))
 
 
 def number_next(broker: Broker, room: Room) -> int:
@@ -172,7 +142,8 @@ def join(broker: Broker, session: Session, request: Join, now: float, effects: l
         refusal = _may_enter(room, person, session.address, now)
         if refusal is not None:
             return refusal
-        enter(broker, person, room, effects)
+        role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # else nobody could ever decide there
+        enter(broker, person, room, effects, role)
     effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(room, person))))
     let_hear(person, room, effects, but=session.id)
     if person.visible:
@@ -208,7 +179,7 @@ def leave(broker: Broker, session: Session, request: Leave, now: float, effects:
         effects.append(Tell(others, Left(room=room.name)))
     effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
     if room.direct is None:
-        _pass_on(broker, room, effects)
+        pass_on(broker, room, effects)
         if was_here:
             presence.went(broker, room, person.name.shown, now, effects)
     return None
@@ -286,16 +257,18 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     return banned(room, person, address, now)
 
 
-def _pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
+def pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
     """See that a room with members has an owner, and let go of one without members in which nothing was ever
     said: else everybody could fill the server with names of rooms."""
+    if room.is_lobby:
+        return
     members = list(room.members.values())
     if not members and not room.last and not room.bans:
         broker.journal.pop(broker.rooms, room.name)
         broker.journal.pop(broker.numbered, room.id)
         broker.gathering.pop(room.name, None)
         effects.append(Persist(DropRoom(room.id)))
-    if room.is_lobby or not members or any(member.role is Role.OWNER for member in members):
+    if not members or any(member.role is Role.OWNER for member in members):
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
     broker.journal.set(heir, "role", Role.OWNER)

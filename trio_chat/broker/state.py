@@ -30,6 +30,9 @@ GATHERING: Final = 0.25
 FOR_GOOD: Final = "9999-12-31T23:59:59.999Z"
 """A time that never comes, where the store wants one."""
 
+_END: Final = 253_402_300_799.0
+"""When the calendar ends, at :data:`FOR_GOOD`: 9999-12-31T23:59:59Z in seconds since 1970."""
+
 SAVING: Final = 5.0
 """Seconds after which reading positions and last visits are stored: they are many and nobody waits."""
 
@@ -236,6 +239,12 @@ class FoundSent(NamedTuple):
 def stamp(now: float) -> str:
     """Seconds since 1970 as the wire writes times: RFC 3339, UTC, milliseconds."""
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def later(now: float, seconds: float | None) -> float:
+    """So many seconds from now; infinite for good, and for what no calendar reaches."""
+    until = float("inf") if seconds is None else now + seconds
+    return until if until < _END else float("inf")
 
 
 def seconds(time: str) -> float:

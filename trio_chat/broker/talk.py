@@ -39,7 +39,7 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
         return room
     if request.reply_to is not None and not 0 < request.reply_to <= room.last:
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
-    room.members[person.id].spoke = now
+    broker.journal.set(room.members[person.id], "spoke", now)
     seq, time = rooms.number_next(broker, room), broker.stamp(now)
     message = Message(
         room=room.name,
@@ -216,7 +216,8 @@ def _find_room(broker: Broker, person: Person, request: Send, now: float, effect
         if room is None:
             return broker.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
         if room.direct is not None:
-            return _everyone_of(broker, room, person) or room
+            others = {number: broker.persons[number] for number in room.direct if number in broker.persons}
+            return _everyone_of(broker, room, person) or _conversation(broker, others, now, effects)
         return may_speak(room, person, now) or room
     if not request.to:
         return refuse("no_recipient")

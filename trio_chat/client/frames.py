@@ -80,7 +80,8 @@ def too_much(request: AnyRequest, frame: bytes, limits: Limits) -> Refusal | Non
         size = len(clean(request.text))
         if size > limits.text:
             return refuse("too_long", size=size, limit=limits.text)
-    spare = len(_AGAIN) if isinstance(request, Send) else 0  # it may have to be sent again, and say so
+    # a message may have to be sent again, and then says so
+    spare = len(_AGAIN) if isinstance(request, Send) and _AGAIN not in frame else 0
     return refuse("too_big", limit=limits.frame) if len(frame) + spare > limits.frame else None
 
 

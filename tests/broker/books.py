@@ -1,0 +1,272 @@
+"""What a store would hold: made of nothing but the records that a broker has given out, in their order.
+
+A record that speaks of what is not there is a fault of the broker, and told so at once. A room that is made
+again under the name of one that is gone has another number.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from msgspec.structs import replace
+
+from trio_chat import records
+from trio_chat.broker import Broker, Settings
+from trio_chat.broker.broker import Wanted, WantsLine
+from trio_chat.broker.effects import Effect, Persist, Publish
+from trio_chat.broker.state import FOR_GOOD, FoundLine, FoundSent, stamp
+from trio_chat.protocol.codec import decode_event
+from trio_chat.protocol.events import Edited, Message, RoomEvent
+
+if TYPE_CHECKING:
+    from trio_chat.records import Record
+
+NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan)
+
+
+@dataclass
+class Books:
+    """All that is stored. Members are by room and account, as are invitations, positions and mentions."""
+
+    accounts: dict[int, records.SaveAccount] = field(default_factory=dict)
+    devices: dict[int, records.SaveDevice] = field(default_factory=dict)
+    rooms: dict[int, records.SaveRoom] = field(default_factory=dict)
+    members: dict[tuple[int, int], records.SaveMember] = field(default_factory=dict)
+    invites: dict[tuple[int, int], records.SaveInvite] = field(default_factory=dict)
+    reads: dict[tuple[int, int], records.SaveRead] = field(default_factory=dict)
+    mentions: dict[tuple[int, int, int], records.SaveMention] = field(default_factory=dict)
+    bans: dict[int, records.SaveBan] = field(default_factory=dict)
+    notes: list[records.Note] = field(default_factory=list)
+    logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
+    sent: dict[tuple[int, str], FoundSent] = field(default_factory=dict)
+    ends: dict[type[Any], int] = field(default_factory=lambda: dict.fromkeys(NUMBERED, 0))
+
+    def copy(self) -> Books:
+        """Another that changes by itself."""
+        held = {name: value.copy() for name, value in vars(self).items()}
+        held["logs"] = {number: log.copy() for number, log in self.logs.items()}
+        return Books(**held)
+
+    def snapshot(self) -> records.Snapshot:
+        """As a store gives it to a new broker."""
+        accounts, devices, rooms, bans = (self.ends[kind] + 1 for kind in NUMBERED)
+        return records.Snapshot(
+            accounts=_sorted(self.accounts),
+            devices=_sorted(self.devices),
+            rooms=tuple(records.RoomState(room, len(self.logs[n])) for n, room in sorted(self.rooms.items())),
+            members=_sorted(self.members),
+            invites=_sorted(self.invites),
+            reads=_sorted(self.reads),
+            mentions=_sorted(self.mentions),
+            bans=_sorted(self.bans),
+            next_account=accounts,
+            next_device=devices,
+            next_room=rooms,
+            next_ban=bans,
+        )
+
+    def restarted(self, settings: Settings, now: float) -> Broker:
+        """A new broker that knows what is here."""
+        return Broker(settings, self.snapshot(), now)
+
+    def answer(self, wanted: Wanted) -> FoundLine | FoundSent | None:
+        """What the hub would find for the broker."""
+        if not isinstance(wanted, WantsLine):
+            return self.sent.get((wanted.sender, wanted.cid))
+        log = self.logs.get(wanted.room, [])
+        sender, event = log[wanted.seq - 1] if 0 < wanted.seq <= len(log) else (0, None)
+        return FoundLine(sender, event) if isinstance(event, Message) else None
+
+    # ---- looking things up --------------------------------------------------------------------
+
+    def account(self, key: str) -> records.SaveAccount | None:
+        """Whose name this is, as it is compared."""
+        return next((account for account in self.accounts.values() if account.key == key), None)
+
+    def room(self, name: str) -> records.SaveRoom | None:
+        """The room of this name."""
+        return next((room for room in self.rooms.values() if room.name == name), None)
+
+    def members_of(self, name: str) -> dict[int, records.SaveMember]:
+        """Who is in the room of this name, by account."""
+        room = self.room(name)
+        number = 0 if room is None else room.id
+        return {account: member for (at, account), member in self.members.items() if at == number}
+
+    def rooms_of(self, account: int) -> set[str]:
+        """The names of the rooms that somebody is in."""
+        return {self.rooms[at].name for at, member in self.members if member == account}
+
+    def role(self, name: str, account: int) -> int:
+        """What somebody is in a room, 0 for nothing; an administrator is an owner but in conversations."""
+        room = self.room(name)
+        if room is not None and not room.direct and self.accounts[account].admin:
+            return 3
+        member = self.members_of(name).get(account)
+        return 0 if member is None else member.role
+
+    # ---- storing ------------------------------------------------------------------------------
+
+    def apply(self, effect: Effect) -> None:
+        """Store what an effect wants stored."""
+        if isinstance(effect, Publish):
+            self._append(effect)
+        elif isinstance(effect, Persist):
+            record = effect.record
+            if isinstance(record, NUMBERED):
+                self.ends[type(record)] = max(self.ends[type(record)], record.id)
+            getattr(self, "_" + type(record).__name__.lower())(record)
+
+    def _append(self, publish: Publish) -> None:
+        event, log = publish.event, self.logs[publish.number]
+        assert self.rooms[publish.number].name == publish.room == event.room, "a line went to another room's log"
+        assert event.seq == len(log) + 1, f"{event.room}: line {event.seq} follows {len(log)}"
+        assert publish.sender in self.accounts, "a line of nobody"
+        log.append((publish.sender, event))
+        if publish.cid:
+            assert (publish.sender, publish.cid) not in self.sent, "a message sent twice was stored twice"
+            self.sent[publish.sender, publish.cid] = FoundSent(publish.number, event.seq, event.time)
+
+    def _saveaccount(self, record: records.SaveAccount) -> None:
+        others = [account for account in self.accounts.values() if account.id != record.id]
+        assert record.key not in {account.key for account in others}, "a name is held twice"
+        assert record.skeleton not in {account.skeleton for account in others}, "two people look alike"
+        self.accounts[record.id] = record
+
+    def _dropaccount(self, record: records.DropAccount) -> None:
+        assert self.accounts.pop(record.id, None) is not None, "nobody's account was dropped"
+        for held in (self.devices, self.members, self.invites, self.reads, self.mentions, self.bans):
+            _drop(held, account=record.id)
+
+    def _savedevice(self, record: records.SaveDevice) -> None:
+        assert record.account in self.accounts, "a device of nobody was stored"
+        self.devices[record.id] = record
+
+    def _dropdevice(self, record: records.DropDevice) -> None:
+        del self.devices[record.id]
+
+    def _saveroom(self, record: records.SaveRoom) -> None:
+        named = self.room(record.name)
+        assert named is None or named.id == record.id, "two rooms of one name"
+        self.rooms[record.id] = record
+        self.logs.setdefault(record.id, [])
+
+    def _droproom(self, record: records.DropRoom) -> None:
+        del self.rooms[record.id], self.logs[record.id]
+        for held in (self.members, self.invites, self.reads, self.mentions, self.bans):
+            _drop(held, room=record.id)
+
+    def _savemember(self, record: records.SaveMember) -> None:
+        self._check_there(record)
+        self.members[record.room, record.account] = record
+
+    def _dropmember(self, record: records.DropMember) -> None:
+        assert (record.room, record.account) in self.members, "who was not in a room was put out of it"
+        for held in (self.members, self.reads, self.mentions):
+            _drop(held, room=record.room, account=record.account)
+
+    def _saveinvite(self, record: records.SaveInvite) -> None:
+        self._check_there(record)
+        self.invites[record.room, record.account] = record
+
+    def _dropinvite(self, record: records.DropInvite) -> None:
+        self.invites.pop((record.room, record.account), None)
+
+    def _saveread(self, record: records.SaveRead) -> None:
+        self._check_there(record)
+        assert (record.room, record.account) in self.members, "a position in a room that was left was stored"
+        assert record.seq <= len(self.logs[record.room]), "read past a room's end"
+        self.reads[record.room, record.account] = record
+        for key in [k for k in self.mentions if k[:2] == (record.room, record.account) and k[2] <= record.seq]:
+            del self.mentions[key]
+
+    def _savemention(self, record: records.SaveMention) -> None:
+        self._check_there(record)
+        self.mentions[record.room, record.account, record.seq] = record
+
+    def _saveban(self, record: records.SaveBan) -> None:
+        self.bans[record.id] = record
+
+    def _dropban(self, record: records.DropBan) -> None:
+        del self.bans[record.id]
+
+    def _note(self, record: records.Note) -> None:
+        self.notes.append(record)
+
+    def _amend(self, record: records.Amend) -> None:
+        self._put(record.room, record.seq, record.event, record.text)
+
+    def _redact(self, record: records.Redact) -> None:
+        self._put(record.room, record.seq, record.event, "")
+        for index, (sender, event) in enumerate(self.logs[record.room]):
+            if isinstance(event, Edited) and event.target == record.seq:
+                self.logs[record.room][index] = sender, replace(event, text="")
+
+    def _put(self, room: int, seq: int, data: bytes, text: str) -> None:
+        sender, before = self.logs[room][seq - 1]
+        event = decode_event(data)
+        assert isinstance(event, Message), "a line became something else"
+        assert isinstance(before, Message), "what is no message was changed"
+        assert not before.deleted, "a deleted message was changed"
+        assert (event.seq, event.room, event.cid) == (before.seq, before.room, before.cid), "another message"
+        assert event.text == text, "another text was indexed"
+        self.logs[room][seq - 1] = sender, event
+
+    def _check_there(self, record: Record) -> None:
+        assert getattr(record, "account", 0) in self.accounts, f"{record} speaks of nobody"
+        assert getattr(record, "room", 0) in self.rooms, f"{record} speaks of no room"
+
+
+def stored_part(broker: Broker) -> dict[str, Any]:
+    """What a broker knows that outlives it. Of the mentions, those that were not read."""
+    people, rooms = broker.persons.values(), broker.numbered.values()
+    return {
+        "accounts": {p.id: (p.name, p.created, p.password, p.admin) for p in people},
+        "names": {key: person.id for key, person in broker.people.items()},
+        "skeletons": {skeleton: person.id for skeleton, person in broker.skeletons.items()},
+        "devices": {d.id: (p.id, digest, d.digest, d.label) for p in people for digest, d in p.devices.items()},
+        "rooms": {
+            r.id: (r.name, r.created, r.direct, r.private, r.topic, r.announce_only, r.slow, r.keep, r.last, r.first)
+            for r in rooms
+        },
+        "named": {name: room.id for name, room in broker.rooms.items()},
+        "direct": {room.id for room in broker.direct.values()},
+        "members": {
+            (r.id, number): (member.person.id, member.role, _until(member.muted))
+            for r in rooms
+            for number, member in r.members.items()
+        },
+        "entered": {(room.id, p.id, name) for p in people for name, room in p.rooms.items()},
+        "invites": {(r.id, number) for r in rooms for number in r.invited},
+        "mentions": {
+            (room, p.id): [seq for seq in seqs if seq > p.read.get(room, 0)]
+            for p in people
+            for room, seqs in p.mentions.items()
+            if any(seq > p.read.get(room, 0) for seq in seqs)
+        },
+        "bans": {
+            (r.id, number): (ban.record, ban.person and ban.person.id, ban.network, ban.until)
+            for r in rooms
+            for number, ban in r.bans.items()
+        },
+        "next": (broker.next_account, broker.next_device, broker.next_room, broker.next_ban),
+    }
+
+
+def positions(broker: Broker) -> dict[tuple[int, int], int]:
+    """How far everybody has read, by room and account."""
+    return {(room, p.id): seq for p in broker.persons.values() for room, seq in p.read.items() if seq}
+
+
+def _until(muted: float) -> str:
+    return FOR_GOOD if muted == float("inf") else stamp(muted)
+
+
+def _sorted(held: dict[Any, Any]) -> tuple[Any, ...]:
+    return tuple(value for _, value in sorted(held.items()))
+
+
+def _drop(held: dict[Any, Any], **where: int) -> None:
+    for key in [key for key, value in held.items() if all(getattr(value, n) == v for n, v in where.items())]:
+        del held[key]

@@ -1,0 +1,298 @@
+"""Who may do what: what must be true of each thing that a broker let somebody do."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+import re
+from typing import TYPE_CHECKING, Any
+
+from trio_chat.broker.effects import (
+    Acknowledge,
+    Disconnect,
+    Effect,
+    Persist,
+    Publish,
+    Recall,
+    Reply,
+    Seek,
+)
+from trio_chat.broker.state import FoundLine, seconds, stamp
+from trio_chat.errors import FAULTS
+from trio_chat.protocol import events, requests
+from trio_chat.protocol.events import Error, Event, Ok, Welcome
+from trio_chat.protocol.names import LOBBY, check_room
+
+if TYPE_CHECKING:
+    from tests.broker.hub_model import Hub
+    from trio_chat.protocol.requests import AnyRequest, Hello
+    from trio_chat.records import SaveAccount
+
+ANSWERS: dict[type[requests.Request], type[Any]] = {
+    **dict.fromkeys(requests.REQUESTS, Ok),
+    requests.Hello: Welcome,
+    requests.Join: events.Room,
+    requests.Rooms: events.RoomList,
+    requests.Who: events.People,
+    requests.History: Recall,
+    requests.Search: Seek,
+    requests.Devices: events.DeviceList,
+    requests.Bans: events.BanList,
+    requests.Ping: events.Pong,
+}
+LEAST: dict[type[requests.Request], int] = {
+    requests.Configure: 2,
+    requests.Kick: 2,
+    requests.Ban: 2,
+    requests.Unban: 2,
+    requests.Bans: 2,
+    requests.Mute: 2,
+    requests.SetRole: 3,
+}
+"""What one must be in a room, at the least, to do this: 2 a moderator, 3 an owner."""
+
+OF_MEMBERS = (
+    *(requests.Edit, requests.Delete, requests.React, requests.Leave, requests.Topic, requests.Typing),
+    *(requests.Read, requests.Received, requests.History, requests.Invite),
+)
+
+
+def answer_in(effects: list[Effect], session: int, request_id: str) -> Event | Recall | Seek:
+    """The one answer among the effects of a request."""
+    answers: list[Event | Recall | Seek] = []
+    for effect in effects:
+        if isinstance(effect, Reply | Acknowledge):
+            assert effect.session == session, "an answer went to somebody else"
+            assert getattr(effect.event, "id", None) == request_id, "an answer carries another id"
+            answers.append(effect.event)
+        elif isinstance(effect, Recall | Seek):
+            assert (effect.session, effect.request.id) == (session, request_id), "a wrong history"
+            answers.append(effect)
+    assert len(answers) == 1, f"{len(answers)} answers to one request"
+    return answers[0]
+
+
+def check_let_in(hub: Hub, session: int, hello: Hello, effects: list[Effect], *, proven: bool) -> None:
+    """A name that is somebody's is given only to who proves it; nobody is let in who is kept out."""
+    welcome = next(e.event for e in effects if isinstance(e, Reply) and isinstance(e.event, Welcome))
+    assert hub.settings.password in {None, hello.password}, "let in without the server's password"
+    assert not _kept_out(hub, LOBBY, 0, hub.addresses[session]), "let in from a network that is kept out"
+    claimed = any(isinstance(e, Persist) and type(e.record).__name__ == "SaveAccount" for e in effects)
+    held = hub.holder(welcome.name)
+    if claimed:
+        for account in hub.ahead.accounts.values():
+            if held == account.id:
+                assert _is_free(hub, account), "a name was taken from whose it is"
+        return
+    assert held is not None, "somebody is welcomed who has no account"
+    digest = hashlib.sha256((hello.token or "").encode()).digest()
+    devices = [device for device in hub.ahead.devices.values() if device.account == held]
+    assert proven or digest in {device.digest for device in devices}, "a name is held twice"
+    assert not _kept_out(hub, LOBBY, held, hub.addresses[session]), "somebody who is kept out was let in"
+
+
+def _is_free(hub: Hub, account: SaveAccount) -> bool:
+    if account.id in hub.whose.values():
+        return False
+    expiry = hub.settings.name_expiry
+    seen = seconds(hub.broker.persons[account.id].seen) if account.id in hub.broker.persons else 0.0
+    old = bool(expiry) and seen + expiry <= hub.now
+    return not hub.settings.owned or (old and account.password is None and not account.admin)
+
+
+def _kept_out(hub: Hub, room: str, account: int, address: str) -> bool:
+    """Whether an account (0: none yet), or who comes from an address, is kept out of a room."""
+    held = hub.ahead.room(room)
+    number = None if room == LOBBY or held is None else held.id
+    for ban in hub.ahead.bans.values():
+        if ban.room != number or (ban.until is not None and seconds(ban.until) <= hub.now):
+            continue
+        if (account and ban.account == account) or (ban.network is not None and covers(ban.network, address)):
+            return True
+    return False
+
+
+def covers(network: str, address: str) -> bool:
+    """Whether an address is in a network, also where it is written as an IPv6 one."""
+    ip = ipaddress.ip_address(address)
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (mapped or ip) in ipaddress.ip_network(network) or ip in ipaddress.ip_network(network)
+
+
+def check_refusal(hub: Hub, session: int, error: Error) -> None:
+    """A refusal says what the table says, and tells of no room that is hidden from the asker."""
+    assert error.code in FAULTS, "a refusal that is in no table"
+    assert error.code != "internal", "a fault of the broker"
+    for near in re.findall(r"Did you mean (#\S+)\?", error.message):
+        assert may_know(hub, near, hub.whose.get(session, 0)), f"{near} is hidden, and was named"
+
+
+def may_know(hub: Hub, name: str, who: int) -> bool:
+    """Whether somebody may know that there is a room."""
+    room = hub.ahead.room(name)
+    if room is None:
+        return False
+    if who in hub.ahead.members_of(name):
+        return True
+    if room.direct:
+        return False
+    return not room.private or hub.ahead.accounts[who].admin or (room.id, who) in hub.ahead.invites
+
+
+def check_allowed(
+    hub: Hub, session: int, request: AnyRequest, answer: Event | Recall | Seek, effects: list[Effect], found: Any
+) -> None:
+    """Before its effects are followed: may somebody do what the broker is about to let them do?"""
+    assert isinstance(answer, ANSWERS[type(request)]), f"{request} was answered with {answer}"
+    if isinstance(request, requests.Hello):
+        check_let_in(hub, session, request, effects, proven=found == "proven")
+        return
+    who = hub.whose[session]
+    name = getattr(request, "room", None) or ""
+    role = hub.ahead.role(name, who)
+    assert role >= LEAST.get(type(request), 0), f"{type(request).__name__} without the right to it"
+    if isinstance(request, OF_MEMBERS):
+        assert who in hub.ahead.members_of(name), f"{type(request).__name__} by somebody who is not in the room"
+    _check_published(hub, who, request, answer, effects)
+    if isinstance(request, requests.Send):
+        _check_send(hub, who, effects)
+    elif isinstance(request, requests.Join):
+        _check_join(hub, session, who, request)
+    elif isinstance(request, requests.Configure) and (request.private is not None or request.keep is not None):
+        assert role == 3, "a moderator hid a room"
+    elif isinstance(request, requests.Kick | requests.Mute | requests.Ban) and request.name is not None:
+        _check_rank(hub, who, name, hub.holder(request.name) or 0)
+    elif isinstance(request, requests.Edit):
+        assert isinstance(found, FoundLine), "what is no message was changed"
+        assert found.sender == who, "another's message was changed"
+    elif isinstance(request, requests.Delete):
+        assert isinstance(found, FoundLine), "what is no message was deleted"
+        assert found.sender == who or role >= 2, "another's message was deleted"
+    elif isinstance(request, requests.History) and isinstance(answer, Recall):
+        assert (answer.number, who) in hub.ahead.members, "a log was opened to an outsider"
+    elif isinstance(request, requests.Search) and isinstance(answer, Seek):
+        assert all((room, who) in hub.ahead.members for room in answer.rooms), "an outsider searches a room"
+    elif isinstance(request, requests.Rooms) and isinstance(answer, events.RoomList):
+        for room in answer.rooms:
+            assert not room.name.startswith("@"), "a direct conversation was listed"
+            assert may_know(hub, room.name, who), "a hidden room was listed"
+    elif isinstance(request, requests.Who):
+        assert may_know(hub, name or LOBBY, who), "who is in a hidden room was told"
+
+
+def _check_published(hub: Hub, who: int, request: AnyRequest, answer: Any, effects: list[Effect]) -> None:
+    """An acknowledgement stands for a line published with it, or for the same one as last time."""
+    published = [effect for effect in effects if isinstance(effect, Publish)]
+    for publish in published:
+        assert publish.sender == who, "a line of somebody else"
+        assert getattr(publish.event, "sender", None) == hub.ahead.accounts[who].name, "a line under another's name"
+        assert publish.event.time == stamp(hub.now), "a line of another time"
+    if isinstance(answer, Ok) and answer.seq is not None:
+        line = (answer.room, answer.seq, answer.time)
+        if published:
+            event = published[-1].event
+            assert (event.room, event.seq, event.time) == line, "an acknowledgement names another line"
+        else:
+            room = hub.ahead.room(answer.room or "")
+            assert room is not None, "acknowledged for a room that is not there"
+            assert hub.ahead.sent[who, request.id] == (room.id, answer.seq, answer.time), "never published"
+
+
+def _check_send(hub: Hub, who: int, effects: list[Effect]) -> None:
+    for publish in effects:
+        if not isinstance(publish, Publish):
+            continue
+        room = hub.ahead.rooms.get(publish.number)
+        if room is None or room.direct:
+            continue
+        member = hub.ahead.members.get((room.id, who))
+        assert member is not None, "somebody spoke in a room they are not in"
+        assert member.muted_until is None or seconds(member.muted_until) <= hub.now, "somebody muted spoke"
+        if hub.ahead.role(room.name, who) < 2:
+            assert not room.announce_only, "somebody spoke where only moderators do"
+            assert hub.spoke.get((room.id, who), 0.0) + room.slow <= hub.now, "somebody spoke too soon"
+        hub.spoke[room.id, who] = hub.now
+
+
+def _check_join(hub: Hub, session: int, who: int, request: requests.Join) -> None:
+    name = check_room(request.room)
+    room = hub.ahead.room(request.room) or (hub.ahead.room(name) if isinstance(name, str) else None)
+    account = hub.ahead.accounts[who]
+    if room is None:
+        assert hub.settings.open_rooms or account.admin, "a room was made by who may not"
+    elif (room.id, who) not in hub.ahead.members and not account.admin:
+        assert not room.direct, "somebody entered a conversation"
+        assert not room.private or (room.id, who) in hub.ahead.invites, "somebody entered a private room uninvited"
+        assert not _kept_out(hub, room.name, who, hub.addresses[session]), "somebody entered who is kept out"
+
+
+def _check_rank(hub: Hub, who: int, room: str, target: int) -> None:
+    above = hub.ahead.role(room, who) > hub.ahead.role(room, target)
+    admin = hub.ahead.accounts[who].admin and not hub.ahead.accounts[target].admin
+    assert who != target, "somebody did that to themselves"
+    assert above or admin, "somebody of the same rank was put in their place"
+
+
+def check_done(hub: Hub, session: int, request: AnyRequest, answer: Any) -> None:
+    """After its effects were followed: is it so, what the asker was told is done?"""
+    if isinstance(answer, Error):
+        return
+    name = getattr(request, "room", None) or ""
+    if isinstance(request, requests.Kick):
+        assert hub.holder(request.name) not in hub.ahead.members_of(name), "who was kicked is in the room still"
+    elif isinstance(request, requests.Ban):
+        _check_banned(hub, session, request, name)
+    elif isinstance(request, requests.Nick):
+        assert hub.holder(request.name) == hub.whose[session], "who was renamed has not that name"
+    elif isinstance(request, requests.Revoke):
+        assert request.device not in hub.ahead.devices, "a revoked device is there still"
+    elif isinstance(request, requests.Leave):
+        assert hub.whose[session] not in hub.ahead.members_of(name), "who left is in the room still"
+
+
+def _check_banned(hub: Hub, session: int, request: requests.Ban, name: str) -> None:
+    ended = {e.session for e in hub.batch[-1].effects if isinstance(e, Disconnect)}
+    actor = hub.whose[session]
+    rank = hub.ahead.role(name, actor)
+    for who in list(hub.ahead.members_of(name)):
+        sessions = {s for s, other in hub.whose.items() if other == who}
+        by_name = request.name is not None and hub.holder(request.name) == who
+        by_network = (
+            request.network is not None
+            and who != actor
+            and hub.ahead.role(name, who) < rank
+            and any(covers(_network(hub), hub.addresses[s]) for s in sessions)
+        )
+        if by_name or by_network:
+            assert name == LOBBY, f"{name}: who was banned is in the room still"
+            assert sessions <= ended, "who was banned is connected still"
+
+
+def _network(hub: Hub) -> str:
+    return hub.ahead.bans[max(hub.ahead.bans)].network or ""
+
+
+def check_told(hub: Hub, effects: list[Effect]) -> None:
+    """What was said about rooms and people is so, now that all of this step has happened."""
+    for effect in effects:
+        event = getattr(effect, "event", None)
+        if isinstance(event, events.Presence):
+            assert event.count == len(hub.names_in(event.room)), "a wrong count of people"
+        elif isinstance(event, events.People):
+            assert {p.name for p in event.people} == hub.names_in(event.room), "a wrong list of people"
+        elif isinstance(event, events.RoomList):
+            for room in event.rooms:
+                assert room.count == len(hub.names_in(room.name)), "a wrong count in the list of rooms"
+        elif isinstance(event, events.Room):
+            _check_info(hub, event.room)
+        elif isinstance(event, Welcome):
+            for info in event.rooms:
+                _check_info(hub, info)
+
+
+def _check_info(hub: Hub, info: events.RoomInfo) -> None:
+    assert info.count == len(hub.names_in(info.name)), "a wrong count in a room's description"
+    assert info.direct == info.name.startswith("@"), "a room looks like a conversation, or the reverse"
+    if info.direct:
+        names = {hub.ahead.accounts[who].name for who in hub.ahead.members_of(info.name)}
+        assert set(info.members) == names, "a wrong list of a conversation's people"
