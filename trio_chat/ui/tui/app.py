@@ -160,7 +160,7 @@ class FullScreen:
                 refusal = error
             self.doing.chat = None
             code = refusal.code if isinstance(refusal, Refused | events.Closing) else ""
-            if code in _OWNED:
+            if isinstance(refusal, Refused | events.Closing) and code in _OWNED:
                 proof = await self._ask_owner(proof, refusal)
             elif code in _NAME_REFUSED:
                 proof = proof._replace(name=await self._ask_name(refusal), account_password=None)
@@ -173,9 +173,9 @@ class FullScreen:
                 self.end(1, _sentence(refusal))
             await trio.lowlevel.checkpoint()
 
-    async def _ask_owner(self, proof: Proof, refusal: object) -> Proof:
+    async def _ask_owner(self, proof: Proof, refusal: Refused | events.Closing) -> Proof:
         """The name has an owner: ask for its own password, or else for another name."""
-        why = f"{_sentence(refusal)} Without the password, press Enter alone and choose another name."
+        why = f"{refusal.message} If it is yours, write its own password; else press Enter alone, for another name."
         own = await self._ask("password", "The name's password", why, "Its password", secret=True)
         if own:
             return proof._replace(account_password=own)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from trio_chat.protocol.query import BadQuery
 from trio_chat.ui.actions import SendRoom
@@ -13,12 +13,9 @@ from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.panes import Choice, ListPane, TextPane
 from trio_chat.ui.tui.model.room import POLICIES
+from trio_chat.ui.tui.picked import Picked
 from trio_chat.ui.tui.themes import THEMES
 
-if TYPE_CHECKING:
-    pass
-
-from trio_chat.ui.tui.picked import Picked
 
 
 class Ordered(Picked):
