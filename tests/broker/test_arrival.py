@@ -274,7 +274,7 @@ def test_a_rename_moves_the_name_and_everyone_hears_of_it_once() -> None:
 def test_a_rename_to_what_may_not_be_is_refused_and_changes_nothing(name: str, code: str) -> None:
     crowd = Crowd("ada", "bob")
     assert crowd.refused("ada", Nick(id="n", name=name)).code == code
-    assert crowd.names[crowd.tokens[crowd.who["ada"]]] == "ada"
+    assert crowd.name_of(crowd.who["ada"]) == "ada"
 
 
 @pytest.mark.parametrize("name", ["ADA", "\u0430da", "ada"])

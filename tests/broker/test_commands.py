@@ -50,7 +50,7 @@ def test_before_hello_nothing_else_is_done(kind: type[Request]) -> None:
     assert crowd.refused(nameless, EXAMPLES[kind]).code == "not_greeted"
     assert summary(crowd.broker) == before
     crowd.do(nameless, Hello(id="h", name="zoe"))
-    assert crowd.names[crowd.tokens[nameless]] == "zoe"
+    assert crowd.name_of(nameless) == "zoe"
 
 
 def test_hello_is_said_once() -> None:
