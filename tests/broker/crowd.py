@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.broker.hub_model import Hub
 from trio_chat.broker import Settings
-from trio_chat.broker.effects import Recall, Seek
+from trio_chat.broker.effects import Effect, Recall, Seek
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Event, Ok
 from trio_chat.protocol.names import LOBBY
@@ -81,6 +81,10 @@ class Crowd(Hub):
         account = self.holder(who)
         token = next(token for token, holder in self.holders.items() if holder == account)
         return self.come(who, label, token=token, **hello)
+
+    def waiting(self) -> list[Effect]:
+        """What is decided and not carried out yet."""
+        return [effect for turn in self.batch for effect in turn.effects]
 
     def step(self) -> None:
         """Store and carry out what waits, and check the whole."""

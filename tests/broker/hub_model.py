@@ -423,7 +423,7 @@ class Hub:
             assert places.get(event.room) == event.seq - 1, f"{event.room}: {event} after {places.get(event.room)}"
             places[event.room] = event.seq
         elif isinstance(event, Welcome | Room):
-            if isinstance(event, Welcome):
+            if isinstance(event, Welcome) and session in self.whose:  # their name may be reset since
                 self.holders[event.token] = self.whose[session]
             for info in event.rooms if isinstance(event, Welcome) else (event.room,):
                 assert places.setdefault(info.name, info.last) == info.last, f"{info.name}: a wrong end"

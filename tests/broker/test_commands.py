@@ -11,7 +11,7 @@ from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.state import Role, State
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Error, Ok
-from trio_chat.protocol.requests import REQUESTS, Hello, Ping, Request, Send
+from trio_chat.protocol.requests import REQUESTS, Ban, Hello, Ping, Request, Send
 
 AFTER_HELLO = [kind for kind in REQUESTS if COMMANDS[kind].state is State.PRESENT]
 OF_MEMBERS = [kind for kind in REQUESTS if COMMANDS[kind].role is not Role.NOBODY]
@@ -21,6 +21,8 @@ def crowd_with_ops() -> Crowd:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.enter("#ops", "ada", "bob")
     crowd.say("bob", "first", room="#ops")
+    crowd.say("ada", "second", room="#ops")
+    crowd.do("ada", Ban(id="b", room="#ops", network="192.0.2.7"))
     crowd.news("ada")
     return crowd
 

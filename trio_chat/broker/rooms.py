@@ -261,12 +261,14 @@ def pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
     """See that a room with members has an owner, and let go of one without members in which nothing was ever
     said: else everybody could fill the server with names of rooms."""
     members = list(room.members.values())
+    if room.is_lobby:
+        return
     if not members and not room.last and not room.bans:
         broker.journal.pop(broker.rooms, room.name)
         broker.journal.pop(broker.numbered, room.id)
         broker.gathering.pop(room.name, None)
         effects.append(Persist(DropRoom(room.id)))
-    if room.is_lobby or not members or any(member.role is Role.OWNER for member in members):
+    if not members or any(member.role is Role.OWNER for member in members):
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
     broker.journal.set(heir, "role", Role.OWNER)
