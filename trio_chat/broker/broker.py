@@ -251,10 +251,10 @@ class Broker:
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()
-            if account in self.persons and room in person.read
+            if self.persons.get(account) is person and room in person.read
         ]
         for person in visits.values():
-            if person.id in self.persons:
+            if self.persons.get(person.id) is person:  # else of one whose hello was taken back: the number is another's
                 effects.append(Persist(arrival.record(person)))
                 effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
         return effects
