@@ -249,8 +249,10 @@ class Hub:
         # who is here may be shown wrongly after a failure, until it is asked anew
         self.shown = {session: {} for session in self.open}
         for name, listeners in self.ears.items():
-            room = self.broker.rooms[name]
-            for session in listeners if room.direct is None else ():
+            room = self.broker.rooms.get(name)
+            if room is None or room.direct is not None:
+                continue
+            for session in listeners:
                 self.shown[session][name] = (self.names_in(name) - set(room.came)) | set(room.went)
 
     def _let_go_on(self, expelled: dict[int, tuple[int, bool]]) -> None:

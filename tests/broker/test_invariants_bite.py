@@ -13,7 +13,6 @@ from tests.broker.machine import BrokerMachine
 from trio_chat.broker import Broker, arrival, moderation, retract, rooms, talk
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Persist, Reply, Unsubscribe
-from trio_chat.broker.journal import Journal
 from trio_chat.broker.state import Person, Role, Room, Session
 from trio_chat.protocol import requests
 from trio_chat.records import Note
@@ -114,7 +113,13 @@ def forget_what_was_sent(patch: Patch) -> None:
 
 
 def take_nothing_back(patch: Patch) -> None:
-    patch.setattr(Journal, "undo", lambda journal, mark=0: journal.settle())
+    take_back = Broker.take_back
+
+    def stubborn(broker: Broker, remaining: Any, failed: Any) -> Any:
+        broker.settle()
+        return take_back(broker, remaining, failed)
+
+    patch.setattr(Broker, "take_back", stubborn)
 
 
 def leave_ghosts(patch: Patch) -> None:
