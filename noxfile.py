@@ -129,3 +129,18 @@ def screen_speed(session: nox.Session) -> None:
     """Measure the full screen: memory, redraws, load, idling, start; fails where it is too slow."""
     session.install("-e", ".[test,speed]")
     session.run("python", "-m", "tests.benchmarks.tui_speed", *session.posargs)
+
+
+@nox.session(default=False)
+def kills(session: nox.Session) -> None:
+    """Kill the server 200 times, and break its connections 200 times, under load: nothing acknowledged is lost."""
+    session.install("-e", ".[test,speed]")
+    trial = {"TRIO_CHAT_TRIAL_KILLS": "200", "TRIO_CHAT_TRIAL_CUTS": "200", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
+    session.run("pytest", "-s", "tests/durability", *session.posargs, env=trial)
+
+
+@nox.session(default=False)
+def fuzz(session: nox.Session) -> None:
+    """Let the broker's state machine run long."""
+    session.install("-e", ".[test,speed]")
+    session.run("pytest", "tests/broker/test_machine.py", *session.posargs, env={"HYPOTHESIS_PROFILE": "long"})

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.broker.hub_model import Hub
 from trio_chat.broker import Settings
-from trio_chat.broker.effects import Recall
+from trio_chat.broker.effects import Effect, Recall, Seek
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Event, Ok
 from trio_chat.protocol.names import LOBBY
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 EXAMPLES: dict[type[requests.Request], AnyRequest] = {
     requests.Hello: Hello(id="q", name="zoe"),
     requests.Send: Send(id="q", room="#ops", text="hello"),
+    requests.Edit: requests.Edit(id="q", room="#ops", target=2, text="better"),
+    requests.Delete: requests.Delete(id="q", room="#ops", target=2),
+    requests.React: requests.React(id="q", room="#ops", target=2, mark="+1"),
     requests.Join: requests.Join(id="q", room="#new"),
     requests.Leave: requests.Leave(id="q", room="#ops"),
     requests.Topic: requests.Topic(id="q", room="#ops", text="tea"),
@@ -29,6 +32,18 @@ EXAMPLES: dict[type[requests.Request], AnyRequest] = {
     requests.Read: requests.Read(id="q", room="#ops", seq=1),
     requests.Received: requests.Received(id="q", room="#ops", seq=1),
     requests.History: requests.History(id="q", room="#ops"),
+    requests.Search: requests.Search(id="q", words=("hello",)),
+    requests.SetPassword: requests.SetPassword(id="q", password="long enough"),
+    requests.Devices: requests.Devices(id="q"),
+    requests.Revoke: requests.Revoke(id="q", device=1),
+    requests.Invite: requests.Invite(id="q", room="#ops", name="cyd"),
+    requests.Configure: requests.Configure(id="q", room="#ops", slow=5.0),
+    requests.SetRole: requests.SetRole(id="q", room="#ops", name="bob", role="moderator"),
+    requests.Kick: requests.Kick(id="q", room="#ops", name="bob"),
+    requests.Ban: requests.Ban(id="q", room="#ops", name="bob"),
+    requests.Unban: requests.Unban(id="q", room="#ops", network="192.0.2.7"),
+    requests.Bans: requests.Bans(id="q", room="#ops"),
+    requests.Mute: requests.Mute(id="q", room="#ops", name="bob"),
     requests.Ping: requests.Ping(id="q"),
 }
 """One of each request, as somebody in ``#ops`` may ask it."""
@@ -49,9 +64,9 @@ class Crowd(Hub):
             self.come(name)
         self.all_read()
 
-    def come(self, name: str | None, label: str | None = None, **hello: Any) -> int:
+    def come(self, name: str | None, label: str | None = None, address: str = "192.0.2.1", **hello: Any) -> int:
         """Somebody connects and says hello. Known by ``label`` from then on, or by the name."""
-        session = self.connect()
+        session = self.connect(address=address)
         self.who[label or name or str(session)] = session
         self.do(session, Hello(id=f"hello-{session}", name=name, password=self.broker.settings.password, **hello))
         return session
@@ -61,13 +76,23 @@ class Crowd(Hub):
         self.close(self.who.pop(who))
         self.step()
 
+    def back(self, who: str, label: str | None = None, **hello: Any) -> int:
+        """Somebody comes with the token that they once got; ``who`` is the name that it is for."""
+        account = self.holder(who)
+        token = next(token for token, holder in self.holders.items() if holder == account)
+        return self.come(who, label, token=token, **hello)
+
+    def waiting(self) -> list[Effect]:
+        """What is decided and not carried out yet."""
+        return [effect for turn in self.batch for effect in turn.effects]
+
     def step(self) -> None:
         """Store and carry out what waits, and check the whole."""
         self.check()
         self.commit()
         self.check()
 
-    def do(self, who: str | int, request: AnyRequest) -> Event | Recall:
+    def do(self, who: str | int, request: AnyRequest) -> Event | Recall | Seek:
         """Ask something and see it through. Returns the answer."""
         answer = self.ask(self.session(who), request)
         assert answer is not None, f"{who} is gone"

@@ -16,7 +16,7 @@ message says which promise broke.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.broker import law, whole
@@ -62,6 +62,8 @@ class Turn:
     request: str | None
     effects: list[Effect]
     arrival: bool = False
+    expelled: dict[int, tuple[int, bool]] = field(default_factory=dict)
+    """Whose sessions were ended with it, and whether they were quiet: they go on if it is taken back."""
 
 
 class Hub:
@@ -155,9 +157,10 @@ class Hub:
             assert effects == [], "a refused order had an effect"
             assert whole.summary(self.broker) == before, "a refused order changed something"
         gone = [effect.session for effect in effects if isinstance(effect, Disconnect)]
-        for session in gone if do == "reset-name" else ():
+        expelled = {s: (self.whose[s], s in self.quiet) for s in gone} if do == "reset-name" else {}
+        for session in expelled:
             self._forget(session)
-        self._decide(Turn(0, "", effects))
+        self._decide(Turn(0, "", effects, expelled=expelled))
         return answer
 
     def close(self, session: int) -> None:
@@ -232,6 +235,7 @@ class Hub:
             self._forget(session)
         self.broker.settle()
         self.ahead = self.kept.copy()
+        self._let_go_on({s: then for turn in batch for s, then in turn.expelled.items() if s in self.peers})
         for effect in remaining:
             assert not isinstance(effect, Publish | Persist), "what was not stored was said"
         told = Counter(
@@ -243,10 +247,20 @@ class Hub:
         self._carry_out(remaining, [turn for turn in batch if turn.session not in refused])
         self.commit()
         # who is here may be shown wrongly after a failure, until it is asked anew
-        self.shown = {
-            s: {room: set(self.names_in(room)) for room in self.ears if s in self.ears[room] and room[0] == "#"}
-            for s in self.open
-        }
+        self.shown = {session: {} for session in self.open}
+        for name, listeners in self.ears.items():
+            room = self.broker.rooms.get(name)
+            if room is None or room.direct is not None:
+                continue
+            for session in listeners:
+                self.shown[session][name] = (self.names_in(name) - set(room.came)) | set(room.went)
+
+    def _let_go_on(self, expelled: dict[int, tuple[int, bool]]) -> None:
+        for session, (account, quiet) in expelled.items():
+            self.open.add(session)
+            self.whose[session] = account
+            if quiet:
+                self.quiet.add(session)
 
     # ---- deciding -----------------------------------------------------------------------------
 
@@ -423,7 +437,7 @@ class Hub:
             assert places.get(event.room) == event.seq - 1, f"{event.room}: {event} after {places.get(event.room)}"
             places[event.room] = event.seq
         elif isinstance(event, Welcome | Room):
-            if isinstance(event, Welcome):
+            if isinstance(event, Welcome) and session in self.whose:  # their name may be reset since
                 self.holders[event.token] = self.whose[session]
             for info in event.rooms if isinstance(event, Welcome) else (event.room,):
                 assert places.setdefault(info.name, info.last) == info.last, f"{info.name}: a wrong end"

@@ -120,7 +120,7 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(name=st.none() | names, password=passwords, right=st.booleans(), address=addresses, quiet=quiet)
     def connect_with_headers(
         self, name: str | None, password: str | None, right: bool, address: str, quiet: bool
-    ) -> None:  # noqa: FBT001, E501 - drawn values, in one line with their reason
+    ) -> None:
         if len(self.hub.open) < 12:
             password = self.hub.settings.password if right else password
             self.hub.connect(Hello(id="", name=name, password=password, quiet=quiet), address=address)

@@ -11,7 +11,7 @@ from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.state import Role, State
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Error, Ok
-from trio_chat.protocol.requests import REQUESTS, Hello, Ping, Request, Send
+from trio_chat.protocol.requests import REQUESTS, Ban, Hello, Ping, Request, Send
 
 AFTER_HELLO = [kind for kind in REQUESTS if COMMANDS[kind].state is State.PRESENT]
 OF_MEMBERS = [kind for kind in REQUESTS if COMMANDS[kind].role is not Role.NOBODY]
@@ -21,6 +21,8 @@ def crowd_with_ops() -> Crowd:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.enter("#ops", "ada", "bob")
     crowd.say("bob", "first", room="#ops")
+    crowd.say("ada", "second", room="#ops")
+    crowd.do("ada", Ban(id="b", room="#ops", network="192.0.2.7"))
     crowd.news("ada")
     return crowd
 
@@ -50,7 +52,7 @@ def test_before_hello_nothing_else_is_done(kind: type[Request]) -> None:
     assert crowd.refused(nameless, EXAMPLES[kind]).code == "not_greeted"
     assert summary(crowd.broker) == before
     crowd.do(nameless, Hello(id="h", name="zoe"))
-    assert crowd.names[crowd.tokens[nameless]] == "zoe"
+    assert crowd.name_of(nameless) == "zoe"
 
 
 def test_hello_is_said_once() -> None:

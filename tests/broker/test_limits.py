@@ -151,13 +151,13 @@ def test_unsigned_direct_messages_are_waited_for_up_to_a_number() -> None:
     assert crowd.do("bob", Received(id="r", room=room.name, seq=1)) == Ok(id="r")  # forgotten, and no harm
 
 
-def test_nothing_is_left_of_conversations_and_people_who_are_gone() -> None:
+def test_nothing_is_left_of_people_whose_names_were_reset() -> None:
     crowd = Crowd("ada", "bob", "cyd")
-    crowd.say("ada", "x", "bob")
-    crowd.say("ada", "x", "bob", "cyd")
+    crowd.enter("#ops", "ada")
     for name in ("ada", "bob", "cyd"):
-        crowd.go(name)
+        crowd.order("reset-name", name)
+        crowd.step()
     statistics = crowd.broker.statistics()
-    assert (statistics.sessions, statistics.people, statistics.rooms, statistics.conversations) == (0, 0, 1, 0)
+    assert (statistics.sessions, statistics.here, statistics.people, statistics.rooms) == (0, 0, 0, 1)
     assert repr(crowd.broker) == f"<Broker {statistics}>"
-    assert (crowd.broker.direct, crowd.broker.skeletons) == ({}, {})
+    assert (crowd.broker.people, crowd.broker.skeletons) == ({}, {})

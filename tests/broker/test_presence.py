@@ -11,9 +11,9 @@ from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Hello, Nick, Typing
 
 
-def big_crowd(more: int = 1) -> Crowd:
+def big_crowd(more: int = 1, **settings: bool) -> Crowd:
     """Ada and so many others that the lobby is big by ``more``, a while after the last of them came."""
-    crowd = Crowd("ada", *(f"g{number}" for number in range(BIG_ROOM - 1 + more)))
+    crowd = Crowd("ada", *(f"g{number}" for number in range(BIG_ROOM - 1 + more)), **settings)
     for _ in range(2):  # what was gathered is told, and that is a while ago too
         crowd.advance(1.0)
         crowd.step()
@@ -74,7 +74,7 @@ def test_who_went_and_came_back_in_between_is_not_mentioned() -> None:
     crowd = big_crowd()
     crowd.come("first")
     crowd.go("g3")
-    crowd.come("g3")
+    crowd.back("g3")
     crowd.advance(1.0)
     crowd.step()
     assert presences(crowd.news("ada")) == [(66, ("first",), ())]
@@ -90,12 +90,12 @@ def test_a_room_that_becomes_small_hears_at_once_again() -> None:
 
 
 def test_a_rename_waits_for_nobody_and_what_was_gathered_comes_before_it() -> None:
-    crowd = big_crowd(2)
+    crowd = big_crowd(2, owned=False)
     crowd.come("first")
     crowd.come("second")
     crowd.go("g0")
     crowd.all_read()
-    crowd.do("ada", Nick(id="n", name="g0"))
+    crowd.do("ada", Nick(id="n", name="g0"))  # a guest's name is free
     gathered, renamed = crowd.news("g1")
     assert presences([gathered]) == [(67, ("second",), ("g0",))]
     assert renamed == Renamed(old="ada", new="g0")

@@ -21,7 +21,7 @@ def people_in(crowd: Crowd, who: str, room: str | None = None) -> list[str]:
 
 def test_entering_makes_a_room_that_others_can_enter() -> None:
     crowd = Crowd("ada", "bob")
-    assert crowd.do("ada", Join(id="j", room="#ops")) == Room(id="j", room=RoomInfo(name="#ops", count=1))
+    assert crowd.do("ada", Join(id="j", room="#ops")) == Room(id="j", room=RoomInfo(name="#ops", count=1, role="owner"))
     crowd.news("ada")
     assert crowd.do("bob", Join(id="k", room="#ops")) == Room(id="k", room=RoomInfo(name="#ops", count=2))
     assert crowd.news("ada") == [Presence(room="#ops", count=2, joined=("bob",))]
@@ -48,7 +48,7 @@ def test_entering_twice_is_entering_once() -> None:
     crowd.enter("#ops", "ada", "bob")
     crowd.all_read()
     again = crowd.do("ada", Join(id="again", room="#OPS"))
-    assert again == Room(id="again", room=RoomInfo(name="#ops", count=2))
+    assert again == Room(id="again", room=RoomInfo(name="#ops", count=2, role="owner"))
     assert crowd.news("bob") == []
     crowd.say("bob", "hello", room="#ops")
     assert len(crowd.news_of("ada", Message)) == 1
@@ -88,9 +88,9 @@ def test_a_room_that_empties_keeps_its_log_and_topic() -> None:
     crowd = Crowd("ada", "bob")
     crowd.enter("#ops", "ada")
     crowd.do("ada", Topic(id="t", room="#ops", text="tea"))
-    crowd.go("ada")
+    crowd.do("ada", Leave(id="l", room="#ops"))
     answer = crowd.do("bob", Join(id="j", room="#ops"))
-    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=1, last=1))
+    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=1, last=1, role="owner"))
     assert crowd.say("bob", "next", room="#ops").seq == 2
 
 

@@ -15,7 +15,7 @@ from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Request
 def farewells(crowd: Crowd, seconds: float) -> list[tuple[int, str, str]]:
     """Let time pass. Returns who was disconnected by it, and with which code and words."""
     crowd.advance(seconds)
-    goodbyes = [decided.effect for decided in crowd.batch if isinstance(decided.effect, Disconnect)]
+    goodbyes = [effect for effect in crowd.waiting() if isinstance(effect, Disconnect)]
     crowd.step()
     return [(effect.session, effect.reason.code, effect.reason.message) for effect in goodbyes]
 
@@ -47,7 +47,7 @@ def test_what_a_client_asks_by_itself_is_no_typing(kind: type[Request]) -> None:
     crowd = Crowd("ada", idle_timeout=60.0)
     crowd.enter("#ops", "ada")
     crowd.advance(30.0)
-    crowd.do("ada", EXAMPLES[kind])
+    crowd.ask(crowd.who["ada"], EXAMPLES[kind])
     assert bool(farewells(crowd, 30.0)) is (kind in PASSIVE)
 
 
@@ -122,5 +122,7 @@ def test_the_clock_is_looked_at_no_earlier_than_the_first_is_due() -> None:
     crowd.advance(15.0)
     crowd.say("ada", "x")
     crowd.advance(45.0)  # bob is due, ada is not
+    crowd.step()
+    crowd.advance(5.0)  # when bob was here last is stored
     crowd.step()
     assert crowd.broker.due() == begun + 75.0

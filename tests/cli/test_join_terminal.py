@@ -312,7 +312,7 @@ def test_a_stop_where_no_shell_can_go_on_does_not_stop_it(server: ServerProgram)
 
 def join_elsewhere(server: ServerProgram, folder: Path, name: str) -> PtyProgram:
     env = elsewhere(folder, NO_COLOR="1")
-    return PtyProgram([*PROGRAM, "join", name, server.url], env=env, columns=90, rows=20)
+    return PtyProgram([*PROGRAM, "join", "--plain", name, server.url], env=env, columns=90, rows=20)
 
 
 def test_a_name_that_is_somebodys_is_asked_for_again(server: ServerProgram, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
-from trio_chat.ui.tui.model.log import RoomLog, moment
+from trio_chat.ui.tui.model.log import RoomLog, moment, rule
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
 
@@ -376,3 +376,25 @@ def test_every_width_and_height_is_drawn(columns: int) -> None:
     room.log.take(message(21, "日本語 **x** " * 20, reply_to=3, reactions={"👍": ("ada",)}))
     for height in (1, 2, 7, 60):
         assert len(conversation.view(room, columns, height, look).rows) == height
+
+
+@pytest.mark.parametrize(
+    ("action", "value", "sentence"),
+    [
+        ("slow", "5", "set 5 seconds between two messages of one person"),
+        ("slow", "off", "lets nobody wait between messages"),
+        ("keep", "off", "lets messages be kept as long as the server says"),
+        ("private", "on", "made the room private"),
+        ("private", "off", "opened the room to everybody"),
+        ("announce_only", "on", "lets only moderators speak"),
+    ],
+)
+def test_a_rooms_settings_are_told_as_the_server_puts_them(action: str, value: str, sentence: str) -> None:
+    assert (
+        rule(
+            events.Moderated(
+                room="#ops", seq=1, time="2026-01-31T12:00:00.000Z", sender="ada", action=action, value=value
+            )
+        )
+        == sentence
+    )

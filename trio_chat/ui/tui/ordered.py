@@ -17,7 +17,6 @@ from trio_chat.ui.tui.picked import Picked
 from trio_chat.ui.tui.themes import THEMES
 
 
-
 class Ordered(Picked):
     """Carries out going about and the full screen's own commands."""
 
