@@ -139,7 +139,7 @@ def may_know(hub: Hub, name: str, who: int) -> bool:
     return not room.private or hub.ahead.accounts[who].admin or (room.id, who) in hub.ahead.invites
 
 
-def check_allowed(
+def check_allowed(  # noqa: C901 - one rule after the other
     hub: Hub, session: int, request: AnyRequest, answer: Event | Recall | Seek, effects: list[Effect], found: Any
 ) -> None:
     """Before its effects are followed: may somebody do what the broker is about to let them do?"""

@@ -263,8 +263,6 @@ def pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
     if room.is_lobby:
         return
     members = list(room.members.values())
-    if room.is_lobby:
-        return
     if not members and not room.last and not room.bans:
         broker.journal.pop(broker.rooms, room.name)
         broker.journal.pop(broker.numbered, room.id)
