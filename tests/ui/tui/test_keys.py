@@ -28,7 +28,9 @@ def test_every_command_of_the_table_can_be_carried_out() -> None:
             assert row.command in known, row.command
     assert {one.name for one in keys.COMMANDS} == set(Hands._typed_commands)
     rows = [usage.split()[0] for usage, _ in keys.command_rows() if usage.startswith("/") and usage[1] != "/"]
-    assert len(rows) == len(set(rows)) == len({one.name for one in keys.COMMANDS} | {one.name for one in shared.COMMANDS})
+    assert (
+        len(rows) == len(set(rows)) == len({one.name for one in keys.COMMANDS} | {one.name for one in shared.COMMANDS})
+    )
 
 
 def test_line_modes_keys_mean_the_same_here() -> None:
