@@ -1,0 +1,204 @@
+"""Names that are owned: claimed by the first who comes, proved by a token or a password, and freed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.broker.crowd import Crowd
+from trio_chat.broker.admin import Table
+from trio_chat.broker.effects import Disconnect
+from trio_chat.errors import Refusal
+from trio_chat.protocol.events import DeviceList, Error, Message, Ok, Presence, Welcome
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import Devices, Hello, Nick, Revoke, SetPassword
+
+DAY = 86400.0
+
+
+def welcome_of(crowd: Crowd, who: str | int) -> Welcome:
+    (welcome,) = [event for event in crowd.inboxes[crowd.session(who)] if isinstance(event, Welcome)]
+    return welcome
+
+
+def refused_hello(crowd: Crowd, **hello: str) -> str:
+    return crowd.refused(crowd.connect(), Hello(id="h", **hello)).code
+
+
+# ---- whose a name is --------------------------------------------------------------------------
+
+
+def test_a_name_stays_its_holders_when_they_leave_and_when_the_server_starts_again() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.go("ada")
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    assert refused_hello(crowd, name="\u0430da") == "name_lookalike"
+    assert crowd.refused("bob", Nick(id="n", name="Ada")).code == "name_owned"
+    crowd.restart(orderly=False)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    crowd.back("ada")
+    assert welcome_of(crowd, "ada").owned
+
+
+def test_a_password_lets_another_device_in_which_then_has_a_token() -> None:
+    crowd = Crowd("ada")
+    assert crowd.do("ada", SetPassword(id="p", password="long enough")) == Ok(id="p")
+    assert refused_hello(crowd, name="ada", account_password="a guess") == "wrong_account_password"
+    crowd.come("ada", "phone", account_password="long enough")
+    tokens = {welcome_of(crowd, who).token for who in ("ada", "phone")}
+    assert len(tokens) == 2
+    crowd.restart(orderly=False)
+    for token in sorted(tokens):
+        assert isinstance(crowd.do(crowd.connect(), Hello(id="h", name="ada", token=token)), Welcome)
+
+
+def test_a_hash_is_asked_for_only_where_it_decides() -> None:
+    crowd = Crowd("ada", "bob", password="server's")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+
+    def wants(**hello: str | None) -> bool:
+        asked = Hello(id="h", **{"name": "ada", "password": "server's", "account_password": "x", **hello})
+        return crowd.broker.wants_proof(asked, crowd.now) is not None
+
+    assert wants()
+    assert not wants(password="wrong")
+    assert not wants(account_password=None)
+    assert not wants(name="bob")
+    assert not wants(name="nobody")
+    assert not wants(name=None)
+    assert not wants(token=welcome_of(crowd, "ada").token)
+
+
+@pytest.mark.parametrize(("days", "kept"), [(6, True), (7, False)])
+def test_a_name_that_nobody_used_for_long_is_free(days: int, kept: bool) -> None:  # noqa: FBT001 - a table's column
+    crowd = Crowd("ada", "bob", name_expiry=7 * DAY)
+    crowd.go("ada")
+    crowd.advance(days * DAY)
+    crowd.step()
+    assert (crowd.ask(crowd.connect(), Hello(id="h", name="ADA")).__class__ is Error) is kept
+    crowd.step()
+    if not kept:
+        crowd.advance(1.0)
+        assert len(crowd.broker.people) == 2
+
+
+@pytest.mark.parametrize("keeps", ["password", "promote"])
+def test_a_password_and_an_office_keep_a_name(keeps: str) -> None:
+    crowd = Crowd("ada", "bob", name_expiry=DAY)
+    if keeps == "password":
+        crowd.do("ada", SetPassword(id="p", password="long enough"))
+    else:
+        crowd.order("promote", "ada")
+    crowd.go("ada")
+    crowd.advance(100 * DAY)
+    crowd.step()
+    assert refused_hello(crowd, name="ada") == "name_owned"
+
+
+def test_a_look_alike_of_a_forgotten_name_takes_its_place() -> None:
+    crowd = Crowd("ada", "Ian", owned=False)
+    crowd.go("Ian")
+    crowd.do("ada", Nick(id="n", name="lan"))
+    assert {person.name.shown for person in crowd.broker.persons.values()} == {"lan"}
+
+
+def test_guests_own_nothing() -> None:
+    crowd = Crowd("ada", owned=False)
+    assert not welcome_of(crowd, "ada").owned
+    assert crowd.refused("ada", SetPassword(id="p", password="long enough")).code == "guest"
+
+
+# ---- devices ----------------------------------------------------------------------------------
+
+
+def test_a_device_that_is_revoked_is_let_in_no_more() -> None:
+    crowd = Crowd()
+    crowd.come("ada", client="laptop")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    crowd.come("ada", "phone", account_password="long enough", client="phone\x1b")
+    listed = crowd.do("ada", Devices(id="d"))
+    assert isinstance(listed, DeviceList)
+    assert [(d.client, d.current) for d in listed.devices] == [("laptop", True), ("phone\u241b", False)]
+    token = welcome_of(crowd, "phone").token
+    assert crowd.do("ada", Revoke(id="r", device=listed.devices[1].id)) == Ok(id="r")
+    assert crowd.who["phone"] not in crowd.open
+    assert refused_hello(crowd, name="ada", token=token) == "name_owned"
+    assert crowd.refused("ada", Revoke(id="r", device=listed.devices[1].id)).code == "unknown_device"
+
+
+# ---- from outside -----------------------------------------------------------------------------
+
+
+def test_a_reset_name_is_free_and_whoever_had_it_is_disconnected() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.all_read()
+    assert crowd.order("reset-name", "ADA") == Table(("freed",), [("ada",)])
+    assert [e.reason.code for e in crowd.waiting() if isinstance(e, Disconnect)] == ["revoked"]
+    crowd.step()
+    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
+    crowd.come("ada", "another")
+    assert crowd.whose[crowd.who["another"]] == 3
+
+
+def test_a_reset_that_could_not_be_stored_changes_nothing() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.order("reset-name", "ada")
+    crowd.fail()
+    crowd.check()
+    assert crowd.say("ada", "still here").seq == 1
+
+
+def test_administrators_do_in_every_room_what_its_owner_may() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.order("promote", "ada")
+    crowd.step()
+    assert crowd.broker.persons[1].admin
+    crowd.order("demote", "ada")
+    crowd.step()
+    assert not crowd.broker.persons[1].admin
+    assert isinstance(crowd.order("promote", "zoe"), Refusal)
+
+
+# ---- what could not be stored -------------------------------------------------------------------
+
+
+def test_a_claim_that_could_not_be_stored_leaves_the_name_free_and_no_ghost() -> None:
+    crowd = Crowd("ada")
+    crowd.connect(Hello(id="", name="bob"))
+    session = crowd.connect()
+    crowd.ask(session, Hello(id="h", name="cyd"))
+    crowd.fail()
+    crowd.check()
+    assert session not in crowd.open
+    assert crowd.broker.statistics().here == 1
+    crowd.come("bob")
+    crowd.go("bob")
+    assert crowd.broker.statistics().here == 1
+
+
+def test_a_device_that_could_not_be_stored_is_told_so_and_let_go() -> None:
+    crowd = Crowd("ada")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    session = crowd.connect()
+    crowd.ask(session, Hello(id="h", name="ada", account_password="long enough"))
+    crowd.fail()
+    crowd.check()
+    assert [event.code for event in crowd.inboxes[session] if isinstance(event, Error)] == ["not_stored"]
+    assert session not in crowd.open
+
+
+# ---- quiet sessions ---------------------------------------------------------------------------
+
+
+def test_a_quiet_session_hears_and_speaks_and_nobody_sees_it() -> None:
+    crowd = Crowd("ada")
+    crowd.come("bob", quiet=True)
+    assert crowd.news("ada") == []
+    assert crowd.names_in(LOBBY) == {"ada"}
+    crowd.say("bob", "from a script")
+    assert len(crowd.news_of("ada", Message)) == len(crowd.news_of("bob", Message)) == 1
+    crowd.back("bob", "bob's screen")
+    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",))]
+    crowd.go("bob's screen")
+    assert crowd.news("ada") == [Presence(room=LOBBY, count=1, left=("bob",))]
+    crowd.go("bob")
+    assert crowd.news("ada") == []
