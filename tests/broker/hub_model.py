@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.broker import law, whole
 from tests.broker.books import Books, positions, stored_part
-from trio_chat.broker import Broker, Failed, Settings
+from trio_chat.broker import Failed, Settings
 from trio_chat.broker.admin import Order, Table, administer
 from trio_chat.broker.effects import (
     Acknowledge,

@@ -118,7 +118,9 @@ class BrokerMachine(RuleBasedStateMachine):
             self.hub.connect(number=len(self.hub.open) % 2 * 8999, address=address)
 
     @rule(name=st.none() | names, password=passwords, right=st.booleans(), address=addresses, quiet=quiet)
-    def connect_with_headers(self, name: str | None, password: str | None, right: bool, address: str, quiet: bool) -> None:  # noqa: FBT001, E501 - drawn values, in one line with their reason
+    def connect_with_headers(
+        self, name: str | None, password: str | None, right: bool, address: str, quiet: bool
+    ) -> None:  # noqa: FBT001, E501 - drawn values, in one line with their reason
         if len(self.hub.open) < 12:
             password = self.hub.settings.password if right else password
             self.hub.connect(Hello(id="", name=name, password=password, quiet=quiet), address=address)
@@ -296,9 +298,7 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(turn=who, room=where, other=whom)
     def invite(self, turn: int, room: int, other: int) -> None:
         session = self._session(turn)
-        self.hub.ask(
-            session, requests.Invite(id=self._id(), room=self._room(session, room), name=self._name(other))
-        )
+        self.hub.ask(session, requests.Invite(id=self._id(), room=self._room(session, room), name=self._name(other)))
 
     @rule(turn=who, room=where, key=st.sampled_from(KEYS), value=st.integers(0, 1))
     def configure(self, turn: int, room: int, key: str, value: int) -> None:
@@ -310,7 +310,10 @@ class BrokerMachine(RuleBasedStateMachine):
     def set_role(self, turn: int, room: int, other: int, role: str) -> None:
         session = self._session(turn)
         request = requests.SetRole(
-            id=self._id(), room=self._room(session, room), name=self._name(other), role=role  # type: ignore[arg-type] # a role
+            id=self._id(),
+            room=self._room(session, room),
+            name=self._name(other),
+            role=role,  # type: ignore[arg-type] # a role
         )
         self.hub.ask(session, request)
 
@@ -336,9 +339,7 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(turn=who, room=where, other=whom, seconds=st.sampled_from((*SECONDS, 0.0)))
     def mute(self, turn: int, room: int, other: int, seconds: float | None) -> None:
         session = self._session(turn)
-        request = requests.Mute(
-            id=self._id(), room=self._room(session, room), name=self._name(other), seconds=seconds
-        )
+        request = requests.Mute(id=self._id(), room=self._room(session, room), name=self._name(other), seconds=seconds)
         self.hub.ask(session, request)
 
     @rule(other=whom, do=st.sampled_from(("promote", "promote", "demote", "reset-name")))

@@ -21,7 +21,7 @@ from trio_chat.protocol.events import (
     Welcome,
 )
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Away, Hello, History, Join, Leave, Nick, Who
+from trio_chat.protocol.requests import Away, Hello, Join, Leave, Nick, Who
 
 
 def welcome_of(crowd: Crowd, who: str | int) -> Welcome:

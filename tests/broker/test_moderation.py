@@ -124,7 +124,9 @@ def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> Non
     crowd.say("mod1", "quiet now", room="#ops")
     assert crowd.news("plain") == []
     crowd.enter("#ops", "plain")
-    assert [(n.actor, n.action, n.target) for n in crowd.kept.notes if n.action == "kick"] == [("mod1", "kick", "plain")]
+    assert [(n.actor, n.action, n.target) for n in crowd.kept.notes if n.action == "kick"] == [
+        ("mod1", "kick", "plain")
+    ]
 
 
 def test_a_room_whose_last_owner_is_put_out_has_another() -> None:
@@ -174,7 +176,10 @@ def test_a_ban_is_lifted_by_name_and_by_network() -> None:
 )
 @pytest.mark.parametrize("quiet", [False, True])
 def test_a_network_is_kept_out_however_its_addresses_are_written(
-    network: str, address: str, out: bool, quiet: bool  # noqa: FBT001 - a table's columns
+    network: str,
+    address: str,
+    out: bool,
+    quiet: bool,  # noqa: FBT001 - a table's columns
 ) -> None:
     crowd = Crowd("ada")
     crowd.order("promote", "ada")

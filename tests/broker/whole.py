@@ -41,7 +41,8 @@ def summary(broker: Broker) -> dict[str, Any]:
             p.id: (p.since, p.away, set(p.sessions), set(p.visible), dict(p.recent)) for p in broker.persons.values()
         },
         "presence": {
-            r.id: (set(r.here), r.noticed, list(r.came), list(r.went), list(r.undelivered)) for r in broker.rooms.values()
+            r.id: (set(r.here), r.noticed, list(r.came), list(r.went), list(r.undelivered))
+            for r in broker.rooms.values()
         },
         "gathering": list(broker.gathering),
         "here": broker.here,
@@ -78,7 +79,9 @@ def _check_rooms(hub: Hub) -> None:
         elif members and not room.is_lobby:
             assert any(member.role == 3 for member in members.values()), f"{room.name} has no owner"
         assert all(seq <= room.last for seq in room.undelivered), f"{room.name}: waits for what was never said"
-        assert all(p.read.get(number, 0) <= room.last for p in broker.persons.values()), f"{room.name}: read past its end"
+        assert all(p.read.get(number, 0) <= room.last for p in broker.persons.values()), (
+            f"{room.name}: read past its end"
+        )
     for person in broker.persons.values():
         assert person.read.keys() <= broker.numbered.keys(), "a position in a room that is not there"
     _check_bans(hub)

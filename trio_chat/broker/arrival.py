@@ -32,9 +32,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         return name
     person = broker.people.get(name.key)
     if person is not None and not _is_free(broker, person, request, now):
-        refusal = _prove(broker, person, request) or rooms.banned(
-            broker.rooms[LOBBY], person, session.address, now
-        )
+        refusal = _prove(broker, person, request) or rooms.banned(broker.rooms[LOBBY], person, session.address, now)
         if refusal is not None:
             return refusal
     else:

@@ -86,7 +86,8 @@ def set_role(broker: Broker, session: Session, request: SetRole, now: float, eff
         return refuse("last_owner", room=room.name)
     changes = member.role is not role
     broker.journal.set(member, "role", role)
-    effects.append(rooms.save_member(room, member))  # also when nothing changes: if that is not stored, it may be untrue
+    # stored also when nothing changes: what it repeats may be of this very batch, and not stored either
+    effects.append(rooms.save_member(room, member))
     if changes:
         event = _Deed("role", member.person, value=role.word)
         _tell_room(broker, room, actor, now, effects, event)
