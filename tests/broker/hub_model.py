@@ -92,6 +92,7 @@ class Hub:
         self.ears: defaultdict[str, set[int]] = defaultdict(set)
         self.shown: dict[int, dict[str, set[str]]] = {}
         self.spoke: dict[tuple[int, int], float] = {}
+        self.spoke_before: dict[tuple[int, int], float] = {}
         self.batch: list[Turn] = []
         self.peers: set[int] = set()
         self.heard: defaultdict[str, set[int]] = defaultdict(set)
@@ -207,7 +208,7 @@ class Hub:
     def commit(self) -> None:
         """The batch is stored and carried out."""
         self.broker.settle()
-        self.kept = self.ahead.copy()
+        self.kept, self.spoke_before = self.ahead.copy(), dict(self.spoke)
         batch, self.batch = self.batch, []
         self._carry_out([effect for turn in batch for effect in turn.effects], batch)
         assert not self.batch or not batch, "closing needs no second batch"
@@ -234,7 +235,7 @@ class Hub:
             self.broker.close(session, self.now)
             self._forget(session)
         self.broker.settle()
-        self.ahead = self.kept.copy()
+        self.ahead, self.spoke = self.kept.copy(), dict(self.spoke_before)
         self._let_go_on({s: then for turn in batch for s, then in turn.expelled.items() if s in self.peers})
         for effect in remaining:
             assert not isinstance(effect, Publish | Persist), "what was not stored was said"

@@ -119,12 +119,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(name=st.none() | names, password=passwords, right=st.booleans(), address=addresses, quiet=quiet)
     def connect_with_headers(
-        self,
-        name: str | None,
-        password: str | None,
-        right: bool,  # noqa: FBT001 - Hypothesis passes by name
-        address: str,
-        quiet: bool,  # noqa: FBT001 - as above
+        self, name: str | None, password: str | None, right: bool, address: str, quiet: bool
     ) -> None:
         if len(self.hub.open) < 12:
             password = self.hub.settings.password if right else password
@@ -354,6 +349,45 @@ class BrokerMachine(RuleBasedStateMachine):
     @rule(do=st.sampled_from(("users", "rooms", "bans", "stats", "unban")), number=st.integers(1, 4))
     def look_in(self, do: str, number: int) -> None:
         self.hub.order(do, str(number))
+
+    @rule(room=st.integers(0, 3), turn=who, what=st.integers(0, 5))
+    def keep_order_and_be_tried(self, room: int, turn: int, what: int) -> None:
+        """An owner makes a rule, and somebody else at once does what it forbids."""
+        owned = sorted(
+            (self.hub.ahead.rooms[number].name, session)
+            for number, account in self.hub.ahead.members
+            for session, holder in self.hub.whose.items()
+            if holder == account and self.hub.ahead.members[number, account].role == 3
+        )
+        others = sorted(session for session in self.hub.whose)
+        if not owned or not others:
+            return
+        name, owner = owned[room % len(owned)]
+        other = others[turn % len(others)]
+        rules: tuple[AnyRequest, ...] = (
+            requests.Mute(id=self._id(), room=name, name=self.hub.ahead.accounts[self.hub.whose[other]].name),
+            requests.Configure(id=self._id(), room=name, announce_only=True),
+            requests.Configure(id=self._id(), room=name, slow=5.0),
+            requests.Configure(id=self._id(), room=name, private=True),
+            requests.Ban(id=self._id(), room=name, name=self.hub.ahead.accounts[self.hub.whose[other]].name),
+            requests.Configure(id=self._id(), room=name, announce_only=False, slow=0.0, private=False),
+        )
+        if owner in self.hub.open:
+            self.hub.ask(owner, rules[what])
+        for session in (other, owner):
+            self._send(session, Send(id=self._id(), room=name, text="may I?"))
+            self._send(session, Send(id=self._id(), room=name, text="may I again?"))
+        self.hub.ask(other, requests.Join(id=self._id(), room=name))
+
+    @rule(turn=who, gap=st.booleans())
+    def send_twice(self, turn: int, gap: bool) -> None:  # noqa: FBT001 - a drawn value
+        """As after a connection was lost: the same again, perhaps with others' messages in between."""
+        session = self._session(turn)
+        send = Send(id=self._id(), room=LOBBY, text="once")
+        self._send(session, send)
+        if gap:
+            self._send(self._session(turn + 1), Send(id=self._id(), room=LOBBY, text="between"))
+        self.hub.ask(session, replace(send, again=True))
 
     # ---- the hub's own ------------------------------------------------------------------------
 

@@ -1,0 +1,309 @@
+"""Keeping a room in order: who may do what to whom, that it holds, and that it is told, noted and stored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.broker.crowd import Crowd
+from trio_chat.protocol.events import (
+    BanList,
+    Error,
+    Invited,
+    Left,
+    Message,
+    Moderated,
+    Ok,
+    RoomList,
+)
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import (
+    AnyRequest,
+    Ban,
+    Bans,
+    Configure,
+    Hello,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    Mute,
+    Rooms,
+    Send,
+    SetRole,
+    Topic,
+    Unban,
+    Who,
+)
+
+PEOPLE = ("owner1", "mod1", "mod2", "plain", "other", "boss")
+
+
+def ops() -> Crowd:
+    """``#ops`` with an owner, two moderators and a member; somebody outside, and an administrator outside."""
+    crowd = Crowd(*PEOPLE)
+    crowd.enter("#ops", "owner1", "mod1", "mod2", "plain")
+    for name in ("mod1", "mod2"):
+        crowd.do("owner1", SetRole(id="r", room="#ops", name=name, role="moderator"))
+    crowd.order("promote", "boss")
+    crowd.step()
+    crowd.all_read()
+    return crowd
+
+
+def did(crowd: Crowd, who: str) -> list[tuple[str, str, str]]:
+    return [(e.action, e.target, e.value) for e in crowd.news_of(who, Moderated) if isinstance(e, Moderated)]
+
+
+MODERATORS = [
+    Configure(id="q", room="#ops", slow=5.0),
+    Kick(id="q", room="#ops", name="plain"),
+    Ban(id="q", room="#ops", name="plain"),
+    Unban(id="q", room="#ops", name="plain"),
+    Bans(id="q", room="#ops"),
+    Mute(id="q", room="#ops", name="plain"),
+]
+OWNERS = [
+    SetRole(id="q", room="#ops", name="plain", role="moderator"),
+    Configure(id="q", room="#ops", private=True),
+    Configure(id="q", room="#ops", keep=7.0),
+]
+
+
+@pytest.mark.parametrize("request_", MODERATORS + OWNERS, ids=lambda request: type(request).__name__)
+def test_a_plain_member_decides_nothing(request_: AnyRequest) -> None:
+    crowd = ops()
+    assert crowd.refused("plain", request_).code == "not_allowed"
+    assert crowd.refused("other", request_).code == "not_a_member"
+
+
+@pytest.mark.parametrize("request_", OWNERS, ids=lambda request: type(request).__name__)
+def test_a_moderator_does_not_do_what_is_the_owners(request_: AnyRequest) -> None:
+    crowd = ops()
+    refusal = crowd.refused("mod1", request_)
+    assert (refusal.code, refusal.message) == ("not_allowed", "In #ops only owners may do that.")
+
+
+@pytest.mark.parametrize("request_", [r for r in MODERATORS + OWNERS if not isinstance(r, Unban)], ids=repr)
+@pytest.mark.parametrize("who", ["owner1", "boss"])
+def test_an_owner_and_an_administrator_do_everything(who: str, request_: AnyRequest) -> None:
+    assert not isinstance(ops().do(who, request_), Error)
+
+
+@pytest.mark.parametrize("kind", [Kick, Ban, Mute])
+@pytest.mark.parametrize(
+    ("actor", "target", "allowed"),
+    [
+        ("mod1", "plain", True),
+        ("mod1", "mod2", False),
+        ("mod1", "owner1", False),
+        ("mod1", "mod1", False),
+        ("owner1", "mod1", True),
+        ("owner1", "owner1", False),
+        ("boss", "owner1", True),
+    ],
+)
+def test_nobody_is_put_in_their_place_by_an_equal(kind: Any, actor: str, target: str, allowed: bool) -> None:  # noqa: FBT001 - a table's column
+    crowd = ops()
+    answer = crowd.do(actor, kind(id="q", room="#ops", name=target))
+    assert isinstance(answer, Error) is not allowed
+    if isinstance(answer, Error):
+        assert answer.code == "outranked"
+
+
+# ---- kick and ban -----------------------------------------------------------------------------
+
+
+def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> None:
+    crowd = ops()
+    crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="noise"))
+    moderated, left = crowd.news("plain")
+    assert isinstance(moderated, Moderated)
+    assert left == Left(room="#ops", reason="mod1 put you out. noise")
+    crowd.say("mod1", "quiet now", room="#ops")
+    assert crowd.news("plain") == []
+    crowd.enter("#ops", "plain")
+    assert [(n.actor, n.action, n.target) for n in crowd.kept.notes if n.action == "kick"] == [
+        ("mod1", "kick", "plain")
+    ]
+
+
+def test_a_room_whose_last_owner_is_put_out_has_another() -> None:
+    crowd = ops()
+    crowd.do("boss", Kick(id="k", room="#ops", name="owner1"))
+    assert {who: m.role for who, m in crowd.kept.members_of("#ops").items()} == {2: 3, 3: 2, 4: 1}
+
+
+@pytest.mark.parametrize("seconds", [None, 60.0, 1e15])
+def test_who_is_banned_stays_out_for_so_long(seconds: float | None) -> None:
+    crowd = ops()
+    crowd.do("mod1", Ban(id="b", room="#ops", name="plain", seconds=seconds, reason="noise"))
+    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you. noise")]
+    refusal = crowd.refused("plain", Join(id="j", room="#ops"))
+    assert (refusal.code, "Why: noise." in refusal.message) == ("banned_here", True)
+    crowd.restart(orderly=False)
+    for name in ("plain", "mod1"):
+        crowd.back(name)
+    assert isinstance(listed := crowd.do("mod1", Bans(id="l", room="#ops")), BanList)
+    assert [(ban.name, ban.by, ban.until is None) for ban in listed.bans] == [("plain", "mod1", seconds != 60.0)]
+    crowd.advance(61.0)
+    crowd.step()
+    assert isinstance(crowd.do("plain", Join(id="j", room="#ops")), Error) is (seconds != 60.0)
+
+
+def test_a_ban_is_lifted_by_name_and_by_network() -> None:
+    crowd = ops()
+    crowd.do("mod1", Ban(id="b", room="#ops", name="plain"))
+    crowd.do("mod1", Ban(id="c", room="#ops", network="203.0.113.5/24"))
+    assert crowd.refused("mod1", Unban(id="u", room="#ops")).code == "bad_field"
+    assert crowd.refused("mod1", Unban(id="u", room="#ops", name="other")).code == "unknown_person"
+    crowd.do("mod1", Unban(id="u", room="#ops", name="plain"))
+    crowd.do("mod1", Unban(id="u", room="#ops", network="203.0.113.0/24"))
+    crowd.enter("#ops", "plain")
+    assert crowd.kept.bans == {}
+
+
+@pytest.mark.parametrize(
+    ("network", "address", "out"),
+    [
+        ("198.51.100.0/24", "198.51.100.7", True),
+        ("198.51.100.0/24", "::ffff:198.51.100.7", True),
+        ("198.51.100.7", "198.51.100.8", False),
+        ("2001:db8::/64", "2001:db8::1", True),
+        ("2001:db8::/64", "198.51.100.7", False),
+    ],
+)
+@pytest.mark.parametrize("quiet", [False, True])
+def test_a_network_is_kept_out_however_its_addresses_are_written(
+    network: str,
+    address: str,
+    out: bool,
+    quiet: bool,  # noqa: FBT001 - a table's columns
+) -> None:
+    crowd = Crowd("ada")
+    crowd.order("promote", "ada")
+    crowd.come("bob", address=address, quiet=quiet)
+    crowd.do("ada", Ban(id="b", room=LOBBY, network=network))
+    assert (crowd.who["bob"] not in crowd.open) is out
+    session = crowd.connect(address=address)
+    answer = crowd.ask(session, Hello(id="h", name="cyd"))
+    assert (isinstance(answer, Error) and answer.code == "banned") is out
+    crowd.step()
+
+
+@pytest.mark.parametrize(
+    ("request_", "code"),
+    [
+        (Ban(id="b", room="#ops"), "bad_field"),
+        (Ban(id="b", room="#ops", name="plain", network="192.0.2.1"), "bad_field"),
+        (Ban(id="b", room="#ops", network="\x1bnone"), "bad_network"),
+        (Ban(id="b", room="#ops", name="nobody1"), "unknown_person"),
+        (Kick(id="b", room="#ops", name="other"), "not_member_there"),
+        (SetRole(id="b", room="#ops", name="owner1", role="member"), "last_owner"),
+        (Configure(id="b", room=LOBBY, private=True), "stays_in_lobby"),
+        (Kick(id="b", room=LOBBY, name="other"), "stays_in_lobby"),
+    ],
+)
+def test_what_cannot_be_done_is_refused(request_: AnyRequest, code: str) -> None:
+    crowd = ops()
+    assert crowd.refused("boss" if getattr(request_, "room", "") == LOBBY else "owner1", request_).code == code
+
+
+def test_somebody_banned_from_the_server_is_not_let_in() -> None:
+    crowd = ops()
+    crowd.do("boss", Ban(id="b", room=LOBBY, name="plain"))
+    assert crowd.who["plain"] not in crowd.open
+    token = next(token for token, holder in crowd.holders.items() if holder == 4)
+    assert crowd.connect(Hello(id="", name="plain", token=token)) not in crowd.open
+
+
+# ---- who may speak ----------------------------------------------------------------------------
+
+
+def test_somebody_muted_reads_and_does_not_speak() -> None:
+    crowd = ops()
+    crowd.do("mod1", Mute(id="m", room="#ops", name="plain", seconds=60.0))
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "may_not_speak"
+    crowd.restart(orderly=False)
+    for name in ("plain", "mod1"):
+        crowd.back(name)
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "may_not_speak"
+    crowd.say("mod1", "hear me", room="#ops")
+    assert len(crowd.news_of("plain", Message)) == 1
+    crowd.advance(60.0)
+    crowd.say("plain", "again", room="#ops")
+    crowd.do("mod1", Mute(id="m", room="#ops", name="plain"))
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "may_not_speak"
+    crowd.do("mod1", Mute(id="m", room="#ops", name="plain", seconds=0.0))
+    crowd.say("plain", "and again", room="#ops")
+
+
+def test_where_only_moderators_speak_others_do_not() -> None:
+    crowd = ops()
+    crowd.do("mod1", Configure(id="c", room="#ops", announce_only=True))
+    assert did(crowd, "plain") == [("announce_only", "", "on")]
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "announcements_only"
+    assert crowd.refused("plain", Topic(id="s", room="#ops", text="x")).code == "not_allowed"
+    crowd.say("mod2", "listen", room="#ops")
+
+
+def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:
+    crowd = ops()
+    crowd.do("mod1", Configure(id="c", room="#ops", slow=10.0))
+    crowd.say("plain", "one", room="#ops")
+    refusal = crowd.refused("plain", Send(id="s", room="#ops", text="x"))
+    assert (refusal.code, refusal.advice) == ("too_soon", "Try again in 10 seconds.")
+    for _ in range(2):
+        crowd.say("mod1", "x", room="#ops")
+    crowd.advance(10.0)
+    crowd.ask(crowd.who["plain"], Send(id="lost", room="#ops", text="lost"))
+    crowd.fail()
+    crowd.check()
+    crowd.say("plain", "two", room="#ops")  # what was lost did not count
+
+
+# ---- private rooms ----------------------------------------------------------------------------
+
+
+def test_a_private_room_is_not_there_for_who_is_not_invited() -> None:
+    crowd = ops()
+    crowd.do("owner1", Configure(id="c", room="#ops", private=True))
+    listed = crowd.do("other", Rooms(id="r"))
+    assert isinstance(listed, RoomList)
+    assert [room.name for room in listed.rooms] == [LOBBY]
+    assert crowd.refused("other", Who(id="w", room="#ops")).code == "unknown_room"
+    assert crowd.refused("other", Send(id="s", room="#ops", text="x")).code == "unknown_room"
+    assert crowd.refused("other", Join(id="j", room="#ops")).code == "not_invited"
+    crowd.do("plain", Invite(id="i", room="#ops", name="other"))
+    assert crowd.news_of("other", Invited) == [Invited(room="#ops", by="plain")]
+    crowd.restart(orderly=False)
+    for name in ("other", "boss"):
+        crowd.back(name)
+    crowd.enter("#ops", "other", "boss")
+    crowd.do("other", Leave(id="l", room="#ops"))
+    assert crowd.refused("other", Join(id="j", room="#ops")).code == "not_invited"  # it was for once
+
+
+def test_a_direct_conversation_has_no_guests_and_no_moderators() -> None:
+    crowd = ops()
+    room = crowd.say("plain", "psst", "other").room or ""
+    assert crowd.refused("plain", Invite(id="i", room=room, name="boss")).code == "no_direct_here"
+    assert crowd.refused("boss", Kick(id="i", room=room, name="plain")).code == "unknown_room"
+
+
+def test_what_is_repeated_in_a_batch_that_is_lost_is_not_acknowledged() -> None:
+    crowd = ops()
+    repeated: list[tuple[str, AnyRequest]] = [
+        ("owner1", SetRole(id="r", room="#ops", name="plain", role="moderator")),
+        ("owner1", Configure(id="c", room="#ops", slow=5.0)),
+        ("owner1", Invite(id="i", room="#ops", name="other")),
+        ("plain", Send(id="s", room=LOBBY, text="x")),
+    ]
+    for who, request in repeated * 2:
+        crowd.ask(crowd.who[who], request)
+    crowd.fail()
+    crowd.check()
+    told = [event for who in ("owner1", "plain") for event in crowd.news_of(who, Ok, Error)]
+    assert [event.code for event in told if isinstance(event, Error)] == ["not_stored"] * 8
+    assert len(told) == 8
