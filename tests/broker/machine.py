@@ -119,7 +119,12 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(name=st.none() | names, password=passwords, right=st.booleans(), address=addresses, quiet=quiet)
     def connect_with_headers(
-        self, name: str | None, password: str | None, right: bool, address: str, quiet: bool
+        self,
+        name: str | None,
+        password: str | None,
+        right: bool,  # noqa: FBT001 - Hypothesis passes by name
+        address: str,
+        quiet: bool,  # noqa: FBT001 - as above
     ) -> None:
         if len(self.hub.open) < 12:
             password = self.hub.settings.password if right else password

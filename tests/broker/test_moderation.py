@@ -178,7 +178,7 @@ def test_a_ban_is_lifted_by_name_and_by_network() -> None:
 def test_a_network_is_kept_out_however_its_addresses_are_written(
     network: str,
     address: str,
-    out: bool,
+    out: bool,  # noqa: FBT001 - a table's columns
     quiet: bool,  # noqa: FBT001 - a table's columns
 ) -> None:
     crowd = Crowd("ada")

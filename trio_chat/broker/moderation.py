@@ -86,11 +86,7 @@ def set_role(broker: Broker, session: Session, request: SetRole, now: float, eff
         return refuse("last_owner", room=room.name)
     changes = member.role is not role
     broker.journal.set(member, "role", role)
-<<<<<<< HEAD
-    # also when nothing changes: what this batch changed before may turn out not to be stored
-=======
     # stored also when nothing changes: what it repeats may be of this very batch, and not stored either
->>>>>>> brokertests
     effects.append(rooms.save_member(room, member))
     if changes:
         event = _Deed("role", member.person, value=role.word)
