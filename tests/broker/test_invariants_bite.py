@@ -142,7 +142,7 @@ def answer_the_closed(patch: Patch) -> None:
 SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (let_a_second_holder_in, "a name is held twice"),
     (look_at_keys_only, "two people look alike|a name is held twice"),
-    (keep_the_session_of_who_left, "a person's sessions are not their open ones"),
+    (keep_the_session_of_who_left, "a person's sessions are not their open ones|a wrong count of people"),
     (skip_a_number, "line 4 follows 2"),
     (let_who_left_hear_on, "not heard by exactly its members|heard by who is not in it"),
     (store_no_roles, "members: after a restart|has no owner"),
