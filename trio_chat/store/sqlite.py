@@ -58,6 +58,10 @@ class SqliteStore:
             self._writer = self._guarded(Writer, path, synchronous, patience)
             self._epoch = str(self._ask(meta, "epoch"))
         except BaseException:
+            for reader in self._readers:
+                reader.close()
+            if hasattr(self, "_writer"):
+                self._writer.close()
             self._lock.release()
             raise
 

@@ -41,7 +41,11 @@ class Writer:
         self.commits = self.lines = self.failures = 0
         self.retellings = 0
         """Grows whenever a line has another text, or is no longer there: what was read before may be stale."""
-        self._survey(self._connection)
+        try:
+            self._survey(self._connection)
+        except BaseException:
+            self._connection.close()
+            raise
 
     def __repr__(self) -> str:
         return f"<Writer {self._path} {'closed' if self._closed else 'open'}>"
