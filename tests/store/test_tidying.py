@@ -26,7 +26,8 @@ def events(path: Path) -> Iterator[sqlite3.Connection]:
 
 def put(connection: sqlite3.Connection, number: int, text: str) -> None:
     connection.execute(
-        "INSERT INTO events VALUES (?1, 1, ?1, '2026', 1, ?1, 'message', ?2, NULL, ?3)", (number, text, text.encode())
+        "INSERT INTO events VALUES (:number, 1, :number, '2026', 1, :number, 'message', :text, NULL, :words)",
+        {"number": number, "text": text, "words": text.encode()},
     )
 
 

@@ -111,7 +111,7 @@ def _open_volume(connection: sqlite3.Connection, number: int, times: list[str]) 
             f"CREATE VIRTUAL TABLE {table(number)} USING fts5(text, tags, content='', columnsize=0, tokenize='ascii')"
         )
     connection.execute(
-        """INSERT INTO volumes VALUES (?1, 0, ?2, ?3) ON CONFLICT (number) DO UPDATE SET
+        """INSERT INTO volumes VALUES (?, 0, ?, ?) ON CONFLICT (number) DO UPDATE SET
         oldest = min(oldest, excluded.oldest), newest = max(newest, excluded.newest)""",
         (number, min(times), max(times)),
     )

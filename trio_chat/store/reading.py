@@ -139,7 +139,7 @@ def find(connection: sqlite3.Connection, sender: int, cid: str) -> Place | None:
         """WITH RECURSIVE part (number) AS (SELECT max(id) >> 13 FROM events
             UNION ALL SELECT number - 1 FROM part WHERE number > 0)
         SELECT e.room, e.seq, e.time FROM part CROSS JOIN events AS e
-            ON e.id >> 13 = part.number AND e.sender = ?1 AND e.cid = ?2 AND e.cid <> ''
+            ON e.id >> 13 = part.number AND e.sender = ? AND e.cid = ? AND e.cid <> ''
         WHERE e.room IN (SELECT id FROM rooms) LIMIT 1""",
         (sender, cid),
     ).fetchone()
@@ -170,8 +170,8 @@ def notes(connection: sqlite3.Connection, limit: int, before: int | None) -> lis
     """See :meth:`trio_chat.store.interface.Store.notes`."""
     rows = connection.execute(
         """SELECT id, time, actor, action, room, target, detail FROM notes
-        WHERE ?1 IS NULL OR id < ?1 ORDER BY id DESC LIMIT ?2""",
-        (before, limit),
+        WHERE :before IS NULL OR id < :before ORDER BY id DESC LIMIT :limit""",
+        {"before": before, "limit": limit},
     ).fetchall()
     return [AuditLine(number, Note(*rest)) for number, *rest in rows]
 
@@ -188,7 +188,8 @@ def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit
     with _one_state(connection):
         connection.execute("DELETE FROM asked")
         connection.executemany(  # the lines of one that is gone may still be there
-            "INSERT OR REPLACE INTO asked SELECT ?1, ?2 WHERE EXISTS (SELECT 1 FROM rooms WHERE id = ?1)", query.rooms
+            "INSERT OR REPLACE INTO asked SELECT id, ? FROM rooms WHERE id = ?",
+            [(floor, room) for room, floor in query.rooms],
         )
         hits: list[Hit] = []
         for number in _volumes(connection, query):

@@ -69,9 +69,9 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
         "INSERT OR REPLACE INTO members (room, account, role, floor, muted_until) VALUES (?,?,?,?,?)",
     ),
     records.DropMember: (
-        "DELETE FROM members WHERE room = ?1 AND account = ?2",
-        "DELETE FROM reads WHERE room = ?1 AND account = ?2",
-        "DELETE FROM mentions WHERE room = ?1 AND account = ?2",
+        "DELETE FROM members WHERE room = ? AND account = ?",
+        "DELETE FROM reads WHERE room = ? AND account = ?",
+        "DELETE FROM mentions WHERE room = ? AND account = ?",
     ),
     records.SaveInvite: ("INSERT OR IGNORE INTO invites (room, account) VALUES (?,?)",),
     records.DropInvite: ("DELETE FROM invites WHERE room = ? AND account = ?",),

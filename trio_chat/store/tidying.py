@@ -61,9 +61,9 @@ def scrub(connection: sqlite3.Connection) -> bool:
         return False
     number = row[0]
     rows = connection.execute(
-        """SELECT * FROM (SELECT * FROM events WHERE id <= ?1 ORDER BY id DESC LIMIT ?2)
-        UNION ALL SELECT * FROM (SELECT * FROM events WHERE id > ?1 ORDER BY id LIMIT ?2)""",
-        (number, NEIGHBOURS),
+        """SELECT * FROM (SELECT * FROM events WHERE id <= :number ORDER BY id DESC LIMIT :count)
+        UNION ALL SELECT * FROM (SELECT * FROM events WHERE id > :number ORDER BY id LIMIT :count)""",
+        {"number": number, "count": NEIGHBOURS},
     ).fetchall()
     rows.sort()
     connection.executemany("DELETE FROM events WHERE id = ?", [(row[0],) for row in rows])
