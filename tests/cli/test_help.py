@@ -112,6 +112,8 @@ def test_without_a_command_the_help_is_on_standard_error_and_a_usage_error(
         (["serve", "-p", "70000"], "--port must be a whole number from 0 to 65535, not '70000'."),
         (["serve", "--password", "x"], "No such option"),
         (["serve", "--log-level", "loud"], "--log-level must be one of debug, info, warning, error, not 'loud'."),
+        (["completion"], "Choose from: bash, zsh, fish\n"),
+        (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'."),
     ],
 )
 def test_a_mistyped_command_line_is_answered_with_what_was_meant(
