@@ -164,6 +164,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
             Disconnected(reason="Nobody answers.", retry_in=1.25, attempt=8),
             "-- Still no connection: Nobody answers. Next try in 1.2 seconds.",
         ),
+        (
+            Disconnected(reason="The connection was lost.", retry_in=0.04),
+            "-- The connection was lost. Trying again now.",
+        ),
         (Reconnected(attempts=1), "-- Connected again."),
         (Missed(room="#ops", count=7), "-- 7 older messages in #ops are no longer kept."),
         (RejoinRefused(room="#ops", code="x", message="No.", advice="Ask."), "-- You are no longer in #ops. No. Ask."),
