@@ -243,7 +243,7 @@ def test_leaving_while_offline_says_what_was_not_acknowledged() -> None:
         ada.wait_for("(offline)> ")
         ada.type("lost\r\x04")
         assert ada.wait_exit() == 1
-        assert ada.rows[-1] == "! One line was not acknowledged."
+        assert ada.rows[-2:] == ["! One line was not acknowledged:", "  lost"]
         ada.assert_given_back()
 
 

@@ -95,5 +95,5 @@ async def test_an_answer_that_stands_behind_unread_events_is_not_the_servers_fau
         for number in range(20):
             await server.write(LOBBY, str(number))
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(trio_chat.NotAcknowledged, match="10 events wait to be read.*listen=False"):
+        with pytest.raises(trio_chat.NotAcknowledged, match=r"10 events wait to be read.*listen=False"):
             await chat.send(LOBBY, "hello")

@@ -90,7 +90,7 @@ class Teller:
             case events.Welcome(motd=motd):
                 return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
             case Note():
-                return [("  " if line.startswith("  ") else "") + clean_line(line) for line in event.lines]
+                return [" " * (len(line) - len(line.lstrip(" "))) + clean_line(line) for line in event.lines]
             case _:
                 return self._table(event) or self._remark(self._notice(event))
 
