@@ -218,3 +218,24 @@ async def test_one_line_that_was_not_acknowledged_is_shown_too(
         await ada.type("lost\r/quit\r")
         assert await ada.leaves() == 1
         assert ada.shown.endswith("! One line was not acknowledged:\r\n  lost\r\n")
+
+
+# ---- keys --------------------------------------------------------------------------------------
+
+
+async def test_ctrl_l_empties_the_screen_and_keeps_what_is_typed(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with at_terminal(server) as ada:
+        await ada.type("half\x0c")
+        assert ada.shown.endswith("\x1b[H\x1b[2J\r\x1b[J#lobby> half\r\x1b[12C")
+
+
+async def test_ctrl_c_in_a_search_leaves_the_search_and_not_the_chat(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with at_terminal(server) as ada:
+        await ada.type("hello\rhalf\x12hel\x03")
+        assert ada.shown.endswith("#lobby> half\r\x1b[12C")
+        await ada.type("\x03")
+        assert await ada.leaves() == 130

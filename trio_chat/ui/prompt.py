@@ -74,7 +74,8 @@ class Prompt:
         self._changed = trio.Event()
         self._typed = trio.Event()
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
-        self._repaint: bool | None = None  # after the window changed; True: clear the screen first
+        self._resized = False
+        self._clears = False
         self._send, self._submitted = trio.open_memory_channel[Action](_SUBMITTED)
         self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
         self._status = 0
@@ -146,7 +147,7 @@ class Prompt:
             case Wanted("suspend"):
                 await self._stop()
             case Wanted("redraw"):
-                self._repaint = True
+                self._clears = True
             case Wanted("complete"):
                 self._complete()
             case Wanted("bell"):
@@ -292,9 +293,11 @@ class Prompt:
         columns, rows = self._terminal.size()
         drawing = self._draw(columns, rows)
         text = ""
-        if self._repaint is not None:
-            text = self._painter.repaint(drawing, columns, rows, clear=self._repaint)
-            self._repaint = None
+        if self._clears:
+            text = self._painter.clear()
+        elif self._resized:
+            text = self._painter.repaint(drawing, columns, rows)
+        self._resized = self._clears = False
         lines = list(self._lines)
         self._lines.clear()
         bell, self._rings = (_BELL if self._rings else ""), False
@@ -327,7 +330,7 @@ class Prompt:
                     await self._stop()
                 elif number == signal.SIGCONT:
                     self._terminal.take_if_in_front()
-                self._repaint = self._repaint or False
+                self._resized = True
                 self._change()
 
     async def _stop(self) -> None:
