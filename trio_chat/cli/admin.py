@@ -293,7 +293,7 @@ def restore(file: Path, config_path: Path | None, **flags: object) -> None:
     short_help="Write everything as JSON.",
     examples=[
         ("trio-chat admin export --json chat.jsonl", "into a file"),
-        ("trio-chat admin export --json | jq -r 'select(.type == \"event\") | .event.text // empty'", "all texts"),
+        ("trio-chat admin export --json | jq -r '.event.text // empty'", "all texts"),
     ],
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
