@@ -103,6 +103,8 @@ def room_name(word: str) -> str:
     """
     from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page needs none of it
 
+    if word.startswith("@"):
+        raise UsageError(f"{word} is a person, and a room is wanted, such as '#ops'.")
     room = word if word.startswith("#") else f"#{word}"
     checked = check_room(room)
     if isinstance(checked, Refusal):

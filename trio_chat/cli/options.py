@@ -23,7 +23,7 @@ from trio_chat.cli.faults import say
 from trio_chat.cli.page import GroupedOption, Verb, whole
 from trio_chat.config import SECTIONS, Option, Settings, Wrong, convert, load, options
 
-__all__ = ["GroupedOption", "SettingOption", "Verb", "load_settings", "settings"]
+__all__ = ["GroupedOption", "Number", "SettingOption", "Verb", "load_settings", "settings", "whole"]
 
 C = TypeVar("C", bound=Settings)
 F = TypeVar("F", bound=Callable[..., object])
@@ -61,6 +61,27 @@ class SettingType(_ParamType):
         if self.setting.kind == "path":
             return [CompletionItem(incomplete, type="file")]
         return [CompletionItem(choice) for choice in self.setting.choices if choice.startswith(incomplete)]
+
+
+class Number(_ParamType):
+    """Takes a whole number between bounds, and says so in words."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's own signature
+        """Read what was typed."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = self._least - 1
+        if number < self._least or (self._most is not None and number > self._most):
+            bounds = f"of {self._least} or more" if self._most is None else f"from {self._least} to {self._most}"
+            flag = param.opts[-1] if param is not None else "It"
+            raise click.UsageError(f"{flag} must be a whole number {bounds}, not {str(value)!r}.", ctx)
+        return number
 
 
 class SettingOption(GroupedOption):
