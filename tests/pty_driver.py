@@ -104,6 +104,16 @@ class PtyProgram:
         """Wait until the screen shows a text, however it is broken into rows."""
         self.wait_until(lambda: text in "".join(self.screen.display), f"the screen to show {text!r}")
 
+    def wait_asked(self, question: str, times: int = 1) -> None:
+        """Wait until a question is asked, for the so-maniest time, and the terminal does not show the answer.
+
+        What is typed before that is lost: turning echo off throws away what has come in.
+        """
+        asked = question.encode()
+        self.wait_until(
+            lambda: self.raw.count(asked) == times and not self.echoes, f"{question!r} to be asked {times} times unseen"
+        )
+
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something is so, reading what the program writes meanwhile."""
         deadline = time.monotonic() + PATIENCE
