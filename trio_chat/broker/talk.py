@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 
 from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
-from trio_chat.broker.state import BIG_ROOM, RECENT, UNDELIVERED, FoundSent, Person, Role, Room, Session, seconds, stamp
+from trio_chat.broker.state import (
+    BIG_ROOM,
+    RECENT,
+    UNDELIVERED,
+    FoundSent,
+    Person,
+    Role,
+    Room,
+    Session,
+    seconds,
+    stamp,
+    until,
+)
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.events import Delivered, Message, Ok, Pong, ReadUpTo, TypingNotice
@@ -76,8 +88,7 @@ def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
     """Whether somebody may say something in a room they are in."""
     member = room.members[person.id]
     if member.muted > now:
-        until = "" if member.muted == float("inf") else f" until {stamp(member.muted)}"
-        return refuse("may_not_speak", room=room.name, until=until)
+        return refuse("may_not_speak", room=room.name, until=until(member.muted))
     if not (room.announce_only or room.slow) or room.role_of(person) >= Role.MODERATOR:
         return None
     if room.announce_only:
@@ -233,7 +244,7 @@ def _everyone_of(broker: Broker, room: Room, person: Person) -> Refusal | None:
         other = broker.persons.get(number)
         if other is None or not (other.sessions or broker.settings.owned or other is person):
             name = "+".join(n for n in room.name.removeprefix("@").split("+") if n != person.name.key)
-            return refuse("unknown_person", name=name if other is None else other.name.shown, near="")
+            return refuse("unknown_person", name=name if other is None else other.name.shown, near="", done="sent")
     return None
 
 
@@ -243,7 +254,7 @@ def _recipients(
     """The conversation with these people; every one of them must be known."""
     others: dict[int, Person] = {}
     for name in names:
-        other = broker.find_person(name)
+        other = broker.find_person(name, done="sent")
         if isinstance(other, Refusal):
             return other
         if other is not person:

@@ -59,6 +59,7 @@ from trio_chat.protocol.events import (
 )
 from trio_chat.protocol.requests import (
     AnyRequest,
+    Deed,
     Delete,
     Edit,
     History,
@@ -221,7 +222,7 @@ class Conversation:
         for request_id, owed in list(self._owed.items()):
             if owed.carried:
                 owed.carried, owed.again = False, True
-                if isinstance(owed.request, Send):
+                if isinstance(owed.request, Send | Deed):
                     owed.request = msgspec.structs.replace(owed.request, again=True)
                     owed.frame = encode(owed.request)
             if isinstance(owed.request, Typing | Ping) and owed.why is Why.ASKED:
