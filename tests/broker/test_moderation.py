@@ -56,7 +56,7 @@ def did(crowd: Crowd, who: str) -> list[tuple[str, str, str]]:
     return [(e.action, e.target, e.value) for e in crowd.news_of(who, Moderated) if isinstance(e, Moderated)]
 
 
-MODERATORS = [
+MODERATORS: list[AnyRequest] = [
     Configure(id="q", room="#ops", slow=5.0),
     Kick(id="q", room="#ops", name="plain"),
     Ban(id="q", room="#ops", name="plain"),
@@ -64,7 +64,7 @@ MODERATORS = [
     Bans(id="q", room="#ops"),
     Mute(id="q", room="#ops", name="plain"),
 ]
-OWNERS = [
+OWNERS: list[AnyRequest] = [
     SetRole(id="q", room="#ops", name="plain", role="moderator"),
     Configure(id="q", room="#ops", private=True),
     Configure(id="q", room="#ops", keep=7.0),

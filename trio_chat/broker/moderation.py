@@ -104,7 +104,8 @@ def kick(broker: Broker, session: Session, request: Kick, now: float, effects: l
     member = _member(broker, room, request.name)
     if isinstance(member, Refusal):
         if request.again and member.code == "not_member_there":
-            return _done_already(session, request, effects)
+            _done_already(session, request, effects)
+            return None
         return member
     refusal = _outranked(room, actor, member.person)
     if refusal is not None:
@@ -131,7 +132,8 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
         return network
     before = [held for held in room.bans.values() if _same_target(held, person, network)]
     if before and request.again:
-        return _done_already(session, request, effects)
+        _done_already(session, request, effects)
+        return None
     for held in before:  # one is enough: the last that was said holds
         broker.journal.pop(room.bans, held.record.id)
         effects.append(Persist(DropBan(held.record.id)))
@@ -179,7 +181,8 @@ def unban(broker: Broker, session: Session, request: Unban, now: float, effects:
     if not lifted:
         name = network or (person.name.shown if person else "")
         if request.again:
-            return _done_already(session, request, effects)
+            _done_already(session, request, effects)
+            return None
         return refuse("no_ban", name=name, room=room.name)
     for held in lifted:
         broker.journal.pop(room.bans, held.record.id)

@@ -14,18 +14,18 @@ from trio_chat.broker import arrival
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Reply
 from trio_chat.broker.state import DONE
 from trio_chat.protocol.events import Ok
-from trio_chat.protocol.requests import Leave
+from trio_chat.protocol.requests import Deed, Leave
 
 if TYPE_CHECKING:
     from trio_chat.broker.journal import Journal
     from trio_chat.broker.state import Session
-    from trio_chat.protocol.requests import Deed
+    from trio_chat.protocol.requests import AnyRequest
 
 
-def acknowledge(session: Session, request: Deed, effects: list[Effect]) -> bool:
-    """Answer a deed that was done before; whether it was."""
+def acknowledge(session: Session, request: AnyRequest, effects: list[Effect]) -> bool:
+    """Answer a deed that was done before; whether it was one, and was."""
     person = session.person
-    if person is None:
+    if not isinstance(request, Deed) or not request.again or person is None:
         return False
     done = person.done.get(request.id)
     if done is None and isinstance(request, Leave) and request.room not in person.rooms:
