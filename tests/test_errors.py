@@ -76,6 +76,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "bad_network": {"network": "'there'"},
     "bad_time": {"time": "'soon'"},
     "busy": {},
+    "still_checking": {},
+    "too_many_guesses": {"seconds": 6.0},
     "revoked": {},
     "not_stored": {},
     "idle": {"seconds": 300.0},

@@ -183,6 +183,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_network": Fault("{network} is no address or range.", "Write one as 192.0.2.7 or 192.0.2.0/24."),
     "bad_time": Fault("{time} is no day or time.", "Write it as 2026-01-31 or 2026-01-31T12:00:00Z."),
     "busy": Fault("Too many people prove who they are just now.", "Try again in a few seconds.", http=503),
+    "still_checking": Fault("Your last password is still being looked at.", "Wait for that answer.", http=429),
+    "too_many_guesses": Fault(
+        "Too many passwords that came from where you are were wrong.", "Try again in {seconds:.0f} seconds.", http=429
+    ),
     "revoked": Fault("This device was revoked.", "Join with your own password.", close=1008),
     "not_stored": Fault(
         "The server could not store that, so nobody got it.",
