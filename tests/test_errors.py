@@ -78,6 +78,10 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "busy": {},
     "still_checking": {},
     "too_many_guesses": {"seconds": 6.0},
+    "bad_frame": {"why": "it is not masked"},
+    "not_utf8": {},
+    "bad_upgrade": {"why": "it has no Sec-WebSocket-Key"},
+    "bad_version": {},
     "revoked": {},
     "not_stored": {},
     "idle": {"seconds": 300.0},
@@ -119,7 +123,7 @@ def test_each_sample_has_just_what_the_templates_need(code: str) -> None:
 def test_each_status_and_close_code_is_one_that_exists(code: str) -> None:
     fault = FAULTS[code]
     assert fault.http is None or HTTPStatus(fault.http) >= HTTPStatus.BAD_REQUEST
-    assert fault.close in {None, 1000, 1001, 1008, 1009, 1011, 1013}
+    assert fault.close in {None, 1000, 1001, 1002, 1007, 1008, 1009, 1011, 1013}
 
 
 def refusals() -> Iterator[tuple[str, str, set[str]]]:

@@ -137,17 +137,21 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_origin": Fault(
         "A page from {origin} may not connect here.", "Allow it with --allow-origin on the server.", http=403
     ),
+    "bad_upgrade": Fault("That is no good upgrade to WebSocket: {why}.", "See RFC 6455, section 4.", http=400),
+    "bad_version": Fault("That version of WebSocket is not spoken here.", "Ask for version 13.", http=426),
     "bad_head": Fault("That is no request this server understands: {why}.", "", http=400),
     "shutting_down": Fault("The server is shutting down.", "It may be back soon: try again.", http=503, close=1001),
     # what a peer sends
     "not_json": Fault("That is not JSON: {why}.", "Send one JSON object in each text message."),
-    "not_an_object": Fault("That is JSON, but no object.", 'Send an object with "type" and "id".'),
+    "not_an_object": Fault("That is no JSON object.", 'Send an object with "type" and "id".'),
     "unknown_type": Fault("There is no request of type {kind}.", "The reference lists the types."),
     "bad_field": Fault("A field is wrong: {why}.", "The reference shows each request's fields."),
     "not_text": Fault("Binary messages are not understood.", "Send JSON in a text message."),
     "too_long": Fault("That message has {size} characters; {limit} is the most.", "Shorten it, or send it in parts."),
     "too_big": Fault("A frame had more than {limit} bytes.", "Send less at a time.", close=1009),
     "topic_too_long": Fault("That topic has {size} characters; {limit} is the most.", "Shorten it."),
+    "bad_frame": Fault("A frame broke the rules of WebSocket: {why}.", "See RFC 6455, section 5.", close=1002),
+    "not_utf8": Fault("A text was no UTF-8.", "Send UTF-8.", close=1007),
     "empty": Fault("There is nothing in that message.", "Write something before you send it."),
     "not_greeted": Fault("Say hello before you ask for anything else.", 'Send {{"type":"hello", ...}} first.'),
     "greeted_already": Fault("You said hello already.", "Use nick to change your name."),

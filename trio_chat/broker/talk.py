@@ -3,6 +3,7 @@ finding them again."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
     refusal = check_text(broker, text)
     if refusal is not None:
         return refusal
+    if request.sent is not None and not _is_clock(request.sent):
+        return refuse("bad_field", why="sent is no time with its offset, as in RFC 3339")
     room = _find_room(broker, person, request, now, effects)
     if isinstance(room, Refusal):
         return room
@@ -60,7 +63,7 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
         sender=person.name.shown,
         text=text,
         cid=clean_line(request.id),
-        sent=None if request.sent is None else clean_line(request.sent),
+        sent=request.sent,
         kind=request.kind,
         reply_to=request.reply_to,
     )
@@ -185,6 +188,14 @@ def ping(broker: Broker, session: Session, request: Ping, now: float, effects: l
     """Give a sign of life."""
     effects.append(Reply(session.id, Pong(id=request.id, time=broker.stamp(now))))
     return None
+
+
+def _is_clock(given: str) -> bool:
+    """Whether that is a sender's clock: a time and how far from UTC."""
+    try:
+        return given.isascii() and datetime.fromisoformat(given).tzinfo is not None
+    except ValueError:
+        return False
 
 
 def _moment(given: str) -> str | None:
