@@ -87,7 +87,7 @@ def test_what_acts_on_a_terminal_is_made_harmless() -> None:
 
 
 @pytest.mark.parametrize(
-    "sent", ["yesterday", "", "12:00", "2026-01-31T12:00:00", "\x1b2026-01-31T12:00:00Z", "２026-01-31T12:00:00Z"]
+    "sent", ["yesterday", "", "12:00", "2026-01-31T12:00:00", "\x1b2026-01-31T12:00:00Z", "\uff12026-01-31T12:00:00Z"]
 )
 def test_a_senders_clock_is_a_time_with_its_offset(sent: str) -> None:
     crowd = Crowd("ada", "bob")
