@@ -64,11 +64,11 @@ def run(*arguments: str, given: str = "", env: Mapping[str, str] | None = None) 
 
 
 class Started:
-    """A command that goes on, with pipes to it."""
+    """A command that goes on, with pipes to it; ``program`` is what runs it."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, program: Sequence[str] = PROGRAM, env: Mapping[str, str] | None = None) -> None:
         self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
+            [*program, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -121,22 +121,23 @@ class Started:
         deadline = time.monotonic() + PATIENCE
         while text not in self.out and text not in self.err:
             assert time.monotonic() < deadline, f"waited in vain for {text!r}: {self._text}"
-            self._read(0.05)
+            self.read(0.05)
 
     def wait_exit(self) -> int:
         """Wait for its end; its exit status."""
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end: {self._text}"
-            self._read(0.05)
-        self._read(0)
+            self.read(0.05)
+        self.read(0)
         return int(self.process.returncode)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def _read(self, timeout: float) -> None:
+    def read(self, timeout: float) -> None:
+        """Take what it has written by now, after waiting for so many seconds at the most."""
         streams = {
             stream: name
             for stream, name in ((self.process.stdout, "out"), (self.process.stderr, "err"))
