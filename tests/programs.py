@@ -62,13 +62,13 @@ def run(*arguments: str, given: str = "", env: Mapping[str, str] | None = None) 
 
 
 class Started:
-    """A command that goes on, with pipes to it."""
+    """A command that goes on, with pipes to it; ``program`` is what runs it."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
+    def __init__(self, *arguments: str, program: Sequence[str] = PROGRAM, env: Mapping[str, str] | None = None) -> None:
         around = environment() if env is None else env
         (stdin, write), (out, stdout), (err, stderr) = os.pipe(), os.pipe(), os.pipe()
         try:
-            self.process = launch([*PROGRAM, *arguments], env=around, streams=(stdin, stdout, stderr), terminal=False)
+            self.process = launch([*program, *arguments], env=around, streams=(stdin, stdout, stderr), terminal=False)
         finally:
             for fd in (stdin, stdout, stderr):
                 os.close(fd)
@@ -123,22 +123,23 @@ class Started:
         deadline = time.monotonic() + PATIENCE
         while text not in self.out and text not in self.err:
             assert time.monotonic() < deadline, f"waited in vain for {text!r}: {self._text}"
-            self._read(0.05)
+            self.read(0.05)
 
     def wait_exit(self) -> int:
         """Wait for its end; its exit status."""
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end: {self._text}"
-            self._read(0.05)
-        self._read(0)
+            self.read(0.05)
+        self.read(0)
         return int(self.process.returncode)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def _read(self, timeout: float) -> None:
+    def read(self, timeout: float) -> None:
+        """Take what it has written by now, after waiting for so many seconds at the most."""
         reading = {stream: name for name, stream in self._streams.items() if not stream.closed}
         for stream in select.select(list(reading), [], [], timeout)[0]:
             name = reading[stream]
