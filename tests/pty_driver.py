@@ -10,6 +10,7 @@ Every wait is bounded and says on failure what the screen showed.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
@@ -51,7 +52,8 @@ class PtyProgram:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended, and its status is on the way
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for fd in (self.master, self.slave):
             if fd >= 0:
