@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PROGRAM, ServerProgram, Started, elsewhere, environment, find_free_port, past, say
+from tests.launching import PROGRAM
+from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, past, say
 from tests.pty_driver import PtyProgram
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import PROGRAM, ServerProgram, elsewhere, environment
+from tests.launching import PROGRAM
+from tests.programs import ServerProgram, elsewhere, environment
 from tests.pty_driver import PtyProgram
 
 
