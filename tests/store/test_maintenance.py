@@ -183,6 +183,21 @@ async def test_what_a_killed_server_left_beside_its_database_does_not_meet_the_r
         assert len((await before.read(1, 0, None, 999)).events) == 101
 
 
+async def test_a_damaged_database_is_not_put_in_the_place_of_a_good_backup(
+    path: Path, pen: Pen, tmp_path: Path
+) -> None:
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), *pen.lines(*["x" * 300] * 200)])
+    file = tmp_path / "chat.backup"
+    backup(path, file)
+    good = await trio.Path(file).read_bytes()
+    write_file(path, good[:20_000] + b"\x55" * 8192 + good[28_192:])
+    with pytest.raises(StoreError, match="is damaged"):
+        backup(path, file)
+    assert await trio.Path(file).read_bytes() == good
+    assert "chat.backup.partial" not in names(tmp_path)
+
+
 async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path
 ) -> None:

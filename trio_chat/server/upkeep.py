@@ -71,6 +71,9 @@ async def watch_store(hub: Hub, store: Store) -> NoReturn:
     """While storing fails, try whether it works again: nobody may be sending just now."""
     while True:
         await trio.sleep(_RETRY)
+        if hub.failing is None and store.damage is not None:
+            hub.failing = store.damage
+            log.error("nothing is stored any more", error=store.damage)
         if hub.failing is None:
             continue
         try:
