@@ -17,6 +17,7 @@ from trio_chat.protocol.events import (
     Ok,
     RoomList,
 )
+from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import (
     AnyRequest,
@@ -251,6 +252,13 @@ def test_where_only_moderators_speak_others_do_not() -> None:
 def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:
     crowd = ops()
     crowd.do("mod1", Configure(id="c", room="#ops", slow=10.0))
+    crowd.restart(orderly=False)
+    for name in ("mod1", "plain", "other"):
+        crowd.back(name)
+    entered, listed = crowd.do("other", Join(id="j", room="#ops")), crowd.do("other", Rooms(id="r"))
+    assert isinstance(entered, RoomEntered)
+    assert isinstance(listed, RoomList)
+    assert [entered.room.slow, *(room.slow for room in listed.rooms if room.name == "#ops")] == [10.0, 10.0]
     crowd.say("plain", "one", room="#ops")
     refusal = crowd.refused("plain", Send(id="s", room="#ops", text="x"))
     assert (refusal.code, refusal.advice) == ("too_soon", "Try again in 10 seconds.")

@@ -26,6 +26,7 @@ def test_it_shows_who_is_there_since_when_and_who_is_away_but_not_itself() -> No
             assert run("who", "ops", env=env).out.startswith("#ops: 1 person\n")
             event = json.loads(run("who", "#ops", "--json", env=env).out)
             assert (event["type"], event["room"]) == ("people", "#ops")
+            assert "id" not in event
             assert [person["name"] for person in event["people"]] == ["日本"]
             assert run("who", env={**env, "TRIO_CHAT_NAME": "ada"}).status == 0
         done = run("who", "#nowhere", env=env)

@@ -296,7 +296,10 @@ def test_nothing_from_the_network_reaches_a_terminal_raw(event: Event) -> None:
 
 @pytest.mark.parametrize("event", HOSTILE_EVENTS, ids=lambda event: type(event).__name__)
 def test_json_is_the_event_exactly(event: Event) -> None:
-    assert json.loads(as_json(event)) == json.loads(codec.encode(event))
+    exactly = json.loads(codec.encode(event))
+    if exactly.get("id") == "":  # it answers nothing
+        del exactly["id"]
+    assert json.loads(as_json(event)) == exactly
 
 
 @given(st.text(), st.text(max_size=40))

@@ -226,7 +226,15 @@ def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, eff
     visible = [room for room in broker.rooms.values() if room.direct is None and broker.is_visible(room, person)]
     visible.sort(key=lambda room: (-len(room.here), room.name))
     lines = tuple(
-        RoomLine(name=r.name, topic=r.topic, count=len(r.here), joined=r.name in person.rooms, private=r.private)
+        RoomLine(
+            name=r.name,
+            topic=r.topic,
+            count=len(r.here),
+            joined=r.name in person.rooms,
+            private=r.private,
+            announce_only=r.announce_only,
+            slow=r.slow,
+        )
         for r in visible
     )
     effects.append(Reply(session.id, RoomList(id=request.id, rooms=lines)))

@@ -36,13 +36,17 @@ log = structlog.get_logger()
 
 async def fill_index(hub: Hub, store: Store) -> NoReturn:
     """Keep the search index up with the log."""
+    told = ""
     while True:
         try:
             left = await store.index_some(_INDEXED)
         except StoreError as error:
-            log.warning("search index not filled", error=str(error))
+            if str(error) != told:  # once is enough while it goes on
+                log.warning("search index not filled", error=str(error))
+            told = str(error)
             await trio.sleep(_RETRY)
             continue
+        told = ""
         if left:
             await trio.sleep(_BUSY if hub.waiting else _BREATH)
         else:

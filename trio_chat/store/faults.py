@@ -51,7 +51,7 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
 
 def damaged(path: Path, why: str) -> StoreError:
     """The ``StoreError`` for a database in which something was found to be wrong."""
-    return StoreError(_DAMAGED.format(path=path, why=why))
+    return StoreError(_DAMAGED.format(path=path, why=" ".join(why.split())))
 
 
 def explain_system(error: OSError, path: Path) -> StoreError:

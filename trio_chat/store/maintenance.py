@@ -1,4 +1,4 @@
-"""What is done to a database from outside a server: backup, restore, export. For the command line; not async.
+"""What is done to a database from outside a server: backup, restore, export, the audit log. Not async.
 
 All but :func:`restore` work while a server runs: they see the state that was committed when they began, and
 hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.checking.check` is here too.
@@ -34,7 +34,9 @@ from trio_chat.store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["backup", "check", "export_json", "restore"]
+    from trio_chat.records import Note
+
+__all__ = ["backup", "check", "export_json", "read_notes", "restore"]
 
 _PAGES: Final = 1024
 """Pages copied between two calls of a progress callback: 4 MiB."""
@@ -92,6 +94,12 @@ def export_json(path: Path, out: IO[bytes]) -> int:
         for lines, thing in enumerate(_things(connection), 1):  # noqa: B007 - the count is the result
             out.write(msgspec.json.encode(thing) + b"\n")
         return lines
+
+
+def read_notes(path: Path, limit: int) -> list[Note]:
+    """The last ``limit`` lines of the audit log, oldest first."""
+    with _translated(path), _open(path) as connection:
+        return [line.note for line in reversed(reading.notes(connection, limit, None))]
 
 
 def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
