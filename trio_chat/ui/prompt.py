@@ -24,7 +24,7 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event
-from trio_chat.ui.actions import Action, ListPeople, Quit
+from trio_chat.ui.actions import Action, JoinRoom, LeaveRoom, ListPeople, Quit
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
@@ -74,8 +74,9 @@ class Prompt:
         self._typed = trio.Event()
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
         self._repaint: bool | None = None  # after the window changed; True: clear the screen first
-        self._send, self._submitted = trio.open_memory_channel[Action | Note | Error](_SUBMITTED)
+        self._send, self._submitted = trio.open_memory_channel[tuple[Action | Note | Error | str, bool]](_SUBMITTED)
         self._doing = 0
+        self._moving = 0  # of them, into a room or out of one
         self._status = 0
         self._scope = trio.CancelScope()
         self._give_up_at = math.inf
@@ -151,6 +152,8 @@ class Prompt:
                 self._rings = True
 
     async def _submit(self, text: str) -> None:
+        if not self._moving:
+            self._talk.see_where()
         meaning = self._talk.read(text)
         if meaning is None:
             return
@@ -159,7 +162,9 @@ class Prompt:
         elif isinstance(meaning, AskPassword):
             self._secret = NewPassword()
         else:
-            self._hand_over(meaning)
+            # what is typed behind a /join is for the room that it leads to: its meaning is settled when it is done
+            moves = isinstance(meaning, JoinRoom | LeaveRoom)
+            self._hand_over(text if self._moving else meaning, moves=moves)
 
     def _press_unseen(self, secret: NewPassword, key: Key) -> None:
         match secret.press(key):
@@ -170,15 +175,17 @@ class Prompt:
                 self._secret = None
                 self._show(Note(lines=(why,)))
 
-    def _hand_over(self, meaning: Action | Note | Error) -> None:
-        """Have it done, after what was submitted before."""
+    def _hand_over(self, meaning: Action | Note | Error | str, *, moves: bool = False) -> None:
+        """Have it done, after what was submitted before; a line (``str``) means what it means then. ``moves`` tells
+        that it leads into a room or out of one."""
         try:
-            self._send.send_nowait(meaning)
+            self._send.send_nowait((meaning, moves))
         except trio.WouldBlock:
             why = f"{_SUBMITTED} lines are waiting for the connection."
             self._show(Error(code="waiting", message=why, advice="That one was not kept."))
             return
         self._doing += 1
+        self._moving += moves
         if not self._connected:
             self._show(Note(lines=("It will be sent when the connection is back.",)))
 
@@ -225,13 +232,15 @@ class Prompt:
             await self._talk.do(ListPeople(room=self._talk.place.lobby))
 
     async def _do_submitted(self) -> None:
-        async for meaning in self._submitted:
+        async for item, moves in self._submitted:
+            meaning = self._talk.read(item) if isinstance(item, str) else item
             try:
-                told = await self._talk.do(meaning)
+                told = [] if meaning is None else await self._talk.do(meaning)
             except ConnectionClosed:
                 return  # the listening task says why, and ends it
             finally:
                 self._doing -= 1
+                self._moving -= moves
             for event in told:
                 self._show(event)
             self._change()
