@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.launching import PROGRAM
 from tests.programs import (
     PATIENCE,
-    PROGRAM,
     ServerProgram,
     Started,
     elsewhere,

@@ -351,6 +351,31 @@ def test_rooms_are_entered_again_before_anything_is_said_in_them() -> None:
     assert [type(request) for request in frames(conversation)] == [requests.Send]
 
 
+def test_how_far_we_have_read_is_told_again_to_a_server_that_forgot_it() -> None:
+    conversation = talking(RoomInfo(name="#lobby", last=9, read=2), RoomInfo(name="#ops", last=9, read=2))
+    for room, seq in (("#lobby", 7), ("#ops", 8)):
+        conversation.ask(requests.Read(id=room, room=room, seq=seq))
+        conversation.take(Ok(id=room))
+    frames(conversation)
+    remembers, forgot = RoomInfo(name="#lobby", last=9, read=7), RoomInfo(name="#ops", last=9, read=2)
+    for _ in range(2):  # once for each connection
+        conversation.lose()
+        conversation.enter(welcome(remembers, forgot))
+        (report,) = frames(conversation)
+        assert isinstance(report, requests.Read)
+        assert (report.room, report.seq) == ("#ops", 8)
+    conversation.lose()
+    conversation.enter(welcome(remembers, msgspec.structs.replace(forgot, read=8)))
+    assert not conversation.owes
+
+
+def test_how_far_we_have_read_means_nothing_to_a_history_that_began_anew() -> None:
+    conversation = talking(RoomInfo(name="#lobby", last=9, read=7))
+    conversation.lose()
+    conversation.enter(welcome(RoomInfo(name="#lobby", last=9, read=2), epoch="2"))
+    assert not any(isinstance(request, requests.Read) for request in frames(conversation))
+
+
 def test_a_message_of_somebody_else_under_our_id_acknowledges_nothing() -> None:
     conversation = talking()
     conversation.ask(requests.Send(id="c-9", text="", room="#lobby"))

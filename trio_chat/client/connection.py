@@ -142,8 +142,16 @@ class Link:
             if waiter.answer is None:
                 self._check()
             return waiter.answer
+        raise NotAcknowledged(self._why_unanswered())
+
+    def _why_unanswered(self) -> str:
         seconds = self._habits.request_timeout
-        raise NotAcknowledged(f"The server did not answer within {seconds:g} seconds: it may be done, or not.")
+        if self._mailbox.full:
+            return (
+                f"No answer could be read within {seconds:g} seconds, because {len(self._mailbox)} events wait to be "
+                "read before it: it may be done, or not. Iterate over the chat, or connect with listen=False."
+            )
+        return f"The server did not answer within {seconds:g} seconds: it may be done, or not."
 
     async def wait_entered(self) -> None:
         """Wait until the server has let us in the first time. Raises ``Unreachable`` or ``NotAdmitted``."""

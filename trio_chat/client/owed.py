@@ -23,6 +23,7 @@ class Why(Enum):
     REJOIN = auto()  # ours: into a room that we were in
     FILL = auto()  # ours: what a room missed
     RECEIVED = auto()  # ours: a direct message came
+    READ = auto()  # ours: the server forgot how far we have read
 
 
 @dataclass(slots=True)

@@ -194,7 +194,7 @@ class Conversation:
             if isinstance(owed.request, Typing | Ping) and owed.why is Why.ASKED:
                 step.answers[request_id] = None
                 del self._owed[request_id]
-            elif owed.why in (Why.FILL, Why.REJOIN):
+            elif owed.why in (Why.FILL, Why.REJOIN, Why.READ):
                 del self._owed[request_id]
         self._unsent = deque(self._owed)
         self._abandoned.clear()
@@ -263,6 +263,9 @@ class Conversation:
                 return
             room.seen = max(info.first - 1, info.read)  # it began while we were away: all of it is new
         room.resume(info)
+        if room.read > info.read:  # a server that was killed has lost the positions of its last seconds
+            request = Read(id=self.make_id(), room=room.name, seq=room.read)
+            self._owe(request, encode(request), Why.READ)
         self._fill(room)
 
     def _fill(self, room: RoomView) -> None:

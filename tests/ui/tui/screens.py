@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from tests.programs import PROGRAM, environment
+from tests.launching import PROGRAM
+from tests.programs import environment
 from tests.pty_driver import PtyProgram
 
 SIZES = [(80, 24), (20, 5), (200, 50)]
@@ -24,9 +25,6 @@ class Screen(PtyProgram):
         around = environment(
             XDG_STATE_HOME=str(home / "state"),
             XDG_CONFIG_HOME=str(home),
-            LANG="C.UTF-8",
-            LC_ALL="C.UTF-8",
-            TZ="UTC",
             **env,
         )
         around.pop("NO_COLOR", None) if "NO_COLOR" not in env else None
