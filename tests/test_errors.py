@@ -85,6 +85,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "last_device": {"name": "ada"},
     "name_freed": {},
     "unknown_ban": {"number": "'7'"},
+    "deserted": {"room": "#ops"},
     "revoked": {},
     "not_stored": {},
     "idle": {"seconds": 300.0},

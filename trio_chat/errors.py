@@ -172,6 +172,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} may do that."),
     "not_allowed": Fault("In {room} only {role}s may do that.", "Ask one; /who shows who they are."),
     "not_invited": Fault("{room} is private.", "Ask somebody in it for an invitation."),
+    "deserted": Fault(
+        "{room} is private, and nobody is in it any more.", "Take another name, or ask whoever runs the server."
+    ),
     "may_not_speak": Fault("You may not speak in {room}{until}.", "You can go on reading."),
     "announcements_only": Fault("In {room} only moderators speak.", "Say it elsewhere."),
     "too_soon": Fault("In {room} everyone waits between messages.", "Try again in {seconds:.0f} seconds."),

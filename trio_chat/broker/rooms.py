@@ -27,6 +27,7 @@ from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, Save
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
+    from trio_chat.broker.state import Ban
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
 
 _MAX_TOPIC = 300
@@ -67,11 +68,16 @@ def banned(room: Room, person: Person | None, address: str, now: float) -> Refus
     server)."""
     for ban in room.bans.values():
         if ban.until > now and ban.covers(person, address):
-            reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
-            if room.is_lobby:
-                return refuse("banned", until=until(ban.until), reason=reason)
-            return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
+            return kept_out(room, ban)
     return None
+
+
+def kept_out(room: Room, ban: Ban) -> Refusal:
+    """What somebody is told whom a ban keeps out."""
+    reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
+    if room.is_lobby:
+        return refuse("banned", until=until(ban.until), reason=reason)
+    return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
 
 
 def number_next(broker: Broker, room: Room) -> int:
@@ -264,7 +270,7 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     if person.admin:
         return None
     if room.private and person.id not in room.invited:
-        return refuse("not_invited", room=room.name)
+        return refuse("not_invited" if room.members else "deserted", room=room.name)
     return banned(room, person, address, now)
 
 
