@@ -111,7 +111,8 @@ def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     for state in snapshot.rooms:
         yield {"type": "room", **asdict(state.room), "first": state.first, "last": state.last}
     for member in snapshot.members:
-        yield {"type": "member", **asdict(member)}
+        if member.role:  # not who went, and would be muted again
+            yield {"type": "member", **asdict(member)}
     rows = connection.execute(
         """SELECT room, seq, time, sender, kind, target, event FROM events WHERE room IN (SELECT id FROM rooms)
         ORDER BY id"""
