@@ -22,7 +22,8 @@ SUPPORTED = [LOWEST, "3.12", "3.13"]
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Whatever Python runs nox is tested too, so that at least one always is.
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
-SPREAD = ["--numprocesses", "auto", "--maxprocesses", "8"]  # pytest-xdist: many tests mostly wait
+# pytest-xdist: one process more than there are cores, as many tests mostly wait.
+SPREAD = ["--numprocesses", str(min(8, (os.cpu_count() or 1) + 1))]
 
 
 def _wake_pyenv() -> None:

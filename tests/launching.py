@@ -98,7 +98,8 @@ class _Forked:
     def send_signal(self, sig: int, /) -> None:
         """Send it a signal, unless it has ended."""
         if self.poll() is None:
-            os.kill(self.pid, sig)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended, and its status is on the way
+                os.kill(self.pid, sig)
 
     def kill(self) -> None:
         """Kill it, unless it has ended."""

@@ -7,7 +7,6 @@ import signal
 import socket
 import sys
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -225,7 +224,7 @@ def test_a_killed_server_is_noticed_and_the_line_being_typed_outlives_it() -> No
         ada.type("half a line")
         ada.wait_for("#lobby> half a line")
         server.signal(signal.SIGKILL)
-        ada.wait_for("-- The connection was lost. Next try in")
+        ada.wait_for("-- The connection was lost.")
         ada.wait_for("#lobby (offline)> half a line")
         ada.type(" more\r")
         ada.wait_for("It will be sent when the connection is back.")
@@ -245,7 +244,7 @@ def test_leaving_while_offline_says_what_was_not_acknowledged() -> None:
         ada.wait_for("(offline)> ")
         ada.type("lost\r\x04")
         assert ada.wait_exit() == 1
-        assert ada.rows[-1] == "! One line was not acknowledged."
+        assert ada.rows[-2:] == ["! One line was not acknowledged:", "  lost"]
         ada.assert_given_back()
 
 
@@ -320,32 +319,12 @@ def test_a_name_that_is_somebodys_is_asked_for_again(server: ServerProgram, tmp_
     say(server.url, "ada", "mine")
     with join_elsewhere(server, tmp_path, "ada") as other:
         other.wait_for("The name ada is somebody's.")
-        other.wait_for("another name: ")
+        other.wait_asked("another name: ")
         other.type("\r")
         other.wait_for("Another name: ")
         other.type("hopper\r")
         other.wait_for("#lobby> ")
         assert any("-- You are hopper." in row for row in other.everything)
-
-
-def test_a_password_set_unseen_lets_another_device_in(server: ServerProgram, tmp_path: Path) -> None:
-    with join(server, "lovelace", columns=90) as one:
-        one.wait_for("#lobby> ")
-        one.type("/password\r")
-        one.wait_for("New password")
-        one.type("correct horse\r")
-        one.wait_for("once more")
-        one.type("correct horse\r")
-        one.wait_for("Your password is set.")
-        with join_elsewhere(server, tmp_path, "lovelace") as other:
-            other.wait_for("its own password")
-            other.type("wrong horse\r")
-            other.wait_for("That is not the password of lovelace.")
-            other.type("correct horse\r")
-            other.wait_for("#lobby> ")
-            assert any("-- You are lovelace." in row for row in other.everything)
-            assert b"horse" not in other.raw
-        assert b"horse" not in one.raw
 
 
 def test_what_was_said_since_one_left_stands_under_a_line_of_its_own(server: ServerProgram) -> None:
@@ -362,32 +341,6 @@ def test_what_was_said_since_one_left_stands_under_a_line_of_its_own(server: Ser
         at = next(n for n, row in enumerate(rows) if "new in #news since you left" in row)
         assert rows[at - 1].endswith("eve: seen")
         assert rows[at + 1].endswith("eve: new to kay")
-
-
-def prompted(program: PtyProgram, times: int) -> bool:
-    return program.raw.count(b"Password:") == times and not program.echoes
-
-
-def test_a_password_is_asked_for_without_showing_it(tmp_path: Path) -> None:
-    secret = tmp_path / "password"
-    secret.write_text("correct horse\n")
-    secret.chmod(0o600)
-    with ServerProgram("--password-file", str(secret)) as server:
-        with join(server) as ada:
-            ada.wait_for("This server wants a password.")
-            ada.wait_for("Password: ")
-            ada.type("wrong\r")
-            ada.wait_for("The password is wrong.")
-            ada.wait_until(lambda: sum("Password:" in row for row in ada.rows) == 2, "a second prompt")
-            ada.type("correct horse\r")
-            ada.wait_for("#lobby> ")
-            assert b"horse" not in ada.raw
-        with join(server) as eve:
-            for tries in range(1, 4):
-                eve.wait_until(partial(prompted, eve, tries), "a prompt without echo")
-                eve.type("wrong\r")
-            assert eve.wait_exit() == 1
-            eve.assert_given_back()
 
 
 def test_a_dumb_terminal_gets_lines_and_no_escape_sequence(server: ServerProgram) -> None:

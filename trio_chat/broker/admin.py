@@ -129,7 +129,7 @@ def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
 def _person(broker: Broker, name: str) -> Person | Refusal:
     checked = check_name(name)
     person = None if isinstance(checked, Refusal) else broker.people.get(checked.key)
-    return person or refuse("unknown_person", name=quoted(name), near="")
+    return person or refuse("unknown_person", name=quoted(name), near="", done="done")
 
 
 _ORDERS: Final[dict[str, Callable[[Broker, Order, float, list[Effect]], Table | Refusal]]] = {

@@ -11,7 +11,7 @@ import click
 
 from trio_chat.cli.entering import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
-from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
@@ -46,9 +46,9 @@ _PAGE: Final = 500
     cls=GroupedOption,
     group="How it behaves",
     metavar="N",
-    type=click.IntRange(min=0),
+    type=Number(0),
     default=None,
-    help="begin with the last N of each room; with --since, N at the most",
+    help=f"begin with the last N of each room {whole('[default: 0]')}; with --since, N at the most",
 )
 @click.option(
     "--since",

@@ -2,26 +2,56 @@
 
 Layers, from the pure core outwards: ``rooms`` (each room's events in order, once) and ``state`` (what is
 owed) decide; ``wire`` is one connection, ``connection`` keeps one; ``chat`` is what applications use.
+
+Each name is imported at its first use: who only wants to know an event's type needs no network for it.
 """
 
-from trio_chat.client.address import DEFAULT_PORT, Address, parse_url
-from trio_chat.client.backoff import Backoff
-from trio_chat.client.chat import Chat, Statistics, connect
-from trio_chat.client.events import (
-    Backlog,
-    ChatEvent,
-    Disconnected,
-    Findings,
-    LocalEvent,
-    Missed,
-    Past,
-    Receipt,
-    Reconnected,
-    RejoinRefused,
-)
-from trio_chat.client.identity import Identities
-from trio_chat.client.rooms import RoomView
-from trio_chat.client.wire import OpenStream
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from trio_chat.client.address import DEFAULT_PORT, Address, parse_url
+    from trio_chat.client.backoff import Backoff
+    from trio_chat.client.chat import Chat, Statistics, connect
+    from trio_chat.client.events import (
+        Backlog,
+        ChatEvent,
+        Disconnected,
+        Findings,
+        LocalEvent,
+        Missed,
+        Past,
+        Receipt,
+        Reconnected,
+        RejoinRefused,
+    )
+    from trio_chat.client.identity import Identities
+    from trio_chat.client.rooms import RoomView
+    from trio_chat.client.wire import OpenStream
+
+_HOMES: Final = {
+    "address": ("DEFAULT_PORT", "Address", "parse_url"),
+    "backoff": ("Backoff",),
+    "chat": ("Chat", "Statistics", "connect"),
+    "events": (
+        "Backlog",
+        "ChatEvent",
+        "Disconnected",
+        "Findings",
+        "LocalEvent",
+        "Missed",
+        "Past",
+        "Receipt",
+        "Reconnected",
+        "RejoinRefused",
+    ),
+    "identity": ("Identities",),
+    "rooms": ("RoomView",),
+    "wire": ("OpenStream",),
+}
+_HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = [
     "DEFAULT_PORT",
@@ -45,3 +75,16 @@ __all__ = [
     "connect",
     "parse_url",
 ]
+
+
+if not TYPE_CHECKING:  # a type checker would take it for a module that has every attribute
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOME:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

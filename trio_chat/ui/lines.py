@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+import msgspec
+
 from trio_chat.client.events import Backlog
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.codec import encode
@@ -35,8 +37,15 @@ _JSON_UNSAFE: Final = re.compile(
 
 
 def as_json(event: events.Event) -> str:
-    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\uXXXX``."""
-    return _JSON_UNSAFE.sub(_escaped, encode(event).decode())
+    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\uXXXX``.
+
+    An ``id`` is left out where there is none: the answer was to no request of the reader's.
+    """
+    frame = encode(event)
+    if getattr(event, "id", None) == "":
+        fields = msgspec.to_builtins(event)
+        frame = msgspec.json.encode({key: value for key, value in fields.items() if key != "id"})
+    return _JSON_UNSAFE.sub(_escaped, frame.decode())
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -90,7 +99,7 @@ class Teller:
             case events.Welcome(motd=motd):
                 return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
             case Note():
-                return [("  " if line.startswith("  ") else "") + clean_line(line) for line in event.lines]
+                return [" " * (len(line) - len(line.lstrip(" "))) + clean_line(line) for line in event.lines]
             case _:
                 return self._table(event) or self._remark(self._notice(event))
 
@@ -335,8 +344,8 @@ class Teller:
         return table(("banned", "until", "by", "why"), rows)
 
     def _people(self, event: events.People) -> list[str]:
-        count = _people(len(event.people))
-        return [f"{clean_line(event.room)}: {count}", *people_table(event.people, self.clock)]
+        count = _people(len(event.people)) if event.people else "nobody"
+        return [f"{clean_line(event.room)}: {count}", *(people_table(event.people, self.clock) if event.people else [])]
 
     def clock(self, time: str) -> str:
         """A time of the server's, in the reader's zone; empty where it is none."""

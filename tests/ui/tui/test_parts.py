@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import stat
+import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,6 +21,15 @@ from trio_chat.ui.tui.themes import THEMES, choose, read_theme
 from trio_chat.ui.tui.widgets.bars import lay_out_input
 from trio_chat.ui.tui.widgets.screen import Palette, runs
 from trio_chat.ui.tui.widgets.whole import Shown, cut_cells, cut_spans, divide
+
+
+def test_what_is_shown_is_decided_without_a_terminal_or_a_connection() -> None:
+    code = (
+        "import sys, trio_chat.ui.tui.model.chat, trio_chat.ui.tui.model.completing, trio_chat.ui.tui.widgets.whole;"
+        "sys.exit(', '.join({'trio', 'urwid', 'socket', 'ssl'} & sys.modules.keys()) or 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_what_is_remembered_comes_back_and_is_nobody_elses_business(tmp_path: Path) -> None:

@@ -77,6 +77,8 @@ def refused(refusal: Refusal) -> Page:
     status = refusal.fault.http or HTTPStatus.BAD_REQUEST
     if status == HTTPStatus.UNAUTHORIZED:
         headers.append(("WWW-Authenticate", 'Bearer realm="trio-chat"'))
+    if status == HTTPStatus.UPGRADE_REQUIRED:
+        headers += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("Retry-After", "2"))
     body = encode(Error(code=refusal.code, message=refusal.message, advice=refusal.advice))

@@ -1,7 +1,4 @@
-"""The whole screen: which parts there are at a size, their rows side by side, and what lies under the mouse.
-
-Pure but for the last class, :class:`ChatWidget`, which is the urwid widget that shows it.
-"""
+"""The whole screen: which parts there are at a size, their rows side by side, and what lies under the mouse. Pure."""
 
 from __future__ import annotations
 
