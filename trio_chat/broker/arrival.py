@@ -40,6 +40,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         if refusal is not None:
             return refusal
         person = _claim(broker, name, now, effects)
+        person.passing = request.quiet and request.name is None
     session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(broker, session, person, request, now, effects)
@@ -69,13 +70,14 @@ def depart(broker: Broker, session: Session, person: Person, now: float, effects
         session.device.seen = person.seen
     broker.unsaved_visits[person.id] = person
     broker.save_soon(now)
-    if person.visible or not was_here:
-        return
-    broker.here -= 1
-    for room in person.rooms.values():
-        room.here.pop(person.id, None)
-        if room.direct is None:
-            presence.went(broker, room, person.name.shown, now, effects)
+    if was_here and not person.visible:
+        broker.here -= 1
+        for room in person.rooms.values():
+            room.here.pop(person.id, None)
+            if room.direct is None:
+                presence.went(broker, room, person.name.shown, now, effects)
+    if person.passing and not (person.sessions or person.recent or person.password):
+        release(broker, person, effects)
 
 
 def rename(broker: Broker, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:
@@ -103,6 +105,7 @@ def rename(broker: Broker, session: Session, request: Nick, now: float, effects:
     journal.pop(broker.people, old.key)
     journal.pop(broker.skeletons, old.skeleton)
     journal.set(person, "name", name)
+    journal.set(person, "passing", False)  # a name that was chosen
     journal.put(broker.people, name.key, person)
     journal.put(broker.skeletons, name.skeleton, person)
     effects.append(Persist(record(person)))
