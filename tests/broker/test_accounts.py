@@ -123,6 +123,8 @@ def test_who_only_looks_under_a_made_up_name_is_forgotten_when_they_go() -> None
     assert "#watched" not in crowd.broker.rooms
     crowd.come(name, "again", token=token, quiet=True)  # comes back without noticing
     assert welcome_of(crowd, "again").name == name
+    crowd.go("again")
+    assert crowd.broker.statistics().people == 1
 
 
 @pytest.mark.parametrize(("name", "quiet", "says"), [(None, True, True), (None, False, False), ("bob", True, False)])

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
@@ -18,6 +19,9 @@ from trio_chat.records import DropAccount, SaveAccount, SaveDevice
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
     from trio_chat.protocol.requests import Away, Hello, Nick
+
+_MADE_UP: Final = re.compile(r"user_\d+")
+"""A name that a server made up, now or on an earlier visit."""
 
 
 def hello(broker: Broker, session: Session, request: Hello, now: float, effects: list[Effect]) -> Refusal | None:
@@ -40,7 +44,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         if refusal is not None:
             return refusal
         person = _claim(broker, name, now, effects)
-        person.passing = request.quiet and request.name is None
+        person.passing = request.quiet and _MADE_UP.fullmatch(name.key) is not None
     session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(broker, session, person, request, now, effects)
@@ -160,7 +164,7 @@ def _wanted_name(broker: Broker, wanted: str | None, number: int) -> Name | Refu
     if wanted is not None:
         return check_name(wanted)
     while True:  # ends: there are more numbers than people
-        made_up = check_name(f"user_{1000 + number}")
+        made_up = check_name(f"user_{1000 + number}")  # as _MADE_UP has it
         if isinstance(made_up, Name) and made_up.key not in broker.people and made_up.skeleton not in broker.skeletons:
             return made_up
         number += 1
