@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
-from trio_chat.broker.state import Device, Person, Session, State, seconds
+from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
@@ -48,6 +48,7 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
     session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(broker, session, person, request, now, effects)
+    _leave_where_kept_out(broker, session, person, now, effects)
     _enter(broker, session, person, request, now, effects)
     return None
 
@@ -285,6 +286,16 @@ def _add_device(
     broker.journal.put(person.devices, device.digest, device)
     session.device = device
     effects.append(Persist(device_record(person, device)))
+
+
+def _leave_where_kept_out(broker: Broker, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
+    """A network was kept out of a room while this member of it, who comes from there, was away."""
+    for room in list(person.rooms.values()):
+        if room.is_lobby or room.direct is not None or room.role_of(person) > Role.MEMBER:
+            continue
+        refusal = rooms.banned(room, None, session.address, now)
+        if refusal is not None:
+            rooms.put_out(broker, room, person, refusal.message, now, effects)
 
 
 def _enter(broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]) -> None:
