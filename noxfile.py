@@ -22,7 +22,8 @@ SUPPORTED = [LOWEST, "3.12", "3.13"]
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Whatever Python runs nox is tested too, so that at least one always is.
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
-SPREAD = ["--numprocesses", "auto", "--maxprocesses", "8"]  # pytest-xdist: many tests mostly wait
+# pytest-xdist: one process more than there are cores, as many tests mostly wait.
+SPREAD = ["--numprocesses", str(min(8, (os.cpu_count() or 1) + 1))]
 
 
 def _wake_pyenv() -> None:
@@ -131,16 +132,30 @@ def screen_speed(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks.tui_speed", *session.posargs)
 
 
+@nox.session(name="wire-speed", default=False)
+def wire_speed(session: nox.Session) -> None:
+    """Measure the server over the wire: delivery latency beside a big database, and durable messages a second."""
+    session.install("-e", ".[test,speed]")
+    session.run("python", "-m", "tests.benchmarks.wire_speed", *session.posargs)
+
+
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill the server 200 times, and break its connections 200 times, under load: nothing acknowledged is lost."""
+    """Kill the server 200 times, break its connections 200 times, let devices come and go: nothing said is lost."""
     session.install("-e", ".[test,speed]")
-    trial = {"TRIO_CHAT_TRIAL_KILLS": "200", "TRIO_CHAT_TRIAL_CUTS": "200", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
-    session.run("pytest", "-s", "tests/durability", *session.posargs, env=trial)
+    trial = {
+        "TRIO_CHAT_TRIAL_KILLS": "200",
+        "TRIO_CHAT_TRIAL_CUTS": "200",
+        "TRIO_CHAT_TRIAL_TURNS": "500",
+        "TRIO_CHAT_TRIAL_LIMIT": "3600",
+    }
+    patience = ("-o", "faulthandler_timeout=3700")  # else pytest itself ends a test after 180 seconds
+    session.run("pytest", "-s", *patience, "tests/durability", *session.posargs, env=trial)
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
     """Let the broker's state machine run long."""
     session.install("-e", ".[test,speed]")
-    session.run("pytest", "tests/broker/test_machine.py", *session.posargs, env={"HYPOTHESIS_PROFILE": "long"})
+    long = {"HYPOTHESIS_PROFILE": "long", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
+    session.run("pytest", "tests/broker/test_machine.py", *session.posargs, env=long)

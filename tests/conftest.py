@@ -21,16 +21,21 @@ settings.register_profile("repeatable", derandomize=True, database=None, deadlin
 settings.load_profile("repeatable")
 
 
+# PYTHONUNBUFFERED makes programs write in other pieces; PYTHONDONTWRITEBYTECODE makes each start compile everything.
+_OTHERS: Final = {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES", "PYTHONUNBUFFERED", "PYTHONDONTWRITEBYTECODE"}
+
+
 @pytest.fixture(scope="session", autouse=True)
 def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Hide the settings, files, colours and time zone of whoever runs the tests, from programs they start too."""
     home = tmp_path_factory.mktemp("home")
     with pytest.MonkeyPatch.context() as patch:
         for name in list(os.environ):
-            if name.startswith(("TRIO_CHAT_", "XDG_")) or name in {"NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"}:
+            if name.startswith(("TRIO_CHAT_", "XDG_", "LC_")) or name in _OTHERS:
                 patch.delenv(name)
         patch.setenv("HOME", str(home))
         patch.setenv("TZ", "UTC")
+        patch.setenv("LANG", "C.UTF-8")
         time.tzset()
         yield
     time.tzset()

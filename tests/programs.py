@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import json
 import os
 import select
 import signal
 import socket
-import subprocess
-import sys
+import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 import trio
 
+from tests.launching import PROGRAM, launch
 from trio_chat.client import Chat, connect
 from trio_chat.protocol.events import Message
 
-PROGRAM: Final = (sys.executable, "-m", "trio_chat")
 PATIENCE: Final = 30.0
 """Seconds that anything may take on a busy machine before it counts as hanging."""
 
 
 def environment(**more: str) -> dict[str, str]:
     """What a program sees: the test's own world, with an ordinary terminal in it."""
-    return {**os.environ, "TERM": "xterm-256color", "PYTHONUNBUFFERED": "", **more}
+    return {**os.environ, "TERM": "xterm-256color", **more}
 
 
 def elsewhere(folder: Path, **more: str) -> dict[str, str]:
@@ -45,36 +46,35 @@ class Done:
     err: str
 
     @property
-    def events(self) -> list[dict[str, object]]:
+    def events(self) -> list[dict[str, Any]]:
         """The output as JSON, line by line."""
         return [json.loads(line) for line in self.out.splitlines()]
 
 
 def run(*arguments: str, given: str = "", env: Mapping[str, str] | None = None) -> Done:
     """Run a command to its end, with some input."""
-    done = subprocess.run(
-        [*PROGRAM, *arguments],
-        input=given.encode(),
-        capture_output=True,
-        env=environment() if env is None else dict(env),
-        timeout=PATIENCE,
-        check=False,
-    )
-    return Done(done.returncode, done.stdout.decode(), done.stderr.decode())
+    with Started(*arguments, env=env) as program:
+        giving = threading.Thread(target=program.give_all, args=(given,))
+        giving.start()
+        status = program.wait_exit()
+        giving.join()
+        return Done(status, program.out, program.err)
 
 
 class Started:
-    """A command that goes on, with pipes to it."""
+    """A command that goes on, with pipes to it; ``program`` is what runs it."""
 
-    def __init__(self, *arguments: str, env: Mapping[str, str] | None = None) -> None:
-        self.process = subprocess.Popen(
-            [*PROGRAM, *arguments],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=environment() if env is None else dict(env),
-            start_new_session=True,
-        )
+    def __init__(self, *arguments: str, program: Sequence[str] = PROGRAM, env: Mapping[str, str] | None = None) -> None:
+        around = environment() if env is None else env
+        (stdin, write), (out, stdout), (err, stderr) = os.pipe(), os.pipe(), os.pipe()
+        try:
+            self.process = launch([*program, *arguments], env=around, streams=(stdin, stdout, stderr), terminal=False)
+        finally:
+            for fd in (stdin, stdout, stderr):
+                os.close(fd)
+        self._stdin = os.fdopen(write, "wb", buffering=0)
+        self._streams = {name: os.fdopen(fd, "rb", buffering=0) for name, fd in (("out", out), ("err", err))}
+        self._decode = {name: codecs.getincrementaldecoder("utf-8")().decode for name in self._streams}
         self._text = {"out": "", "err": ""}
 
     def __enter__(self) -> Self:
@@ -83,11 +83,9 @@ class Started:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.process.poll() is None:
-            self.process.kill()
+        self.process.kill()  # unless it has ended
         self.process.wait()
-        for stream in (self.process.stdin, self.process.stdout, self.process.stderr):
-            assert stream is not None
+        for stream in (self._stdin, *self._streams.values()):
             stream.close()
 
     @property
@@ -102,48 +100,50 @@ class Started:
 
     def say(self, text: str) -> None:
         """Give it some input."""
-        assert self.process.stdin is not None
-        self.process.stdin.write(text.encode())
-        self.process.stdin.flush()
+        data = text.encode()
+        while data:
+            data = data[self._stdin.write(data) :]
 
     def end_input(self) -> None:
         """Let its input end."""
-        assert self.process.stdin is not None
-        self.process.stdin.close()
+        self._stdin.close()
+
+    def give_all(self, text: str) -> None:
+        """Give it its whole input, as far as it takes it."""
+        with contextlib.suppress(BrokenPipeError):
+            self.say(text)
+        self.end_input()
 
     def stop_reading(self) -> None:
         """Read its output no more."""
-        assert self.process.stdout is not None
-        self.process.stdout.close()
+        self._streams["out"].close()
 
     def wait_for(self, text: str) -> None:
         """Wait until a text stands in what it wrote, on either stream."""
         deadline = time.monotonic() + PATIENCE
         while text not in self.out and text not in self.err:
             assert time.monotonic() < deadline, f"waited in vain for {text!r}: {self._text}"
-            self._read(0.05)
+            self.read(0.05)
 
     def wait_exit(self) -> int:
         """Wait for its end; its exit status."""
         deadline = time.monotonic() + PATIENCE
         while self.process.poll() is None:
             assert time.monotonic() < deadline, f"it does not end: {self._text}"
-            self._read(0.05)
-        self._read(0)
+            self.read(0.05)
+        self.read(0)
         return int(self.process.returncode)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
 
-    def _read(self, timeout: float) -> None:
-        streams = {
-            stream: name
-            for stream, name in ((self.process.stdout, "out"), (self.process.stderr, "err"))
-            if stream is not None and not stream.closed
-        }
-        for stream in select.select(list(streams), [], [], timeout)[0]:
-            self._text[streams[stream]] += os.read(stream.fileno(), 1 << 20).decode()
+    def read(self, timeout: float) -> None:
+        """Take what it has written by now, after waiting for so many seconds at the most."""
+        reading = {stream: name for name, stream in self._streams.items() if not stream.closed}
+        for stream in select.select(list(reading), [], [], timeout)[0]:
+            name = reading[stream]
+            self._text[name] += self._decode[name](stream.read(1 << 20))
 
 
 class ServerProgram(Started):

@@ -10,12 +10,12 @@ Every wait is bounded and says on failure what the screen showed.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
 import signal
 import struct
-import subprocess
 import termios
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +23,8 @@ from types import TracebackType
 from typing import Final, Self
 
 import pyte
+
+from tests.launching import launch
 
 PATIENCE: Final = 30.0
 """Seconds that anything may take on a busy machine before it counts as hanging."""
@@ -41,18 +43,7 @@ class PtyProgram:
         self.master, self.slave = os.openpty()
         self.resize(columns, rows)
         self.settings_before = termios.tcgetattr(self.slave)
-        self.process = subprocess.Popen(
-            argv,
-            stdin=self.slave,
-            stdout=self.slave,
-            stderr=self.slave,
-            env=dict(env),
-            start_new_session=True,
-            preexec_fn=self._become_controlling,  # noqa: PLW1509 - nothing else makes it the session's terminal
-        )
-
-    def _become_controlling(self) -> None:
-        fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+        self.process = launch(argv, env=env, streams=(self.slave, self.slave, self.slave), terminal=True)
 
     def __enter__(self) -> Self:
         return self
@@ -61,7 +52,8 @@ class PtyProgram:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.process.poll() is None:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it has just ended, and its status is on the way
+                os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
         for fd in (self.master, self.slave):
             if fd >= 0:
@@ -113,6 +105,16 @@ class PtyProgram:
     def wait_for(self, text: str) -> None:
         """Wait until the screen shows a text, however it is broken into rows."""
         self.wait_until(lambda: text in "".join(self.screen.display), f"the screen to show {text!r}")
+
+    def wait_asked(self, question: str, times: int = 1) -> None:
+        """Wait until a question is asked, for the so-maniest time, and the terminal does not show the answer.
+
+        What is typed before that is lost: turning echo off throws away what has come in.
+        """
+        asked = question.encode()
+        self.wait_until(
+            lambda: self.raw.count(asked) == times and not self.echoes, f"{question!r} to be asked {times} times unseen"
+        )
 
     def wait_until(self, condition: Callable[[], bool], what: str) -> None:
         """Wait until something is so, reading what the program writes meanwhile."""

@@ -41,7 +41,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "not_greeted": {},
     "greeted_already": {},
     "too_fast": {"seconds": 1.25},
-    "unknown_person": {"name": "bbo", "near": " Did you mean bob?"},
+    "unknown_person": {"name": "bbo", "near": " Did you mean bob?", "done": "sent"},
     "unknown_room": {"room": "#osp", "near": ""},
     "room_invalid": {"room": "'#a b'", "why": "it has a space", "rule": NAME_RULE},
     "not_a_member": {"room": "#ops"},
@@ -70,9 +70,22 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "rooms_closed": {"room": "#ops"},
     "guest": {},
     "unknown_device": {"device": 7},
+    "member_already": {"name": "bob", "room": "#ops"},
+    "no_ban": {"name": "bob", "room": "#ops"},
+    "topic_too_long": {"size": 301, "limit": 300},
     "bad_network": {"network": "'there'"},
     "bad_time": {"time": "'soon'"},
     "busy": {},
+    "still_checking": {},
+    "too_many_guesses": {"seconds": 6.0},
+    "bad_frame": {"why": "it is not masked"},
+    "not_utf8": {},
+    "bad_upgrade": {"why": "it has no Sec-WebSocket-Key"},
+    "bad_version": {},
+    "last_device": {"name": "ada"},
+    "name_freed": {},
+    "unknown_ban": {"number": "'7'"},
+    "deserted": {"room": "#ops"},
     "revoked": {},
     "not_stored": {},
     "idle": {"seconds": 300.0},
@@ -114,7 +127,7 @@ def test_each_sample_has_just_what_the_templates_need(code: str) -> None:
 def test_each_status_and_close_code_is_one_that_exists(code: str) -> None:
     fault = FAULTS[code]
     assert fault.http is None or HTTPStatus(fault.http) >= HTTPStatus.BAD_REQUEST
-    assert fault.close in {None, 1000, 1001, 1008, 1009, 1011, 1013}
+    assert fault.close in {None, 1000, 1001, 1002, 1007, 1008, 1009, 1011, 1013}
 
 
 def refusals() -> Iterator[tuple[str, str, set[str]]]:

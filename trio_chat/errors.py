@@ -137,22 +137,27 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_origin": Fault(
         "A page from {origin} may not connect here.", "Allow it with --allow-origin on the server.", http=403
     ),
+    "bad_upgrade": Fault("That is no good upgrade to WebSocket: {why}.", "See RFC 6455, section 4.", http=400),
+    "bad_version": Fault("That version of WebSocket is not spoken here.", "Ask for version 13.", http=426),
     "bad_head": Fault("That is no request this server understands: {why}.", "", http=400),
     "shutting_down": Fault("The server is shutting down.", "It may be back soon: try again.", http=503, close=1001),
     # what a peer sends
     "not_json": Fault("That is not JSON: {why}.", "Send one JSON object in each text message."),
-    "not_an_object": Fault("That is JSON, but no object.", 'Send an object with "type" and "id".'),
+    "not_an_object": Fault("That is no JSON object.", 'Send an object with "type" and "id".'),
     "unknown_type": Fault("There is no request of type {kind}.", "The reference lists the types."),
     "bad_field": Fault("A field is wrong: {why}.", "The reference shows each request's fields."),
     "not_text": Fault("Binary messages are not understood.", "Send JSON in a text message."),
     "too_long": Fault("That message has {size} characters; {limit} is the most.", "Shorten it, or send it in parts."),
     "too_big": Fault("A frame had more than {limit} bytes.", "Send less at a time.", close=1009),
+    "topic_too_long": Fault("That topic has {size} characters; {limit} is the most.", "Shorten it."),
+    "bad_frame": Fault("A frame broke the rules of WebSocket: {why}.", "See RFC 6455, section 5.", close=1002),
+    "not_utf8": Fault("A text was no UTF-8.", "Send UTF-8.", close=1007),
     "empty": Fault("There is nothing in that message.", "Write something before you send it."),
     "not_greeted": Fault("Say hello before you ask for anything else.", 'Send {{"type":"hello", ...}} first.'),
     "greeted_already": Fault("You said hello already.", "Use nick to change your name."),
     "too_fast": Fault("Too much at once.", "Wait {seconds:.1f} seconds and go on."),
     # people and rooms
-    "unknown_person": Fault("Nobody here is called {name}.{near}", "Nothing was sent."),
+    "unknown_person": Fault("Nobody here is called {name}.{near}", "Nothing was {done}."),
     "unknown_room": Fault("There is no room {room}.{near}", "See which there are with /rooms."),
     "room_invalid": Fault("{room} cannot be a room's name: {why}.", "{rule}"),
     "not_a_member": Fault("You are not in {room}.", "Enter it first with /join {room}."),
@@ -167,20 +172,37 @@ FAULTS: Final[dict[str, Fault]] = {
     "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} may do that."),
     "not_allowed": Fault("In {room} only {role}s may do that.", "Ask one; /who shows who they are."),
     "not_invited": Fault("{room} is private.", "Ask somebody in it for an invitation."),
+    "deserted": Fault(
+        "{room} is private, and nobody is in it any more.", "Take another name, or ask whoever runs the server."
+    ),
     "may_not_speak": Fault("You may not speak in {room}{until}.", "You can go on reading."),
     "announcements_only": Fault("In {room} only moderators speak.", "Say it elsewhere."),
     "too_soon": Fault("In {room} everyone waits between messages.", "Try again in {seconds:.0f} seconds."),
     "last_owner": Fault("{room} would have no owner.", "Make somebody else its owner first."),
     "outranked": Fault("You cannot do that to {name}, who is {role} of {room}.", "Ask one of higher rank."),
     "no_direct_here": Fault("{room} is a direct conversation.", "That is for rooms; make one with /join."),
+    "member_already": Fault("{name} is in {room} already.", "They need no invitation."),
     "not_member_there": Fault("Nobody called {name} is in {room}.", "See who is with /who."),
     "rooms_closed": Fault("Here only the server's administrators make rooms.", "Ask one of them for {room}."),
     "guest": Fault("You are a guest here.", "That is for names that are owned."),
     "unknown_device": Fault("You have no device {device}.", "See which with /devices."),
+    "no_ban": Fault("There is no ban of {name} in {room}.", "See whom it keeps out with /bans."),
+    "unknown_ban": Fault("There is no ban number {number}.", "See which with trio-chat admin bans."),
     "bad_network": Fault("{network} is no address or range.", "Write one as 192.0.2.7 or 192.0.2.0/24."),
     "bad_time": Fault("{time} is no day or time.", "Write it as 2026-01-31 or 2026-01-31T12:00:00Z."),
     "busy": Fault("Too many people prove who they are just now.", "Try again in a few seconds.", http=503),
-    "revoked": Fault("This device was revoked.", "Join with your own password.", close=1008),
+    "still_checking": Fault("Your last password is still being looked at.", "Wait for that answer.", http=429),
+    "too_many_guesses": Fault(
+        "Too many passwords that came from where you are were wrong.", "Try again in {seconds:.0f} seconds.", http=429
+    ),
+    "revoked": Fault(
+        "This device was revoked.", "Come from another of yours, or join with your own password.", close=1008
+    ),
+    "last_device": Fault(
+        "That is your only device, and you have set no password: nobody could come back as {name}.",
+        "Set one first with /password.",
+    ),
+    "name_freed": Fault("Whoever runs the server freed your name.", "Join again, to take it anew.", close=1008),
     "not_stored": Fault(
         "The server could not store that, so nobody got it.",
         "Try again; whoever runs the server sees why in its log.",

@@ -69,7 +69,8 @@ class DropRoom(Struct, frozen=True, gc=False):
 
 
 class SaveMember(Struct, frozen=True, gc=False):
-    """Somebody is in a room. ``role`` is 1 member, 2 moderator, 3 owner."""
+    """Somebody is in a room. ``role`` is 1 member, 2 moderator, 3 owner; 0 is for somebody who went out of it
+    and may still not speak there, ``muted_until`` then."""
 
     room: int
     account: int

@@ -27,12 +27,14 @@ NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, re
 
 @dataclass
 class Books:
-    """All that is stored. Members are by room and account, as are invitations, positions and mentions."""
+    """All that is stored. Members are by room and account, as are invitations, positions and mentions; ``former``
+    are those who went and may still not speak."""
 
     accounts: dict[int, records.SaveAccount] = field(default_factory=dict)
     devices: dict[int, records.SaveDevice] = field(default_factory=dict)
     rooms: dict[int, records.SaveRoom] = field(default_factory=dict)
     members: dict[tuple[int, int], records.SaveMember] = field(default_factory=dict)
+    former: dict[tuple[int, int], records.SaveMember] = field(default_factory=dict)
     invites: dict[tuple[int, int], records.SaveInvite] = field(default_factory=dict)
     reads: dict[tuple[int, int], records.SaveRead] = field(default_factory=dict)
     mentions: dict[tuple[int, int, int], records.SaveMention] = field(default_factory=dict)
@@ -55,7 +57,7 @@ class Books:
             accounts=_sorted(self.accounts),
             devices=_sorted(self.devices),
             rooms=tuple(records.RoomState(room, len(self.logs[n])) for n, room in sorted(self.rooms.items())),
-            members=_sorted(self.members),
+            members=_sorted(self.members | self.former),
             invites=_sorted(self.invites),
             reads=_sorted(self.reads),
             mentions=_sorted(self.mentions),
@@ -136,7 +138,7 @@ class Books:
 
     def _dropaccount(self, record: records.DropAccount) -> None:
         assert self.accounts.pop(record.id, None) is not None, "nobody's account was dropped"
-        for held in (self.devices, self.members, self.invites, self.reads, self.mentions, self.bans):
+        for held in (self.devices, self.members, self.former, self.invites, self.reads, self.mentions, self.bans):
             _drop(held, account=record.id)
 
     def _savedevice(self, record: records.SaveDevice) -> None:
@@ -154,16 +156,24 @@ class Books:
 
     def _droproom(self, record: records.DropRoom) -> None:
         del self.rooms[record.id], self.logs[record.id]
-        for held in (self.members, self.invites, self.reads, self.mentions, self.bans):
+        for held in (self.members, self.former, self.invites, self.reads, self.mentions, self.bans):
             _drop(held, room=record.id)
 
     def _savemember(self, record: records.SaveMember) -> None:
         self._check_there(record)
-        self.members[record.room, record.account] = record
+        key = record.room, record.account
+        if record.role:
+            self.former.pop(key, None)
+            self.members[key] = record
+        else:
+            assert key not in self.members, "somebody went out of a room and is in it"
+            assert record.muted_until, "somebody is remembered for nothing"
+            self.former[key] = record
 
     def _dropmember(self, record: records.DropMember) -> None:
-        assert (record.room, record.account) in self.members, "who was not in a room was put out of it"
-        for held in (self.members, self.reads, self.mentions):
+        known = self.members.keys() | self.former.keys()
+        assert (record.room, record.account) in known, "who was not in a room was put out of it"
+        for held in (self.members, self.former, self.reads, self.mentions):
             _drop(held, room=record.room, account=record.account)
 
     def _saveinvite(self, record: records.SaveInvite) -> None:
@@ -236,6 +246,12 @@ def stored_part(broker: Broker) -> dict[str, Any]:
             (r.id, number): (member.person.id, member.role, _until(member.muted))
             for r in rooms
             for number, member in r.members.items()
+        },
+        "former": {
+            (r.id, number): (member.person.id, _until(member.muted))
+            for r in rooms
+            for number, member in r.former.items()
+            if member.muted
         },
         "entered": {(room.id, p.id, name) for p in people for name, room in p.rooms.items()},
         "invites": {(r.id, number) for r in rooms for number in r.invited},

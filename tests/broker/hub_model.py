@@ -446,7 +446,7 @@ class Hub:
             del places[event.room]
         elif isinstance(event, Ok) and event.room is not None:
             if event.seq is None:
-                del places[event.room]
+                places.pop(event.room, None)  # asked again, it is left already
             else:
                 assert self._has(event), "acknowledged and not stored"
 

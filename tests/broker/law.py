@@ -7,6 +7,8 @@ import ipaddress
 import re
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
+
 from trio_chat.broker.effects import (
     Acknowledge,
     Disconnect,
@@ -22,11 +24,11 @@ from trio_chat.errors import FAULTS
 from trio_chat.protocol import events, requests
 from trio_chat.protocol.events import Error, Event, Ok, Welcome
 from trio_chat.protocol.names import LOBBY, check_room
+from trio_chat.records import SaveAccount
 
 if TYPE_CHECKING:
     from tests.broker.hub_model import Hub
     from trio_chat.protocol.requests import AnyRequest, Hello
-    from trio_chat.records import SaveAccount
 
 ANSWERS: dict[type[requests.Request], type[Any]] = {
     **dict.fromkeys(requests.REQUESTS, Ok),
@@ -139,6 +141,24 @@ def may_know(hub: Hub, name: str, who: int) -> bool:
     return not room.private or hub.ahead.accounts[who].admin or (room.id, who) in hub.ahead.invites
 
 
+def _is_repeated(hub: Hub, who: int, answer: Event | Recall | Seek, effects: list[Effect]) -> bool:
+    """Whether nothing follows from a request but its answer; a line that it names must be in the log."""
+    kept = replace(hub.ahead.accounts[who], seen="")
+    others = [
+        e
+        for e in effects
+        if not (isinstance(e, Persist) and isinstance(e.record, SaveAccount) and replace(e.record, seen="") == kept)
+    ]
+    if len(others) != 1 or not isinstance(others[0], Acknowledge):
+        return False
+    if isinstance(answer, Ok) and answer.seq is not None:
+        room = hub.ahead.room(answer.room or "")
+        assert room is not None, "acknowledged for a room that is not there"
+        sender, line = hub.ahead.logs[room.id][answer.seq - 1]
+        assert (sender, line.time) == (who, answer.time), "acknowledged for what was never done"
+    return True
+
+
 def check_allowed(  # noqa: C901 - one rule after the other
     hub: Hub, session: int, request: AnyRequest, answer: Event | Recall | Seek, effects: list[Effect], found: Any
 ) -> None:
@@ -148,6 +168,8 @@ def check_allowed(  # noqa: C901 - one rule after the other
         check_let_in(hub, session, request, effects, proven=found == "proven")
         return
     who = hub.whose[session]
+    if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):
+        return
     name = getattr(request, "room", None) or ""
     role = hub.ahead.role(name, who)
     assert role >= LEAST.get(type(request), 0), f"{type(request).__name__} without the right to it"

@@ -15,7 +15,7 @@ from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Persist, Reply, Unsubscribe
 from trio_chat.broker.state import Person, Role, Room, Session
 from trio_chat.protocol import requests
-from trio_chat.records import Note
+from trio_chat.records import SaveMember
 
 SHORT = settings(
     max_examples=200,  # at the most: the first that fails ends it
@@ -68,7 +68,7 @@ def let_who_left_hear_on(patch: Patch) -> None:
 
 def store_no_roles(patch: Patch) -> None:
     """Forget at a restart who is what."""
-    patch.setattr(rooms, "save_member", lambda room, member: Persist(Note("", "", "nothing")))
+    patch.setattr(rooms, "save_member", lambda room, member: Persist(SaveMember(room.id, member.person.id)))
 
 
 def let_everybody_decide(patch: Patch) -> None:

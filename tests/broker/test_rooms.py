@@ -131,7 +131,7 @@ def test_an_empty_topic_clears_it() -> None:
 
 def test_a_topic_has_an_end() -> None:
     crowd = Crowd("ada")
-    assert crowd.refused("ada", Topic(id="t", room=LOBBY, text="x" * 301)).code == "too_long"
+    assert crowd.refused("ada", Topic(id="t", room=LOBBY, text="x" * 301)).code == "topic_too_long"
     assert isinstance(crowd.do("ada", Topic(id="t", room=LOBBY, text="x" * 300)), Ok)
 
 

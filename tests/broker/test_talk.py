@@ -80,10 +80,24 @@ def test_an_action_stays_one() -> None:
 
 def test_what_acts_on_a_terminal_is_made_harmless() -> None:
     crowd = Crowd("ada", "bob")
-    crowd.do("ada", Send(id="m\x1b", room=LOBBY, text="\x1b[2J\u202eab\r\nc", sent="\x1b12:00"))
+    crowd.do("ada", Send(id="m\x1b", room=LOBBY, text="\x1b[2J\u202eab\r\nc"))
     (message,) = crowd.news("bob")
     assert isinstance(message, Message)
-    assert (message.text, message.sent, message.cid) == ("\u241b[2Jab\nc", "\u241b12:00", "m\u241b")
+    assert (message.text, message.cid) == ("\u241b[2Jab\nc", "m\u241b")
+
+
+@pytest.mark.parametrize(
+    "sent", ["yesterday", "", "12:00", "2026-01-31T12:00:00", "\x1b2026-01-31T12:00:00Z", "\uff12026-01-31T12:00:00Z"]
+)
+def test_a_senders_clock_is_a_time_with_its_offset(sent: str) -> None:
+    crowd = Crowd("ada", "bob")
+    assert crowd.refused("ada", Send(id="m", room=LOBBY, text="x", sent=sent)).code == "bad_field"
+    for good in ("2026-01-31T12:00:00Z", "2026-01-31T13:00:00.004+01:00"):
+        crowd.do("ada", Send(id=good, room=LOBBY, text="x", sent=good))
+    assert [e.sent for e in crowd.news("bob") if isinstance(e, Message)] == [
+        "2026-01-31T12:00:00Z",
+        "2026-01-31T13:00:00.004+01:00",
+    ]
 
 
 @pytest.mark.parametrize("text", ["", " ", "\n\t", "\u200b", "\u202e"])

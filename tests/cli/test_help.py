@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -36,18 +37,24 @@ def program(*arguments: str, python: tuple[str, ...] = (), **environ: str) -> su
     )
 
 
-def context_of(*names: str) -> click.Context:
+def context_of(*names: str, columns: int = 80) -> click.Context:
     """Walk to a command, as the command line does."""
-    context = app.make_context("trio-chat", [], resilient_parsing=True, terminal_width=80)
+    context = app.make_context("trio-chat", [], resilient_parsing=True, terminal_width=columns)
     for name in names:
         assert isinstance(context.command, click.Group)
         command = context.command.get_command(context, name)
         assert command is not None
-        context = command.make_context(name, [], context, resilient_parsing=True, terminal_width=80)
+        context = command.make_context(name, [], context, resilient_parsing=True, terminal_width=columns)
     return context
 
 
-COMMANDS = [(), *((verb,) for verb in VERBS), ("config", "check"), ("config", "show")]
+COMMANDS = [
+    (),
+    *((verb,) for verb in VERBS),
+    ("config", "check"),
+    ("config", "show"),
+    *(("admin", name) for name in ("users", "unban", "audit", "backup", "export")),
+]
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
@@ -56,6 +63,25 @@ def test_a_help_page_fits_80_columns_and_ends_with_examples(names: tuple[str, ..
     assert max(map(len, page.splitlines())) <= 80
     assert "Examples:\n  " in page
     assert "-h, --help" in page
+
+
+@pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
+def test_a_help_page_can_be_read_on_50_columns(names: tuple[str, ...]) -> None:
+    page = click.unstyle(context_of(*names, columns=50).get_help()).partition("Examples:")[0]
+    assert max(map(len, page.splitlines())) <= 50
+    assert not re.search(r"^ {20}", page.partition("\n\n")[2], re.MULTILINE)  # text in a column of a few letters
+    assert not re.search(r"\[default:[^\]]*$", page, re.MULTILINE)
+
+
+@pytest.mark.parametrize(("verb", "table"), [("serve", "server"), ("join", "client"), ("who", "client")])
+def test_a_help_page_says_where_else_its_settings_stand(verb: str, table: str) -> None:
+    page = " ".join(click.unstyle(context_of(verb).get_help()).split())
+    assert f"under [{table}]; in the environment it is TRIO_CHAT_" in page
+    assert f"trio-chat config show {table} lists." in page
+
+
+def test_a_help_page_without_settings_says_nothing_of_them() -> None:
+    assert "Settings:" not in context_of("completion").get_help()
 
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
@@ -112,6 +138,8 @@ def test_without_a_command_the_help_is_on_standard_error_and_a_usage_error(
         (["serve", "-p", "70000"], "--port must be a whole number from 0 to 65535, not '70000'."),
         (["serve", "--password", "x"], "No such option"),
         (["serve", "--log-level", "loud"], "--log-level must be one of debug, info, warning, error, not 'loud'."),
+        (["completion"], "Choose from: bash, zsh, fish\n"),
+        (["completion", "tcsh"], "'tcsh' is not one of 'bash', 'zsh', 'fish'."),
     ],
 )
 def test_a_mistyped_command_line_is_answered_with_what_was_meant(

@@ -26,6 +26,7 @@ def test_it_shows_who_is_there_since_when_and_who_is_away_but_not_itself() -> No
             assert run("who", "ops", env=env).out.startswith("#ops: 1 person\n")
             event = json.loads(run("who", "#ops", "--json", env=env).out)
             assert (event["type"], event["room"]) == ("people", "#ops")
+            assert "id" not in event  # nobody asked under one
             assert [person["name"] for person in event["people"]] == ["日本"]
             assert run("who", env={**env, "TRIO_CHAT_NAME": "ada"}).status == 0
         done = run("who", "#nowhere", env=env)
@@ -45,6 +46,10 @@ def test_when_nobody_answers_it_ends_with_1() -> None:
         (["who", "--name", "a b"], "'a b' cannot be a name"),
         (["who", "--time-format", "%Q"], "strftime has no %Q"),
         (["tail", "#lob by"], "'#lob by' cannot be a room's name"),
+        (["who", "@ada"], "@ada is a person, and a room is wanted, such as '#ops'."),
+        (["tail", "-n", "-1"], "--backlog must be a whole number of 0 or more, not '-1'."),
+        (["search", "-n", "many", "x"], "--limit must be a whole number from 1 to 100000, not 'many'."),
+        (["search", "--context", "101", "x"], "--context must be a whole number from 0 to 100, not '101'."),
         (["tail", "--name", "-"], "'-' cannot be a name"),
         (["tail", "--time-format", "%H:%"], "strftime has no %"),
     ],

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
+import pytest
 import trio
 import trio.testing
+from trio.testing import MockClock
 
+import trio_chat
+from tests.client.scripted import LOBBY, ScriptedServer
 from trio_chat.client.events import ChatEvent, Missed
 from trio_chat.client.mailbox import Mailbox
 
@@ -81,3 +85,15 @@ async def test_each_event_goes_to_one_of_several_readers() -> None:
         await trio.testing.wait_all_tasks_blocked()
         mailbox.close()
     assert sorted(str(event) for event in got) == sorted(str(event) for event in events(5))
+
+
+async def test_an_answer_that_stands_behind_unread_events_is_not_the_servers_fault(
+    server: ScriptedServer, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.client.mailbox.Mailbox.__init__.__defaults__", (10, 10**6))
+    async with server.connect(request_timeout=5) as chat:
+        for number in range(20):
+            await server.write(LOBBY, str(number))
+        await trio.testing.wait_all_tasks_blocked()
+        with pytest.raises(trio_chat.NotAcknowledged, match=r"10 events wait to be read.*listen=False"):
+            await chat.send(LOBBY, "hello")

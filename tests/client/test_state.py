@@ -13,7 +13,8 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from trio_chat.client.events import ChatEvent, Missed, Reconnected
 from trio_chat.client.frames import read_event
-from trio_chat.client.state import MOST_RECEIVED, Conversation, Step
+from trio_chat.client.owed import Step
+from trio_chat.client.state import MOST_RECEIVED, PATIENCE, Conversation
 from trio_chat.errors import NotDone
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import decode_request, encode
@@ -289,6 +290,56 @@ def test_requests_go_once_a_connection_in_their_order_and_again_after_it() -> No
     assert second == msgspec.structs.replace(first[1], again=True)
 
 
+def test_a_deed_that_is_asked_again_says_so() -> None:
+    conversation = talking()
+    conversation.ask(requests.Kick(id="k", room="#ops", name="bob"))
+    (first,) = frames(conversation)
+    conversation.lose()
+    conversation.ask(requests.Kick(id="new", room="#ops", name="eve"))
+    conversation.enter(welcome(RoomInfo(name="#lobby")))
+    assert frames(conversation) == [
+        msgspec.structs.replace(first, again=True),
+        requests.Kick(id="new", room="#ops", name="eve"),
+    ]
+
+
+UNKNOWN = Error(id="s", code="unknown_person", message="Nobody here is called bob.", advice="Nothing was sent.")
+
+
+def test_a_guests_message_waits_a_while_for_who_is_not_back_yet() -> None:
+    conversation = talking()
+    conversation.lose()
+    conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
+    conversation.enter(msgspec.structs.replace(welcome(RoomInfo(name="#lobby")), owned=False))
+    for _ in range(PATIENCE):
+        assert [request.id for request in frames(conversation)] == ["s"]
+        assert conversation.take(UNKNOWN) == Step(early=["s"])
+        assert frames(conversation) == []
+        conversation.try_again("s")
+        conversation.try_again("s")
+    step = conversation.take(UNKNOWN)
+    assert step.answers == {
+        "s": msgspec.structs.replace(UNKNOWN, advice="Nothing was sent. The message was: psst"),
+    }
+    assert not conversation.owes
+    conversation.try_again("s")
+    assert conversation.take(UNKNOWN) == Step()
+
+
+@pytest.mark.parametrize("owned", [True, False])
+def test_what_was_written_while_connected_or_to_unknown_people_is_refused_at_once(owned: bool) -> None:  # noqa: FBT001 - a table's column
+    conversation = talking()
+    if owned:  # a message from before the reconnect, where who is unknown stays unknown
+        conversation.lose()
+        conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
+    conversation.enter(msgspec.structs.replace(welcome(RoomInfo(name="#lobby")), owned=owned))
+    if not owned:
+        conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
+    step = conversation.take(UNKNOWN)
+    assert set(step.answers) == {"s"}
+    assert ("The message was: psst" in str(step.answers["s"])) is owned
+
+
 def test_rooms_are_entered_again_before_anything_is_said_in_them() -> None:
     conversation = talking(RoomInfo(name="#lobby"), RoomInfo(name="#ops"))
     conversation.lose()
@@ -298,6 +349,31 @@ def test_rooms_are_entered_again_before_anything_is_said_in_them() -> None:
     assert isinstance(join, requests.Join)
     conversation.take(Room(id=join.id, room=RoomInfo(name="#ops")))
     assert [type(request) for request in frames(conversation)] == [requests.Send]
+
+
+def test_how_far_we_have_read_is_told_again_to_a_server_that_forgot_it() -> None:
+    conversation = talking(RoomInfo(name="#lobby", last=9, read=2), RoomInfo(name="#ops", last=9, read=2))
+    for room, seq in (("#lobby", 7), ("#ops", 8)):
+        conversation.ask(requests.Read(id=room, room=room, seq=seq))
+        conversation.take(Ok(id=room))
+    frames(conversation)
+    remembers, forgot = RoomInfo(name="#lobby", last=9, read=7), RoomInfo(name="#ops", last=9, read=2)
+    for _ in range(2):  # once for each connection
+        conversation.lose()
+        conversation.enter(welcome(remembers, forgot))
+        (report,) = frames(conversation)
+        assert isinstance(report, requests.Read)
+        assert (report.room, report.seq) == ("#ops", 8)
+    conversation.lose()
+    conversation.enter(welcome(remembers, msgspec.structs.replace(forgot, read=8)))
+    assert not conversation.owes
+
+
+def test_how_far_we_have_read_means_nothing_to_a_history_that_began_anew() -> None:
+    conversation = talking(RoomInfo(name="#lobby", last=9, read=7))
+    conversation.lose()
+    conversation.enter(welcome(RoomInfo(name="#lobby", last=9, read=2), epoch="2"))
+    assert not any(isinstance(request, requests.Read) for request in frames(conversation))
 
 
 def test_a_message_of_somebody_else_under_our_id_acknowledges_nothing() -> None:

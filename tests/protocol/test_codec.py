@@ -107,7 +107,7 @@ def test_a_sender_is_called_from_on_the_wire() -> None:
         (b'{"type":"ping","id":"\xff"}', "not_json", ""),
         (b'{"type":"ping","id":"\\ud800"}', "not_json", ""),
         (b"\x00\x01\x02", "not_json", ""),
-        (b"[" * 60_000, "not_json", ""),
+        (b"[" * 60_000, "not_an_object", ""),
         (b'{"type":"ping","id":"1","x":' + b"[" * 60_000, "not_json", ""),
         ('{"type":"ping","id":"\ud800"}', "not_json", ""),
         (b"[]", "not_an_object", ""),

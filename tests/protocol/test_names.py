@@ -73,17 +73,18 @@ def test_letters_of_any_script_make_a_name(text: str) -> None:
         ("#ops", "'#'"),
         ("a:b", "':'"),
         ("o'neil", '"\'"'),
-        ("a\x1b[31m", "'␛'"),
-        ("a\nb", "it has"),
-        ("a\x00", "'␀'"),
-        ("bob😀", "symbol"),
+        ("a\x1b[31m", "it has U+001B (escape)"),
+        ("a\nb", "it has U+000A (newline)"),
+        ("a\x00", "it has U+0000 (null)"),
+        ("a\x07", "it has U+0007"),
+        ("bob😀", "symbol or an emoji: '😀'"),
         ("a\u202eb", "invisible"),
-        ("a\u200bb", "invisible"),
+        ("a\u200bb", "invisible character: U+200B (zero width space)"),
         ("a\u200db", "invisible"),
         ("\ufb01x", "stands for another"),
         ("Ⅷ", "stands for another"),
         ("עada", "right to left"),
-        ("a·b", "cannot have"),
+        ("a·b", "cannot have: '·'"),
         ("\u0301a", "accents"),
         ("a" + "\u0323" * 6, "accents"),
         ("a\U0010fffe", "it has"),
@@ -95,6 +96,11 @@ def test_what_is_no_name_is_refused_with_its_reason_and_the_rule(text: str, why:
     assert no.code == "name_invalid"
     assert why in no.params["why"]
     assert no.advice.startswith("A name is 1 to 32 letters")
+
+
+@pytest.mark.parametrize(("text", "shown"), [("a\nb", "'a␊b'"), ("  ", "'  '"), ("a\t", "'a␉'")])
+def test_a_refused_name_is_shown_with_what_is_odd_in_it(text: str, shown: str) -> None:
+    assert refusal(text).message.startswith(f"{shown} cannot be a name: ")
 
 
 @given(st.text(alphabet=st.characters(), max_size=300))

@@ -86,9 +86,13 @@ async def test_a_frame_over_the_limit_closes_with_1009_and_others_are_unharmed(
         data = frame(half, fin=False) + frame(b"x" * (size - len(half)), CONTINUATION)
     await ada.say("before")
     nursery.start_soon(send_what_is_taken, ada, data)
+    closing = await ada.until("closing")
+    assert (closing["code"], closing["message"]) == ("too_big", "A frame had more than 2048 bytes.")
+    assert "retry" not in closing
     with pytest.raises(Closed) as closed:
         await ada.next()
     assert closed.value.code == 1009
+    assert house.server.hub.tally.refusals == {"too_big": 1}
     assert (await bob.until("message"))["text"] == "before"
     assert (await bob.until("presence"))["left"] == ["ada"]
     assert (await bob.say("still here"))["seq"] == 2
@@ -107,6 +111,7 @@ async def test_a_header_that_promises_far_too_much_is_refused_at_once(
     house = await serve()
     ada = await house.join("ada")
     await ada.send(b"\x81\xff" + (2**40).to_bytes(8) + b"\x00\x00\x00\x00" + b"x" * 70_000)
+    assert (await ada.next())["code"] == "too_big"
     with pytest.raises(Closed) as closed:
         await ada.next()
     assert closed.value.code == 1009

@@ -49,7 +49,7 @@ async def unharmed(witness: RawClient, *, heard: tuple[str, ...] = ()) -> None:
         (b'{"type":"ping","id":"1"} x', "not_json", ""),
         (b"{'type':'ping'}", "not_json", ""),
         (b'{"type":"ping","id":"\\ud800"}', "not_json", ""),
-        (b"[" * 5000, "not_json", ""),
+        (b"[" * 5000, "not_an_object", ""),
         (b"NaN", "not_json", ""),
         (b"[]", "not_an_object", ""),
         (b'"ping"', "not_an_object", ""),
@@ -86,7 +86,12 @@ async def unharmed(witness: RawClient, *, heard: tuple[str, ...] = ()) -> None:
         (b'{"type":"send","id":"1","room":"#lobby","text":"\\u200b\\u202e"}', "empty", "1"),
         (b'{"type":"send","id":"1","room":"#lobby","text":"' + b"x" * 8001 + b'"}', "too_long", "1"),
         (b'{"type":"leave","id":"1","room":"#lobby"}', "stays_in_lobby", "1"),
-        (b'{"type":"topic","id":"1","room":"#lobby","text":"' + b"x" * 301 + b'"}', "too_long", "1"),
+        (b'{"type":"topic","id":"1","room":"#lobby","text":"' + b"x" * 301 + b'"}', "topic_too_long", "1"),
+        (b'{"type":"send","id":"1","room":"#lobby","text":"x","sent":"yesterday"}', "bad_field", "1"),
+        (b'{"type":"send","id":"1","room":"#lobby","text":"x","sent":"2026-01-31T12:00:00"}', "bad_field", "1"),
+        (b"[[[[", "not_an_object", ""),
+        (b" [1, 2", "not_an_object", ""),
+        (b'{"a":' * 5000, "not_json", ""),
         (b'{"type":"hello","id":"1","name":"eve"}', "greeted_already", "1"),
         (b'{"type":"nick","id":"1","name":"bob"}', "name_taken", "1"),
         (b'{"type":"nick","id":"1","name":"ALL"}', "name_reserved", "1"),
@@ -207,10 +212,15 @@ async def test_a_broken_frame_closes_that_connection_with_its_code(serve: Serve,
     house = await serve()
     ada, bob = await house.join_all("ada", "bob")
     await ada.send(data)
+    closing = await ada.next()
+    row = "not_utf8" if code == 1007 else "bad_frame"
+    assert (closing["type"], closing["code"], closing.get("retry")) == ("closing", row, None)
+    assert closing["message"].isprintable()
     with pytest.raises(Closed) as closed:
         await ada.next()
     assert closed.value.code == code
     assert await ada.read_to_end() == b""
+    assert house.server.hub.tally.refusals == {row: 1}
     assert (await bob.until("presence"))["left"] == ["ada"]
     await unharmed(bob)
 

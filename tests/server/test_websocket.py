@@ -249,20 +249,25 @@ async def test_the_chat_is_at_the_root_alone(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "status", "code"),
     [
-        {"Sec-WebSocket-Key": ""},
-        {"Sec-WebSocket-Version": ""},
-        {"Sec-WebSocket-Version": "8"},
-        {"Connection": "close"},
-        {"Connection": ""},
+        ({"Sec-WebSocket-Key": ""}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Version": ""}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Version": "8"}, 426, "bad_version"),
+        ({"Connection": "close"}, 400, "bad_upgrade"),
+        ({"Connection": ""}, 400, "bad_upgrade"),
+        ({"Upgrade": "websocket, h2c"}, 400, "bad_upgrade"),
     ],
 )
-async def test_an_upgrade_that_is_none_is_refused_and_nobody_hears_of_it(serve: Serve, headers: Headers) -> None:
+async def test_an_upgrade_that_is_none_is_refused_and_nobody_hears_of_it(
+    serve: Serve, headers: Headers, status: int, code: str
+) -> None:
     house = await serve()
     ada = await house.join("ada")
     answer = await house.refused({"Username": "bob", **headers})
-    assert 400 <= answer.status < 500
+    assert (answer.status, answer.json["code"], answer.json["type"]) == (status, code, "error")
+    assert answer.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
+    assert house.server.hub.tally.refusals == {code: 1}
     await until(lambda: house.server._sockets == 1)
     assert (await ada.say("still here"))["type"] == "ok"
     assert [event["type"] for event in ada.passed] == ["message"]

@@ -112,3 +112,17 @@ async def test_a_sqlite_without_full_text_search_is_said(path: Path, monkeypatch
     with pytest.raises(StoreError, match="built without FTS5"):
         async with SqliteStore.open(path):
             pass
+
+
+async def test_what_is_in_the_wal_goes_into_the_database_now_and_then_and_not_all_the_time(
+    path: Path, pen: Pen
+) -> None:
+    wal = path.with_name(f"{path.name}-wal")
+    sizes = []
+    async with SqliteStore.open(path, synchronous="NORMAL") as store:
+        await store.commit([pen.room(1)])
+        for _ in range(24):
+            await store.commit(pen.lines("x" * 1_000_000))  # twice: as a text and as an event
+            sizes.append(wal.stat().st_size)
+    assert 16_000_000 < max(sizes) < 24_000_000
+    assert len(set(sizes)) < len(sizes)  # it was begun anew from its start, and did not grow meanwhile

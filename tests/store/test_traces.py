@@ -86,6 +86,36 @@ async def test_a_dropped_rooms_lines_and_pruned_ones_leave_no_byte(sqlite: Sqlit
     assert b"stays" in left
 
 
+async def test_of_what_is_pruned_between_lines_that_stay_nothing_is_left(sqlite: SqliteStore, pen: Pen) -> None:
+    dice = random.Random(5)
+    await sqlite.commit([pen.room(1), pen.room(2, "#ops")])
+    gone: list[str] = []
+
+    def text() -> str:
+        words = [f"w{dice.randrange(2000)}" for _ in range(dice.randrange(1, 60))]
+        return " ".join([*words, f"{dice.getrandbits(60):015x}"])
+
+    for phase in range(2):
+        for _ in range(20):
+            for room in (1, 2):
+                texts = [text() for _ in range(dice.randrange(1, 20))]
+                first = pen.lasts.get(room, 0) + 1
+                await sqlite.commit(pen.lines(*texts, room=room))
+                said = text()
+                changed = Amend(room, first, pen.event(first, said), said)
+                await sqlite.commit([changed, pen.line(said, kind="edited", target=first, room=room)])
+                if phase == 0 and room == 1:
+                    gone += [each.rsplit(maxsplit=1)[-1] for each in (*texts, said)]
+            await sqlite.index_some(100)
+        pen.wait(days=5)
+    await sqlite.commit([pen.room(1, keep=6.0)])  # the second phase stays, and all of the other room
+    assert set(await sqlite.prune(pen.now, None)) == {1}
+    await settle(sqlite)
+    left = everything_in(sqlite.path.parent)
+    assert len(gone) > 150
+    assert [word for word in gone if word.encode() in left] == []
+
+
 async def test_while_somebody_reads_the_wal_the_rest_is_done_and_it_is_tried_again(
     sqlite: SqliteStore, pen: Pen
 ) -> None:

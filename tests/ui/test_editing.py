@@ -153,6 +153,17 @@ def test_a_search_for_what_is_nowhere_rings_and_can_be_shortened() -> None:
     assert editor.search.found
 
 
+@pytest.mark.parametrize("name", ["C-g", "Escape", "C-c"])
+def test_a_search_is_left_for_what_was_being_typed(name: str) -> None:
+    editor = typed("half a cup", editor=Editor(history=["make a tea"]))
+    editor.press(Press("C-r"))
+    typed("a tea", editor=editor)  # the first letters are in both lines
+    assert editor.text == "make a tea"
+    assert editor.press(Press(name)) is None
+    assert editor.search is None
+    assert at(editor) == "half a cup|"
+
+
 def test_a_movement_ends_a_search_on_the_line_found() -> None:
     editor = Editor(history=["make tea"])
     editor.press(Press("C-r"))

@@ -73,8 +73,33 @@ def test_an_input_higher_than_the_window_shows_what_is_around_the_cursor() -> No
     drawing = lay_out("> ", "\n".join("abcdefgh"), 0, 20, 4)
     assert drawing.rows == ("> a", "  b", "  c")
     drawing = lay_out("> ", "\n".join("abcdefgh"), 15, 20, 4)
-    assert drawing.rows == ("  f", "  g", "  h")
+    assert drawing.rows == ("> ...", "  g", "  h")
     assert drawing.row == 2
+
+
+@pytest.mark.parametrize(("columns", "height"), [(20, 5), (8, 3), (20, 2), (1, 4)])
+def test_an_input_higher_than_the_window_still_says_where_it_will_go(columns: int, height: int) -> None:
+    text = "a text that is far higher than this window " * 9
+    for cursor in range(len(text) + 1):
+        drawing = lay_out("#ops> ", text, cursor, columns, height)
+        assert len(drawing.rows) < height
+        assert all(text_width(row) <= max(columns - 1, 1) for row in drawing.rows)
+        assert 0 <= drawing.row < len(drawing.rows)
+        if columns == 20 and height > 2:
+            assert drawing.rows[0].startswith("#ops> ")
+
+
+def test_a_cleared_screen_has_the_input_on_top_and_no_lines_come_back() -> None:
+    terminal, painter = Emulator(20, 8), Painter()
+    drawing = lay_out("> ", "typed", 5, 20, 8)
+    terminal.feed(painter.paint(["eve: one", "eve: two"], drawing))
+    terminal.feed(painter.clear() + painter.paint([], drawing))
+    assert terminal.rows == ["> typed"]
+    assert terminal.cursor == (0, 7)
+    terminal.feed(painter.paint(["eve: three"], drawing))
+    assert terminal.rows == ["eve: three", "> typed"]
+    terminal.feed(painter.repaint(drawing, 5, 8))  # narrower than what stands there: all of it is written again
+    assert terminal.rows == ["eve: three", "> typed"]
 
 
 def test_a_wide_character_is_never_cut_at_the_edge() -> None:
@@ -115,12 +140,12 @@ def test_after_the_window_changed_the_input_stands_there_once(columns: int) -> N
     assert shown.startswith("eve:one")
 
 
-def test_a_cleared_screen_shows_what_fits_of_the_last_lines() -> None:
+def test_a_screen_that_is_written_again_shows_what_fits_of_the_last_lines() -> None:
     terminal, painter = Emulator(20, 4), Painter()
-    drawing = lay_out("> ", "", 0, 20, 4)
-    terminal.feed(painter.paint([f"line {n}" for n in range(10)], drawing))
-    terminal.feed(painter.repaint(drawing, 20, 4, clear=True))
-    assert terminal.rows == ["line 7", "line 8", "line 9", ">"]
+    terminal.feed(painter.paint([f"line {n}" for n in range(10)], lay_out("> ", "typed", 5, 20, 4)))
+    terminal.screen.resize(4, 6)
+    terminal.feed(painter.repaint(lay_out("> ", "typed", 5, 6, 4), 6, 4))
+    assert terminal.rows == ["line 8", "line 9", "> typ", "ed"]
 
 
 @settings(max_examples=150, deadline=None)

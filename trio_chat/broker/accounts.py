@@ -52,8 +52,14 @@ def revoke(broker: Broker, session: Session, request: Revoke, now: float, effect
     """Let a device in no more, and end its connections."""
     person = rooms.person_of(session)
     device = next((d for d in person.devices.values() if d.id == request.device), None)
+    if device is None and request.again:
+        effects.append(Persist(arrival.record(person)))  # it may be gone in this very batch, and that not stored
+        effects.append(Acknowledge(session.id, Ok(id=request.id)))
+        return None
     if device is None:
         return refuse("unknown_device", device=request.device)
+    if broker.settings.owned and len(person.devices) == 1 and person.password is None:
+        return refuse("last_device", name=person.name.shown)
     broker.journal.pop(person.devices, device.digest)
     effects.append(Persist(DropDevice(device.id)))
     effects.append(Persist(Note(broker.stamp(now), person.name.shown, "revoke", target=device.label)))

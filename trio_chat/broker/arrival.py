@@ -178,10 +178,23 @@ def _is_free(broker: Broker, holder: Person, request: Hello | None, now: float) 
     owned, or this one was not used for too long and no password keeps it."""
     if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
         return False
-    if not broker.settings.owned:
-        return True
     expiry = broker.settings.name_expiry
-    return bool(expiry) and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
+    if broker.settings.owned and not (
+        expiry and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
+    ):
+        return False
+    return not _is_restrained(broker, holder, now)
+
+
+def _is_restrained(broker: Broker, holder: Person, now: float) -> bool:
+    """Whether somebody is kept out or may not speak somewhere: a name that was free then would end it."""
+    for room in broker.rooms.values():
+        member = room.members.get(holder.id) or room.former.get(holder.id)
+        if member is not None and member.muted > now:
+            return True
+        if any(ban.person is holder and ban.until > now for ban in room.bans.values()):
+            return True
+    return False
 
 
 def _prove(broker: Broker, person: Person, request: Hello) -> Refusal | None:
@@ -250,6 +263,7 @@ def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
             rooms.pass_on(broker, room, effects)
     for room in broker.rooms.values():
         journal.pop(room.invited, person.id)
+        journal.pop(room.former, person.id)
         for number in [number for number, ban in room.bans.items() if ban.person is person]:
             journal.pop(room.bans, number)
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, presence, retract
+from trio_chat.broker import arrival, presence, repeated, retract
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.journal import Journal
@@ -34,7 +34,7 @@ from trio_chat.broker.state import (
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import check_name, nearest
-from trio_chat.protocol.requests import Delete, Edit, React, Send
+from trio_chat.protocol.requests import Deed, Delete, Edit, React, Send
 from trio_chat.protocol.text import quoted
 from trio_chat.records import SaveRead, Snapshot
 
@@ -166,6 +166,13 @@ class Broker:
         kind = type(request)
         command = COMMANDS[kind]
         refusal = self._charge(known, command.cost, now, effects)
+        if (
+            refusal is None
+            and isinstance(request, Deed)
+            and request.again
+            and repeated.acknowledge(known, request, effects)
+        ):
+            return effects
         if refusal is None:
             if kind not in PASSIVE and known.state is State.PRESENT:
                 known.active = now
@@ -181,6 +188,8 @@ class Broker:
             if refusal is not None:
                 self.journal.undo(mark)
                 del effects[before:]
+            elif isinstance(request, Deed):
+                repeated.remember(self.journal, known, request, effects)
         if refusal is not None:
             self._refused(session, request.id, refusal, effects)
         return effects
@@ -299,15 +308,17 @@ class Broker:
             self._stamped = (now, stamp(now))
         return self._stamped[1]
 
-    def find_person(self, name: str) -> Person | Refusal:
-        """Who has this name, however it is spelled. Where names are not owned, only who is here counts."""
+    def find_person(self, name: str, *, done: str = "done") -> Person | Refusal:
+        """Who has this name, however it is spelled. Where names are not owned, only who is here counts.
+        ``done`` is what nothing was, where there is nobody."""
         person = self.people.get(name)
         if person is None:
             checked = check_name(name)
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
         if person is None or not (person.sessions or self.settings.owned):
             near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or self.settings.owned))
-            return refuse("unknown_person", name=quoted(name), near=f" Did you mean {near}?" if near else "")
+            near = f" Did you mean {near}?" if near else ""
+            return refuse("unknown_person", name=quoted(name), near=near, done=done)
         return person
 
     def no_such_room(self, name: str, person: Person) -> Refusal | None:

@@ -6,21 +6,21 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_chat.broker import presence, rooms
+from trio_chat.broker import arrival, presence, rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
 from trio_chat.broker.restore import make_ban, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
-from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
-from trio_chat.records import DropBan, Note, SaveBan, SaveInvite
+from trio_chat.records import DropBan, DropMember, Note, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
     from trio_chat.broker.state import Ban as HeldBan
     from trio_chat.broker.state import Session
-    from trio_chat.protocol.requests import Ban, Bans, Configure, Invite, Kick, Mute, SetRole, Unban
+    from trio_chat.protocol.requests import Ban, Bans, Configure, Deed, Invite, Kick, Mute, SetRole, Unban
 
 _ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
 
@@ -34,6 +34,8 @@ def invite(broker: Broker, session: Session, request: Invite, now: float, effect
     guest = broker.find_person(request.name)
     if isinstance(guest, Refusal):
         return guest
+    if guest.id in room.members and not request.again:
+        return refuse("member_already", name=guest.name.shown, room=room.name)
     if guest.id not in room.members:
         is_new = guest.id not in room.invited
         broker.journal.put(room.invited, guest.id, None)
@@ -101,6 +103,9 @@ def kick(broker: Broker, session: Session, request: Kick, now: float, effects: l
     room = broker.rooms[request.room]
     member = _member(broker, room, request.name)
     if isinstance(member, Refusal):
+        if request.again and member.code == "not_member_there":
+            _done_already(session, request, effects)
+            return None
         return member
     refusal = _outranked(room, actor, member.person)
     if refusal is not None:
@@ -109,7 +114,7 @@ def kick(broker: Broker, session: Session, request: Kick, now: float, effects: l
         return refuse("stays_in_lobby", room=room.name)
     reason = clean_line(request.reason)
     _tell_room(broker, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    _put_out(broker, room, member.person, f"{actor.name.shown} put you out. {reason}".strip(), now, effects)
+    _put_out(broker, room, member.person, _by(actor, "put you out", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -125,6 +130,13 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
     network = None if request.network is None else _network(request.network)
     if isinstance(network, Refusal):
         return network
+    before = [held for held in room.bans.values() if _same_target(held, person, network)]
+    if before and request.again:
+        _done_already(session, request, effects)
+        return None
+    for held in before:  # one is enough: the last that was said holds
+        broker.journal.pop(room.bans, held.record.id)
+        effects.append(Persist(DropBan(held.record.id)))
     reason = clean_line(request.reason)
     end = later(now, request.seconds)
     until = None if end == float("inf") else stamp(end)
@@ -145,7 +157,7 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
     event = _Deed("ban", person, value=network or "", reason=reason, until=until)
     _tell_room(broker, room, actor, now, effects, event)
     for other in _covered(broker, room, held, actor):
-        _keep_out(broker, room, other, f"{actor.name.shown} banned you. {reason}".strip(), now, effects)
+        _keep_out(broker, room, other, held, _by(actor, "banned you", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -158,21 +170,20 @@ def unban(broker: Broker, session: Session, request: Unban, now: float, effects:
         return refuse("bad_field", why="give a name or a network")
     person: Person | None = None
     if request.name is not None:
-        found = broker.find_person(request.name)
+        found = _banned_before(room, request.name) or broker.find_person(request.name)
         if isinstance(found, Refusal):
             return found
         person = found
     network = None if request.network is None else _network(request.network)
     if isinstance(network, Refusal):
         return network
-    lifted = [
-        held
-        for held in room.bans.values()
-        if (person is not None and held.person is person) or (network is not None and held.record.network == network)
-    ]
+    lifted = [held for held in room.bans.values() if _same_target(held, person, network)]
     if not lifted:
         name = network or (person.name.shown if person else "")
-        return refuse("unknown_person", name=name, near=f" No ban of {room.name} is theirs.")
+        if request.again:
+            _done_already(session, request, effects)
+            return None
+        return refuse("no_ban", name=name, room=room.name)
     for held in lifted:
         broker.journal.pop(room.bans, held.record.id)
         effects.append(Persist(DropBan(held.record.id)))
@@ -201,10 +212,10 @@ def list_bans(broker: Broker, session: Session, request: Bans, now: float, effec
 
 
 def mute(broker: Broker, session: Session, request: Mute, now: float, effects: list[Effect]) -> Refusal | None:
-    """Let somebody read but not speak, or speak again."""
+    """Let somebody read but not speak, or speak again; also somebody who went out while they might not speak."""
     actor = rooms.person_of(session)
     room = broker.rooms[request.room]
-    member = _member(broker, room, request.name)
+    member = _member(broker, room, request.name, former=True)
     if isinstance(member, Refusal):
         return member
     refusal = _outranked(room, actor, member.person)
@@ -212,7 +223,11 @@ def mute(broker: Broker, session: Session, request: Mute, now: float, effects: l
         return refusal
     until = 0.0 if request.seconds == 0 else later(now, request.seconds)
     broker.journal.set(member, "muted", until)
-    effects.append(rooms.save_member(room, member))
+    if member.role is Role.NOBODY and not until:
+        broker.journal.pop(room.former, member.person.id)
+        effects.append(Persist(DropMember(room.id, member.person.id)))
+    else:
+        effects.append(rooms.save_member(room, member))
     shown = None if until in (0.0, float("inf")) else stamp(until)
     _tell_room(broker, room, actor, now, effects, _Deed("mute" if until else "unmute", member.person, until=shown))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -220,6 +235,17 @@ def mute(broker: Broker, session: Session, request: Mute, now: float, effects: l
 
 
 # ---- steps --------------------------------------------------------------------------------------
+
+
+def _done_already(session: Session, request: Deed, effects: list[Effect]) -> None:
+    """What is asked again is so already."""
+    effects.append(Persist(arrival.record(rooms.person_of(session))))  # as in set_role
+    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+
+
+def _same_target(held: HeldBan, person: Person | None, network: str | None) -> bool:
+    """Whether a ban is of this person, or of this network."""
+    return held.person is person if person is not None else held.record.network == network
 
 
 def _shown(value: object) -> str:
@@ -258,11 +284,14 @@ def _tell_room(broker: Broker, room: Room, actor: Person, now: float, effects: l
     effects.append(Persist(Note(time, actor.name.shown, deed.action, room.name, target, detail)))
 
 
-def _member(broker: Broker, room: Room, name: str) -> Member | Refusal:
+def _member(broker: Broker, room: Room, name: str, *, former: bool = False) -> Member | Refusal:
     person = broker.find_person(name)
     if isinstance(person, Refusal):
         return person
-    return room.members.get(person.id) or refuse("not_member_there", name=person.name.shown, room=room.name)
+    member = room.members.get(person.id)
+    if member is None and former:
+        member = room.former.get(person.id)
+    return member or refuse("not_member_there", name=person.name.shown, room=room.name)
 
 
 def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
@@ -270,6 +299,13 @@ def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
     if actor is person or (role >= room.role_of(actor) and not (actor.admin and not person.admin)):
         return refuse("outranked", name=person.name.shown, role=role.word, room=room.name)
     return None
+
+
+def _banned_before(room: Room, name: str) -> Person | None:
+    """Whom a room keeps out under this name: where names are not owned, also who is not here."""
+    checked = check_name(name)
+    people = [held.person for held in room.bans.values() if held.person is not None]
+    return next((p for p in people if not isinstance(checked, Refusal) and p.name.key == checked.key), None)
 
 
 def _banned_person(broker: Broker, room: Room, actor: Person, request: Ban) -> Person | Refusal | None:
@@ -301,10 +337,16 @@ def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[P
     ]
 
 
-def _keep_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
-    if room.name == LOBBY:
-        reason = refuse("banned", until="", reason=f" {why}")
-        effects.extend(Disconnect(number, reason) for number in sorted(person.sessions))
+def _by(actor: Person, did: str, reason: str) -> str:
+    """What somebody is told who has to go."""
+    return f"{actor.name.shown} {did}: {reason}" if reason else f"{actor.name.shown} {did}."
+
+
+def _keep_out(
+    broker: Broker, room: Room, person: Person, held: HeldBan, why: str, now: float, effects: list[Effect]
+) -> None:
+    if room.is_lobby:
+        effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
         _put_out(broker, room, person, why, now, effects)
 

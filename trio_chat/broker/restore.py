@@ -96,8 +96,11 @@ def _restore_rooms(broker: Broker, snapshot: Snapshot) -> None:
     for member in snapshot.members:
         room, person = broker.numbered.get(member.room), broker.persons.get(member.account)
         if room is not None and person is not None:
-            muted = _muted(member.muted_until)
-            room.members[person.id] = Member(person, Role(member.role), muted)
+            held = Member(person, Role(member.role), _muted(member.muted_until))
+            if held.role is Role.NOBODY:
+                room.former[person.id] = held
+                continue
+            room.members[person.id] = held
             person.rooms[room.name] = room
     for invite in snapshot.invites:
         if invite.room in broker.numbered:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from trio_chat.broker import presence
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.restore import add_room, record_of
-from trio_chat.broker.state import Member, Person, Role, Room, Session, stamp
+from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
     Left,
@@ -27,6 +27,7 @@ from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, Save
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
+    from trio_chat.broker.state import Ban
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
 
 _MAX_TOPIC = 300
@@ -67,12 +68,16 @@ def banned(room: Room, person: Person | None, address: str, now: float) -> Refus
     server)."""
     for ban in room.bans.values():
         if ban.until > now and ban.covers(person, address):
-            until = "" if ban.until == float("inf") else f" until {stamp(ban.until)}"
-            reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
-            if room.is_lobby:
-                return refuse("banned", until=until, reason=reason)
-            return refuse("banned_here", room=room.name, until=until, reason=reason)
+            return kept_out(room, ban)
     return None
+
+
+def kept_out(room: Room, ban: Ban) -> Refusal:
+    """What somebody is told whom a ban keeps out."""
+    reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
+    if room.is_lobby:
+        return refuse("banned", until=until(ban.until), reason=reason)
+    return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
 
 
 def number_next(broker: Broker, room: Room) -> int:
@@ -89,9 +94,11 @@ def publish(room: Room, event: RoomEvent, sender: Person, effects: list[Effect])
 
 def enter(broker: Broker, person: Person, room: Room, effects: list[Effect], role: Role = Role.MEMBER) -> None:
     """Make a person a member of a room."""
-    broker.journal.put(room.members, person.id, Member(person, role))
+    former = broker.journal.pop(room.former, person.id)
+    member = Member(person, role) if former is None else Member(person, role, former.muted, former.spoke)
+    broker.journal.put(room.members, person.id, member)
     broker.journal.put(person.rooms, room.name, room)
-    effects.append(Persist(SaveMember(room.id, person.id, int(role))))
+    effects.append(save_member(room, member))
     if person.visible:
         broker.journal.put(room.here, person.id, person)
     if person.id in room.invited:
@@ -102,12 +109,17 @@ def enter(broker: Broker, person: Person, room: Room, effects: list[Effect], rol
 def exit_room(broker: Broker, person: Person, room: Room, effects: list[Effect]) -> None:
     """Make a person no member of a room any more, and let their devices no longer hear it."""
     journal = broker.journal
-    journal.pop(room.members, person.id)
+    member = journal.pop(room.members, person.id)
     journal.pop(room.here, person.id)
     journal.pop(person.rooms, room.name)
     journal.pop(person.read, room.id)
     journal.pop(person.mentions, room.id)
     effects.append(Persist(DropMember(room.id, person.id)))
+    if member is not None and (member.muted or room.slow):
+        former = Member(person, Role.NOBODY, member.muted, member.spoke)
+        journal.put(room.former, person.id, former)
+        if former.muted:
+            effects.append(save_member(room, former))
     effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
@@ -186,14 +198,8 @@ def leave(broker: Broker, session: Session, request: Leave, now: float, effects:
 
 
 def save_member(room: Room, member: Member) -> Persist:
-    """A member as stored."""
-    muted = (
-        None
-        if member.muted == 0
-        else "9999-12-31T23:59:59.999Z"
-        if member.muted == float("inf")
-        else stamp(member.muted)
-    )
+    """A member as stored, or a former one."""
+    muted = None if member.muted == 0 else FOR_GOOD if member.muted == float("inf") else stamp(member.muted)
     return Persist(SaveMember(room.id, member.person.id, int(member.role), muted_until=muted))
 
 
@@ -203,11 +209,14 @@ def set_topic(broker: Broker, session: Session, request: Topic, now: float, effe
     room = person.rooms[request.room]
     if room.direct is not None:
         return refuse("no_topic_here")
+    muted = room.members[person.id].muted
+    if muted > now:
+        return refuse("may_not_speak", room=room.name, until=until(muted))
     if room.announce_only and room.role_of(person) < Role.MODERATOR:
         return refuse("not_allowed", room=room.name, role="moderator")
     text = clean_line(request.text)
     if len(text) > _MAX_TOPIC:
-        return refuse("too_long", size=len(text), limit=_MAX_TOPIC)
+        return refuse("topic_too_long", size=len(text), limit=_MAX_TOPIC)
     broker.journal.set(room, "topic", text)
     seq, time = number_next(broker, room), broker.stamp(now)
     event = TopicChanged(room=room.name, seq=seq, time=time, sender=person.name.shown, text=text)
@@ -223,7 +232,15 @@ def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, eff
     visible = [room for room in broker.rooms.values() if room.direct is None and broker.is_visible(room, person)]
     visible.sort(key=lambda room: (-len(room.here), room.name))
     lines = tuple(
-        RoomLine(name=r.name, topic=r.topic, count=len(r.here), joined=r.name in person.rooms, private=r.private)
+        RoomLine(
+            name=r.name,
+            topic=r.topic,
+            count=len(r.here),
+            joined=r.name in person.rooms,
+            private=r.private,
+            announce_only=r.announce_only,
+            slow=r.slow,
+        )
         for r in visible
     )
     effects.append(Reply(session.id, RoomList(id=request.id, rooms=lines)))
@@ -253,7 +270,7 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     if person.admin:
         return None
     if room.private and person.id not in room.invited:
-        return refuse("not_invited", room=room.name)
+        return refuse("not_invited" if room.members else "deserted", room=room.name)
     return banned(room, person, address, now)
 
 

@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from trio_chat.protocol.names import LOBBY
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.events import Message
+    from trio_chat.protocol.events import Message, Ok
     from trio_chat.protocol.names import Name
     from trio_chat.records import SaveBan
 
 RECENT: Final = 512
 """Sent ids remembered for each person: far more than a client has unacknowledged at a time."""
+
+DONE: Final = 64
+"""The same for what is no message: people moderate one deed at a time."""
 
 UNDELIVERED: Final = 1000
 """Direct messages of one conversation that may wait for a sign from their readers."""
@@ -130,6 +133,7 @@ class Person:
     read: dict[int, int] = field(default_factory=dict)
     mentions: dict[int, list[int]] = field(default_factory=dict)
     recent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    done: dict[str, Ok] = field(default_factory=dict)
     since: str = ""
     away: str | None = None
 
@@ -150,6 +154,7 @@ class Room:
 
     ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all
     who are in it, ``here`` those of them who are connected and not only quietly; both by their number.
+    ``former`` are those who went while they might not speak: going out and coming in again ends that for nobody.
     """
 
     id: int
@@ -165,6 +170,7 @@ class Room:
     first: int = 1
     members: dict[int, Member] = field(default_factory=dict)
     here: dict[int, Person] = field(default_factory=dict)
+    former: dict[int, Member] = field(default_factory=dict)
     invited: dict[int, None] = field(default_factory=dict)
     bans: dict[int, Ban] = field(default_factory=dict)
     undelivered: dict[int, tuple[Person, set[int]]] = field(default_factory=dict)
@@ -241,10 +247,15 @@ def stamp(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def until(end: float) -> str:
+    """The part of a sentence that says when something ends: nothing, if it does not."""
+    return "" if end == float("inf") else f" until {stamp(end)[:19].replace('T', ' ')} UTC"
+
+
 def later(now: float, seconds: float | None) -> float:
     """So many seconds from now; infinite for good, and for what no calendar reaches."""
-    until = float("inf") if seconds is None else now + seconds
-    return until if until < _END else float("inf")
+    end = float("inf") if seconds is None else now + seconds
+    return end if end < _END else float("inf")
 
 
 def seconds(time: str) -> float:

@@ -3,12 +3,25 @@ finding them again."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
-from trio_chat.broker.state import BIG_ROOM, RECENT, UNDELIVERED, FoundSent, Person, Role, Room, Session, seconds, stamp
+from trio_chat.broker.state import (
+    BIG_ROOM,
+    RECENT,
+    UNDELIVERED,
+    FoundSent,
+    Person,
+    Role,
+    Room,
+    Session,
+    seconds,
+    stamp,
+    until,
+)
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.events import Delivered, Message, Ok, Pong, ReadUpTo, TypingNotice
@@ -34,6 +47,8 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
     refusal = check_text(broker, text)
     if refusal is not None:
         return refusal
+    if request.sent is not None and not _is_clock(request.sent):
+        return refuse("bad_field", why="sent is no time with its offset, as in RFC 3339")
     room = _find_room(broker, person, request, now, effects)
     if isinstance(room, Refusal):
         return room
@@ -48,7 +63,7 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
         sender=person.name.shown,
         text=text,
         cid=clean_line(request.id),
-        sent=None if request.sent is None else clean_line(request.sent),
+        sent=request.sent,
         kind=request.kind,
         reply_to=request.reply_to,
     )
@@ -76,8 +91,7 @@ def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
     """Whether somebody may say something in a room they are in."""
     member = room.members[person.id]
     if member.muted > now:
-        until = "" if member.muted == float("inf") else f" until {stamp(member.muted)}"
-        return refuse("may_not_speak", room=room.name, until=until)
+        return refuse("may_not_speak", room=room.name, until=until(member.muted))
     if not (room.announce_only or room.slow) or room.role_of(person) >= Role.MODERATOR:
         return None
     if room.announce_only:
@@ -176,6 +190,14 @@ def ping(broker: Broker, session: Session, request: Ping, now: float, effects: l
     return None
 
 
+def _is_clock(given: str) -> bool:
+    """Whether that is a sender's clock: a time and how far from UTC."""
+    try:
+        return given.isascii() and datetime.fromisoformat(given).tzinfo is not None
+    except ValueError:
+        return False
+
+
 def _moment(given: str) -> str | None:
     """A day or time as stored; ``None`` if it is none."""
     try:
@@ -233,7 +255,7 @@ def _everyone_of(broker: Broker, room: Room, person: Person) -> Refusal | None:
         other = broker.persons.get(number)
         if other is None or not (other.sessions or broker.settings.owned or other is person):
             name = "+".join(n for n in room.name.removeprefix("@").split("+") if n != person.name.key)
-            return refuse("unknown_person", name=name if other is None else other.name.shown, near="")
+            return refuse("unknown_person", name=name if other is None else other.name.shown, near="", done="sent")
     return None
 
 
@@ -243,7 +265,7 @@ def _recipients(
     """The conversation with these people; every one of them must be known."""
     others: dict[int, Person] = {}
     for name in names:
-        other = broker.find_person(name)
+        other = broker.find_person(name, done="sent")
         if isinstance(other, Refusal):
             return other
         if other is not person:

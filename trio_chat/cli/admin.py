@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trio_chat.cli.faults import FAILED
-from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.config import ServerConfig
 from trio_chat.errors import TrioChatError
@@ -225,9 +225,9 @@ for _command in (
     cls=GroupedOption,
     group="How much",
     metavar="N",
-    type=click.IntRange(min=1),
+    type=Number(1),
     default=50,
-    help="the last N [default: 50]",
+    help=f"the last N {whole('[default: 50]')}",
 )
 @click.option("--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="each line as one line of JSON")
 def audit(config_path: Path | None, limit: int, *, as_json: bool, **flags: object) -> None:
@@ -293,7 +293,7 @@ def restore(file: Path, config_path: Path | None, **flags: object) -> None:
     short_help="Write everything as JSON.",
     examples=[
         ("trio-chat admin export --json chat.jsonl", "into a file"),
-        ("trio-chat admin export --json | jq -r 'select(.type == \"event\") | .event.text // empty'", "all texts"),
+        ("trio-chat admin export --json | jq -r '.event.text // empty'", "all texts"),
     ],
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))

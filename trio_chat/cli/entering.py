@@ -103,6 +103,8 @@ def room_name(word: str) -> str:
     """
     from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page needs none of it
 
+    if word.startswith("@"):
+        raise UsageError(f"{word} is a person, and a room is wanted, such as '#ops'.")
     room = word if word.startswith("#") else f"#{word}"
     checked = check_room(room)
     if isinstance(checked, Refusal):
@@ -167,10 +169,12 @@ class _Proof(NamedTuple):
 
 def _ask(refusal: NotAdmitted, proof: _Proof) -> _Proof:
     """Ask the person for what the server refused. Raises the refusal when nobody can help it."""
+    from trio_chat.cli.unseen import ask_unseen  # noqa: PLC0415 - the help page needs none of it
+
     if refusal.code in _OWNED:
         say(refusal.message)
         text = "If it is yours, its own password; else just Enter, for another name"
-        own = str(click.prompt(text, hide_input=True, default="", show_default=False, err=True))
+        own = ask_unseen(text, default="")
         if own:
             return proof._replace(account_password=own)
         return proof._replace(name=_ask_name(), account_password=None)
@@ -179,7 +183,7 @@ def _ask(refusal: NotAdmitted, proof: _Proof) -> _Proof:
         return proof._replace(name=_ask_name())
     if refusal.code in _PASSWORD_REFUSED:
         say(refusal.message)
-        return proof._replace(password=str(click.prompt("Password", hide_input=True, err=True)))
+        return proof._replace(password=ask_unseen("Password"))
     raise refusal
 
 

@@ -30,6 +30,8 @@ INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells count."""
 
 _CHAT_COMMAND: Final = re.compile(r"(?:^|\s)/[a-z]")
+_CHOICES: Final = re.compile(r"\s*\n\t")
+"""How click puts each of several choices on a line of its own; a sentence has them behind each other."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -118,7 +120,7 @@ def _say(error: BaseException) -> int:
             click.echo(error.format_message(), err=True, color=error.ctx.color)
             return MISUSED
         case click.ClickException():
-            say(error.format_message())
+            say(_CHOICES.sub(" ", error.format_message()))
             if isinstance(error, click.UsageError) and error.ctx is not None:
                 say(f"Try '{error.ctx.command_path} --help'.")
             return error.exit_code

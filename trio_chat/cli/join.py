@@ -68,8 +68,8 @@ def command(
     that you set in the chat with /password.
 
     On a terminal, F1 shows what you can do; with --plain what you type stays whole below the lines that arrive, and
-    /help shows it. Otherwise each line of the input is said, and join leaves at its end: with status 0 when all of it
-    was acknowledged, with 1 when something was refused or not delivered. Ctrl-C leaves with 130.
+    /help and /keys show it. Otherwise each line of the input is said, and join leaves at its end: with status 0 when
+    all of it was acknowledged, with 1 when something was refused or not delivered. Ctrl-C leaves with 130.
     """
     name, server = _read_words(words)
     if name is not None and flags.get("name") is not None:

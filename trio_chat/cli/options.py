@@ -20,10 +20,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from trio_chat.cli.faults import say
-from trio_chat.cli.page import GroupedOption, Verb
-from trio_chat.config import Option, Settings, Wrong, convert, load, options
+from trio_chat.cli.page import GroupedOption, Verb, whole
+from trio_chat.config import SECTIONS, Option, Settings, Wrong, convert, load, options
 
-__all__ = ["GroupedOption", "SettingOption", "Verb", "load_settings", "settings"]
+__all__ = ["GroupedOption", "Number", "SettingOption", "Verb", "load_settings", "settings", "whole"]
 
 C = TypeVar("C", bound=Settings)
 F = TypeVar("F", bound=Callable[..., object])
@@ -63,13 +63,35 @@ class SettingType(_ParamType):
         return [CompletionItem(choice) for choice in self.setting.choices if choice.startswith(incomplete)]
 
 
+class Number(_ParamType):
+    """Takes a whole number between bounds, and says so in words."""
+
+    name = "number"
+
+    def __init__(self, least: int, most: int | None = None) -> None:
+        self._least, self._most = least, most
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's own signature
+        """Read what was typed."""
+        try:
+            number = int(value)
+        except ValueError:
+            number = self._least - 1
+        if number < self._least or (self._most is not None and number > self._most):
+            bounds = f"of {self._least} or more" if self._most is None else f"from {self._least} to {self._most}"
+            flag = param.opts[-1] if param is not None else "It"
+            raise click.UsageError(f"{flag} must be a whole number {bounds}, not {str(value)!r}.", ctx)
+        return number
+
+
 class SettingOption(GroupedOption):
     """The option that sets one setting; its help is the setting's own description."""
 
-    def __init__(self, flags: list[str], *, setting: Option) -> None:
+    def __init__(self, flags: list[str], *, setting: Option, table: str) -> None:
         super().__init__(
             flags,
             group=setting.group,
+            elsewhere=_elsewhere(setting, table),
             help=described(setting),
             metavar=setting.metavar or None,
             default=None,
@@ -85,13 +107,22 @@ def described(setting: Option) -> str:
     if setting.choices:
         text += f" ({', '.join(setting.choices)})"
     default = shown_default(setting)
-    return f"{text} [default: {default}]" if default else text
+    return f"{text} {whole(f'[default: {default}]')}" if default else text
+
+
+def _elsewhere(setting: Option, table: str) -> str:
+    return (
+        f"In the settings file {setting.flag} is {setting.key}, under [{table}]; in the environment it is "
+        f"{setting.variable}. The same goes for all that {whole(f'trio-chat config show {table}')} lists."
+    )
 
 
 def shown_default(setting: Option) -> str:
     """Write a default as it would be typed; empty where there is none worth showing."""
     if setting.default is None or (setting.default in {"", False} and setting.kind != "number"):
         return ""
+    if setting.default is True:
+        return setting.flag
     if isinstance(setting.default, float):
         return f"{setting.default:g}"
     return str(setting.default) if setting.default != () else ""
@@ -100,6 +131,7 @@ def shown_default(setting: Option) -> str:
 def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
     """Give a command the options of these settings (all that have a flag, unless named) and ``--config``."""
     known = {option.key: option for option in options(section) if option.flags}
+    table = next(name for name, struct in SECTIONS.items() if struct is section)
 
     def decorate(function: F) -> F:
         function = click.option(
@@ -114,7 +146,11 @@ def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
             setting = known[key]
             flags = [*setting.flags[:-1], f"{setting.flag}/--no-{setting.flag[2:]}"]
             function = click.option(
-                *(flags if setting.kind == "flag" else setting.flags), key, cls=SettingOption, setting=setting
+                *(flags if setting.kind == "flag" else setting.flags),
+                key,
+                cls=SettingOption,
+                setting=setting,
+                table=table,
             )(function)
         return function
 

@@ -1,8 +1,11 @@
-"""How a help page looks: 80 columns, options in groups, examples at the end, headings bold on a terminal."""
+"""How a help page looks: 80 columns, options in groups, examples at the end, headings bold on a terminal.
+
+On a narrow terminal what an option does stands below it: beside it there would be a few letters a row.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 import click
@@ -15,7 +18,21 @@ LAST: Final = "Other options"
 """The group of options that say no other."""
 
 
+_WHOLE: Final = {ord(" "): "\xa0", ord("-"): "\u2011"}
+"""Signs at which a row may end, and those of the same look at which none does."""
+_SHOWN: Final = {0xA0: " ", 0x2011: "-"}
+
+_NARROW: Final = 66
+"""Columns below which long options and their descriptions do not stand side by side."""
+_SHORT: Final = 14
+"""Columns of what has a place beside its description all the same, such as a command's name."""
+
 _CONTEXT: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
+
+
+def whole(text: str) -> str:
+    """A piece of a help text that stays in one row, as in ``[default: 30]``."""
+    return text.translate(_WHOLE)
 
 
 class PageFormatter(click.HelpFormatter):
@@ -25,6 +42,21 @@ class PageFormatter(click.HelpFormatter):
         """Write a heading."""
         self.write(" " * self.current_indent + click.style(f"{heading}:", bold=True) + "\n")
 
+    def write(self, string: str) -> None:
+        """Write a piece of the page."""
+        super().write(string.translate(_SHOWN))
+
+    def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
+        """Write terms with what they mean, in two columns or, where those would be too narrow, below each other."""
+        rows = list(rows)
+        if self.width >= _NARROW or all(len(term) <= _SHORT for term, _ in rows):
+            super().write_dl(rows, col_max, col_spacing)
+            return
+        for term, meaning in rows:
+            self.write(f"{'':>{self.current_indent}}{term.strip()}\n")
+            with self.indentation(), self.indentation():
+                self.write_text(meaning)
+
 
 class PageContext(click.Context):
     """A context whose help pages are ours."""
@@ -33,11 +65,13 @@ class PageContext(click.Context):
 
 
 class GroupedOption(click.Option):
-    """An option that says under which heading of the help page it stands."""
+    """An option that says under which heading of the help page it stands, and, as a sentence, where ``elsewhere``
+    its value can be given."""
 
-    def __init__(self, *args: Any, group: str = LAST, **kwargs: Any) -> None:  # noqa: ANN401 - click.Option's own
+    def __init__(self, *args: Any, group: str = LAST, elsewhere: str = "", **kwargs: Any) -> None:  # noqa: ANN401 - click.Option's own
         super().__init__(*args, **kwargs)
         self.group = group
+        self.elsewhere = elsewhere
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         """Give the row of the help page; long flags stand under each other."""
@@ -51,7 +85,8 @@ class GroupedOption(click.Option):
 class Verb(click.Command):
     """A command whose help page has its options in groups and examples at the end.
 
-    Use it as ``@click.command(cls=Verb, examples=[("trio-chat serve", "what that does")])``.
+    Use it as ``@click.command(cls=Verb, examples=[("trio-chat serve", "what that does")])``. What
+    :meth:`settings_help` gives stands between the two.
     """
 
     context_class: type[click.Context] = PageContext
@@ -75,8 +110,19 @@ class Verb(click.Command):
             with formatter.section(heading):
                 formatter.write_dl([(flags.ljust(min(width, 30)), text) for flags, text in rows])
 
+    def settings_help(self) -> str:
+        """Where else than among the options its settings can be given; empty for a command that has none."""
+        given = [param for param in self.params if isinstance(param, GroupedOption) and param.elsewhere]
+        if not given:
+            return ""
+        instructive = [param for param in given if "-" in param.opts[-1].removeprefix("--")]  # the key has _ there
+        return (instructive or given)[-1].elsewhere
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End with the examples."""
+        """Say where else the options can be given, and end with the examples."""
+        if also := self.settings_help():
+            with formatter.section("Settings"):
+                formatter.write_text(also)
         super().format_epilog(ctx, formatter)
         write_examples(formatter, self.examples)
 

@@ -10,7 +10,7 @@ import click
 
 from trio_chat.cli.entering import SETTINGS, Entry, enter, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
-from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
+from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
@@ -50,9 +50,9 @@ _PAGE: Final = 100
     cls=GroupedOption,
     group="How much",
     metavar="N",
-    type=click.IntRange(min=1, max=100_000),
+    type=Number(1, 100_000),
     default=20,
-    help="messages at the most [default: 20]",
+    help=f"messages at the most {whole('[default: 20]')}",
 )
 @click.option(
     "-C",
@@ -60,9 +60,9 @@ _PAGE: Final = 100
     cls=GroupedOption,
     group="How much",
     metavar="N",
-    type=click.IntRange(min=0, max=100),
+    type=Number(0, 100),
     default=0,
-    help="with N lines before and after each",
+    help=f"with N lines before and after each {whole('[default: 0]')}",
 )
 @click.option(
     "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one message a line, JSON"

@@ -34,8 +34,7 @@ def command(config_path: Path | None, **flags: object) -> None:
     """Host a chat until Ctrl-C or SIGTERM stops it.
 
     It listens on this machine only, unless --host says otherwise, and then wants a password (from a file or from
-    TRIO_CHAT_PASSWORD, never typed into a command line) or --open. Every option can also stand in the settings
-    file, or in the environment as TRIO_CHAT_PORT and so on.
+    TRIO_CHAT_PASSWORD, never typed into a command line) or --open.
     """
     config = load_settings(ServerConfig, flags, config_path)
     check_server(config)

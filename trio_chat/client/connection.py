@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from trio_chat.client.address import Address
     from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
-    from trio_chat.client.state import Answer, Step
+    from trio_chat.client.owed import Answer, Step
     from trio_chat.protocol.requests import AnyRequest
 
 ASK_AGAIN: Final = 1.0
@@ -142,8 +142,16 @@ class Link:
             if waiter.answer is None:
                 self._check()
             return waiter.answer
+        raise NotAcknowledged(self._why_unanswered())
+
+    def _why_unanswered(self) -> str:
         seconds = self._habits.request_timeout
-        raise NotAcknowledged(f"The server did not answer within {seconds:g} seconds: it may be done, or not.")
+        if self._mailbox.full:
+            return (
+                f"No answer could be read within {seconds:g} seconds, because {len(self._mailbox)} events wait to be "
+                "read before it: it may be done, or not. Iterate over the chat, or connect with listen=False."
+            )
+        return f"The server did not answer within {seconds:g} seconds: it may be done, or not."
 
     async def wait_entered(self) -> None:
         """Wait until the server has let us in the first time. Raises ``Unreachable`` or ``NotAdmitted``."""
@@ -348,13 +356,15 @@ class Link:
         if self._habits.listen:
             self._mailbox.put(step.events, size)
         for room in step.stalled:
-            nursery.start_soon(self._ask_later, room)
+            nursery.start_soon(self._ask_later, self._conversation.ask_again, room)
+        for request_id in step.early:
+            nursery.start_soon(self._ask_later, self._conversation.try_again, request_id)
         self._wake.set()
         self._settle()
 
-    async def _ask_later(self, room: str) -> None:
+    async def _ask_later(self, ask: Callable[[str], None], what: str) -> None:
         await trio.sleep(ASK_AGAIN)
-        self._conversation.ask_again(room)
+        ask(what)
         self._wake.set()
 
     async def _keep_alive(self, wire: Wire, nursery: trio.Nursery) -> None:

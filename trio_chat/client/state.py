@@ -18,34 +18,28 @@ The shell around this calls :meth:`Conversation.take` with what came and writes 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
-from enum import Enum, auto
-from typing import Final, TypeAlias
+from typing import Final
 
 import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
+from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, told_what
 from trio_chat.client.rooms import Phase, RoomView
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
     AnyEvent,
-    BanList,
     Closing,
     Deleted,
-    DeviceList,
     Edited,
     Error,
-    Found,
     Left,
     Limits,
     Message,
     Moderated,
     Ok,
     Page,
-    People,
-    Pong,
     Presence,
     Reacted,
     ReadUpTo,
@@ -53,12 +47,12 @@ from trio_chat.protocol.events import (
     Room,
     RoomEvent,
     RoomInfo,
-    RoomList,
     TopicChanged,
     Welcome,
 )
 from trio_chat.protocol.requests import (
     AnyRequest,
+    Deed,
     Delete,
     Edit,
     History,
@@ -79,46 +73,14 @@ MOST_RECEIVED: Final = 1000
 MOST_ABANDONED: Final = 1000
 """Requests whose asker went away, remembered for what a late answer says of our rooms and name."""
 
+PATIENCE: Final = 10
+"""How often a guest's message that waited for the connection is tried for people who are not back yet."""
+
 _INTO_THE_LOG: Final = (Send, Edit, Delete, React)
 """Requests that wait while a room catches up: the log may hold their answer."""
 
 _LATER: Final = frozenset({"too_fast", "internal", "not_stored"})
 """Refusals that a second try may not meet."""
-
-Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
-"""What may answer a request."""
-
-
-class Why(Enum):
-    """On whose behalf a request is owed."""
-
-    ASKED = auto()  # the application's
-    REJOIN = auto()  # ours: into a room that we were in
-    FILL = auto()  # ours: what a room missed
-    RECEIVED = auto()  # ours: a direct message came
-
-
-@dataclass(slots=True)
-class Owed:
-    """A request without an answer."""
-
-    request: AnyRequest
-    frame: bytes
-    why: Why
-    room: str = ""  # whose rejoining or filling it is
-    carried: bool = False
-    again: bool = False  # an earlier connection carried it
-
-
-@dataclass(slots=True)
-class Step:
-    """What follows from what came: ``events`` to yield, ``answers`` by request id (``None``: nothing will
-    come, and nothing needs to), and rooms whose ``stalled`` questions are to be asked again a little later
-    with :meth:`Conversation.ask_again`."""
-
-    events: list[ChatEvent] = field(default_factory=list)
-    answers: dict[str, Answer | None] = field(default_factory=dict)
-    stalled: list[str] = field(default_factory=list)
 
 
 class Conversation:
@@ -176,6 +138,11 @@ class Conversation:
             view.asked = False
             self._fill(view)
 
+    def try_again(self, request_id: str) -> None:
+        """Ask once more what :attr:`Step.early` said."""
+        if request_id in self._owed and request_id not in self._unsent:
+            self._unsent.append(request_id)
+
     @property
     def owes(self) -> bool:
         """Whether anything that was asked or reported has no answer yet."""
@@ -221,13 +188,13 @@ class Conversation:
         for request_id, owed in list(self._owed.items()):
             if owed.carried:
                 owed.carried, owed.again = False, True
-                if isinstance(owed.request, Send):
+                if isinstance(owed.request, Send | Deed):
                     owed.request = msgspec.structs.replace(owed.request, again=True)
                     owed.frame = encode(owed.request)
             if isinstance(owed.request, Typing | Ping) and owed.why is Why.ASKED:
                 step.answers[request_id] = None
                 del self._owed[request_id]
-            elif owed.why in (Why.FILL, Why.REJOIN):
+            elif owed.why in (Why.FILL, Why.REJOIN, Why.READ):
                 del self._owed[request_id]
         self._unsent = deque(self._owed)
         self._abandoned.clear()
@@ -250,6 +217,8 @@ class Conversation:
         if anew:
             self._begin_anew()
         self._check_sizes(welcome.limits, step)
+        for request in self._owed.values():
+            request.waited, request.tries = True, PATIENCE
         owed, self._unsent = self._unsent, deque()
         for name in [name for name in self.rooms if name not in infos]:
             self._rejoin(self.rooms[name])
@@ -294,6 +263,9 @@ class Conversation:
                 return
             room.seen = max(info.first - 1, info.read)  # it began while we were away: all of it is new
         room.resume(info)
+        if room.read > info.read:  # a server that was killed has lost the positions of its last seconds
+            request = Read(id=self.make_id(), room=room.name, seq=room.read)
+            self._owe(request, encode(request), Why.READ)
         self._fill(room)
 
     def _fill(self, room: RoomView) -> None:
@@ -369,9 +341,14 @@ class Conversation:
             if request is not None:
                 self._learn(request, event, step)
             return
+        if is_early(owed, event, names_are_owned=self.welcome is None or self.welcome.owned):
+            owed.tries -= 1
+            self._owed[event.id] = owed
+            step.early.append(event.id)
+            return
         match owed.why:
             case Why.ASKED:
-                step.answers[event.id] = event
+                step.answers[event.id] = told_what(owed, event)
                 self._learn(owed.request, event, step=None)
             case Why.REJOIN if owed.room in self.rooms:
                 self._take_rejoined(self.rooms[owed.room], event, step)

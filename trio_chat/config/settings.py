@@ -205,9 +205,10 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
         _meta("your name; without one the server makes one up", _SERVER, "NAME", min_length=1, max_length=256),
     ] = None
     password: Annotated[str | None, _PASSWORD] = None
-    password_file: Annotated[Path | None, _meta("file whose first line is the server's password", _SERVER, "FILE")] = (
-        None
-    )
+    password_file: Annotated[
+        Path | None,
+        _meta("file whose first line is the server's password (or put it into TRIO_CHAT_PASSWORD)", _SERVER, "FILE"),
+    ] = None
     wait: Annotated[bool, _meta("when nobody answers, keep trying until somebody does", _TALK)] = False
     request_timeout: Annotated[
         float,

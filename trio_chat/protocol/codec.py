@@ -47,6 +47,10 @@ def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
     try:
         thing = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
+        if (data if isinstance(data, bytes) else data.encode(errors="replace")).lstrip()[:1] == b"[":
+            return "", refuse("not_an_object")  # whatever comes behind that
+        if isinstance(error, RecursionError):
+            shown = "it is nested too deeply"
         return "", refuse("not_json", why=shown)
     if not isinstance(thing, dict):
         return "", refuse("not_an_object")

@@ -11,7 +11,7 @@ from trio_chat.protocol import events, requests
 from trio_chat.protocol.names import LOBBY
 
 _TIME: Final = "2026-01-31T12:00:00.000Z"
-_WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?")
+_WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?", done="sent")
 _STOP: Final = refuse("shutting_down")
 
 _LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=41, read=38)

@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 from precis_i18n import get_profile
 
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.text import quoted
+from trio_chat.protocol.text import clean, quoted
 
 LOBBY: Final = "#lobby"
 """The room that everyone is in."""
@@ -76,6 +76,9 @@ _WHY: Final = {
     "not_idempotent": "it changes each time it is normalized",
 }
 """The reasons of precis_i18n (the part after ``DISALLOWED/``) in a person's words."""
+
+_CONTROL_NAMES: Final = {"\0": "null", "\t": "tab", "\n": "newline", "\r": "carriage return", "\x1b": "escape"}
+"""Those that one meets; Unicode has no names for controls."""
 
 
 class Name(NamedTuple):
@@ -140,7 +143,7 @@ def _why_not(shown: str) -> str:
     """Which of our own rules, beyond PRECIS, a normalized name breaks; empty for none."""
     for char in shown:
         if char.isascii() and not (char.isalnum() or char in "_.-"):
-            return _WHY["spaces"] if char == " " else f"it has {quoted(char)}"
+            return _WHY["spaces"] if char == " " else f"it has {_sign(char)}"
     if not any(map(str.isalnum, shown)):
         return "it has no letter and no digit"
     if shown[0] in "-." or shown[-1] == ".":
@@ -159,8 +162,17 @@ def _key(shown: str) -> tuple[str, str] | str:
         key = _fold(shown)
         stable = _fold(key) == key
     except UnicodeEncodeError as error:  # the form in which precis_i18n reports a refusal
-        return _WHY.get(error.reason.rpartition("/")[2], "it has a character that names cannot have")
+        why = _WHY.get(error.reason.rpartition("/")[2], "it has a character that names cannot have")
+        return f"{why}: {_sign(error.object[error.start])}" if error.end - error.start == 1 else why
     return (shown, key) if stable else _WHY["not_idempotent"]
+
+
+def _sign(char: str) -> str:
+    """A character as a sentence shows it: itself where it can be seen, else its number and name in Unicode."""
+    if char.isprintable() and clean(char) == char and not char.isspace():
+        return quoted(char)
+    name = _CONTROL_NAMES.get(char) or unicodedata.name(char, "").lower()
+    return f"U+{ord(char):04X} ({name})" if name else f"U+{ord(char):04X}"
 
 
 def _fold(text: str) -> str:

@@ -64,6 +64,8 @@ back. Requests may be sent without waiting for the answers to those before.
 A `send` is answered with `ok` when the message is stored, not before. A client that lost its connection before the
 answer sends the message again under the same `id`: one that was stored already is acknowledged with its
 place and not stored again. Make such ids unique for the person, over restarts of the client too.
+Other requests that change something may be sent again too, with `again`: what was done already is
+acknowledged and not done twice.
 
 ### Rooms and their order
 

@@ -29,6 +29,13 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
     id: RequestId
 
 
+class Deed(Request, frozen=True, kw_only=True):
+    """What a request shares that changes something: ``again`` says that it was sent before, over a connection
+    that was lost before the answer. What was done already is then acknowledged and not done a second time."""
+
+    again: bool = False
+
+
 class Hello(Request, frozen=True):
     """Say who you are; the first request where no ``Username`` header was sent.
 
@@ -64,7 +71,7 @@ class Send(Request, frozen=True):
     again: bool = False
 
 
-class Edit(Request, frozen=True):
+class Edit(Deed, frozen=True):
     """Change the text of a message of your own. Answer: ``ok``, and the room gets ``edited``."""
 
     room: Word
@@ -72,7 +79,7 @@ class Edit(Request, frozen=True):
     text: str
 
 
-class Delete(Request, frozen=True):
+class Delete(Deed, frozen=True):
     """Take back a message: your own, or as a moderator anybody's. Its text is gone from the server; that
     there was a message remains. Answer: ``ok``, and the room gets ``deleted``."""
 
@@ -80,7 +87,7 @@ class Delete(Request, frozen=True):
     target: Seq
 
 
-class React(Request, frozen=True):
+class React(Deed, frozen=True):
     """Put a mark on a message, or (``on`` false) take yours off. Answer: ``ok``; the room gets ``reacted``."""
 
     room: Word
@@ -95,13 +102,13 @@ class Join(Request, frozen=True):
     room: Word
 
 
-class Leave(Request, frozen=True):
+class Leave(Deed, frozen=True):
     """Go out of a room. Answer: ``ok``."""
 
     room: Word
 
 
-class Topic(Request, frozen=True):
+class Topic(Deed, frozen=True):
     """Set a room's topic; an empty text clears it. Answer: ``ok``, and the room gets a ``topic`` event."""
 
     room: Word
@@ -118,7 +125,7 @@ class Who(Request, frozen=True):
     room: Word | None = None
 
 
-class Nick(Request, frozen=True):
+class Nick(Deed, frozen=True):
     """Change your name. Answer: ``ok``, and everyone who can see you gets ``renamed``."""
 
     name: Word
@@ -191,20 +198,20 @@ class Devices(Request, frozen=True):
     """Ask which devices are yours. Answer: ``devices``."""
 
 
-class Revoke(Request, frozen=True):
+class Revoke(Deed, frozen=True):
     """Let a device of yours in no more; its connections end. Answer: ``ok``."""
 
     device: int
 
 
-class Invite(Request, frozen=True):
+class Invite(Deed, frozen=True):
     """Let somebody into a private room. Answer: ``ok``; they get ``invited``."""
 
     room: Word
     name: Word
 
 
-class Configure(Request, frozen=True):
+class Configure(Deed, frozen=True):
     """Change a room's settings, those that are given. Answer: ``ok``; the room gets ``moderated`` for each.
 
     ``private``: only who is invited may enter. ``announce_only``: only moderators may speak. ``slow``:
@@ -219,7 +226,7 @@ class Configure(Request, frozen=True):
     keep: Annotated[float, Meta(ge=0, le=36500)] | None = None
 
 
-class SetRole(Request, frozen=True, tag="role"):
+class SetRole(Deed, frozen=True, tag="role"):
     """Make somebody a room's owner, moderator, or plain member. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
@@ -227,7 +234,7 @@ class SetRole(Request, frozen=True, tag="role"):
     role: Literal["owner", "moderator", "member"]
 
 
-class Kick(Request, frozen=True):
+class Kick(Deed, frozen=True):
     """Put somebody out of a room; they may come back. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
@@ -235,7 +242,7 @@ class Kick(Request, frozen=True):
     reason: Annotated[str, Meta(max_length=256)] = ""
 
 
-class Ban(Request, frozen=True):
+class Ban(Deed, frozen=True):
     """Put somebody out of a room and keep them out, for ``seconds`` or for good.
 
     Either ``name`` or ``network`` (an address or range, 192.0.2.0/24) is given. Answer: ``ok``; the room
@@ -249,7 +256,7 @@ class Ban(Request, frozen=True):
     reason: Annotated[str, Meta(max_length=256)] = ""
 
 
-class Unban(Request, frozen=True):
+class Unban(Deed, frozen=True):
     """Lift a ban. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
@@ -263,7 +270,7 @@ class Bans(Request, frozen=True):
     room: Word
 
 
-class Mute(Request, frozen=True):
+class Mute(Deed, frozen=True):
     """Let somebody read but not speak in a room, for ``seconds`` or until unmuted; ``seconds`` 0 unmutes.
     Answer: ``ok``; the room gets ``moderated``."""
 

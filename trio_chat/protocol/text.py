@@ -46,6 +46,7 @@ _SUSPECT: Final = re.compile(
 )
 # The Unicode block "Control Pictures" holds one for each control, in order; DEL's is apart.
 _PICTURES: Final = {code: 0x2400 + code for code in range(0x20) if code not in b"\t\n"} | {0x7F: 0x2421}
+_LINE_PICTURES: Final = {code: 0x2400 + code for code in b"\t\n"}
 
 # A flag of a region: a black flag, what stands for its letters and digits, an end (UTS 51, annex C).
 _FLAG: Final = re.compile("\U0001f3f4[\U000e0030-\U000e0039\U000e0061-\U000e007a]{3,6}\U000e007f")
@@ -85,8 +86,11 @@ def clean_line(text: str) -> str:
 
 
 def quoted(text: str, limit: int = _QUOTED) -> str:
-    """A name or word that was refused, as a sentence may show it: harmless, in quotes, cut to ``limit``."""
-    shown = clean_line(text[: limit * 4])  # cut first: what is shown depends on no more
+    """A name or word that was refused, as a sentence may show it: harmless, in quotes, cut to ``limit``.
+
+    Newlines and tabs are shown by pictures, and spaces at the ends stay: they may be why it was refused.
+    """
+    shown = clean(text[: limit * 4]).translate(_LINE_PICTURES)  # cut first: what is shown depends on no more
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return f'"{shown}"' if "'" in shown else f"'{shown}'"

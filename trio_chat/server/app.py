@@ -224,7 +224,8 @@ class Server:
         """What a connection is told that its own fault ends."""
         self.hub.tally.refuse(reason.code)
         log.info("cut off", code=reason.code, **reason.params)
-        return closing_frame(reason, RETRY)
+        retry = RETRY if reason.code == "too_slow" else None  # what broke the protocol once would again
+        return closing_frame(reason, retry)
 
     def _refuse(self, refusal: Refusal) -> http.Page:
         self.hub.tally.refuse(refusal.code)
@@ -252,7 +253,8 @@ class Server:
         """Let a WebSocket in and serve it to its end, or give the page that refuses it."""
         if head.path != "/":
             return http.Page(404, "text/plain", b"The chat is at /.\n")
-        hello = websocket.check_origin(head, self.config.allow_origin) or websocket.read_credentials(head)
+        refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin)
+        hello = refusal or websocket.read_credentials(head)
         if isinstance(hello, Refusal):
             return self._refuse(hello)
         request = await websocket.examine(connection, nursery, self.config.max_frame)

@@ -38,7 +38,7 @@ from trio_chat.records import Line, Record
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
 from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
-from trio_chat.server.passwords import Passwords
+from trio_chat.server.passwords import Passwords, place_of
 from trio_chat.server.wire import Payloads
 
 if TYPE_CHECKING:
@@ -58,6 +58,9 @@ _BATCH_BYTES: Final = 256 * 1024
 
 _INBOX: Final = 1024
 """Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
+
+_LOG_EVERY: Final = 10.0
+"""Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
 
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 _CHANGES: Final = frozenset({Edit, Delete, React})
@@ -108,6 +111,7 @@ class Hub:
         self._stopping = False
         self.stored = trio.Event()
         self.failing: str | None = None
+        self._untold, self._told_until = 0, 0.0
         self.tally = tally
 
     def __repr__(self) -> str:
@@ -216,7 +220,7 @@ class Hub:
                         batch.full = True
                         return
                     found = await self._look_up(wanted)
-                elif kind in _SLOW and self._prepare(session, request, None, nursery):
+                elif kind in _SLOW and self._prepare(session, request, None, batch, nursery):
                     continue
                 effects.extend(self._broker.handle(session, request, now, found))
                 batch.end_turn(session, request.id)
@@ -265,7 +269,7 @@ class Hub:
         )
         if hello is None:
             self._settle_arrival(arrival)
-        elif not self._prepare(session, hello, arrival, nursery):
+        elif not self._prepare(session, hello, arrival, batch, nursery):
             self._greet(arrival, hello, batch, proven=False)
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
@@ -313,28 +317,38 @@ class Hub:
 
     # ---- what takes long ------------------------------------------------------------------------
 
-    def _prepare(self, session: int, request: AnyRequest, arrival: Arrival | None, nursery: trio.Nursery) -> bool:
-        """Whether a request must wait for a hash, which is then being made."""
-        if isinstance(request, SetPassword) and self._broker.wants_hash(session):
-            nursery.start_soon(self._hash, session, request)
-            return True
-        if isinstance(request, Hello):
+    def _prepare(
+        self, session: int, request: AnyRequest, arrival: Arrival | None, batch: Batch, nursery: trio.Nursery
+    ) -> bool:
+        """Whether a request must wait for a hash, which is then being made, or is refused for it."""
+        known = self._broker.sessions.get(session)
+        if known is None:
+            return False
+        encoded: str | None = None
+        place = place_of(known.address, f"session {session}")
+        if isinstance(request, Hello) and known.person is None:
             encoded = self._broker.wants_proof(request, self._now)
-            if encoded is not None:
-                nursery.start_soon(self._prove, session, request, arrival, encoded)
-                return True
-        return False
+            place = place_of(known.address, request.name or "")
+        if encoded is None and not (isinstance(request, SetPassword) and self._broker.wants_hash(session)):
+            return False
+        refusal = self._passwords.begin(session, place)
+        if refusal is not None:
+            self._take_prepared(Prepared(session, request, refusal, arrival), batch)
+        elif isinstance(request, Hello) and encoded is not None:
+            nursery.start_soon(self._prove, session, place, request, arrival, encoded)
+        elif isinstance(request, SetPassword):
+            nursery.start_soon(self._hash, session, place, request)
+        return True
 
-    async def _hash(self, session: int, request: SetPassword) -> None:
-        found = await self._passwords.hash(request.password)
+    async def _hash(self, session: int, place: str, request: SetPassword) -> None:
+        found = await self._passwords.hash(session, place, request.password)
         async with self.open_inbox() as inbox:
             await inbox.send(Prepared(session, request, found, None))
 
-    async def _prove(self, session: int, request: Hello, arrival: Arrival | None, encoded: str) -> None:
-        proven = await self._passwords.verify(encoded, request.account_password or "")
-        found = proven if isinstance(proven, Refusal) else "proven" if proven else None
+    async def _prove(self, session: int, place: str, request: Hello, arrival: Arrival | None, encoded: str) -> None:
+        proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
         async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, arrival))
+            await inbox.send(Prepared(session, request, "proven" if proven else None, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
@@ -419,7 +433,14 @@ class Hub:
         return remaining
 
     def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
-        self.failing = str(error)
+        """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
+        now = trio.current_time()
+        if str(error) == self.failing and now < self._told_until:
+            self._untold += 1
+            return
+        if self._untold:
+            more["times"] = self._untold + 1
+        self.failing, self._untold, self._told_until = str(error), 0, now + _LOG_EVERY
         log.error(what, error=str(error), **more)
 
 

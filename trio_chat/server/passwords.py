@@ -1,16 +1,19 @@
 """Passwords of accounts: Argon2id (RFC 9106), in a thread, few at a time.
 
 One hash takes a tenth of a second and 64 MiB on purpose. So few run at once, few may wait, and who comes
-then is told to try again: nobody can keep the machine busy with guesses.
+then is told to try again. A session has one at a time, and a place that guesses wrong has to slow down: nobody
+can keep the machine busy with guesses, or everybody else out.
 """
 
 from __future__ import annotations
 
+import ipaddress
 from typing import Final
 
 import trio
 
 from trio_chat.errors import Refusal, refuse
+from trio_chat.server.gate import is_loopback
 
 _AT_ONCE: Final = 2
 """Hashes made at a time: each takes a core and 64 MiB."""
@@ -19,35 +22,94 @@ _WAITING: Final = 16
 """Hashes that may wait: the last of them about a second."""
 
 
+_GUESSES: Final = 10
+"""Wrong passwords that may come from one place at once: people mistype, and several may share an address."""
+
+_GUESS_EVERY: Final = 6.0
+"""Seconds after which one more may: ten a minute find no password that is worth the name."""
+
+_PLACES: Final = 10_000
+"""Places remembered; the one that was quiet longest is forgotten beyond that."""
+
+
 class Passwords:
-    """Makes and checks hashes. The library is loaded when the first is needed."""
+    """Makes and checks hashes: :meth:`begin`, then one of the others. The library is loaded when the first is
+    needed.
+
+    A session may have one under way. A *place* is where it comes from, as text; a wrong password costs it
+    some of what it has left.
+    """
 
     def __init__(self) -> None:
         self._limiter = trio.CapacityLimiter(_AT_ONCE)
         self._asked = 0
+        self._sessions: set[int] = set()
+        self._spent: dict[str, tuple[float, float]] = {}
 
     def __repr__(self) -> str:
         return f"<Passwords {self._asked} at work or waiting>"
 
-    async def hash(self, password: str) -> str | Refusal:
-        """The encoded hash of a password, with its salt and parameters, or ``busy``."""
+    def begin(self, session: int, place: str) -> Refusal | None:
+        """Reserve one hash, or say why not."""
+        if session in self._sessions:
+            return refuse("still_checking")
+        spent = self._spent_by(place) + 1
+        if spent > _GUESSES:
+            return refuse("too_many_guesses", seconds=(spent - _GUESSES) * _GUESS_EVERY)
         if self._asked >= _AT_ONCE + _WAITING:
             return refuse("busy")
         self._asked += 1
+        self._sessions.add(session)
+        self._spend(place, spent)
+        return None
+
+    async def hash(self, session: int, place: str, password: str) -> str:
+        """The encoded hash of a password, with its salt and parameters."""
         try:
             return await trio.to_thread.run_sync(_hash, password, limiter=self._limiter)
         finally:
-            self._asked -= 1
+            self._end(session, place, wrong=False)
 
-    async def verify(self, encoded: str, password: str) -> bool | Refusal:
-        """Whether a hash is that of a password, or ``busy``."""
-        if self._asked >= _AT_ONCE + _WAITING:
-            return refuse("busy")
-        self._asked += 1
+    async def verify(self, session: int, place: str, encoded: str, password: str) -> bool:
+        """Whether a hash is that of a password."""
+        right = False
         try:
-            return await trio.to_thread.run_sync(_verify, encoded, password, limiter=self._limiter)
+            right = await trio.to_thread.run_sync(_verify, encoded, password, limiter=self._limiter)
         finally:
-            self._asked -= 1
+            self._end(session, place, wrong=not right)
+        return right
+
+    def _end(self, session: int, place: str, *, wrong: bool) -> None:
+        self._asked -= 1
+        self._sessions.discard(session)
+        if not wrong:
+            self._spend(place, self._spent_by(place) - 1)
+
+    def _spent_by(self, place: str) -> float:
+        """How many wrong passwords count against a place now."""
+        spent, at = self._spent.get(place, (0.0, 0.0))
+        return max(0.0, spent - (trio.current_time() - at) / _GUESS_EVERY)
+
+    def _spend(self, place: str, spent: float) -> None:
+        self._spent.pop(place, None)
+        if spent > 0:
+            self._spent[place] = spent, trio.current_time()  # the quiet ones come to stand first
+            if len(self._spent) > _PLACES:
+                del self._spent[next(iter(self._spent))]
+
+
+def place_of(address: str, name: str) -> str:
+    """Where a guess comes from. From this machine itself, where a proxy may stand for all, each name counts by
+    itself; an IPv6 network of 64 bits is one place, for everybody has one."""
+    if is_loopback(address):
+        return f"name {name.casefold()}"
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return address
+    if ip.version == 4:  # noqa: PLR2004 - the version of IP
+        return str(ip)
+    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
 
 
 def _hash(password: str) -> str:

@@ -41,6 +41,8 @@ _LINGER: Final = 2.0
 """Seconds that a peer has to read an answer that ends its connection, and to hang up."""
 
 _CLOSE: Final = b"\x88"  # FIN and opcode 8
+_TOO_BIG: Final = (1009).to_bytes(2, "big")  # how trio-websocket closes over a message that is too big
+_NOT_UTF8: Final = 1007
 _ABNORMAL: Final = 1006  # the peer is gone without a close; never sent (RFC 6455, 7.4.1)
 
 
@@ -74,6 +76,7 @@ class Connection(trio.abc.Stream):
         self._inbox = inbox
         self._nursery = nursery
         self._websocket: WebSocketConnection | None = None
+        self._max_frame = max_frame
         self._frames = FrameReader(max_frame)
         self._head = self._early = b""
         self._opened = trio.Event()
@@ -189,8 +192,11 @@ class Connection(trio.abc.Stream):
         if not self._opened.is_set():
             await self._send_directly(data)
             return
+        if data[:1] == _CLOSE and not self._closing and data[2:4] == _TOO_BIG:
+            data = self._last_words(refuse("too_big", limit=self._max_frame)) + data
+            self._said_bye = True
         self.outbox.write_last(data)
-        if data[:1] == _CLOSE:
+        if data[:1] == _CLOSE or self._said_bye:
             self._said_bye = True
             self.outbox.refuse_more()
         await self.outbox.wait_empty()
@@ -207,7 +213,9 @@ class Connection(trio.abc.Stream):
         """
         reason = self._websocket.closed if self._websocket is not None else None
         if reason is not None and reason.code != _ABNORMAL and not self._said_bye:
-            self.outbox.write_last(close_frame(reason.code, reason.reason or ""))
+            why = "not_utf8" if reason.code == _NOT_UTF8 else "bad_frame"
+            words = self._last_words(refuse(why, why=reason.reason or "it is none"))
+            self.outbox.write_last(words + close_frame(reason.code, reason.reason or ""))
         self._nursery.cancel_scope.cancel()
         await trio.lowlevel.checkpoint()
 

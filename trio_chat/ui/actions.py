@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Left, People, RoomInfo, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
-from trio_chat.ui.governing import AccountAction, RoomAction, do_account, do_in_room
-from trio_chat.ui.messages import MessageAction, do_message
+from trio_chat.ui.governing import AccountAction, ListBans, ListDevices, RoomAction, do_account, do_in_room
+from trio_chat.ui.messages import AnswerMessage, MessageAction, Search, ShowContext, do_message
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat, RoomView
@@ -98,6 +98,11 @@ Talking: TypeAlias = (
     SendRoom | SendTo | JoinRoom | LeaveRoom | SetTopic | ListRooms | ListPeople | Rename | SetAway | Quit
 )
 Action: TypeAlias = Talking | MessageAction | RoomAction | AccountAction
+
+Saying: TypeAlias = SendRoom | SendTo | AnswerMessage
+"""What says something; the others do something."""
+Question: TypeAlias = ListPeople | ListRooms | ListBans | ListDevices | Search | ShowContext
+"""What only shows what the server knows: without a connection, an answer would come when nobody wants it any more."""
 
 
 def refused(error: ChatError) -> Error:

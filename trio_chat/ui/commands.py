@@ -13,7 +13,7 @@ from trio_chat.protocol import addressing
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import EVERYONE, nearest
 from trio_chat.protocol.text import quoted
-from trio_chat.ui import message_commands, room_commands
+from trio_chat.ui import input_keys, message_commands, room_commands
 from trio_chat.ui.actions import (
     JoinRoom,
     LeaveRoom,
@@ -259,6 +259,14 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
 
 _LAST: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
+        "keys",
+        "",
+        "show the keys",
+        "It shows what the keys do in the line you type, such as the one that begins a new line.",
+        "/keys",
+        lambda _argument, _place: Note(lines=input_keys.overview()),
+    ),
+    ChatCommand(
         "help",
         "[COMMAND]",
         "show the commands, or one of them",
@@ -307,7 +315,7 @@ def overview() -> tuple[str, ...]:
     wide = max(len(left) for left, _ in rows)
     return (
         *(f"{left:<{wide}}  {right}" for left, right in rows),
-        "/help COMMAND tells more about one of them.",
+        "/help COMMAND tells more about one of them. /keys shows the keys.",
     )
 
 
@@ -323,7 +331,10 @@ def reference() -> str:
     """The reference page of the commands, as Markdown."""
     parts = [
         "# Commands in the chat",
-        "What you can type once you have joined. The same page is `/help` and `/help COMMAND` in the chat.",
+        (
+            "What you can type once you have joined. The same page is `/help` and `/help COMMAND` in the chat. What "
+            "the keys do is on the pages [Keys of line mode](line-keys.md) and [Keys of the full screen](keys.md)."
+        ),
         "## Whom a line is for",
         "| You type | It goes |\n|---|---|\n" + "\n".join(f"| `{left}` | {right} |" for left, right in FORMS),
         (

@@ -59,6 +59,7 @@ class Search:
     position: int
     found: bool
     origin: int
+    before: Buffer
 
 
 Outcome: TypeAlias = Submitted | Wanted | None
@@ -126,6 +127,9 @@ BINDINGS: Final[dict[str, str]] = {
     "C-z": "suspend",
 }
 """Which key does what; the keys that emacs and readline taught. A name on the right is one of ``Editor.commands``."""
+
+LEAVE_SEARCH: Final = frozenset({"C-g", "Escape", "C-c"})
+"""In a search these mean nothing else than: back to what was being typed."""
 
 
 class Editor:
@@ -364,15 +368,16 @@ class Editor:
 
     def _begin_search(self) -> Outcome:
         self._edited[self._at] = self.buffer
-        self.search = Search("", self._at, found=True, origin=self._at)
+        self.search = Search("", self._at, found=True, origin=self._at, before=self.buffer)
         return None
 
     def _press_in_search(self, key: Key) -> Press | Outcome:
         """Do what a key does in a search; a :class:`Press` comes back for one that ends it."""
         search = self.search
-        if search is None or (isinstance(key, Press) and key.name in {"C-g", "Escape"}):
+        if search is None or (isinstance(key, Press) and key.name in LEAVE_SEARCH):
             if search is not None:
                 self._go(search.origin)
+                self.buffer = search.before
             self.search = None
             return None
         if isinstance(key, (Typed, Pasted)):

@@ -14,6 +14,8 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+import msgspec
+
 from trio_chat.client.events import Backlog
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.codec import encode
@@ -21,7 +23,7 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.notes import Context, Hits, Note
 from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import connection, moderated
+from trio_chat.ui.sentences import connection, moderated, rules
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted
 _WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
@@ -35,8 +37,15 @@ _JSON_UNSAFE: Final = re.compile(
 
 
 def as_json(event: events.Event) -> str:
-    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\uXXXX``."""
-    return _JSON_UNSAFE.sub(_escaped, encode(event).decode())
+    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\uXXXX``.
+
+    An ``id`` is left out where there is none: the answer was to no request of the reader's.
+    """
+    frame = encode(event)
+    if getattr(event, "id", None) == "":
+        fields = msgspec.to_builtins(event)
+        frame = msgspec.json.encode({key: value for key, value in fields.items() if key != "id"})
+    return _JSON_UNSAFE.sub(_escaped, frame.decode())
 
 
 def _escaped(found: re.Match[str]) -> str:
@@ -90,7 +99,7 @@ class Teller:
             case events.Welcome(motd=motd):
                 return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
             case Note():
-                return [("  " if line.startswith("  ") else "") + clean_line(line) for line in event.lines]
+                return [" " * (len(line) - len(line.lstrip(" "))) + clean_line(line) for line in event.lines]
             case _:
                 return self._table(event) or self._remark(self._notice(event))
 
@@ -268,7 +277,8 @@ class Teller:
             return ""
         topic = f" Topic: {clean_line(room.topic)}" if room.topic else ""
         alone = "you are alone there; you will be told when somebody comes"
-        return f"You are in {clean_line(room.name)} ({alone if room.count <= 1 else _people(room.count)}).{topic}"
+        about = ", ".join([*rules(room), alone if room.count <= 1 else _people(room.count)])
+        return f"You are in {clean_line(room.name)} ({about}).{topic}"
 
     def _away(self, event: events.AwayChanged) -> str:
         who = "You are" if event.name == self._place.me else f"{clean_line(event.name)} is"
@@ -302,7 +312,7 @@ class Teller:
             (
                 f"{'*' if room.joined else ' '} {clean_line(room.name)}",
                 str(room.count),
-                f"{'(private) ' if room.private else ''}{clean_line(room.topic)}",
+                " ".join([*(f"({rule})" for rule in rules(room)), clean_line(room.topic)]),
             )
             for room in rooms
         ]
@@ -335,8 +345,8 @@ class Teller:
         return table(("banned", "until", "by", "why"), rows)
 
     def _people(self, event: events.People) -> list[str]:
-        count = _people(len(event.people))
-        return [f"{clean_line(event.room)}: {count}", *people_table(event.people, self.clock)]
+        count = _people(len(event.people)) if event.people else "nobody"
+        return [f"{clean_line(event.room)}: {count}", *(people_table(event.people, self.clock) if event.people else [])]
 
     def clock(self, time: str) -> str:
         """A time of the server's, in the reader's zone; empty where it is none."""

@@ -23,6 +23,7 @@ from trio_chat.ui.graphemes import clusters, text_width, width
 KEPT: Final = 200
 """Lines written last that are kept for a cleared screen: more than one has rows."""
 _INDENT: Final = "  "
+_MORE: Final = "..."  # behind the prompt, where the text's begin has no place
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ class Drawing:
 def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> Drawing:
     """Break prompt and text into rows for a window of so many columns and rows.
 
-    At most ``height - 1`` rows come back, those around the cursor: one stays for the conversation.
+    At most ``height - 1`` rows come back, those around the cursor: one stays for the conversation. Where the first
+    rows have no place, the prompt stands above the others all the same: it says where the text will go.
     """
     limit = max(columns - 1, 1)
     rows = [_shorten(prompt, max(limit // 2, 1))]
@@ -62,7 +64,11 @@ def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> D
         row_of_cursor, column_of_cursor = len(rows) - 1, column
     shown = max(height - 1, 1)
     first = min(max(row_of_cursor - shown + 1, 0), max(len(rows) - shown, 0))
-    return Drawing(tuple(rows[first : first + shown]), row_of_cursor - first, column_of_cursor)
+    visible = rows[first : first + shown]
+    if first > 0 and shown > 1:  # the cursor is in the last of these rows
+        where = _shorten(prompt, max(limit // 2, 1))
+        visible[0] = where + _MORE[: limit - text_width(where)]
+    return Drawing(tuple(visible), row_of_cursor - first, column_of_cursor)
 
 
 def _shorten(prompt: str, columns: int) -> str:
@@ -92,10 +98,10 @@ class Painter:
         self._lines.extend(lines)
         return self._erase() + "".join(line + "\r\n" for line in lines) + self._draw(drawing)
 
-    def repaint(self, drawing: Drawing, columns: int, height: int, *, clear: bool = False) -> str:
-        """Write the input again after the window changed to so many columns and rows, or on ``clear``."""
+    def repaint(self, drawing: Drawing, columns: int, height: int) -> str:
+        """Write the input again after the window changed to so many columns and rows."""
         fits = all(text_width(row) <= columns for row in self._drawn.rows) and len(self._drawn.rows) <= height
-        if fits and not clear:
+        if fits:
             return self._erase() + self._draw(drawing)
         room, shown = height - len(drawing.rows), list[str]()
         for line in reversed(self._lines):
@@ -105,6 +111,12 @@ class Painter:
             shown.append(line)
         above = "".join(line + "\r\n" for line in reversed(shown))
         return "\x1b[H\x1b[2J" + above + self._draw(drawing)
+
+    def clear(self) -> str:
+        """Empty the screen, and forget the lines that were on it."""
+        self._lines.clear()
+        self._drawn = Drawing(("",), 0, 0)
+        return "\x1b[H\x1b[2J"
 
     def finish(self) -> str:
         """Take the input away; the cursor is at the begin of the row where it stood."""

@@ -24,11 +24,12 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event
-from trio_chat.ui.actions import Action, ListPeople, Quit
+from trio_chat.ui.actions import Action, JoinRoom, LeaveRoom, ListPeople, Question, Quit, Saying
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
+from trio_chat.ui.messages import ShowNumbers
 from trio_chat.ui.notes import Note
 from trio_chat.ui.painting import Drawing, Painter, lay_out
 from trio_chat.ui.plain import Talk, why_ended
@@ -73,16 +74,18 @@ class Prompt:
         self._changed = trio.Event()
         self._typed = trio.Event()
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
-        self._repaint: bool | None = None  # after the window changed; True: clear the screen first
-        self._send, self._submitted = trio.open_memory_channel[Action | Note | Error](_SUBMITTED)
-        self._doing = 0
+        self._resized = False
+        self._clears = False
+        self._send, self._submitted = trio.open_memory_channel[tuple[Action | str, bool]](_SUBMITTED)
+        self._moving = 0  # of them, into a room or out of one
+        self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
         self._status = 0
         self._scope = trio.CancelScope()
         self._give_up_at = math.inf
         self._write_scope = trio.CancelScope()
 
     def __repr__(self) -> str:
-        return f"<Prompt with {self._editor.text!r}, {len(self._lines)} lines to paint, {self._doing} to do>"
+        return f"<Prompt with {self._editor.text!r}, {len(self._lines)} lines to paint, {len(self._undone)} to do>"
 
     async def run(self) -> int:
         """Serve the terminal until something ends it; return the exit status."""
@@ -99,6 +102,7 @@ class Prompt:
                 finally:
                     self._give_up_at = self._write_scope.deadline = trio.current_time() + _LAST_WORDS
         finally:
+            self._say_what_is_undone()
             await self._write(self._take_lines())
             await self._talk.report_last_read()
         return self._status
@@ -144,13 +148,15 @@ class Prompt:
             case Wanted("suspend"):
                 await self._stop()
             case Wanted("redraw"):
-                self._repaint = True
+                self._clears = True
             case Wanted("complete"):
                 self._complete()
             case Wanted("bell"):
                 self._rings = True
 
     async def _submit(self, text: str) -> None:
+        if not self._moving:
+            self._talk.see_where()
         meaning = self._talk.read(text)
         if meaning is None:
             return
@@ -158,40 +164,59 @@ class Prompt:
             await self._leave()
         elif isinstance(meaning, AskPassword):
             self._secret = NewPassword()
+        elif isinstance(meaning, Note | Error):
+            self._show(meaning)
+        elif isinstance(meaning, ShowNumbers):  # nothing that the server has to do with
+            for event in await self._talk.do(meaning):
+                self._show(event)
         else:
-            self._hand_over(meaning)
+            self._hand_over(text, meaning)
 
     def _press_unseen(self, secret: NewPassword, key: Key) -> None:
         match secret.press(key):
             case Chosen(password):
                 self._secret = None
-                self._hand_over(SetPassword(password))
+                self._hand_over("/password", SetPassword(password))
             case GivenUp(why):
                 self._secret = None
                 self._show(Note(lines=(why,)))
 
-    def _hand_over(self, meaning: Action | Note | Error) -> None:
-        """Have it done, after what was submitted before."""
+    def _hand_over(self, text: str, meaning: Action) -> None:
+        """Have it done, after what was submitted before; ``text`` is what was typed for it."""
+        if not self._connected and isinstance(meaning, Question):
+            why = "There is no connection, so that cannot be known now."
+            self._show(Error(code="offline", message=why, advice="Ask again when it is back."))
+            return
+        # what is typed behind a /join is for the room that it leads to: what it means is settled when it is done
+        moves = isinstance(meaning, JoinRoom | LeaveRoom)
         try:
-            self._send.send_nowait(meaning)
+            self._send.send_nowait((text if self._moving and not isinstance(meaning, SetPassword) else meaning, moves))
         except trio.WouldBlock:
             why = f"{_SUBMITTED} lines are waiting for the connection."
             self._show(Error(code="waiting", message=why, advice="That one was not kept."))
             return
-        self._doing += 1
+        self._undone.append(text)
+        self._moving += moves
         if not self._connected:
-            self._show(Note(lines=("It will be sent when the connection is back.",)))
+            what = "sent" if isinstance(meaning, Saying) else "done"
+            self._show(Note(lines=(f"It will be {what} when the connection is back.",)))
 
     async def _leave(self) -> None:
         """Leave once what was submitted is done, or after a moment without it."""
         self._change()
         with trio.move_on_after(_LAST_WORDS):
-            while self._doing:
+            while self._undone:
                 await self._paintings.park()
-        if self._doing:
-            lines = "One line was" if self._doing == 1 else f"{self._doing} lines were"
-            self._show(Error(code="not_acknowledged", message=f"{lines} not acknowledged."))
-        self._end(int(self._doing > 0))
+        self._end(int(bool(self._undone)))
+
+    def _say_what_is_undone(self) -> None:
+        """Whoever leaves has to know what the others may never see."""
+        if not self._undone:
+            return
+        lines = "One line was" if len(self._undone) == 1 else f"{len(self._undone)} lines were"
+        self._show(Error(code="not_acknowledged", message=f"{lines} not acknowledged:"))
+        rows = (("  " + text).replace("\n", "\n    ") for text in self._undone)
+        self._show(Note(lines=tuple("\n".join(rows).split("\n"))))
 
     def _complete(self) -> None:
         buffer = self._editor.buffer
@@ -225,13 +250,14 @@ class Prompt:
             await self._talk.do(ListPeople(room=self._talk.place.lobby))
 
     async def _do_submitted(self) -> None:
-        async for meaning in self._submitted:
+        async for item, moves in self._submitted:
+            meaning = self._talk.read(item) if isinstance(item, str) else item
             try:
-                told = await self._talk.do(meaning)
+                told = [] if meaning is None else await self._talk.do(meaning)
             except ConnectionClosed:
                 return  # the listening task says why, and ends it
-            finally:
-                self._doing -= 1
+            self._undone.popleft()
+            self._moving -= moves
             for event in told:
                 self._show(event)
             self._change()
@@ -275,9 +301,11 @@ class Prompt:
         columns, rows = self._terminal.size()
         drawing = self._draw(columns, rows)
         text = ""
-        if self._repaint is not None:
-            text = self._painter.repaint(drawing, columns, rows, clear=self._repaint)
-            self._repaint = None
+        if self._clears:
+            text = self._painter.clear()
+        elif self._resized:
+            text = self._painter.repaint(drawing, columns, rows)
+        self._resized = self._clears = False
         lines = list(self._lines)
         self._lines.clear()
         bell, self._rings = (_BELL if self._rings else ""), False
@@ -310,7 +338,7 @@ class Prompt:
                     await self._stop()
                 elif number == signal.SIGCONT:
                     self._terminal.take_if_in_front()
-                self._repaint = self._repaint or False
+                self._resized = True
                 self._change()
 
     async def _stop(self) -> None:

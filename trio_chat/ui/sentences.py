@@ -12,6 +12,7 @@ from trio_chat.protocol.spans import show_span
 from trio_chat.protocol.text import clean_line
 
 _OFTEN: Final = 4  # tries to connect again that are made within a few seconds
+_AT_ONCE: Final = 0.05  # seconds that would be shown as 0.0
 
 
 def moderated(event: events.Moderated, clock: Callable[[str], str]) -> str:
@@ -58,6 +59,16 @@ def _a(role: str) -> str:
     return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
 
 
+def rules(room: events.RoomInfo | events.RoomLine) -> list[str]:
+    """What one must know of a room before one speaks there, in a few words each."""
+    said = {
+        "private": room.private,
+        "only moderators speak": room.announce_only,
+        f"{show_span(room.slow)} between messages": room.slow > 0,
+    }
+    return [rule for rule, holds in said.items() if holds]
+
+
 def _span(value: str) -> str:
     try:
         return show_span(float(value))
@@ -75,7 +86,7 @@ def connection(event: events.Event, company: str) -> str:
             return ""  # of many tries only the 4th, 8th, 16th, ... is told
         case Disconnected(reason=reason, retry_in=retry, attempt=attempt):
             what = "Still no connection: " if attempt else ""  # how it went, the reason says by itself
-            return f"{what}{clean_line(reason).rstrip('.')}. Next try in {_seconds(retry)}."
+            return f"{what}{clean_line(reason).rstrip('.')}. {_next_try(retry)}"
         case Reconnected(anew=anew):
             history = " The server's history began anew." if anew else ""
             return f"Connected again.{history}{company}"
@@ -93,5 +104,8 @@ def _closing(event: events.Closing) -> str:
     return f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip()
 
 
-def _seconds(seconds: float) -> str:
-    return f"{seconds:.0f} seconds" if seconds >= 10 else f"{seconds:.1f} seconds"  # noqa: PLR2004 - tenths matter below
+def _next_try(seconds: float) -> str:
+    if seconds < _AT_ONCE:
+        return "Trying again now."
+    shown = f"{seconds:.0f}" if seconds >= 10 else f"{seconds:.1f}"  # noqa: PLR2004 - tenths matter below
+    return f"Next try in {shown} seconds."

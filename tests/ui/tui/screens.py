@@ -6,7 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.programs import PROGRAM, environment
+from tests.launching import PROGRAM
+from tests.programs import environment
 from tests.pty_driver import PtyProgram
 from tests.ui.tui.rich_server import LOBBY, Running
 
@@ -35,9 +36,6 @@ class Screen(PtyProgram):
         around = environment(
             XDG_STATE_HOME=str(home / "state"),
             XDG_CONFIG_HOME=str(home),
-            LANG="C.UTF-8",
-            LC_ALL="C.UTF-8",
-            TZ="UTC",
             **env,
         )
         around.pop("NO_COLOR", None) if "NO_COLOR" not in env else None

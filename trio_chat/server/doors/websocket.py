@@ -55,6 +55,23 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
     )
 
 
+def check_upgrade(head: Head) -> Refusal | None:
+    """Refuse what is no good upgrade by RFC 6455, 4.2.1, and HTTP/1.1: trio-websocket would say no without a word."""
+    headers = head.headers
+    if "upgrade" not in [token.strip().lower() for token in headers.get("connection", "").split(",")]:
+        return refuse("bad_upgrade", why="its Connection header does not say Upgrade")
+    if headers.get("upgrade", "").strip().lower() != "websocket":
+        return refuse("bad_upgrade", why="its Upgrade header does not say websocket alone")
+    version = headers.get("sec-websocket-version")
+    if version != "13":
+        return refuse("bad_version") if version else refuse("bad_upgrade", why="it has no Sec-WebSocket-Version")
+    if "sec-websocket-key" not in headers:
+        return refuse("bad_upgrade", why="it has no Sec-WebSocket-Key")
+    if "host" not in headers:
+        return refuse("bad_upgrade", why="it has no Host")
+    return None
+
+
 def check_origin(head: Head, allowed: tuple[str, ...]) -> Refusal | None:
     """Refuse a web page of another site: a browser says whose page it is (RFC 6455, 10.2)."""
     origin = head.headers.get("origin")

@@ -19,7 +19,9 @@ from typing import Final, Literal, TypeAlias
 
 from trio_chat.errors import ConfigError
 from trio_chat.ui import commands as shared
-from trio_chat.ui.editing import BINDINGS, Editor
+from trio_chat.ui.editing import Editor
+from trio_chat.ui.input_keys import HELP, keys_of
+from trio_chat.ui.input_keys import shown as shown  # noqa: PLC0414 - for whoever shows a key of these tables
 
 Context: TypeAlias = Literal["input", "message", "list"]
 
@@ -72,48 +74,17 @@ COMMANDS: Final[tuple[ScreenCommand, ...]] = (
 )
 """The commands beyond those that every interface has; one of the same name means this one here."""
 
-_EDIT: Final[dict[str, tuple[str, str]]] = {
-    "submit": ("send what is typed", "Typing"),
-    "newline": ("begin a new line", "Typing"),
-    "complete": ("complete a command, name, room or :emoji:", "Typing"),
-    "undo": ("undo", "Typing"),
-    "redo": ("do it again", "Typing"),
-    "search": ("search in what you typed before", "Typing"),
-    "up": ("a line up; on the first one, what you typed before", "Typing"),
-    "down": ("a line down; on the last one, what you typed after", "Typing"),
-    "transpose": ("swap two characters", "Typing"),
-    "left": ("a character to the left", "Moving in the input"),
-    "right": ("a character to the right", "Moving in the input"),
-    "word-left": ("a word to the left", "Moving in the input"),
-    "word-right": ("a word to the right", "Moving in the input"),
-    "line-start": ("to the line's begin", "Moving in the input"),
-    "line-end": ("to the line's end", "Moving in the input"),
-    "text-start": ("to the text's begin", "Moving in the input"),
-    "text-end": ("to the text's end", "Moving in the input"),
-    "delete-left": ("delete the character on the left", "Deleting and bringing back"),
-    "delete-right": ("delete the character under the cursor", "Deleting and bringing back"),
-    "delete-right-or-leave": ("delete a character; with nothing typed, leave", "Deleting and bringing back"),
-    "kill-rest": ("cut the rest of the line", "Deleting and bringing back"),
-    "kill-line-start": ("cut up to the line's begin", "Deleting and bringing back"),
-    "kill-blank-left": ("cut back to a blank", "Deleting and bringing back"),
-    "kill-word-left": ("cut the word on the left", "Deleting and bringing back"),
-    "kill-word-right": ("cut the word on the right", "Deleting and bringing back"),
-    "yank": ("put back what was cut", "Deleting and bringing back"),
-    "yank-older": ("after that: what was cut before it", "Deleting and bringing back"),
-    "redraw": ("draw the screen again", "The program"),
-    "interrupt": ("leave at once", "The program"),
-    "suspend": ("stop; the shell's fg goes on", "The program"),
-}
+_HERE: Final = {"complete": "complete a command, name, room or :emoji:", "redraw": "draw the screen again"}
+"""What keys of line mode do here, where that is something else or more."""
 _MOVED: Final = {"C-k"}
 """Keys of line mode that get another command here; what they did there is part of that command."""
 
 
 def _editing() -> tuple[Binding, ...]:
-    keys: dict[str, list[str]] = {command: [] for command in _EDIT}
-    for key, command in BINDINGS.items():
-        if key not in _MOVED:
-            keys[command].append(key)
-    return tuple(Binding(command, tuple(keys[command]), *_EDIT[command]) for command in _EDIT)
+    return tuple(
+        Binding(command, tuple(key for key in keys_of(command) if key not in _MOVED), _HERE.get(command, text), section)
+        for command, (text, section) in HELP.items()
+    )
 
 
 KEYS: Final[tuple[Binding, ...]] = (
@@ -275,19 +246,6 @@ def _refuse_prefixes(rows: Iterable[Binding], where: str) -> None:
             raise ConfigError(
                 f"{where}: {first} does {used[context, first]}, so {key} ({name}) could never be pressed."
             )
-
-
-def shown(key: str) -> str:
-    """A key as people write it: ``Ctrl-X Ctrl-E``, ``Alt-A``."""
-
-    def one(part: str) -> str:
-        words = []
-        while len(part) > 2 and part[:2] in {"C-", "M-", "S-"}:  # noqa: PLR2004 - a modifier, and a key behind it
-            words.append({"C-": "Ctrl", "M-": "Alt", "S-": "Shift"}[part[:2]])
-            part = part[2:]
-        return "-".join([*words, part.upper() if words and len(part) == 1 else part])
-
-    return " ".join(map(one, key.split()))
 
 
 def overview(bindings: Bindings) -> list[tuple[str, str]]:

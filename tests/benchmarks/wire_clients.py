@@ -1,0 +1,214 @@
+"""Clients that cost little, for measuring a server: one thread, one selector, frames made and read by hand.
+
+A frame's mask is zero, so its payload stands in it as it is (a server must unmask it all the same). Of what comes
+only the frames' borders are looked at, and a few bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import selectors
+import socket
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+MASKED: Final = 0x80
+TEXT_BYTES: Final = 100
+"""Bytes of each message's text."""
+
+_HELLO: Final = (
+    "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: trio-chat.1\r\nUsername: {name}\r\n\r\n"
+)
+
+
+def cpu_seconds(pid: int) -> float:
+    """CPU time that a process has used, in the grain of the system's clock (10 ms)."""
+    fields = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def frame(payload: bytes) -> bytes:
+    """A text message as a client sends it."""
+    size = len(payload)
+    head = struct.pack("!BB", 0x81, MASKED | size) if size <= 125 else struct.pack("!BBH", 0x81, MASKED | 126, size)
+    return head + bytes(4) + payload
+
+
+class Client:
+    """One connection, in its own name."""
+
+    def __init__(self, port: int, name: str) -> None:
+        self.name = name
+        self._asked = 0
+        self._rest = b""
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.sendall(_HELLO.format(name=name).encode())
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += self._receive()
+        first, _, self._rest = head.partition(b"\r\n\r\n")
+        if b" 101 " not in first:
+            raise ConnectionError((first + self._rest).decode())
+        self._wait_for(b'"type":"welcome"')
+
+    def close(self) -> None:
+        """Hang up."""
+        self.socket.close()
+
+    def ask(self, kind: str, **fields: object) -> dict[str, Any]:
+        """Ask for something and wait for the answer, which must not be a refusal."""
+        self.socket.sendall(self.request(kind, **fields))
+        answer: dict[str, Any] = json.loads(self._wait_for(b'"id":"q%d"' % self._asked))
+        if answer["type"] == "error":
+            raise ConnectionError(answer["message"])
+        return answer
+
+    def request(self, kind: str, **fields: object) -> bytes:
+        """A request of its own number, in a frame."""
+        self._asked += 1
+        return frame(json.dumps({"type": kind, "id": f"q{self._asked}", **fields}).encode())
+
+    def message(self, room: str, text: str) -> bytes:
+        """The same for a message, made quickly; ``text`` needs no escaping."""
+        self._asked += 1
+        return frame(
+            b'{"type":"send","id":"q%d","room":"%b","text":"%b"}' % (self._asked, room.encode(), text.encode())
+        )
+
+    def arrived(self) -> Iterator[bytes]:
+        """The payloads of the frames that have come whole, after reading once."""
+        return self._split(self._rest + self._receive())
+
+    def _split(self, data: bytes) -> Iterator[bytes]:
+        at, end = 0, len(data)
+        while end - at >= 2:
+            size, start = data[at + 1], at + 2
+            if size == 126:
+                size, start = int.from_bytes(data[at + 2 : at + 4]), at + 4
+            elif size == 127:
+                size, start = int.from_bytes(data[at + 2 : at + 10]), at + 10
+            if start + size > end or start > end:
+                break
+            yield data[start : start + size]
+            at = start + size
+        self._rest = data[at:]
+
+    def _receive(self) -> bytes:
+        data = self.socket.recv(262_144)
+        if not data:
+            raise ConnectionError(f"The server hung up on {self.name}.")
+        return data
+
+    def _wait_for(self, mark: bytes) -> bytes:
+        payloads = list(self._split(self._rest))
+        while True:
+            for payload in payloads:
+                if mark in payload:
+                    return payload
+            payloads = list(self.arrived())
+
+
+class Loop:
+    """Waits for many clients at once, and calls for each what takes what came."""
+
+    def __init__(self) -> None:
+        self._selector = selectors.DefaultSelector()
+
+    def watch(self, client: Client, take: Callable[[bytes], None]) -> None:
+        """From now on give ``take`` every payload that comes to a client."""
+        self._selector.register(client.socket, selectors.EVENT_READ, (client, take))
+
+    def turn(self, deadline: float) -> None:
+        """Wait until something comes, or until a time of ``time.perf_counter``; take what came."""
+        for key, _ in self._selector.select(max(0.0, deadline - time.perf_counter())):
+            client, take = key.data
+            for payload in client.arrived():
+                take(payload)
+
+    def close(self) -> None:
+        """Let go of the clients."""
+        self._selector.close()
+
+
+class AckedSender:
+    """Says one thing after the other in a room of its own: each once the one before is acknowledged."""
+
+    def __init__(self, client: Client, room: str) -> None:
+        self._client = client
+        self._room = room
+        self._text = "x" * TEXT_BYTES
+        client.ask("join", room=room)
+        self.acknowledged = 0
+        self.going = True
+
+    def say(self) -> None:
+        """Say the next thing."""
+        self._client.socket.sendall(self._client.message(self._room, self._text))
+
+    def take(self, payload: bytes) -> None:
+        """Take what came: an acknowledgement lets it go on."""
+        if payload.startswith(b'{"type":"ok"'):
+            self.acknowledged += 1
+            if self.going:
+                self.say()
+        elif payload.startswith(b'{"type":"error"'):
+            raise ConnectionError(payload.decode())
+
+
+class Hearer:
+    """Notes how long each message took from its sender's send to here. The times are seconds."""
+
+    def __init__(self) -> None:
+        self.took: list[float] = []
+
+    def take(self, payload: bytes) -> None:
+        """Take what came."""
+        if payload.startswith(b'{"type":"message"'):
+            at = payload.find(b'"text":"at ') + 11
+            self.took.append(time.perf_counter() - int(payload[at : at + 20]) / 1e9)
+        elif payload.startswith(b'{"type":"error"'):
+            raise ConnectionError(payload.decode())
+
+
+class Asker:
+    """Asks one kind of question, again and again, and notes how long each answer took, in seconds."""
+
+    def __init__(self, client: Client, questions: Iterator[tuple[str, dict[str, object]]]) -> None:
+        self._client = client
+        self._questions = questions
+        self._asked: float | None = None
+        self.took: dict[str, list[float]] = {}
+        self._kind = ""
+
+    @property
+    def waits(self) -> bool:
+        """Whether the last question has no answer yet."""
+        return self._asked is not None
+
+    def ask(self) -> None:
+        """Ask the next question, unless the last has no answer yet."""
+        if self._asked is None:
+            self._kind, fields = next(self._questions)
+            self._asked = time.perf_counter()
+            self._client.socket.sendall(self._client.request(self._kind, **fields))
+
+    def take(self, payload: bytes) -> None:
+        """Take what came."""
+        if self._asked is not None and payload.startswith(
+            (b'{"type":"history"', b'{"type":"found"', b'{"type":"error"')
+        ):
+            if payload.startswith(b'{"type":"error"'):
+                raise ConnectionError(payload.decode())
+            self.took.setdefault(self._kind, []).append(time.perf_counter() - self._asked)
+            self._asked = None
+
+
+def percentile(values: Sequence[float], share: float) -> float:
+    """The value below which that share of them are."""
+    return sorted(values)[min(len(values) - 1, int(len(values) * share))]

@@ -1,0 +1,201 @@
+"""What is asked again after a lost connection is done once; and nobody gets rid of a decision by going out and
+coming in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.broker.crowd import Crowd
+from trio_chat.protocol.events import BanList, Error, Left, Moderated, Ok
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import (
+    Ban,
+    Bans,
+    Configure,
+    Deed,
+    Delete,
+    Hello,
+    Invite,
+    Join,
+    Kick,
+    Leave,
+    Mute,
+    Nick,
+    React,
+    Revoke,
+    Send,
+    SetRole,
+    Topic,
+    Unban,
+)
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.requests import AnyRequest
+
+
+def ops(**settings: object) -> Crowd:
+    """``#ops`` with its owner, a member and another; a message of the member's; somebody is banned."""
+    crowd = Crowd("owner1", "plain", "other", "banned1", **settings)
+    crowd.enter("#ops", "owner1", "plain", "other")
+    crowd.say("plain", "hello", room="#ops")
+    crowd.do("owner1", Ban(id="b0", room="#ops", name="banned1"))
+    crowd.all_read()
+    return crowd
+
+
+def again(request: Deed) -> AnyRequest:
+    fields = {name: getattr(request, name) for name in request.__struct_fields__}
+    made: AnyRequest = type(request)(**{**fields, "again": True})  # type: ignore[assignment] # a Deed's kinds are all in it
+    return made
+
+
+DEEDS = [
+    Kick(id="d", room="#ops", name="plain", reason="rude"),
+    Ban(id="d", room="#ops", name="plain", seconds=60.0),
+    Ban(id="d", room="#ops", network="198.51.100.0/24"),
+    Unban(id="d", room="#ops", name="banned1"),
+    Mute(id="d", room="#ops", name="plain", seconds=60.0),
+    SetRole(id="d", room="#ops", name="plain", role="owner"),
+    Configure(id="d", room="#ops", private=True, slow=5.0),
+    Invite(id="d", room="#ops", name="banned1"),
+    Topic(id="d", room="#ops", text="tea"),
+    Delete(id="d", room="#ops", target=1),
+    React(id="d", room="#ops", target=1, mark="+1"),
+    Nick(id="d", name="chief"),
+    Leave(id="d", room="#ops"),
+]
+
+
+@pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: type(deed).__name__)
+def test_what_is_asked_again_is_acknowledged_and_done_once(deed: AnyRequest) -> None:
+    crowd = ops()
+    assert isinstance(deed, Deed)
+    first = crowd.do("owner1", deed)
+    assert isinstance(first, Ok)
+    crowd.all_read()
+    assert crowd.do("owner1", again(deed)) == first
+    assert crowd.news("other") == []
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [deed for deed in DEEDS if not isinstance(deed, Delete | React)],  # these begin a batch of their own
+    ids=lambda deed: type(deed).__name__,
+)
+def test_what_is_asked_again_in_a_batch_that_is_lost_is_not_acknowledged(deed: AnyRequest) -> None:
+    crowd = ops()
+    assert isinstance(deed, Deed)
+    for request in (deed, again(deed)):
+        crowd.ask(crowd.who["owner1"], request)
+    crowd.fail()
+    crowd.check()
+    answers = crowd.news_of("owner1", Ok, Error)
+    assert [event.code for event in answers if isinstance(event, Error)] == ["not_stored"] * 2
+    assert len(answers) == 2
+    assert isinstance(crowd.do("owner1", again(deed)), Ok)
+
+
+@pytest.mark.parametrize(
+    "deed",
+    [deed for deed in DEEDS if isinstance(deed, Kick | Ban | Unban | Leave | SetRole | Configure | Invite)],
+    ids=lambda deed: type(deed).__name__,
+)
+def test_after_a_restart_what_is_so_already_counts_as_done(deed: AnyRequest) -> None:
+    crowd = ops()
+    assert isinstance(deed, Deed)
+    crowd.do("owner1", deed)
+    crowd.restart(orderly=False)
+    for name in ("owner1", "other"):
+        crowd.back(name)
+    crowd.all_read()
+    assert isinstance(crowd.do("owner1", again(deed)), Ok)
+    assert crowd.news_of("other", Moderated) == []
+
+
+def test_a_device_that_is_revoked_again_is_revoked() -> None:
+    crowd = ops()
+    crowd.back("plain", "second")
+    revoke = Revoke(id="d", device=99)
+    assert crowd.refused("plain", revoke).code == "unknown_device"
+    assert isinstance(crowd.do("plain", again(revoke)), Ok)
+
+
+def test_the_same_id_without_again_is_another_deed() -> None:
+    crowd = ops()
+    crowd.do("owner1", Kick(id="1", room="#ops", name="plain"))
+    assert crowd.refused("owner1", Kick(id="1", room="#ops", name="plain")).code == "not_member_there"
+    crowd.do("owner1", Kick(id="1", room="#ops", name="other"))
+    assert crowd.news_of("other", Left)
+
+
+def test_a_second_ban_takes_the_place_of_the_first() -> None:
+    crowd = ops()
+    crowd.do("owner1", Ban(id="b1", room="#ops", name="banned1", seconds=60.0, reason="shorter"))
+    bans = crowd.do("owner1", Bans(id="l", room="#ops"))
+    assert isinstance(bans, BanList)
+    assert [(ban.name, ban.reason) for ban in bans.bans] == [("banned1", "shorter")]
+    crowd.do("owner1", Unban(id="u", room="#ops", name="banned1"))
+    refusal = crowd.refused("owner1", Unban(id="u", room="#ops", name="banned1"))
+    assert str(refusal.message) == "There is no ban of banned1 in #ops."
+
+
+# ---- going out and coming in ------------------------------------------------------------------
+
+
+def test_who_is_muted_goes_out_and_comes_in_muted() -> None:
+    crowd = ops()
+    crowd.do("owner1", Mute(id="m", room="#ops", name="plain", seconds=600.0))
+    crowd.do("plain", Leave(id="l", room="#ops"))
+    crowd.restart(orderly=False)
+    for name in ("owner1", "plain"):
+        crowd.back(name)
+    crowd.enter("#ops", "plain")
+    refusal = crowd.refused("plain", Send(id="s", room="#ops", text="x"))
+    assert refusal.message == "You may not speak in #ops until 2023-11-14 22:23:20 UTC."
+    assert crowd.refused("plain", Topic(id="t", room="#ops", text="x")).code == "may_not_speak"
+    crowd.advance(600.0)
+    crowd.say("plain", "at last", room="#ops")
+
+
+def test_who_went_out_muted_can_be_unmuted() -> None:
+    crowd = ops()
+    crowd.do("owner1", Mute(id="m", room="#ops", name="plain"))
+    crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
+    crowd.do("owner1", Mute(id="u", room="#ops", name="plain", seconds=0.0))
+    crowd.enter("#ops", "plain")
+    crowd.say("plain", "thank you", room="#ops")
+
+
+def test_nobody_gets_round_a_slow_rooms_wait_by_going_out() -> None:
+    crowd = ops()
+    crowd.do("owner1", Configure(id="c", room="#ops", slow=10.0))
+    crowd.advance(10.0)
+    crowd.say("plain", "one", room="#ops")
+    crowd.do("plain", Leave(id="l", room="#ops"))
+    crowd.do("plain", Join(id="j", room="#ops"))
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "too_soon"
+
+
+def test_a_guest_who_is_kept_out_does_not_come_back_as_somebody_new() -> None:
+    crowd = ops(owned=False)
+    crowd.order("promote", "owner1")
+    crowd.step()
+    crowd.do("owner1", Mute(id="m", room="#ops", name="plain"))
+    crowd.do("owner1", Ban(id="b", room=LOBBY, name="other", seconds=60.0))
+    for name in ("plain", "banned1"):
+        crowd.go(name)
+    for name in ("plain", "other", "banned1"):
+        session = crowd.connect(address="192.0.2.1")
+        answer = crowd.ask(session, Hello(id="h", name=name))
+        assert isinstance(answer, Error), name
+        crowd.step()
+    crowd.do("owner1", Unban(id="u", room=LOBBY, name="other"))
+    crowd.come("other")
+    crowd.advance(1.0)
+
+
+def test_who_is_in_a_room_needs_no_invitation() -> None:
+    crowd = ops()
+    assert crowd.refused("owner1", Invite(id="i", room="#ops", name="plain")).code == "member_already"

@@ -1,0 +1,100 @@
+"""A password asked for at a terminal is never seen, and the terminal is given back."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.launching import PROGRAM
+from tests.programs import ServerProgram, elsewhere, environment
+from tests.pty_driver import PtyProgram
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProgram]:
+    secret = tmp_path_factory.mktemp("house") / "password"
+    secret.write_text("correct horse\n")
+    secret.chmod(0o600)
+    with ServerProgram("--password-file", str(secret)) as one:
+        yield one
+
+
+def join(server: ServerProgram, name: str = "ada", env: dict[str, str] | None = None) -> PtyProgram:
+    env = environment(NO_COLOR="1") if env is None else env
+    return PtyProgram([*PROGRAM, "join", "--plain", name, server.url], env=env, columns=90, rows=20)
+
+
+def test_a_password_is_asked_for_without_showing_it(server: ServerProgram) -> None:
+    with join(server) as ada:
+        ada.wait_for("This server wants a password.")
+        ada.wait_asked("Password:")
+        ada.type("wrong\r")
+        ada.wait_for("The password is wrong.")
+        ada.wait_asked("Password:", 2)
+        ada.type("correct horse\r")
+        ada.wait_for("#lobby> ")
+        assert b"horse" not in ada.raw
+
+
+def test_after_three_wrong_ones_it_is_over(server: ServerProgram) -> None:
+    with join(server) as eve:
+        for tries in range(1, 4):
+            eve.wait_asked("Password:", tries)
+            eve.type("wrong\r")
+        assert eve.wait_exit() == 1
+        eve.assert_given_back()
+
+
+@pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+def test_a_signal_at_the_prompt_gives_the_terminal_back(server: ServerProgram, name: str, status: int) -> None:
+    with join(server) as ada:
+        ada.wait_asked("Password:")
+        ada.signal(signal.Signals[name])
+        assert ada.wait_exit() == status
+        ada.assert_given_back()
+
+
+def test_after_ctrl_z_and_fg_it_is_still_not_shown(server: ServerProgram) -> None:
+    shell = ["/bin/bash", "--norc", "--noprofile", "-i"]
+    with PtyProgram(shell, env=environment(PS1="shell$ ", NO_COLOR="1"), columns=100) as terminal:
+        terminal.wait_for("shell$")
+        terminal.type(f"{' '.join(PROGRAM)} join --plain ada {server.url}\r")
+        terminal.wait_asked("Password:")
+        terminal.type("\x1a")
+        terminal.wait_for("Stopped")
+        terminal.type("stty -a | grep -o ' icanon\\| echo ' | tr -d '\\n'; echo '=modes'\r")
+        terminal.wait_for(" icanon echo =modes")
+        terminal.type("fg\r")
+        terminal.wait_asked("Password:", 2)
+        terminal.type("correct horse\r")
+        terminal.wait_for("#lobby> ")
+        assert b"horse" not in terminal.raw
+        terminal.type("\x04")
+        terminal.wait_until(lambda: terminal.rows[-1].startswith("shell$"), "the shell")
+        terminal.type("stty -a | grep -o ' echo '; echo '=modes again'\r")
+        terminal.wait_until(lambda: "=modes again" in terminal.rows, "the modes")
+        assert " echo" in terminal.rows
+
+
+def test_a_password_set_unseen_lets_another_device_in(tmp_path: Path) -> None:
+    with ServerProgram() as server, join(server, "lovelace") as one:
+        one.wait_for("#lobby> ")
+        one.type("/password\r")
+        one.wait_for("New password")
+        one.type("correct horse\r")
+        one.wait_for("once more")
+        one.type("correct horse\r")
+        one.wait_for("Your password is set.")
+        with join(server, "lovelace", elsewhere(tmp_path, NO_COLOR="1")) as other:
+            other.wait_asked("its own password")
+            other.type("wrong horse\r")
+            other.wait_for("That is not the password of lovelace.")
+            other.wait_asked("its own password", 2)
+            other.type("correct horse\r")
+            other.wait_for("#lobby> ")
+            assert any("-- You are lovelace." in row for row in other.everything)
+            assert b"horse" not in other.raw
+        assert b"horse" not in one.raw

@@ -1,0 +1,72 @@
+"""What is owed: requests without an answer; and what follows from what came. Pure; see :mod:`.state`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TypeAlias
+
+import msgspec
+
+from trio_chat.client.events import ChatEvent
+from trio_chat.protocol.events import BanList, DeviceList, Error, Found, Ok, Page, People, Pong, Room, RoomList
+from trio_chat.protocol.requests import AnyRequest, Send
+
+Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
+"""What may answer a request."""
+
+
+class Why(Enum):
+    """On whose behalf a request is owed."""
+
+    ASKED = auto()  # the application's
+    REJOIN = auto()  # ours: into a room that we were in
+    FILL = auto()  # ours: what a room missed
+    RECEIVED = auto()  # ours: a direct message came
+    READ = auto()  # ours: the server forgot how far we have read
+
+
+@dataclass(slots=True)
+class Owed:
+    """A request without an answer."""
+
+    request: AnyRequest
+    frame: bytes
+    why: Why
+    room: str = ""  # whose rejoining or filling it is
+    carried: bool = False
+    again: bool = False  # an earlier connection carried it
+    waited: bool = False  # it is older than this connection
+    tries: int = 0  # how often it may still be asked again of people who are not here
+
+
+@dataclass(slots=True)
+class Step:
+    """What follows from what came: ``events`` to yield, ``answers`` by request id (``None``: nothing will
+    come, and nothing needs to). A little later are to be asked again the questions about the ``stalled``
+    rooms, with :meth:`Conversation.ask_again`, and the ``early`` requests, with :meth:`Conversation.try_again`."""
+
+    events: list[ChatEvent] = field(default_factory=list)
+    answers: dict[str, Answer | None] = field(default_factory=dict)
+    stalled: list[str] = field(default_factory=list)
+    early: list[str] = field(default_factory=list)
+
+
+def is_early(owed: Owed, event: Answer, *, names_are_owned: bool) -> bool:
+    """Whether a message was refused because whom it is for is not back yet. Where names are owned, somebody
+    unknown stays unknown."""
+    return (
+        not names_are_owned
+        and owed.tries > 0
+        and isinstance(owed.request, Send)
+        and isinstance(event, Error)
+        and event.code == "unknown_person"
+    )
+
+
+def told_what(owed: Owed, event: Answer) -> Answer:
+    """An answer as its asker is to have it: where a message is refused that was written before this connection,
+    with the message, which nobody has before their eyes any more."""
+    if not (owed.waited and isinstance(owed.request, Send) and isinstance(event, Error)):
+        return event
+    return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {owed.request.text}".strip())
