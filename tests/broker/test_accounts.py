@@ -127,6 +127,15 @@ def test_who_only_looks_under_a_made_up_name_is_forgotten_when_they_go() -> None
     assert crowd.broker.statistics().people == 1
 
 
+def test_who_looked_first_and_then_joined_is_not_forgotten() -> None:
+    crowd = Crowd("ada")
+    crowd.come(None, "looker", quiet=True)
+    crowd.back(welcome_of(crowd, "looker").name, "joined")
+    for label in ("joined", "looker"):
+        crowd.go(label)
+    assert crowd.broker.statistics().people == 2
+
+
 @pytest.mark.parametrize(("name", "quiet", "says"), [(None, True, True), (None, False, False), ("bob", True, False)])
 def test_others_are_not_forgotten(name: str | None, quiet: bool, says: bool) -> None:  # noqa: FBT001 - a table's columns
     crowd = Crowd("ada")

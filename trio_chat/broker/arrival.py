@@ -307,6 +307,7 @@ def _enter(broker: Broker, session: Session, person: Person, request: Hello, now
     person.sessions.add(session.id)
     if not request.quiet:
         person.visible.add(session.id)
+        person.passing = False
     if is_back:
         broker.here += 1
         person.since, person.away = broker.stamp(now), None
