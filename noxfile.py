@@ -157,4 +157,5 @@ def kills(session: nox.Session) -> None:
 def fuzz(session: nox.Session) -> None:
     """Let the broker's state machine run long."""
     session.install("-e", ".[test,speed]")
-    session.run("pytest", "tests/broker/test_machine.py", *session.posargs, env={"HYPOTHESIS_PROFILE": "long"})
+    long = {"HYPOTHESIS_PROFILE": "long", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
+    session.run("pytest", "tests/broker/test_machine.py", *session.posargs, env=long)

@@ -172,6 +172,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} may do that."),
     "not_allowed": Fault("In {room} only {role}s may do that.", "Ask one; /who shows who they are."),
     "not_invited": Fault("{room} is private.", "Ask somebody in it for an invitation."),
+    "deserted": Fault(
+        "{room} is private, and nobody is in it any more.", "Take another name, or ask whoever runs the server."
+    ),
     "may_not_speak": Fault("You may not speak in {room}{until}.", "You can go on reading."),
     "announcements_only": Fault("In {room} only moderators speak.", "Say it elsewhere."),
     "too_soon": Fault("In {room} everyone waits between messages.", "Try again in {seconds:.0f} seconds."),
@@ -184,6 +187,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "guest": Fault("You are a guest here.", "That is for names that are owned."),
     "unknown_device": Fault("You have no device {device}.", "See which with /devices."),
     "no_ban": Fault("There is no ban of {name} in {room}.", "See whom it keeps out with /bans."),
+    "unknown_ban": Fault("There is no ban number {number}.", "See which with trio-chat admin bans."),
     "bad_network": Fault("{network} is no address or range.", "Write one as 192.0.2.7 or 192.0.2.0/24."),
     "bad_time": Fault("{time} is no day or time.", "Write it as 2026-01-31 or 2026-01-31T12:00:00Z."),
     "busy": Fault("Too many people prove who they are just now.", "Try again in a few seconds.", http=503),
@@ -191,7 +195,14 @@ FAULTS: Final[dict[str, Fault]] = {
     "too_many_guesses": Fault(
         "Too many passwords that came from where you are were wrong.", "Try again in {seconds:.0f} seconds.", http=429
     ),
-    "revoked": Fault("This device was revoked.", "Join with your own password.", close=1008),
+    "revoked": Fault(
+        "This device was revoked.", "Come from another of yours, or join with your own password.", close=1008
+    ),
+    "last_device": Fault(
+        "That is your only device, and you have set no password: nobody could come back as {name}.",
+        "Set one first with /password.",
+    ),
+    "name_freed": Fault("Whoever runs the server freed your name.", "Join again, to take it anew.", close=1008),
     "not_stored": Fault(
         "The server could not store that, so nobody got it.",
         "Try again; whoever runs the server sees why in its log.",

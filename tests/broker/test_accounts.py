@@ -127,6 +127,19 @@ def test_a_device_that_is_revoked_is_let_in_no_more() -> None:
     assert crowd.refused("ada", Revoke(id="r", device=listed.devices[1].id)).code == "unknown_device"
 
 
+def test_nobody_locks_themselves_out() -> None:
+    crowd = Crowd("ada")
+    crowd.back("ada", "second")  # the same device twice
+    listed = crowd.do("ada", Devices(id="d"))
+    assert isinstance(listed, DeviceList)
+    revoke = Revoke(id="r", device=listed.devices[0].id)
+    assert crowd.refused("ada", revoke).code == "last_device"
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    assert crowd.do("ada", revoke) == Ok(id="r")
+    assert crowd.who["ada"] not in crowd.open
+    crowd.come("ada", "third", account_password="long enough")
+
+
 # ---- from outside -----------------------------------------------------------------------------
 
 
@@ -134,7 +147,7 @@ def test_a_reset_name_is_free_and_whoever_had_it_is_disconnected() -> None:
     crowd = Crowd("ada", "bob")
     crowd.all_read()
     assert crowd.order("reset-name", "ADA") == Table(("freed",), [("ada",)])
-    assert [e.reason.code for e in crowd.waiting() if isinstance(e, Disconnect)] == ["revoked"]
+    assert [e.reason.code for e in crowd.waiting() if isinstance(e, Disconnect)] == ["name_freed"]
     crowd.step()
     assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
     crowd.come("ada", "another")

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from tests.broker.crowd import Crowd
+from trio_chat.broker.effects import Disconnect
 from trio_chat.protocol.events import (
     BanList,
     Error,
@@ -17,6 +18,7 @@ from trio_chat.protocol.events import (
     Ok,
     RoomList,
 )
+from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import (
     AnyRequest,
@@ -120,7 +122,7 @@ def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> Non
     crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="noise"))
     moderated, left = crowd.news("plain")
     assert isinstance(moderated, Moderated)
-    assert left == Left(room="#ops", reason="mod1 put you out. noise")
+    assert left == Left(room="#ops", reason="mod1 put you out: noise")
     crowd.say("mod1", "quiet now", room="#ops")
     assert crowd.news("plain") == []
     crowd.enter("#ops", "plain")
@@ -139,7 +141,7 @@ def test_a_room_whose_last_owner_is_put_out_has_another() -> None:
 def test_who_is_banned_stays_out_for_so_long(seconds: float | None) -> None:
     crowd = ops()
     crowd.do("mod1", Ban(id="b", room="#ops", name="plain", seconds=seconds, reason="noise"))
-    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you. noise")]
+    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you: noise")]
     refusal = crowd.refused("plain", Join(id="j", room="#ops"))
     assert (refusal.code, "Why: noise." in refusal.message) == ("banned_here", True)
     crowd.restart(orderly=False)
@@ -251,6 +253,13 @@ def test_where_only_moderators_speak_others_do_not() -> None:
 def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:
     crowd = ops()
     crowd.do("mod1", Configure(id="c", room="#ops", slow=10.0))
+    crowd.restart(orderly=False)
+    for name in ("mod1", "plain", "other"):
+        crowd.back(name)
+    entered, listed = crowd.do("other", Join(id="j", room="#ops")), crowd.do("other", Rooms(id="r"))
+    assert isinstance(entered, RoomEntered)
+    assert isinstance(listed, RoomList)
+    assert [entered.room.slow, *(room.slow for room in listed.rooms if room.name == "#ops")] == [10.0, 10.0]
     crowd.say("plain", "one", room="#ops")
     refusal = crowd.refused("plain", Send(id="s", room="#ops", text="x"))
     assert (refusal.code, refusal.advice) == ("too_soon", "Try again in 10 seconds.")
@@ -283,6 +292,28 @@ def test_a_private_room_is_not_there_for_who_is_not_invited() -> None:
     crowd.enter("#ops", "other", "boss")
     crowd.do("other", Leave(id="l", room="#ops"))
     assert crowd.refused("other", Join(id="j", room="#ops")).code == "not_invited"  # it was for once
+
+
+def test_a_private_room_that_nobody_is_in_is_said_to_be_one() -> None:
+    crowd = ops()
+    crowd.do("owner1", Configure(id="c", room="#ops", private=True))
+    for name in ("mod1", "mod2", "plain", "owner1"):
+        crowd.do(name, Leave(id="l", room="#ops"))
+    assert crowd.refused("owner1", Join(id="j", room="#ops")).code == "deserted"
+    crowd.enter("#ops", "boss")
+
+
+def test_who_has_to_go_is_told_who_wants_it_and_why() -> None:
+    crowd = ops()
+    crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="rude"))
+    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 put you out: rude")]
+    crowd.enter("#ops", "plain")
+    crowd.do("mod1", Ban(id="b", room="#ops", name="plain", seconds=60.0))
+    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you.")]
+    crowd.ask(crowd.who["boss"], Ban(id="b", room=LOBBY, name="plain", seconds=60.0, reason="enough"))
+    (out,) = [effect for effect in crowd.waiting() if isinstance(effect, Disconnect)]
+    assert out.reason.message == "You are kept out of this server until 2023-11-14 22:14:20 UTC. Why: enough."
+    crowd.step()
 
 
 def test_a_direct_conversation_has_no_guests_and_no_moderators() -> None:

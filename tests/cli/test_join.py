@@ -363,3 +363,17 @@ def test_who_is_idle_is_told_bye_and_it_ends_with_1() -> None:
     with ServerProgram("--idle-timeout", "0.3") as server, Started("join", "ada", server.url) as ada:
         assert ada.wait_exit() == 1
         assert "-- Bye!" in ada.out
+
+
+def test_lines_behind_a_join_that_is_refused_go_nowhere_until_another_room_is_entered(
+    server: ServerProgram, tmp_path: Path
+) -> None:
+    env = environment(XDG_STATE_HOME=str(tmp_path))
+    assert run("join", "pia", server.url, "--room", "#closed", given="/private on\n", env=env).status == 0
+    lines = "/join #closed\nthe secret of closed\n/topic about secrets\n@ALL: for all\n/join #open\nin the open\n"
+    done = run("join", "quin", server.url, given=lines, env=env)
+    assert done.status == 1
+    assert done.out.count("! You are not in #closed, so that was not done: ") == 2
+    assert "#lobby quin: for all" in done.out
+    assert "#open quin: in the open" in done.out
+    assert "quin: the secret" not in done.out

@@ -142,3 +142,21 @@ def test_since_a_number_or_a_time_shows_what_came_from_then_on(server: ServerPro
     done = run("tail", "--since", "soon", env=env)
     assert done.status == 2
     assert "--since soon is no time." in done.err
+
+
+def test_a_direct_conversation_is_followed_by_the_people_in_it(server: ServerProgram, tmp_path: Path) -> None:
+    env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="uma")
+    for name in ("vic", "wim"):
+        say(server.url, name, "hello", room="#lobby")
+    say(server.url, "uma", "hello", room="#lobby")
+    done = run("tail", "@vic", env=env)
+    assert done.status == 2
+    assert done.err == ("trio-chat: You have no conversation with vic yet. Begin one: trio-chat send @vic hello\n")
+    assert run("send", "@vic", "psst", env=env).status == 0
+    assert run("send", "@vic,wim", "to both", env=env).status == 0
+    for arguments, shown in ((["@vic"], "psst"), (["@wim+vic"], "to both"), (["@vic,@wim"], "to both")):
+        with Started("tail", "-n", "5", *arguments, env=env) as tail:
+            tail.wait_for(shown)
+            assert tail.out.count("\n") == 1
+    done = run("tail", "@v c", env=env)
+    assert (done.status, "'v c' cannot be a name" in done.err) == (2, True)

@@ -47,6 +47,15 @@ def test_a_token_is_kept_for_one_server_and_for_its_owner_alone(tmp_path: Path) 
     assert identities.token(URL, "ada") is None
 
 
+def test_a_server_on_this_machine_is_one_whatever_this_machine_is_called(tmp_path: Path) -> None:
+    identities = Identities(tmp_path)
+    identities.remember("ws://localhost:8765/", "ada", "t-1")
+    for host in ("127.0.0.1", "localhost", "LocalHost", "[::1]"):
+        assert identities.token(f"ws://{host}:8765/", "ada") == "t-1"
+    assert identities.token("ws://127.0.0.1:8766/", "ada") is None
+    assert identities.token("ws://192.0.2.1:8765/", "ada") is None
+
+
 def test_a_file_that_cannot_be_read_is_said_not_replaced(tmp_path: Path) -> None:
     identities = Identities(tmp_path)
     identities.remember(URL, "ada", "secret")
@@ -257,7 +266,7 @@ async def test_rooms_are_kept_in_order() -> None:
             await ada.kick("#ops", "bob", "enough")
             left = await wait_for(bob, Left)
             assert isinstance(left, Left)
-            assert "ada put you out. enough" in left.reason
+            assert "ada put you out: enough" in left.reason
             assert "#ops" not in bob.rooms
             await ada.ban("#ops", "bob", seconds=600, reason="really")
             (ban,) = await ada.bans("#ops")

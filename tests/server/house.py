@@ -124,13 +124,13 @@ Serve: TypeAlias = Callable[..., Awaitable[House]]
 
 
 class GateStore(MemoryStore):
-    """Notes every commit; they wait while it is shut, and fail while it is ``failing``. ``batches`` are the
-    lines of those that had any."""
+    """Notes every commit; they wait while it is shut, and fail while it is ``failing`` or ``spoiled``.
+    ``batches`` are the lines of those that had any."""
 
     def __init__(self) -> None:
         super().__init__("gate")
         self.commits: list[list[Record]] = []
-        self.failing = False
+        self.failing = self.spoiled = False
         self._gate: trio.Event | None = None
 
     @property
@@ -138,6 +138,10 @@ class GateStore(MemoryStore):
         """The lines of each commit that had any."""
         batches = ([record for record in commit if isinstance(record, Line)] for commit in self.commits)
         return [batch for batch in batches if batch]
+
+    @property
+    def damage(self) -> str | None:
+        return "The disk is damaged." if self.spoiled else None
 
     def shut(self) -> None:
         """From now on commits wait."""
@@ -165,6 +169,8 @@ class GateStore(MemoryStore):
         raise StoreError("The disk is gone.")
 
     def _check(self) -> None:
+        if self.damage:
+            raise StoreError(self.damage)
         if self.failing:
             raise StoreError("The disk is full.")
 

@@ -100,7 +100,7 @@ async def test_a_name_that_is_reset_is_free_and_whoever_had_it_is_disconnected(s
     async with Operator(tmp_path) as operator:
         assert table(await operator.order(do="reset-name", name="ada")) == [{"freed": "ada"}]
     events, code, _ = await ada.wait_closed()
-    assert (events[-1]["code"], code) == ("revoked", 1008)
+    assert (events[-1]["code"], code) == ("name_freed", 1008)
     assert (await bob.until("presence"))["left"] == ["ada"]
     other = await house.join("ada")
     assert other.token != ada.token

@@ -124,6 +124,24 @@ async def test_a_person_with_a_browser_is_told_what_this_is_and_how_to_join(serv
     assert int(answer.headers["content-length"]) == len(answer.body)
 
 
+@pytest.mark.parametrize(
+    ("headers", "address"),
+    [
+        ({"Host": "chat.example", "X-Forwarded-Proto": "https"}, "wss://chat.example/"),
+        ({"Host": "chat.example:8443", "X-Forwarded-Proto": "https"}, "wss://chat.example:8443/"),
+        ({"Host": "chat.example", "X-Forwarded-Proto": "http"}, "ws://chat.example/"),
+        ({"Host": "[::1]"}, "ws://[::1]/"),
+        ({"Host": "[::1]:8765"}, "[::1]:8765"),
+    ],
+)
+async def test_the_page_gives_the_address_by_which_it_was_reached(
+    serve: Serve, headers: dict[str, str], address: str
+) -> None:
+    house = await serve()
+    answer = await house.get("/", headers=headers)
+    assert f"<pre>trio-chat join {address}</pre>".encode() in answer.body
+
+
 async def test_nothing_in_the_page_comes_raw_from_the_request(serve: Serve) -> None:
     house = await serve()
     answer = await house.get("/", headers={"Host": "<script>alert(1)</script>"})

@@ -13,9 +13,9 @@ import pytest
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.records import DropRoom, Redact, SaveDevice, SaveMember
+from trio_chat.records import DropRoom, Note, Redact, SaveDevice, SaveMember
 from trio_chat.store import DATABASE, SqliteStore, maintenance
-from trio_chat.store.maintenance import backup, check, export_json, restore
+from trio_chat.store.maintenance import backup, check, export_json, read_notes, restore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,12 @@ def change(path: Path, *statements: str) -> None:
     for statement in statements:
         connection.execute(statement)
     connection.close()
+
+
+def another_programs(path: Path) -> Path:
+    """A database that is none of ours."""
+    change(path, "CREATE TABLE things (name)")
+    return path
 
 
 def names(folder: Path) -> list[str]:
@@ -181,6 +187,33 @@ async def test_what_a_killed_server_left_beside_its_database_does_not_meet_the_r
     assert kept is not None
     async with SqliteStore.open(kept) as before:
         assert len((await before.read(1, 0, None, 999)).events) == 101
+
+
+async def test_the_audit_log_is_read_beside_a_server_and_without_one(path: Path, pen: Pen, tmp_path: Path) -> None:
+    notes = [Note(pen.stamp(), "ada", deed, "#ops", "bob") for deed in ("kick", "ban", "unban")]
+    async with SqliteStore.open(path) as store:
+        await store.commit(notes)
+        assert read_notes(path, 2) == notes[1:]
+    assert read_notes(path, 50) == notes
+    with pytest.raises(StoreError, match="is not there"):
+        read_notes(tmp_path / "none", 1)
+    with pytest.raises(StoreError, match="another program"):
+        read_notes(another_programs(tmp_path / "other"), 1)
+
+
+async def test_a_damaged_database_is_not_put_in_the_place_of_a_good_backup(
+    path: Path, pen: Pen, tmp_path: Path
+) -> None:
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), *pen.lines(*["x" * 300] * 200)])
+    file = tmp_path / "chat.backup"
+    backup(path, file)
+    good = await trio.Path(file).read_bytes()
+    write_file(path, good[:20_000] + b"\x55" * 8192 + good[28_192:])
+    with pytest.raises(StoreError, match="is damaged"):
+        backup(path, file)
+    assert await trio.Path(file).read_bytes() == good
+    assert "chat.backup.partial" not in names(tmp_path)
 
 
 async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import sqlite3
 import stat
 import subprocess
@@ -353,32 +352,6 @@ async def test_a_database_that_another_program_locks_is_said_and_works_again_aft
     other.execute("ROLLBACK")
     other.close()
     await sqlite.commit(batch)
-
-
-async def test_a_damaged_database_is_said_when_it_is_opened_and_when_it_is_read(path: Path, pen: Pen) -> None:
-    async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines(*["word " * 50] * 400)])
-    whole = await trio.Path(path).read_bytes()
-    for damaged in (whole[:8192] + b"\xff" * (len(whole) - 8192), whole[: len(whole) // 2 + 100]):
-        put(path, damaged)
-        with pytest.raises(StoreError, match="is damaged"):
-            async with SqliteStore.open(path) as store:
-                await store.read(1, 0, None, 400)
-    put(path, whole)
-    async with SqliteStore.open(path) as store:
-        assert len((await store.read(1, 0, None, 400)).events) == 400
-
-
-async def test_a_database_replaced_under_a_running_server_is_noticed(sqlite: SqliteStore, tmp_path: Path) -> None:
-    await sqlite.check_writable()
-    copy = tmp_path / "copy"
-    shutil.copyfile(sqlite.path, copy)
-    copy.replace(sqlite.path)
-    with pytest.raises(StoreError, match="was replaced while the server runs"):
-        await sqlite.check_writable()
-    sqlite.path.unlink()
-    with pytest.raises(StoreError, match="No such file"):
-        await sqlite.check_writable()
 
 
 @pytest.mark.parametrize("where", ["chat/data", "."])

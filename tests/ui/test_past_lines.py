@@ -21,7 +21,9 @@ from trio_chat.protocol.events import (
     Message,
     Moderated,
     Reacted,
+    Room,
     RoomEvent,
+    RoomInfo,
     RoomLine,
     RoomList,
 )
@@ -167,6 +169,10 @@ def test_lists_are_tables() -> None:
     assert tell(RoomList(id="", rooms=(RoomLine(name="#x", count=1, private=True, topic="tea"),)))[1].endswith(
         "(private) tea"
     )
+    strict = RoomLine(name="#x", count=1, announce_only=True, slow=90.0, topic="tea")
+    assert tell(RoomList(id="", rooms=(strict,)))[1].endswith("(only moderators speak) (90s between messages) tea")
+    entered = RoomInfo(name="#x", count=2, private=True, slow=10.0)
+    assert tell(Room(room=entered)) == ["-- You are in #x (private, 10s between messages, 2 people)."]
 
 
 def test_nothing_of_it_reaches_a_terminal_raw() -> None:

@@ -113,6 +113,37 @@ async def test_who_has_sent_the_message_types_no_more(server: ScriptedServer, au
         assert server.texts() == ["hello"]
 
 
+async def test_what_is_typed_right_behind_a_join_goes_to_the_new_room(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    server.logs["#ops"] = []
+    async with at_terminal(server) as ada:
+        await ada.type("here\r/join #ops\rthere\r/me waves\r/leave\rback\r", seconds=0)
+        await trio.sleep(5)
+        assert server.texts() == ["here", "back"]
+        assert server.texts("#ops") == ["there", "waves"]
+
+
+async def test_what_is_typed_right_behind_a_join_that_is_refused_goes_nowhere(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async def refuse(session: Session, request: requests.AnyRequest) -> bool:
+        if isinstance(request, requests.Join):
+            await trio.sleep(1)
+            await session.say(Error(id=request.id, code="not_invited", message="#ops is private."))
+        return isinstance(request, requests.Join)
+
+    server.before = refuse
+    async with at_terminal(server) as ada:
+        await ada.type("/join #ops\rthe secret of ops\r@ALL: for all\r", seconds=0)
+        await trio.sleep(5)
+        assert server.texts() == ["for all"]
+        assert b"You are not in #ops, so that was not done: the secret of ops" in ada._terminal.shown
+        await ada.type("now here\r")
+        await trio.sleep(5)
+        assert server.texts() == ["for all", "now here"]
+
+
 @pytest.mark.parametrize("line", ["/nick grace", "/msg bob a secret", "   ", "@bob: hi"])
 async def test_what_is_nobodys_business_is_told_nobody(
     server: ScriptedServer, autojump_clock: MockClock, line: str

@@ -58,6 +58,8 @@ def revoke(broker: Broker, session: Session, request: Revoke, now: float, effect
         return None
     if device is None:
         return refuse("unknown_device", device=request.device)
+    if broker.settings.owned and len(person.devices) == 1 and person.password is None:
+        return refuse("last_device", name=person.name.shown)
     broker.journal.pop(person.devices, device.digest)
     effects.append(Persist(DropDevice(device.id)))
     effects.append(Persist(Note(broker.stamp(now), person.name.shown, "revoke", target=device.label)))

@@ -58,7 +58,7 @@ def _reset_name(broker: Broker, order: Order, now: float, effects: list[Effect])
     person = _person(broker, order.name)
     if isinstance(person, Refusal):
         return person
-    arrival.expel(broker, person, refuse("revoked"), now, effects)
+    arrival.expel(broker, person, refuse("name_freed"), now, effects)
     arrival.release(broker, person, effects)
     effects.append(Persist(Note(broker.stamp(now), ACTOR, "reset-name", target=person.name.shown)))
     return Table(("freed",), [(person.name.shown,)])
@@ -108,7 +108,7 @@ def _unban(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
                 effects.append(Persist(DropBan(number)))
                 effects.append(Persist(Note(broker.stamp(now), ACTOR, "unban", room.name, detail=order.name)))
                 return Table(("lifted",), [(number,)])
-    return refuse("bad_field", why=f"there is no ban number {quoted(order.name)}")
+    return refuse("unknown_ban", number=quoted(order.name))
 
 
 def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:

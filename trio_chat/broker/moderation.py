@@ -12,7 +12,7 @@ from trio_chat.broker.restore import make_ban, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
-from trio_chat.protocol.names import LOBBY, check_name
+from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
 from trio_chat.records import DropBan, DropMember, Note, SaveBan, SaveInvite
 
@@ -114,7 +114,7 @@ def kick(broker: Broker, session: Session, request: Kick, now: float, effects: l
         return refuse("stays_in_lobby", room=room.name)
     reason = clean_line(request.reason)
     _tell_room(broker, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    _put_out(broker, room, member.person, f"{actor.name.shown} put you out. {reason}".strip(), now, effects)
+    _put_out(broker, room, member.person, _by(actor, "put you out", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -157,7 +157,7 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
     event = _Deed("ban", person, value=network or "", reason=reason, until=until)
     _tell_room(broker, room, actor, now, effects, event)
     for other in _covered(broker, room, held, actor):
-        _keep_out(broker, room, other, f"{actor.name.shown} banned you. {reason}".strip(), now, effects)
+        _keep_out(broker, room, other, held, _by(actor, "banned you", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -337,10 +337,16 @@ def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[P
     ]
 
 
-def _keep_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
-    if room.name == LOBBY:
-        reason = refuse("banned", until="", reason=f" {why}")
-        effects.extend(Disconnect(number, reason) for number in sorted(person.sessions))
+def _by(actor: Person, did: str, reason: str) -> str:
+    """What somebody is told who has to go."""
+    return f"{actor.name.shown} {did}: {reason}" if reason else f"{actor.name.shown} {did}."
+
+
+def _keep_out(
+    broker: Broker, room: Room, person: Person, held: HeldBan, why: str, now: float, effects: list[Effect]
+) -> None:
+    if room.is_lobby:
+        effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
         _put_out(broker, room, person, why, now, effects)
 

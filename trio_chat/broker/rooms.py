@@ -27,6 +27,7 @@ from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, Save
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
+    from trio_chat.broker.state import Ban
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
 
 _MAX_TOPIC = 300
@@ -67,11 +68,16 @@ def banned(room: Room, person: Person | None, address: str, now: float) -> Refus
     server)."""
     for ban in room.bans.values():
         if ban.until > now and ban.covers(person, address):
-            reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
-            if room.is_lobby:
-                return refuse("banned", until=until(ban.until), reason=reason)
-            return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
+            return kept_out(room, ban)
     return None
+
+
+def kept_out(room: Room, ban: Ban) -> Refusal:
+    """What somebody is told whom a ban keeps out."""
+    reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
+    if room.is_lobby:
+        return refuse("banned", until=until(ban.until), reason=reason)
+    return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
 
 
 def number_next(broker: Broker, room: Room) -> int:
@@ -226,7 +232,15 @@ def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, eff
     visible = [room for room in broker.rooms.values() if room.direct is None and broker.is_visible(room, person)]
     visible.sort(key=lambda room: (-len(room.here), room.name))
     lines = tuple(
-        RoomLine(name=r.name, topic=r.topic, count=len(r.here), joined=r.name in person.rooms, private=r.private)
+        RoomLine(
+            name=r.name,
+            topic=r.topic,
+            count=len(r.here),
+            joined=r.name in person.rooms,
+            private=r.private,
+            announce_only=r.announce_only,
+            slow=r.slow,
+        )
         for r in visible
     )
     effects.append(Reply(session.id, RoomList(id=request.id, rooms=lines)))
@@ -256,7 +270,7 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     if person.admin:
         return None
     if room.private and person.id not in room.invited:
-        return refuse("not_invited", room=room.name)
+        return refuse("not_invited" if room.members else "deserted", room=room.name)
     return banned(room, person, address, now)
 
 

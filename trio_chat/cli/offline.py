@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
-import sqlite3
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from trio_chat.errors import Refusal, TrioChatError
 
@@ -14,9 +12,6 @@ if TYPE_CHECKING:
 
     from trio_chat.broker.admin import Order, Table
     from trio_chat.records import Note
-
-_PATIENCE: Final = 10.0
-"""Seconds to wait for a lock of the database."""
 
 
 def database(directory: Path) -> Path:
@@ -57,14 +52,6 @@ async def _administer(path: Path, order: Order) -> Table:
 
 def read_audit(directory: Path, limit: int) -> list[Note]:
     """The last lines of the audit log, oldest first, whether a server runs or not. Raises ``TrioChatError``."""
-    from trio_chat.store import reading  # noqa: PLC0415 - a help page needs none of it
-    from trio_chat.store.faults import explain  # noqa: PLC0415 - as above
-    from trio_chat.store.schema import connect, identify  # noqa: PLC0415 - as above
+    from trio_chat.store.maintenance import read_notes  # noqa: PLC0415 - a help page needs none of it
 
-    path = database(directory)
-    try:
-        with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
-            identify(connection, path)
-            return [line.note for line in reversed(reading.notes(connection, limit, None))]
-    except sqlite3.Error as error:
-        raise explain(error, path) from error
+    return read_notes(database(directory), limit)

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
+from trio_chat.cli.entering import (
+    SETTINGS,
+    Entry,
+    check_given,
+    enter,
+    person_name,
+    room_name,
+    server_options,
+    server_url,
+)
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
 from trio_chat.config import ClientConfig
@@ -18,7 +27,7 @@ from trio_chat.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from trio_chat.client import Chat
+    from trio_chat.client import Chat, RoomView
     from trio_chat.protocol.events import Event, RoomEvent
     from trio_chat.ui.pipes import Output
     from trio_chat.ui.plain import Talk
@@ -35,9 +44,10 @@ _PAGE: Final = 500
         ("trio-chat tail --since 2h '#ops'", "with the last two hours before that"),
         ("trio-chat tail '#ops' --json | jq -r .text", "for another program"),
         ("trio-chat tail -n 1 '#ops' | head -1", "the last thing said"),
+        ("trio-chat tail -n 5 @bob", "your conversation with bob"),
     ],
 )
-@click.argument("rooms", nargs=-1, metavar="['#ROOM'...]")
+@click.argument("rooms", nargs=-1, metavar="['#ROOM'|@NAME...]")
 @settings(ClientConfig, *SETTINGS, "time_format", "color")
 @server_options
 @click.option(
@@ -69,7 +79,8 @@ def command(
     as_json: bool,
     **flags: object,
 ) -> int:
-    """Show what is said in rooms, from now on; without a room, in the lobby.
+    """Show what is said in rooms, from now on; without a room, in the lobby. @bob stands for your direct
+    conversation with bob, @bob+eve for that with both.
 
     A lost connection is made again, and what was missed meanwhile is shown. With --json, that is told by
     events of their own (disconnected, reconnected, missed).
@@ -78,7 +89,7 @@ def command(
     reads its output has seen enough. When the server ends it for good, the status is 1. A configured name that is
     somebody else's gives way to one that the server makes up.
     """
-    names = tuple(room_name(room) for room in rooms)
+    names = tuple(_name(room) for room in rooms)
     config = load_settings(ClientConfig, flags, config_path)
     check_given(config, flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
@@ -105,6 +116,23 @@ class _Begin:
     def at_end(self) -> bool:
         """Whether the last events are wanted, however old."""
         return self.after is None and self.ago is None and self.time is None
+
+
+def _name(word: str) -> str:
+    """A room, or (behind ``@``) the people of a direct conversation. Raises ``UsageError`` for what is neither."""
+    if not word.startswith("@"):
+        return room_name(word)
+    people = [person.removeprefix("@") for person in word.replace(",", "+").split("+")]
+    return "@" + "+".join(map(person_name, people))
+
+
+def _find(talk: Talk, conversation: str) -> RoomView:
+    """A direct conversation that there is. Raises ``UsageError``."""
+    found = talk.place.find_direct(conversation)
+    if found is None:
+        people = conversation[1:].replace("+", " and ")
+        raise UsageError(f"You have no conversation with {people} yet. Begin one: trio-chat send {conversation} hello")
+    return talk.chat.rooms[found]
 
 
 def _read_begin(backlog: int | None, since: str | None) -> _Begin:
@@ -159,13 +187,17 @@ async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], begin: _
     """Enter the rooms and show where each begins, oldest first. Returns up to where each was shown."""
     shown: dict[str, int] = {}
     for word in rooms or [talk.chat.welcome.lobby]:
-        view = await talk.chat.join(word) if word not in talk.chat.rooms else talk.chat.rooms[word]
+        view = _find(talk, word) if word.startswith("@") else await _enter(talk.chat, word)
         shown[view.name] = 0
         async for past in _read_past(talk.chat, view.name, begin):
             shown[view.name] = past[-1].seq
             talk.follow()
             await sink.write(_tell_past(talk, past))
     return shown
+
+
+async def _enter(chat: Chat, room: str) -> RoomView:
+    return chat.rooms[room] if room in chat.rooms else await chat.join(room)
 
 
 async def _read_back(chat: Chat, room: str, wanted: int) -> list[RoomEvent]:

@@ -12,7 +12,7 @@ import hashlib
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -21,6 +21,8 @@ from trio_chat.errors import ChatError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 class _Held(msgspec.Struct):
@@ -76,9 +78,11 @@ class Identities:
                 self._write(path, held)
 
     def _path(self, url: str) -> Path:
-        """One file a server: by host and port, since a path or a scheme makes no other server of it."""
+        """One file a server: by host and port, since a path or a scheme makes no other server of it, and
+        neither does another of the names that every machine has for itself."""
         parts = urlsplit(url)
-        server = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'wss' else 80)}"
+        host = "127.0.0.1" if parts.hostname in _THIS_MACHINE else parts.hostname
+        server = f"{host}:{parts.port or (443 if parts.scheme == 'wss' else 80)}"
         readable = re.sub(r"[^a-z0-9.-]", "_", server)[:60]
         return self._directory / f"{readable}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
 

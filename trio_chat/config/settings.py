@@ -246,6 +246,10 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
         Literal["all", "mentions", "nothing"],
         _meta("which messages call you, where a room has no rule of its own", _TALK, "WHICH"),
     ] = "mentions"
+    highlight: Annotated[
+        tuple[str, ...],
+        _meta("words that call you in the full screen as your name does", _TALK, "WORDS", max_length=100, flags=()),
+    ] = ()
     notify_by: Annotated[
         Literal["auto", "bell", "osc9", "osc777", "none"],
         _meta("how the full screen calls you; auto is the bell and what the terminal is known to show", _TALK, "HOW"),

@@ -64,6 +64,8 @@ class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
     count: int = 0
     joined: bool = False
     private: bool = False
+    announce_only: bool = False
+    slow: float = 0.0
 
 
 class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -59,6 +59,9 @@ _BATCH_BYTES: Final = 256 * 1024
 _INBOX: Final = 1024
 """Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
 
+_LOG_EVERY: Final = 10.0
+"""Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
+
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 _CHANGES: Final = frozenset({Edit, Delete, React})
 _SLOW: Final = frozenset({Hello, SetPassword})
@@ -108,6 +111,7 @@ class Hub:
         self._stopping = False
         self.stored = trio.Event()
         self.failing: str | None = None
+        self._untold, self._told_until = 0, 0.0
         self.tally = tally
 
     def __repr__(self) -> str:
@@ -429,7 +433,14 @@ class Hub:
         return remaining
 
     def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
-        self.failing = str(error)
+        """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
+        now = trio.current_time()
+        if str(error) == self.failing and now < self._told_until:
+            self._untold += 1
+            return
+        if self._untold:
+            more["times"] = self._untold + 1
+        self.failing, self._untold, self._told_until = str(error), 0, now + _LOG_EVERY
         log.error(what, error=str(error), **more)
 
 

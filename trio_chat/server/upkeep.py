@@ -36,13 +36,17 @@ log = structlog.get_logger()
 
 async def fill_index(hub: Hub, store: Store) -> NoReturn:
     """Keep the search index up with the log."""
+    told = ""
     while True:
         try:
             left = await store.index_some(_INDEXED)
         except StoreError as error:
-            log.warning("search index not filled", error=str(error))
+            if str(error) != told:  # once is enough while it goes on
+                log.warning("search index not filled", error=str(error))
+            told = str(error)
             await trio.sleep(_RETRY)
             continue
+        told = ""
         if left:
             await trio.sleep(_BUSY if hub.waiting else _BREATH)
         else:
@@ -71,6 +75,9 @@ async def watch_store(hub: Hub, store: Store) -> NoReturn:
     """While storing fails, try whether it works again: nobody may be sending just now."""
     while True:
         await trio.sleep(_RETRY)
+        if hub.failing is None and store.damage is not None:
+            hub.failing = store.damage
+            log.error("nothing is stored any more", error=store.damage)
         if hub.failing is None:
             continue
         try:

@@ -36,6 +36,7 @@ _SENTENCES: Final[dict[int, str]] = {
 
 _OTHER: Final = "{path} could not be used ({why})."
 
+_RUINED: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
 _PASSING: Final = frozenset(
     {sqlite3.SQLITE_FULL, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CONSTRAINT}
 )
@@ -46,6 +47,11 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """The error that says what happened to ``path``; raise it from ``error``."""
     sentence = _SENTENCES.get(code_of(error), _OTHER)
     return StoreError(sentence.format(path=path, why=error))
+
+
+def damaged(path: Path, why: str) -> StoreError:
+    """The ``StoreError`` for a database in which something was found to be wrong."""
+    return StoreError(_DAMAGED.format(path=path, why=" ".join(why.split())))
 
 
 def explain_system(error: OSError, path: Path) -> StoreError:
@@ -61,3 +67,8 @@ def code_of(error: sqlite3.Error) -> int:
 def spoils_connection(error: BaseException) -> bool:
     """Whether a connection that failed so is better opened anew."""
     return isinstance(error, sqlite3.Error) and code_of(error) not in _PASSING
+
+
+def tells_damage(error: BaseException) -> bool:
+    """Whether the database is not as it was written: what it holds cannot be trusted any more."""
+    return isinstance(error, sqlite3.Error) and code_of(error) in _RUINED

@@ -115,6 +115,10 @@ class Store(Protocol):
     def epoch(self) -> str:
         """Which history this is: another value means that sequence numbers began anew."""
 
+    @property
+    def damage(self) -> str | None:
+        """A sentence, once it is known that what the store holds is damaged: then it stores nothing any more."""
+
     async def load(self) -> Snapshot:
         """Everything but the logs."""
 

@@ -1,4 +1,4 @@
-"""What is done to a database from outside a server: backup, restore, export. For the command line; not async.
+"""What is done to a database from outside a server: backup, restore, export, the audit log. Not async.
 
 All but :func:`restore` work while a server runs: they see the state that was committed when they began, and
 hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.checking.check` is here too.
@@ -18,7 +18,7 @@ from msgspec.structs import asdict
 from trio_chat.errors import StoreError
 from trio_chat.store import reading
 from trio_chat.store.checking import check
-from trio_chat.store.faults import explain, explain_system
+from trio_chat.store.faults import damaged, explain, explain_system
 from trio_chat.store.lock import locked
 from trio_chat.store.schema import (
     APPLICATION,
@@ -34,7 +34,9 @@ from trio_chat.store.schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["backup", "check", "export_json", "restore"]
+    from trio_chat.records import Note
+
+__all__ = ["backup", "check", "export_json", "read_notes", "restore"]
 
 _PAGES: Final = 1024
 """Pages copied between two calls of a progress callback: 4 MiB."""
@@ -58,7 +60,7 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     if target.exists() and target.samefile(source):
         raise StoreError(f"{target} is the database itself. Name another file for the backup.")
     with _translated(source), _open(source) as connection, _one_state(connection):
-        _copy(connection, target, progress, new_history=False)
+        _copy(connection, source, target, progress, new_history=False)
 
 
 def restore(file: Path, data: Path) -> Path | None:
@@ -75,7 +77,7 @@ def restore(file: Path, data: Path) -> Path | None:
             raise StoreError(f"{file} is damaged ({problem}). Nothing was changed; try an older backup.")
         fresh = path.with_name(path.name + ".restored")
         fresh.unlink(missing_ok=True)
-        _copy(connection, fresh, None, new_history=True)
+        _copy(connection, file, fresh, None, new_history=True)
         kept = _set_aside(path)
         _rename(fresh, path)
         return kept
@@ -94,6 +96,12 @@ def export_json(path: Path, out: IO[bytes]) -> int:
         return lines
 
 
+def read_notes(path: Path, limit: int) -> list[Note]:
+    """The last ``limit`` lines of the audit log, oldest first."""
+    with _translated(path), _open(path) as connection:
+        return [line.note for line in reversed(reading.notes(connection, limit, None))]
+
+
 def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     yield {"type": "export", "epoch": meta(connection, "epoch")}
     snapshot = reading.snapshot(connection)
@@ -103,7 +111,8 @@ def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     for state in snapshot.rooms:
         yield {"type": "room", **asdict(state.room), "first": state.first, "last": state.last}
     for member in snapshot.members:
-        yield {"type": "member", **asdict(member)}
+        if member.role:  # not who went, and would be muted again
+            yield {"type": "member", **asdict(member)}
     rows = connection.execute(
         """SELECT room, seq, time, sender, kind, target, event FROM events WHERE room IN (SELECT id FROM rooms)
         ORDER BY id"""
@@ -117,7 +126,12 @@ def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
 
 
 def _copy(
-    connection: sqlite3.Connection, target: Path, progress: Callable[[int, int], None] | None, *, new_history: bool
+    connection: sqlite3.Connection,
+    source: Path,
+    target: Path,
+    progress: Callable[[int, int], None] | None,
+    *,
+    new_history: bool,
 ) -> None:
     """Copy a database into ``target``: whole and on the disk, or not at all."""
     part = target.with_name(target.name + ".partial")
@@ -131,6 +145,7 @@ def _copy(
                     progress(total - remaining, total)
 
             connection.backup(copy, pages=_PAGES, progress=report)
+            _check_whole(copy, source)  # a good backup of before must not give way to a bad one
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, with none beside it
             if new_history:
                 renew_epoch(copy)
@@ -138,6 +153,12 @@ def _copy(
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+def _check_whole(copy: sqlite3.Connection, source: Path) -> None:
+    problem = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
+    if problem != "ok":
+        raise damaged(source, problem)
 
 
 def _set_aside(path: Path) -> Path | None:

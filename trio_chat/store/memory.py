@@ -104,6 +104,11 @@ class MemoryStore:
         """Which history this is."""
         return self._epoch
 
+    @property
+    def damage(self) -> str | None:
+        """Memory is not damaged; see :class:`~trio_chat.store.interface.Store`."""
+        return None
+
     def statistics(self) -> Statistics:
         """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
         return Statistics(commits=self._commits, lines=self._lines, failures=self._failures, behind=0)

@@ -18,7 +18,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.store import indexing, reading
-from trio_chat.store.faults import explain
+from trio_chat.store.faults import explain, tells_damage
 from trio_chat.store.interface import Found, Statistics, cutoff
 from trio_chat.store.lock import DatabaseLock
 from trio_chat.store.schema import make_directory, meta, open_reader, prepare
@@ -53,6 +53,7 @@ class SqliteStore:
         self._reading = trio.CapacityLimiter(READERS)
         self._tidying = trio.Lock()
         self._closed = False
+        self._damage: StoreError | None = None
         try:
             prepare(path, patience)
             self._writer = self._guarded(Writer, path, synchronous, patience)
@@ -97,6 +98,11 @@ class SqliteStore:
     def epoch(self) -> str:
         """Which history this is; made with the file, and anew when a backup is restored."""
         return self._epoch
+
+    @property
+    def damage(self) -> str | None:
+        """What is known to be wrong with the file; see :class:`~trio_chat.store.interface.Store`."""
+        return None if self._damage is None else str(self._damage)
 
     def statistics(self) -> Statistics:
         """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
@@ -198,6 +204,8 @@ class SqliteStore:
     async def _write(self, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Have the writing connection do something."""
         self._check_open()
+        if self._damage is not None:  # what is written into a damaged file may never be read again
+            raise StoreError(str(self._damage))
         call = partial(self._guarded, step, *args, **kwargs)
         return await trio.to_thread.run_sync(call, limiter=self._writing)
 
@@ -217,7 +225,10 @@ class SqliteStore:
         try:
             return step(*args, **kwargs)
         except sqlite3.Error as error:
-            raise explain(error, self._path) from error
+            fault = explain(error, self._path)
+            if tells_damage(error):
+                self._damage = fault
+            raise fault from error
 
     def _ask(
         self, question: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs

@@ -72,13 +72,7 @@ class Writer:
         self._note_removed(work.removed)
 
     def check(self) -> None:
-        """Write something small. Raises as a commit would, and where the file is no longer the one in use."""
-        try:
-            there = self._path.stat()
-        except OSError as error:
-            raise explain_system(error, self._path) from error
-        if (there.st_dev, there.st_ino) != self._identity:
-            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
+        """Write something small. Raises as a commit would."""
         with self._transaction() as connection:
             connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
 
@@ -180,10 +174,24 @@ class Writer:
             self._connection = open_writer(self._path, self._synchronous, self._patience)
         return self._connection
 
+    def _check_in_place(self) -> None:
+        """What is written into a file that was removed or replaced is lost, though SQLite says nothing of it."""
+        try:
+            there = self._path.stat()
+        except FileNotFoundError:
+            raise StoreError(
+                f"{self._path} was removed or renamed while the server runs. Put it back, or restart the server."
+            ) from None
+        except OSError as error:
+            raise explain_system(error, self._path) from error
+        if (there.st_dev, there.st_ino) != self._identity:
+            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
+
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything inside is stored durably, or nothing is."""
         try:
+            self._check_in_place()
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             yield connection

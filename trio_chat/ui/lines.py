@@ -23,7 +23,7 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.notes import Context, Hits, Note
 from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import connection, moderated
+from trio_chat.ui.sentences import connection, moderated, rules
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted
 _WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
@@ -277,7 +277,8 @@ class Teller:
             return ""
         topic = f" Topic: {clean_line(room.topic)}" if room.topic else ""
         alone = "you are alone there; you will be told when somebody comes"
-        return f"You are in {clean_line(room.name)} ({alone if room.count <= 1 else _people(room.count)}).{topic}"
+        about = ", ".join([*rules(room), alone if room.count <= 1 else _people(room.count)])
+        return f"You are in {clean_line(room.name)} ({about}).{topic}"
 
     def _away(self, event: events.AwayChanged) -> str:
         who = "You are" if event.name == self._place.me else f"{clean_line(event.name)} is"
@@ -311,7 +312,7 @@ class Teller:
             (
                 f"{'*' if room.joined else ' '} {clean_line(room.name)}",
                 str(room.count),
-                f"{'(private) ' if room.private else ''}{clean_line(room.topic)}",
+                " ".join([*(f"({rule})" for rule in rules(room)), clean_line(room.topic)]),
             )
             for room in rooms
         ]

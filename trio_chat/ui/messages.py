@@ -135,11 +135,16 @@ def find(place: Place, room: str, which: Which) -> int:
         return which.seq
     seq = place.find_said(room, which.count, own=which.own)
     if seq is None:
-        whose = " of yours" if which.own else ""
-        how = "no message" if which.count == 1 else "not so many messages"
-        advice = "Give its number; /numbers on shows them."
-        raise NotDone("unknown_message", f"There is {how}{whose} in {room} that was shown here.", advice)
+        raise no_such(room, which)
     return seq
+
+
+def no_such(room: str, which: Back) -> NotDone:
+    """What to say where there are not so many messages."""
+    whose = " of yours" if which.own else ""
+    how = "no message" if which.count == 1 else "not so many messages"
+    advice = "Give its number; /numbers on shows them."
+    return NotDone("unknown_message", f"There is {how}{whose} in {room} that was shown here.", advice)
 
 
 async def _search(query: Query | None, chat: Chat, place: Place) -> Hits:

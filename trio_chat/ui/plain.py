@@ -20,7 +20,7 @@ from msgspec import structs
 from trio_chat.client.events import Backlog, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
-from trio_chat.ui.actions import Action, Quit, carry_out, do, refused, room_info
+from trio_chat.ui.actions import Action, JoinRoom, Quit, carry_out, do, refused, room_info
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.lines import Teller, as_json
 from trio_chat.ui.notes import Note
@@ -91,6 +91,7 @@ class Talk:
         self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
         self._shown: dict[str, int] = {}
         self._showed = trio.Event()
+        self._not_entered = ""
         self.follow()
 
     def follow(self) -> None:
@@ -156,25 +157,44 @@ class Talk:
             await self.report_read()
 
     def read(self, line: str) -> Action | Note | Error | None:
-        """What a line means now."""
-        return interpret(line, self.place, unknown_recipients=self.look.unknown_recipients)
+        """What a line means now. One that was written for a room which then could not be entered is an error: it
+        must not go where one talked before."""
+        meaning = interpret(line, self.place, unknown_recipients=self.look.unknown_recipients)
+        here, missed = self.place.room, self._not_entered
+        if not missed or getattr(meaning, "room", "") != here or line.startswith("@") or here in line:
+            return meaning
+        return Error(
+            code="not_entered",
+            message=f"You are not in {missed}, so that was not done: {line}",
+            advice=f"{here} is where you are.",
+        )
+
+    def see_where(self) -> None:
+        """The person sees where they are now: what they write from here on is for there."""
+        self._not_entered = ""
 
     async def do(self, meaning: Action | Note | Error) -> list[Event]:
         """Carry out what a line means; what there is to tell about it."""
         if isinstance(meaning, Note | Error):
             return [meaning]
-        return await carry_out(meaning, self.chat, self.place)
+        return self._note_entered(meaning, await carry_out(meaning, self.chat, self.place))
 
     async def do_patiently(self, meaning: Action | Note | Error) -> list[Event]:
         """As :meth:`do`, for lines that no person types: what comes too fast is tried again a little later."""
         if isinstance(meaning, Note | Error):
             return [meaning]
         try:
-            return await patiently(lambda: do(meaning, self.chat, self.place))
+            return self._note_entered(meaning, await patiently(lambda: do(meaning, self.chat, self.place)))
         except ConnectionClosed:
             raise
         except ChatError as error:
-            return [refused(error)]
+            return self._note_entered(meaning, [refused(error)])
+
+    def _note_entered(self, meaning: Action, told: list[Event]) -> list[Event]:
+        """Keep in mind which room could not be entered, until another is."""
+        if isinstance(meaning, JoinRoom):
+            self._not_entered = meaning.room if any(isinstance(event, Error) for event in told) else ""
+        return told
 
 
 async def talk_through_pipes(talk: Talk, source: Input, sink: Output) -> int:

@@ -24,7 +24,7 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event
-from trio_chat.ui.actions import Action, ListPeople, Question, Quit, Saying
+from trio_chat.ui.actions import Action, JoinRoom, LeaveRoom, ListPeople, Question, Quit, Saying
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
@@ -76,7 +76,8 @@ class Prompt:
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
         self._resized = False
         self._clears = False
-        self._send, self._submitted = trio.open_memory_channel[Action](_SUBMITTED)
+        self._send, self._submitted = trio.open_memory_channel[tuple[Action | str, bool]](_SUBMITTED)
+        self._moving = 0  # of them, into a room or out of one
         self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
         self._status = 0
         self._scope = trio.CancelScope()
@@ -154,6 +155,8 @@ class Prompt:
                 self._rings = True
 
     async def _submit(self, text: str) -> None:
+        if not self._moving:
+            self._talk.see_where()
         meaning = self._talk.read(text)
         if meaning is None:
             return
@@ -184,13 +187,16 @@ class Prompt:
             why = "There is no connection, so that cannot be known now."
             self._show(Error(code="offline", message=why, advice="Ask again when it is back."))
             return
+        # what is typed behind a /join is for the room that it leads to: what it means is settled when it is done
+        moves = isinstance(meaning, JoinRoom | LeaveRoom)
         try:
-            self._send.send_nowait(meaning)
+            self._send.send_nowait((text if self._moving and not isinstance(meaning, SetPassword) else meaning, moves))
         except trio.WouldBlock:
             why = f"{_SUBMITTED} lines are waiting for the connection."
             self._show(Error(code="waiting", message=why, advice="That one was not kept."))
             return
         self._undone.append(text)
+        self._moving += moves
         if not self._connected:
             what = "sent" if isinstance(meaning, Saying) else "done"
             self._show(Note(lines=(f"It will be {what} when the connection is back.",)))
@@ -244,12 +250,14 @@ class Prompt:
             await self._talk.do(ListPeople(room=self._talk.place.lobby))
 
     async def _do_submitted(self) -> None:
-        async for meaning in self._submitted:
+        async for item, moves in self._submitted:
+            meaning = self._talk.read(item) if isinstance(item, str) else item
             try:
-                told = await self._talk.do(meaning)
+                told = [] if meaning is None else await self._talk.do(meaning)
             except ConnectionClosed:
                 return  # the listening task says why, and ends it
             self._undone.popleft()
+            self._moving -= moves
             for event in told:
                 self._show(event)
             self._change()

@@ -59,6 +59,16 @@ def _a(role: str) -> str:
     return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
 
 
+def rules(room: events.RoomInfo | events.RoomLine) -> list[str]:
+    """What one must know of a room before one speaks there, in a few words each."""
+    said = {
+        "private": room.private,
+        "only moderators speak": room.announce_only,
+        f"{show_span(room.slow)} between messages": room.slow > 0,
+    }
+    return [rule for rule, holds in said.items() if holds]
+
+
 def _span(value: str) -> str:
     try:
         return show_span(float(value))

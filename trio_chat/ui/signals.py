@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import trio
@@ -14,6 +16,30 @@ BY_SIGNAL: Final = 128
 INTERRUPTED: Final = BY_SIGNAL + signal.SIGINT
 
 
+def heeded() -> tuple[signal.Signals, ...]:
+    """The signals that end this program; one that it was started to ignore (``nohup``) stays ignored."""
+    return tuple(number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN)
+
+
+@contextmanager
+def outlived(numbers: Iterable[signal.Signals]) -> Iterator[None]:
+    """While this lasts, these signals end nothing by themselves, so that what is being ended is ended in order.
+
+    A terminal that is gone is noticed twice, by reading and by SIGHUP: what a signal receiver has not yielded when it
+    closes is raised again, and would kill the program on its way out.
+    """
+    before = {number: signal.signal(number, _let_be) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _let_be(number: int, frame: FrameType | None) -> None:
+    """Do nothing. Other than SIG_IGN, that is not inherited by programs that this one starts."""
+
+
 async def until_signal(
     work: Callable[[], Awaitable[int]], beside: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
 ) -> int:
@@ -22,10 +48,9 @@ async def until_signal(
     A signal that this program was started to ignore (``nohup``, a job in the background) stays ignored.
     What the work raises comes out as it is. ``beside`` is done at the same time, and cancelled at the work's end.
     """
-    heeded = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
     status = 0
     failure: Exception | None = None
-    with trio.open_signal_receiver(*heeded) as arrivals:
+    with trio.open_signal_receiver(*heeded()) as arrivals:
         async with trio.open_nursery() as nursery:
 
             async def watch() -> None:

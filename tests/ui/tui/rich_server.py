@@ -161,6 +161,8 @@ class Running:
     def __init__(self, prepare: Callable[[RichServer], None] | None = None, port: int = 0) -> None:
         self._prepare = prepare
         self.port = port
+        self.here = LOBBY
+        """The room in which things are said where a test names no other."""
         self._started = threading.Event()
         self._thread = threading.Thread(target=trio.run, args=(self._main,), daemon=True)
         self.server: RichServer
@@ -197,8 +199,9 @@ class Running:
         """Do something in the server's loop and wait for it."""
         return trio.from_thread.run(what, *arguments, trio_token=self._token)
 
-    def say(self, text: str, sender: str = "bob", room: str = LOBBY, **more: Any) -> int:
+    def say(self, text: str, sender: str = "bob", room: str = "", **more: Any) -> int:
         """Somebody says something; its number."""
+        room = room or self.here
         seq = self.server._next(room) if room in self.server.logs else 1
         self.do(
             self._publish,
@@ -233,11 +236,17 @@ class Running:
         self.do(begin)
         return room
 
-    def wait_asked(self, kind: type[T]) -> T:
-        """The newest request of a kind, once there is one."""
+    def forget(self) -> None:
+        """Be as in the beginning: nothing was asked, nothing is held up, those are here who always are."""
+        self.server.heard.clear()
+        self.server.before = None
+        self.server.people_here = RichServer.people_here
+
+    def wait_asked(self, kind: type[T], *, count: int = 1) -> T:
+        """The newest request of a kind, once there are so many."""
         for _ in range(600):
             found = self.server.asked(kind)
-            if found:
+            if len(found) >= count:
                 return found[-1]
             threading.Event().wait(0.05)
         raise AssertionError(f"nobody asked {kind.__name__}: {self.server.heard}")

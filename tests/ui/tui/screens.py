@@ -3,20 +3,31 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.launching import PROGRAM
 from tests.programs import environment
 from tests.pty_driver import PtyProgram
+from tests.ui.tui.rich_server import LOBBY, Running
 
 SIZES = [(80, 24), (20, 5), (200, 50)]
+"""Columns and rows: as a terminal opens, the smallest that is of use, a large window."""
 
 
 class Screen(PtyProgram):
-    """``trio-chat join`` on a terminal."""
+    """``trio-chat join`` on a terminal; ``under`` another program, that is to start it."""
 
     def __init__(
-        self, url: str, home: Path, *more: str, name: str = "ada", columns: int = 80, rows: int = 24, **env: str
+        self,
+        url: str,
+        home: Path,
+        *more: str,
+        name: str = "ada",
+        columns: int = 80,
+        rows: int = 24,
+        under: Sequence[str] = (),
+        **env: str,
     ) -> None:
         self.home = home
         config = home / "config.toml"
@@ -28,9 +39,9 @@ class Screen(PtyProgram):
             **env,
         )
         around.pop("NO_COLOR", None) if "NO_COLOR" not in env else None
-        super().__init__(
-            [*PROGRAM, "join", name, url, "--config", str(config), *more], env=around, columns=columns, rows=rows
-        )
+        self.entered: set[str] = set()
+        self.command = [*PROGRAM, "join", name, url, "--config", str(config), *more]
+        super().__init__(under or self.command, env=around, columns=columns, rows=rows)
 
     def ready(self) -> Screen:
         """Wait until one is in."""
@@ -52,6 +63,35 @@ class Screen(PtyProgram):
         """Wait until a text is on the screen no longer."""
         self.wait_until(lambda: not any(text in row for row in self.rows), f"{text!r} to go")
 
+    def sees(self, *texts: str) -> None:
+        """Wait until all of these are on the screen at once, whichever rows they are broken into."""
+        self.wait_until(lambda: all(text in self.flat for text in texts), f"{texts} on the screen")
+
+    def enter(self, room: str) -> None:
+        """Go into a room."""
+        self.type(f"/join {room}\r")
+        self.wait_prompt(room)
+        self.entered |= {room} - {LOBBY}
+
+    def wait_prompt(self, where: str) -> None:
+        """Wait until the input is empty, and its prompt says that it goes there."""
+        self.wait_until(lambda: self.prompts(where), f"the prompt to say {where}")
+
+    def prompts(self, where: str) -> bool:
+        """Whether the prompt says that the input goes there; a narrow one leaves out its beginning."""
+        shown = self.rows[-1] if self.rows else ""
+        return shown == f"→ {where}>" or (shown.startswith("→ …") and shown.endswith(f"{where[-6:]}>"))
+
+    @property
+    def flat(self) -> str:
+        """The conversation without its breaks: what stands in its column, row behind row."""
+        display = self.screen.display
+        row = display[1] if len(display) > 8 else ""
+        edges = [at for at, cell in enumerate(row) if cell == "│" and not 23 <= at <= 75]
+        left, right = edges[0] + 1 if edges else 0, edges[1] if len(edges) > 1 else None
+        rows = [row[left:right] if 0 < at < len(display) - 2 else row for at, row in enumerate(display)]
+        return " ".join(" ".join(rows).split())
+
     @property
     def text(self) -> str:
         return "\n".join(self.rows)
@@ -68,6 +108,41 @@ class Screen(PtyProgram):
         """Seconds of CPU time that the program has used."""
         fields = Path(f"/proc/{self.process.pid}/stat").read_text().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+class Seat:
+    """A program that goes on from test to test. Each test gets a room of its own in it, a size, and no past."""
+
+    def __init__(self, chat: Running, home: Path, *more: str) -> None:
+        self._chat = chat
+        self.home = home
+        self._more = more
+        self._screen: Screen | None = None
+        self._count = 0
+
+    def sit(self, columns: int, rows: int) -> Screen:
+        """The program, in a new room and at this size."""
+        chat, screen = self._chat, self._screen
+        chat.forget()
+        if screen is None or screen.process.poll() is not None:
+            screen = self._screen = Screen(chat.url, self.home, *self._more, columns=columns, rows=rows).ready()
+        screen.resize(columns, rows)
+        screen.press("C-g", "C-g", "M-G", "FocusIn")
+        if screen.entered:
+            screen.type("".join(f"/leave {room}\r" for room in screen.entered))
+            screen.wait_prompt(LOBBY)
+            screen.entered.clear()
+        self._count += 1
+        chat.here = f"#t{self._count}"
+        screen.enter(chat.here)
+        screen.raw.clear()
+        return screen
+
+    def leave(self) -> None:
+        """End the program."""
+        if self._screen is not None:
+            self._screen.__exit__(None, None, None)
+            self._screen = None
 
 
 NAMED = {
@@ -90,10 +165,15 @@ NAMED = {
     "C-_": "\x1f",
     "C-x": "\x18",
     "C-u": "\x15",
+    "C-g": "\x07",
+    "FocusIn": "\x1b[I",
+    "FocusOut": "\x1b[O",
     "C-d": "\x04",
     "M-a": "\x1ba",
     "M-s": "\x1bs",
     "M-u": "\x1bu",
+    "M-h": "\x1bh",
+    "M-l": "\x1bl",
     "M-Enter": "\x1b\r",
     "M-1": "\x1b1",
     "M-2": "\x1b2",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import re
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -27,6 +28,9 @@ MAX_HEAD: Final = 16 * 1024
 
 _PATIENCE: Final = 2.0
 """Seconds in which a healthy hub comes to a probe."""
+
+_LONGEST_ADDRESS: Final = 270
+"""Characters of an address that a page shows: a name of the DNS has 253 at the most, and a port follows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Page:
     if head.path == "/metrics":
         return Page(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics())
     if head.path == "/":
-        return _front(head.headers.get("host", "HOST:PORT"))
+        return _front(_where(head))
     return Page(HTTPStatus.NOT_FOUND, "text/plain", b"Nothing here. See / for what this is.\n")
 
 
@@ -135,13 +139,21 @@ pre{{padding:.8rem;border:1px solid;overflow:auto}}</style></head>
 <body><h1>trio-chat</h1>
 <p>This is a chat server for people who live in the terminal. There is no chat in this page: you join from a
 shell, on any machine with Python 3.11 or newer that has trio-chat installed.</p>
-<pre>trio-chat join {host}</pre>
+<pre>trio-chat join {where}</pre>
 <p>Ask whoever runs this server for the password, if it has one. Inside, /help lists what you can do.</p>
 <p>Version {version}.</p></body></html>
 """
 
 
-def _front(host: str) -> Page:
-    page = _FRONT.format(host=html.escape(host[:260]), version=__version__)
+def _where(head: Head) -> str:
+    """The address to join, as who asks has it: by a proxy that speaks TLS, or by no port, it takes a whole URL."""
+    host = head.headers.get("host", "HOST:PORT")
+    if head.headers.get("x-forwarded-proto", "").lower() == "https":
+        return f"wss://{host}/"
+    return host if re.search(r":\w+$", host) else f"ws://{host}/"
+
+
+def _front(where: str) -> Page:
+    page = _FRONT.format(where=html.escape(where[:_LONGEST_ADDRESS]), version=__version__)
     policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
     return Page(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), (policy,))

@@ -31,13 +31,13 @@ from trio_chat.ui.actions import room_info
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder
 from trio_chat.ui.room_commands import keeps_secret
-from trio_chat.ui.signals import BY_SIGNAL
+from trio_chat.ui.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal import Terminal
 from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.hands import Hands
 from trio_chat.ui.tui.keys import bind
 from trio_chat.ui.tui.memory import Memory
-from trio_chat.ui.tui.model.attention import Attention, Notify, window_title
+from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.model.room import POLICIES, RoomModel
@@ -73,7 +73,8 @@ class FullScreen:
         self._kept = memory.load()
         self._terminal = terminal
         self._theme = chosen_theme(wishes.theme)
-        self.model = ChatModel(Attention(policy=next(one for one in POLICIES if one == wishes.notify)))
+        policy = next(one for one in POLICIES if one == wishes.notify)
+        self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
         self.hands = Hands(self, bind(wishes.keys))
@@ -93,6 +94,7 @@ class FullScreen:
         self._ticks, self._drafts_wanted, self._leaving = trio.Event(), trio.Event(), trio.Event()
         self._answers, self._answered = trio.open_memory_channel[str | None](1)
         self._away = False
+        self._ending = heeded()
         self._scope = trio.CancelScope()
         self._status = 0
         self._farewell = ""
@@ -110,7 +112,7 @@ class FullScreen:
     async def run(self) -> int:
         """Be the screen until something ends it; returns the exit status. The terminal is given back in any case."""
         try:
-            with self._terminal:
+            with outlived(self._ending), self._terminal:
                 try:
                     await self._terminal.write(self._display.begin().encode())
                     async with trio.open_nursery() as nursery:
@@ -310,6 +312,7 @@ class FullScreen:
         """Scroll the conversation back by so many rows (negative: on)."""
         columns, height = self._terminal.size()
         self._conversation.scroll(self.model.room, rows, divide(columns, height, self._shown).middle, self._look)
+        self.model.room.asked = self.model.room.asked or rows > 0
         if self.model.room.following:
             self.doing.apply(self.model.saw())
 
@@ -319,13 +322,13 @@ class FullScreen:
         self.scroll(pages * max(height - 1, 1))
 
     def toggle(self, which: str) -> None:
-        """Show or hide a list beside the conversation."""
-        columns, rows = self._terminal.size()
-        parts = divide(columns, rows, self._shown)
+        """Show or hide a list beside the conversation; back as it would be by itself, the window decides again."""
+        size = self._terminal.size()
+        now, by_itself = divide(*size, self._shown), divide(*size, Shown())
         if which == "rooms":
-            self._shown.rooms = not parts.rooms
+            self._shown.rooms = not now.rooms if bool(now.rooms) == bool(by_itself.rooms) else None
         else:
-            self._shown.people = not parts.people
+            self._shown.people = not now.people if bool(now.people) == bool(by_itself.people) else None
 
     def use_theme(self, name: str) -> None:
         """Change the colours."""
@@ -378,8 +381,7 @@ class FullScreen:
         model, now = self.model, self.now()
         columns, rows = self._terminal.size()
         self._look_at_connection()
-        if self._look.me != model.me:
-            self._look = Look(model.me, self._wishes.time_format)
+        self._look = Look(model.me, self._wishes.time_format, None, model.place.numbered, model.attention.words)
         if self.reveal is not None and model.room.log.find(self.reveal) is not None:
             parts = divide(columns, rows, self._shown)
             self._conversation.reveal(model.room, self.reveal, parts.middle, max(rows - 3, 1), self._look)
@@ -387,7 +389,7 @@ class FullScreen:
         self.frame = frame = draw(model, self._conversation, self._look, self._shown, columns, rows, now)
         if self._mouse.selection is not None:
             mark_selection(frame, self._mouse.selection)
-        if frame.view.wants_older and model.room.loaded:
+        if frame.view.wants_older and model.wants_older(model.room):
             self.doing.fetch(model.room.name, "older")
         elif frame.view.wants_newer:
             self.doing.fetch(model.room.name, "newer")
@@ -420,14 +422,10 @@ class FullScreen:
     # ---- the window, signals, other programs ---------------------------------------------------
 
     async def _watch_signals(self) -> None:
-        heeded = [
-            number
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-            if signal.getsignal(number) is not signal.SIG_IGN
-        ]
-        with trio.open_signal_receiver(signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP, *heeded) as arrivals:
+        ending = self._ending
+        with trio.open_signal_receiver(signal.SIGWINCH, signal.SIGCONT, signal.SIGTSTP, *ending) as arrivals:
             async for number in arrivals:
-                if number in heeded:
+                if number in ending:
                     self.end(BY_SIGNAL + number)
                 elif number == signal.SIGTSTP:
                     await self.suspend()

@@ -22,7 +22,7 @@ from trio_chat.ui.actions import Action, SendRoom, SendTo, carry_out, refused
 from trio_chat.ui.messages import moment
 from trio_chat.ui.notes import Context, Hits
 from trio_chat.ui.tui.model.attention import Notify
-from trio_chat.ui.tui.model.chat import PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
+from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
 from trio_chat.ui.tui.model.panes import Choice, ListPane
 
 if TYPE_CHECKING:
@@ -146,13 +146,17 @@ class Doing:
                 log.take_newer(page.events, more=page.more)
                 log.trim(log.newest)
             else:
-                before = log.oldest if wanted.which == "older" and log.oldest else None
-                page = await chat.history(room.name, before=before, limit=PAGE)
+                older = wanted.which == "older"
+                before = log.oldest if older and log.oldest else None
+                limit = PAGE if older else min(self.model.backlog or PAGE, MOST_AT_ONCE)
+                page = await chat.history(room.name, before=before, limit=limit)
                 log.take_older(page.events, more=page.more)
                 room.loaded = True
                 log.trim(log.oldest if room.bottom is not None else None)
         finally:
             room.fetching = ""
+        if wanted.which != "newer" and not log.at_start and len(log) < self.model.backlog:
+            self.fetch(room.name, "older")  # more is wanted at first than comes at once
         if room is self.model.room:
             self.apply(self.model.saw())
 
@@ -220,8 +224,7 @@ class Doing:
     def _show_table(self, event: events.Event) -> None:
         from trio_chat.ui.lines import Teller  # noqa: PLC0415 - rarely needed
 
-        for line in Teller(self.model.place).tell(event):
-            self.model.tell(line, time.time())
+        self.model.tell("\n".join(Teller(self.model.place).tell(event)), time.time())
 
     def edit(self, room: str, seq: int, text: str) -> None:
         """Change a message of one's own."""
@@ -231,11 +234,11 @@ class Doing:
         """Take back a message."""
         self.queue(lambda: self.connected().delete(room, seq))
 
-    def react(self, room: str, seq: int, mark: str) -> None:
-        """Mark a message; a mark that one has set already is taken off."""
+    def react(self, room: str, seq: int, mark: str, *, on: bool | None = None) -> None:
+        """Put a mark on a message or take it off; where that is not said, one that is there already is taken off."""
         entry = self.model.rooms[room].log.find(seq)
         mine = entry is not None and self.model.me in (entry.reactions or {}).get(mark, ())
-        self.queue(lambda: self.connected().react(room, seq, mark, on=not mine))
+        self.queue(lambda: self.connected().react(room, seq, mark, on=not mine if on is None else on))
 
     def jump(self, room: str, seq: int) -> None:
         """Show a line where it was said, fetching it if it is not there."""

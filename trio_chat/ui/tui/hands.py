@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
 
+from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command, parse
 from trio_chat.protocol.events import Error
 from trio_chat.ui.actions import Quit, SendRoom
@@ -39,6 +40,17 @@ _LONG_LINES, _LONG_TEXT = 5, 1500
 _QUESTION_MARK: Final = "?"
 
 
+class Offered(NamedTuple):
+    """What Tab offered for the word that begins at ``start``, which of it stands there now (-1: none), and the text
+    and the cursor as they were left: whoever changed them since wants something else."""
+
+    candidates: tuple[str, ...]
+    after: str
+    start: int
+    at: int
+    left: tuple[str, int]
+
+
 class Hands(Ordered):
     """Does what keys say."""
 
@@ -47,7 +59,7 @@ class Hands(Ordered):
         self._prefix = ""
         self._pasted = ""
         self._secret: NewPassword | None = None  # while one is chosen
-        self._listed: tuple[str, ...] = ()
+        self._offered: Offered | None = None
 
     def __repr__(self) -> str:
         return f"<Hands{' after ' + self._prefix if self._prefix else ''}>"
@@ -94,7 +106,7 @@ class Hands(Ordered):
         if command is None:
             return
         if command != "complete":
-            self._listed = ()
+            self._offered = None
         if command in Editor.commands and command != "submit":
             await self._outcome(self._editor.run(command))
         elif command.startswith("room-") and command[5:].isdigit():
@@ -181,18 +193,6 @@ class Hands(Ordered):
                 result.text if isinstance(result, Answered) else result.key if isinstance(result, Pressed) else None
             )
 
-    def choose(self, value: object) -> None:
-        """Do what a row of a list stands for."""
-        if isinstance(value, tuple):
-            room, seq = value
-            self._app.doing.jump(room, seq)
-            self._app.reveal = seq
-        elif isinstance(value, str):
-            self.go(value)
-        elif callable(value):  # more of what was found: the list stays
-            self._model.pane = self._app.doing.found
-            value()
-
     async def _press_message(self, key: Key) -> None:
         if isinstance(key, Pasted):
             self._room.selected = None
@@ -243,7 +243,11 @@ class Hands(Ordered):
         parsed = parse(text)
         if isinstance(parsed, Command) and parsed.name in self._typed_commands:  # here they know of a selected message
             room.intent = intent
-            self._typed_commands[parsed.name](self, parsed.argument.strip())
+            try:
+                self._typed_commands[parsed.name](self, parsed.argument.strip())
+            except NotDone as error:
+                self._model.tell(str(error), time.time(), error=True)
+                self._give_back(room, text)
             return
         if intent is not None and intent.what == "edit":
             app.doing.edit(room.name, intent.seq, with_emoji(text))
@@ -300,24 +304,29 @@ class Hands(Ordered):
                 self._app.doing.act(SetPassword(password), lambda: None)
 
     def _complete(self) -> None:
-        editor = self._editor
+        editor, offered = self._editor, self._offered
+        if offered is not None and offered.left == (editor.text, editor.buffer.cursor):
+            self._offer(offered.candidates, offered.after, offered.start, offered.at + 1)
+            return
         arguments = {"notify": tuple(POLICIES), "theme": tuple(THEMES)}
         found = complete_here(editor.text, editor.buffer.cursor, self._model.place, arguments)
         if not found.candidates:
             self._app.say(BELL)
         elif len(found.candidates) == 1:
             editor.replace(found.start, found.end, found.candidates[0] + found.after)
-        elif len(found.agreed) > found.end - found.start:
-            editor.replace(found.start, found.end, found.agreed)
-            self._offer(found.candidates)
-        elif self._listed == found.candidates:  # Tab again: the first, which is whoever spoke last
-            editor.replace(found.start, found.end, found.candidates[0] + found.after)
-            self._listed = ()
         else:
-            self._offer(found.candidates)
+            if len(found.agreed) > found.end - found.start:
+                editor.replace(found.start, found.end, found.agreed)
+            self._offer(found.candidates, found.after, found.start, None)
 
-    def _offer(self, candidates: tuple[str, ...]) -> None:
-        self._listed = candidates
+    def _offer(self, candidates: tuple[str, ...], after: str, start: int, at: int | None) -> None:
+        """Show what a word can become, and put one of it in its place; Tab again goes on with the next."""
+        editor = self._editor
+        if at is not None:
+            at %= len(candidates)
+            editor.replace(start, editor.buffer.cursor, candidates[at] + after)
+        left = (editor.text, editor.buffer.cursor)
+        self._offered = Offered(candidates, after, start, -1 if at is None else at, left)
         shown = [
             f"{EMOJI[name.strip(':')]} {name}" if name.strip(":") in EMOJI and name[0] == ":" else name
             for name in candidates
@@ -337,6 +346,7 @@ class Hands(Ordered):
         "line-up": lambda self: self._app.scroll(1),
         "line-down": lambda self: self._app.scroll(-1),
         "newest": lambda self: self._newest(),
+        "all-read": lambda self: self._all_read(),
         "first-unread": lambda self: self._first_unread(),
         "select": lambda self: self._select(),
         "search-messages": lambda self: self._cmd_search(""),

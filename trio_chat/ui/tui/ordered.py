@@ -12,7 +12,7 @@ from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.panes import Choice, ListPane, TextPane
-from trio_chat.ui.tui.model.room import POLICIES
+from trio_chat.ui.tui.model.room import POLICIES, Intent
 from trio_chat.ui.tui.picked import Picked
 from trio_chat.ui.tui.themes import THEMES
 
@@ -27,6 +27,18 @@ class Ordered(Picked):
         else:
             self._editor.clear()
             self._editor.insert(f"@{name}: ")
+
+    def choose(self, value: object) -> None:
+        """Do what a row of a list stands for."""
+        if isinstance(value, tuple):
+            room, seq = value
+            self._app.doing.jump(room, seq)
+            self._app.reveal = seq
+        elif isinstance(value, str):
+            self.go(value)
+        elif callable(value):  # more of what was found: the list stays
+            self._model.pane = self._app.doing.found
+            value()
 
     def _go_number(self, number: int) -> None:
         rooms = self._model.listed()
@@ -69,6 +81,10 @@ class Ordered(Picked):
             self._app.reveal = room.log.entries[at].seq
         else:
             self._complain("Nothing is unread here.")
+
+    def _all_read(self) -> None:
+        self._app.doing.apply(self._model.read_all())
+        self._model.notice = "all is read"
 
     def _newest(self) -> None:
         room = self._room
@@ -120,33 +136,63 @@ class Ordered(Picked):
             self._model.pane = found
 
     def _cmd_reply(self, argument: str) -> None:
-        self._reply()
+        seq, text = self._which(argument)
+        if seq is not None:
+            self._room.intent = Intent("reply", seq)
+        else:
+            self._reply()
         intent = self._room.intent
-        if argument and intent is not None:
+        if text and intent is not None:
             self._room.intent = None
-            self._app.doing.say(SendRoom(self._room.name, with_emoji(argument)), intent.seq)
+            self._app.doing.say(SendRoom(self._room.name, with_emoji(text)), intent.seq)
 
     def _nothing_said(self) -> str:
         """Why there is no message of one's own to work on."""
         return "Your message is not acknowledged yet." if self._room.pending else "You have said nothing here."
 
     def _cmd_edit(self, argument: str) -> None:
-        entry = self._target(mine=True)
-        if entry is None:
-            self._complain(self._nothing_said())
-        elif argument:
+        seq, text = self._which(argument, own=True)
+        entry = self._room.log.find(seq) if seq is not None else self._target(mine=True)
+        if seq is not None and text:
+            self._app.doing.edit(self._room.name, seq, with_emoji(text))
+        elif entry is None:
+            self._complain(self._nothing_said() if seq is None else f"Message {seq} is not on the screen.")
+        elif argument and seq is None:
             self._app.doing.edit(self._room.name, entry.seq, with_emoji(argument))
         else:
             self._begin_edit(entry)
 
     def _cmd_delete(self, argument: str) -> None:
-        del argument
+        seq, _ = self._which(argument)
         entry = self._target(mine=True)
-        if entry is None:
+        if seq is None and argument:
+            self._complain("That names no message.")
+        elif seq is None and entry is None:
             self._complain(self._nothing_said())
         else:
-            self._room.selected = entry.seq
+            self._room.selected = self._app.reveal = seq if entry is None or seq is not None else entry.seq
             self._ask_delete()
+
+    def _cmd_react(self, argument: str, *, on: bool | None = None) -> None:
+        seq, mark = self._which(argument)
+        if seq is None or not mark:
+            entry = self._target()
+            seq, mark = (entry.seq if entry is not None else None), argument
+        if seq is None or not mark:
+            self._complain("Which mark?" if seq is not None else "There is no message here.")
+        else:
+            self._mark(seq, mark, on=on)
+
+    def _cmd_context(self, argument: str) -> None:
+        """Go to a message by its number, of this room or of another that one is in."""
+        *before, word = argument.split() or [""]
+        seq, _ = self._which(word)
+        room = before[0] if before else self._room.name
+        room = room if room[0] in "#@" else f"#{room}"
+        if seq is None or room not in self._model.rooms:
+            self._complain("Which message?" if seq is None else f"You are not in {room}.")
+            return
+        self.choose((room, seq))
 
     def _cmd_notify(self, argument: str) -> None:
         room = self._room
@@ -180,7 +226,9 @@ class Ordered(Picked):
         "reply": _cmd_reply,
         "edit": _cmd_edit,
         "delete": _cmd_delete,
-        "react": lambda self, argument: self._react(argument),
+        "react": _cmd_react,
+        "unreact": lambda self, argument: self._cmd_react(argument, on=False),
+        "context": _cmd_context,
         "notify": _cmd_notify,
         "dnd": lambda self, _argument: self._toggle_quiet(),
         "theme": _cmd_theme,

@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ClassVar
 
 from trio_chat.ui.editing import Editor
+from trio_chat.ui.message_commands import read_which
+from trio_chat.ui.messages import At, no_such
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.layout import links
 from trio_chat.ui.tui.model.emoji import mark_of
-from trio_chat.ui.tui.model.log import Entry
-from trio_chat.ui.tui.model.panes import Question
+from trio_chat.ui.tui.model.log import Entry, about
+from trio_chat.ui.tui.model.panes import Question, TextPane
 from trio_chat.ui.tui.model.room import Intent
 from trio_chat.ui.tui.speaking import BELL, copied
 
@@ -48,18 +50,34 @@ class Picked:
         """The message selected, else the last one; ``mine``: the last of one's own, or of somebody else."""
         entry = self._selected()
         if entry is None:
-            entry = next(
-                (
-                    one
-                    for one in reversed(self._room.log.entries)
-                    if one.said
-                    and not one.local
-                    and not one.deleted
-                    and (mine is None or (one.sender == self._model.me) == mine)
-                ),
-                None,
-            )
+            entry = next((one for one in reversed(self._room.log.entries) if self._counts(one, mine=mine)), None)
         return entry
+
+    def _which(self, argument: str, *, own: bool = False) -> tuple[int | None, str]:
+        """The message that an argument's first word names, as in every interface (``12``, ``#12``, ``^``), and the
+        rest of it; ``None`` and the whole when it names none.
+
+        Raises :class:`~trio_chat.errors.NotDone` when there are not so many messages.
+        """
+        first, *rest = argument.split(maxsplit=1) or [""]
+        which = read_which(first, own=own)
+        if which is None:
+            return None, argument
+        if isinstance(which, At):
+            return which.seq, "".join(rest)
+        said = [one.seq for one in self._room.log.entries if self._counts(one, mine=own or None)]
+        if which.count > len(said):
+            raise no_such(self._room.name, which)
+        return said[-which.count], "".join(rest)
+
+    def _counts(self, entry: Entry, *, mine: bool | None) -> bool:
+        """Whether a line is a message that can be worked on: anybody's, one's own, or somebody else's."""
+        return (
+            entry.said
+            and not entry.local
+            and not entry.deleted
+            and (mine is None or (entry.sender == self._model.me) == mine)
+        )
 
     def _move(self, by: int) -> None:
         """Select the message so many above (negative) or below."""
@@ -88,10 +106,13 @@ class Picked:
             else []
         )
         self._span = None
+        last = self._target()
         if visible:
             self._room.selected = visible[-1]
+        elif last is not None:  # what this program tells may fill a small screen
+            self._room.selected = self._app.reveal = last.seq
         else:
-            self._app.say(BELL)
+            self._complain("There is no message here.")
 
     def _leave_message(self) -> None:
         self._room.selected, self._span = None, None
@@ -124,10 +145,10 @@ class Picked:
         )
 
     def _delete_selected(self) -> None:
-        entry = self._selected()
-        if entry is not None:
-            self._app.doing.delete(self._room.name, entry.seq)
-            self._room.selected = None
+        room = self._room
+        if room.selected is not None:
+            self._app.doing.delete(room.name, room.selected)
+            room.selected = None
 
     def _ask_mark(self) -> None:
         self._model.pane = Question(
@@ -138,7 +159,11 @@ class Picked:
         entry = self._target()
         if entry is None or not word.strip():
             return
-        self._app.doing.react(self._room.name, entry.seq, mark_of(word.strip()))
+        self._mark(entry.seq, word)
+
+    def _mark(self, seq: int, word: str, *, on: bool | None = None) -> None:
+        """Put a mark on a message or take it off; where that is not said, the one or the other by how it is."""
+        self._app.doing.react(self._room.name, seq, mark_of(word.strip()), on=on)
         self._room.selected = None
 
     def _origin(self) -> None:
@@ -173,6 +198,11 @@ class Picked:
         else:
             self._complain("There is no link in that message.")
 
+    def _show_info(self) -> None:
+        entry = self._selected()
+        if entry is not None:
+            self._model.pane = TextPane("Message", [("overlay", line) for line in about(entry)])
+
     def _begin_span(self) -> None:
         self._span = self._room.selected
         self._model.notice = "move, then c copies from here"
@@ -199,5 +229,6 @@ class Picked:
         "message-copy": _copy_selected,
         "message-copy-link": _copy_link,
         "message-span": _begin_span,
+        "message-info": _show_info,
         "message-leave": _leave_message,
     }

@@ -43,8 +43,10 @@ class Wishes:
     mouse: bool = True
     notify: str = "mentions"
     notify_by: str = "auto"
+    highlight: tuple[str, ...] = ()
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
+    backlog: int = 100
     colour: bool = True
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
@@ -53,7 +55,7 @@ class Wishes:
         """What the settings say."""
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
-            config.time_format, config.unknown_recipients, colour, dict(config.keys),
+            config.highlight, config.time_format, config.unknown_recipients, config.backlog, colour, dict(config.keys),
         )  # fmt: skip
 
 

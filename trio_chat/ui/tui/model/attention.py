@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -22,11 +23,13 @@ class Notify:
 
 @dataclass(slots=True)
 class Attention:
-    """When to call. ``policy`` holds where a room has none of its own; ``quiet`` is do-not-disturb."""
+    """When to call. ``policy`` holds where a room has none of its own; ``quiet`` is do-not-disturb; ``words`` call
+    like one's name (see :func:`whole_words`)."""
 
     policy: Policy = "mentions"
     quiet: bool = False
     focused: bool = True
+    words: re.Pattern[str] | None = None
 
     def of(self, room: RoomModel) -> Policy:
         """The policy of one room."""
@@ -42,6 +45,12 @@ class Attention:
         where = entry.sender if room.direct else f"{entry.sender} in {room.name}"
         text = " ".join(entry.text.split())
         return Notify(where, text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
+
+
+def whole_words(words: Iterable[str]) -> re.Pattern[str] | None:
+    """What finds these words in a text, each as a whole, however they are cased; ``None`` for no words."""
+    listed = "|".join(sorted((re.escape(word.strip()) for word in words if word.strip()), key=len, reverse=True))
+    return re.compile(rf"(?<!\w)(?:{listed})(?!\w)", re.IGNORECASE) if listed else None
 
 
 def next_attention(rooms: Iterable[RoomModel], current: str, policy: Attention) -> str | None:

@@ -25,6 +25,8 @@ from trio_chat.ui.tui.model.room import TYPING, RoomModel
 
 PAGE: Final = 100
 """Lines fetched at once."""
+MOST_AT_ONCE: Final = 500
+"""Lines that a server gives at once, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,11 @@ class Connection:
 
 
 class ChatModel:
-    """What there is to see."""
+    """What there is to see. ``backlog`` is how many lines of a room's past are shown before one asks for more."""
 
-    def __init__(self, attention: Attention | None = None) -> None:
+    def __init__(self, attention: Attention | None = None, backlog: int = PAGE) -> None:
         self.place = Place()
+        self.backlog = backlog
         self.rooms: dict[str, RoomModel] = {}
         self.attention = attention or Attention()
         self.connection = Connection()
@@ -118,9 +121,10 @@ class ChatModel:
         return ", ".join(map(clean_line, self.place.members(room.name))) or clean_line(room.name)
 
     def mentions_me(self, text: str) -> bool:
-        """Whether a text names one."""
-        me = self.me.casefold()
-        return any(name.casefold() == me for _, _, name in addressing.mentions(text))
+        """Whether a text names one, or has a word that calls one."""
+        me, words = self.me.casefold(), self.attention.words
+        named = any(name.casefold() == me for _, _, name in addressing.mentions(text))
+        return named or (words is not None and words.search(text) is not None)
 
     def destination(self, line: str) -> tuple[str, bool]:
         """Where Enter would send a line, in words, and whether that is sure to be refused."""
@@ -182,7 +186,7 @@ class ChatModel:
             room.new_since = room.read
         self.changed += 1
         effects: list[Effect] = []
-        if not room.loaded and not room.fetching:
+        if not room.loaded and not room.fetching and self.backlog:
             room.fetching = "newest"
             effects.append(Fetch(name, "newest"))
         if not room.people and name != self.place.lobby and not room.direct:
@@ -198,6 +202,21 @@ class ChatModel:
             self.changed += 1
             return [SayRead(room.name, room.read)]
         return []
+
+    def read_all(self) -> list[Effect]:
+        """Nothing is unread any more, in no room."""
+        self.changed += 1
+        effects: list[Effect] = []
+        for room in self.rooms.values():
+            room.new_since = None
+            if room.see(max(room.last, room.log.newest)):
+                effects.append(SayRead(room.name, room.read))
+        return effects
+
+    def wants_older(self, room: RoomModel) -> bool:
+        """Whether lines before those that are there are wanted, as soon as one could see them: so many are shown at
+        first (``backlog``), more when one goes back."""
+        return room.asked or (room.loaded and len(room.log) < self.backlog)
 
     def next_room(self) -> str | None:
         """Where Alt-A goes: to what needs attention, else back to where one was."""
@@ -256,8 +275,7 @@ class ChatModel:
             case events.Error():
                 self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
             case Note():
-                for line in event.lines:
-                    self.tell(clean_line(line), clock)
+                self.tell("\n".join(map(clean_line, event.lines)), clock)
             case Disconnected():
                 state = self.connection
                 since = state.since if state.state == "reconnecting" else now

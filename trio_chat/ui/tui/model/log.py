@@ -15,7 +15,7 @@ from __future__ import annotations
 import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from sys import intern
 from typing import Final, Literal, TypeAlias
 
@@ -101,6 +101,20 @@ def _message(event: events.Message) -> Entry:
     if event.reactions:
         entry.reactions = {clean_line(mark): tuple(map(clean_line, who)) for mark, who in event.reactions.items()}
     return entry
+
+
+def about(entry: Entry, zone: tzinfo | None = None) -> list[str]:
+    """All that is known of a message: who said it, when to the second, its number, and who marked it."""
+    when = datetime.fromtimestamp(entry.time, zone)
+    lines = [f"said by   {entry.sender}", f"at        {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
+    if entry.reply_to is not None:
+        lines.append(f"answers   {entry.reply_to}")
+    if entry.edited or entry.deleted:
+        lines.append(f"was       {'taken back' if entry.deleted else 'changed'}")
+    if entry.mark in {"sent", "delivered"}:
+        lines.append(f"has       {'arrived' if entry.mark == 'delivered' else 'been stored by the server'}")
+    lines += [f"{mark} from {', '.join(names)}" for mark, names in (entry.reactions or {}).items()]
+    return lines
 
 
 _LIFTED: Final = {

@@ -30,6 +30,7 @@ class RoomModel:
     ``bottom`` is where one has scrolled to: the number and the place in the list of the lowest line shown, and how
     many of its rows are hidden below; ``None`` follows the newest. ``new_since`` is the number of the last line read
     when one came to the room; the line "new" stands behind it. ``policy`` is ``None`` where the settings decide.
+    ``loaded`` tells that the newest lines are there, ``asked`` that one went back for older ones.
     """
 
     name: str
@@ -48,6 +49,7 @@ class RoomModel:
     selected: int | None = None
     fetching: str = ""
     loaded: bool = False
+    asked: bool = False
     intent: Intent | None = None
     log: RoomLog = field(default_factory=RoomLog)
     pending: list[Entry] = field(default_factory=list)

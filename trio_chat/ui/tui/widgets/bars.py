@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.graphemes import clusters, text_width, width
@@ -12,6 +12,7 @@ from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel
 
 _WRITING: Final = 3  # people named as writing; more than that are "several"
+_TO: Final = "→ "
 _SLOW: Final = 1.0  # seconds of a ping from which it is worth a colour
 
 
@@ -33,53 +34,76 @@ def topic_row(model: ChatModel, columns: int) -> Row:
     return [*fit(spans, room_for, "topic"), Span("topic", right)]
 
 
+class Part(NamedTuple):
+    """A part of the status line, from its longest form to the shortest. Where there is not room for all, those of
+    the lowest ``rank`` are shortened first."""
+
+    rank: int
+    forms: tuple[str, ...]
+
+
 def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
     """How the connection is, what is unread elsewhere, who is writing, what waits to be sent."""
     style, parts = _connection(model, now)
     waiting = sum(entry.mark == "pending" for room in model.rooms.values() for entry in room.pending)
     if waiting and model.connection.state != "connected":
-        parts.insert(1, f"{waiting} to send")
+        parts.insert(1, Part(9, (f"{waiting} to send", f"{waiting} …")))
     loud = sum(room.mentions or (room.unread if room.direct else 0) for room in model.rooms.values())
     unread = sum(room.unread for room in model.rooms.values())
     if loud:
-        parts.append(f"{loud} for you")
+        parts.append(Part(6, (f"{loud} for you", "")))
     if unread:
-        parts.append(f"{unread} unread")
+        parts.append(Part(5, (f"{unread} unread", "")))
     if below:
-        parts.append(f"↓ {below} below")
+        parts.append(Part(4, (f"↓ {below} below", f"↓ {below}")))
     elif not model.room.log.at_end:
-        parts.append("↓ newer below")
+        parts.append(Part(4, ("↓ newer below", "↓")))
     if model.room.fetching:
-        parts.append("loading …")
+        parts.append(Part(1, ("loading …", "…", "")))
     if model.attention.quiet:
-        parts.append("do not disturb")
+        parts.append(Part(3, ("do not disturb", "quiet")))
     if model.notice:
-        parts.append(clean_line(model.notice))
+        parts.append(Part(10, (clean_line(model.notice),)))
     writing = _writing(model.room, now)
-    left = " " + " · ".join(parts)
-    if writing and text_width(left) + text_width(writing) + 3 <= columns:
-        gap = columns - text_width(left) - text_width(writing) - 1
-        return fit([Span(style, left + " " * gap + writing + " ")], columns, style)
-    return fit([Span(style, f" {writing} ·" if writing else ""), Span(style, left)], columns, style)
+    left = join_parts(parts, columns - 1)
+    if writing and text_width(left) + text_width(writing) + 4 > columns:
+        left = join_parts([Part(2, (writing, "")), *parts], columns - 1)
+        writing = ""
+    gap = columns - text_width(left) - text_width(writing) - 2
+    return fit([Span(style, f" {left}" + (" " * gap + writing if writing else ""))], columns, style)
 
 
-def _connection(model: ChatModel, now: float) -> tuple[str, list[str]]:
+def join_parts(parts: list[Part], columns: int) -> str:
+    """The parts side by side, shortened so that they fit where they can."""
+    forms = [list(part.forms) for part in parts]
+    while True:
+        text = " · ".join(filter(None, (form[0] for form in forms)))
+        longer = [at for at, form in enumerate(forms) if len(form) > 1]
+        if text_width(text) <= columns or not longer:
+            return text
+        del forms[min(longer, key=lambda at: parts[at].rank)][0]
+
+
+def _connection(model: ChatModel, now: float) -> tuple[str, list[Part]]:
     state = model.connection
     if state.state == "connected":
-        parts = []
         if state.missing and state.missing_at_first:
             done = 100 * (state.missing_at_first - state.missing) // state.missing_at_first
-            parts.append(f"catching up {done}% ({state.missing} to go)")
-            return "bar", parts
+            short = f"catching up {done}%"
+            return "bar", [Part(8, (f"{short} ({state.missing} to go)", short))]
         if state.latency is None:
-            return "bar", ["connected"]
-        return "bar.warn" if state.latency > _SLOW else "bar", [f"connected {state.latency * 1000:.0f} ms"]
+            return "bar", [Part(0, ("connected", ""))]
+        ping = f"{state.latency * 1000:.0f} ms"
+        return "bar.warn" if state.latency > _SLOW else "bar", [Part(0, (f"connected {ping}", "connected", ""))]
     if state.state == "reconnecting":
         next_try = max(0, round(state.retry_at - now))
-        since = max(0, round(now - state.since))
+        since = _span(max(0, round(now - state.since)))
         when = f"next try in {next_try} s" if next_try else "trying now"
-        return "bar.bad", [f"no connection for {_span(since)}, {when}", state.reason]
-    return "bar.warn", [state.state + (f": {state.reason}" if state.reason else " …")]
+        forms = (f"no connection for {since}, {when}", f"no connection for {since}", f"offline {since}")
+        return "bar.bad", [Part(8, forms), Part(0, (state.reason, ""))]
+    if not state.reason:
+        return "bar.warn", [Part(8, (f"{state.state} …",))]
+    return "bar.warn", [Part(8, (f"{state.state}: {state.reason}", state.state))]
 
 
 def _span(seconds: int) -> str:
@@ -129,20 +153,35 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
     where, refused = model.destination(room.editor.text)
     offline = "" if model.connection.state == "connected" else " (offline)"
     style = "prompt.warn" if refused or offline else "prompt"
-    return [Span(style, f"→ {where}{offline}> ")], refused
+    return [Span(style, f"{_TO}{where}{offline}> ")], refused
+
+
+def clip_prompt(label: str, columns: int) -> str:
+    """A prompt in at most so many columns. Of where a line goes, the end stays: there it says whether it is private."""
+    if text_width(label) <= columns or not label.startswith(_TO) or columns < 2 * len(_TO):
+        return clip(label, columns)
+    kept, used = "", text_width(_TO) + 1
+    for cluster in reversed(list(clusters(label))):
+        used += width(cluster)
+        if used > columns:
+            break
+        kept = cluster + kept
+    return f"{_TO}…{kept}"
 
 
 def lay_out_input(head: Row, text: str, cursor: int, columns: int, most: int, *, secret: bool = False) -> Entered:
-    """Break the input into at most so many rows, those around the cursor."""
+    """Break the input into at most so many rows: the first, which says where it goes, and those around the cursor.
+    Where there is one row only, its text moves along below the cursor."""
     limit = max(columns, 2)
-    label = clip("".join(span.text for span in head), max(limit // 2, 1) if text else limit - 1)
+    label = clip_prompt("".join(span.text for span in head), max(limit // 2, 1) if text else limit - 1)
     style = head[0].style if head else ""
+    cells = _cells(text, secret=secret)
+    if most == 1 and ("\n" in text or text_width(label) + sum(wide for _, wide in cells) >= limit):
+        return _lay_out_one_row(Span(style, label), cells, len(list(clusters(text[:cursor]))), limit)
     rows: list[Row] = [[Span(style, label)]]
     column = text_width(label)
     part, place, at_cursor = "", 0, (-1, -1)
-    for cluster in clusters(text):
-        seen = "•" if secret and cluster != "\n" else cluster if cluster.isprintable() or width(cluster) else "�"
-        wide = 0 if cluster == "\n" else max(width(seen), 0)
+    for cluster, (seen, wide) in zip(clusters(text), cells, strict=True):
         if column + wide > limit - (1 if place + len(cluster) == len(text) else 0) and cluster != "\n":
             rows[-1].append(Span("input", part))
             rows.append([])
@@ -160,6 +199,38 @@ def lay_out_input(head: Row, text: str, cursor: int, columns: int, most: int, *,
     rows[-1].append(Span("input", part))
     if at_cursor[0] < 0:
         at_cursor = len(rows) - 1, min(column, limit - 1)
-    first = max(0, min(at_cursor[0] - most + 1, len(rows) - most))
-    shown = [fit(row, columns, "input") for row in rows[first : first + most]]
-    return Entered(shown, at_cursor[0] - first, at_cursor[1])
+    first = max(0, at_cursor[0] - most + 1)
+    shown = [_opened(rows[0], limit) if first else rows[0], *rows[first + 1 : first + most]]
+    return Entered([fit(row, columns, "input") for row in shown], at_cursor[0] - first, at_cursor[1])
+
+
+def _cells(text: str, *, secret: bool) -> list[tuple[str, int]]:
+    """What each cluster of the input looks like, and the columns that it takes; a line break takes none."""
+    cells = []
+    for cluster in clusters(text):
+        if cluster == "\n":
+            cells.append((cluster, 0))
+            continue
+        seen = "•" if secret else cluster if cluster.isprintable() or width(cluster) else "�"
+        cells.append((seen, max(width(seen), 0)))
+    return cells
+
+
+def _opened(row: Row, columns: int) -> Row:
+    """The input's first row, where rows between it and those that are shown are left out."""
+    return [*fit(row, columns - 1, "input"), Span("dim", "…")]
+
+
+def _lay_out_one_row(label: Span, cells: list[tuple[str, int]], cursor: int, columns: int) -> Entered:
+    """The label, and of the text what is around the cursor; a line break is shown as a sign."""
+    seen = [("⏎", 1) if text == "\n" else (text, wide) for text, wide in cells]
+    room = max(columns - text_width(label.text) - 1, 1)  # a column stays for the cursor behind the text
+    start, used = cursor, 0
+    while start > 0 and used + seen[start - 1][1] <= room - 1:
+        start -= 1
+        used += seen[start][1]
+    before = "".join(text for text, _ in seen[start:cursor])
+    row = [label, Span("dim", "…" if start else ""), Span("input", before)]
+    column = sum(text_width(span.text) for span in row)
+    rest = "".join(text for text, _ in seen[cursor:])
+    return Entered([fit([*row, Span("input", rest)], columns, "input")], 0, min(column, columns - 1))

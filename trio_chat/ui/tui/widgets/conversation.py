@@ -8,6 +8,7 @@ scrolled to is kept as a line's number and so many rows below it: what is fetche
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,7 +16,7 @@ from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 from trio_chat.ui.graphemes import text_width
-from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, fit, inline, markup, wrap
+from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.themes import NICKS
@@ -30,11 +31,14 @@ _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓", "fai
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """How a person wants lines to be shown; ``me`` is who they are, ``now`` seconds since 1970."""
+    """How a person wants lines to be shown; ``me`` is who they are, ``numbered`` tells whether each message has its
+    number before it, ``words`` finds those that call them as their name does."""
 
     me: str = ""
     time_format: str = "%H:%M"
     zone: tzinfo | None = None
+    numbered: bool = False
+    words: re.Pattern[str] | None = None
 
 
 class Place(NamedTuple):
@@ -42,6 +46,15 @@ class Place(NamedTuple):
 
     seq: int
     said: bool
+
+
+class _Head(NamedTuple):
+    """What stands before a message: whether that is under the name of the one before it (``together``), then whether
+    there is a time because the minute is another (``again``); the digits of its number (0: it is not shown)."""
+
+    together: bool
+    again: bool
+    digits: int
 
 
 @dataclass(slots=True)
@@ -78,14 +91,15 @@ class Conversation:
         together = not day and not new and before is not None and _together(before, entry)
         origin = room.log.find(entry.reply_to) if entry.reply_to is not None else None
         again = together and before is not None and int(before.time // 60) != int(entry.time // 60)
+        digits = len(str(max(room.last, room.log.newest))) if look.numbered else 0
+        head = _Head(together, again, digits)
         state = (
             entry.version,
-            again,
+            head,
             columns,
             look.me,
             day,
             new,
-            together,
             entry.mark,
             origin and (origin.version, origin.text),
         )
@@ -95,10 +109,10 @@ class Conversation:
             return known[1]
         rows: list[Row] = []
         if day:
-            rows.append(_rule(day, "date", columns))
+            rows.append(_rule(_short_day(day, columns), "date", columns))
         if new:
             rows.append(_rule("new", "new", columns))
-        rows.extend(_entry(entry, origin, columns, look, together=together, again=again))
+        rows.extend(_entry(entry, origin, columns, look, head))
         if len(self._cache) >= _CACHED:
             self._cache.clear()
         self._cache[key] = state, rows
@@ -217,6 +231,11 @@ def _day(time: float, zone: tzinfo | None) -> str:
     return f"{when:%A}, {when.day} {when:%B %Y}"
 
 
+def _short_day(day: str, columns: int) -> str:
+    """A day without its weekday where that does not fit between two lines."""
+    return day if text_width(day) + 4 <= columns else day.partition(", ")[2]  # a blank and a line on each side
+
+
 def _first_new(room: RoomModel, entry: Entry, before: Entry | None) -> bool:
     since = room.new_since
     return since is not None and entry.seq > since and not entry.local and (before is None or before.seq <= since)
@@ -232,7 +251,7 @@ def _together(before: Entry, entry: Entry) -> bool:
 
 
 def _rule(text: str, style: str, columns: int) -> Row:
-    label = f" {clip(text, max(columns - 8, 1))} "
+    label = f" {clip(text, max(columns - 4, 1))} "
     side = max((columns - text_width(label)) // 2, 0)
     return [Span(style, "─" * side + label + "─" * max(columns - side - text_width(label), 0))]
 
@@ -242,29 +261,28 @@ def nick_style(name: str, me: str) -> str:
     return "me" if name == me else f"nick{zlib.crc32(name.casefold().encode()) % NICKS}"
 
 
-def _entry(
-    entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool
-) -> Iterator[Row]:
+def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, head: _Head) -> Iterator[Row]:
     if entry.kind == "people":
         yield from wrap([Span("dim", _people(entry))], columns)
     elif entry.kind in {"note", "gap"}:
-        yield from _hang(Span("note", "─ "), [("", [Span("note", entry.text)])], columns)
+        yield from _told("note", "─ ", entry.text, columns)
     elif entry.kind == "error":
-        yield from _hang(Span("error", "! "), [("", [Span("error", entry.text)])], columns)
+        yield from _told("error", "! ", entry.text, columns)
     elif entry.kind in {"topic", "rule"}:
-        yield from _hang(
-            Span("dim", "─ "),
-            [("", [Span(nick_style(entry.sender, look.me), entry.sender), Span("dim", f" {entry.text}")])],
-            columns,
-        )
+        did = [Span(nick_style(entry.sender, look.me), entry.sender), Span("dim", f" {entry.text}")]
+        yield from _hang(Span("dim", "─ "), did, columns)
     else:
-        yield from _said(entry, origin, columns, look, together=together, again=again)
+        yield from _said(entry, origin, columns, look, head)
 
 
-def _said(
-    entry: Entry, origin: Entry | None, columns: int, look: Look, *, together: bool, again: bool
-) -> Iterator[Row]:
-    head, indent = _head(entry, columns, look, together=together, again=again)
+def _told(style: str, bullet: str, text: str, columns: int) -> Iterator[Row]:
+    """What this program tells: several lines of it, a table say, stand under one bullet."""
+    for at, line in enumerate(text.split("\n")):
+        yield from _hang(Span(style, bullet if at == 0 else " " * len(bullet)), [Span(style, line)], columns)
+
+
+def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, shape: _Head) -> Iterator[Row]:
+    head, indent = _head(entry, columns, look, shape)
     if entry.reply_to is not None:
         who = f"{origin.sender}: " if origin is not None else ""
         what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
@@ -280,28 +298,35 @@ def _said(
             yield [Span("", " " * indent), *line]
 
 
-def _head(entry: Entry, columns: int, look: Look, *, together: bool, again: bool) -> tuple[Row, int]:
-    """What stands before a message's first row, and how far its other rows are indented. Under one name (``together``)
-    there is a time only where it is another minute (``again``)."""
+def _head(entry: Entry, columns: int, look: Look, shape: _Head) -> tuple[Row, int]:
+    """What stands before a message's first row, and how far its other rows are indented."""
     time = datetime.fromtimestamp(entry.time, look.zone).strftime(look.time_format)
     style = nick_style(entry.sender, look.me)
     action = entry.kind == "action"
+    number = _number(entry, shape.digits)
     if columns >= _WIDE:
         wide = 16 if columns >= 2 * _WIDE else 12
-        indent = text_width(time) + wide + 3
-        if together:
-            shown = time if again else ""
-            return [Span("time", shown), Span("", " " * (indent - text_width(shown)))], indent
+        indent = text_width(time) + text_width(number) + wide + 3
+        shown = time if not shape.together or shape.again else " " * text_width(time)
+        if shape.together:
+            return [Span("time", shown + number), Span("", " " * (wide + 3))], indent
         name = "*" if action else clip(entry.sender, wide)
-        return [Span("time", time), Span(style, f" {' ' * (wide - text_width(name))}{name}"), Span("", "  ")], indent
-    stamp = [Span("time", time + " ")] if columns >= _NARROW else []
-    indent = text_width(time) + 1 if stamp else 1
-    if together:
-        return [Span("", " " * indent)], indent
-    return [
-        *stamp,
-        *([Span(style, "* ")] if action else [Span(style, clip(entry.sender, max(columns // 2, 4))), Span("", ": ")]),
-    ], indent
+        before = " " * (wide - text_width(name))
+        return [Span("time", shown + number), Span(style, f" {before}{name}"), Span("", "  ")], indent
+    stamp = f"{time} " if columns >= _NARROW else ""
+    indent = text_width(stamp) or 1
+    number = f"{number.strip()} " if number else ""
+    if shape.together:
+        return [Span("", " " * indent), Span("time", number)], indent
+    named = Span(style, "* ") if action else Span(style, clip(entry.sender, max(columns // 2, 4)))
+    return [Span("time", stamp + number), named, Span("", "" if action else ": ")], indent
+
+
+def _number(entry: Entry, digits: int) -> str:
+    """A message's number, by which commands name it; blank before the server gave it one."""
+    if not digits:
+        return ""
+    return f" {'' if entry.local else f'#{entry.seq}':>{digits + 1}}"
 
 
 def _body(entry: Entry, look: Look) -> Iterator[tuple[str, Row]]:
@@ -316,8 +341,22 @@ def _body(entry: Entry, look: Look) -> Iterator[tuple[str, Row]]:
         yield from (("", row) for row in rest[1:])
         return
     rows = list(markup(entry.text, base, look.me)) or [("", [])]
+    if look.words is not None and entry.sender != look.me:
+        rows = [(bar, list(_with_words(row, look.words))) for bar, row in rows]
     for at, (bar, row) in enumerate(rows):
         yield bar, [*row, *_tail(entry)] if at == len(rows) - 1 else row
+
+
+def _with_words(row: Row, words: re.Pattern[str]) -> Iterator[Span]:
+    """The spans of a row, in which words stand out that call as a mention does."""
+    for span in row:
+        at = 0
+        for found in words.finditer(span.text):
+            if found.start() > at:
+                yield Span(span.style, span.text[at : found.start()], span.link)
+            yield Span(f"{span.style} mention.me".strip(), found[0], span.link)
+            at = found.end()
+        yield Span(span.style, span.text[at:], span.link)
 
 
 def _tail(entry: Entry) -> Row:
@@ -346,13 +385,11 @@ def _hang_spans(head: Row, indent: int, paragraphs: list[tuple[str, Row]], colum
             first = False
 
 
-def _hang(bullet: Span, paragraphs: list[tuple[str, Row]], columns: int) -> Iterator[Row]:
+def _hang(bullet: Span, spans: Row, columns: int) -> Iterator[Row]:
+    """A paragraph behind a bullet; its other rows are indented."""
     wide = text_width(bullet.text)
-    first = True
-    for _, spans in paragraphs:
-        for row in wrap(spans, max(columns - wide, 4)):
-            yield [bullet if first else Span("", " " * wide), *row]
-            first = False
+    for at, row in enumerate(wrap(spans, max(columns - wide, 4))):
+        yield [Span("", " " * wide) if at else bullet, *row]
 
 
 def _people(entry: Entry) -> str:
@@ -377,8 +414,3 @@ def _highlight(row: Row) -> Row:
 def plain_text(row: Row) -> str:
     """The text of a row."""
     return "".join(span.text for span in row).rstrip()
-
-
-def excerpt(entry: Entry, columns: int) -> Row:
-    """A message in one row, for lists."""
-    return fit([*inline(" ".join(entry.text.split()))], columns)

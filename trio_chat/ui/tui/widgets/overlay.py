@@ -118,4 +118,7 @@ def size(pane: Pane, columns: int, rows: int) -> tuple[int, int]:
     if isinstance(pane, Question):
         body, _ = _question(pane, wide - _EDGES, high - _EDGES)
         return wide, min(len(body) + _EDGES, high)
+    if isinstance(pane, TextPane):
+        count = sum(len(_hanging(style, line, wide - _EDGES)) for style, line in pane.lines)
+        return wide, min(count + _EDGES, high)
     return wide, high

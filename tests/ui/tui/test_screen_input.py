@@ -1,0 +1,176 @@
+"""The full screen in a pseudo-terminal: typing, pasting, drafts, completion, and keys as data."""
+
+from __future__ import annotations
+
+import signal
+import stat
+from functools import partial
+from pathlib import Path
+
+from tests.ui.tui.rich_server import Running
+from tests.ui.tui.screens import Screen
+from trio_chat.protocol import requests
+
+
+def test_emacs_keys_edit_kill_yank_and_undo(house: Running, ada: Screen) -> None:
+    ada.type("ab cd ef")
+    ada.press("C-w", "C-a", "C-y")
+    ada.wait_for("> efab cd")
+    ada.press("C-_", "C-e")
+    ada.wait_for("> ab cd")
+    ada.press("M-b", "C-k")
+    ada.type("gh\r")
+    assert house.wait_asked(requests.Send).text == "ab gh"
+
+
+def test_ctrl_r_searches_what_was_typed_before(house: Running, ada: Screen) -> None:
+    for text in ("apples", "pears", "plums"):
+        ada.type(text + "\r")
+        ada.sees(f"{text} ✓")
+    ada.press("C-r")
+    ada.type("ap")
+    ada.wait_until(lambda: ada.rows[-1].endswith("apples") or "apples" in ada.rows[-1], "what was found")
+    ada.press("Enter")
+    assert house.wait_asked(requests.Send, count=4).text == "apples"
+
+
+def test_a_paste_is_one_message_and_a_long_one_is_asked_about(house: Running, ada: Screen) -> None:
+    ada.type("\x1b[200~first\nsecond\x1b[201~")
+    ada.wait_for("second")
+    ada.press("Enter")
+    assert house.wait_asked(requests.Send).text == "first\nsecond"
+    long = "\n".join(f"line {n}" for n in range(40))
+    ada.type(f"\x1b[200~{long}\x1b[201~")
+    ada.wait_for("40 lines")
+    assert len(house.server.asked(requests.Send)) == 1
+    ada.press("C-g")
+    ada.wait_gone("40 lines")
+    ada.wait_prompt(house.here)
+    ada.type(f"\x1b[200~{long}\x1b[201~")
+    ada.wait_for("40 lines")
+    ada.type("s")
+    assert house.wait_asked(requests.Send, count=2).text == long
+
+
+def test_the_prompt_says_where_a_line_goes_and_a_stranger_is_a_warning(house: Running, ada: Screen) -> None:
+    narrow = ada.screen.columns == 20
+    ada.type("hi @bob @eve")
+    ada.wait_until(lambda: ("(private)> " if not narrow else "vate)> ") in ada.rows[-1], "the people it is for")
+    assert narrow or "→ bob, eve (private)> " in ada.rows[-1]
+    plain = ada.style("→ ").fg  # type: ignore[attr-defined] # a cell of pyte
+    ada.press("C-u")
+    ada.type("hi @siss")
+    ada.wait_for("siss> ")
+    assert narrow or "→ nobody is called siss> " in ada.rows[-1]
+    assert ada.style("→ ").fg != plain  # type: ignore[attr-defined] # a cell of pyte
+    ada.press("Enter")
+    ada.sees("Nothing was sent.")
+    assert "@siss" in ada.rows[-1]
+    assert not house.server.asked(requests.Send)
+    ada.press("C-u")
+    ada.wait_prompt(house.here)
+
+
+def test_the_editor_writes_what_is_in_the_input(house: Running, tmp_path: Path) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text('#!/bin/sh\nprintf \' and more\' >> "$1"\nls -l "$1" > "$0.seen"\n')
+    script.chmod(0o700)
+    with Screen(house.url, tmp_path, EDITOR=str(script)).ready() as ada:
+        for columns, rows in ((80, 24), (20, 5), (200, 50)):
+            ada.resize(columns, rows)
+            ada.type("begun")
+            ada.press("C-x", "C-e")
+            ada.wait_until(lambda: "and more" in ada.rows[-1], "what the editor wrote")
+            assert (tmp_path / "editor.sh.seen").read_text().startswith("-rw")
+            house.forget()
+            ada.press("Enter")
+            assert house.wait_asked(requests.Send).text == "begun and more"
+            ada.wait_prompt("#lobby")
+
+
+def test_drafts_are_kept_by_room_and_over_a_crash(house: Running, tmp_path: Path) -> None:
+    with Screen(house.url, tmp_path).ready() as ada:
+        ada.enter("#ops")
+        ada.type("half a thought")
+        ada.press("M-1")
+        ada.wait_prompt("#lobby")
+        ada.press("M-2")
+        ada.wait_for("→ #ops> half a thought")
+        kept = tmp_path / "state" / "trio-chat" / "screen"
+        ada.wait_until(
+            lambda: any(b"half a thought" in one.read_bytes() for one in kept.glob("*.json")), "the draft's file"
+        )
+        assert {stat.S_IMODE(one.stat().st_mode) for one in kept.iterdir()} == {0o600}
+        ada.signal(signal.SIGKILL)
+        ada.wait_exit()
+    with Screen(house.url, tmp_path, "--room", "ops", columns=20, rows=5).ready() as ada:
+        ada.wait_until(lambda: ada.rows[-1] == "→ #ops> … a thought", "the draft")
+
+
+# ---- completion ---------------------------------------------------------------------------------
+
+
+def shows(screen: Screen, typed: str) -> bool:
+    return typed.rstrip() in screen.screen.display[-1].replace("🎉 ", "🎉")
+
+
+def test_tab_completes_commands_names_rooms_and_emoji(house: Running, ada: Screen) -> None:
+    for typed, made in (
+        ("/sea", "/search "),
+        ("/notify me", "mentions "),
+        ("bo", "bob: "),
+        ("#lo", "#lobby "),
+        (":tad", "🎉 "),
+        ("/help rea", "rea"),
+        ("hi @ev", "@eve "),
+    ):
+        ada.type(typed)
+        ada.press("Tab")
+        ada.wait_until(partial(shows, ada, made), made)
+        ada.press("C-u")
+        ada.wait_prompt(house.here)
+
+
+def test_tab_offers_whoever_spoke_last_first_and_then_one_after_the_other(house: Running, ada: Screen) -> None:
+    house.server.people_here = ("ada", "bob", "bert")
+    house.say("one", "bob")
+    house.say("two", "bert")
+    ada.wait_for("two")
+    ada.type("b")
+    ada.press("Tab")
+    ada.wait_for("bert  bob")
+    for offered in ("bert:", "bob:", "bert:"):
+        ada.press("Tab")
+        ada.wait_until(lambda offered=offered: ada.rows[-1].endswith(f"> {offered}"), offered)  # type: ignore[misc] # bound now
+    ada.press("C-u")
+    ada.wait_prompt(house.here)
+
+
+# ---- keys are data ------------------------------------------------------------------------------
+
+
+def test_a_question_mark_shows_the_keys_and_again_types_itself(house: Running, ada: Screen) -> None:
+    ada.type("?")
+    ada.wait_for("Keys and comm")
+    assert "F1" in ada.text
+    ada.type("?")
+    ada.wait_for("> ?")
+    ada.press("C-u")
+    ada.type("/help\r")
+    ada.wait_for("Keys and comm")
+    ada.press("C-g")
+    ada.wait_prompt(house.here)
+    ada.type("/help ban\r")
+    ada.sees("/ban bob 2h enough for today")
+
+
+def test_keys_can_be_changed_and_a_clash_is_refused(house: Running, tmp_path: Path) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text('[client.keys]\nswitcher = "F5"\n')
+    with Screen(house.url, tmp_path).ready() as ada:
+        ada.type("\x1b[15~")
+        ada.wait_for("Go to")
+    config.write_text('[client.keys]\nswitcher = "F5"\nhelp = ["F1", "F5"]\n')
+    with Screen(house.url, tmp_path) as ada:
+        assert ada.wait_exit() == 2
+        assert "F5 is given to both switcher and help" in ada.text

@@ -1,0 +1,170 @@
+"""The full screen in a pseudo-terminal: what is done with messages, and how it shows in its place."""
+
+from __future__ import annotations
+
+import base64
+
+import trio
+
+from tests.ui.tui.rich_server import Running
+from tests.ui.tui.screens import Screen
+from trio_chat.protocol import requests
+from trio_chat.protocol.events import Delivered, Edited, Error
+
+
+def test_edits_deletions_replies_and_marks_appear_in_place(house: Running, ada: Screen) -> None:
+    first = house.say("when?")
+    ada.sees("when?")
+    ada.press("M-r")
+    ada.wait_for("↳ bob>")
+    ada.type("at sevn\r")
+    ada.sees("┌ bob: when?", "at sevn ✓")
+    assert house.wait_asked(requests.Send).reply_to == first
+    ada.type("/edit at seven\r")
+    ada.sees("at seven (edited)")
+    ada.press("M-s", "k")
+    ada.type("+")
+    ada.wait_for("emoji:")
+    ada.type("tada\r")
+    assert house.wait_asked(requests.React).mark == "🎉"
+    assert house.wait_asked(requests.React).target == first
+    ada.press("M-s", "k")
+    ada.wait_for("🎉")
+    ada.press("C-g", "C-g")  # from the message to the input, and on to the newest
+    ada.type("/delete\r")
+    ada.wait_for("Take it back")
+    ada.press("Enter")
+    ada.sees("(taken back)")
+    assert "at seven" not in ada.text
+
+
+def test_numbers_stand_before_the_messages_and_commands_take_them(house: Running, ada: Screen) -> None:
+    house.say("one")
+    house.say("two", "eve")
+    ada.type("three\r")
+    ada.sees("three ✓")
+    ada.type("/numbers on\r")
+    ada.wait_for("Numbers are shown")
+    house.say("four", "eve")
+    ada.sees("#4")
+    if ada.screen.lines > 5:
+        ada.sees("#1 bob one", "#2 eve two", "#3 ada three ✓", "#4 eve four")
+    ada.type("/edit #3 drei\r")
+    ada.wait_until(lambda: bool(house.server.asked(requests.Edit)), "the edit")
+    assert (house.wait_asked(requests.Edit).target, house.wait_asked(requests.Edit).text) == (3, "drei")
+    ada.type("/reply 1 of course\r")
+    assert house.wait_asked(requests.Send, count=2).reply_to == 1
+    ada.sees("of course ✓")
+    ada.type("/reply ^^^^ to one from the end\r")
+    assert house.wait_asked(requests.Send, count=3).reply_to == 2
+    ada.type("/react 2 tada\r")
+    assert (house.wait_asked(requests.React).target, house.wait_asked(requests.React).on) == (2, True)
+    ada.type("/unreact 2 tada\r")
+    assert house.wait_asked(requests.React, count=2).on is False
+    ada.type("/delete ^\r")
+    ada.wait_for("Take it back")
+    ada.press("Enter")
+    ada.wait_until(lambda: bool(house.server.asked(requests.Delete)), "the deletion")
+    ada.type("/reply ^^^^^^^^^ no\r")
+    ada.sees("/numbers on shows them.")
+    assert ada.rows[-1].endswith(" no")
+    ada.press("C-u")
+    ada.type("/numbers off\r")
+    ada.sees("not shown any more")
+
+
+def test_marks_tell_pending_acknowledged_and_delivered(house: Running, ada: Screen) -> None:
+    gate = trio.Event()
+
+    async def hold(_session: object, request: object) -> bool:
+        if isinstance(request, requests.Send) and "later" in request.text:
+            await gate.wait()
+        return False
+
+    async def release() -> None:
+        gate.set()
+
+    ada.type("now\r")
+    ada.sees("now ✓")
+    who = f"bob{ada.screen.columns}"
+    room = house.open_direct(who)
+    house.say("there?", who, room)
+    ada.wait_for("1 for you")
+    ada.press("M-a")
+    ada.wait_until(lambda: "vate)>" in ada.rows[-1], "the private conversation")
+    ada.type("psst\r")
+    ada.sees("psst ✓")
+    house.tell(Delivered(room=room, seq=2, by=who))
+    ada.sees("psst ✓✓")
+    house.server.before = hold
+    ada.type("later\r")
+    ada.sees("later …")
+    house.do(release)
+    ada.sees("later ✓")
+    ada.entered.add(room)
+    ada.type(f"/go {house.here}\r")
+    ada.wait_prompt(house.here)
+
+
+def test_what_is_refused_is_said_and_stays(house: Running, ada: Screen) -> None:
+    async def refuse(session: object, request: object) -> bool:
+        if isinstance(request, requests.Edit):
+            await session.say(Error(id=request.id, code="not_yours", message="It is not yours."))  # type: ignore[attr-defined] # a Session
+        return isinstance(request, requests.Edit)
+
+    house.server.before = refuse
+    house.say("one")
+    ada.sees("one")
+    ada.type("/edit 1 two\r")
+    ada.sees("! It is not yours.")
+
+
+def test_what_others_change_is_changed(house: Running, ada: Screen) -> None:
+    seq = house.say("teh")
+    ada.sees("teh")
+    edit = Edited(room=house.here, seq=seq + 1, time="2026-07-27T12:00:09Z", sender="bob", target=seq, text="the")
+    house.do(house.server.publish, edit)
+    ada.sees("the (edited)")
+    assert "teh" not in ada.text
+
+
+def test_all_about_a_message_is_shown_on_demand(house: Running, ada: Screen) -> None:
+    house.say("hi", "eve", reactions={"👍": ("ada", "bob")})
+    ada.sees("hi")
+    ada.press("M-s")
+    ada.type("i")
+    ada.wait_for("said by")
+    shown = " ".join(ada.text.split())
+    assert "said by eve" in shown
+    if ada.screen.lines > 5:
+        for text in ("at 2026-07-27 12:00:01", "number 1", "👍 from ada, bob"):
+            assert text in shown
+        assert ada.text.count("└") == 1
+        assert ada.row_of("└") - ada.row_of("┌") == 5  # no larger than what it holds
+    ada.press("C-g", "C-g")
+    ada.wait_prompt(house.here)
+
+
+def test_a_message_can_be_selected_where_none_is_to_be_seen(house: Running, ada: Screen) -> None:
+    house.say("hidden?")
+    ada.sees("hidden?")
+    for _ in range(ada.screen.lines):
+        ada.type("/notify\r")
+    ada.wait_until(lambda: "hidden?" not in ada.text, "it to be scrolled away")
+    ada.press("M-s")
+    ada.sees("hidden?")
+    ada.press("C-g")
+
+
+def test_links_are_osc_8_and_copy_mode_works_from_the_keyboard(house: Running, ada: Screen) -> None:
+    house.say("look: https://a.example/b?c=d.")
+    house.say("second")
+    ada.sees("second")
+    ada.wait_until(lambda: b"https://a.example/b?c=d\x1b\\" in ada.raw, "the link")
+    ada.press("M-s", "Up")
+    ada.type("l")
+    ada.wait_until(lambda: b"\x1b]52;c;" + base64.b64encode(b"https://a.example/b?c=d") in ada.raw, "the link's copy")
+    ada.press("M-s", "Up")
+    ada.type("vjc")
+    wanted = base64.b64encode(b"bob: look: https://a.example/b?c=d.\nbob: second")
+    ada.wait_until(lambda: wanted in ada.raw, "the copy of both")
