@@ -315,7 +315,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=12.0, help="of latency in each round")
-    parser.add_argument("--blocks", type=int, default=15, help="rounds of a second of throughput")
+    parser.add_argument("--blocks", type=int, default=10, help="rounds of a second of throughput")
     parser.add_argument("--senders", type=int, nargs="+", default=SENDERS)
     parser.add_argument("--folder", type=Path, help="where the big database is, or is to be built and kept")
     parser.add_argument("--only", choices=("latency", "throughput"))
