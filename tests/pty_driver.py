@@ -104,7 +104,12 @@ class PtyProgram:
 
     def wait_for(self, text: str) -> None:
         """Wait until the screen shows a text, however it is broken into rows."""
-        self.wait_until(lambda: text in "".join(self.screen.display), f"the screen to show {text!r}")
+        self.wait_until(lambda: self.shows(text), f"the screen to show {text!r}")
+
+    def shows(self, text: str) -> bool:
+        """Whether the screen shows a text, in one row or broken into several, anywhere or between words."""
+        display = self.screen.display
+        return text in "".join(display) or text in " ".join(row.strip() for row in display)
 
     def wait_asked(self, question: str, times: int = 1) -> None:
         """Wait until a question is asked, for the so-maniest time, and the terminal does not show the answer.

@@ -3,7 +3,8 @@
     python -m tests.benchmarks.tui_speed [--messages 100000]
 
 What it measures: the memory of the program after so many messages in a room; the CPU time of a page-up, of a new
-message and of a resize; the share of a core at 1,000 messages a second, and how long a key takes to show meanwhile;
+message and of a resize; the same for pages up to the very first message, and down again to where the first pages were
+dropped; the share of a core at 1,000 messages a second, and how long a key takes to show meanwhile;
 what idling costs; and the time from the start to the first picture, beyond Python's own start.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import select
 import subprocess
 import sys
@@ -28,6 +30,8 @@ from trio_chat.protocol.events import Message
 RATE = 1000
 SECONDS = 8
 WAIT = 5.0
+PAGES = 50
+"""Pages over which a page's CPU time is averaged."""
 COMPILED = tempfile.mkdtemp()
 
 
@@ -147,6 +151,7 @@ def measure(count: int) -> int:
             settle(screen)
             rows.append(("a resize", (cpu_ms(pid) - before) / 30, 20, "ms CPU"))
             rows.append((f"memory with {count + 20_000} messages", megabytes(pid), 150, "MB"))
+            rows += far_back(screen, count)
             rows += under_load(chat, screen)
             time.sleep(1)
             settle(screen)
@@ -158,6 +163,43 @@ def measure(count: int) -> int:
     for what, value, most, unit in rows:
         print(f"{what:<45} {value:8.1f} {unit:<12} at most {most:g}{'' if value <= most else '   TOO MUCH'}")  # noqa: T201 - the benchmark's output
     return int(any(value > most for _, value, most, _ in rows))
+
+
+def raw_until_quiet(screen: Screen, quiet: float) -> bytes:
+    """What the program writes until it has written nothing for so many seconds; the picture of it is not wanted."""
+    data = b""
+    while select.select([screen.master], [], [], quiet)[0]:
+        data += os.read(screen.master, 1 << 20)
+    return data
+
+
+def far_back(screen: Screen, count: int) -> list[tuple[str, float, float, str]]:
+    """Page up from the newest message to the oldest, then down again past what is kept: the CPU time of a page where
+    it takes longest, over some, and the memory."""
+    pid = screen.process.pid
+    worst = 0.0
+    for key, wanted, most in (
+        ("PageUp", rb"message 1(?!\d)", count // 20),
+        ("PageDown", rb"message 2[1-9]\d{3}(?!\d)", count // 20),
+        ("M-G", rb"something new 29", 1),
+    ):
+        presses, before, data = 0, cpu_ms(pid), b""
+        while not re.search(wanted, data):
+            if presses == most:
+                raise AssertionError(f"{key} does not lead to {wanted!r}; the last of it: {data[-2000:]!r}")
+            screen.press(key)
+            data = raw_until_quiet(screen, 0.4 if key == "M-G" else 0.02)
+            presses += 1
+            if presses % PAGES == 0:
+                now = cpu_ms(pid)
+                worst, before = max(worst, (now - before) / PAGES), now
+        print(f"{presses} times {key}")  # noqa: T201 - the benchmark's output
+    screen.resize(199, 50)  # all of it is drawn again: the emulator missed some
+    settle(screen)
+    return [
+        ("a page-up or page-down, where it takes longest", worst, 20, "ms CPU"),
+        ("memory after it", megabytes(pid), 150, "MB"),
+    ]
 
 
 def under_load(chat: Far, screen: Screen) -> list[tuple[str, float, float, str]]:

@@ -59,7 +59,7 @@ def test_arriving_messages_do_not_tear_what_is_being_typed(server: ServerProgram
         assert joined.count(typed.replace(" ", "")) == 0
         at = next(i for i, row in enumerate(rows) if row.startswith("#lobby> "))
         assert "".join(rows[at:]).removeprefix("#lobby> ").replace(" ", "") == typed.replace(" ", "")
-        assert "".join(rows[:at]).endswith("You will be told when somebody comes.")
+        assert " ".join(row.strip() for row in rows[:at]).endswith("You will be told when somebody comes.")
         ada.type("so: ")
         ada.wait_for("#lobby> so: a long line")
         ada.type("\r")

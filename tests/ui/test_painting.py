@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_chat.ui.graphemes import text_width
-from trio_chat.ui.painting import Painter, lay_out
+from trio_chat.ui.painting import Painter, fold, is_own, lay_out
 
 
 class Emulator:
@@ -179,3 +179,31 @@ def test_whatever_arrives_while_whatever_is_typed_nothing_is_torn(
     while wanted and not wanted[-1]:
         wanted.pop()
     assert terminal.everything == wanted
+
+
+@pytest.mark.parametrize(
+    ("line", "rows"),
+    [
+        ("-- short", ["-- short"]),
+        ("-- a sentence that is longer", ["-- a sentence that", "   is longer"]),
+        ("\x1b[31m! no such room here\x1b[0m", ["\x1b[31m! no such room\x1b[0m", "\x1b[31m  here\x1b[0m"]),
+        ("/me TEXT  it says that you", ["/me TEXT  it says", "          that you"]),
+        ("  /me TEXT    it says that you do it", ["  /me TEXT    it says", "that you do it"]),
+        ("averyveryverylongword and more", ["averyveryverylongword", "and more"]),
+        ("日本語 テキスト 日本語日", ["日本語 テキスト", "日本語日"]),
+    ],
+)
+def test_a_sentence_of_the_programs_own_is_broken_between_words(line: str, rows: list[str]) -> None:
+    assert fold(line, 21 if "it says" in line else 18) == rows
+
+
+@given(st.text(alphabet="ab -!日", max_size=80), st.integers(5, 40))
+def test_folding_loses_no_word(text: str, columns: int) -> None:
+    assert " ".join(fold(text, columns)).split() == text.split()
+
+
+def test_what_people_say_is_told_from_what_the_program_says() -> None:
+    assert is_own("-- You are ada.")
+    assert is_own("\x1b[2m-- You are ada.\x1b[0m")
+    assert is_own("! no")
+    assert not is_own("[12:00] #lobby bob: -- no")

@@ -28,7 +28,7 @@ async def server(nursery: trio.Nursery) -> AsyncIterator[ScriptedServer]:
 
 
 class FakeTerminal:
-    """A terminal in memory: 80 by 24."""
+    """A terminal in memory, wide enough for every sentence."""
 
     def __init__(self) -> None:
         self.keys, self._typed = trio.open_memory_channel[bytes](1000)
@@ -42,7 +42,7 @@ class FakeTerminal:
         self.shown += data
 
     def size(self) -> tuple[int, int]:
-        return 80, 24
+        return 240, 24
 
 
 class Person:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
-from trio_chat.broker.state import Device, Person, Session, State, seconds
+from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
@@ -18,6 +19,9 @@ from trio_chat.records import DropAccount, SaveAccount, SaveDevice
 if TYPE_CHECKING:
     from trio_chat.broker.broker import Broker
     from trio_chat.protocol.requests import Away, Hello, Nick
+
+_MADE_UP: Final = re.compile(r"user_\d+")
+"""A name that a server made up, now or on an earlier visit."""
 
 
 def hello(broker: Broker, session: Session, request: Hello, now: float, effects: list[Effect]) -> Refusal | None:
@@ -40,9 +44,11 @@ def hello(broker: Broker, session: Session, request: Hello, now: float, effects:
         if refusal is not None:
             return refusal
         person = _claim(broker, name, now, effects)
+        person.passing = request.quiet and _MADE_UP.fullmatch(name.key) is not None
     session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(broker, session, person, request, now, effects)
+    _leave_where_kept_out(broker, session, person, now, effects)
     _enter(broker, session, person, request, now, effects)
     return None
 
@@ -69,13 +75,14 @@ def depart(broker: Broker, session: Session, person: Person, now: float, effects
         session.device.seen = person.seen
     broker.unsaved_visits[person.id] = person
     broker.save_soon(now)
-    if person.visible or not was_here:
-        return
-    broker.here -= 1
-    for room in person.rooms.values():
-        room.here.pop(person.id, None)
-        if room.direct is None:
-            presence.went(broker, room, person.name.shown, now, effects)
+    if was_here and not person.visible:
+        broker.here -= 1
+        for room in person.rooms.values():
+            room.here.pop(person.id, None)
+            if room.direct is None:
+                presence.went(broker, room, person.name.shown, now, effects)
+    if person.passing and not (person.sessions or person.recent or person.password):
+        release(broker, person, effects)
 
 
 def rename(broker: Broker, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:
@@ -103,6 +110,7 @@ def rename(broker: Broker, session: Session, request: Nick, now: float, effects:
     journal.pop(broker.people, old.key)
     journal.pop(broker.skeletons, old.skeleton)
     journal.set(person, "name", name)
+    journal.set(person, "passing", False)  # a name that was chosen
     journal.put(broker.people, name.key, person)
     journal.put(broker.skeletons, name.skeleton, person)
     effects.append(Persist(record(person)))
@@ -157,7 +165,7 @@ def _wanted_name(broker: Broker, wanted: str | None, number: int) -> Name | Refu
     if wanted is not None:
         return check_name(wanted)
     while True:  # ends: there are more numbers than people
-        made_up = check_name(f"user_{1000 + number}")
+        made_up = check_name(f"user_{1000 + number}")  # as _MADE_UP has it
         if isinstance(made_up, Name) and made_up.key not in broker.people and made_up.skeleton not in broker.skeletons:
             return made_up
         number += 1
@@ -278,6 +286,16 @@ def _add_device(
     broker.journal.put(person.devices, device.digest, device)
     session.device = device
     effects.append(Persist(device_record(person, device)))
+
+
+def _leave_where_kept_out(broker: Broker, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
+    """A network was kept out of a room while this member of it, who comes from there, was away."""
+    for room in list(person.rooms.values()):
+        if room.is_lobby or room.direct is not None or room.role_of(person) > Role.MEMBER:
+            continue
+        refusal = rooms.banned(room, None, session.address, now)
+        if refusal is not None:
+            rooms.put_out(broker, room, person, refusal.message, now, effects)
 
 
 def _enter(broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]) -> None:

@@ -6,12 +6,12 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_chat.broker import arrival, presence, rooms
+from trio_chat.broker import arrival, rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
 from trio_chat.broker.restore import make_ban, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
+from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
 from trio_chat.records import DropBan, DropMember, Note, SaveBan, SaveInvite
@@ -114,7 +114,7 @@ def kick(broker: Broker, session: Session, request: Kick, now: float, effects: l
         return refuse("stays_in_lobby", room=room.name)
     reason = clean_line(request.reason)
     _tell_room(broker, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    _put_out(broker, room, member.person, _by(actor, "put you out", reason), now, effects)
+    rooms.put_out(broker, room, member.person, _by(actor, "put you out", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -348,14 +348,4 @@ def _keep_out(
     if room.is_lobby:
         effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
-        _put_out(broker, room, person, why, now, effects)
-
-
-def _put_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
-    was_here = person.id in room.here
-    rooms.exit_room(broker, person, room, effects)
-    if person.sessions:
-        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
-    if was_here:
-        presence.went(broker, room, person.name.shown, now, effects)
-    rooms.pass_on(broker, room, effects)
+        rooms.put_out(broker, room, person, why, now, effects)

@@ -123,6 +123,17 @@ def exit_room(broker: Broker, person: Person, room: Room, effects: list[Effect])
     effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
+def put_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
+    """Make a person no member of a room any more, whether they want it or not."""
+    was_here = person.id in room.here
+    exit_room(broker, person, room, effects)
+    if person.sessions:
+        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
+    if was_here:
+        presence.went(broker, room, person.name.shown, now, effects)
+    pass_on(broker, room, effects)
+
+
 def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
     """Tell all devices of a person, ``but`` one, that they are in this room, and let all of them hear it."""
     told = tuple(session for session in person.sessions if session != but)

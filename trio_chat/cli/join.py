@@ -123,12 +123,13 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
 
 def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
-    from trio_chat.client import connect  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.plain import look_of  # noqa: PLC0415 - as above
+    from trio_chat.ui.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.tui.opening import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.wishes import Proof, Wishes  # noqa: PLC0415 - as above
 
     def dial(proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
+        from trio_chat.client import connect  # noqa: PLC0415 - there is something to see before it is needed
+
         return connect(
             url,
             name=proof.name,
@@ -139,7 +140,7 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
             request_timeout=float("inf"),
         )
 
-    return open_full_screen(dial, Wishes.of(config, room, colour=look_of(config).colour), url)
+    return open_full_screen(dial, Wishes.of(config, room, colour=coloured(config.color)), url)
 
 
 async def _talk(chat: Chat, look: Look, room: str | None, *, at_terminal: bool) -> int:

@@ -13,6 +13,7 @@ are the input's. Then :class:`Painter` clears the screen and writes again what f
 
 from __future__ import annotations
 
+import re
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,6 +24,11 @@ from trio_chat.ui.graphemes import clusters, text_width, width
 KEPT: Final = 200
 """Lines written last that are kept for a cleared screen: more than one has rows."""
 _INDENT: Final = "  "
+_PAINTED: Final = re.compile(r"(\x1b\[[0-9;]*m)(.*)(\x1b\[0m)")
+_OWN: Final = re.compile(r"(?:\x1b\[[0-9;]*m)?(?:-- |! )")
+_SECOND: Final = re.compile(r" *\S.*?  +(?=\S)")
+_MARK: Final = re.compile(r"-- |! | *")
+_PIECE: Final = re.compile(r" *[^ ]+")
 _MORE: Final = "..."  # behind the prompt, where the text's begin has no place
 
 
@@ -69,6 +75,34 @@ def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> D
         where = _shorten(prompt, max(limit // 2, 1))
         visible[0] = where + _MORE[: limit - text_width(where)]
     return Drawing(tuple(visible), row_of_cursor - first, column_of_cursor)
+
+
+def is_own(line: str) -> bool:
+    """Whether a line is told by the program itself, or an error, not said by somebody."""
+    return _OWN.match(line) is not None
+
+
+def fold(line: str, columns: int) -> list[str]:
+    """Break a line of the program's own into rows of at most so many columns, between words where it can be.
+
+    The other rows are indented: under the second column of a row of a table, else behind the mark that a remark or an
+    error begins with. What is said by people stays in one piece, so that it is copied as one.
+    """
+    painted = _PAINTED.fullmatch(line)
+    before, text, behind = painted.groups() if painted else ("", line, "")
+    if "\x1b" in text or text_width(text) <= columns:
+        return [line]
+    second = _SECOND.match(text) or _MARK.match(text)
+    indent = text_width(second[0]) if second is not None and text_width(second[0]) <= columns // 2 else 0
+    rows, row = list[str](), ""
+    for piece in _PIECE.findall(text):
+        if row and text_width(row) + text_width(piece) > columns - (indent if rows else 0):
+            rows.append(row)
+            row = piece.lstrip(" ")
+        else:
+            row += piece
+    rows.append(row)
+    return [f"{before}{' ' * indent if at else ''}{row}{behind}" for at, row in enumerate(rows)]
 
 
 def _shorten(prompt: str, columns: int) -> str:

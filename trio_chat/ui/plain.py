@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import locale
-import os
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -27,7 +26,7 @@ from trio_chat.ui.notes import Note
 from trio_chat.ui.patience import patiently
 from trio_chat.ui.pipes import Input, Output, ReaderGone
 from trio_chat.ui.place import Place
-from trio_chat.ui.terminal import is_terminal
+from trio_chat.ui.terminal import coloured, is_terminal
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -62,10 +61,9 @@ class Look:
 
 def look_of(config: ClientConfig, *, json: bool = False) -> Look:
     """How the settings and standard output want things to be shown."""
-    coloured = is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
     return Look(
         json=json,
-        colour=not json and (coloured if config.color == "auto" else config.color == "always"),
+        colour=not json and coloured(config.color),
         time_format=config.time_format,
         unknown_recipients=config.unknown_recipients,
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),

@@ -21,17 +21,17 @@ from typing import Final
 
 import trio
 
-from trio_chat.client.events import Disconnected, Reconnected
+from trio_chat.client.events import Backlog, Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
-from trio_chat.protocol.events import Error, Event
+from trio_chat.protocol.events import Error, Event, RoomEvent
 from trio_chat.ui.actions import Action, JoinRoom, LeaveRoom, ListPeople, Question, Quit, Saying
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.messages import ShowNumbers
-from trio_chat.ui.notes import Note
-from trio_chat.ui.painting import Drawing, Painter, lay_out
+from trio_chat.ui.notes import Context, Hits, Note
+from trio_chat.ui.painting import Drawing, Painter, fold, is_own, lay_out
 from trio_chat.ui.plain import Talk, why_ended
 from trio_chat.ui.room_commands import keeps_secret
 from trio_chat.ui.secret import Chosen, GivenUp, NewPassword
@@ -47,6 +47,8 @@ _LAST_WORDS: Final = 2.0
 _TYPING: Final = 3.0
 """Seconds between two notices that somebody is typing, of which each holds for six."""
 _BELL: Final = "\a"
+_OF_PEOPLE: Final = (RoomEvent, Backlog, Hits, Context)
+"""What is shown as people said or did it; all else is this program's own sentences."""
 
 
 async def talk_at_terminal(talk: Talk, terminal: Terminal) -> int:
@@ -89,7 +91,9 @@ class Prompt:
 
     async def run(self) -> int:
         """Serve the terminal until something ends it; return the exit status."""
-        self._lines.extend(self._talk.opening)
+        columns, _ = self._terminal.size()
+        for line in self._talk.opening:
+            self._lines.extend(fold(line, columns) if is_own(line) else [line])
         self._change()
         try:
             async with trio.open_nursery() as nursery:
@@ -275,7 +279,11 @@ class Prompt:
             await trio.sleep(_TYPING)
 
     def _show(self, event: Event) -> None:
-        self._lines.extend(self._talk.tell(event))
+        lines = self._talk.tell(event)
+        if not isinstance(event, _OF_PEOPLE):
+            columns, _ = self._terminal.size()
+            lines = [row for line in lines for row in fold(line, columns)]
+        self._lines.extend(lines)
         self._rings = self._rings or self._talk.teller.rings(event)
         self._change()
 

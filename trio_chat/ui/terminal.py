@@ -46,6 +46,12 @@ def is_terminal(fd: int) -> bool:
         return False
 
 
+def coloured(when: str) -> bool:
+    """Whether standard output gets colours: ``always``, ``never``, or ``auto``, where a terminal shows them."""
+    shows = is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+    return shows if when == "auto" else when == "always"
+
+
 class Terminal:
     """The terminal behind two file descriptors; a context manager that takes it and gives it back."""
 

@@ -107,7 +107,7 @@ def talk(server: RichServer) -> None:
             {"reactions": marks_on_it},
         ),
         ("mom", "@ada dinner at seven?", 400, {}),
-        ("ada", "yes! 日本語 and 🇯🇵 food", 420, {"reply_to": 6, "edited": stamp(430)}),
+        ("ada", "yes! 日本語 and 🍜", 420, {"reply_to": 6, "edited": stamp(430)}),
         ("eve", "", 500, {"deleted": True}),
         ("bob", "waves", 560, {"kind": "action"}),
     ]
@@ -154,7 +154,7 @@ def switcher(chat: Running, screen: Screen) -> None:
 
 def search(chat: Running, screen: Screen) -> None:
     screen.wait_for("waves")
-    screen.type("/search cache from:bob\r")
+    screen.type("/search cache\r")
     screen.wait_for("found")
 
 
@@ -167,6 +167,7 @@ def outage(chat: Running, screen: Screen) -> None:
     screen.type("I will be late\r")
     screen.wait_for("I will be late …")
     screen.wait_for("1 to send")
+    screen.wait_for("next try in")
 
 
 STATES: Final[dict[str, tuple[Callable[[Running, Screen], None], int, int, tuple[str, ...]]]] = {

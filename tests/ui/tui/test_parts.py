@@ -139,7 +139,10 @@ def test_a_row_is_anchored_behind_what_terminals_draw_differently() -> None:
     palette = Palette(THEMES["dark"], 256)
     row: Row = [Span("", "a🇯🇵b"), Span("bold", "c")]
     made = [(charset, text) for _, charset, text in runs(row, palette, anchor=True)]
-    assert made == [(None, "a🇯🇵".encode()), ("U", b"\x1b[4G"), (None, b"b"), (None, b"c")]
+    flag = [(None, b"  "), ("U", b"\x1b[2G"), (None, "🇯🇵".encode()), ("U", b"\x1b[4G")]
+    assert made == [(None, b"a"), *flag, (None, b"b"), (None, b"c")]
+    made = [(charset, text) for _, charset, text in runs([Span("", "aשb")], palette, anchor=True)]
+    assert made == [(None, b"a"), (None, "ש".encode()), ("U", b"\x1b[3G"), (None, b"b")]
 
 
 def test_cells_are_cut_where_wide_characters_stand() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from tests.ui.tui.rich_server import Running, stamp
 from tests.ui.tui.screens import Screen, Seat
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import TopicChanged, TypingNotice
+from trio_chat.protocol.events import Edited, Reacted, TopicChanged, TypingNotice
 
 THEMES = ["dark", "light", "dusk", "contrast", "sixteen", "plain"]
 
@@ -164,6 +165,23 @@ def test_odd_characters_leave_every_column_where_it_belongs(house: Running, seat
     edges = (22, 97) if columns == 120 else (16,)
     said = [[ada.screen.buffer[y][x].data for x in range(columns)] for y in range(1, 22)]
     assert [[cells[at] for at in edges] for cells in said] == [["│"] * len(edges)] * 21
+
+
+def test_an_emoji_that_a_terminal_takes_for_narrow_leaves_nothing_of_what_was_there(
+    house: Running, ada: Screen
+) -> None:
+    house.say("1234567890")
+    ada.sees("1234567890")
+    house.do(house.server.publish, Reacted(room=house.here, seq=2, time=stamp(2), sender="eve", target=1, mark="❤️"))
+    ada.wait_for("❤")
+    house.say("abcdefghij\nabcdefghij\nabcdefghij")
+    ada.sees("abcdefghij abcdefghij")
+    house.do(
+        house.server.publish,
+        Edited(room=house.here, seq=4, time=stamp(4), sender="bob", target=3, text="❤️❤️❤️\n❤️❤️❤️\n❤️❤️❤️"),
+    )
+    ada.wait_until(lambda: "(edited)" in ada.flat and "❤" in ada.text, "the change")
+    assert not any(re.search(r"❤\S*[a-j]", row) for row in ada.rows)
 
 
 def test_wide_characters_are_never_cut_in_two(house: Running, seat: Seat) -> None:

@@ -13,10 +13,8 @@ every :data:`BATCH` seconds, and never before the terminal has taken the frame b
 from __future__ import annotations
 
 import os
-import shlex
 import signal
 import sys
-import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -90,7 +88,7 @@ class FullScreen:
         self._look = Look(time_format=wishes.time_format)
         self._out: list[str] = []
         self._title = ""
-        self._changed, self._hurry = trio.Event(), trio.Event()
+        self._changed, self._hurry, self._painted = trio.Event(), trio.Event(), trio.Event()
         self._ticks, self._drafts_wanted, self._leaving = trio.Event(), trio.Event(), trio.Event()
         self._answers, self._answered = trio.open_memory_channel[str | None](1)
         self._away = False
@@ -127,6 +125,8 @@ class FullScreen:
                         ):
                             nursery.start_soon(task)
                         self.show(at_once=True)
+                        with trio.move_on_after(BATCH):
+                            await self._painted.wait()  # there is something to see before connecting takes its time
                         await self._converse()
                         nursery.cancel_scope.cancel()
                 finally:
@@ -374,6 +374,7 @@ class FullScreen:
             text = self._paint()
             if text:
                 await self._terminal.write(text.encode("utf-8", "replace"))
+            self._painted.set()
             if self._leaving.is_set():
                 await self.leave()
 
@@ -451,6 +452,9 @@ class FullScreen:
     async def edit_outside(self) -> None:
         """Write in $EDITOR what is in the input."""
         editor = self.model.room.editor
+        import shlex  # noqa: PLC0415 - rarely needed
+        import tempfile  # noqa: PLC0415 - as above
+
         command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
         with tempfile.TemporaryDirectory(prefix="trio-chat-") as folder:  # 0700
             path = Path(folder) / "message.md"

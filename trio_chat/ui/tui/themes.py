@@ -6,7 +6,6 @@ A style's value is ``FOREGROUND[,SETTING...] [on BACKGROUND]`` in urwid's names:
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
@@ -99,6 +98,8 @@ def read_theme(path: Path) -> dict[str, str]:
 
     Raises :class:`~trio_chat.errors.ConfigError` when it cannot be read, or names a style or theme that there is not.
     """
+    import tomllib  # noqa: PLC0415 - most themes are in this file
+
     try:
         table = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:

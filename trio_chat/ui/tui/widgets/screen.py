@@ -133,7 +133,8 @@ def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
     """A row as urwid's runs.
 
     Terminals differ in how wide they draw rare characters. So behind each of them the cursor is put where it belongs
-    (``anchor``; CHA, ECMA-48 8.3.9): what follows stays straight whatever the terminal did.
+    (``anchor``; CHA, ECMA-48 8.3.9): what follows stays straight whatever the terminal did. A wide one is written over
+    blanks, lest a terminal that takes it for a narrow one leaves in the other column what was there before.
     """
     made: list[Run] = []
     column = 0
@@ -145,21 +146,32 @@ def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
                 column += text_width(span.text)
             continue
         for text, odd in _pieces(span.text):
+            wide = text_width(text)
+            if odd and wide > 1:
+                made += [(spec, None, b" " * wide), (spec, "U", _to_column(column))]
             made.append((spec, None, text.encode("utf-8", "replace")))
-            column += text_width(text)
+            column += wide
             if odd:
-                made.append((spec, "U", f"\x1b[{column + 1}G".encode()))
+                made.append((spec, "U", _to_column(column)))
     return made
 
 
+def _to_column(column: int) -> bytes:
+    """What puts the cursor in a column, from 0."""
+    return f"\x1b[{column + 1}G".encode()
+
+
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """A text in pieces; behind one that is odd, terminals may disagree about where they are."""
+    """A text in pieces; behind one that is odd, a cluster, terminals may disagree about where they are."""
     kept = ""
     for cluster in clusters(text):
-        kept += cluster
-        if _ODD.search(cluster):
-            yield kept, True
-            kept = ""
+        if not _ODD.search(cluster):
+            kept += cluster
+            continue
+        if kept:
+            yield kept, False
+        yield cluster, True
+        kept = ""
     if kept:
         yield kept, False
 
