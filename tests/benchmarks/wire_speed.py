@@ -225,12 +225,18 @@ class Work:
     def __init__(self, server: Server, made: Sequence[Client]) -> None:
         self._server = server
         self._loop = Loop()
+        self._asking = made[0]
         self._senders = [AckedSender(client, f"#{client.name}") for client in made]
         for client, sender in zip(made, self._senders, strict=True):
             self._loop.watch(client, sender.take)
         self.rate: dict[int, list[float]] = {}
         self.cpu: dict[int, list[float]] = {}
         self.busy: list[tuple[float, float]] = []
+
+    def rest(self) -> None:
+        """Wait until the search index holds all that was said: the server does that beside, and afterwards."""
+        while self._asking.ask("search", words=["x"], limit=1).get("behind"):
+            time.sleep(0.05)
 
     def run(self, count: int, seconds: float) -> None:
         """Let so many of them speak for a while."""
@@ -253,6 +259,7 @@ class Work:
         self.rate.setdefault(count, []).append(messages / passed)
         self.cpu.setdefault(count, []).append(spent[0] * 1e6 / max(messages, 1))
         self.busy.append(spent)
+        self.rest()
 
 
 def total(senders: Iterable[AckedSender]) -> int:
@@ -308,7 +315,7 @@ def main() -> None:
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=12.0, help="of latency in each round")
-    parser.add_argument("--blocks", type=int, default=15, help="rounds of a second of throughput")
+    parser.add_argument("--blocks", type=int, default=10, help="rounds of a second of throughput")
     parser.add_argument("--senders", type=int, nargs="+", default=SENDERS)
     parser.add_argument("--folder", type=Path, help="where the big database is, or is to be built and kept")
     parser.add_argument("--only", choices=("latency", "throughput"))
