@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec import inspect as types
 
@@ -62,6 +62,7 @@ def refused(data: bytes | str) -> tuple[str, Refusal]:
 
 
 @pytest.mark.parametrize("kind", requests.REQUESTS, ids=tag)
+@settings(max_examples=30)  # for each of some fifty types
 @given(data=st.data())
 def test_every_request_comes_back_as_it_was(kind: type[requests.Request], data: st.DataObject) -> None:
     request = data.draw(instances(kind))
@@ -69,6 +70,7 @@ def test_every_request_comes_back_as_it_was(kind: type[requests.Request], data: 
 
 
 @pytest.mark.parametrize("kind", events.EVENTS, ids=tag)
+@settings(max_examples=30)  # for each of some fifty types
 @given(data=st.data())
 def test_every_event_comes_back_as_it_was(kind: type[events.Event], data: st.DataObject) -> None:
     event = data.draw(instances(kind))
