@@ -81,7 +81,7 @@ def test_the_mouse_goes_to_rooms_scrolls_and_copies(house: Running, ada: Screen)
 def test_what_calls_rings_notifies_and_counts_in_the_title(house: Running, ada: Screen) -> None:
     house.say("hello @ada")  # one looks at it
     ada.sees("hello @ada")
-    ada.press("FocusOut")
+    ada.look_away()
     house.say("there, @ada?")
     notice = f"\a\x1b]9;bob in {house.here}: there, @ada?\a".encode()
     ada.wait_until(partial(has, ada, notice), "a notification")
@@ -95,7 +95,7 @@ def test_what_calls_rings_notifies_and_counts_in_the_title(house: Running, ada: 
 def test_a_rooms_rule_and_do_not_disturb_keep_quiet(house: Running, ada: Screen) -> None:
     ada.type("/notify all\r")
     ada.sees("what calls you: all")
-    ada.press("FocusOut")
+    ada.look_away()
     house.say("anything")
     ada.wait_until(partial(has, ada, f"]9;bob in {house.here}: anything".encode()), "a notification")
     ada.type("/notify nothing\r")
@@ -121,7 +121,7 @@ def test_words_of_ones_own_call_like_the_name(seat: Seat, house: Running, by: st
     home.mkdir()
     (home / "config.toml").write_text(settings)
     with Screen(house.url, home).ready() as ada:
-        ada.press("FocusOut")
+        ada.look_away()
         house.say("deployment is none", room=LOBBY)
         ada.wait_for("deployment is none")
         assert b"\a" not in ada.raw.replace(b" - trio-chat\a", b"")
