@@ -45,7 +45,7 @@ from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look
 from trio_chat.ui.tui.widgets.screen import Display, Palette
 from trio_chat.ui.tui.widgets.whole import Frame, Shown, divide, draw, mark_selection
-from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links
+from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links, theme_name
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -70,7 +70,8 @@ class FullScreen:
         self._memory = memory
         self._kept = memory.load()
         self._terminal = terminal
-        self._theme = chosen_theme(wishes.theme)
+        theme = theme_name(wishes.theme)
+        self._theme = chosen_theme(theme)
         policy = next(one for one in POLICIES if one == wishes.notify)
         self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
@@ -83,7 +84,7 @@ class FullScreen:
         self._conversation = Conversation()
         self._shown = Shown()
         self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=has_links())
-        self._palette = self._make_palette(wishes.theme)
+        self._palette = self._make_palette(theme)
         self._by = notify_by(wishes.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
         self._look = Look(time_format=wishes.time_format)
         self._out: list[str] = []
