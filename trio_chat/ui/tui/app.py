@@ -33,7 +33,7 @@ from trio_chat.ui.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal import Terminal
 from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.hands import Hands
-from trio_chat.ui.tui.keys import bind
+from trio_chat.ui.tui.keys import bind, shown
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
@@ -76,7 +76,9 @@ class FullScreen:
         self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
-        self.hands = Hands(self, bind(wishes.keys))
+        bindings = bind(wishes.keys)
+        self.hands = Hands(self, bindings)
+        self._hint = f"{shown(key)} shows the keys" if (key := next(iter(bindings.keys("help")), "")) else ""
         self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
@@ -238,6 +240,8 @@ class FullScreen:
         infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
         new = {info.name for info in infos} - set(self.model.rooms)
         effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
+        if not self._kept.typed:  # nobody who has been here before needs to be told
+            self.model.notice, self._hint = self._hint or self.model.notice, ""
         for name in new:
             self._recall(self.model.rooms[name], self.model.rooms[name].editor.text)
         self.doing.apply(effects)
