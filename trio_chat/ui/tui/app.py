@@ -78,7 +78,8 @@ class FullScreen:
         self.doing = Doing(self.model, self.show, self._call)
         bindings = bind(wishes.keys)
         self.hands = Hands(self, bindings)
-        self._hint = f"{shown(key)} shows the keys" if (key := next(iter(bindings.keys("help")), "")) else ""
+        if not self._kept.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
+            self.model.hint = f"{shown(key)} shows the keys"
         self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
@@ -240,8 +241,6 @@ class FullScreen:
         infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
         new = {info.name for info in infos} - set(self.model.rooms)
         effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
-        if not self._kept.typed:  # nobody who has been here before needs to be told
-            self.model.notice, self._hint = self._hint or self.model.notice, ""
         for name in new:
             self._recall(self.model.rooms[name], self.model.rooms[name].editor.text)
         self.doing.apply(effects)
