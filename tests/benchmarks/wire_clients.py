@@ -131,9 +131,10 @@ class Loop:
             for payload in client.arrived():
                 take(payload)
 
-    def close(self) -> None:
-        """Let go of the clients."""
-        self._selector.close()
+    def run(self, deadline: float) -> None:
+        """Take what comes until then."""
+        while time.perf_counter() < deadline:
+            self.turn(deadline)
 
 
 class AckedSender:
@@ -145,16 +146,18 @@ class AckedSender:
         self._text = "x" * TEXT_BYTES
         client.ask("join", room=room)
         self.acknowledged = 0
-        self.going = True
+        self.going = self.waits = False
 
     def say(self) -> None:
         """Say the next thing."""
+        self.waits = True
         self._client.socket.sendall(self._client.message(self._room, self._text))
 
     def take(self, payload: bytes) -> None:
         """Take what came: an acknowledgement lets it go on."""
         if payload.startswith(b'{"type":"ok"'):
             self.acknowledged += 1
+            self.waits = False
             if self.going:
                 self.say()
         elif payload.startswith(b'{"type":"error"'):

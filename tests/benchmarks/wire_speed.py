@@ -1,9 +1,10 @@
 """How fast the server is over the wire, and what durability costs: a real server process, real sockets and files.
 
-    python -m tests.benchmarks.wire_speed [--lines 1000000] [--rounds 5] [--seconds 5] [--folder DIR] [--only PART]
+    python -m tests.benchmarks.wire_speed [--lines 1000000] [--rounds 5] [--folder DIR] [--only latency|throughput]
 
 ``latency``: how long a message takes from its sender's send to each receiver, while 200 a second flow and another
-connection asks for pages of history and searches; with an empty database and with one of so many lines, by turns.
+connection asks for pages of history and searches; with an empty database and with one of so many lines, second by
+second by turns.
 ``throughput``: acknowledged messages a second from 1, 16 and 200 senders, each of which waits for one acknowledgement
 before it says the next thing; of the server as it is, with ``synchronous=NORMAL``, and with a transaction for each
 message, by turns. Medians over the rounds; a ratio is the median of the rounds' ratios. Linux only.
@@ -25,7 +26,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Self
 
@@ -56,6 +56,9 @@ SERVERS: Final = {
     "synchronous=NORMAL": ["-m", "tests.benchmarks.wire_server", "normal"],
     "a commit a message": ["-m", "tests.benchmarks.wire_server", "single"],
 }
+_EVENLY: Final = 0.3
+"""Seconds until senders that began run evenly."""
+
 _GRACE: Final = 30.0
 _tags = itertools.count(os.getpid() * 1000)
 
@@ -215,47 +218,41 @@ def measure_latency(big: Path, lines: int, rounds: int, seconds: float) -> None:
 # ---- throughput -----------------------------------------------------------------------------------
 
 
-@dataclass
 class Work:
-    """What one server did in one round, by the number of senders: messages a second, and its CPU milliseconds for
-    a thousand messages; ``busy`` has the CPU seconds of the server and of the clients."""
+    """One server and its senders. By their number, for each round: ``rate`` has messages a second, ``cpu`` the
+    server's CPU milliseconds for a thousand messages; ``busy`` has CPU seconds, the server's and the clients'."""
 
-    rate: dict[int, float] = field(default_factory=dict)
-    cpu: dict[int, float] = field(default_factory=dict)
-    busy: list[tuple[float, float]] = field(default_factory=list)
+    def __init__(self, server: Server, made: Sequence[Client]) -> None:
+        self._server = server
+        self._loop = Loop()
+        self._senders = [AckedSender(client, f"#{client.name}") for client in made]
+        for client, sender in zip(made, self._senders, strict=True):
+            self._loop.watch(client, sender.take)
+        self.rate: dict[int, list[float]] = {}
+        self.cpu: dict[int, list[float]] = {}
+        self.busy: list[tuple[float, float]] = []
 
-
-def work(server: Server, counts: Iterable[int], seconds: float) -> Work:
-    """Have so many senders speak, one number after the other."""
-    done = Work()
-    counts = list(counts)
-    with clients(server, max(counts)) as made, contextlib.closing(Loop()) as loop:
-        senders = [AckedSender(client, f"#{client.name}") for client in made]
-        for client, sender in zip(made, senders, strict=True):
-            loop.watch(client, sender.take)
-        for count in counts:
-            active = senders[:count]
-            for sender in active:
-                sender.going = True
-                sender.say()
-            run_until(loop, time.perf_counter() + 0.3)  # until it runs evenly
-            said, cpu, own, began = total(active), server.cpu, time.process_time(), time.perf_counter()
-            run_until(loop, began + seconds)
-            messages, passed = total(active) - said, time.perf_counter() - began
-            spent = server.cpu - cpu, time.process_time() - own
-            for sender in active:
-                sender.going = False
-            run_until(loop, time.perf_counter() + 0.3)
-            done.rate[count] = messages / passed
-            done.cpu[count] = spent[0] * 1e6 / max(messages, 1)
-            done.busy.append(spent)
-    return done
-
-
-def run_until(loop: Loop, deadline: float) -> None:
-    """Let the clients talk until then."""
-    while time.perf_counter() < deadline:
-        loop.turn(deadline)
+    def run(self, count: int, seconds: float) -> None:
+        """Let so many of them speak for a while."""
+        active = self._senders[:count]
+        for sender in active:
+            sender.going = True
+            sender.say()
+        self._loop.run(time.perf_counter() + _EVENLY)
+        said, cpu, own, began = total(active), self._server.cpu, time.process_time(), time.perf_counter()
+        self._loop.run(began + seconds)
+        messages, passed = total(active) - said, time.perf_counter() - began
+        spent = self._server.cpu - cpu, time.process_time() - own
+        for sender in active:
+            sender.going = False
+        latest = time.perf_counter() + _GRACE
+        while any(sender.waits for sender in active):
+            if time.perf_counter() > latest:
+                raise TimeoutError("not everything was acknowledged")
+            self._loop.turn(time.perf_counter() + 0.01)
+        self.rate.setdefault(count, []).append(messages / passed)
+        self.cpu.setdefault(count, []).append(spent[0] * 1e6 / max(messages, 1))
+        self.busy.append(spent)
 
 
 def total(senders: Iterable[AckedSender]) -> int:
@@ -265,23 +262,26 @@ def total(senders: Iterable[AckedSender]) -> int:
 
 def measure_throughput(counts: Sequence[int], rounds: int, seconds: float) -> None:
     """Print how many messages a second are acknowledged, of each kind of server."""
-    found: dict[str, list[Work]] = {name: [] for name in SERVERS}
-    for _ in range(rounds):
+    works: dict[str, Work] = {}
+    with contextlib.ExitStack() as stack:
         for name, command in SERVERS.items():
-            with tempfile.TemporaryDirectory() as fresh, Server(Path(fresh), command) as server:
-                found[name].append(work(server, counts, seconds))
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            server = stack.enter_context(Server(folder, command))
+            works[name] = Work(server, stack.enter_context(clients(server, max(counts))))
+        for _, count, one in itertools.product(range(rounds), counts, works.values()):
+            one.run(count, seconds)
     heads = "".join(f"{f'{count} senders':>14}" for count in counts)
     say(f"\nacknowledged messages a second; each sender in a room of its own; medians of {rounds} rounds by turns")
     say(f"{'':<34}{heads}")
-    for name, runs in found.items():
-        say(f"{name:<34}" + "".join(f"{statistics.median(run.rate[n] for run in runs):>14,.0f}" for n in counts))
-    for name, runs in list(found.items())[1:]:
-        pairs = {n: ([run.rate[n] for run in found["as it is"]], [run.rate[n] for run in runs]) for n in counts}
-        say(f"{f'as it is / {name}':<34}" + "".join(f"{ratio(*pairs[n]):>14}" for n in counts))
+    for name, one in works.items():
+        say(f"{name:<34}" + "".join(f"{statistics.median(one.rate[n]):>14,.0f}" for n in counts))
+    first, *others = works.items()
+    for name, one in others:
+        say(f"{f'{first[0]} / {name}':<34}" + "".join(f"{ratio(first[1].rate[n], one.rate[n]):>14}" for n in counts))
     say(f"server's CPU ms for 1,000 messages\n{'':<34}{heads}")
-    for name, runs in found.items():
-        say(f"{name:<34}" + "".join(f"{statistics.median(run.cpu[n] for run in runs):>14.1f}" for n in counts))
-    tell_busy(pair for runs in found.values() for run in runs for pair in run.busy)
+    for name, one in works.items():
+        say(f"{name:<34}" + "".join(f"{statistics.median(one.cpu[n]):>14.1f}" for n in counts))
+    tell_busy(pair for one in works.values() for pair in one.busy)
 
 
 # ---- both -----------------------------------------------------------------------------------------
@@ -307,7 +307,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--lines", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=5.0)
+    parser.add_argument("--seconds", type=float, default=12.0, help="of latency in each round")
+    parser.add_argument("--blocks", type=int, default=15, help="rounds of a second of throughput")
     parser.add_argument("--senders", type=int, nargs="+", default=SENDERS)
     parser.add_argument("--folder", type=Path, help="where the big database is, or is to be built and kept")
     parser.add_argument("--only", choices=("latency", "throughput"))
@@ -320,7 +321,7 @@ def main() -> None:
                 trio.run(build, folder / DATABASE, Talk(1), options.lines)
             measure_latency(folder, options.lines, options.rounds, options.seconds)
         if options.only != "latency":
-            measure_throughput(options.senders, options.rounds, options.seconds)
+            measure_throughput(options.senders, options.blocks, 1.0)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ from trio_chat.protocol.events import Error, Event, Left, Ok, Presence, Renamed,
 from trio_chat.protocol.names import Name, check_name
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Found
+    from trio_chat.broker.registry import Found
     from trio_chat.protocol.requests import AnyRequest, Hello
 
 START = 1_700_000_000.0

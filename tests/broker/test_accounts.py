@@ -109,6 +109,43 @@ def test_guests_own_nothing() -> None:
     assert crowd.refused("ada", SetPassword(id="p", password="long enough")).code == "guest"
 
 
+def test_who_only_looks_under_a_made_up_name_is_forgotten_when_they_go() -> None:
+    crowd = Crowd("ada")
+    crowd.come(None, "looker", quiet=True)
+    crowd.enter("#watched", "looker")
+    crowd.back(welcome_of(crowd, "looker").name, "also", quiet=True)
+    crowd.go("also")
+    assert crowd.broker.statistics().people == 2
+    token = welcome_of(crowd, "looker").token
+    name = welcome_of(crowd, "looker").name
+    crowd.go("looker")
+    assert crowd.broker.statistics().people == 1
+    assert "#watched" not in crowd.broker.rooms
+    crowd.come(name, "again", token=token, quiet=True)  # comes back without noticing
+    assert welcome_of(crowd, "again").name == name
+    crowd.go("again")
+    assert crowd.broker.statistics().people == 1
+
+
+def test_who_looked_first_and_then_joined_is_not_forgotten() -> None:
+    crowd = Crowd("ada")
+    crowd.come(None, "looker", quiet=True)
+    crowd.back(welcome_of(crowd, "looker").name, "joined")
+    for label in ("joined", "looker"):
+        crowd.go(label)
+    assert crowd.broker.statistics().people == 2
+
+
+@pytest.mark.parametrize(("name", "quiet", "says"), [(None, True, True), (None, False, False), ("bob", True, False)])
+def test_others_are_not_forgotten(name: str | None, quiet: bool, says: bool) -> None:  # noqa: FBT001 - a table's columns
+    crowd = Crowd("ada")
+    crowd.come(name, "other", quiet=quiet)
+    if says:
+        crowd.say("other", "done")
+    crowd.go("other")
+    assert crowd.broker.statistics().people == 2
+
+
 # ---- devices ----------------------------------------------------------------------------------
 
 

@@ -220,6 +220,24 @@ def test_somebody_banned_from_the_server_is_not_let_in() -> None:
     assert crowd.connect(Hello(id="", name="plain", token=token)) not in crowd.open
 
 
+def test_a_member_who_comes_from_a_network_that_was_banned_meanwhile_is_in_no_more() -> None:
+    crowd = ops()
+    for name in ("plain", "mod1"):
+        crowd.go(name)
+    crowd.do("owner1", Ban(id="b", room="#ops", network="198.51.100.0/24"))
+    crowd.back("plain", "elsewhere")
+    crowd.say("elsewhere", "still in", room="#ops")
+    crowd.all_read()
+    crowd.back("plain", address="198.51.100.7")
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "not_a_member"
+    assert crowd.refused("plain", Join(id="j", room="#ops")).code == "banned_here"
+    (left,) = crowd.news_of("elsewhere", Left)
+    assert isinstance(left, Left)
+    assert left.reason == "You are kept out of #ops."
+    crowd.back("mod1", address="198.51.100.8")  # who keeps it in order was not meant
+    crowd.say("mod1", "here", room="#ops")
+
+
 # ---- who may speak ----------------------------------------------------------------------------
 
 

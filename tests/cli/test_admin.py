@@ -117,7 +117,7 @@ def test_a_backup_made_while_it_runs_is_brought_back(server: ServerProgram, data
     told = admin("restore", str(file), data=data)
     assert "What was there before is in" in told
     assert admin("check", data=data).endswith("all is well.\n")
-    lines = run("admin", "export", "--data", str(data)).events
+    lines = [json.loads(line) for line in run("admin", "export", "--data", str(data)).out.splitlines()]
     texts = [line["event"]["text"] for line in lines if line["type"] == "event" and line["kind"] == "message"]
     assert texts == ["hello", "to ops"]
 

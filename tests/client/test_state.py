@@ -326,18 +326,26 @@ def test_a_guests_message_waits_a_while_for_who_is_not_back_yet() -> None:
     assert conversation.take(UNKNOWN) == Step()
 
 
-@pytest.mark.parametrize("owned", [True, False])
-def test_what_was_written_while_connected_or_to_unknown_people_is_refused_at_once(owned: bool) -> None:  # noqa: FBT001 - a table's column
+def test_right_after_a_reconnect_a_guest_is_patient_and_later_no_more() -> None:
     conversation = talking()
-    if owned:  # a message from before the reconnect, where who is unknown stays unknown
-        conversation.lose()
+    conversation.lose()
+    conversation.enter(msgspec.structs.replace(welcome(RoomInfo(name="#lobby")), owned=False))
+    for patient in (True, False):
         conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
-    conversation.enter(msgspec.structs.replace(welcome(RoomInfo(name="#lobby")), owned=owned))
-    if not owned:
-        conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
-    step = conversation.take(UNKNOWN)
-    assert set(step.answers) == {"s"}
-    assert ("The message was: psst" in str(step.answers["s"])) is owned
+        step = conversation.take(UNKNOWN)
+        assert (step.early == ["s"], "s" in step.answers) == (patient, not patient)
+        conversation.forget("s")
+        conversation.calm_down()
+
+
+def test_where_names_are_owned_who_is_unknown_stays_so() -> None:
+    conversation = talking()
+    conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
+    assert conversation.take(UNKNOWN).answers == {"s": UNKNOWN}
+    conversation.lose()
+    conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
+    conversation.enter(msgspec.structs.replace(welcome(RoomInfo(name="#lobby")), owned=True))
+    assert "The message was: psst" in str(conversation.take(UNKNOWN).answers["s"])
 
 
 def test_rooms_are_entered_again_before_anything_is_said_in_them() -> None:

@@ -52,7 +52,7 @@ async def test_a_session_has_one_hash_made_at_a_time(serve: Serve, monkeypatch: 
 
 
 async def test_after_some_wrong_guesses_a_name_is_not_guessed_any_more_and_others_get_in(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
 ) -> None:
     monkeypatch.setattr("trio_chat.server.passwords._verify", lambda encoded, password: password == SECRET)
     house = await serve()

@@ -11,29 +11,29 @@ from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
 from trio_chat.records import DropDevice, Note
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Session
     from trio_chat.protocol.requests import Devices, Revoke, SetPassword
 
 
 def set_password(
-    broker: Broker, session: Session, request: SetPassword, now: float, effects: list[Effect]
+    registry: Registry, session: Session, request: SetPassword, now: float, effects: list[Effect]
 ) -> Refusal | None:
     """Keep the hash that the hub made of the new password."""
     person = rooms.person_of(session)
-    if not broker.settings.owned:
+    if not registry.settings.owned:
         return refuse("guest")
-    if not isinstance(broker.found, str):
+    if not isinstance(registry.found, str):
         return refuse("internal")
-    broker.journal.set(person, "password", broker.found)
+    registry.journal.set(person, "password", registry.found)
     effects.append(Persist(arrival.record(person)))
-    effects.append(Persist(Note(broker.stamp(now), person.name.shown, "password")))
+    effects.append(Persist(Note(registry.stamp(now), person.name.shown, "password")))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
 
 def list_devices(
-    broker: Broker,
+    registry: Registry,
     session: Session,
     request: Devices,
     now: float,
@@ -48,7 +48,7 @@ def list_devices(
     return None
 
 
-def revoke(broker: Broker, session: Session, request: Revoke, now: float, effects: list[Effect]) -> Refusal | None:
+def revoke(registry: Registry, session: Session, request: Revoke, now: float, effects: list[Effect]) -> Refusal | None:
     """Let a device in no more, and end its connections."""
     person = rooms.person_of(session)
     device = next((d for d in person.devices.values() if d.id == request.device), None)
@@ -58,15 +58,15 @@ def revoke(broker: Broker, session: Session, request: Revoke, now: float, effect
         return None
     if device is None:
         return refuse("unknown_device", device=request.device)
-    if broker.settings.owned and len(person.devices) == 1 and person.password is None:
+    if registry.settings.owned and len(person.devices) == 1 and person.password is None:
         return refuse("last_device", name=person.name.shown)
-    broker.journal.pop(person.devices, device.digest)
+    registry.journal.pop(person.devices, device.digest)
     effects.append(Persist(DropDevice(device.id)))
-    effects.append(Persist(Note(broker.stamp(now), person.name.shown, "revoke", target=device.label)))
+    effects.append(Persist(Note(registry.stamp(now), person.name.shown, "revoke", target=device.label)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.extend(
         Disconnect(number, refuse("revoked"))
         for number in sorted(person.sessions)
-        if broker.sessions[number].device is device
+        if registry.sessions[number].device is device
     )
     return None

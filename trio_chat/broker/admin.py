@@ -16,7 +16,7 @@ from trio_chat.protocol.text import quoted
 from trio_chat.records import DropBan, Note
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Person
 
 ACTOR: Final = "server"
@@ -37,13 +37,13 @@ class Table(NamedTuple):
     rows: list[tuple[str | int | float | bool | None, ...]]
 
 
-def administer(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+def administer(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
     """Carry out an order: its answer, with effects appended, or why not."""
-    return _ORDERS[order.do](broker, order, now, effects)
+    return _ORDERS[order.do](registry, order, now, effects)
 
 
-def _users(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
-    people = sorted(broker.persons.values(), key=lambda person: person.name.key)
+def _users(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
+    people = sorted(registry.persons.values(), key=lambda person: person.name.key)
     return Table(
         ("name", "here", "devices", "password", "admin", "created", "seen"),
         [
@@ -53,37 +53,37 @@ def _users(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
     )
 
 
-def _reset_name(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+def _reset_name(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
     """Free a name: its account is gone with its devices; who is connected under it is disconnected."""
-    person = _person(broker, order.name)
+    person = _person(registry, order.name)
     if isinstance(person, Refusal):
         return person
-    arrival.expel(broker, person, refuse("name_freed"), now, effects)
-    arrival.release(broker, person, effects)
-    effects.append(Persist(Note(broker.stamp(now), ACTOR, "reset-name", target=person.name.shown)))
+    arrival.expel(registry, person, refuse("name_freed"), now, effects)
+    arrival.release(registry, person, effects)
+    effects.append(Persist(Note(registry.stamp(now), ACTOR, "reset-name", target=person.name.shown)))
     return Table(("freed",), [(person.name.shown,)])
 
 
-def _promote(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+def _promote(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
     """Make somebody a server administrator, or (``demote``) none any more."""
-    person = _person(broker, order.name)
+    person = _person(registry, order.name)
     if isinstance(person, Refusal):
         return person
-    broker.journal.set(person, "admin", order.do == "promote")
+    registry.journal.set(person, "admin", order.do == "promote")
     effects.append(Persist(arrival.record(person)))
-    effects.append(Persist(Note(broker.stamp(now), ACTOR, order.do, target=person.name.shown)))
+    effects.append(Persist(Note(registry.stamp(now), ACTOR, order.do, target=person.name.shown)))
     return Table(("name", "admin"), [(person.name.shown, person.admin)])
 
 
-def _rooms(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
-    rooms = sorted((r for r in broker.rooms.values() if r.direct is None), key=lambda room: room.name)
+def _rooms(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
+    rooms = sorted((r for r in registry.rooms.values() if r.direct is None), key=lambda room: room.name)
     return Table(
         ("room", "members", "here", "messages", "private", "announce_only", "slow", "topic"),
         [(r.name, len(r.members), len(r.here), r.last, r.private, r.announce_only, r.slow, r.topic) for r in rooms],
     )
 
 
-def _bans(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
+def _bans(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
     rows: list[tuple[str | int | float | bool | None, ...]] = [
         (
             ban.record.id,
@@ -93,26 +93,26 @@ def _bans(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Ta
             ban.record.by,
             ban.record.reason,
         )
-        for room in broker.rooms.values()
+        for room in registry.rooms.values()
         for ban in room.bans.values()
         if ban.until > now
     ]
     return Table(("number", "kept out of", "whom", "until", "by", "reason"), rows)
 
 
-def _unban(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
-    for room in broker.rooms.values():
+def _unban(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
+    for room in registry.rooms.values():
         for number in room.bans:
             if str(number) == order.name:
-                broker.journal.pop(room.bans, number)
+                registry.journal.pop(room.bans, number)
                 effects.append(Persist(DropBan(number)))
-                effects.append(Persist(Note(broker.stamp(now), ACTOR, "unban", room.name, detail=order.name)))
+                effects.append(Persist(Note(registry.stamp(now), ACTOR, "unban", room.name, detail=order.name)))
                 return Table(("lifted",), [(number,)])
     return refuse("unknown_ban", number=quoted(order.name))
 
 
-def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> Table:
-    now_is = broker.statistics()
+def _stats(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
+    now_is = registry.statistics()
     return Table(
         ("figure", "value"),
         [
@@ -121,18 +121,18 @@ def _stats(broker: Broker, order: Order, now: float, effects: list[Effect]) -> T
             ("names", now_is.people),
             ("rooms", now_is.rooms),
             ("direct conversations", now_is.conversations),
-            ("room events", sum(room.last for room in broker.rooms.values())),
+            ("room events", sum(room.last for room in registry.rooms.values())),
         ],
     )
 
 
-def _person(broker: Broker, name: str) -> Person | Refusal:
+def _person(registry: Registry, name: str) -> Person | Refusal:
     checked = check_name(name)
-    person = None if isinstance(checked, Refusal) else broker.people.get(checked.key)
+    person = None if isinstance(checked, Refusal) else registry.people.get(checked.key)
     return person or refuse("unknown_person", name=quoted(name), near="", done="done")
 
 
-_ORDERS: Final[dict[str, Callable[[Broker, Order, float, list[Effect]], Table | Refusal]]] = {
+_ORDERS: Final[dict[str, Callable[[Registry, Order, float, list[Effect]], Table | Refusal]]] = {
     "users": _users,
     "reset-name": _reset_name,
     "promote": _promote,

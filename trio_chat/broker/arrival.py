@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
-from trio_chat.broker.state import Device, Person, Session, State, seconds
+from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
@@ -16,102 +17,109 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.records import DropAccount, SaveAccount, SaveDevice
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.protocol.requests import Away, Hello, Nick
 
+_MADE_UP: Final = re.compile(r"user_\d+")
+"""A name that a server made up, now or on an earlier visit."""
 
-def hello(broker: Broker, session: Session, request: Hello, now: float, effects: list[Effect]) -> Refusal | None:
+
+def hello(registry: Registry, session: Session, request: Hello, now: float, effects: list[Effect]) -> Refusal | None:
     """Let a session in under a name: somebody's who proves it, or a free one, which it then claims."""
-    refusal = _check_password(broker.settings.password, request.password) or rooms.banned(
-        broker.rooms[LOBBY], None, session.address, now
+    refusal = _check_password(registry.settings.password, request.password) or rooms.banned(
+        registry.rooms[LOBBY], None, session.address, now
     )
     if refusal is not None:
         return refusal
-    name = _wanted_name(broker, request.name, session.spare_number)
+    name = _wanted_name(registry, request.name, session.spare_number)
     if isinstance(name, Refusal):
         return name
-    person = broker.people.get(name.key)
-    if person is not None and not _is_free(broker, person, request, now):
-        refusal = _prove(broker, person, request) or rooms.banned(broker.rooms[LOBBY], person, session.address, now)
+    person = registry.people.get(name.key)
+    if person is not None and not _is_free(registry, person, request, now):
+        refusal = _prove(registry, person, request) or rooms.banned(registry.rooms[LOBBY], person, session.address, now)
         if refusal is not None:
             return refusal
     else:
-        refusal = _look_alike(broker, name, person, now)
+        refusal = _look_alike(registry, name, person, now)
         if refusal is not None:
             return refusal
-        person = _claim(broker, name, now, effects)
+        person = _claim(registry, name, now, effects)
+        person.passing = request.quiet and _MADE_UP.fullmatch(name.key) is not None
     session.device = _owning_device(person, request.token)
     if session.device is None:
-        _add_device(broker, session, person, request, now, effects)
-    _enter(broker, session, person, request, now, effects)
+        _add_device(registry, session, person, request, now, effects)
+    _leave_where_kept_out(registry, session, person, now, effects)
+    _enter(registry, session, person, request, now, effects)
     return None
 
 
-def wants_proof(broker: Broker, request: Hello, now: float) -> str | None:
+def wants_proof(registry: Registry, request: Hello, now: float) -> str | None:
     """The hash against which the account password of a hello must be checked, after the cheap checks:
     ``None`` where there is nothing to check, because it is refused or let in without."""
-    if request.account_password is None or _check_password(broker.settings.password, request.password):
+    if request.account_password is None or _check_password(registry.settings.password, request.password):
         return None
     name = check_name(request.name or "")
-    person = None if isinstance(name, Refusal) else broker.people.get(name.key)
-    if person is None or _owning_device(person, request.token) is not None or _is_free(broker, person, request, now):
+    person = None if isinstance(name, Refusal) else registry.people.get(name.key)
+    if person is None or _owning_device(person, request.token) is not None or _is_free(registry, person, request, now):
         return None
     return person.password
 
 
-def depart(broker: Broker, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
+def depart(registry: Registry, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
     """A session of a person ended; with the last visible one the person is no longer here."""
     person.sessions.discard(session.id)
     was_here = bool(person.visible)
     person.visible.discard(session.id)
-    person.seen = broker.stamp(now)
+    person.seen = registry.stamp(now)
     if session.device is not None:
         session.device.seen = person.seen
-    broker.unsaved_visits[person.id] = person
-    broker.save_soon(now)
-    if person.visible or not was_here:
-        return
-    broker.here -= 1
-    for room in person.rooms.values():
-        room.here.pop(person.id, None)
-        if room.direct is None:
-            presence.went(broker, room, person.name.shown, now, effects)
+    registry.unsaved_visits[person.id] = person
+    registry.save_soon(now)
+    if was_here and not person.visible:
+        registry.here -= 1
+        for room in person.rooms.values():
+            room.here.pop(person.id, None)
+            if room.direct is None:
+                presence.went(registry, room, person.name.shown, now, effects)
+    if person.passing and not (person.sessions or person.recent or person.password):
+        release(registry, person, effects)
 
 
-def rename(broker: Broker, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:
+def rename(registry: Registry, session: Session, request: Nick, now: float, effects: list[Effect]) -> Refusal | None:
     """Give a person another name; their old one is free."""
     person = rooms.person_of(session)
     name = check_name(request.name)
     if isinstance(name, Refusal):
         return name
-    holder = broker.people.get(name.key)
+    holder = registry.people.get(name.key)
     if holder is not None and holder is not person:
-        if not _is_free(broker, holder, None, now):
+        if not _is_free(registry, holder, None, now):
             return refuse("name_taken" if holder.sessions else "name_owned", name=name.shown)
     else:
         holder = None
-    refusal = _look_alike(broker, name, holder or person, now, person)
+    refusal = _look_alike(registry, name, holder or person, now, person)
     if refusal is not None:
         return refusal
-    for other in (holder, broker.skeletons.get(name.skeleton)):
-        if other is not None and other is not person and other.id in broker.persons:
-            release(broker, other, effects)
+    for other in (holder, registry.skeletons.get(name.skeleton)):
+        if other is not None and other is not person and other.id in registry.persons:
+            release(registry, other, effects)
     old = person.name
     for room in person.rooms.values():
-        presence.tell_gathered(broker, room, now, effects)  # under the names that people had then
-    journal = broker.journal
-    journal.pop(broker.people, old.key)
-    journal.pop(broker.skeletons, old.skeleton)
+        presence.tell_gathered(registry, room, now, effects)  # under the names that people had then
+    journal = registry.journal
+    journal.pop(registry.people, old.key)
+    journal.pop(registry.skeletons, old.skeleton)
     journal.set(person, "name", name)
-    journal.put(broker.people, name.key, person)
-    journal.put(broker.skeletons, name.skeleton, person)
+    journal.set(person, "passing", False)  # a name that was chosen
+    journal.put(registry.people, name.key, person)
+    journal.put(registry.skeletons, name.skeleton, person)
     effects.append(Persist(record(person)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None
 
 
-def away(broker: Broker, session: Session, request: Away, now: float, effects: list[Effect]) -> Refusal | None:
+def away(registry: Registry, session: Session, request: Away, now: float, effects: list[Effect]) -> Refusal | None:
     """Say that a person is away and why, or back."""
     person = rooms.person_of(session)
     person.away = None if request.text is None else clean_line(request.text) or "away"
@@ -153,12 +161,16 @@ def _check_password(wanted: str | None, given: str | None) -> Refusal | None:
     return None
 
 
-def _wanted_name(broker: Broker, wanted: str | None, number: int) -> Name | Refusal:
+def _wanted_name(registry: Registry, wanted: str | None, number: int) -> Name | Refusal:
     if wanted is not None:
         return check_name(wanted)
     while True:  # ends: there are more numbers than people
-        made_up = check_name(f"user_{1000 + number}")
-        if isinstance(made_up, Name) and made_up.key not in broker.people and made_up.skeleton not in broker.skeletons:
+        made_up = check_name(f"user_{1000 + number}")  # as _MADE_UP has it
+        if (
+            isinstance(made_up, Name)
+            and made_up.key not in registry.people
+            and made_up.skeleton not in registry.skeletons
+        ):
             return made_up
         number += 1
 
@@ -173,22 +185,22 @@ def _owning_device(person: Person, token: str | None) -> Device | None:
     return None if token is None else person.devices.get(_digest(token))
 
 
-def _is_free(broker: Broker, holder: Person, request: Hello | None, now: float) -> bool:
+def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
     """Whether a name that has a holder is free all the same: the holder is not here, and names are not
     owned, or this one was not used for too long and no password keeps it."""
     if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
         return False
-    expiry = broker.settings.name_expiry
-    if broker.settings.owned and not (
+    expiry = registry.settings.name_expiry
+    if registry.settings.owned and not (
         expiry and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
     ):
         return False
-    return not _is_restrained(broker, holder, now)
+    return not _is_restrained(registry, holder, now)
 
 
-def _is_restrained(broker: Broker, holder: Person, now: float) -> bool:
+def _is_restrained(registry: Registry, holder: Person, now: float) -> bool:
     """Whether somebody is kept out or may not speak somewhere: a name that was free then would end it."""
-    for room in broker.rooms.values():
+    for room in registry.rooms.values():
         member = room.members.get(holder.id) or room.former.get(holder.id)
         if member is not None and member.muted > now:
             return True
@@ -197,71 +209,71 @@ def _is_restrained(broker: Broker, holder: Person, now: float) -> bool:
     return False
 
 
-def _prove(broker: Broker, person: Person, request: Hello) -> Refusal | None:
+def _prove(registry: Registry, person: Person, request: Hello) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
-    if _owning_device(person, request.token) is not None or broker.found == "proven":
+    if _owning_device(person, request.token) is not None or registry.found == "proven":
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
-    return refuse("name_owned" if broker.settings.owned else "name_taken", name=person.name.shown)
+    return refuse("name_owned" if registry.settings.owned else "name_taken", name=person.name.shown)
 
 
 def _look_alike(
-    broker: Broker, name: Name, but: Person | None, now: float, also: Person | None = None
+    registry: Registry, name: Name, but: Person | None, now: float, also: Person | None = None
 ) -> Refusal | None:
-    other = broker.skeletons.get(name.skeleton)
-    if other is None or other is but or other is also or _is_free(broker, other, None, now):
+    other = registry.skeletons.get(name.skeleton)
+    if other is None or other is but or other is also or _is_free(registry, other, None, now):
         return None
     return refuse("name_lookalike", name=name.shown, other=other.name.shown)
 
 
-def _claim(broker: Broker, name: Name, now: float, effects: list[Effect]) -> Person:
+def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) -> Person:
     """Make an account of a free name."""
-    for holder in {broker.people.get(name.key), broker.skeletons.get(name.skeleton)}:
+    for holder in {registry.people.get(name.key), registry.skeletons.get(name.skeleton)}:
         if holder is not None:
-            release(broker, holder, effects)
-    time = broker.stamp(now)
-    person = Person(broker.next_account, name, time, time)
-    journal = broker.journal
-    journal.set(broker, "next_account", person.id + 1)
-    journal.put(broker.persons, person.id, person)
-    journal.put(broker.people, name.key, person)
-    journal.put(broker.skeletons, name.skeleton, person)
+            release(registry, holder, effects)
+    time = registry.stamp(now)
+    person = Person(registry.next_account, name, time, time)
+    journal = registry.journal
+    journal.set(registry, "next_account", person.id + 1)
+    journal.put(registry.persons, person.id, person)
+    journal.put(registry.people, name.key, person)
+    journal.put(registry.skeletons, name.skeleton, person)
     effects.append(Persist(record(person)))
-    rooms.enter(broker, person, broker.rooms[LOBBY], effects)
+    rooms.enter(registry, person, registry.rooms[LOBBY], effects)
     return person
 
 
-def expel(broker: Broker, person: Person, reason: Refusal, now: float, effects: list[Effect]) -> None:
+def expel(registry: Registry, person: Person, reason: Refusal, now: float, effects: list[Effect]) -> None:
     """End all sessions of a person; if that cannot be stored, they go on."""
-    journal = broker.journal
+    journal = registry.journal
     for number in sorted(person.sessions):
         effects.append(Disconnect(number, reason))
-        journal.pop(broker.sessions, number)
+        journal.pop(registry.sessions, number)
     was_here = bool(person.visible)
     journal.set(person, "sessions", set())
     journal.set(person, "visible", set())
     if not was_here:
         return
-    broker.here -= 1
+    registry.here -= 1
     for room in person.rooms.values():
         journal.pop(room.here, person.id)
         if room.direct is None:
-            presence.went(broker, room, person.name.shown, now, effects)
+            presence.went(registry, room, person.name.shown, now, effects)
 
 
-def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
+def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
     """Free the name of somebody who is not here, and forget them."""
-    journal = broker.journal
-    journal.pop(broker.persons, person.id)
-    journal.pop(broker.people, person.name.key)
-    journal.pop(broker.skeletons, person.name.skeleton)
+    journal = registry.journal
+    journal.pop(registry.persons, person.id)
+    journal.pop(registry.people, person.name.key)
+    journal.pop(registry.skeletons, person.name.skeleton)
     effects.append(Persist(DropAccount(person.id)))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
         if room.direct is None:
-            rooms.pass_on(broker, room, effects)
-    for room in broker.rooms.values():
+            rooms.pass_on(registry, room, effects)
+    for room in registry.rooms.values():
         journal.pop(room.invited, person.id)
         journal.pop(room.former, person.id)
         for number in [number for number, ban in room.bans.items() if ban.person is person]:
@@ -269,43 +281,58 @@ def release(broker: Broker, person: Person, effects: list[Effect]) -> None:
 
 
 def _add_device(
-    broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
 ) -> None:
-    time = broker.stamp(now)
+    time = registry.stamp(now)
     label = clean_line(request.client)[:64]
-    device = Device(broker.next_device, _digest(session.spare_token), label, time, time)
-    broker.journal.set(broker, "next_device", device.id + 1)
-    broker.journal.put(person.devices, device.digest, device)
+    device = Device(registry.next_device, _digest(session.spare_token), label, time, time)
+    registry.journal.set(registry, "next_device", device.id + 1)
+    registry.journal.put(person.devices, device.digest, device)
     session.device = device
     effects.append(Persist(device_record(person, device)))
 
 
-def _enter(broker: Broker, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]) -> None:
+def _leave_where_kept_out(
+    registry: Registry, session: Session, person: Person, now: float, effects: list[Effect]
+) -> None:
+    """A network was kept out of a room while this member of it, who comes from there, was away."""
+    for room in list(person.rooms.values()):
+        if room.is_lobby or room.direct is not None or room.role_of(person) > Role.MEMBER:
+            continue
+        refusal = rooms.banned(room, None, session.address, now)
+        if refusal is not None:
+            rooms.put_out(registry, room, person, refusal.message, now, effects)
+
+
+def _enter(
+    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+) -> None:
     """The session is the person's now, and hears the person's rooms."""
     is_back = not person.visible and not request.quiet
     session.quiet = request.quiet
     session.state, session.person, session.active = State.PRESENT, person, now
-    broker.watch(session)
+    registry.watch(session)
     person.sessions.add(session.id)
     if not request.quiet:
         person.visible.add(session.id)
+        person.passing = False
     if is_back:
-        broker.here += 1
-        person.since, person.away = broker.stamp(now), None
+        registry.here += 1
+        person.since, person.away = registry.stamp(now), None
         for room in person.rooms.values():
             room.here[person.id] = person
     is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
     token = session.spare_token if is_new_device else request.token or ""
-    effects.append(Reply(session.id, _welcome(broker, person, token, request.id, now)))
+    effects.append(Reply(session.id, _welcome(registry, person, token, request.id, now)))
     effects.extend(Subscribe(session.id, room) for room in person.rooms)
     if is_back:
         for room in person.rooms.values():
             if room.direct is None:
-                presence.came(broker, room, person.name.shown, now, effects)
+                presence.came(registry, room, person.name.shown, now, effects)
 
 
-def _welcome(broker: Broker, person: Person, token: str, request_id: str, now: float) -> Welcome:
-    settings = broker.settings
+def _welcome(registry: Registry, person: Person, token: str, request_id: str, now: float) -> Welcome:
+    settings = registry.settings
     return Welcome(
         id=request_id,
         name=person.name.shown,
@@ -314,7 +341,7 @@ def _welcome(broker: Broker, person: Person, token: str, request_id: str, now: f
         rooms=tuple(rooms.describe(room, person) for room in person.rooms.values()),
         lobby=LOBBY,
         limits=Limits(text=settings.max_text, frame=settings.max_frame, to=settings.max_recipients),
-        time=broker.stamp(now),
+        time=registry.stamp(now),
         server=settings.server,
         motd=settings.motd,
         owned=settings.owned,

@@ -11,40 +11,30 @@ stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Br
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trio_chat.broker import arrival, presence, repeated, retract
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
-from trio_chat.broker.journal import Journal
+from trio_chat.broker.registry import NEVER, Found, Registry
 from trio_chat.broker.restore import restore
 from trio_chat.broker.state import (
     GATHERING,
-    SAVING,
-    FoundLine,
-    FoundSent,
     Role,
-    Room,
     Session,
     Settings,
     State,
-    Statistics,
-    stamp,
 )
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
-from trio_chat.protocol.names import check_name, nearest
 from trio_chat.protocol.requests import Deed, Delete, Edit, React, Send
-from trio_chat.protocol.text import quoted
 from trio_chat.records import SaveRead, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from trio_chat.broker.state import Person
     from trio_chat.protocol.requests import AnyRequest, Hello
-
-_NEVER: Final = float("inf")
 
 
 class WantsLine(NamedTuple):
@@ -62,8 +52,6 @@ class WantsSent(NamedTuple):
 
 
 Wanted: TypeAlias = WantsLine | WantsSent
-Found: TypeAlias = FoundLine | FoundSent | str | None
-"""What the store had, or the hash that was made of a password (a hello's: that it was proven), or nothing."""
 
 
 class Failed(NamedTuple):
@@ -73,32 +61,12 @@ class Failed(NamedTuple):
     request: str
 
 
-class Broker:
+class Broker(Registry):
     """See the module. Times are seconds since 1970, and never go back."""
 
     def __init__(self, settings: Settings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
-        self.settings = settings
-        self.sessions: dict[int, Session] = {}
-        self.persons: dict[int, Person] = {}
-        self.people: dict[str, Person] = {}
-        self.skeletons: dict[str, Person] = {}
-        self.rooms: dict[str, Room] = {}
-        self.numbered: dict[int, Room] = {}
-        self.direct: dict[frozenset[int], Room] = {}
-        self.gathering: dict[str, Room] = {}
-        self.unsaved_reads: dict[tuple[int, int], Person] = {}
-        self.unsaved_visits: dict[int, Person] = {}
-        self.journal = Journal()
-        self.found: Found = None
-        self.here = 0
-        self._look = _NEVER
-        self._save = _NEVER
-        self._stamped: tuple[float, str] = (-1.0, "")
-        self.next_account = self.next_device = self.next_room = self.next_ban = 1
+        super().__init__(settings)
         self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.statistics()}>"
 
     # ---- sessions ---------------------------------------------------------------------------
 
@@ -235,24 +203,24 @@ class Broker:
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self._look, self._save)
+        first = min(self.next_look, self.next_save)
         if self.gathering:
             first = min(first, min(room.noticed for room in self.gathering.values()) + GATHERING)
-        return None if first == _NEVER else first
+        return None if first == NEVER else first
 
     def tick(self, now: float) -> list[Effect]:
         """Do what has become due: gathered comings and goings, good-byes to the silent, and what is stored
         only now and then."""
         effects: list[Effect] = []
         presence.notice_due(self, now, effects)
-        if self._look <= now:
+        if self.next_look <= now:
             for session in self.sessions.values():
-                if self._expiry(session) <= now:
+                if self.expiry(session) <= now:
                     effects.append(Disconnect(session.id, self._too_silent(session)))
                     session.expired = True  # said once; the connection then closes by itself
             # whoever is active later expires later: no need to look before the first of today's
-            self._look = min(map(self._expiry, self.sessions.values()), default=_NEVER)
-        if self._save <= now:
+            self.next_look = min(map(self.expiry, self.sessions.values()), default=NEVER)
+        if self.next_save <= now:
             effects.extend(self.save(now))
         return effects
 
@@ -260,7 +228,7 @@ class Broker:
         """Store reading positions and last visits that are not stored yet. If that fails, it is tried with
         the next ones."""
         reads, visits = self.unsaved_reads, self.unsaved_visits
-        self.unsaved_reads, self.unsaved_visits, self._save = {}, {}, _NEVER
+        self.unsaved_reads, self.unsaved_visits, self.next_save = {}, {}, NEVER
         self.journal.then(lambda: self._save_later(reads, visits, now))
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
@@ -274,80 +242,16 @@ class Broker:
                 effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
         return effects
 
-    def save_soon(self, now: float) -> None:
-        """Something waits to be stored when there is time."""
-        self._save = min(self._save, now + SAVING)
-
     def _save_later(self, reads: dict[tuple[int, int], Person], visits: dict[int, Person], now: float) -> None:
         self.unsaved_reads.update(reads)
         self.unsaved_visits.update(visits)
         if reads or visits:
             self.save_soon(now)
 
-    def _expiry(self, session: Session) -> float:
-        """When a session has been silent for too long."""
-        if session.expired:
-            return _NEVER
-        timeout = self.settings.hello_timeout if session.state is State.GREETING else self.settings.idle_timeout
-        return session.active + timeout if timeout else _NEVER
-
     def _too_silent(self, session: Session) -> Refusal:
         if session.state is State.GREETING:
             return refuse("hello_timeout", seconds=self.settings.hello_timeout)
         return refuse("idle", seconds=self.settings.idle_timeout)
-
-    def watch(self, session: Session) -> None:
-        """Look after this session when it may have been silent for too long."""
-        self._look = min(self._look, self._expiry(session))
-
-    # ---- what the handlers ask ----------------------------------------------------------------
-
-    def stamp(self, now: float) -> str:
-        """``now`` as the wire writes it; a batch shares one ``now``, so the last is kept."""
-        if self._stamped[0] != now:
-            self._stamped = (now, stamp(now))
-        return self._stamped[1]
-
-    def find_person(self, name: str, *, done: str = "done") -> Person | Refusal:
-        """Who has this name, however it is spelled. Where names are not owned, only who is here counts.
-        ``done`` is what nothing was, where there is nobody."""
-        person = self.people.get(name)
-        if person is None:
-            checked = check_name(name)
-            person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
-        if person is None or not (person.sessions or self.settings.owned):
-            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or self.settings.owned))
-            near = f" Did you mean {near}?" if near else ""
-            return refuse("unknown_person", name=quoted(name), near=near, done=done)
-        return person
-
-    def no_such_room(self, name: str, person: Person) -> Refusal | None:
-        """The refusal for a room that is not there for this person: a private one, or a direct conversation
-        of others, is not there either."""
-        room = self.rooms.get(name)
-        if room is not None and self.is_visible(room, person):
-            return None
-        near = nearest(name, (r.name for r in self.rooms.values() if r.direct is None and self.is_visible(r, person)))
-        return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
-
-    @staticmethod
-    def is_visible(room: Room, person: Person) -> bool:
-        """Whether somebody may know that there is this room."""
-        if room.direct is not None:
-            return person.id in room.members
-        return not room.private or room.role_of(person) > Role.NOBODY or person.id in room.invited
-
-    def forgotten(self, firsts: Mapping[int, int]) -> None:
-        """Retention removed what was before these places of these rooms."""
-        for number, first in firsts.items():
-            if number in self.numbered:
-                self.numbered[number].first = first
-
-    def statistics(self) -> Statistics:
-        """How much of everything there is now."""
-        return Statistics(
-            len(self.sessions), self.here, len(self.persons), len(self.rooms) - len(self.direct), len(self.direct)
-        )
 
     # ---- steps of handle ----------------------------------------------------------------------
 

@@ -17,7 +17,7 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.records import Amend, Note, Redact
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Person, Room, Session
     from trio_chat.protocol.events import Message
     from trio_chat.protocol.requests import Delete, Edit, React
@@ -26,23 +26,23 @@ _MARKS = 20
 """Different marks on one message: a line of them, no more."""
 
 
-def edit(broker: Broker, session: Session, request: Edit, now: float, effects: list[Effect]) -> Refusal | None:
+def edit(registry: Registry, session: Session, request: Edit, now: float, effects: list[Effect]) -> Refusal | None:
     """Give a message of one's own another text."""
-    person, room, message, own = _find(broker, session, request.room)
+    person, room, message, own = _find(registry, session, request.room)
     if message is None or message.deleted:
         return refuse("unknown_message", seq=request.target, room=room.name)
     if not own:
         return refuse("not_yours", seq=request.target, room=room.name, others="")
     text = clean(request.text)
-    refusal = talk.check_text(broker, text) or _may_change(room, person, now)
+    refusal = talk.check_text(registry, text) or _may_change(room, person, now)
     if refusal is not None:
         return refusal
-    time = broker.stamp(now)
+    time = registry.stamp(now)
     now_is = msgspec.structs.replace(message, text=text, edited=time)
     effects.append(Persist(Amend(room.id, message.seq, encode(now_is), text)))
     event = Edited(
         room=room.name,
-        seq=rooms.number_next(broker, room),
+        seq=rooms.number_next(registry, room),
         time=time,
         sender=person.name.shown,
         target=message.seq,
@@ -52,30 +52,30 @@ def edit(broker: Broker, session: Session, request: Edit, now: float, effects: l
     return None
 
 
-def delete(broker: Broker, session: Session, request: Delete, now: float, effects: list[Effect]) -> Refusal | None:
+def delete(registry: Registry, session: Session, request: Delete, now: float, effects: list[Effect]) -> Refusal | None:
     """Take back a message: one's own, or as a moderator anybody's."""
-    person, room, message, own = _find(broker, session, request.room)
+    person, room, message, own = _find(registry, session, request.room)
     if message is None or message.deleted:
         return refuse("unknown_message", seq=request.target, room=room.name)
     if not own and room.role_of(person) < Role.MODERATOR:
         others = "" if room.direct is not None else " or a moderator"
         return refuse("not_yours", seq=request.target, room=room.name, others=others)
-    time = broker.stamp(now)
+    time = registry.stamp(now)
     left = msgspec.structs.replace(message, text="", deleted=True, edited=None, reactions={})
     effects.append(Persist(Redact(room.id, message.seq, encode(left))))
     if not own:
         note = Note(time, person.name.shown, "delete", room.name, message.sender, str(message.seq))
         effects.append(Persist(note))
     event = Deleted(
-        room=room.name, seq=rooms.number_next(broker, room), time=time, sender=person.name.shown, target=message.seq
+        room=room.name, seq=rooms.number_next(registry, room), time=time, sender=person.name.shown, target=message.seq
     )
     _tell(session, room, event, request.id, effects)
     return None
 
 
-def react(broker: Broker, session: Session, request: React, now: float, effects: list[Effect]) -> Refusal | None:
+def react(registry: Registry, session: Session, request: React, now: float, effects: list[Effect]) -> Refusal | None:
     """Put a mark on a message, or take one's own off."""
-    person, room, message, _ = _find(broker, session, request.room)
+    person, room, message, _ = _find(registry, session, request.room)
     if message is None or message.deleted:
         return refuse("unknown_message", seq=request.target, room=room.name)
     mark = clean_line(request.mark)
@@ -98,8 +98,8 @@ def react(broker: Broker, session: Session, request: React, now: float, effects:
     effects.append(Persist(Amend(room.id, message.seq, encode(now_is), message.text)))
     event = Reacted(
         room=room.name,
-        seq=rooms.number_next(broker, room),
-        time=broker.stamp(now),
+        seq=rooms.number_next(registry, room),
+        time=registry.stamp(now),
         sender=name,
         target=message.seq,
         mark=mark,
@@ -109,13 +109,13 @@ def react(broker: Broker, session: Session, request: React, now: float, effects:
     return None
 
 
-def _find(broker: Broker, session: Session, name: str) -> tuple[Person, Room, Message | None, bool]:
+def _find(registry: Registry, session: Session, name: str) -> tuple[Person, Room, Message | None, bool]:
     """Who asks, where, about which message, and whether it is theirs: by its sender's number, for names pass
     from one to another."""
     person = rooms.person_of(session)
-    if not isinstance(broker.found, FoundLine):
+    if not isinstance(registry.found, FoundLine):
         return person, person.rooms[name], None, False
-    return person, person.rooms[name], broker.found.message, broker.found.sender == person.id
+    return person, person.rooms[name], registry.found.message, registry.found.sender == person.id
 
 
 def _may_change(room: Room, person: Person, now: float) -> Refusal | None:

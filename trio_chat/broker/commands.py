@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from trio_chat.errors import Refusal
 
 Handler: TypeAlias = Callable[[Any, Any, Any, float, "list[Effect]"], "Refusal | None"]
-"""``(broker, session, request, now, effects)``: appends effects, or changes nothing and returns why not."""
+"""``(registry, session, request, now, effects)``: appends effects, or changes nothing and returns why not."""
 
 
 class Command(NamedTuple):

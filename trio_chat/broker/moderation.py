@@ -6,18 +6,18 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_chat.broker import arrival, presence, rooms
+from trio_chat.broker import arrival, rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
 from trio_chat.broker.restore import make_ban, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.events import BanInfo, BanList, Invited, Left, Moderated, Ok
+from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
 from trio_chat.records import DropBan, DropMember, Note, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Ban as HeldBan
     from trio_chat.broker.state import Session
     from trio_chat.protocol.requests import Ban, Bans, Configure, Deed, Invite, Kick, Mute, SetRole, Unban
@@ -25,23 +25,23 @@ if TYPE_CHECKING:
 _ROLES = {"owner": Role.OWNER, "moderator": Role.MODERATOR, "member": Role.MEMBER}
 
 
-def invite(broker: Broker, session: Session, request: Invite, now: float, effects: list[Effect]) -> Refusal | None:
+def invite(registry: Registry, session: Session, request: Invite, now: float, effects: list[Effect]) -> Refusal | None:
     """Let somebody into a private room."""
     actor = rooms.person_of(session)
     room = actor.rooms[request.room]
     if room.direct is not None:
         return refuse("no_direct_here", room=room.name)
-    guest = broker.find_person(request.name)
+    guest = registry.find_person(request.name)
     if isinstance(guest, Refusal):
         return guest
     if guest.id in room.members and not request.again:
         return refuse("member_already", name=guest.name.shown, room=room.name)
     if guest.id not in room.members:
         is_new = guest.id not in room.invited
-        broker.journal.put(room.invited, guest.id, None)
+        registry.journal.put(room.invited, guest.id, None)
         effects.append(Persist(SaveInvite(room.id, guest.id)))  # also when it is there, as in set_role
         if is_new:
-            effects.append(Persist(Note(broker.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
+            effects.append(Persist(Note(registry.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
     if guest.sessions and guest.id not in room.members:
         effects.append(Tell(tuple(guest.sessions), Invited(room=room.name, by=actor.name.shown)))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -49,11 +49,11 @@ def invite(broker: Broker, session: Session, request: Invite, now: float, effect
 
 
 def configure(
-    broker: Broker, session: Session, request: Configure, now: float, effects: list[Effect]
+    registry: Registry, session: Session, request: Configure, now: float, effects: list[Effect]
 ) -> Refusal | None:
     """Change a room's settings. What hides a room, or throws its past away, is its owner's."""
     actor = rooms.person_of(session)
-    room = broker.rooms[request.room]
+    room = registry.rooms[request.room]
     if (request.private is not None or request.keep is not None) and room.role_of(actor) < Role.OWNER:
         return refuse("not_allowed", room=room.name, role="owner")
     if room.is_lobby and request.private:
@@ -66,20 +66,22 @@ def configure(
         elif value is None:
             continue
         if value != getattr(room, field) and not (field == "keep" and request.keep is None):
-            broker.journal.set(room, field, value)
+            registry.journal.set(room, field, value)
             changed.append((field, _shown(value)))
     effects.append(Persist(record_of(room)))  # also when nothing changes, as in set_role
     for field, value in changed:
-        _tell_room(broker, room, actor, now, effects, _Deed(field, value=value))
+        _tell_room(registry, room, actor, now, effects, _Deed(field, value=value))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
 
-def set_role(broker: Broker, session: Session, request: SetRole, now: float, effects: list[Effect]) -> Refusal | None:
+def set_role(
+    registry: Registry, session: Session, request: SetRole, now: float, effects: list[Effect]
+) -> Refusal | None:
     """Make somebody owner, moderator or plain member."""
     actor = rooms.person_of(session)
-    room = broker.rooms[request.room]
-    member = _member(broker, room, request.name)
+    room = registry.rooms[request.room]
+    member = _member(registry, room, request.name)
     if isinstance(member, Refusal):
         return member
     role = _ROLES[request.role]
@@ -87,21 +89,21 @@ def set_role(broker: Broker, session: Session, request: SetRole, now: float, eff
     if member.role is Role.OWNER and role is not Role.OWNER and owners == 1 and not room.is_lobby:
         return refuse("last_owner", room=room.name)
     changes = member.role is not role
-    broker.journal.set(member, "role", role)
+    registry.journal.set(member, "role", role)
     # stored also when nothing changes: what it repeats may be of this very batch, and not stored either
     effects.append(rooms.save_member(room, member))
     if changes:
         event = _Deed("role", member.person, value=role.word)
-        _tell_room(broker, room, actor, now, effects, event)
+        _tell_room(registry, room, actor, now, effects, event)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
 
-def kick(broker: Broker, session: Session, request: Kick, now: float, effects: list[Effect]) -> Refusal | None:
+def kick(registry: Registry, session: Session, request: Kick, now: float, effects: list[Effect]) -> Refusal | None:
     """Put somebody out of a room."""
     actor = rooms.person_of(session)
-    room = broker.rooms[request.room]
-    member = _member(broker, room, request.name)
+    room = registry.rooms[request.room]
+    member = _member(registry, room, request.name)
     if isinstance(member, Refusal):
         if request.again and member.code == "not_member_there":
             _done_already(session, request, effects)
@@ -113,18 +115,18 @@ def kick(broker: Broker, session: Session, request: Kick, now: float, effects: l
     if room.is_lobby:
         return refuse("stays_in_lobby", room=room.name)
     reason = clean_line(request.reason)
-    _tell_room(broker, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    _put_out(broker, room, member.person, _by(actor, "put you out", reason), now, effects)
+    _tell_room(registry, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
+    rooms.put_out(registry, room, member.person, _by(actor, "put you out", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
 
-def ban(broker: Broker, session: Session, request: Ban, now: float, effects: list[Effect]) -> Refusal | None:
+def ban(registry: Registry, session: Session, request: Ban, now: float, effects: list[Effect]) -> Refusal | None:
     """Put somebody, or everybody from a network, out of a room and keep them out; the lobby's bans are the
     server's."""
     actor = rooms.person_of(session)
-    room = broker.rooms[request.room]
-    person = _banned_person(broker, room, actor, request)
+    room = registry.rooms[request.room]
+    person = _banned_person(registry, room, actor, request)
     if isinstance(person, Refusal):
         return person
     network = None if request.network is None else _network(request.network)
@@ -135,42 +137,42 @@ def ban(broker: Broker, session: Session, request: Ban, now: float, effects: lis
         _done_already(session, request, effects)
         return None
     for held in before:  # one is enough: the last that was said holds
-        broker.journal.pop(room.bans, held.record.id)
+        registry.journal.pop(room.bans, held.record.id)
         effects.append(Persist(DropBan(held.record.id)))
     reason = clean_line(request.reason)
     end = later(now, request.seconds)
     until = None if end == float("inf") else stamp(end)
     record = SaveBan(
-        broker.next_ban,
+        registry.next_ban,
         None if room.is_lobby else room.id,
         None if person is None else person.id,
         network,
         until,
         reason,
         actor.name.shown,
-        broker.stamp(now),
+        registry.stamp(now),
     )
-    broker.journal.set(broker, "next_ban", record.id + 1)
-    held = make_ban(broker, record)
-    broker.journal.put(room.bans, record.id, held)
+    registry.journal.set(registry, "next_ban", record.id + 1)
+    held = make_ban(registry, record)
+    registry.journal.put(room.bans, record.id, held)
     effects.append(Persist(record))
     event = _Deed("ban", person, value=network or "", reason=reason, until=until)
-    _tell_room(broker, room, actor, now, effects, event)
-    for other in _covered(broker, room, held, actor):
-        _keep_out(broker, room, other, held, _by(actor, "banned you", reason), now, effects)
+    _tell_room(registry, room, actor, now, effects, event)
+    for other in _covered(registry, room, held, actor):
+        _keep_out(registry, room, other, held, _by(actor, "banned you", reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
 
-def unban(broker: Broker, session: Session, request: Unban, now: float, effects: list[Effect]) -> Refusal | None:
+def unban(registry: Registry, session: Session, request: Unban, now: float, effects: list[Effect]) -> Refusal | None:
     """Lift the bans of somebody or of a network."""
     actor = rooms.person_of(session)
-    room = broker.rooms[request.room]
+    room = registry.rooms[request.room]
     if (request.name is None) == (request.network is None):
         return refuse("bad_field", why="give a name or a network")
     person: Person | None = None
     if request.name is not None:
-        found = _banned_before(room, request.name) or broker.find_person(request.name)
+        found = _banned_before(room, request.name) or registry.find_person(request.name)
         if isinstance(found, Refusal):
             return found
         person = found
@@ -185,16 +187,16 @@ def unban(broker: Broker, session: Session, request: Unban, now: float, effects:
             return None
         return refuse("no_ban", name=name, room=room.name)
     for held in lifted:
-        broker.journal.pop(room.bans, held.record.id)
+        registry.journal.pop(room.bans, held.record.id)
         effects.append(Persist(DropBan(held.record.id)))
-    _tell_room(broker, room, actor, now, effects, _Deed("unban", person, value=network or ""))
+    _tell_room(registry, room, actor, now, effects, _Deed("unban", person, value=network or ""))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
 
-def list_bans(broker: Broker, session: Session, request: Bans, now: float, effects: list[Effect]) -> Refusal | None:
+def list_bans(registry: Registry, session: Session, request: Bans, now: float, effects: list[Effect]) -> Refusal | None:
     """Say whom a room keeps out."""
-    room = broker.rooms[request.room]
+    room = registry.rooms[request.room]
     bans = tuple(
         BanInfo(
             name=None if held.person is None else held.person.name.shown,
@@ -211,25 +213,25 @@ def list_bans(broker: Broker, session: Session, request: Bans, now: float, effec
     return None
 
 
-def mute(broker: Broker, session: Session, request: Mute, now: float, effects: list[Effect]) -> Refusal | None:
+def mute(registry: Registry, session: Session, request: Mute, now: float, effects: list[Effect]) -> Refusal | None:
     """Let somebody read but not speak, or speak again; also somebody who went out while they might not speak."""
     actor = rooms.person_of(session)
-    room = broker.rooms[request.room]
-    member = _member(broker, room, request.name, former=True)
+    room = registry.rooms[request.room]
+    member = _member(registry, room, request.name, former=True)
     if isinstance(member, Refusal):
         return member
     refusal = _outranked(room, actor, member.person)
     if refusal is not None:
         return refusal
     until = 0.0 if request.seconds == 0 else later(now, request.seconds)
-    broker.journal.set(member, "muted", until)
+    registry.journal.set(member, "muted", until)
     if member.role is Role.NOBODY and not until:
-        broker.journal.pop(room.former, member.person.id)
+        registry.journal.pop(room.former, member.person.id)
         effects.append(Persist(DropMember(room.id, member.person.id)))
     else:
         effects.append(rooms.save_member(room, member))
     shown = None if until in (0.0, float("inf")) else stamp(until)
-    _tell_room(broker, room, actor, now, effects, _Deed("mute" if until else "unmute", member.person, until=shown))
+    _tell_room(registry, room, actor, now, effects, _Deed("mute" if until else "unmute", member.person, until=shown))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -264,13 +266,13 @@ class _Deed(NamedTuple):
     until: str | None = None
 
 
-def _tell_room(broker: Broker, room: Room, actor: Person, now: float, effects: list[Effect], deed: _Deed) -> None:
+def _tell_room(registry: Registry, room: Room, actor: Person, now: float, effects: list[Effect], deed: _Deed) -> None:
     """Put what was done into the room's log and into the audit log."""
-    time = broker.stamp(now)
+    time = registry.stamp(now)
     target = "" if deed.person is None else deed.person.name.shown
     event = Moderated(
         room=room.name,
-        seq=rooms.number_next(broker, room),
+        seq=rooms.number_next(registry, room),
         time=time,
         sender=actor.name.shown,
         action=deed.action,
@@ -284,8 +286,8 @@ def _tell_room(broker: Broker, room: Room, actor: Person, now: float, effects: l
     effects.append(Persist(Note(time, actor.name.shown, deed.action, room.name, target, detail)))
 
 
-def _member(broker: Broker, room: Room, name: str, *, former: bool = False) -> Member | Refusal:
-    person = broker.find_person(name)
+def _member(registry: Registry, room: Room, name: str, *, former: bool = False) -> Member | Refusal:
+    person = registry.find_person(name)
     if isinstance(person, Refusal):
         return person
     member = room.members.get(person.id)
@@ -308,12 +310,12 @@ def _banned_before(room: Room, name: str) -> Person | None:
     return next((p for p in people if not isinstance(checked, Refusal) and p.name.key == checked.key), None)
 
 
-def _banned_person(broker: Broker, room: Room, actor: Person, request: Ban) -> Person | Refusal | None:
+def _banned_person(registry: Registry, room: Room, actor: Person, request: Ban) -> Person | Refusal | None:
     if (request.name is None) == (request.network is None):
         return refuse("bad_field", why="give a name or a network")
     if request.name is None:
         return None
-    person = broker.find_person(request.name)
+    person = registry.find_person(request.name)
     return person if isinstance(person, Refusal) else _outranked(room, actor, person) or person
 
 
@@ -324,7 +326,7 @@ def _network(text: str) -> str | Refusal:
         return refuse("bad_network", network=quoted(text))
 
 
-def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[Person]:
+def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> list[Person]:
     """The members whom a new ban puts out: the person, or who comes from there and is not of higher rank."""
     if held.person is not None:
         return [held.person] if held.person.id in room.members else []
@@ -333,7 +335,7 @@ def _covered(broker: Broker, room: Room, held: HeldBan, actor: Person) -> list[P
         for person in [member.person for member in room.members.values() if member.person.sessions]
         if person is not actor
         and room.role_of(person) < room.role_of(actor)
-        and any(held.covers(None, broker.sessions[number].address) for number in person.sessions)
+        and any(held.covers(None, registry.sessions[number].address) for number in person.sessions)
     ]
 
 
@@ -343,19 +345,9 @@ def _by(actor: Person, did: str, reason: str) -> str:
 
 
 def _keep_out(
-    broker: Broker, room: Room, person: Person, held: HeldBan, why: str, now: float, effects: list[Effect]
+    registry: Registry, room: Room, person: Person, held: HeldBan, why: str, now: float, effects: list[Effect]
 ) -> None:
     if room.is_lobby:
         effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
-        _put_out(broker, room, person, why, now, effects)
-
-
-def _put_out(broker: Broker, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
-    was_here = person.id in room.here
-    rooms.exit_room(broker, person, room, effects)
-    if person.sessions:
-        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
-    if was_here:
-        presence.went(broker, room, person.name.shown, now, effects)
-    rooms.pass_on(broker, room, effects)
+        rooms.put_out(registry, room, person, why, now, effects)

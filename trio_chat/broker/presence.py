@@ -14,49 +14,49 @@ from trio_chat.broker.state import BIG_ROOM, GATHERING, Room
 from trio_chat.protocol.events import Presence
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
 
 
-def came(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
+def came(registry: Registry, room: Room, name: str, now: float, effects: list[Effect]) -> None:
     """Somebody is in this room now."""
     if name in room.went:
         del room.went[name]
     else:
         room.came[name] = None
-    _notice(broker, room, now, effects)
+    _notice(registry, room, now, effects)
 
 
-def went(broker: Broker, room: Room, name: str, now: float, effects: list[Effect]) -> None:
+def went(registry: Registry, room: Room, name: str, now: float, effects: list[Effect]) -> None:
     """Somebody is no longer in this room."""
     if name in room.came:
         del room.came[name]
     else:
         room.went[name] = None
-    _notice(broker, room, now, effects)
+    _notice(registry, room, now, effects)
 
 
-def notice_due(broker: Broker, now: float, effects: list[Effect]) -> None:
+def notice_due(registry: Registry, now: float, effects: list[Effect]) -> None:
     """Tell every room that has waited long enough."""
-    for room in list(broker.gathering.values()):
+    for room in list(registry.gathering.values()):
         if room.noticed + GATHERING <= now:
-            _tell(broker, room, now, effects)
+            _tell(registry, room, now, effects)
 
 
-def tell_gathered(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
+def tell_gathered(registry: Registry, room: Room, now: float, effects: list[Effect]) -> None:
     """Tell a room at once what was gathered for it, before names mean something else."""
-    if room.name in broker.gathering:
-        _tell(broker, room, now, effects)
+    if room.name in registry.gathering:
+        _tell(registry, room, now, effects)
 
 
-def _notice(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
+def _notice(registry: Registry, room: Room, now: float, effects: list[Effect]) -> None:
     if len(room.here) <= BIG_ROOM or room.noticed + GATHERING <= now:
-        _tell(broker, room, now, effects)
+        _tell(registry, room, now, effects)
     else:
-        broker.gathering[room.name] = room
+        registry.gathering[room.name] = room
 
 
-def _tell(broker: Broker, room: Room, now: float, effects: list[Effect]) -> None:
-    broker.gathering.pop(room.name, None)
+def _tell(registry: Registry, room: Room, now: float, effects: list[Effect]) -> None:
+    registry.gathering.pop(room.name, None)
     room.noticed = now
     if room.came or room.went:
         notice = Presence(room=room.name, count=len(room.here), joined=tuple(room.came), left=tuple(room.went))

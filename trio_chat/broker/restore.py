@@ -11,28 +11,28 @@ from trio_chat.protocol.names import LOBBY, Name
 from trio_chat.records import SaveRoom
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.records import SaveBan, Snapshot
 
 
-def restore(broker: Broker, snapshot: Snapshot, now: float) -> list[Effect]:
-    """Fill a new broker. Returns what must be stored before anything else: the lobby, the first time."""
-    broker.next_account = snapshot.next_account
-    broker.next_device = snapshot.next_device
-    broker.next_room = snapshot.next_room
-    broker.next_ban = snapshot.next_ban
-    _restore_people(broker, snapshot)
-    _restore_rooms(broker, snapshot)
+def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
+    """Fill a new registry. Returns what must be stored before anything else: the lobby, the first time."""
+    registry.next_account = snapshot.next_account
+    registry.next_device = snapshot.next_device
+    registry.next_room = snapshot.next_room
+    registry.next_ban = snapshot.next_ban
+    _restore_people(registry, snapshot)
+    _restore_rooms(registry, snapshot)
     for record in snapshot.bans:
-        _restore_ban(broker, record)
-    if LOBBY in broker.rooms:
+        _restore_ban(registry, record)
+    if LOBBY in registry.rooms:
         return []
-    room = add_room(broker, SaveRoom(id=broker.next_room, name=LOBBY, created=stamp(now)))
-    broker.next_room += 1
+    room = add_room(registry, SaveRoom(id=registry.next_room, name=LOBBY, created=stamp(now)))
+    registry.next_room += 1
     return [Persist(record_of(room))]
 
 
-def add_room(broker: Broker, record: SaveRoom, last: int = 0, first: int = 1) -> Room:
+def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1) -> Room:
     """Let there be a room."""
     direct = frozenset(record.direct) or None
     room = Room(
@@ -48,9 +48,9 @@ def add_room(broker: Broker, record: SaveRoom, last: int = 0, first: int = 1) ->
         last,
         first,
     )
-    broker.rooms[room.name] = broker.numbered[room.id] = room
+    registry.rooms[room.name] = registry.numbered[room.id] = room
     if direct is not None:
-        broker.direct[direct] = room
+        registry.direct[direct] = room
     return room
 
 
@@ -69,32 +69,32 @@ def record_of(room: Room) -> SaveRoom:
     )
 
 
-def make_ban(broker: Broker, record: SaveBan) -> Ban:
+def make_ban(registry: Registry, record: SaveBan) -> Ban:
     """A ban as it is applied. Raises ``ValueError`` when its network is none."""
     return Ban(
         record,
-        None if record.account is None else broker.persons.get(record.account),
+        None if record.account is None else registry.persons.get(record.account),
         None if record.network is None else ipaddress.ip_network(record.network, strict=False),
         float("inf") if record.until is None else seconds(record.until),
     )
 
 
-def _restore_people(broker: Broker, snapshot: Snapshot) -> None:
+def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
     for account in snapshot.accounts:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
-        broker.persons[person.id] = broker.people[name.key] = broker.skeletons[name.skeleton] = person
+        registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:
-        holder = broker.persons.get(device.account)
+        holder = registry.persons.get(device.account)
         if holder is not None:
             holder.devices[device.digest] = Device(device.id, device.digest, device.label, device.created, device.seen)
 
 
-def _restore_rooms(broker: Broker, snapshot: Snapshot) -> None:
+def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
     for state in snapshot.rooms:
-        add_room(broker, state.room, state.last, state.first)
+        add_room(registry, state.room, state.last, state.first)
     for member in snapshot.members:
-        room, person = broker.numbered.get(member.room), broker.persons.get(member.account)
+        room, person = registry.numbered.get(member.room), registry.persons.get(member.account)
         if room is not None and person is not None:
             held = Member(person, Role(member.role), _muted(member.muted_until))
             if held.role is Role.NOBODY:
@@ -103,20 +103,20 @@ def _restore_rooms(broker: Broker, snapshot: Snapshot) -> None:
             room.members[person.id] = held
             person.rooms[room.name] = room
     for invite in snapshot.invites:
-        if invite.room in broker.numbered:
-            broker.numbered[invite.room].invited[invite.account] = None
+        if invite.room in registry.numbered:
+            registry.numbered[invite.room].invited[invite.account] = None
     for read in snapshot.reads:
-        if read.account in broker.persons:
-            broker.persons[read.account].read[read.room] = read.seq
+        if read.account in registry.persons:
+            registry.persons[read.account].read[read.room] = read.seq
     for mention in snapshot.mentions:
-        if mention.account in broker.persons:
-            broker.persons[mention.account].mentions.setdefault(mention.room, []).append(mention.seq)
+        if mention.account in registry.persons:
+            registry.persons[mention.account].mentions.setdefault(mention.room, []).append(mention.seq)
 
 
-def _restore_ban(broker: Broker, record: SaveBan) -> None:
-    room = broker.rooms.get(LOBBY) if record.room is None else broker.numbered.get(record.room)
+def _restore_ban(registry: Registry, record: SaveBan) -> None:
+    room = registry.rooms.get(LOBBY) if record.room is None else registry.numbered.get(record.room)
     if room is not None:
-        room.bans[record.id] = make_ban(broker, record)
+        room.bans[record.id] = make_ban(registry, record)
 
 
 def _muted(until: str | None) -> float:

@@ -18,48 +18,48 @@ from trio_chat.protocol.events import Delivered, Error, Presence, ReadUpTo, Welc
 from trio_chat.protocol.events import Room as RoomAnswer
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Person
     from trio_chat.protocol.events import Event
 
 
-def recount(broker: Broker) -> None:
+def recount(registry: Registry) -> None:
     """After a batch was undone: who is here and what they have read follow from who is a member of what."""
-    connected = [session.person for session in broker.sessions.values() if session.person is not None]
-    broker.here = len({person.id for person in connected if person.visible})
-    for room in broker.rooms.values():
+    connected = [session.person for session in registry.sessions.values() if session.person is not None]
+    registry.here = len({person.id for person in connected if person.visible})
+    for room in registry.rooms.values():
         room.here = {number: member.person for number, member in room.members.items() if member.person.visible}
         if room.came or room.went:
             names = {person.name.shown for person in room.here.values()}
             room.came = {name: None for name in room.came if name in names}
             room.went = {name: None for name in room.went if name not in names}
-    for person in broker.persons.values():
+    for person in registry.persons.values():
         lasts = {room.id: room.last for room in person.rooms.values()}
         person.read = {number: min(seq, lasts[number]) for number, seq in person.read.items() if number in lasts}
 
 
-def restate(broker: Broker, effect: Effect) -> list[Effect]:
+def restate(registry: Registry, effect: Effect) -> list[Effect]:
     """An effect as it is now that the batch was undone, with what it needs; nothing where it speaks of what is
     not there."""
     if isinstance(effect, Reply | Acknowledge | Recall | Seek | Subscribe):
-        session = broker.sessions.get(effect.session)
+        session = registry.sessions.get(effect.session)
         if session is None:
             return []
         if session.person is None:
             return [effect]
         if isinstance(effect, Subscribe):
             return []  # comes with its welcome
-        return _restate_answer(broker, effect, session.person)
+        return _restate_answer(registry, effect, session.person)
     if isinstance(effect, Tell) and isinstance(effect.event, ReadUpTo | Delivered):
-        room = broker.rooms.get(effect.event.room)
+        room = registry.rooms.get(effect.event.room)
         return [effect] if room is not None and effect.event.seq <= room.last else []
     if isinstance(effect, Notify) and isinstance(effect.event, Presence):
-        room = broker.rooms.get(effect.room)
+        room = registry.rooms.get(effect.room)
         return [] if room is None else [Notify(effect.room, replace(effect.event, count=len(room.here)))]
     return [effect]
 
 
-def _restate_answer(broker: Broker, effect: Reply | Acknowledge | Recall | Seek, person: Person) -> list[Effect]:
+def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | Seek, person: Person) -> list[Effect]:
     numbers = {room.id for room in person.rooms.values()}
     if isinstance(effect, Seek):
         return [replace(effect, rooms=tuple(number for number in effect.rooms if number in numbers))]
@@ -76,7 +76,7 @@ def _restate_answer(broker: Broker, effect: Reply | Acknowledge | Recall | Seek,
             return [_not_stored(effect.session, event.id)]
         return [Reply(effect.session, replace(event, room=rooms.describe(room, person)))]
     if isinstance(effect, Acknowledge) and effect.event.seq is not None:
-        said_in = broker.rooms.get(effect.event.room or "")
+        said_in = registry.rooms.get(effect.event.room or "")
         if said_in is None or effect.event.seq > said_in.last:
             return [_not_stored(effect.session, effect.event.id)]
     return [effect]

@@ -26,7 +26,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Ban
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
 
@@ -80,9 +80,9 @@ def kept_out(room: Room, ban: Ban) -> Refusal:
     return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
 
 
-def number_next(broker: Broker, room: Room) -> int:
+def number_next(registry: Registry, room: Room) -> int:
     """Give the next line of a room's log its number."""
-    broker.journal.set(room, "last", room.last + 1)
+    registry.journal.set(room, "last", room.last + 1)
     return room.last
 
 
@@ -92,23 +92,23 @@ def publish(room: Room, event: RoomEvent, sender: Person, effects: list[Effect])
     effects.append(Publish(room.name, event, room.id, sender.id, target=target if isinstance(target, int) else None))
 
 
-def enter(broker: Broker, person: Person, room: Room, effects: list[Effect], role: Role = Role.MEMBER) -> None:
+def enter(registry: Registry, person: Person, room: Room, effects: list[Effect], role: Role = Role.MEMBER) -> None:
     """Make a person a member of a room."""
-    former = broker.journal.pop(room.former, person.id)
+    former = registry.journal.pop(room.former, person.id)
     member = Member(person, role) if former is None else Member(person, role, former.muted, former.spoke)
-    broker.journal.put(room.members, person.id, member)
-    broker.journal.put(person.rooms, room.name, room)
+    registry.journal.put(room.members, person.id, member)
+    registry.journal.put(person.rooms, room.name, room)
     effects.append(save_member(room, member))
     if person.visible:
-        broker.journal.put(room.here, person.id, person)
+        registry.journal.put(room.here, person.id, person)
     if person.id in room.invited:
-        broker.journal.pop(room.invited, person.id)
+        registry.journal.pop(room.invited, person.id)
         effects.append(Persist(DropInvite(room.id, person.id)))
 
 
-def exit_room(broker: Broker, person: Person, room: Room, effects: list[Effect]) -> None:
+def exit_room(registry: Registry, person: Person, room: Room, effects: list[Effect]) -> None:
     """Make a person no member of a room any more, and let their devices no longer hear it."""
-    journal = broker.journal
+    journal = registry.journal
     member = journal.pop(room.members, person.id)
     journal.pop(room.here, person.id)
     journal.pop(person.rooms, room.name)
@@ -123,6 +123,17 @@ def exit_room(broker: Broker, person: Person, room: Room, effects: list[Effect])
     effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
+def put_out(registry: Registry, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
+    """Make a person no member of a room any more, whether they want it or not."""
+    was_here = person.id in room.here
+    exit_room(registry, person, room, effects)
+    if person.sessions:
+        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
+    if was_here:
+        presence.went(registry, room, person.name.shown, now, effects)
+    pass_on(registry, room, effects)
+
+
 def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
     """Tell all devices of a person, ``but`` one, that they are in this room, and let all of them hear it."""
     told = tuple(session for session in person.sessions if session != but)
@@ -131,7 +142,7 @@ def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None 
     effects.extend(Subscribe(session, room.name) for session in person.sessions)
 
 
-def join(broker: Broker, session: Session, request: Join, now: float, effects: list[Effect]) -> Refusal | None:
+def join(registry: Registry, session: Session, request: Join, now: float, effects: list[Effect]) -> Refusal | None:
     """Enter a room, and make it if there is none of that name. Entering twice is entering."""
     person = person_of(session)
     known = person.rooms.get(request.room)
@@ -141,43 +152,43 @@ def join(broker: Broker, session: Session, request: Join, now: float, effects: l
     if name in person.rooms:
         effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(person.rooms[name], person))))
         return None
-    limit = broker.settings.max_rooms
+    limit = registry.settings.max_rooms
     if len(person.rooms) >= limit:
         return refuse("too_many_rooms", limit=limit)
-    room = broker.rooms.get(name)
+    room = registry.rooms.get(name)
     if room is None:
-        if not (broker.settings.open_rooms or person.admin):
+        if not (registry.settings.open_rooms or person.admin):
             return refuse("rooms_closed", room=name)
-        room = make_room(broker, SaveRoom(broker.next_room, name, created=broker.stamp(now)), effects)
-        enter(broker, person, room, effects, Role.OWNER)
+        room = make_room(registry, SaveRoom(registry.next_room, name, created=registry.stamp(now)), effects)
+        enter(registry, person, room, effects, Role.OWNER)
     else:
         refusal = _may_enter(room, person, session.address, now)
         if refusal is not None:
             return refusal
         role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # else nobody could ever decide there
-        enter(broker, person, room, effects, role)
+        enter(registry, person, room, effects, role)
     effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(room, person))))
     let_hear(person, room, effects, but=session.id)
     if person.visible:
-        presence.came(broker, room, person.name.shown, now, effects)
+        presence.came(registry, room, person.name.shown, now, effects)
     return None
 
 
-def make_room(broker: Broker, record: SaveRoom, effects: list[Effect]) -> Room:
+def make_room(registry: Registry, record: SaveRoom, effects: list[Effect]) -> Room:
     """Let there be a new room, or direct conversation."""
-    journal = broker.journal
-    room = add_room(broker, record)
-    journal.then(lambda: broker.rooms.pop(room.name, None))
-    journal.then(lambda: broker.numbered.pop(room.id, None))
+    journal = registry.journal
+    room = add_room(registry, record)
+    journal.then(lambda: registry.rooms.pop(room.name, None))
+    journal.then(lambda: registry.numbered.pop(room.id, None))
     if room.direct is not None:
         direct = room.direct
-        journal.then(lambda: broker.direct.pop(direct, None))
-    journal.set(broker, "next_room", record.id + 1)
+        journal.then(lambda: registry.direct.pop(direct, None))
+    journal.set(registry, "next_room", record.id + 1)
     effects.append(Persist(record))
     return room
 
 
-def leave(broker: Broker, session: Session, request: Leave, now: float, effects: list[Effect]) -> Refusal | None:
+def leave(registry: Registry, session: Session, request: Leave, now: float, effects: list[Effect]) -> Refusal | None:
     """Go out of a room, with all devices; of the lobby nobody can. When the last owner of a room goes, who
     is left of the moderators, or else of the members, and came first, owns it."""
     person = person_of(session)
@@ -185,15 +196,15 @@ def leave(broker: Broker, session: Session, request: Leave, now: float, effects:
         return refuse("stays_in_lobby", room=LOBBY)
     room = person.rooms[request.room]
     was_here = person.id in room.here
-    exit_room(broker, person, room, effects)
+    exit_room(registry, person, room, effects)
     others = tuple(s for s in person.sessions if s != session.id)
     if others:
         effects.append(Tell(others, Left(room=room.name)))
     effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
     if room.direct is None:
-        pass_on(broker, room, effects)
+        pass_on(registry, room, effects)
         if was_here:
-            presence.went(broker, room, person.name.shown, now, effects)
+            presence.went(registry, room, person.name.shown, now, effects)
     return None
 
 
@@ -203,7 +214,9 @@ def save_member(room: Room, member: Member) -> Persist:
     return Persist(SaveMember(room.id, member.person.id, int(member.role), muted_until=muted))
 
 
-def set_topic(broker: Broker, session: Session, request: Topic, now: float, effects: list[Effect]) -> Refusal | None:
+def set_topic(
+    registry: Registry, session: Session, request: Topic, now: float, effects: list[Effect]
+) -> Refusal | None:
     """Set a room's topic: a line of its log."""
     person = person_of(session)
     room = person.rooms[request.room]
@@ -217,8 +230,8 @@ def set_topic(broker: Broker, session: Session, request: Topic, now: float, effe
     text = clean_line(request.text)
     if len(text) > _MAX_TOPIC:
         return refuse("topic_too_long", size=len(text), limit=_MAX_TOPIC)
-    broker.journal.set(room, "topic", text)
-    seq, time = number_next(broker, room), broker.stamp(now)
+    registry.journal.set(room, "topic", text)
+    seq, time = number_next(registry, room), registry.stamp(now)
     event = TopicChanged(room=room.name, seq=seq, time=time, sender=person.name.shown, text=text)
     publish(room, event, person, effects)
     effects.append(Persist(record_of(room)))
@@ -226,10 +239,12 @@ def set_topic(broker: Broker, session: Session, request: Topic, now: float, effe
     return None
 
 
-def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, effects: list[Effect]) -> Refusal | None:
+def list_rooms(
+    registry: Registry, session: Session, request: Rooms, now: float, effects: list[Effect]
+) -> Refusal | None:
     """Say which rooms there are, the fullest first."""
     person = person_of(session)
-    visible = [room for room in broker.rooms.values() if room.direct is None and broker.is_visible(room, person)]
+    visible = [room for room in registry.rooms.values() if room.direct is None and registry.is_visible(room, person)]
     visible.sort(key=lambda room: (-len(room.here), room.name))
     lines = tuple(
         RoomLine(
@@ -247,13 +262,13 @@ def list_rooms(broker: Broker, session: Session, request: Rooms, now: float, eff
     return None
 
 
-def who(broker: Broker, session: Session, request: Who, now: float, effects: list[Effect]) -> Refusal | None:
+def who(registry: Registry, session: Session, request: Who, now: float, effects: list[Effect]) -> Refusal | None:
     """Say who is in a room and here now."""
     person = person_of(session)
     name = LOBBY if request.room is None else request.room
-    room = broker.rooms.get(name)
-    if room is None or not broker.is_visible(room, person):
-        return broker.no_such_room(name, person)
+    room = registry.rooms.get(name)
+    if room is None or not registry.is_visible(room, person):
+        return registry.no_such_room(name, person)
     people = tuple(
         PersonInfo(name=p.name.shown, away=p.away, since=p.since, role=_word(room.role_of(p)))
         for p in sorted(room.here.values(), key=lambda p: p.name.key)
@@ -274,19 +289,19 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     return banned(room, person, address, now)
 
 
-def pass_on(broker: Broker, room: Room, effects: list[Effect]) -> None:
+def pass_on(registry: Registry, room: Room, effects: list[Effect]) -> None:
     """See that a room with members has an owner, and let go of one without members in which nothing was ever
     said: else everybody could fill the server with names of rooms."""
     if room.is_lobby:
         return
     members = list(room.members.values())
     if not members and not room.last and not room.bans:
-        broker.journal.pop(broker.rooms, room.name)
-        broker.journal.pop(broker.numbered, room.id)
-        broker.gathering.pop(room.name, None)
+        registry.journal.pop(registry.rooms, room.name)
+        registry.journal.pop(registry.numbered, room.id)
+        registry.gathering.pop(room.name, None)
         effects.append(Persist(DropRoom(room.id)))
     if not members or any(member.role is Role.OWNER for member in members):
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
-    broker.journal.set(heir, "role", Role.OWNER)
+    registry.journal.set(heir, "role", Role.OWNER)
     effects.append(save_member(room, heir))

@@ -118,7 +118,8 @@ class Device:
 @dataclass(slots=True, eq=False)
 class Person:
     """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
-    which others see the person as here: all but the quiet ones."""
+    which others see the person as here: all but the quiet ones. ``passing`` is who only looks, under a name that was
+    made up: they are forgotten when they go, unless they said something, or scripts would use up the names."""
 
     id: int
     name: Name
@@ -136,6 +137,7 @@ class Person:
     done: dict[str, Ok] = field(default_factory=dict)
     since: str = ""
     away: str | None = None
+    passing: bool = False
 
 
 @dataclass(slots=True, eq=False)

@@ -31,31 +31,31 @@ from trio_chat.records import SaveMention, SaveRoom
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_chat.broker.broker import Broker
+    from trio_chat.broker.registry import Registry
     from trio_chat.protocol.requests import History, Ping, Read, Received, Search, Send, Typing
 
 
-def send(broker: Broker, session: Session, request: Send, now: float, effects: list[Effect]) -> Refusal | None:
+def send(registry: Registry, session: Session, request: Send, now: float, effects: list[Effect]) -> Refusal | None:
     """Put a message into a room's log. One that was stored before is acknowledged again, not stored again."""
     person = rooms.person_of(session)
-    known = person.recent.get(request.id) or _stored_before(broker)
+    known = person.recent.get(request.id) or _stored_before(registry)
     if known is not None:
         name, seq, time = known
         effects.append(Acknowledge(session.id, Ok(id=request.id, room=name, seq=seq, time=time)))
         return None
     text = clean(request.text)
-    refusal = check_text(broker, text)
+    refusal = check_text(registry, text)
     if refusal is not None:
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
         return refuse("bad_field", why="sent is no time with its offset, as in RFC 3339")
-    room = _find_room(broker, person, request, now, effects)
+    room = _find_room(registry, person, request, now, effects)
     if isinstance(room, Refusal):
         return room
     if request.reply_to is not None and not 0 < request.reply_to <= room.last:
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
-    broker.journal.set(room.members[person.id], "spoke", now)
-    seq, time = rooms.number_next(broker, room), broker.stamp(now)
+    registry.journal.set(room.members[person.id], "spoke", now)
+    seq, time = rooms.number_next(registry, room), registry.stamp(now)
     message = Message(
         room=room.name,
         seq=seq,
@@ -69,17 +69,17 @@ def send(broker: Broker, session: Session, request: Send, now: float, effects: l
     )
     effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
     effects.append(Acknowledge(session.id, Ok(id=request.id, room=room.name, seq=seq, time=time)))
-    _remember(broker, person, request.id, (room.name, seq, time))
+    _remember(registry, person, request.id, (room.name, seq, time))
     if "@" in text:
-        _mention(broker, room, person, text, seq, effects)
+        _mention(registry, room, person, text, seq, effects)
     if room.direct is not None:
-        _await_delivery(broker, room, seq, person)
+        _await_delivery(registry, room, seq, person)
     return None
 
 
-def check_text(broker: Broker, text: str) -> Refusal | None:
+def check_text(registry: Registry, text: str) -> Refusal | None:
     """Whether a message may have this (clean) text."""
-    limit = broker.settings.max_text
+    limit = registry.settings.max_text
     if len(text) > limit:
         return refuse("too_long", size=len(text), limit=limit)
     if not text or text.isspace():
@@ -100,7 +100,7 @@ def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
     return refuse("too_soon", room=room.name, seconds=max(wait, 1.0)) if wait > 0 else None
 
 
-def typing(broker: Broker, session: Session, request: Typing, now: float, effects: list[Effect]) -> Refusal | None:
+def typing(registry: Registry, session: Session, request: Typing, now: float, effects: list[Effect]) -> Refusal | None:
     """Tell a room that somebody is writing; a big one is spared it."""
     person = rooms.person_of(session)
     room = person.rooms[request.room]
@@ -110,7 +110,7 @@ def typing(broker: Broker, session: Session, request: Typing, now: float, effect
     return None
 
 
-def read(broker: Broker, session: Session, request: Read, now: float, effects: list[Effect]) -> Refusal | None:
+def read(registry: Registry, session: Session, request: Read, now: float, effects: list[Effect]) -> Refusal | None:
     """Move a person's reading position in a room; it only goes forward, and never past the end."""
     person = rooms.person_of(session)
     room = person.rooms[request.room]
@@ -120,15 +120,17 @@ def read(broker: Broker, session: Session, request: Read, now: float, effects: l
         person.read[room.id] = seq
         if room.id in person.mentions:
             person.mentions[room.id] = [at for at in person.mentions[room.id] if at > seq]
-        broker.unsaved_reads[person.id, room.id] = person
-        broker.save_soon(now)
+        registry.unsaved_reads[person.id, room.id] = person
+        registry.save_soon(now)
         others = tuple(s for s in person.sessions if s != session.id)
         if others:
             effects.append(Tell(others, ReadUpTo(room=room.name, seq=seq)))
     return None
 
 
-def received(broker: Broker, session: Session, request: Received, now: float, effects: list[Effect]) -> Refusal | None:
+def received(
+    registry: Registry, session: Session, request: Received, now: float, effects: list[Effect]
+) -> Refusal | None:
     """Tell a direct message's sender that it reached this person: once, whichever device says so first."""
     person = rooms.person_of(session)
     room = person.rooms[request.room]
@@ -145,7 +147,9 @@ def received(broker: Broker, session: Session, request: Received, now: float, ef
     return None
 
 
-def history(broker: Broker, session: Session, request: History, now: float, effects: list[Effect]) -> Refusal | None:
+def history(
+    registry: Registry, session: Session, request: History, now: float, effects: list[Effect]
+) -> Refusal | None:
     """Have a stretch of a room's log read."""
     room = rooms.person_of(session).rooms[request.room]
     if sum(given is not None for given in (request.after, request.before, request.since)) > 1:
@@ -157,18 +161,18 @@ def history(broker: Broker, session: Session, request: History, now: float, effe
     return None
 
 
-def search(broker: Broker, session: Session, request: Search, now: float, effects: list[Effect]) -> Refusal | None:
+def search(registry: Registry, session: Session, request: Search, now: float, effects: list[Effect]) -> Refusal | None:
     """Have all that this person may read, and nothing else, searched."""
     person = rooms.person_of(session)
     readable = {room.name: room.id for room in person.rooms.values()}
     if request.room is not None:
         room = person.rooms.get(request.room)
         if room is None:
-            return broker.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
+            return registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
         readable = {room.name: room.id}
     sender: int | None = None
     if request.sender is not None:
-        found = broker.find_person(request.sender)
+        found = registry.find_person(request.sender)
         if isinstance(found, Refusal):
             return found
         sender = found.id
@@ -184,9 +188,9 @@ def search(broker: Broker, session: Session, request: Search, now: float, effect
     return None
 
 
-def ping(broker: Broker, session: Session, request: Ping, now: float, effects: list[Effect]) -> Refusal | None:
+def ping(registry: Registry, session: Session, request: Ping, now: float, effects: list[Effect]) -> Refusal | None:
     """Give a sign of life."""
-    effects.append(Reply(session.id, Pong(id=request.id, time=broker.stamp(now))))
+    effects.append(Reply(session.id, Pong(id=request.id, time=registry.stamp(now))))
     return None
 
 
@@ -206,97 +210,97 @@ def _moment(given: str) -> str | None:
         return None
 
 
-def _stored_before(broker: Broker) -> tuple[str, int, str] | None:
+def _stored_before(registry: Registry) -> tuple[str, int, str] | None:
     """What the store says of a message that is sent again."""
-    found = broker.found
-    room = broker.numbered.get(found.room) if isinstance(found, FoundSent) else None
+    found = registry.found
+    room = registry.numbered.get(found.room) if isinstance(found, FoundSent) else None
     return None if room is None or not isinstance(found, FoundSent) else (room.name, found.seq, found.time)
 
 
-def _remember(broker: Broker, person: Person, cid: str, where: tuple[str, int, str]) -> None:
+def _remember(registry: Registry, person: Person, cid: str, where: tuple[str, int, str]) -> None:
     person.recent[cid] = where
-    broker.journal.then(partial(person.recent.pop, cid, None))
+    registry.journal.then(partial(person.recent.pop, cid, None))
     if len(person.recent) > RECENT:
         del person.recent[next(iter(person.recent))]
 
 
-def _mention(broker: Broker, room: Room, sender: Person, text: str, seq: int, effects: list[Effect]) -> None:
+def _mention(registry: Registry, room: Room, sender: Person, text: str, seq: int, effects: list[Effect]) -> None:
     """Note for each member who is named in a text that they are, until they have read it."""
     for key in {name.casefold() for _, _, name in mentions(text)}:
-        person = broker.people.get(key)
+        person = registry.people.get(key)
         if person is not None and person is not sender and person.id in room.members:
             held = person.mentions.get(room.id, [])
-            broker.journal.put(person.mentions, room.id, [*held, seq])
+            registry.journal.put(person.mentions, room.id, [*held, seq])
             effects.append(Persist(SaveMention(room.id, person.id, seq)))
 
 
-def _find_room(broker: Broker, person: Person, request: Send, now: float, effects: list[Effect]) -> Room | Refusal:
+def _find_room(registry: Registry, person: Person, request: Send, now: float, effects: list[Effect]) -> Room | Refusal:
     if request.room is not None:
         if request.to is not None:
             return refuse("two_recipients")
         room = person.rooms.get(request.room)
         if room is None:
-            return broker.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
+            return registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
         if room.direct is not None:
-            others = {number: broker.persons[number] for number in room.direct if number in broker.persons}
-            return _everyone_of(broker, room, person) or _conversation(broker, others, now, effects)
+            others = {number: registry.persons[number] for number in room.direct if number in registry.persons}
+            return _everyone_of(registry, room, person) or _conversation(registry, others, now, effects)
         return may_speak(room, person, now) or room
     if not request.to:
         return refuse("no_recipient")
-    limit = broker.settings.max_recipients
+    limit = registry.settings.max_recipients
     if len(request.to) > limit:
         return refuse("too_many_recipients", count=len(request.to), limit=limit)
-    return _recipients(broker, person, request.to, now, effects)
+    return _recipients(registry, person, request.to, now, effects)
 
 
-def _everyone_of(broker: Broker, room: Room, person: Person) -> Refusal | None:
+def _everyone_of(registry: Registry, room: Room, person: Person) -> Refusal | None:
     """Whether the people of a direct conversation can all be reached."""
     for number in room.direct or ():
-        other = broker.persons.get(number)
-        if other is None or not (other.sessions or broker.settings.owned or other is person):
+        other = registry.persons.get(number)
+        if other is None or not (other.sessions or registry.settings.owned or other is person):
             name = "+".join(n for n in room.name.removeprefix("@").split("+") if n != person.name.key)
             return refuse("unknown_person", name=name if other is None else other.name.shown, near="", done="sent")
     return None
 
 
 def _recipients(
-    broker: Broker, person: Person, names: Sequence[str], now: float, effects: list[Effect]
+    registry: Registry, person: Person, names: Sequence[str], now: float, effects: list[Effect]
 ) -> Room | Refusal:
     """The conversation with these people; every one of them must be known."""
     others: dict[int, Person] = {}
     for name in names:
-        other = broker.find_person(name, done="sent")
+        other = registry.find_person(name, done="sent")
         if isinstance(other, Refusal):
             return other
         if other is not person:
             others[other.id] = other
     if not others:
         return refuse("only_yourself")
-    return _conversation(broker, {person.id: person, **others}, now, effects)
+    return _conversation(registry, {person.id: person, **others}, now, effects)
 
 
-def _conversation(broker: Broker, people: dict[int, Person], now: float, effects: list[Effect]) -> Room:
+def _conversation(registry: Registry, people: dict[int, Person], now: float, effects: list[Effect]) -> Room:
     """The direct conversation of these people, begun if it is not there, with all of them in it."""
-    room = broker.direct.get(frozenset(people))
+    room = registry.direct.get(frozenset(people))
     if room is None:
         label = name = "@" + "+".join(sorted(p.name.key for p in people.values()))
         copies = 1
-        while name in broker.rooms:  # of people who had these names before
+        while name in registry.rooms:  # of people who had these names before
             copies += 1
             name = f"{label}~{copies}"
-        saved = SaveRoom(broker.next_room, name, direct=tuple(sorted(people)), created=broker.stamp(now))
-        room = rooms.make_room(broker, saved, effects)
+        saved = SaveRoom(registry.next_room, name, direct=tuple(sorted(people)), created=registry.stamp(now))
+        room = rooms.make_room(registry, saved, effects)
     missing = [person for number, person in people.items() if number not in room.members]
     for newcomer in missing:
-        rooms.enter(broker, newcomer, room, effects)
+        rooms.enter(registry, newcomer, room, effects)
     for newcomer in missing:
         rooms.let_hear(newcomer, room, effects)
     return room
 
 
-def _await_delivery(broker: Broker, room: Room, seq: int, sender: Person) -> None:
+def _await_delivery(registry: Registry, room: Room, seq: int, sender: Person) -> None:
     readers = {number for number in room.members if number != sender.id}
     if readers:
-        broker.journal.put(room.undelivered, seq, (sender, readers))
+        registry.journal.put(room.undelivered, seq, (sender, readers))
     if len(room.undelivered) > UNDELIVERED:
         del room.undelivered[next(iter(room.undelivered))]

@@ -24,7 +24,7 @@ from trio_chat.client.admission import Credentials, Setback, make_headers, recal
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.events import ChatEvent, Disconnected
 from trio_chat.client.frames import read_event
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import PATIENCE, Conversation
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, OpenStream, Wire, open_wire, timed_out
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone, Unreachable
 from trio_chat.protocol.codec import encode
@@ -311,6 +311,7 @@ class Link:
             self._carry_out(step, 0, nursery)
             nursery.start_soon(self._send, wire)
             nursery.start_soon(self._keep_alive, wire, nursery)
+            nursery.start_soon(self._calm_down)
             reason = await self._receive(wire, nursery)
             nursery.cancel_scope.cancel()
         return reason
@@ -361,6 +362,10 @@ class Link:
             nursery.start_soon(self._ask_later, self._conversation.try_again, request_id)
         self._wake.set()
         self._settle()
+
+    async def _calm_down(self) -> None:
+        await trio.sleep(PATIENCE * ASK_AGAIN)
+        self._conversation.calm_down()
 
     async def _ask_later(self, ask: Callable[[str], None], what: str) -> None:
         await trio.sleep(ASK_AGAIN)

@@ -36,8 +36,12 @@ class Owed:
     room: str = ""  # whose rejoining or filling it is
     carried: bool = False
     again: bool = False  # an earlier connection carried it
-    waited: bool = False  # it is older than this connection
+    waited: bool = False  # it may be older than this connection
     tries: int = 0  # how often it may still be asked again of people who are not here
+
+    def be_lenient(self, tries: int) -> None:
+        """It waited for the connection, as the others did."""
+        self.waited, self.tries = True, tries
 
 
 @dataclass(slots=True)
@@ -65,8 +69,8 @@ def is_early(owed: Owed, event: Answer, *, names_are_owned: bool) -> bool:
 
 
 def told_what(owed: Owed, event: Answer) -> Answer:
-    """An answer as its asker is to have it: where a message is refused that was written before this connection,
-    with the message, which nobody has before their eyes any more."""
+    """An answer as its asker is to have it: where a message is refused that may have been written before this
+    connection, with the message, which nobody has before their eyes any more."""
     if not (owed.waited and isinstance(owed.request, Send) and isinstance(event, Error)):
         return event
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {owed.request.text}".strip())

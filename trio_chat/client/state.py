@@ -102,6 +102,7 @@ class Conversation:
         self._abandoned: dict[str, AnyRequest] = {}
         self._received: deque[str] = deque()
         self._former_name = ""
+        self._returning = False
 
     def __repr__(self) -> str:
         return f"<Conversation of {self.name!r}: {len(self.rooms)} rooms, {len(self._owed)} requests owed>"
@@ -116,6 +117,8 @@ class Conversation:
     def ask(self, request: AnyRequest) -> None:
         """Owe a request of the application's. Raises :class:`~trio_chat.errors.NotDone` if it cannot travel."""
         self._owe(request, make_frame(request, self.welcome), Why.ASKED)
+        if self._returning:
+            self._owed[request.id].be_lenient(PATIENCE)
 
     def forget(self, request_id: str) -> None:
         """Nobody waits for this answer any more. What was not sent never is; what was may be done yet."""
@@ -142,6 +145,10 @@ class Conversation:
         """Ask once more what :attr:`Step.early` said."""
         if request_id in self._owed and request_id not in self._unsent:
             self._unsent.append(request_id)
+
+    def calm_down(self) -> None:
+        """The connection is there for so long that who wanted to come back is back."""
+        self._returning = False
 
     @property
     def owes(self) -> bool:
@@ -217,8 +224,9 @@ class Conversation:
         if anew:
             self._begin_anew()
         self._check_sizes(welcome.limits, step)
+        self._returning = True
         for request in self._owed.values():
-            request.waited, request.tries = True, PATIENCE
+            request.be_lenient(PATIENCE)
         owed, self._unsent = self._unsent, deque()
         for name in [name for name in self.rooms if name not in infos]:
             self._rejoin(self.rooms[name])

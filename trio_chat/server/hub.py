@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.broker import Broker
-    from trio_chat.broker.broker import Found, Wanted
+    from trio_chat.broker.broker import Wanted
+    from trio_chat.broker.registry import Found
     from trio_chat.protocol.requests import AnyRequest
     from trio_chat.server.tally import Tally
     from trio_chat.store import Store

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from trio_chat.broker.admin import Order, Table
-    from trio_chat.broker.broker import Found
+    from trio_chat.broker.registry import Found
     from trio_chat.errors import Refusal
     from trio_chat.protocol.requests import AnyRequest, Hello
     from trio_chat.server.dispatch import Peer

@@ -60,6 +60,13 @@ class Screen(PtyProgram):
         for key in keys:
             self.type(NAMED.get(key, key))
 
+    def look_away(self) -> None:
+        """Take the focus from the window, and wait until that has reached the program."""
+        self.press("FocusOut", "~")
+        self.wait_for("~")
+        self.press("\x7f")
+        self.wait_gone("~")
+
     def wait_gone(self, text: str) -> None:
         """Wait until a text is on the screen no longer."""
         self.wait_until(lambda: not any(text in row for row in self.rows), f"{text!r} to go")

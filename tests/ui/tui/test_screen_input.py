@@ -7,9 +7,11 @@ import stat
 from functools import partial
 from pathlib import Path
 
+from tests.client.scripted import Session
 from tests.ui.tui.rich_server import Running
 from tests.ui.tui.screens import Screen
 from trio_chat.protocol import requests
+from trio_chat.protocol.events import Error
 
 
 def test_emacs_keys_edit_kill_yank_and_undo(house: Running, ada: Screen) -> None:
@@ -186,3 +188,22 @@ def test_keys_can_be_changed_and_a_clash_is_refused(house: Running, tmp_path: Pa
     with Screen(house.url, tmp_path) as ada:
         assert ada.wait_exit() == 2
         assert "F5 is given to both switcher and help" in ada.text
+
+
+async def refuse_to_join(session: Session, request: requests.AnyRequest) -> bool:
+    if isinstance(request, requests.Join):
+        await session.say(Error(id=request.id, code="not_invited", message="#closed is private."))
+    return isinstance(request, requests.Join)
+
+
+def test_what_is_typed_right_behind_a_join_is_for_the_new_room_or_goes_nowhere(house: Running, ada: Screen) -> None:
+    ada.type("/join #new\rthere\r")
+    assert house.wait_asked(requests.Send).room == "#new"
+    ada.entered.add("#new")
+    house.server.before = refuse_to_join
+    ada.type("/join #closed\rthe secret\r")
+    ada.sees("not done: the secret")
+    house.server.before = None
+    ada.type("here\r")
+    assert [sent.text for sent in house.server.asked(requests.Send)[:1]] == ["there"]
+    assert house.wait_asked(requests.Send, count=2).text == "here"

@@ -18,7 +18,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, Refused
 from trio_chat.protocol import events
 from trio_chat.protocol.query import Query
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions import Action, SendRoom, SendTo, carry_out, refused
+from trio_chat.ui.actions import Action, JoinRoom, SendRoom, SendTo, carry_out, refused
 from trio_chat.ui.messages import moment
 from trio_chat.ui.notes import Context, Hits
 from trio_chat.ui.tui.model.attention import Notify
@@ -48,6 +48,8 @@ class Doing:
         self.chat: Chat | None = None
         self.waiting = 0
         self.found: ListPane | None = None  # what was searched for last
+        self.entering = 0  # rooms that one is about to go to
+        self._not_entered = ""
         self._show = show
         self._call = call
         self._jobs_in, self._jobs = trio.open_memory_channel[Job](_WAITING)
@@ -80,16 +82,17 @@ class Doing:
                 await self._settled.park()
         return not self.waiting
 
-    def queue(self, job: Job) -> None:
-        """Carry this out after what was submitted before."""
+    def queue(self, job: Job) -> bool:
+        """Carry this out after what was submitted before; whether there is room for it."""
         try:
             self._jobs_in.send_nowait(job)
         except trio.WouldBlock:
             self.model.tell(
                 f"{_WAITING} lines are waiting for the connection. That one was not kept.", time.time(), error=True
             )
-            return
+            return False
         self.waiting += 1
+        return True
 
     def _beside(self, job: Job) -> None:
         """Carry this out at once, beside everything else."""
@@ -205,10 +208,36 @@ class Doing:
 
     def act(self, action: Action, give_back: Callable[[], None]) -> None:
         """Carry out an action that every interface has. ``give_back`` is called when a message was refused."""
-        self.queue(lambda: self._act(action, give_back))
+        if not isinstance(action, JoinRoom):
+            self.queue(lambda: self._act(action, give_back))
+        elif self.queue(lambda: self._go_to(action, give_back)):
+            self.entering += 1
 
-    async def _act(self, action: Action, give_back: Callable[[], None]) -> None:
+    async def _go_to(self, action: JoinRoom, give_back: Callable[[], None]) -> None:
+        self._not_entered = action.room
+        try:
+            if await self._act(action, give_back):
+                self._not_entered = ""
+        finally:
+            self.entering -= 1
+
+    def after_entering(self, text: str, submit: Callable[[str], None]) -> None:
+        """Submit a line that was typed before one was in the room that it is for; not where one was before."""
+
+        async def job() -> None:
+            await trio.lowlevel.checkpoint()
+            if self._not_entered:
+                why = f"You are not in {self._not_entered}, so that was not done: {text}"
+                self.model.tell(why, time.time(), error=True)
+            else:
+                submit(text)
+
+        self.queue(job)
+
+    async def _act(self, action: Action, give_back: Callable[[], None]) -> bool:
+        """Whether it was done."""
         place, here = self.model.place, self.model.place.room
+        done = True
         for event in await carry_out(action, self.connected(), place):
             went = place.room
             if isinstance(event, events.Room) and went != here:
@@ -218,8 +247,11 @@ class Doing:
                 self.apply(self.model.look(event.room.name))
             elif isinstance(event, _TABLES):
                 self._show_table(event)
-            elif isinstance(event, events.Error) and isinstance(action, SendTo):
-                give_back()
+            elif isinstance(event, events.Error):
+                done = False
+                if isinstance(action, SendTo):
+                    give_back()
+        return done
 
     def _show_table(self, event: events.Event) -> None:
         from trio_chat.ui.lines import Teller  # noqa: PLC0415 - rarely needed

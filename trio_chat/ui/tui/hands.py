@@ -120,7 +120,7 @@ class Hands(Ordered):
     async def _outcome(self, outcome: object) -> None:
         match outcome:
             case Submitted(text):
-                self._submit(text)
+                self._hand_in(text)
             case Wanted("leave"):
                 await self._app.leave()
             case Wanted("interrupt"):
@@ -234,7 +234,14 @@ class Hands(Ordered):
             return
         outcome = editor.run("submit")
         if isinstance(outcome, Submitted):
-            self._submit(outcome.text)
+            self._hand_in(outcome.text)
+
+    def _hand_in(self, text: str) -> None:
+        """Submit a line; one behind a /join is for the room that it leads to."""
+        if self._app.doing.entering:
+            self._app.doing.after_entering(text, self._submit)
+        else:
+            self._submit(text)
 
     def _submit(self, text: str) -> None:
         room, app = self._room, self._app

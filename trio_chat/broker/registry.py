@@ -1,0 +1,121 @@
+"""What the broker knows: sessions, people and rooms, and how they are found.
+
+Handlers are given it, and decide by it; :class:`trio_chat.broker.broker.Broker` adds the order in which they are asked.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from trio_chat.broker.journal import Journal
+from trio_chat.broker.state import SAVING, FoundLine, FoundSent, Role, Room, Session, Settings, State, Statistics, stamp
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.names import check_name, nearest
+from trio_chat.protocol.text import quoted
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from trio_chat.broker.state import Person
+
+NEVER: Final = float("inf")
+"""When what waits for nothing is due."""
+
+Found: TypeAlias = FoundLine | FoundSent | str | None
+"""What the store had, or the hash that was made of a password (a hello's: that it was proven), or nothing."""
+
+
+class Registry:
+    """See the module. Times are seconds since 1970, and never go back.
+
+    Sessions, persons and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), by the keys of
+    their names (``people``, ``rooms``), by what names look like (``skeletons``), and a direct conversation by who is
+    in it (``direct``). The other collections hold what waits for its time.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.sessions: dict[int, Session] = {}
+        self.persons: dict[int, Person] = {}
+        self.people: dict[str, Person] = {}
+        self.skeletons: dict[str, Person] = {}
+        self.rooms: dict[str, Room] = {}
+        self.numbered: dict[int, Room] = {}
+        self.direct: dict[frozenset[int], Room] = {}
+        self.gathering: dict[str, Room] = {}
+        self.unsaved_reads: dict[tuple[int, int], Person] = {}
+        self.unsaved_visits: dict[int, Person] = {}
+        self.journal = Journal()
+        self.found: Found = None
+        self.here = 0
+        self.next_look = NEVER
+        self.next_save = NEVER
+        self._stamped: tuple[float, str] = (-1.0, "")
+        self.next_account = self.next_device = self.next_room = self.next_ban = 1
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.statistics()}>"
+
+    def stamp(self, now: float) -> str:
+        """``now`` as the wire writes it; a batch shares one ``now``, so the last is kept."""
+        if self._stamped[0] != now:
+            self._stamped = (now, stamp(now))
+        return self._stamped[1]
+
+    def find_person(self, name: str, *, done: str = "done") -> Person | Refusal:
+        """Who has this name, however it is spelled. Where names are not owned, only who is here counts.
+        ``done`` is what nothing was, where there is nobody."""
+        person = self.people.get(name)
+        if person is None:
+            checked = check_name(name)
+            person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
+        if person is None or not (person.sessions or self.settings.owned):
+            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or self.settings.owned))
+            near = f" Did you mean {near}?" if near else ""
+            return refuse("unknown_person", name=quoted(name), near=near, done=done)
+        return person
+
+    def no_such_room(self, name: str, person: Person) -> Refusal | None:
+        """The refusal for a room that is not there for this person: a private one, or a direct conversation
+        of others, is not there either."""
+        room = self.rooms.get(name)
+        if room is not None and self.is_visible(room, person):
+            return None
+        near = nearest(name, (r.name for r in self.rooms.values() if r.direct is None and self.is_visible(r, person)))
+        return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
+
+    @staticmethod
+    def is_visible(room: Room, person: Person) -> bool:
+        """Whether somebody may know that there is this room."""
+        if room.direct is not None:
+            return person.id in room.members
+        return not room.private or room.role_of(person) > Role.NOBODY or person.id in room.invited
+
+    def forgotten(self, firsts: Mapping[int, int]) -> None:
+        """Retention removed what was before these places of these rooms."""
+        for number, first in firsts.items():
+            if number in self.numbered:
+                self.numbered[number].first = first
+
+    def statistics(self) -> Statistics:
+        """How much of everything there is now."""
+        return Statistics(
+            len(self.sessions), self.here, len(self.persons), len(self.rooms) - len(self.direct), len(self.direct)
+        )
+
+    # ---- what becomes due ---------------------------------------------------------------------
+
+    def watch(self, session: Session) -> None:
+        """Look after this session when it may have been silent for too long."""
+        self.next_look = min(self.next_look, self.expiry(session))
+
+    def save_soon(self, now: float) -> None:
+        """Something waits to be stored when there is time."""
+        self.next_save = min(self.next_save, now + SAVING)
+
+    def expiry(self, session: Session) -> float:
+        """When a session has been silent for too long."""
+        if session.expired:
+            return NEVER
+        timeout = self.settings.hello_timeout if session.state is State.GREETING else self.settings.idle_timeout
+        return session.active + timeout if timeout else NEVER
