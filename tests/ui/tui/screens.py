@@ -85,13 +85,6 @@ class Screen(PtyProgram):
         """Wait until the input is empty, and its prompt says that it goes there."""
         self.wait_until(lambda: self.prompts(where), f"the prompt to say {where}")
 
-    def look_away(self) -> None:
-        """Go to another window; returns once the program knows."""
-        self.press("FocusOut")
-        self.type("x")
-        self.wait_until(lambda: self.rows[-1].endswith("> x"), "what is typed behind it")
-        self.press("C-u")
-
     def prompts(self, where: str) -> bool:
         """Whether the prompt says that the input goes there; a narrow one leaves out its beginning."""
         shown = self.rows[-1] if self.rows else ""
