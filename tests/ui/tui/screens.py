@@ -38,7 +38,8 @@ class Screen(PtyProgram):
             XDG_CONFIG_HOME=str(home),
             **env,
         )
-        around.pop("NO_COLOR", None) if "NO_COLOR" not in env else None
+        for unset in {"NO_COLOR", "COLORFGBG"} - env.keys():
+            around.pop(unset, None)
         self.entered: set[str] = set()
         self.command = [*PROGRAM, "join", name, url, "--config", str(config), *more]
         super().__init__(under or self.command, env=around, columns=columns, rows=rows)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import UTC
 from typing import Any
 
 import pytest
@@ -12,12 +13,12 @@ from trio_chat.client.events import Disconnected
 from trio_chat.protocol import events
 from trio_chat.protocol.query import BadQuery, Query
 from trio_chat.ui.place import Place
-from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, window_title
+from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
 from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
-from trio_chat.ui.tui.model.log import RoomLog, moment, rule
+from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
 
@@ -398,3 +399,72 @@ def test_a_rooms_settings_are_told_as_the_server_puts_them(action: str, value: s
         )
         == sentence
     )
+
+
+# ---- what one wishes ----------------------------------------------------------------------------
+
+
+def test_words_of_ones_own_call_whole_and_however_they_are_cased() -> None:
+    words = whole_words(["lunch", " C++ ", ""])
+    assert words is not None
+    assert [bool(words.search(text)) for text in ("Lunch!", "lunches", "in C++.", "C+")] == [True, False, True, False]
+    assert whole_words([" "]) is None
+    model = entered()
+    model.attention.words = words
+    assert model.mentions_me("who is for LUNCH?")
+    assert not model.mentions_me("brunch")
+
+
+def test_all_rooms_are_read_at_once_and_the_server_is_told_of_what_was_not() -> None:
+    model = entered()
+    model.take(message(1, room="#ops"), 0.0, 0.0)
+    model.take(message(2, "@ada", room="#ops"), 0.0, 0.0)
+    room = model.rooms["#ops"]
+    assert (room.unread, room.mentions) == (2, 1)
+    assert model.read_all() == [SayRead("#ops", 2)]
+    assert (room.unread, room.mentions, room.new_since) == (0, 0, None)
+    assert model.read_all() == []
+
+
+def test_no_more_of_the_past_is_fetched_than_is_wanted_until_one_goes_back() -> None:
+    model = entered()
+    model.backlog = 3
+    room = model.room
+    assert not model.wants_older(room)
+    room.log.take_older([message(n) for n in (8, 9)], more=True)
+    room.loaded = True
+    assert model.wants_older(room)
+    room.log.take_older([message(7)], more=True)
+    assert not model.wants_older(room)
+    room.asked = True
+    assert model.wants_older(room)
+
+
+def test_all_about_a_message() -> None:
+    log = RoomLog()
+    entry = log.take(message(7, "hi", reply_to=3, edited=stamp(), reactions={"👍": ("ada", "bob")}))
+    assert entry is not None
+    entry.mark = "delivered"
+    assert about(entry, UTC) == [
+        "said by   bob",
+        "at        2026-07-27 12:00:07",
+        "number    7",
+        "answers   3",
+        "was       changed",
+        "has       arrived",
+        "👍 from ada, bob",
+    ]
+
+
+def test_numbers_take_a_column_of_their_own_as_wide_as_the_rooms_largest() -> None:
+    room = RoomModel(LOBBY, last=120)
+    for event in (message(9), message(10), message(120, sender="eve")):
+        room.log.take(event)
+    look = Look(me="ada", zone=UTC, numbered=True)
+    for columns, wanted in (
+        (80, ["12:00   #9          bob  m9", "       #10               m10", "12:02 #120          eve  m120"]),
+        (40, ["12:00 #9 bob: m9", "      #10 m10", "12:02 #120 eve: m120"]),
+        (20, ["#9 bob: m9", " #10 m10", "#120 eve: m120"]),
+    ):
+        view = Conversation().view(room, columns, 4, look)
+        assert [plain_text(row) for row in view.rows[1:]] == wanted

@@ -17,7 +17,7 @@ from trio_chat.ui.tui.layout import Row, Span
 from trio_chat.ui.tui.memory import Kept, Memory
 from trio_chat.ui.tui.model.panes import SHUT, Answered, Choice, Chosen, ListPane, Pressed, Question, TextPane
 from trio_chat.ui.tui.speaking import MouseEvent, copied, notified, notify_by, split_mouse, titled
-from trio_chat.ui.tui.themes import THEMES, choose, read_theme
+from trio_chat.ui.tui.themes import THEMES, by_itself, choose, read_theme
 from trio_chat.ui.tui.widgets.bars import lay_out_input
 from trio_chat.ui.tui.widgets.screen import Palette, runs
 from trio_chat.ui.tui.widgets.whole import Shown, cut_cells, cut_spans, divide
@@ -97,7 +97,9 @@ def test_how_to_call_depends_on_the_terminal(term: str, program: str, by: str) -
 
 def test_themes_give_way_on_terminals_that_have_not_their_colours() -> None:
     assert [choose("light", n) for n in (1, 16, 256)] == ["plain", "sixteen", "light"]
-    assert choose("auto", 256) == "dark"
+    assert [by_itself(said) for said in ("15;0", "0;15", "0;default;7", "", "nonsense")] == [
+        "dark", "light", "light", "dark", "dark"
+    ]  # fmt: skip
     for theme in THEMES.values():
         assert theme.keys() == THEMES["dark"].keys()
 

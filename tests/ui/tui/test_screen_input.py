@@ -166,6 +166,18 @@ def test_a_question_mark_shows_the_keys_and_again_types_itself(house: Running, a
     ada.sees("/ban bob 2h enough for today")
 
 
+def test_a_newcomer_is_told_of_the_keys_and_nobody_else(house: Running, tmp_path: Path) -> None:
+    with Screen(house.url, tmp_path, columns=20, rows=5).ready() as ada:
+        ada.wait_for("F1 shows the keys")
+        ada.type("hi\r")
+        ada.wait_gone("F1 shows")
+        ada.press("C-c")
+        assert ada.wait_exit() == 130
+    with Screen(house.url, tmp_path).ready() as ada:
+        ada.wait_for("connected")
+        assert "F1 shows" not in ada.text
+
+
 def test_keys_can_be_changed_and_a_clash_is_refused(house: Running, tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('[client.keys]\nswitcher = "F5"\n')

@@ -116,6 +116,12 @@ def test_every_theme_that_comes_with_the_program_is_drawn(house: Running, ada: S
     assert len(set(looks)) == len(THEMES)
 
 
+def test_a_light_terminal_gets_the_light_theme_by_itself(house: Running, tmp_path: Path) -> None:
+    with Screen(house.url, tmp_path, COLORFGBG="0;15").ready() as ada:
+        ada.wait_for("connected")
+        assert ada.screen.buffer[5][40].bg == "ffffff"
+
+
 def test_a_terminal_of_16_colours_gets_no_others(house: Running, tmp_path: Path) -> None:
     with Screen(house.url, tmp_path, TERM="linux").ready() as ada:
         house.say("hello @ada", room="#lobby")

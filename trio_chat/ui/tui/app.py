@@ -33,7 +33,7 @@ from trio_chat.ui.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal import Terminal
 from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.hands import Hands
-from trio_chat.ui.tui.keys import bind
+from trio_chat.ui.tui.keys import bind, shown
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
@@ -45,7 +45,7 @@ from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look
 from trio_chat.ui.tui.widgets.screen import Display, Palette
 from trio_chat.ui.tui.widgets.whole import Frame, Shown, divide, draw, mark_selection
-from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links
+from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links, theme_name
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -70,12 +70,16 @@ class FullScreen:
         self._memory = memory
         self._kept = memory.load()
         self._terminal = terminal
-        self._theme = chosen_theme(wishes.theme)
+        theme = theme_name(wishes.theme)
+        self._theme = chosen_theme(theme)
         policy = next(one for one in POLICIES if one == wishes.notify)
         self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
-        self.hands = Hands(self, bind(wishes.keys))
+        bindings = bind(wishes.keys)
+        self.hands = Hands(self, bindings)
+        if not self._kept.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
+            self.model.hint = f"{shown(key)} shows the keys"
         self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
@@ -83,7 +87,7 @@ class FullScreen:
         self._conversation = Conversation()
         self._shown = Shown()
         self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=has_links())
-        self._palette = self._make_palette(wishes.theme)
+        self._palette = self._make_palette(theme)
         self._by = notify_by(wishes.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
         self._look = Look(time_format=wishes.time_format)
         self._out: list[str] = []

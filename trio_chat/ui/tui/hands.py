@@ -66,11 +66,12 @@ class Hands(Ordered):
 
     async def press(self, key: Key) -> None:
         """Do what a key does."""
-        self._model.notice = ""
         if isinstance(key, Press) and key.name in {"FocusIn", "FocusOut"}:
             self._model.attention.focused = key.name == "FocusIn"
             self._app.doing.apply(self._model.saw())
-        elif self._model.pane is not None:
+            return
+        self._model.notice = self._model.hint = ""
+        if self._model.pane is not None:
             await self._press_pane(key)
         elif self._room.selected is not None:
             await self._press_message(key)

@@ -68,7 +68,7 @@ COMMANDS: Final[tuple[ScreenCommand, ...]] = (
     ScreenCommand("notify", "[all|mentions|nothing]", "say what of this room calls you", "/notify all"),
     ScreenCommand("dnd", "", "do not disturb, until you say it again", "/dnd"),
     ScreenCommand("theme", "[NAME]", "change the colours, or show which themes there are", "/theme light"),
-    ScreenCommand("go", "ROOM", "go to a room that you are in, by some of its letters", "/go ops"),
+    ScreenCommand("go", "ROOM", "go to a room, or write to somebody, by some letters of the name", "/go ops"),
     ScreenCommand("copy", "", "copy the message selected, or the last one", "/copy"),
     ScreenCommand("keys", "", "show the keys", "/keys"),
 )

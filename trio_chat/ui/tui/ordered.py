@@ -215,9 +215,11 @@ class Ordered(Picked):
 
     def _cmd_go(self, argument: str) -> None:
         labels = {self._model.label(room): room.name for room in self._model.listed()}
-        found = fuzzy(argument, labels)
-        if argument and found:
+        people = self._model.place.people
+        if argument and (found := fuzzy(argument, labels)):
             self.go(labels[found[0]])
+        elif argument and (found := fuzzy(argument, people)):
+            self.go(found[0])
         else:
             self._switcher()
 

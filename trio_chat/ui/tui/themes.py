@@ -123,10 +123,16 @@ def read_style(value: str) -> tuple[str, str]:
     return foreground.strip() or "default", background.strip() or "default"
 
 
+def by_itself(colorfgbg: str) -> str:
+    """The theme for a terminal, by what it says of its colours in COLORFGBG (rxvt's ``foreground;background``, the
+    numbers of 16 colours): the light one where the background is white or light gray."""
+    return "light" if colorfgbg.rpartition(";")[2] in {"7", "15"} else "dark"
+
+
 def choose(name: str, colours: int) -> str:
     """The theme that fits a terminal of so many colours: one that needs more gives way to one that does not."""
     if colours < 16:  # noqa: PLR2004 - what the theme of that name wants
         return "plain"
     if colours < 256 and name not in {"sixteen", "plain"}:  # noqa: PLR2004 - what the others want
         return "sixteen"
-    return "dark" if name == "auto" else name
+    return name

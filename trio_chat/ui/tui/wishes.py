@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trio_chat.errors import ChatError, ConfigError
-from trio_chat.ui.tui.themes import THEMES, read_theme
+from trio_chat.ui.tui.themes import THEMES, by_itself, read_theme
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -59,10 +59,13 @@ class Wishes:
         )  # fmt: skip
 
 
+def theme_name(setting: str) -> str:
+    """The theme that a setting names; for ``auto``, the one that goes with the terminal's background."""
+    return by_itself(os.environ.get("COLORFGBG", "")) if setting == "auto" else setting
+
+
 def chosen_theme(name: str) -> dict[str, str]:
     """The theme of this name, or from this file. Raises :class:`~trio_chat.errors.ConfigError` when there is none."""
-    if name == "auto":
-        return THEMES["dark"]
     if name.endswith(".toml"):
         return read_theme(Path(name).expanduser())
     if name not in THEMES:

@@ -81,7 +81,8 @@ class ChatModel:
         self.pane: Pane | None = None
         self.visited: list[str] = []
         self.changed = 0
-        self.notice = ""
+        self.notice = ""  # both until the next key; a hint is what may be left out
+        self.hint = ""
         self.away: dict[str, str] = {}
         self.complete_people = False
         self._nowhere = RoomModel("")

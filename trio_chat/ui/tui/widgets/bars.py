@@ -64,6 +64,8 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
         parts.append(Part(3, ("do not disturb", "quiet")))
     if model.notice:
         parts.append(Part(10, (clean_line(model.notice),)))
+    if model.hint:
+        parts.append(Part(0, (model.hint, "")))
     writing = _writing(model.room, now)
     left = join_parts(parts, columns - 1)
     if writing and text_width(left) + text_width(writing) + 4 > columns:
