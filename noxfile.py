@@ -22,8 +22,8 @@ SUPPORTED = [LOWEST, "3.12", "3.13"]
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 # Whatever Python runs nox is tested too, so that at least one always is.
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
-# pytest-xdist: one process more than there are cores, as many tests mostly wait.
-SPREAD = ["--numprocesses", str(min(8, (os.cpu_count() or 1) + 1))]
+# pytest-xdist: more processes than cores, as many tests mostly wait.
+SPREAD = ["--numprocesses", str(min(8, 2 * (os.cpu_count() or 1)))]
 
 
 def _wake_pyenv() -> None:
