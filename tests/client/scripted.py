@@ -18,7 +18,7 @@ import trio_websocket
 from wsproto.utilities import ProtocolError
 
 import trio_chat
-from trio_chat.client import Address, Chat
+from trio_chat.client import Address, Chat, ChatEvent
 from trio_chat.client.wire import WatchedStream
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import SUBPROTOCOL, decode_request, encode
@@ -290,3 +290,24 @@ class ScriptedServer:
         """Forget the oldest events of a room, as retention does."""
         self.first[room] = self.first.get(room, 1) + count
         del self.logs[room][:count]
+
+
+async def next_event(chat: Chat) -> ChatEvent:
+    with trio.fail_after(100):
+        return await anext(chat)
+
+
+async def next_of(chat: Chat, kind: type) -> ChatEvent:
+    while not isinstance(event := await next_event(chat), kind):
+        pass
+    return event
+
+
+async def texts(chat: Chat, count: int) -> list[str]:
+    """The texts of the next so many messages."""
+    found: list[str] = []
+    while len(found) < count:
+        event = await next_event(chat)
+        if isinstance(event, Message):
+            found.append(event.text)
+    return found
