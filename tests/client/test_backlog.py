@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 from trio.testing import MockClock
 
-from tests.client.scripted import LOBBY, NOW, ScriptedServer, Session
-from tests.client.test_chat import next_of, texts
+from tests.client.scripted import LOBBY, NOW, ScriptedServer, Session, next_of, texts
 from tests.client.test_state import frames, message, welcome
 from trio_chat.client import Backlog, Missed
 from trio_chat.client.frames import read_event
