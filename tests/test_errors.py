@@ -67,7 +67,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "outranked": {"name": "bob", "role": "owner", "room": "#ops"},
     "no_direct_here": {"room": "@ada+bob"},
     "not_member_there": {"name": "bob", "room": "#ops"},
-    "rooms_closed": {"room": "#ops"},
+    "rooms_closed": {"makers": "the server's administrators", "room": "#ops"},
     "guest": {},
     "unknown_device": {"device": 7},
     "member_already": {"name": "bob", "room": "#ops"},

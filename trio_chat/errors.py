@@ -183,7 +183,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "no_direct_here": Fault("{room} is a direct conversation.", "That is for rooms; make one with /join."),
     "member_already": Fault("{name} is in {room} already.", "They need no invitation."),
     "not_member_there": Fault("Nobody called {name} is in {room}.", "See who is with /who."),
-    "rooms_closed": Fault("Here only the server's administrators make rooms.", "Ask one of them for {room}."),
+    "rooms_closed": Fault("Here only {makers} make rooms.", "Ask one of them for {room}."),
     "guest": Fault("You are a guest here.", "That is for names that are owned."),
     "unknown_device": Fault("You have no device {device}.", "See which with /devices."),
     "no_ban": Fault("There is no ban of {name} in {room}.", "See whom it keeps out with /bans."),

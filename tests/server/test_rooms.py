@@ -94,6 +94,18 @@ async def test_where_only_administrators_make_rooms_others_are_told(serve: Serve
     assert code_of(await ada.ask("join", room="#more")) == "rooms_closed"
 
 
+async def test_where_moderators_make_rooms_those_of_the_lobby_do(serve: Serve) -> None:
+    house = await serve(room_creation="moderators")
+    ada, bob = await house.join_all("ada", "bob")
+    refused = await bob.ask("join", room="#ops")
+    assert (code_of(refused), refused["message"]) == ("rooms_closed", "Here only moderators of #lobby make rooms.")
+    await order(house, "promote", "ada")
+    await ada.ask("role", room="#lobby", name="bob", role="moderator")
+    assert code_of(await bob.ask("join", room="#ops")) == "room"
+    await ada.ask("role", room="#lobby", name="bob", role="member")
+    assert code_of(await bob.ask("join", room="#more")) == "rooms_closed"
+
+
 async def test_a_room_that_is_empty_and_in_which_nothing_was_said_goes(town: Town) -> None:
     (ada,) = await town.open("ada")
     for room in ("#empty", "#told"):

@@ -142,6 +142,16 @@ def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None 
     effects.extend(Subscribe(session, room.name) for session in person.sessions)
 
 
+def _makers_but_for(registry: Registry, person: Person) -> str | None:
+    """Who makes rooms here, unless this person may. Moderators are the lobby's: that is the room everybody is in."""
+    makers = registry.settings.room_makers
+    if makers == "everyone" or person.admin:
+        return None
+    if makers == "admins":
+        return "the server's administrators"
+    return None if registry.rooms[LOBBY].role_of(person) >= Role.MODERATOR else f"moderators of {LOBBY}"
+
+
 def join(registry: Registry, session: Session, request: Join, now: float, effects: list[Effect]) -> Refusal | None:
     """Enter a room, and make it if there is none of that name. Entering twice is entering."""
     person = person_of(session)
@@ -157,8 +167,9 @@ def join(registry: Registry, session: Session, request: Join, now: float, effect
         return refuse("too_many_rooms", limit=limit)
     room = registry.rooms.get(name)
     if room is None:
-        if not (registry.settings.open_rooms or person.admin):
-            return refuse("rooms_closed", room=name)
+        makers = _makers_but_for(registry, person)
+        if makers is not None:
+            return refuse("rooms_closed", makers=makers, room=name)
         room = make_room(registry, SaveRoom(registry.next_room, name, created=registry.stamp(now)), effects)
         enter(registry, person, room, effects, Role.OWNER)
     else:

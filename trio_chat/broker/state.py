@@ -6,7 +6,7 @@ import enum
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from trio_chat.protocol.names import LOBBY
 
@@ -61,7 +61,7 @@ class Settings:
     hello_timeout: float = 10.0
     owned: bool = True
     name_expiry: float = 0.0
-    open_rooms: bool = True
+    room_makers: Literal["everyone", "moderators", "admins"] = "everyone"
 
 
 class State(enum.Enum):

@@ -114,7 +114,10 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
             le=36500,
         ),
     ] = 0.0
-    room_creation: Annotated[Literal["everyone", "admins"], _meta("who may make rooms", _NAMES, "WHO")] = "everyone"
+    room_creation: Annotated[
+        Literal["everyone", "moderators", "admins"],
+        _meta("who may make rooms; moderators: the lobby's, and administrators", _NAMES, "WHO"),
+    ] = "everyone"
     host: Annotated[
         str,
         _meta(

@@ -383,7 +383,7 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         hello_timeout=config.handshake_timeout,
         owned=config.names == "owned",
         name_expiry=config.name_expiry * 86400,
-        open_rooms=config.room_creation == "everyone",
+        room_makers=config.room_creation,
     )
 
 
