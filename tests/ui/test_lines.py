@@ -100,6 +100,7 @@ def test_an_action_is_a_line_about_its_sender() -> None:
 def test_a_direct_message_says_between_whom_it_is() -> None:
     assert tell(message(sender="bob", room="@ada+bob")) == ["[12:03] bob → ada (private): hello"]
     assert tell(message(sender="ada", room="@ada+bob")) == ["[12:03] ada → bob (private): hello"]
+    assert tell(message(sender="bob", room="@ada+bob+eve")) == ["[12:03] bob → eve, ada (private): hello"]
     assert tell(message("waves", "bob", "@ada+bob", kind="action")) == ["[12:03] bob → ada (private): * bob waves"]
 
 

@@ -137,8 +137,11 @@ class Teller:
         """Who says it, and to whom or where."""
         if not event.room.startswith("@"):
             return f"{'* ' if event.kind == 'action' else ''}{self._nick(sender)}"
-        others = (clean_line(n) for n in self._place.members(event.room) if n.casefold() != event.sender.casefold())
-        return f"{self._nick(sender)} {self._arrow} {', '.join(others) or clean_line(self._place.me)} (private)"
+        me = self._place.me
+        others = [clean_line(n) for n in self._place.members(event.room) if n.casefold() != event.sender.casefold()]
+        if not others or event.sender.casefold() != me.casefold():
+            others.append(clean_line(me))
+        return f"{self._nick(sender)} {self._arrow} {', '.join(others)} (private)"
 
     def _head(self, event: events.RoomEvent, sent: str | None, *, numbered: bool) -> str:
         """What a line begins with: when and where, and the number if it is wanted."""

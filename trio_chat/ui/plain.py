@@ -114,7 +114,7 @@ class Talk:
         """Take note of an event; the lines that show it."""
         if isinstance(event, Reconnected | Welcome):
             self.follow()
-        else:
+        if not isinstance(event, Welcome):
             self.place.take(event)
         self._note_shown(event)
         if self.look.json:

@@ -19,6 +19,7 @@ from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
+from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
 
@@ -241,14 +242,31 @@ def test_an_acknowledgement_before_the_message_leaves_no_double() -> None:
     assert len(model.room.log) == 1
 
 
-def test_a_refused_message_says_so_and_can_be_had_back() -> None:
+def test_a_refused_message_is_in_the_input_again_and_why_stands_last() -> None:
     model = entered()
-    local = model.send(LOBBY, "hi", "text", 1.0)
+    local = model.send(LOBBY, "waves", "action", 1.0)
     model.failed(LOBBY, local, "No.", 1.0)
-    assert model.room.pending[0].mark == "failed"
-    assert model.room.log.entries[-1].text == "No."
-    assert model.drop_failed() == "hi"
     assert model.room.pending == []
+    assert model.room.editor.text == "/me waves"
+    assert model.room.log.entries[-1].text == "No."
+    local = model.send(LOBBY, "more", "text", 2.0)
+    model.failed(LOBBY, local, "No!", 2.0)  # something else is typed: that stays
+    assert model.room.editor.text == "/me waves"
+    assert [entry.text for entry in model.room.log.entries[-2:]] == ["Not sent: more", "No!"]
+
+
+def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again() -> None:
+    model = entered()
+    ops = events.Room(id="", room=events.RoomInfo(name="#ops", count=1))
+    model.take(ops, 0.0, 0.0)
+    model.look("#ops")
+    model.room.editor.insert("the secret is")
+    model.take(events.Left(room="#ops", reason="bob put you out."), 0.0, 0.0)
+    assert isinstance(model.pane, Question)  # takes the keys that follow
+    assert (model.place.room, model.room.editor.text) == (LOBBY, "")
+    model.pane = None
+    model.take(ops, 0.0, 0.0)
+    assert model.rooms["#ops"].editor.text == "the secret is"
 
 
 # ---- where a line goes, people, the connection --------------------------------------------------

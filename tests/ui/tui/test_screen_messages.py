@@ -145,6 +145,22 @@ def test_all_about_a_message_is_shown_on_demand(house: Running, ada: Screen) -> 
     ada.wait_prompt(house.here)
 
 
+def test_what_was_typed_before_a_message_was_changed_comes_back(house: Running, ada: Screen) -> None:
+    ada.type("said\r")
+    ada.sees("said ✓")
+    for end, wanted in (("C-g", "said ✓"), ("!\r", "said!")):
+        ada.type("precious")
+        ada.wait_for("precious")
+        ada.press("M-s")
+        ada.type("e")
+        ada.wait_gone("precious")
+        ada.press(end)
+        ada.wait_for("precious")
+        ada.sees(wanted)
+        ada.press("C-u")
+        ada.wait_gone("precious")
+
+
 def test_a_message_can_be_selected_where_none_is_to_be_seen(house: Running, ada: Screen) -> None:
     house.say("hidden?")
     ada.sees("hidden?")

@@ -227,6 +227,7 @@ class FullScreen:
             self.model.tell(chat.welcome.motd, time.time())
         async for event in chat:
             if isinstance(event, Reconnected):
+                self.model.place.take(event)
                 if event.anew:
                     for room in self.model.rooms.values():
                         room.log.forget()
@@ -265,6 +266,7 @@ class FullScreen:
         drafts = {
             name: room.draft for name, room in rooms.items() if room.draft.strip() and not keeps_secret(room.draft)
         }
+        drafts |= {name: editor.text for name, editor in self.model.lost.items() if not keeps_secret(editor.text)}
         policies = {**self._kept.policies, **{name: room.policy for name, room in rooms.items() if room.policy}}
         self._kept.drafts, self._kept.policies = {**gone, **drafts}, policies
         self._kept.room = self.model.place.room

@@ -176,7 +176,9 @@ class Doing:
 
     async def _report_read(self, room: str) -> None:
         await trio.sleep(_READ_AFTER)
-        await self.connected().read(room, self._read.pop(room))
+        seq = self._read.pop(room)
+        if room in self.model.rooms:  # one may have left it meanwhile
+            await self.connected().read(room, seq)
 
     # ---- what the person asks for --------------------------------------------------------------
 

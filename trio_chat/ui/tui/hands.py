@@ -259,6 +259,7 @@ class Hands(Ordered):
             return
         if intent is not None and intent.what == "edit":
             app.doing.edit(room.name, intent.seq, with_emoji(text))
+            self._editor.insert(intent.before)
             return
         meaning = interpret(
             text if text.startswith("/") else with_emoji(text),

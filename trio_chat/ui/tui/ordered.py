@@ -99,6 +99,7 @@ class Ordered(Picked):
         if room.intent is not None:
             if room.intent.what == "edit":
                 self._editor.clear()
+                self._editor.insert(room.intent.before)
             room.intent = None
         elif room.bottom is not None:
             self._newest()

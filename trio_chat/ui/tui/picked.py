@@ -132,7 +132,7 @@ class Picked:
         self._begin_edit(entry)
 
     def _begin_edit(self, entry: Entry) -> None:
-        self._room.intent = Intent("edit", entry.seq)
+        self._room.intent = Intent("edit", entry.seq, before=self._room.draft)
         self._editor.clear()
         self._editor.insert(entry.text)
 

@@ -16,11 +16,12 @@ from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.addressing import target
 from trio_chat.protocol.text import clean_line
+from trio_chat.ui.editing import Editor
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
-from trio_chat.ui.tui.model.panes import Pane
+from trio_chat.ui.tui.model.panes import Pane, Question
 from trio_chat.ui.tui.model.room import TYPING, RoomModel
 
 PAGE: Final = 100
@@ -84,6 +85,7 @@ class ChatModel:
         self.notice = ""  # both until the next key; a hint is what may be left out
         self.hint = ""
         self.away: dict[str, str] = {}
+        self.lost: dict[str, Editor] = {}  # what was typed in rooms that one is in no longer
         self.complete_people = False
         self._nowhere = RoomModel("")
         self._acknowledged: dict[tuple[str, int], None] = {}
@@ -156,6 +158,7 @@ class ChatModel:
             room = self.rooms.setdefault(info.name, RoomModel(info.name))
             room.update(info)
             if not known:
+                self.lost.pop(info.name, None)  # it is remembered too
                 room.unread = max(0, room.last - room.read) if room.read else 0
                 room.mentions = info.mentions
                 room.new_since = room.read if 0 < room.read < room.last else None
@@ -236,8 +239,10 @@ class ChatModel:
             case events.RoomEvent():
                 return self._line(event)
             case events.Room():
-                room = self.rooms.setdefault(event.room.name, RoomModel(event.room.name))
-                room.update(event.room)
+                name = event.room.name
+                if name not in self.rooms:
+                    self.rooms[name] = RoomModel(name, editor=self.lost.pop(name, Editor()))
+                self.rooms[name].update(event.room)
             case events.Left() | RejoinRefused():
                 return self._left(event, here, clock)
             case events.Presence():
@@ -348,21 +353,11 @@ class ChatModel:
             self._mark(room, seq, delivered=False)
 
     def failed(self, room: str, local: int, why: str, clock: float) -> None:
-        """It was refused, or nobody knows."""
+        """It was refused, or nobody knows: what was written is had back, and why stands at the end."""
         self.changed += 1
-        for entry in self.rooms[room].pending if room in self.rooms else ():
-            if entry.local == local:
-                entry.mark = "failed"
-                entry.change()
+        if room in self.rooms:
+            self.rooms[room].take_back(local, clock)
         self.tell(why, clock, error=True, room=room)
-
-    def drop_failed(self) -> str:
-        """Take back what was refused last in this room: its text, to be tried again."""
-        for at in range(len(self.room.pending) - 1, -1, -1):
-            if self.room.pending[at].mark == "failed":
-                self.changed += 1
-                return self.room.pending.pop(at).text
-        return ""
 
     def _mark(self, room: str, seq: int, *, delivered: bool) -> None:
         entry = self.rooms[room].log.find(seq) if room in self.rooms else None
@@ -420,9 +415,16 @@ class ChatModel:
 
     def _left(self, event: events.Left | RejoinRefused, here: str, clock: float) -> list[Effect]:
         was_here = event.room == here
-        self.rooms.pop(event.room, None)
+        room = self.rooms.pop(event.room, None)
         self.place.leave(event.room)
         why = event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}"
         effects = self.look(self.place.room) if was_here else []
-        self.tell(f"You are no longer in {clean_line(event.room)}. {clean_line(why)}".rstrip(), clock)
+        gone = f"You are no longer in {clean_line(event.room)}."
+        if room is not None and room.draft:
+            self.lost[event.room] = Editor()
+            self.lost[event.room].insert(room.draft)
+            if was_here and self.pane is None:  # what is being typed now must not go to another room
+                lines = (clean_line(why), "What you typed is kept for when you are back there.")
+                self.pane = Question("left", gone, lines, (("Enter", "go on"),))
+        self.tell(f"{gone} {clean_line(why)}".rstrip(), clock)
         return effects

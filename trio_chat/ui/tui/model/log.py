@@ -30,7 +30,7 @@ SLACK: Final = 2_000
 """How far a window grows over :data:`MOST` before it is cut, so that cutting is rare."""
 
 Kind: TypeAlias = Literal["text", "action", "topic", "rule", "people", "note", "error", "gap"]
-Mark: TypeAlias = Literal["", "pending", "failed", "sent", "delivered"]
+Mark: TypeAlias = Literal["", "pending", "sent", "delivered"]
 SAID: Final = frozenset({"text", "action"})
 
 _FRACTION: Final = re.compile(r"\.(\d{6})\d+")

@@ -17,10 +17,12 @@ TYPING: Final = 6.0
 
 @dataclass(slots=True)
 class Intent:
-    """What Enter does with the input instead of saying it: answer a message, or change one."""
+    """What Enter does with the input instead of saying it: answer a message, or change one. ``before`` is what
+    was typed when one began to change one, and comes back then."""
 
     what: Literal["reply", "edit"]
     seq: int
+    before: str = ""
 
 
 @dataclass(slots=True)
@@ -72,8 +74,8 @@ class RoomModel:
 
     @property
     def draft(self) -> str:
-        """What is typed here and not sent; nothing while a message is being changed."""
-        return "" if self.intent is not None and self.intent.what == "edit" else self.editor.text
+        """What is typed here and not sent; while a message is being changed, what was typed before."""
+        return self.intent.before if self.intent is not None and self.intent.what == "edit" else self.editor.text
 
     def see(self, seq: int) -> bool:
         """Note that everything up to there was read; tell whether that is news."""
@@ -86,6 +88,18 @@ class RoomModel:
     def writing(self, now: float) -> tuple[str, ...]:
         """Who is writing at this time."""
         return tuple(name for name, until in self.typing.items() if until > now)
+
+    def take_back(self, local: int, clock: float) -> None:
+        """A line that was waiting was refused: it is in the input again, or told where something else is typed."""
+        entry = next((entry for entry in self.pending if entry.local == local), None)
+        if entry is None:
+            return
+        self.pending.remove(entry)
+        text = f"/me {entry.text}" if entry.kind == "action" else entry.text
+        if self.editor.text:
+            self.log.tell(f"Not sent: {text}", clock)
+        else:
+            self.editor.insert(text)
 
     def drop_pending(self, text: str, local: int | None = None) -> bool:
         """Take away the line that was waiting to be acknowledged: by its own number, or the first of that text."""

@@ -26,7 +26,7 @@ _TOGETHER: Final = 300.0  # seconds between two messages of one person that stan
 _NAMED: Final = 6  # people named in a folded line
 _WIDE, _NARROW = 60, 36  # columns from which names have a column of their own, and below which there is no time
 _EXCERPT: Final = 60
-_MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓", "failed": " ✗ not sent"}
+_MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +95,8 @@ class Conversation:
         head = _Head(together, again, digits)
         state = (
             entry.version,
+            entry.time,
+            entry.sender,
             head,
             columns,
             look.me,
@@ -364,7 +366,7 @@ def _tail(entry: Entry) -> Row:
     if entry.edited:
         tail.append(Span("dim", " (edited)"))
     if entry.mark:
-        tail.append(Span("mark.failed" if entry.mark == "failed" else "mark", _MARKS[entry.mark]))
+        tail.append(Span("mark", _MARKS[entry.mark]))
     return tail
 
 
