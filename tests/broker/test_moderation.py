@@ -259,6 +259,19 @@ def test_somebody_muted_reads_and_does_not_speak() -> None:
     crowd.say("plain", "and again", room="#ops")
 
 
+def test_a_guests_mute_is_lifted_also_while_they_are_away() -> None:
+    crowd = Crowd("ada", "bob", owned=False)
+    for name in ("ada", "bob"):
+        crowd.do(name, Join(id="j", room="#ops"))
+    crowd.do("ada", Mute(id="m", room="#ops", name="bob"))
+    crowd.go("bob")
+    assert crowd.refused("ada", Kick(id="k", room="#ops", name="cyd")).code == "unknown_person"
+    crowd.do("ada", Mute(id="u", room="#ops", name="bob", seconds=0.0))
+    crowd.come("bob")
+    crowd.do("bob", Join(id="j", room="#ops"))
+    crowd.say("bob", "heard", room="#ops")
+
+
 def test_where_only_moderators_speak_others_do_not() -> None:
     crowd = ops()
     crowd.do("mod1", Configure(id="c", room="#ops", announce_only=True))

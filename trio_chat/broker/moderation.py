@@ -287,12 +287,17 @@ def _tell_room(registry: Registry, room: Room, actor: Person, now: float, effect
 
 
 def _member(registry: Registry, room: Room, name: str, *, former: bool = False) -> Member | Refusal:
-    person = registry.find_person(name)
+    found, checked = registry.find_person(name), check_name(name)
+    person = found
+    if isinstance(found, Refusal) and not isinstance(checked, Refusal):
+        person = registry.people.get(checked.key, found)  # where names are not owned, also who is not here
     if isinstance(person, Refusal):
         return person
     member = room.members.get(person.id)
     if member is None and former:
         member = room.former.get(person.id)
+    if member is None and isinstance(found, Refusal):
+        return found
     return member or refuse("not_member_there", name=person.name.shown, room=room.name)
 
 
