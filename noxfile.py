@@ -158,4 +158,4 @@ def fuzz(session: nox.Session) -> None:
     """Let the broker's state machine run long."""
     session.install("-e", ".[test,speed]")
     long = {"HYPOTHESIS_PROFILE": "long", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
-    session.run("pytest", "tests/broker/test_machine.py", *session.posargs, env=long)
+    session.run("pytest", "-o", "faulthandler_timeout=3700", "tests/broker/test_machine.py", *session.posargs, env=long)

@@ -7,12 +7,14 @@ from typing import Any
 import pytest
 
 from tests.broker.crowd import Crowd
+from trio_chat.broker import Broker, Failed, Settings
 from trio_chat.broker.admin import Table
-from trio_chat.broker.effects import Disconnect
+from trio_chat.broker.effects import Disconnect, Effect, Persist
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Bans, Devices, Hello, Nick, Revoke, SetPassword
+from trio_chat.records import DropAccount, SaveAccount
 
 DAY = 86400.0
 
@@ -253,3 +255,22 @@ def test_a_quiet_session_hears_and_speaks_and_nobody_sees_it() -> None:
     assert crowd.news("ada") == [Presence(room=LOBBY, count=1, left=("bob",))]
     crowd.go("bob")
     assert crowd.news("ada") == []
+
+
+def dropped(effects: list[Effect]) -> list[int]:
+    records = [effect.record for effect in effects if isinstance(effect, Persist)]
+    return [record.id for record in records if isinstance(record, DropAccount)]
+
+
+def test_who_was_taken_back_and_goes_takes_nobody_elses_account_along() -> None:
+    broker = Broker(Settings())
+    looks = Hello(id="h", name=None, quiet=True)
+    for number in (1, 2):
+        broker.open(number, 0.0, token=f"token{number}", number=number)
+    broker.handle(1, looks, 0.0)
+    assert [e.session for e in broker.take_back([], [Failed(1, "h")]) if isinstance(e, Disconnect)] == [1]
+    stored = [effect.record for effect in broker.handle(2, looks, 0.0) if isinstance(effect, Persist)]
+    assert [record.id for record in stored if isinstance(record, SaveAccount)] == [1]  # the number is free again
+    broker.settle()
+    assert dropped(broker.close(1, 1.0)) == []
+    assert dropped(broker.close(2, 1.0)) == [1]

@@ -81,7 +81,9 @@ def depart(registry: Registry, session: Session, person: Person, now: float, eff
             room.here.pop(person.id, None)
             if room.direct is None:
                 presence.went(registry, room, person.name.shown, now, effects)
-    if person.passing and not (person.sessions or person.recent or person.password):
+    # one who was taken back has a number that may be another's now
+    known = registry.persons.get(person.id) is person
+    if known and person.passing and not (person.sessions or person.recent or person.password):
         release(registry, person, effects)
 
 
