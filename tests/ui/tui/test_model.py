@@ -12,6 +12,7 @@ from tests.ui.tui.rich_server import stamp
 from trio_chat.client.events import Disconnected
 from trio_chat.protocol import events
 from trio_chat.protocol.query import BadQuery, Query
+from trio_chat.ui.editing import Editor
 from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
 from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
@@ -253,6 +254,14 @@ def test_a_refused_message_is_in_the_input_again_and_why_stands_last() -> None:
     model.failed(LOBBY, local, "No!", 2.0)  # something else is typed: that stays
     assert model.room.editor.text == "/me waves"
     assert [entry.text for entry in model.room.log.entries[-2:]] == ["Not sent: more", "No!"]
+
+
+def test_a_room_joined_later_has_the_input_that_knows_what_was_typed_before() -> None:
+    model = entered()
+    made = Editor(history=["before"])
+    model.make_editor = lambda: made
+    model.take(events.Room(id="", room=events.RoomInfo(name="#new", count=1)), 0.0, 0.0)
+    assert model.rooms["#new"].editor is made
 
 
 def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again() -> None:

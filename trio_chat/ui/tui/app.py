@@ -74,6 +74,7 @@ class FullScreen:
         self._theme = chosen_theme(theme)
         policy = next(one for one in POLICIES if one == wishes.notify)
         self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
+        self.model.make_editor = lambda: Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
         bindings = bind(wishes.keys)
@@ -250,7 +251,7 @@ class FullScreen:
     # ---- what is remembered --------------------------------------------------------------------
 
     def _recall(self, room: RoomModel, typed: str) -> None:
-        room.editor = Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
+        room.editor = self.model.make_editor()
         draft, policy = self._kept.drafts.get(room.name, "") + typed, self._kept.policies.get(room.name)
         if draft:
             room.editor.insert(draft)
@@ -266,7 +267,7 @@ class FullScreen:
         drafts = {
             name: room.draft for name, room in rooms.items() if room.draft.strip() and not keeps_secret(room.draft)
         }
-        drafts |= {name: editor.text for name, editor in self.model.lost.items() if not keeps_secret(editor.text)}
+        drafts |= {name: text for name, text in self.model.lost.items() if not keeps_secret(text)}
         policies = {**self._kept.policies, **{name: room.policy for name, room in rooms.items() if room.policy}}
         self._kept.drafts, self._kept.policies = {**gone, **drafts}, policies
         self._kept.room = self.model.place.room

@@ -8,7 +8,7 @@ when to draw.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -85,7 +85,8 @@ class ChatModel:
         self.notice = ""  # both until the next key; a hint is what may be left out
         self.hint = ""
         self.away: dict[str, str] = {}
-        self.lost: dict[str, Editor] = {}  # what was typed in rooms that one is in no longer
+        self.lost: dict[str, str] = {}  # what was typed in rooms that one is in no longer
+        self.make_editor: Callable[[], Editor] = Editor
         self.complete_people = False
         self._nowhere = RoomModel("")
         self._acknowledged: dict[tuple[str, int], None] = {}
@@ -241,7 +242,8 @@ class ChatModel:
             case events.Room():
                 name = event.room.name
                 if name not in self.rooms:
-                    self.rooms[name] = RoomModel(name, editor=self.lost.pop(name, Editor()))
+                    self.rooms[name] = RoomModel(name, editor=self.make_editor())
+                    self.rooms[name].editor.insert(self.lost.pop(name, ""))
                 self.rooms[name].update(event.room)
             case events.Left() | RejoinRefused():
                 return self._left(event, here, clock)
@@ -421,8 +423,7 @@ class ChatModel:
         effects = self.look(self.place.room) if was_here else []
         gone = f"You are no longer in {clean_line(event.room)}."
         if room is not None and room.draft:
-            self.lost[event.room] = Editor()
-            self.lost[event.room].insert(room.draft)
+            self.lost[event.room] = room.draft
             if was_here and self.pane is None:  # what is being typed now must not go to another room
                 lines = (clean_line(why), "What you typed is kept for when you are back there.")
                 self.pane = Question("left", gone, lines, (("Enter", "go on"),))
