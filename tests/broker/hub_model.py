@@ -237,6 +237,7 @@ class Hub:
         self.broker.settle()
         self.ahead, self.spoke = self.kept.copy(), dict(self.spoke_before)
         self._let_go_on({s: then for turn in batch for s, then in turn.expelled.items() if s in self.peers})
+        self._hear_as_before(remaining)
         for effect in remaining:
             assert not isinstance(effect, Publish | Persist), "what was not stored was said"
         told = Counter(
@@ -255,6 +256,15 @@ class Hub:
                 continue
             for session in listeners:
                 self.shown[session][name] = (self.names_in(name) - set(room.came)) | set(room.went)
+
+    def _hear_as_before(self, remaining: list[Effect]) -> None:
+        """Who entered or left in vain hears what they heard before the batch."""
+        self.ears = defaultdict(set, {room: listeners & self.open for room, listeners in self.heard.items()})
+        for effect in remaining:
+            if isinstance(effect, Subscribe):
+                self.ears[effect.room].add(effect.session)
+            elif isinstance(effect, Unsubscribe):
+                self.ears[effect.room].discard(effect.session)
 
     def _let_go_on(self, expelled: dict[int, tuple[int, bool]]) -> None:
         for session, (account, quiet) in expelled.items():

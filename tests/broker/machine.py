@@ -369,12 +369,13 @@ class BrokerMachine(RuleBasedStateMachine):
             return
         name, owner = owned[room % len(owned)]
         other = others[turn % len(others)]
+        their_name = self.hub.name_of(other)  # before an id is made: that may commit, and they may be gone then
         rules: tuple[AnyRequest, ...] = (
-            requests.Mute(id=self._id(), room=name, name=self.hub.ahead.accounts[self.hub.whose[other]].name),
+            requests.Mute(id=self._id(), room=name, name=their_name),
             requests.Configure(id=self._id(), room=name, announce_only=True),
             requests.Configure(id=self._id(), room=name, slow=5.0),
             requests.Configure(id=self._id(), room=name, private=True),
-            requests.Ban(id=self._id(), room=name, name=self.hub.ahead.accounts[self.hub.whose[other]].name),
+            requests.Ban(id=self._id(), room=name, name=their_name),
             requests.Configure(id=self._id(), room=name, announce_only=False, slow=0.0, private=False),
         )
         if owner in self.hub.open:

@@ -8,7 +8,11 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.broker.hub_model import Hub
 from tests.broker.machine import BrokerMachine
+from trio_chat.broker import Settings
+from trio_chat.protocol.events import Error
+from trio_chat.protocol.requests import Hello
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Whether to look for longer, at other examples in each run, as ``nox -s fuzz`` does."""
@@ -20,3 +24,17 @@ LONG_RUN = settings(SHORT_RUN, max_examples=250, stateful_step_count=80, derando
 @pytest.mark.parametrize("part", range(16 if LONG else 1))  # parts, for no test may take long
 def test_promises_hold_in_any_order(part: int) -> None:
     run_state_machine_as_test(BrokerMachine, settings=LONG_RUN if LONG else SHORT_RUN)
+
+
+def test_who_entered_in_vain_hears_nothing_of_those_who_go_with_the_batch() -> None:
+    """A batch in which one comes and a silent one is sent away, and which cannot be stored."""
+    hub = Hub(Settings(idle_timeout=30.0))
+    for name in ("ada", "bob"):
+        hub.connect(Hello(id="", name=name))
+    hub.advance(31.0)
+    newcomer = hub.connect()
+    hub.ask(newcomer, Hello(id="h", name="cyd"))
+    hub.fail()
+    hub.check()
+    assert [event.code for event in hub.inboxes[newcomer] if isinstance(event, Error)] == ["not_stored"]
+    assert len(hub.inboxes[newcomer]) == 1, "an outsider heard more than the refusal"
