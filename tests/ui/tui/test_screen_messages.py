@@ -7,7 +7,7 @@ import base64
 import trio
 
 from tests.ui.tui.rich_server import Running
-from tests.ui.tui.screens import Screen
+from tests.ui.tui.screens import Screen, Seat
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Delivered, Edited, Error
 
@@ -184,3 +184,13 @@ def test_links_are_osc_8_and_copy_mode_works_from_the_keyboard(house: Running, a
     ada.type("vjc")
     wanted = base64.b64encode(b"bob: look: https://a.example/b?c=d.\nbob: second")
     ada.wait_until(lambda: wanted in ada.raw, "the copy of both")
+
+
+def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Running, seat: Seat) -> None:
+    ada = seat.sit(12, 4)
+    house.say("oops", "ada")
+    ada.sees("oops")
+    ada.type("/delete\r")
+    ada.wait_until(lambda: [row[:9] for row in ada.rows] == ["Take it b", "The messa", "Enter tak", "Esc leave"], "both")
+    ada.press("C-g", "C-g")
+    ada.wait_gone("Esc leave")

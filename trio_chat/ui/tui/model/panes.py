@@ -117,7 +117,7 @@ class TextPane:
 class Question:
     """A question: with an input (``asks``; a ``secret`` one shows nothing of it), or answered by one of the ``keys``.
 
-    ``purpose`` is for whoever asked it.
+    ``purpose`` is for whoever asked it. ``said`` stands for its ``lines`` until the next key.
     """
 
     purpose: str
@@ -127,9 +127,11 @@ class Question:
     asks: str = ""
     secret: bool = False
     editor: Editor = field(default_factory=Editor)
+    said: str = ""
 
     def press(self, key: Key, command: str | None) -> Result:
         """Take a key: of the input, or one of the answers."""
+        self.said = ""
         if command == "shut":
             return SHUT
         if not self.asks:
