@@ -17,7 +17,6 @@ from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
 from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
-from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
 from trio_chat.ui.tui.model.panes import Question
@@ -337,11 +336,6 @@ def test_a_search_is_read_from_words() -> None:
     assert isinstance(here, Query)
     assert here.room == "#x"
     assert isinstance(read_query("  ", "#x"), BadQuery)
-
-
-def test_emoji_by_name_but_not_in_code() -> None:
-    assert with_emoji(":tada: `:tada:` :nosuch: 10:30:20") == "🎉 `:tada:` :nosuch: 10:30:20"
-    assert mark_of("+1") == mark_of(":+1:") == "👍"
 
 
 def test_completion_of_emoji_commands_and_search_words() -> None:

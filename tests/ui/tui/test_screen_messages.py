@@ -191,6 +191,34 @@ def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Run
     house.say("oops", "ada")
     ada.sees("oops")
     ada.type("/delete\r")
-    ada.wait_until(lambda: [row[:9] for row in ada.rows] == ["Take it b", "The messa", "Enter tak", "Esc leave"], "both")
+    ada.wait_until(
+        lambda: [row[:9] for row in ada.rows] == ["Take it b", "The messa", "Enter tak", "Esc leave"], "both"
+    )
     ada.press("C-g", "C-g")
     ada.wait_gone("Esc leave")
+
+
+def test_the_question_for_a_mark_completes_names_and_refuses_what_is_no_emoji(house: Running, ada: Screen) -> None:
+    house.say("well?")
+    ada.sees("well?")
+    ada.press("M-s")
+    ada.type("+")
+    ada.wait_for("emoji:")
+    ada.type(":thu")
+    ada.press("Tab")
+    ada.wait_for("emoji: :thumbs")
+    ada.wait_for("👎 :thumbsdown:")
+    ada.press("Tab", "Tab")
+    ada.wait_for("emoji: :thumbsup:")
+    ada.press("C-u")
+    ada.type("tadda\r")
+    ada.wait_for("There is no emoji")
+    ada.wait_for("emoji: tadda")
+    assert not house.server.asked(requests.React)
+    ada.press("C-u")
+    ada.type("tad")
+    ada.press("Tab")
+    ada.wait_until(lambda: any(row.strip(" │").startswith("emoji: 🎉") for row in ada.rows), "it")
+    ada.press("Enter")
+    assert house.wait_asked(requests.React).mark == "🎉"
+    ada.press("C-g")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command, parse
@@ -23,8 +23,8 @@ from trio_chat.ui.room_commands import keeps_secret
 from trio_chat.ui.secret import Chosen as NewlyChosen
 from trio_chat.ui.secret import GivenUp, NewPassword
 from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.model.completing import complete_here
-from trio_chat.ui.tui.model.emoji import EMOJI, with_emoji
+from trio_chat.ui.tui.model.completing import Completing, complete_here
+from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.panes import Answered, Chosen, Pressed, Question
 from trio_chat.ui.tui.model.room import POLICIES
 from trio_chat.ui.tui.ordered import Ordered
@@ -40,17 +40,6 @@ _LONG_LINES, _LONG_TEXT = 5, 1500
 _QUESTION_MARK: Final = "?"
 
 
-class Offered(NamedTuple):
-    """What Tab offered for the word that begins at ``start``, which of it stands there now (-1: none), and the text
-    and the cursor as they were left: whoever changed them since wants something else."""
-
-    candidates: tuple[str, ...]
-    after: str
-    start: int
-    at: int
-    left: tuple[str, int]
-
-
 class Hands(Ordered):
     """Does what keys say."""
 
@@ -59,7 +48,7 @@ class Hands(Ordered):
         self._prefix = ""
         self._pasted = ""
         self._secret: NewPassword | None = None  # while one is chosen
-        self._offered: Offered | None = None
+        self._completing = Completing()
 
     def __repr__(self) -> str:
         return f"<Hands{' after ' + self._prefix if self._prefix else ''}>"
@@ -107,7 +96,7 @@ class Hands(Ordered):
         if command is None:
             return
         if command != "complete":
-            self._offered = None
+            self._completing.forget()
         if command in Editor.commands and command != "submit":
             await self._outcome(self._editor.run(command))
         elif command.startswith("room-") and command[5:].isdigit():
@@ -313,34 +302,14 @@ class Hands(Ordered):
                 self._app.doing.act(SetPassword(password), lambda: None)
 
     def _complete(self) -> None:
-        editor, offered = self._editor, self._offered
-        if offered is not None and offered.left == (editor.text, editor.buffer.cursor):
-            self._offer(offered.candidates, offered.after, offered.start, offered.at + 1)
-            return
         arguments = {"notify": tuple(POLICIES), "theme": tuple(THEMES)}
-        found = complete_here(editor.text, editor.buffer.cursor, self._model.place, arguments)
-        if not found.candidates:
+        shown = self._completing.press(
+            self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place, arguments)
+        )
+        if shown is None:
             self._app.say(BELL)
-        elif len(found.candidates) == 1:
-            editor.replace(found.start, found.end, found.candidates[0] + found.after)
-        else:
-            if len(found.agreed) > found.end - found.start:
-                editor.replace(found.start, found.end, found.agreed)
-            self._offer(found.candidates, found.after, found.start, None)
-
-    def _offer(self, candidates: tuple[str, ...], after: str, start: int, at: int | None) -> None:
-        """Show what a word can become, and put one of it in its place; Tab again goes on with the next."""
-        editor = self._editor
-        if at is not None:
-            at %= len(candidates)
-            editor.replace(start, editor.buffer.cursor, candidates[at] + after)
-        left = (editor.text, editor.buffer.cursor)
-        self._offered = Offered(candidates, after, start, -1 if at is None else at, left)
-        shown = [
-            f"{EMOJI[name.strip(':')]} {name}" if name.strip(":") in EMOJI and name[0] == ":" else name
-            for name in candidates
-        ]
-        self._model.notice = "  ".join(shown[:12]) + (" …" if len(shown) > 12 else "")  # noqa: PLR2004 - what a status line holds
+        elif shown:
+            self._model.notice = shown
 
     _commands: ClassVar[dict[str, Callable[[Hands], None]]] = {
         "submit": _enter,

@@ -10,7 +10,8 @@ from trio_chat.ui.message_commands import read_which
 from trio_chat.ui.messages import At, no_such
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.layout import links
-from trio_chat.ui.tui.model.emoji import mark_of
+from trio_chat.ui.tui.model.completing import complete_emoji
+from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji
 from trio_chat.ui.tui.model.log import Entry, about
 from trio_chat.ui.tui.model.panes import Question, TextPane
 from trio_chat.ui.tui.model.room import Intent
@@ -152,7 +153,12 @@ class Picked:
 
     def _ask_mark(self) -> None:
         self._model.pane = Question(
-            "react", "Mark it", ("An emoji by its name, such as +1, heart, tada, eyes.",), asks="emoji"
+            "react",
+            "Mark it",
+            ("An emoji by its name, such as +1, heart, tada, eyes. Tab completes it.",),
+            asks="emoji",
+            find=complete_emoji,
+            refuse=why_no_emoji,
         )
 
     def _react(self, word: str) -> None:
