@@ -54,6 +54,28 @@ def test_a_paste_is_one_message_and_a_long_one_is_asked_about(house: Running, ad
     assert house.wait_asked(requests.Send, count=2).text == long
 
 
+def test_what_is_over_the_limit_is_said_before_it_is_sent(house: Running, ada: Screen) -> None:
+    small = ada.screen.columns == 20
+    ada.type("\x1b[200~" + "x" * 8012 + "\x1b[201~")
+    ada.wait_for("1 line, 8012")
+    if not small:
+        ada.wait_for("1 line, 8012 characters (12 over the limit of 8000), that begins with:")
+    assert "send it" not in ada.text
+    ada.press("Enter")
+    ada.wait_for("12 too long" if small else "12 over the limit of 8000 characters")
+    warned = ada.style("→ ").fg  # type: ignore[attr-defined] # a cell of pyte
+    ada.press("\x7f" * 12)
+    ada.wait_gone("12 ")
+    assert ada.style("→ ").fg != warned  # type: ignore[attr-defined] # a cell of pyte
+    ada.type("\x1b[200~" + "y" * 60_000 + "\x1b[201~")
+    ada.wait_for("1 line, 60000")
+    ada.press("Enter")
+    ada.sees("The input is as it was.")
+    ada.press("Enter")
+    assert house.wait_asked(requests.Send).text == "x" * 8000
+    ada.wait_prompt(house.here)
+
+
 def test_the_prompt_says_where_a_line_goes_and_a_stranger_is_a_warning(house: Running, ada: Screen) -> None:
     narrow = ada.screen.columns == 20
     ada.type("hi @bob @eve")

@@ -242,6 +242,7 @@ class FullScreen:
         told = {info.name: info for info in chat.welcome.rooms}
         infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
         new = {info.name for info in infos} - set(self.model.rooms)
+        self.model.most_text = chat.welcome.limits.text
         effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
         for name in new:
             self._recall(self.model.rooms[name], self.model.rooms[name].editor.text)

@@ -26,6 +26,7 @@ from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.completing import Completing, complete_here
 from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.panes import Answered, Chosen, Pressed, Question
+from trio_chat.ui.tui.model.pasting import ask_about, is_long
 from trio_chat.ui.tui.model.room import POLICIES
 from trio_chat.ui.tui.ordered import Ordered
 from trio_chat.ui.tui.speaking import BELL
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from trio_chat.ui.tui.app import FullScreen
     from trio_chat.ui.tui.model.room import RoomModel
 
-_LONG_LINES, _LONG_TEXT = 5, 1500
-"""A paste of more lines, or characters, than these is asked about before it goes into the input."""
 _QUESTION_MARK: Final = "?"
 
 
@@ -129,18 +128,20 @@ class Hands(Ordered):
             self._app.doing.typing(room.name)
 
     def _paste(self, text: str) -> None:
-        if text.count("\n") < _LONG_LINES and len(text) <= _LONG_TEXT:
-            self._editor.insert(text)
+        if not is_long(text):
+            self._put_in(text)
             return
         self._pasted = text
-        lines = text.count("\n") + 1
-        first = text.lstrip().split("\n", 1)[0]
-        self._model.pane = Question(
-            "paste",
-            "A long paste",
-            (f"{lines} lines, {len(text)} characters, that begin with:", f"  {first[:200]}"),
-            (("Enter", "put it in the input"), ("s", "send it as it is"), ("Esc", "forget it")),
-        )
+        self._model.pane = ask_about(text, self._model.excess(self._editor.text + text), self._model.most_text)
+
+    def _put_in(self, text: str) -> bool:
+        """Put a paste into the input, where there is room for it."""
+        if self._editor.insert(text) is None:
+            return True
+        why = f"What you pasted has {len(text)} characters, more than any message may have. The input is as it was."
+        self._app.say(BELL)
+        self._model.tell(why, time.time(), error=True)
+        return False
 
     async def _press_pane(self, key: Key) -> None:
         pane = self._model.pane
@@ -168,10 +169,8 @@ class Hands(Ordered):
     def _answered(self, pane: Question, result: object) -> None:
         if pane.purpose == "paste":
             text, self._pasted = self._pasted, ""
-            if isinstance(result, Pressed):
-                self._editor.insert(text)
-                if result.key == "s":
-                    self._enter()
+            if isinstance(result, Pressed) and self._put_in(text) and result.key == "s":
+                self._enter()
         elif pane.purpose == "react" and isinstance(result, Answered):
             self._react(result.text)
         elif pane.purpose == "delete" and isinstance(result, Pressed):

@@ -19,6 +19,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
+from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.panes import Pane, Question
@@ -88,6 +89,7 @@ class ChatModel:
         self.lost: dict[str, str] = {}  # what was typed in rooms that one is in no longer
         self.make_editor: Callable[[], Editor] = Editor
         self.complete_people = False
+        self.most_text = 0  # characters that a message may have; 0 before the server said
         self._nowhere = RoomModel("")
         self._acknowledged: dict[tuple[str, int], None] = {}
         self._delivered: dict[tuple[str, int], None] = {}
@@ -143,6 +145,10 @@ class ChatModel:
         if where in self.rooms and self.rooms[where].direct:
             return self.label(self.rooms[where]) + " (private)", False
         return ("everyone" if where == self.place.lobby != self.place.room else where), False
+
+    def excess(self, line: str) -> int:
+        """By how many characters a line is too long to be sent."""
+        return pasting.excess(line, self.most_text)
 
     # ---- the connection ------------------------------------------------------------------------
 
