@@ -8,8 +8,20 @@ from typing import TypeAlias
 
 import msgspec
 
-from trio_chat.client.events import ChatEvent
-from trio_chat.protocol.events import BanList, DeviceList, Error, Found, Ok, Page, People, Pong, Room, RoomList
+from trio_chat.client.events import ChatEvent, RejoinRefused
+from trio_chat.protocol.events import (
+    BanList,
+    DeviceList,
+    Error,
+    Found,
+    Ok,
+    Page,
+    People,
+    Pong,
+    Room,
+    RoomInfo,
+    RoomList,
+)
 from trio_chat.protocol.requests import AnyRequest, Send
 
 Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
@@ -74,3 +86,22 @@ def told_what(owed: Owed, event: Answer) -> Answer:
     if not (owed.waited and isinstance(owed.request, Send) and isinstance(event, Error)):
         return event
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {owed.request.text}".strip())
+
+
+def is_private(info: RoomInfo | None) -> bool:
+    """Whether there is such a room, and only who is asked may go into it."""
+    return info is not None and info.private
+
+
+def not_for_everybody(room: str, request_id: str) -> Error:
+    """The answer to what was asked for a private room that is gone, or open, since the server's history began anew."""
+    why = f"The server's history began anew, and {room} is not private any more: that was not sent."
+    return Error(id=request_id, code="opened", message=why, advice="Look who is there before you send it again.")
+
+
+def gone_with_its_history(room: str) -> RejoinRefused:
+    """Why we do not go back into a private room by ourselves."""
+    why = "The server's history began anew, without that room, which was private."
+    return RejoinRefused(
+        room=room, code="opened", message=why, advice=f"/join {room} makes a new one, open to everybody at first."
+    )

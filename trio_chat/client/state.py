@@ -18,13 +18,24 @@ The shell around this calls :meth:`Conversation.take` with what came and writes 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
-from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, told_what
+from trio_chat.client.owed import (
+    Answer,
+    Owed,
+    Step,
+    Why,
+    gone_with_its_history,
+    is_early,
+    is_private,
+    not_for_everybody,
+    told_what,
+)
 from trio_chat.client.rooms import Phase, RoomView
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
@@ -64,6 +75,7 @@ from trio_chat.protocol.requests import (
     Read,
     Received,
     Send,
+    Topic,
     Typing,
 )
 
@@ -223,6 +235,7 @@ class Conversation:
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if anew:
             self._begin_anew()
+            self._leave_out_opened(infos, step)
         self._check_sizes(welcome.limits, step)
         self._returning = True
         for request in self._owed.values():
@@ -242,6 +255,19 @@ class Conversation:
         self._received.clear()
         for room in self.rooms.values():
             room.forget_log()
+
+    def _leave_out_opened(self, infos: Mapping[str, RoomInfo], step: Step) -> None:
+        """What was written for a private room must not go into an open one of its name; and to go into one that
+        is gone with its history would make such a one."""
+        opened = [room for room in self.rooms.values() if room.private and not is_private(infos.get(room.name))]
+        for room in opened:
+            for request_id, owed in list(self._owed.items()):
+                if isinstance(owed.request, (*_INTO_THE_LOG, Topic)) and owed.request.room == room.name:
+                    del self._owed[request_id]
+                    step.answers[request_id] = not_for_everybody(room.name, request_id)
+            if room.name not in infos:
+                del self.rooms[room.name]
+                step.events.append(gone_with_its_history(room.name))
 
     def _check_sizes(self, limits: Limits, step: Step) -> None:
         """What this server would close the connection for must not be sent, or it would do so for ever."""

@@ -112,10 +112,13 @@ class Talk:
 
     def tell(self, event: Event) -> list[str]:
         """Take note of an event; the lines that show it."""
+        here = self.place.room
         if isinstance(event, Reconnected | Welcome):
             self.follow()
         if not isinstance(event, Welcome):
             self.place.take(event)
+        if self.place.room != here:
+            self._not_entered = here  # put out of it: what was written for it is not for where one is now
         self._note_shown(event)
         if self.look.json:
             return [as_json(event)]
@@ -166,6 +169,11 @@ class Talk:
             message=f"You are not in {missed}, so that was not done: {line}",
             advice=f"{here} is where you are.",
         )
+
+    @property
+    def moved(self) -> bool:
+        """Whether what comes may be written for another room than the one where one is."""
+        return bool(self._not_entered)
 
     def see_where(self) -> None:
         """The person sees where they are now: what they write from here on is for there."""

@@ -80,6 +80,7 @@ class Prompt:
         self._clears = False
         self._send, self._submitted = trio.open_memory_channel[tuple[Action | str, bool]](_SUBMITTED)
         self._moving = 0  # of them, into a room or out of one
+        self._moved_while_typing = False  # put out of the room that the line being typed is for
         self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
         self._status = 0
         self._scope = trio.CancelScope()
@@ -159,8 +160,9 @@ class Prompt:
                 self._rings = True
 
     async def _submit(self, text: str) -> None:
-        if not self._moving:
+        if not (self._moving or self._moved_while_typing):
             self._talk.see_where()
+        self._moved_while_typing = False
         meaning = self._talk.read(text)
         if meaning is None:
             return
@@ -279,7 +281,9 @@ class Prompt:
             await trio.sleep(_TYPING)
 
     def _show(self, event: Event) -> None:
+        moved = self._talk.moved
         lines = self._talk.tell(event)
+        self._moved_while_typing |= self._talk.moved and not moved and bool(self._editor.text)
         if not isinstance(event, _OF_PEOPLE):
             columns, _ = self._terminal.size()
             lines = [row for line in lines for row in fold(line, columns)]
