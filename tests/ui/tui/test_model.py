@@ -19,7 +19,6 @@ from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
-from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
 
@@ -43,6 +42,7 @@ def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> ChatModel:
             events.RoomInfo(name="#ops"),
             events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")),
         ),
+        0.0,
         0.0,
     )
     return model
@@ -261,20 +261,6 @@ def test_a_room_joined_later_has_the_input_that_knows_what_was_typed_before() ->
     model.make_editor = lambda: made
     model.take(events.Room(id="", room=events.RoomInfo(name="#new", count=1)), 0.0, 0.0)
     assert model.rooms["#new"].editor is made
-
-
-def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again() -> None:
-    model = entered()
-    ops = events.Room(id="", room=events.RoomInfo(name="#ops", count=1))
-    model.take(ops, 0.0, 0.0)
-    model.look("#ops")
-    model.room.editor.insert("the secret is")
-    model.take(events.Left(room="#ops", reason="bob put you out."), 0.0, 0.0)
-    assert isinstance(model.pane, Question)  # takes the keys that follow
-    assert (model.place.room, model.room.editor.text) == (LOBBY, "")
-    model.pane = None
-    model.take(ops, 0.0, 0.0)
-    assert model.rooms["#ops"].editor.text == "the secret is"
 
 
 # ---- where a line goes, people, the connection --------------------------------------------------

@@ -37,8 +37,9 @@ from trio_chat.ui.tui.keys import bind, shown
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.lost import Lost
 from trio_chat.ui.tui.model.panes import Question
-from trio_chat.ui.tui.model.room import POLICIES, RoomModel
+from trio_chat.ui.tui.model.room import read_policy
 from trio_chat.ui.tui.mouse import Mouse
 from trio_chat.ui.tui.speaking import notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.themes import THEMES, choose
@@ -72,8 +73,10 @@ class FullScreen:
         self._terminal = terminal
         theme = theme_name(wishes.theme)
         self._theme = chosen_theme(theme)
-        policy = next(one for one in POLICIES if one == wishes.notify)
-        self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
+        attention = Attention(read_policy(wishes.notify) or "mentions", words=whole_words(wishes.highlight))
+        self.model = ChatModel(attention, backlog=wishes.backlog)
+        self.model.lost = Lost(self._kept.drafts, self._kept.private)
+        self.model.policies = {room: one for room, kept in self._kept.policies.items() if (one := read_policy(kept))}
         self.model.make_editor = lambda: Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
@@ -241,36 +244,24 @@ class FullScreen:
     def _enter(self, chat: Chat) -> None:
         told = {info.name: info for info in chat.welcome.rooms}
         infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
-        new = {info.name for info in infos} - set(self.model.rooms)
         self.model.most_text = chat.welcome.limits.text
-        effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
-        for name in new:
-            self._recall(self.model.rooms[name], self.model.rooms[name].editor.text)
+        effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now(), time.time())
         self.doing.apply(effects)
         self.show(at_once=True)
 
     # ---- what is remembered --------------------------------------------------------------------
-
-    def _recall(self, room: RoomModel, typed: str) -> None:
-        room.editor = self.model.make_editor()
-        draft, policy = self._kept.drafts.get(room.name, "") + typed, self._kept.policies.get(room.name)
-        if draft:
-            room.editor.insert(draft)
-        room.policy = next((one for one in POLICIES if one == policy), None)
 
     def typed(self, text: str) -> None:
         """Remember a line that was submitted."""
         self._kept.typed.append(text)
 
     def _remember(self) -> None:
-        rooms = self.model.rooms
-        gone = {name: text for name, text in self._kept.drafts.items() if name not in rooms}
-        drafts = {
-            name: room.draft for name, room in rooms.items() if room.draft.strip() and not keeps_secret(room.draft)
-        }
-        drafts |= {name: text for name, text in self.model.lost.items() if not keeps_secret(text)}
-        policies = {**self._kept.policies, **{name: room.policy for name, room in rooms.items() if room.policy}}
-        self._kept.drafts, self._kept.policies = {**gone, **drafts}, policies
+        rooms, lost = self.model.rooms, self.model.lost
+        drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()} | lost.texts
+        self._kept.drafts = {name: text for name, text in drafts.items() if not keeps_secret(text)}
+        private = {name for name, room in rooms.items() if room.private} | lost.private
+        self._kept.private = sorted(private & self._kept.drafts.keys())
+        self._kept.policies |= {name: room.policy for name, room in rooms.items() if room.policy}
         self._kept.room = self.model.place.room
         self._memory.save(self._kept)
 

@@ -22,9 +22,11 @@ _LINES: Final = 500
 
 
 class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is remembered: by room what is typed and not sent, and what calls one; the room one was in; lines typed."""
+    """What is remembered: by room what is typed and not sent, and what calls one; of those typed in, which were
+    private; the room one was in; lines typed."""
 
     drafts: dict[str, str] = {}
+    private: list[str] = []
     policies: dict[str, str] = {}
     room: str = ""
     typed: list[str] = []
@@ -56,9 +58,7 @@ class Memory:
 
     def save(self, kept: Kept) -> None:
         """Remember this; nothing is written that was written before."""
-        data = msgspec.json.encode(
-            Kept(drafts=kept.drafts, policies=kept.policies, room=kept.room, typed=kept.typed[-_LINES:])
-        )
+        data = msgspec.json.encode(msgspec.structs.replace(kept, typed=kept.typed[-_LINES:]))
         if data == self._written:
             return
         with suppress(OSError):

@@ -22,8 +22,9 @@ from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
+from trio_chat.ui.tui.model.lost import Lost, opened
 from trio_chat.ui.tui.model.panes import Pane, Question
-from trio_chat.ui.tui.model.room import TYPING, RoomModel
+from trio_chat.ui.tui.model.room import TYPING, Policy, RoomModel
 
 PAGE: Final = 100
 """Lines fetched at once."""
@@ -86,7 +87,8 @@ class ChatModel:
         self.notice = ""  # both until the next key; a hint is what may be left out
         self.hint = ""
         self.away: dict[str, str] = {}
-        self.lost: dict[str, str] = {}  # what was typed in rooms that one is in no longer
+        self.lost = Lost()
+        self.policies: dict[str, Policy] = {}  # what was chosen for rooms, to begin with
         self.make_editor: Callable[[], Editor] = Editor
         self.complete_people = False
         self.most_text = 0  # characters that a message may have; 0 before the server said
@@ -152,28 +154,39 @@ class ChatModel:
 
     # ---- the connection ------------------------------------------------------------------------
 
-    def enter(self, me: str, lobby: str, infos: Iterable[events.RoomInfo], now: float) -> list[Effect]:
-        """We are in, for the first time or again: who one is and in which rooms."""
-        infos = tuple(infos)
+    def enter(self, me: str, lobby: str, infos: Iterable[events.RoomInfo], now: float, clock: float) -> list[Effect]:
+        """We are in, for the first time or again: who one is and in which rooms. Times as in :meth:`take`."""
+        infos, here = tuple(infos), self.place.room
         self.place.me, self.place.lobby = me, lobby
         self.place.enter(infos)
-        for name in set(self.rooms) - {info.name for info in infos}:
-            del self.rooms[name]
-        effects: list[Effect] = []
+        gone = [self.rooms.pop(name) for name in set(self.rooms) - {info.name for info in infos}]
         for info in infos:
-            known = info.name in self.rooms
-            room = self.rooms.setdefault(info.name, RoomModel(info.name))
-            room.update(info)
+            room, known = self._open(info, clock)
             if not known:
-                self.lost.pop(info.name, None)  # it is remembered too
                 room.unread = max(0, room.last - room.read) if room.read else 0
                 room.mentions = info.mentions
                 room.new_since = room.read if 0 < room.read < room.last else None
         self._move_in()
+        for room in gone:
+            self._put_out(room, "The server does not count you in there any more.", clock, was_here=room.name == here)
         self.connection = Connection("connected", since=now, latency=self.connection.latency)
-        effects.append(AskPeople(lobby))
         self.changed += 1
-        return [*effects, *self.look(self.place.room)]
+        return [AskPeople(lobby), *self.look(self.place.room)]
+
+    def _open(self, info: events.RoomInfo, clock: float) -> tuple[RoomModel, bool]:
+        """A room that one is in, as the server describes it now; and whether it was there before."""
+        room = self.rooms.get(info.name)
+        if room is not None:
+            if room.private and not info.private:
+                self.tell(opened(room.name, typed=bool(room.unsent)), clock, error=True, room=room.name)
+            room.update(info)
+            return room, True
+        room = RoomModel(info.name, editor=self.make_editor(), policy=self.policies.get(info.name))
+        self.rooms[info.name] = room
+        room.update(info)
+        if notice := self.lost.give_back(room):
+            self.tell(notice, clock, error=True, room=room.name)
+        return room, False
 
     def _move_in(self) -> None:
         """Take what was typed and told before one was in to the room that one looks at."""
@@ -246,11 +259,7 @@ class ChatModel:
             case events.RoomEvent():
                 return self._line(event)
             case events.Room():
-                name = event.room.name
-                if name not in self.rooms:
-                    self.rooms[name] = RoomModel(name, editor=self.make_editor())
-                    self.rooms[name].editor.insert(self.lost.pop(name, ""))
-                self.rooms[name].update(event.room)
+                self._open(event.room, clock)
             case events.Left() | RejoinRefused():
                 return self._left(event, here, clock)
             case events.Presence():
@@ -316,6 +325,8 @@ class ChatModel:
         room.last = max(room.last, event.seq)
         if isinstance(event, events.TopicChanged):
             room.topic = event.text
+        elif isinstance(event, events.Moderated) and event.action == "private":
+            room.private = event.value == "on"
         entry = room.log.take(event)
         if entry is None:
             return self.saw() if room is self.room else []
@@ -425,13 +436,18 @@ class ChatModel:
         was_here = event.room == here
         room = self.rooms.pop(event.room, None)
         self.place.leave(event.room)
-        why = event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}"
+        why = clean_line(event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}")
         effects = self.look(self.place.room) if was_here else []
-        gone = f"You are no longer in {clean_line(event.room)}."
-        if room is not None and room.draft:
-            self.lost[event.room] = room.draft
-            if was_here and self.pane is None:  # what is being typed now must not go to another room
-                lines = (clean_line(why), "What you typed is kept for when you are back there.")
-                self.pane = Question("left", gone, lines, (("Enter", "go on"),))
-        self.tell(f"{gone} {clean_line(why)}".rstrip(), clock)
+        if room is not None:
+            self._put_out(room, why, clock, was_here=was_here)
+        else:
+            self.tell(f"{clean_line(event.room)}: {why}", clock)
         return effects
+
+    def _put_out(self, room: RoomModel, why: str, clock: float, *, was_here: bool) -> None:
+        """One is no longer in a room: what is not sent there is kept, and what is being typed now goes nowhere."""
+        gone = f"You are no longer in {self.label(room)}."
+        if self.lost.keep(room) and was_here and self.pane is None:
+            lines = (why, "What you typed is kept for when you are back there.")
+            self.pane = Question("left", gone, lines, (("Enter", "go on"),))
+        self.tell(f"{gone} {why}".rstrip(), clock)
