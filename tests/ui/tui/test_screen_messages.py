@@ -191,9 +191,8 @@ def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Run
     house.say("oops", "ada")
     ada.sees("oops")
     ada.type("/delete\r")
-    ada.wait_until(
-        lambda: [row[:9] for row in ada.rows] == ["Take it b", "The messa", "Enter tak", "Esc leave"], "both"
-    )
+    wanted = ["Take it b", "ada: oops", "Enter tak", "Esc leave"]
+    ada.wait_until(lambda: [row[:9] for row in ada.rows] == wanted, "the question and its answers")
     ada.press("C-g", "C-g")
     ada.wait_gone("Esc leave")
 
@@ -222,3 +221,28 @@ def test_the_question_for_a_mark_completes_names_and_refuses_what_is_no_emoji(ho
     ada.press("Enter")
     assert house.wait_asked(requests.React).mark == "🎉"
     ada.press("C-g")
+
+
+def test_what_is_done_with_a_message_scrolled_out_of_sight_brings_it_back_first(house: Running, ada: Screen) -> None:
+    house.server.fill(80, f"{house.here}s")
+    ada.enter(f"{house.here}s")
+    ada.wait_for("message 80")
+    ada.type("mine\r")
+    ada.sees("mine ✓")
+    for key, asked in (("d", "ada: mine"), ("e", "edit> mine")):
+        ada.press("M-s")
+        ada.wait_for("r answers")
+        ada.type("\x1b[<64;10;2M" * 20)
+        ada.wait_gone("mine")
+        ada.type(key)
+        ada.wait_for(asked)
+        if key == "d":
+            ada.press("C-g")
+            ada.wait_gone("Take it back")
+        ada.sees("mine ✓")
+        assert key == "e" or ada.style("mine ✓").bg != "default"  # type: ignore[attr-defined] # a cell of pyte
+        ada.press("C-g", "C-g")
+        ada.press("M-G")
+        ada.wait_prompt(f"{house.here}s")
+        ada.sees("mine ✓")
+    assert not house.server.asked(requests.Delete)

@@ -197,7 +197,7 @@ class Hands(Ordered):
                 self._leave_message()
                 await self._press_input(key if isinstance(key, Press) else Typed(key.text[at:]))
                 return
-            self._message_commands[command](self)
+            self._do_with_message(command)
             if self._model.pane is not None and isinstance(key, Typed) and key.text[at + 1 :]:
                 await self._press_pane(Typed(key.text[at + 1 :]))
                 return

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.message_commands import read_which
 from trio_chat.ui.messages import At, no_such
 from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.layout import links
+from trio_chat.ui.tui.layout import clip, links
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji
 from trio_chat.ui.tui.model.log import Entry, about
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from trio_chat.ui.tui.app import FullScreen
     from trio_chat.ui.tui.model.chat import ChatModel
     from trio_chat.ui.tui.model.room import RoomModel
+
+_EXCERPT: Final = 200
+"""Columns of a message that a question shows."""
 
 
 class Picked:
@@ -100,6 +103,15 @@ class Picked:
         if room.selected is not None and not room.log.at_start and room.log.index(room.selected) < 5:  # noqa: PLR2004 - soon at the top
             self._app.doing.fetch(room.name, "older")
 
+    def _do_with_message(self, command: str) -> None:
+        """Do something with the message selected, which may be out of sight: scrolled away, or pushed up by others."""
+        if command == "message-leave" or self._selected() is not None:
+            self._app.reveal = None if command == "message-leave" else self._room.selected
+            self._message_commands[command](self)
+        else:  # so far away that it is not even loaded
+            self._leave_message()
+            self._complain("That message is far from here by now; select one again.")
+
     def _select(self) -> None:
         visible = (
             [place.seq for place in self._app.frame.view.places if place is not None and place.said]
@@ -138,10 +150,12 @@ class Picked:
         self._editor.insert(entry.text)
 
     def _ask_delete(self) -> None:
+        entry = self._selected()  # none, where a command named one that is not loaded
+        what = f"Message {self._room.selected}" if entry is None else f"{entry.sender}: {' '.join(entry.text.split())}"
         self._model.pane = Question(
             "delete",
             "Take it back",
-            ("The message's text will be gone for everybody.",),
+            (clip(what, _EXCERPT), "The message's text will be gone for everybody."),
             (("Enter", "take it back"), ("Esc", "leave it")),
         )
 

@@ -107,15 +107,17 @@ def _bare_question(pane: Question, columns: int, height: int) -> tuple[list[Row]
 def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
     """What is asked and how it is answered, both to be seen in any height of two rows: the text is cut first."""
     style = "overlay.title" if pane.said else "overlay"
-    text = [row for line in ((pane.said,) if pane.said else pane.lines) for row in wrap([Span(style, line)], columns)]
+    lines = (pane.said,) if pane.said else pane.lines
+    text = [(at, row) for at, line in enumerate(lines) for row in wrap([Span(style, line)], columns)]
     answers = _answers(pane, columns, max(height - bool(text), 1))
     if answers and not pane.asks and len(text) + 1 + len(answers) <= height:
         answers.insert(0, [Span("overlay", "")])
     room = max(height - len(answers) - bool(pane.asks), 0)
     if len(text) > room > 0:
-        left = " ".join("".join(span.text for span in row).strip() for row in text[room - 1 :])
-        text[room - 1] = [Span(style, clip(left, columns))]
-    rows = [*text[:room], *answers]
+        last, cut = text[room - 1][0], text[room - 1 :]
+        left = " ".join("".join(span.text for span in row).strip() for at, row in cut if at == last)
+        text[room - 1] = last, [Span(style, clip(left if len(left) > columns else f"{left} …", columns))]
+    rows = [*(row for _, row in text[:room]), *answers]
     if not pane.asks:
         return rows[:height], None
     label = [Span("overlay.title", f"{pane.asks}: ")]
