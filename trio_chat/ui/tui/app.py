@@ -87,7 +87,6 @@ class FullScreen:
         self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
-        self.reveal: int | None = None
         self._conversation = Conversation()
         self._shown = Shown()
         self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=has_links())
@@ -382,10 +381,11 @@ class FullScreen:
         columns, rows = self._terminal.size()
         self._look_at_connection()
         self._look = Look(model.me, self._wishes.time_format, None, model.place.numbered, model.attention.words)
-        if self.reveal is not None and model.room.log.find(self.reveal) is not None:
+        room = model.room
+        if room.reveal is not None and room.log.find(room.reveal) is not None:
             parts = divide(columns, rows, self._shown)
-            self._conversation.reveal(model.room, self.reveal, parts.middle, max(rows - 3, 1), self._look)
-            self.reveal = None
+            self._conversation.reveal(room, room.reveal, parts.middle, max(rows - 3, 1), self._look)
+            room.reveal = None
         self.frame = frame = draw(model, self._conversation, self._look, self._shown, columns, rows, now)
         if self._mouse.selection is not None:
             mark_selection(frame, self._mouse.selection)

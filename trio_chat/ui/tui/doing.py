@@ -24,6 +24,7 @@ from trio_chat.ui.notes import Context, Hits
 from trio_chat.ui.tui.model.attention import Notify
 from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
 from trio_chat.ui.tui.model.panes import Choice, ListPane
+from trio_chat.ui.tui.model.room import RoomModel
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -279,6 +280,7 @@ class Doing:
         if room != self.model.place.room:
             self.apply(self.model.look(room))
         one = self.model.room
+        one.reveal = seq
         if one.log.find(seq) is not None:
             one.selected = seq
             return
@@ -287,19 +289,37 @@ class Doing:
 
     async def _jump(self, room: str, seq: int) -> None:
         one = self.model.rooms[room]
-        half = PAGE // 2
-        try:
-            page = await self.connected().history(room, after=max(seq - half - 1, 0), limit=PAGE)
-        finally:
-            one.fetching = ""
-        one.log.replace(page.events, more_before=seq - half - 1 >= page.first, more_after=page.more)
-        one.loaded = True
+        await self._load_around(one, seq)
         if one.log.find(seq) is None:
             self.model.tell("That message is no longer kept.", time.time(), error=True)
             return
-        one.bottom = (one.log.newest, 0) if page.more else None
+        one.bottom = None if one.log.at_end else (one.log.newest, 0)
         one.selected = seq
         self.model.changed += 1
+
+    def reach(self, room: str, since: int) -> None:
+        """Show the first message behind this number, fetching what is around it."""
+        self.model.rooms[room].fetching = "there"
+        self._beside(lambda: self._reach(room, since))
+
+    async def _reach(self, room: str, since: int) -> None:
+        one = self.model.rooms[room]
+        await self._load_around(one, since + 1)
+        while (first := one.log.first_said(since)) is None and not one.log.at_end:
+            await self._fetch(Fetch(room, "newer"))
+        one.bottom = None if one.log.at_end else (one.log.newest, 0)
+        one.reveal = None if first is None else first.seq
+        self.model.changed += 1
+
+    async def _load_around(self, room: RoomModel, seq: int) -> None:
+        """Get the stretch of a log in whose middle a line stands, in place of what is there."""
+        half = PAGE // 2
+        try:
+            page = await self.connected().history(room.name, after=max(seq - half - 1, 0), limit=PAGE)
+        finally:
+            room.fetching = ""
+        room.log.replace(page.events, more_before=seq - half - 1 >= page.first, more_after=page.more)
+        room.loaded = True
 
     def search(self, query: Query, pane: ListPane, cursor: int | None = None) -> None:
         """Find messages, or with a cursor more of them; what is found is added to the pane."""

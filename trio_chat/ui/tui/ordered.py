@@ -33,7 +33,6 @@ class Ordered(Picked):
         if isinstance(value, tuple):
             room, seq = value
             self._app.doing.jump(room, seq)
-            self._app.reveal = seq
         elif isinstance(value, str):
             self.go(value)
         elif callable(value):  # more of what was found: the list stays
@@ -75,10 +74,13 @@ class Ordered(Picked):
 
     def _first_unread(self) -> None:
         room = self._room
-        since = room.new_since
-        at = room.log.index(since + 1) if since is not None else len(room.log)
-        if at < len(room.log):
-            self._app.reveal = room.log.entries[at].seq
+        since, log = room.new_since, room.log
+        if since is None:
+            self._complain("Nothing is unread here.")
+        elif not log.at_start and log.oldest > since + 1:
+            self._app.doing.reach(room.name, since)
+        elif (first := log.first_said(since)) is not None:
+            room.reveal = first.seq
         else:
             self._complain("Nothing is unread here.")
 
@@ -171,7 +173,7 @@ class Ordered(Picked):
         elif seq is None and entry is None:
             self._complain(self._nothing_said())
         else:
-            self._room.selected = self._app.reveal = seq if entry is None or seq is not None else entry.seq
+            self._room.selected = self._room.reveal = seq if entry is None or seq is not None else entry.seq
             self._ask_delete()
 
     def _cmd_react(self, argument: str, *, on: bool | None = None) -> None:

@@ -96,7 +96,7 @@ class Picked:
                 best, left = said[at].seq, left - 1
             at += step
         if best is not None:
-            room.selected = self._app.reveal = best
+            room.selected = room.reveal = best
         elif by > 0:
             room.selected = None
             room.bottom = None
@@ -106,7 +106,7 @@ class Picked:
     def _do_with_message(self, command: str) -> None:
         """Do something with the message selected, which may be out of sight: scrolled away, or pushed up by others."""
         if command == "message-leave" or self._selected() is not None:
-            self._app.reveal = None if command == "message-leave" else self._room.selected
+            self._room.reveal = None if command == "message-leave" else self._room.selected
             self._message_commands[command](self)
         else:  # so far away that it is not even loaded
             self._leave_message()
@@ -123,7 +123,7 @@ class Picked:
         if visible:
             self._room.selected = visible[-1]
         elif last is not None:  # what this program tells may fill a small screen
-            self._room.selected = self._app.reveal = last.seq
+            self._room.selected = self._room.reveal = last.seq
         else:
             self._complain("There is no message here.")
 
@@ -192,7 +192,6 @@ class Picked:
             self._complain("That message answers no other.")
             return
         self._app.doing.jump(self._room.name, entry.reply_to)
-        self._app.reveal = entry.reply_to
 
     def _copy_selected(self) -> None:
         room, last = self._room, self._target()

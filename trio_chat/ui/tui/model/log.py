@@ -190,6 +190,10 @@ class RoomLog:
             at += 1
         return None
 
+    def first_said(self, after: int) -> Entry | None:
+        """The first message behind this number that is loaded."""
+        return next((one for one in self.entries[self.last_index(after) + 1 :] if one.said and not one.local), None)
+
     # ---- what happens now ----------------------------------------------------------------------
 
     def take(self, event: events.RoomEvent) -> Entry | None:

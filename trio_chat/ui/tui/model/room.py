@@ -38,7 +38,8 @@ class RoomModel:
 
     ``bottom`` is where one has scrolled to: the number and the place in the list of the lowest line shown, and how
     many of its rows are hidden below; ``None`` follows the newest. ``new_since`` is the number of the last line read
-    when one came to the room; the line "new" stands behind it. ``policy`` is ``None`` where the settings decide.
+    when one came to the room; the line "new" stands behind it. ``reveal`` is the number of a message to be
+    scrolled to as soon as it is there. ``policy`` is ``None`` where the settings decide.
     ``loaded`` tells that the newest lines are there, ``asked`` that one went back for older ones.
     """
 
@@ -57,6 +58,7 @@ class RoomModel:
     policy: Policy | None = None
     bottom: tuple[int, int] | None = None
     selected: int | None = None
+    reveal: int | None = None
     fetching: str = ""
     loaded: bool = False
     asked: bool = False
