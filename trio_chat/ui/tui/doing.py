@@ -146,12 +146,12 @@ class Doing:
         try:
             chat, log = self.connected(), room.log
             if wanted.which == "newer":
-                page = await chat.history(room.name, after=log.newest, limit=PAGE)
+                page = await chat.history(room.name, after=log.after, limit=PAGE)
                 log.take_newer(page.events, more=page.more)
                 log.trim(log.newest)
             else:
                 older = wanted.which == "older"
-                before = log.oldest if older and log.oldest else None
+                before = (log.before or None) if older else None
                 limit = PAGE if older else min(self.model.backlog or PAGE, MOST_AT_ONCE)
                 page = await chat.history(room.name, before=before, limit=limit)
                 log.take_older(page.events, more=page.more)

@@ -77,7 +77,7 @@ class Ordered(Picked):
         since, log = room.new_since, room.log
         if since is None:
             self._complain("Nothing is unread here.")
-        elif not log.at_start and log.oldest > since + 1:
+        elif not log.holds(since + 1):
             self._app.doing.reach(room.name, since)
         elif (first := log.first_said(since)) is not None:
             room.reveal = first.seq
@@ -92,7 +92,7 @@ class Ordered(Picked):
         room = self._room
         room.bottom = None
         if not room.log.at_end:
-            room.log.entries, room.log.at_end, room.log.at_start = [], True, False
+            room.log.leave_stretch()
             self._app.doing.fetch(room.name, "newest")
         self._app.doing.apply(self._model.saw())
 
