@@ -65,7 +65,7 @@ def test_what_is_over_the_limit_is_said_before_it_is_sent(house: Running, ada: S
     ada.wait_for("12 too long" if small else "12 over the limit of 8000 characters")
     warned = ada.style("→ ").fg  # type: ignore[attr-defined] # a cell of pyte
     ada.press("\x7f" * 12)
-    ada.wait_gone("12 ")
+    ada.wait_gone("12 too long" if small else "12 over")
     assert ada.style("→ ").fg != warned  # type: ignore[attr-defined] # a cell of pyte
     ada.type("\x1b[200~" + "y" * 60_000 + "\x1b[201~")
     ada.wait_for("1 line, 60000")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command, parse
@@ -27,14 +27,11 @@ from trio_chat.ui.tui.model.completing import Completing, complete_here
 from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.panes import Answered, Chosen, Pressed, Question
 from trio_chat.ui.tui.model.pasting import ask_about, is_long
-from trio_chat.ui.tui.model.room import POLICIES
+from trio_chat.ui.tui.model.room import POLICIES, RoomModel
 from trio_chat.ui.tui.ordered import Ordered
 from trio_chat.ui.tui.speaking import BELL
 from trio_chat.ui.tui.themes import THEMES
-
-if TYPE_CHECKING:
-    from trio_chat.ui.tui.app import FullScreen
-    from trio_chat.ui.tui.model.room import RoomModel
+from trio_chat.ui.tui.window import Window
 
 _QUESTION_MARK: Final = "?"
 
@@ -42,8 +39,8 @@ _QUESTION_MARK: Final = "?"
 class Hands(Ordered):
     """Does what keys say."""
 
-    def __init__(self, app: FullScreen, bindings: keys.Bindings) -> None:
-        super().__init__(app, bindings)
+    def __init__(self, window: Window, bindings: keys.Bindings) -> None:
+        super().__init__(window, bindings)
         self._prefix = ""
         self._pasted = ""
         self._secret: NewPassword | None = None  # while one is chosen
@@ -56,7 +53,7 @@ class Hands(Ordered):
         """Do what a key does."""
         if isinstance(key, Press) and key.name in {"FocusIn", "FocusOut"}:
             self._model.attention.focused = key.name == "FocusIn"
-            self._app.doing.apply(self._model.saw())
+            self._window.doing.apply(self._model.saw())
             return
         self._model.notice = self._model.hint = ""
         if self._model.pane is not None:
@@ -101,7 +98,7 @@ class Hands(Ordered):
         elif command.startswith("room-") and command[5:].isdigit():
             self._go_number(int(command[5:]))
         elif command == "external-editor":
-            await self._app.edit_outside()
+            await self._window.edit_outside()
         else:
             self._commands[command](self)
 
@@ -110,22 +107,22 @@ class Hands(Ordered):
             case Submitted(text):
                 self._hand_in(text)
             case Wanted("leave"):
-                await self._app.leave()
+                await self._window.leave()
             case Wanted("interrupt"):
-                self._app.end(130)
+                self._window.end(130)
             case Wanted("suspend"):
-                await self._app.suspend()
+                await self._window.suspend()
             case Wanted("redraw"):
-                self._app.repaint()
+                self._window.repaint()
             case Wanted("complete"):
                 self._complete()
             case Wanted("bell"):
-                self._app.say(BELL)
+                self._window.say(BELL)
 
     def _say_typing(self) -> None:
         room, text = self._room, self._editor.text
         if text and not text.startswith("/") and "@" not in text and room.intent is None:
-            self._app.doing.typing(room.name)
+            self._window.doing.typing(room.name)
 
     def _paste(self, text: str) -> None:
         if not is_long(text):
@@ -139,7 +136,7 @@ class Hands(Ordered):
         if self._editor.insert(text) is None:
             return True
         why = f"What you pasted has {len(text)} characters, more than any message may have. The input is as it was."
-        self._app.say(BELL)
+        self._window.say(BELL)
         self._model.tell(why, time.time(), error=True)
         return False
 
@@ -150,7 +147,7 @@ class Hands(Ordered):
             self._paste(self._pasted + printable(key.text))
             return
         if isinstance(key, Press) and key.name == "C-z":
-            await self._app.suspend()
+            await self._window.suspend()
             return
         command = self._bindings.command("list", key.name) if isinstance(key, Press) else None
         if isinstance(pane, Question) and pane.asks and command == "choose":
@@ -178,7 +175,7 @@ class Hands(Ordered):
         elif pane.purpose == "new-password":
             self._take_new_password(result)
         elif pane.purpose in {"name", "password", "ended"}:
-            self._app.answer(
+            self._window.answer(
                 result.text if isinstance(result, Answered) else result.key if isinstance(result, Pressed) else None
             )
 
@@ -188,7 +185,7 @@ class Hands(Ordered):
             self._paste(printable(key.text))
             return
         if isinstance(key, Press) and key.name == "C-z":
-            await self._app.suspend()
+            await self._window.suspend()
             return
         names = (key.name,) if isinstance(key, Press) else tuple(key.text)
         for at, name in enumerate(names):
@@ -214,7 +211,7 @@ class Hands(Ordered):
         text = editor.text
         _, refused = self._model.destination(text)
         if refused and room.intent is None:
-            self._app.say(BELL)
+            self._window.say(BELL)
             where, _ = self._model.destination(text)
             self._model.tell(f"{where[0].upper()}{where[1:]}. Nothing was sent.", time.time(), error=True)
             return
@@ -226,15 +223,15 @@ class Hands(Ordered):
 
     def _hand_in(self, text: str) -> None:
         """Submit a line; one behind a /join is for the room that it leads to."""
-        if self._app.doing.entering:
-            self._app.doing.after_entering(text, self._submit)
+        if self._window.doing.entering:
+            self._window.doing.after_entering(text, self._submit)
         else:
             self._submit(text)
 
     def _submit(self, text: str) -> None:
-        room, app = self._room, self._app
+        room, window = self._room, self._window
         if not keeps_secret(text):
-            app.typed(text)
+            window.typed(text)
         intent, room.intent = room.intent, None
         parsed = parse(text)
         if isinstance(parsed, Command) and parsed.name in self._typed_commands:  # here they know of a selected message
@@ -246,19 +243,19 @@ class Hands(Ordered):
                 self._give_back(room, text)
             return
         if intent is not None and intent.what == "edit":
-            app.doing.edit(room.name, intent.seq, with_emoji(text))
+            window.doing.edit(room.name, intent.seq, with_emoji(text))
             self._editor.insert(intent.before)
             return
         meaning = interpret(
             text if text.startswith("/") else with_emoji(text),
             self._model.place,
-            unknown_recipients=app.unknown_recipients,
+            unknown_recipients=window.unknown_recipients,
         )
         match meaning:
             case None:
                 return
             case Quit():
-                app.leave_soon()
+                window.leave_soon()
             case AskPassword():
                 self._ask_new_password()
             case Note() if (
@@ -266,13 +263,13 @@ class Hands(Ordered):
             ):
                 self._help()
             case Note() | Error():
-                app.doing.apply(self._model.take(meaning, app.now(), time.time()))
+                window.doing.apply(self._model.take(meaning, window.now(), time.time()))
                 if isinstance(meaning, Error) and not self._editor.text:
                     self._editor.insert(text)
             case SendRoom() if meaning.room in self._model.rooms:
-                app.doing.say(meaning, intent.seq if intent is not None else None)
+                window.doing.say(meaning, intent.seq if intent is not None else None)
             case _:
-                app.doing.act(meaning, lambda: self._give_back(room, text))
+                window.doing.act(meaning, lambda: self._give_back(room, text))
 
     @staticmethod
     def _give_back(room: RoomModel, text: str) -> None:
@@ -298,7 +295,7 @@ class Hands(Ordered):
             case GivenUp(why):
                 self._model.tell(why, time.time(), error=True)
             case NewlyChosen(password):
-                self._app.doing.act(SetPassword(password), lambda: None)
+                self._window.doing.act(SetPassword(password), lambda: None)
 
     def _complete(self) -> None:
         arguments = {"notify": tuple(POLICIES), "theme": tuple(THEMES)}
@@ -306,7 +303,7 @@ class Hands(Ordered):
             self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place, arguments)
         )
         if shown is None:
-            self._app.say(BELL)
+            self._window.say(BELL)
         elif shown:
             self._model.notice = shown
 
@@ -318,10 +315,10 @@ class Hands(Ordered):
         "next-attention": lambda self: self._next_attention(),
         "room-before": lambda self: self._step(-1),
         "room-after": lambda self: self._step(1),
-        "page-up": lambda self: self._app.scroll_pages(1),
-        "page-down": lambda self: self._app.scroll_pages(-1),
-        "line-up": lambda self: self._app.scroll(1),
-        "line-down": lambda self: self._app.scroll(-1),
+        "page-up": lambda self: self._window.scroll_pages(1),
+        "page-down": lambda self: self._window.scroll_pages(-1),
+        "line-up": lambda self: self._window.scroll(1),
+        "line-down": lambda self: self._window.scroll(-1),
         "newest": lambda self: self._newest(),
         "all-read": lambda self: self._all_read(),
         "first-unread": lambda self: self._first_unread(),
@@ -329,7 +326,7 @@ class Hands(Ordered):
         "search-messages": lambda self: self._cmd_search(""),
         "reply-last": lambda self: self._reply(),
         "cancel": lambda self: self._cancel(),
-        "people": lambda self: self._app.toggle("people"),
-        "rooms": lambda self: self._app.toggle("rooms"),
+        "people": lambda self: self._window.toggle("people"),
+        "rooms": lambda self: self._window.toggle("rooms"),
         "do-not-disturb": lambda self: self._toggle_quiet(),
     }

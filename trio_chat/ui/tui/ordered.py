@@ -23,7 +23,7 @@ class Ordered(Picked):
     def go(self, name: str) -> None:
         """Go to a room, or begin to write to a person."""
         if name in self._model.rooms:
-            self._app.doing.apply(self._model.look(name))
+            self._window.doing.apply(self._model.look(name))
         else:
             self._editor.clear()
             self._editor.insert(f"@{name}: ")
@@ -32,11 +32,11 @@ class Ordered(Picked):
         """Do what a row of a list stands for."""
         if isinstance(value, tuple):
             room, seq = value
-            self._app.doing.jump(room, seq)
+            self._window.doing.jump(room, seq)
         elif isinstance(value, str):
             self.go(value)
         elif callable(value):  # more of what was found: the list stays
-            self._model.pane = self._app.doing.found
+            self._model.pane = self._window.doing.found
             value()
 
     def _go_number(self, number: int) -> None:
@@ -78,14 +78,14 @@ class Ordered(Picked):
         if since is None:
             self._complain("Nothing is unread here.")
         elif not log.holds(since + 1):
-            self._app.doing.reach(room.name, since)
+            self._window.doing.reach(room.name, since)
         elif (first := log.first_said(since)) is not None:
             room.reveal = first.seq
         else:
             self._complain("Nothing is unread here.")
 
     def _all_read(self) -> None:
-        self._app.doing.apply(self._model.read_all())
+        self._window.doing.apply(self._model.read_all())
         self._model.notice = "all is read"
 
     def _newest(self) -> None:
@@ -93,8 +93,8 @@ class Ordered(Picked):
         room.bottom = None
         if not room.log.at_end:
             room.log.leave_stretch()
-            self._app.doing.fetch(room.name, "newest")
-        self._app.doing.apply(self._model.saw())
+            self._window.doing.fetch(room.name, "newest")
+        self._window.doing.apply(self._model.saw())
 
     def _cancel(self) -> None:
         room = self._room
@@ -128,11 +128,11 @@ class Ordered(Picked):
             return
         pane = ListPane("search", f"Search: {argument}", lambda _wanted: [], typing=False)
         self._model.pane = pane
-        self._app.doing.search(query, pane)
+        self._window.doing.search(query, pane)
 
     def _more_found(self) -> None:
         """Show the last search again."""
-        found = self._app.doing.found
+        found = self._window.doing.found
         if found is None:
             self._complain("There is no search to go on with.")
         else:
@@ -147,7 +147,7 @@ class Ordered(Picked):
         intent = self._room.intent
         if text and intent is not None:
             self._room.intent = None
-            self._app.doing.say(SendRoom(self._room.name, with_emoji(text)), intent.seq)
+            self._window.doing.say(SendRoom(self._room.name, with_emoji(text)), intent.seq)
 
     def _nothing_said(self) -> str:
         """Why there is no message of one's own to work on."""
@@ -157,11 +157,11 @@ class Ordered(Picked):
         seq, text = self._which(argument, own=True)
         entry = self._room.log.find(seq) if seq is not None else self._target(mine=True)
         if seq is not None and text:
-            self._app.doing.edit(self._room.name, seq, with_emoji(text))
+            self._window.doing.edit(self._room.name, seq, with_emoji(text))
         elif entry is None:
             self._complain(self._nothing_said() if seq is None else f"Message {seq} is not on the screen.")
         elif argument and seq is None:
-            self._app.doing.edit(self._room.name, entry.seq, with_emoji(argument))
+            self._window.doing.edit(self._room.name, entry.seq, with_emoji(argument))
         else:
             self._begin_edit(entry)
 
@@ -212,7 +212,7 @@ class Ordered(Picked):
         if argument and argument not in THEMES:
             self._complain(f"There is no theme {argument}; there are {', '.join(THEMES)}.")
         elif argument:
-            self._app.use_theme(argument)
+            self._window.use_theme(argument)
         else:
             self._model.tell(f"Themes: {', '.join(THEMES)}.", time.time())
 

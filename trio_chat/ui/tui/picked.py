@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.message_commands import read_which
 from trio_chat.ui.messages import At, no_such
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.layout import clip, links
+from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji
 from trio_chat.ui.tui.model.log import Entry, about
 from trio_chat.ui.tui.model.panes import Question, TextPane
-from trio_chat.ui.tui.model.room import Intent
+from trio_chat.ui.tui.model.room import Intent, RoomModel
 from trio_chat.ui.tui.speaking import BELL, copied
-
-if TYPE_CHECKING:
-    from trio_chat.ui.tui.app import FullScreen
-    from trio_chat.ui.tui.model.chat import ChatModel
-    from trio_chat.ui.tui.model.room import RoomModel
+from trio_chat.ui.tui.window import Window
 
 _EXCERPT: Final = 200
 """Columns of a message that a question shows."""
@@ -29,22 +26,22 @@ _EXCERPT: Final = 200
 class Picked:
     """Works on the message selected in the room that one looks at."""
 
-    def __init__(self, app: FullScreen, bindings: keys.Bindings) -> None:
-        self._app = app
+    def __init__(self, window: Window, bindings: keys.Bindings) -> None:
+        self._window = window
         self._bindings = bindings
         self._span: int | None = None
 
     @property
     def _model(self) -> ChatModel:
-        return self._app.model
+        return self._window.model
 
     @property
     def _room(self) -> RoomModel:
-        return self._app.model.room
+        return self._window.model.room
 
     @property
     def _editor(self) -> Editor:
-        return self._app.model.room.editor
+        return self._window.model.room.editor
 
     def _selected(self) -> Entry | None:
         room = self._room
@@ -101,7 +98,7 @@ class Picked:
             room.selected = None
             room.bottom = None
         if room.selected is not None and not room.log.at_start and room.log.index(room.selected) < 5:  # noqa: PLR2004 - soon at the top
-            self._app.doing.fetch(room.name, "older")
+            self._window.doing.fetch(room.name, "older")
 
     def _do_with_message(self, command: str) -> None:
         """Do something with the message selected, which may be out of sight: scrolled away, or pushed up by others."""
@@ -114,8 +111,8 @@ class Picked:
 
     def _select(self) -> None:
         visible = (
-            [place.seq for place in self._app.frame.view.places if place is not None and place.said]
-            if self._app.frame
+            [place.seq for place in self._window.frame.view.places if place is not None and place.said]
+            if self._window.frame
             else []
         )
         self._span = None
@@ -162,7 +159,7 @@ class Picked:
     def _delete_selected(self) -> None:
         room = self._room
         if room.selected is not None:
-            self._app.doing.delete(room.name, room.selected)
+            self._window.doing.delete(room.name, room.selected)
             room.selected = None
 
     def _ask_mark(self) -> None:
@@ -183,7 +180,7 @@ class Picked:
 
     def _mark(self, seq: int, word: str, *, on: bool | None = None) -> None:
         """Put a mark on a message or take it off; where that is not said, the one or the other by how it is."""
-        self._app.doing.react(self._room.name, seq, mark_of(word.strip()), on=on)
+        self._window.doing.react(self._room.name, seq, mark_of(word.strip()), on=on)
         self._room.selected = None
 
     def _origin(self) -> None:
@@ -191,7 +188,7 @@ class Picked:
         if entry is None or entry.reply_to is None:
             self._complain("That message answers no other.")
             return
-        self._app.doing.jump(self._room.name, entry.reply_to)
+        self._window.doing.jump(self._room.name, entry.reply_to)
 
     def _copy_selected(self) -> None:
         room, last = self._room, self._target()
@@ -228,11 +225,11 @@ class Picked:
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard of whoever sits at the terminal."""
-        self._app.say(copied(text))
+        self._window.say(copied(text))
         self._model.notice = f"copied {len(text)} characters"
 
     def _complain(self, why: str) -> None:
-        self._app.say(BELL)
+        self._window.say(BELL)
         self._model.notice = why
 
     _message_commands: ClassVar[dict[str, Callable[[Picked], None]]] = {

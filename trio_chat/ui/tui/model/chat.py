@@ -188,6 +188,12 @@ class ChatModel:
             self.tell(notice, clock, error=True, room=room.name)
         return room, False
 
+    def begin_anew(self) -> None:
+        """The server's history began anew: what is loaded of the rooms' logs means nothing any more."""
+        for room in self.rooms.values():
+            room.log.forget()
+            room.loaded = False
+
     def _move_in(self) -> None:
         """Take what was typed and told before one was in to the room that one looks at."""
         early, self._nowhere = self._nowhere, RoomModel("")
