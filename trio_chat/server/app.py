@@ -129,6 +129,7 @@ class Server:
             await root.start(self.hub.run)
             root.start_soon(upkeep.fill_index, self.hub, self.store)
             root.start_soon(upkeep.prune, self.hub, self.store, self.config.keep)
+            root.start_soon(upkeep.look_over, self.store)
             root.start_soon(upkeep.watch_store, self.hub, self.store)
             if self._directory is not None:
                 await root.start(serve_control, self._directory, self.hub)
