@@ -42,6 +42,7 @@ from trio_chat.server import upkeep
 from trio_chat.server.dispatch import closing_frame
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
+from trio_chat.server.doors.forwarded import Proxies
 from trio_chat.server.gate import Gate
 from trio_chat.server.hub import Hub
 from trio_chat.server.items import Arrival, Departure, Stop
@@ -91,6 +92,7 @@ class Server:
         self.store = store
         self._directory = directory
         self.hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
+        self._proxies = Proxies(config.trusted_proxy)
         self.gate = Gate(config.max_connections, config.per_address)
         self._figures = make_metrics(self.hub, self.gate)
         self._stopping = trio.Event()
@@ -212,6 +214,7 @@ class Server:
         if isinstance(head, Refusal):
             page = self._refuse(head)
         elif head is not None and head.wants_websocket:
+            address = self._proxies.visitor(head, address)
             with self.gate.enter(address) as refusal:
                 page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery, address)
         elif head is not None:
