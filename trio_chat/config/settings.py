@@ -163,6 +163,15 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
         int,
         _meta("most connections from one address, except from this machine; 0 for no limit", _LIMITS, "N", ge=0),
     ] = 256
+    new_names: Annotated[
+        int,
+        _meta(
+            "most names that may be claimed from one address in an hour, except from this machine; 0 for no limit",
+            _LIMITS,
+            "N",
+            ge=0,
+        ),
+    ] = 256
     idle_timeout: Annotated[
         float,
         _meta("say Bye! to whoever sends nothing for so long; 0 for never", _LIMITS, "SECONDS", unit="seconds", ge=0),

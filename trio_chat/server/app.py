@@ -387,6 +387,7 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         hello_timeout=config.handshake_timeout,
         owned=config.names == "owned",
         name_expiry=config.name_expiry * 86400,
+        new_names=config.new_names,
         room_makers=config.room_creation,
     )
 
