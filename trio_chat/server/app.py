@@ -269,7 +269,10 @@ class Server:
                 await arrival.settled.wait()
                 if arrival.refusal is not None:
                     return http.refused(arrival.refusal)
-                await websocket.upgrade(connection, request)
+                upgraded = await websocket.upgrade(connection, request)
+                head.headers.clear()  # a session may last for days, and needs nothing of how it began
+                del request, arrival, hello
+                await websocket.serve(connection, upgraded)
                 return None
             finally:
                 # the hub takes it always, for it ends after all connections, or is broken off with them
