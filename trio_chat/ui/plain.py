@@ -21,6 +21,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
 from trio_chat.ui.actions import Action, JoinRoom, Quit, carry_out, do, refused, room_info
 from trio_chat.ui.commands import interpret
+from trio_chat.ui.ignored import Ignored
 from trio_chat.ui.lines import Teller, as_json
 from trio_chat.ui.notes import Note
 from trio_chat.ui.patience import patiently
@@ -74,10 +75,11 @@ def look_of(config: ClientConfig, *, json: bool = False) -> Look:
 class Talk:
     """One person's conversation over one connection: what lines mean now, what events look like."""
 
-    def __init__(self, chat: Chat, look: Look) -> None:
+    def __init__(self, chat: Chat, look: Look, ignored: Ignored | None = None) -> None:
         self.chat = chat
         self.look = look
         self.place = Place()
+        self.place.ignored = ignored or self.place.ignored
         self.teller = Teller(
             self.place,
             now=lambda: datetime.now(UTC),

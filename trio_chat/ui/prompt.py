@@ -28,6 +28,7 @@ from trio_chat.ui.actions import Action, JoinRoom, LeaveRoom, ListPeople, Questi
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
+from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.messages import ShowNumbers
 from trio_chat.ui.notes import Context, Hits, Note
@@ -172,7 +173,7 @@ class Prompt:
             self._secret = NewPassword()
         elif isinstance(meaning, Note | Error):
             self._show(meaning)
-        elif isinstance(meaning, ShowNumbers):  # nothing that the server has to do with
+        elif isinstance(meaning, ShowNumbers | Ignore):  # nothing that the server has to do with
             for event in await self._talk.do(meaning):
                 self._show(event)
         else:

@@ -11,6 +11,7 @@ from msgspec import structs
 
 from tests.ui.tui.rich_server import stamp
 from trio_chat.protocol import events
+from trio_chat.ui.ignored import Ignored
 from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
 
 LOBBY = "#lobby"
@@ -162,7 +163,7 @@ def test_all_about_a_message() -> None:
     entry = log.take(message(7, "hi", reply_to=3, edited=stamp(), reactions={"👍": ("ada", "bob")}))
     assert entry is not None
     entry.mark = "delivered"
-    assert about(entry, UTC) == [
+    assert about(entry, Ignored(), UTC) == [
         "said by   bob",
         "at        2026-07-27 12:00:07",
         "number    7",

@@ -65,6 +65,7 @@ class FullScreen:
         self._theme = chosen_theme(theme)
         attention = Attention(read_policy(wishes.notify) or "mentions", words=whole_words(wishes.highlight))
         self.model = ChatModel(attention, backlog=wishes.backlog)
+        self.model.place.ignored = memory.ignored
         self.model.lost = Lost(self._kept.drafts, self._kept.private)
         self.model.policies = {room: one for room, kept in self._kept.policies.items() if (one := read_policy(kept))}
         self.model.make_editor = lambda: Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
@@ -280,7 +281,10 @@ class FullScreen:
         model, now = self.model, self.now()
         columns, rows = self._terminal.size()
         self._conversing.look()
-        self._look = Look(model.me, self._wishes.time_format, None, model.place.numbered, model.attention.words)
+        place = model.place
+        self._look = Look(
+            model.me, self._wishes.time_format, None, place.numbered, model.attention.words, place.ignored
+        )
         room = model.room
         if room.reveal is not None and room.log.find(room.reveal) is not None:
             parts = divide(columns, rows, self._shown)

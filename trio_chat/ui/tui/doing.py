@@ -343,7 +343,9 @@ class Doing:
         except Refused as error:
             pane.note = f"{error.message} {error.advice}"
             return
-        rows += [row for event in found.messages if (row := _choice(event)) is not None]
+        ignored = self.model.place.ignored
+        shown = (event for event in found.messages if not ignored.hides(event))
+        rows += [row for event in shown if (row := _choice(event)) is not None]
         count = len(rows)
         if found.cursor is not None:
             rows.append(Choice("show more", "", partial(self.search, query, pane, found.cursor)))

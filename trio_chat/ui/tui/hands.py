@@ -14,9 +14,11 @@ from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command, parse
 from trio_chat.protocol.events import Error
 from trio_chat.ui.actions import Quit, SendRoom
+from trio_chat.ui.command import Meaning
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.editing import Editor, Submitted, Wanted, printable
 from trio_chat.ui.governing import AskPassword, SetPassword
+from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.keys import Key, Pasted, Press, Typed
 from trio_chat.ui.notes import Note
 from trio_chat.ui.room_commands import keeps_secret
@@ -251,23 +253,31 @@ class Hands(Ordered):
             self._model.place,
             unknown_recipients=window.unknown_recipients,
         )
+        asks_help = isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
+        if meaning is None:
+            return
+        if isinstance(meaning, Note) and asks_help:
+            self._help()
+        elif isinstance(meaning, SendRoom) and meaning.room in self._model.rooms:
+            window.doing.say(meaning, intent.seq if intent is not None else None)
+        else:
+            self._carry_out(meaning, room, text)
+
+    def _carry_out(self, meaning: Meaning, room: RoomModel, text: str) -> None:
+        """Do what a line means that was typed in a room: here, or in its turn by the server."""
+        window = self._window
         match meaning:
-            case None:
-                return
             case Quit():
                 window.leave_soon()
             case AskPassword():
                 self._ask_new_password()
-            case Note() if (
-                isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
-            ):
-                self._help()
+            case Ignore():
+                note = self._model.place.ignored.do(meaning, self._model.me)
+                self._model.take(note, window.now(), time.time())
             case Note() | Error():
                 window.doing.apply(self._model.take(meaning, window.now(), time.time()))
-                if isinstance(meaning, Error) and not self._editor.text:
-                    self._editor.insert(text)
-            case SendRoom() if meaning.room in self._model.rooms:
-                window.doing.say(meaning, intent.seq if intent is not None else None)
+                if isinstance(meaning, Error):
+                    self._give_back(self._room, text)
             case _:
                 window.doing.act(meaning, lambda: self._give_back(room, text))
 

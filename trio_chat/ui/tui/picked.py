@@ -77,6 +77,7 @@ class Picked:
             entry.said
             and not entry.local
             and not entry.deleted
+            and entry.sender not in self._model.place.ignored
             and (mine is None or (entry.sender == self._model.me) == mine)
         )
 
@@ -89,7 +90,8 @@ class Picked:
         best = None
         at += step if room.selected is not None and step > 0 else -1 if step < 0 else 0
         while 0 <= at < len(said) and left:
-            if said[at].said and not said[at].local and said[at].seq != room.selected:
+            one = said[at]
+            if one.said and not one.local and one.seq != room.selected and one.sender not in self._model.place.ignored:
                 best, left = said[at].seq, left - 1
             at += step
         if best is not None:
@@ -199,7 +201,7 @@ class Picked:
         said = [
             one
             for one in room.log.entries[room.log.index(low) : room.log.last_index(high) + 1]
-            if one.said and not one.local
+            if one.said and not one.local and one.sender not in self._model.place.ignored
         ]
         text = said[0].text if len(said) == 1 else "\n".join(f"{one.sender}: {one.text}" for one in said)
         self.copy(text)
@@ -217,7 +219,9 @@ class Picked:
     def _show_info(self) -> None:
         entry = self._selected()
         if entry is not None:
-            self._model.pane = TextPane("Message", [("overlay", line) for line in about(entry)])
+            self._model.pane = TextPane(
+                "Message", [("overlay", line) for line in about(entry, self._model.place.ignored)]
+            )
 
     def _begin_span(self) -> None:
         self._span = self._room.selected

@@ -273,6 +273,8 @@ class ChatModel:
             case events.People():
                 self._people(event)
             case events.TypingNotice() if event.name != self.me and event.room in self.rooms:
+                if self.place.ignored.hides(event):
+                    return []
                 self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
             case events.ReadUpTo() if event.room in self.rooms:
                 room = self.rooms[event.room]
@@ -337,6 +339,8 @@ class ChatModel:
         if entry is None:
             return self.saw() if room is self.room else []
         room.typing.pop(entry.sender, None)
+        if self.place.ignored.hides(event):
+            return self.saw() if room is self.room else []
         looking = room is self.room and room.following
         if entry.said and entry.sender == self.me:
             return self._own(room, entry)

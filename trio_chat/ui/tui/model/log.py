@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from trio_chat.protocol import events
 from trio_chat.protocol.text import clean, clean_line
+from trio_chat.ui.ignored import Ignored
 
 MOST: Final = 20_000
 """Entries kept of one room: several screens of scrolling, and about ten megabytes."""
@@ -103,8 +104,9 @@ def _message(event: events.Message) -> Entry:
     return entry
 
 
-def about(entry: Entry, zone: tzinfo | None = None) -> list[str]:
-    """All that is known of a message: who said it, when to the second, its number, and who marked it."""
+def about(entry: Entry, ignored: Ignored, zone: tzinfo | None = None) -> list[str]:
+    """All that is known of a message: who said it, when to the second, its number, and who marked it, without those
+    who are ignored."""
     when = datetime.fromtimestamp(entry.time, zone)
     lines = [f"said by   {entry.sender}", f"at        {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
     if entry.reply_to is not None:
@@ -113,7 +115,7 @@ def about(entry: Entry, zone: tzinfo | None = None) -> list[str]:
         lines.append(f"was       {'taken back' if entry.deleted else 'changed'}")
     if entry.mark in {"sent", "delivered"}:
         lines.append(f"has       {'arrived' if entry.mark == 'delivered' else 'been stored by the server'}")
-    lines += [f"{mark} from {', '.join(names)}" for mark, names in (entry.reactions or {}).items()]
+    lines += [f"{mark} from {', '.join(names)}" for mark, names in ignored.marks(entry.reactions or {}).items()]
     return lines
 
 
