@@ -63,3 +63,11 @@ def test_what_is_said_to_an_answer_stands_in_the_questions_place() -> None:
     NAME.said = "There is no such name."
     assert seen(NAME, 20, 5)[0] == ["Another name", "There is no such", "name.", "Name:"]
     NAME.said = ""
+
+
+def test_what_is_typed_has_the_room_of_what_it_is_called() -> None:
+    asked = Question("react", "Mark it", ("Which?",), asks="emoji")
+    assert seen(asked, 12, 4)[0][-1] == "emoji:"
+    asked.editor.insert("thumbsup")
+    assert seen(asked, 12, 4)[0][-1] == "> thumbsup"
+    assert seen(asked, 20, 5)[0][-1] == "emoji: thumbsup"

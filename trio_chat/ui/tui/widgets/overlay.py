@@ -120,9 +120,13 @@ def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tup
     rows = [*(row for _, row in text[:room]), *answers]
     if not pane.asks:
         return rows[:height], None
-    label = [Span("overlay.title", f"{pane.asks}: ")]
     editor = pane.editor
-    entered = lay_out_input(label, editor.text, editor.buffer.cursor, columns, 1, secret=pane.secret)
+    asks = f"{pane.asks}: "
+    if editor.text and text_width(asks) > columns // 2:
+        asks = "> "  # where there is no room for both, what is typed is worth more
+    entered = lay_out_input(
+        [Span("overlay.title", asks)], editor.text, editor.buffer.cursor, columns, 1, secret=pane.secret
+    )
     rows.append([Span("overlay.title" if at == 0 else "overlay", span.text) for at, span in enumerate(entered.rows[0])])
     return rows, (len(rows) - 1, entered.column)
 
