@@ -55,7 +55,7 @@ def test_what_waits_for_a_room_says_when_that_is_private_no_longer(*, private: b
     assert (model.place.room, model.room.editor.text) == (LOBBY, "")
     model.take(RejoinRefused(room=SECRET, code="opened", message="Gone.", advice="Join."), 0.0, 0.0)
     assert told(model) == [
-        "You are no longer in #secret. The server does not count you in there any more.",
+        "You are no longer in #secret. The server knows nothing of it any more.",
         "#secret: Gone. Join.",
     ]
     model.take(events.Room(room=info(SECRET, private=private)), 0.0, 0.0)

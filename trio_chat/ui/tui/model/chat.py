@@ -168,7 +168,7 @@ class ChatModel:
                 room.new_since = room.read if 0 < room.read < room.last else None
         self._move_in()
         for room in gone:
-            self._put_out(room, "The server does not count you in there any more.", clock, was_here=room.name == here)
+            self._put_out(room, "The server knows nothing of it any more.", clock, was_here=room.name == here)
         self.connection = Connection("connected", since=now, latency=self.connection.latency)
         self.changed += 1
         return [AskPeople(lobby), *self.look(self.place.room)]
@@ -456,7 +456,8 @@ class ChatModel:
 
     def _put_out(self, room: RoomModel, why: str, clock: float, *, was_here: bool) -> None:
         """One is no longer in a room: what is not sent there is kept, and what is being typed now goes nowhere."""
-        gone = f"You are no longer in {self.label(room)}."
+        label = self.label(room)
+        gone = f"Your conversation with {label} is over." if room.direct else f"You are no longer in {label}."
         if self.lost.keep(room) and was_here and self.pane is None:
             lines = (why, "What you typed is kept for when you are back there.")
             self.pane = Question("left", gone, lines, (("Enter", "go on"),))
