@@ -75,7 +75,8 @@ class Books:
     def answer(self, wanted: Wanted) -> FoundLine | FoundSent | None:
         """What the hub would find for the broker."""
         if not isinstance(wanted, WantsLine):
-            return self.sent.get((wanted.sender, wanted.cid))
+            sent = self.sent.get((wanted.sender, wanted.cid))
+            return sent if sent is not None or wanted.answered is None else self.answer(wanted.answered)
         log = self.logs.get(wanted.room, [])
         sender, event = log[wanted.seq - 1] if 0 < wanted.seq <= len(log) else (0, None)
         return FoundLine(sender, event) if isinstance(event, Message) else None

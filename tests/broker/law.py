@@ -178,6 +178,7 @@ def check_allowed(  # noqa: C901 - one rule after the other
     _check_published(hub, who, request, answer, effects)
     if isinstance(request, requests.Send):
         _check_send(hub, who, effects)
+        _check_answered(hub, effects)
     elif isinstance(request, requests.Join):
         _check_join(hub, session, who, request)
     elif isinstance(request, requests.Configure) and (request.private is not None or request.keep is not None):
@@ -234,6 +235,16 @@ def _check_send(hub: Hub, who: int, effects: list[Effect]) -> None:
             assert not room.announce_only, "somebody spoke where only moderators do"
             assert hub.spoke.get((room.id, who), 0.0) + room.slow <= hub.now, "somebody spoke too soon"
         hub.spoke[room.id, who] = hub.now
+
+
+def _check_answered(hub: Hub, effects: list[Effect]) -> None:
+    for publish in effects:
+        target = getattr(publish.event, "reply_to", None) if isinstance(publish, Publish) else None
+        if target is not None and isinstance(publish, Publish):
+            log = hub.ahead.logs.get(publish.number, [])
+            said = log[target - 1][1] if 0 < target <= len(log) else None
+            assert isinstance(said, events.Message), "what is no message was answered"
+            assert not said.deleted, "what was taken back was answered"
 
 
 def _check_join(hub: Hub, session: int, who: int, request: requests.Join) -> None:

@@ -188,7 +188,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
     # ---- talking ------------------------------------------------------------------------------
 
-    @rule(turn=who, room=where, text=texts, reply=st.sampled_from((None, None, 1, 99)))
+    @rule(turn=who, room=where, text=texts, reply=st.sampled_from((None, None, 1, 2, 3, 99)))
     def send(self, turn: int, room: int, text: str, reply: int | None) -> None:
         session = self._session(turn)
         self._send(session, Send(id=self._id(), room=self._room(session, room), text=text, reply_to=reply))

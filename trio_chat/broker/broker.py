@@ -5,15 +5,15 @@ effects. Every decision is made whole: a request either is refused and has chang
 effects follow. Sequence numbers are given here. If the hub cannot store a batch, it calls
 :meth:`Broker.take_back` before it asks anything else.
 
-Some requests need to know what only the store knows: the message they change, or whether one was
-stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
+Some requests need to know what only the store knows: the message they change or answer, or whether one
+was stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, presence, repeated, retract
+from trio_chat.broker import arrival, presence, repeated, retract, talk
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.registry import NEVER, Found, Registry
@@ -45,10 +45,12 @@ class WantsLine(NamedTuple):
 
 
 class WantsSent(NamedTuple):
-    """Wanted is whether a message was stored before: its sender's number, and the id they made for it."""
+    """Wanted is whether a message was stored before: its sender's number, and the id they made for it. If it was
+    not, the message that it answers is wanted."""
 
     sender: int
     cid: str
+    answered: WantsLine | None = None
 
 
 Wanted: TypeAlias = WantsLine | WantsSent
@@ -118,12 +120,18 @@ class Broker(Registry):
         if known is None or known.person is None:
             return None
         if isinstance(request, Send):
-            again = request.again and request.id not in known.person.recent
-            return WantsSent(known.person.id, request.id) if again else None
+            return self._wants_for(known.person, request)
         if isinstance(request, Edit | Delete | React):
             room = known.person.rooms.get(request.room)
             return None if room is None else WantsLine(room.id, request.target)
         return None
+
+    def _wants_for(self, person: Person, request: Send) -> Wanted | None:
+        if request.id in person.recent:
+            return None
+        room = None if request.reply_to is None else talk.answered_in(self, person, request)
+        answered = None if room is None else WantsLine(room.id, request.reply_to or 0)
+        return WantsSent(person.id, request.id, answered) if request.again else answered
 
     def handle(self, session: int, request: AnyRequest, now: float, found: Found = None) -> list[Effect]:
         """Decide what one request does. A session that is not open (any more) causes nothing."""

@@ -214,7 +214,7 @@ class Hub:
                     continue
                 kind = type(request)
                 found: Found = None
-                if kind in _CHANGES or (kind is Send and request.again):  # type: ignore[union-attr] # it is a Send
+                if kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None)):  # type: ignore[union-attr] # it is a Send
                     wanted = self._broker.wants(session, request)
                     if wanted is not None and effects:  # what it wants may be in this very batch
                         self._held = item._replace(messages=item.messages[index:], size=0)
@@ -365,7 +365,7 @@ class Hub:
                 event = decode_event(line.event)
                 return FoundLine(line.sender, event) if isinstance(event, Message) else None
             sent = await self._store.find(wanted.sender, wanted.cid)
-            return None if sent is None else FoundSent(*sent)
+            return await self._look_up(wanted.answered) if sent is None else FoundSent(*sent)
         except StoreError as error:
             self._fail("not looked up", error)
             return None
