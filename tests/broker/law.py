@@ -23,7 +23,7 @@ from trio_chat.broker.state import FoundLine, seconds, stamp
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import events, requests
 from trio_chat.protocol.events import Error, Event, Ok, Welcome
-from trio_chat.protocol.names import LOBBY, check_room
+from trio_chat.protocol.names import LOBBY, check_room, fold_room
 from trio_chat.records import SaveAccount
 
 if TYPE_CHECKING:
@@ -170,7 +170,7 @@ def check_allowed(  # noqa: C901 - one rule after the other
     who = hub.whose[session]
     if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):
         return
-    name = getattr(request, "room", None) or ""
+    name = fold_room(getattr(request, "room", None) or "")
     role = hub.ahead.role(name, who)
     assert role >= LEAST.get(type(request), 0), f"{type(request).__name__} without the right to it"
     if isinstance(request, OF_MEMBERS):
@@ -270,7 +270,7 @@ def check_done(hub: Hub, session: int, request: AnyRequest, answer: Any) -> None
     """After its effects were followed: is it so, what the asker was told is done?"""
     if isinstance(answer, Error):
         return
-    name = getattr(request, "room", None) or ""
+    name = fold_room(getattr(request, "room", None) or "")
     if isinstance(request, requests.Kick):
         assert hub.holder(request.name) not in hub.ahead.members_of(name), "who was kicked is in the room still"
     elif isinstance(request, requests.Ban):

@@ -290,6 +290,17 @@ def test_requests_go_once_a_connection_in_their_order_and_again_after_it() -> No
     assert second == msgspec.structs.replace(first[1], again=True)
 
 
+def test_a_room_of_ours_is_ours_however_it_is_spelled() -> None:
+    conversation = talking(RoomInfo(name="#ops", last=1))
+    conversation.lose()
+    conversation.enter(welcome(RoomInfo(name="#ops", last=2)))
+    conversation.ask(requests.Send(id="m", text="one", room="OPS"))
+    conversation.ask(requests.Send(id="n", text="two", room="#OTHER"))
+    asked = frames(conversation)
+    assert [type(request) for request in asked] == [requests.History, requests.Send]  # the first waits for the log
+    assert [getattr(request, "room", "") for request in asked] == ["#ops", "#OTHER"]
+
+
 def test_a_deed_that_is_asked_again_says_so() -> None:
     conversation = talking()
     conversation.ask(requests.Kick(id="k", room="#ops", name="bob"))

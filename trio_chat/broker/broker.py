@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from msgspec import structs
+
 from trio_chat.broker import arrival, presence, repeated, retract, talk
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
@@ -27,6 +29,7 @@ from trio_chat.broker.state import (
 )
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
+from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.requests import Deed, Delete, Edit, React, Send
 from trio_chat.records import SaveRead, Snapshot
 
@@ -119,6 +122,7 @@ class Broker(Registry):
         known = self.sessions.get(session)
         if known is None or known.person is None:
             return None
+        request = self._as_known(request)
         if isinstance(request, Send):
             return self._wants_for(known.person, request)
         if isinstance(request, Edit | Delete | React):
@@ -139,6 +143,7 @@ class Broker(Registry):
         if known is None:
             return []
         effects: list[Effect] = []
+        request = self._as_known(request)
         kind = type(request)
         command = COMMANDS[kind]
         refusal = self._charge(known, command.cost, now, effects)
@@ -260,6 +265,13 @@ class Broker(Registry):
         if session.state is State.GREETING:
             return refuse("hello_timeout", seconds=self.settings.hello_timeout)
         return refuse("idle", seconds=self.settings.idle_timeout)
+
+    def _as_known(self, request: AnyRequest) -> AnyRequest:
+        """The request with its room called as the room is known, in whatever case and width it was named."""
+        room: str | None = getattr(request, "room", None)
+        if room is None or room in self.rooms:
+            return request
+        return structs.replace(request, room=fold_room(room))
 
     # ---- steps of handle ----------------------------------------------------------------------
 

@@ -97,7 +97,7 @@ def server_url(config: ClientConfig, server: str | None, *, url: object, host: s
 
 
 def room_name(word: str) -> str:
-    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out.
+    """The room that somebody names in a command line, where ``#`` needs quotes and so may be left out.
 
     Raises ``UsageError`` for what can be no room's name.
     """
@@ -105,11 +105,10 @@ def room_name(word: str) -> str:
 
     if word.startswith("@"):
         raise UsageError(f"{word} is a person, and a room is wanted, such as '#ops'.")
-    room = word if word.startswith("#") else f"#{word}"
-    checked = check_room(room)
+    checked = check_room(word if word.startswith("#") else f"#{word}")
     if isinstance(checked, Refusal):
         raise UsageError(str(checked))
-    return room
+    return checked
 
 
 def person_name(word: str) -> str:

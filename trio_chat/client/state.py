@@ -50,6 +50,7 @@ from trio_chat.protocol.events import (
     TopicChanged,
     Welcome,
 )
+from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.requests import (
     AnyRequest,
     Deed,
@@ -116,6 +117,9 @@ class Conversation:
 
     def ask(self, request: AnyRequest) -> None:
         """Owe a request of the application's. Raises :class:`~trio_chat.errors.NotDone` if it cannot travel."""
+        room: str | None = getattr(request, "room", None)
+        if room is not None and room not in self.rooms and fold_room(room) in self.rooms:
+            request = msgspec.structs.replace(request, room=fold_room(room))
         self._owe(request, make_frame(request, self.welcome), Why.ASKED)
         if self._returning:
             self._owed[request.id].be_lenient(PATIENCE)

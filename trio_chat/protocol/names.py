@@ -118,6 +118,13 @@ def check_room(text: str) -> str | Refusal:
     return "#" + forms[1]
 
 
+def fold_room(text: str) -> str:
+    """The name of the room that somebody calls so, as :func:`check_room` gives it. What can be no room's name, and
+    so a direct conversation's, stays as it is."""
+    room = check_room(text)
+    return text if isinstance(room, Refusal) else room
+
+
 def _forms(text: str) -> tuple[str, str] | str:
     """The shown form and the key, or why there are none."""
     if _PLAIN.fullmatch(text):
