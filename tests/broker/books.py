@@ -234,6 +234,7 @@ def stored_part(broker: Broker) -> dict[str, Any]:
     people, rooms = broker.persons.values(), broker.numbered.values()
     return {
         "accounts": {p.id: (p.name, p.created, p.password, p.admin) for p in people},
+        "put_out": {p.id: p.put_out for p in people if p.put_out},
         "names": {key: person.id for key, person in broker.people.items()},
         "skeletons": {skeleton: person.id for skeleton, person in broker.skeletons.items()},
         "devices": {d.id: (p.id, digest, d.digest, d.label) for p in people for digest, d in p.devices.items()},

@@ -79,7 +79,8 @@ def check_let_in(hub: Hub, session: int, hello: Hello, effects: list[Effect], *,
     welcome = next(e.event for e in effects if isinstance(e, Reply) and isinstance(e.event, Welcome))
     assert hub.settings.password in {None, hello.password}, "let in without the server's password"
     assert not _kept_out(hub, LOBBY, 0, hub.addresses[session]), "let in from a network that is kept out"
-    claimed = any(isinstance(e, Persist) and type(e.record).__name__ == "SaveAccount" for e in effects)
+    saved = {e.record.id for e in effects if isinstance(e, Persist) and isinstance(e.record, SaveAccount)}
+    claimed = saved - hub.ahead.accounts.keys()
     held = hub.holder(welcome.name)
     if claimed:
         for account in hub.ahead.accounts.values():
@@ -322,6 +323,8 @@ def check_told(hub: Hub, effects: list[Effect]) -> None:
         elif isinstance(event, Welcome):
             for info in event.rooms:
                 _check_info(hub, info)
+            names = {info.name for info in event.rooms}
+            assert not names & {gone.room for gone in event.put_out}, "put out of a room that they are in"
     for name, count in counts.items():  # of several, the last
         assert count == len(hub.names_in(name)), "a wrong count of people"
 

@@ -294,11 +294,10 @@ def test_a_room_of_ours_is_ours_however_it_is_spelled() -> None:
     conversation = talking(RoomInfo(name="#ops", last=1))
     conversation.lose()
     conversation.enter(welcome(RoomInfo(name="#ops", last=2)))
-    conversation.ask(requests.Send(id="m", text="one", room="OPS"))
-    conversation.ask(requests.Send(id="n", text="two", room="#OTHER"))
-    asked = frames(conversation)
-    assert [type(request) for request in asked] == [requests.History, requests.Send]  # the first waits for the log
-    assert [getattr(request, "room", "") for request in asked] == ["#ops", "#OTHER"]
+    for room in ("OPS", "#OTHER"):
+        conversation.ask(requests.Send(id=room, text="one", room=room))
+    asked = [(type(request), getattr(request, "room", "")) for request in frames(conversation)]
+    assert asked == [(requests.History, "#ops"), (requests.Send, "#OTHER")]  # what is for #ops waits for its log
 
 
 def test_a_deed_that_is_asked_again_says_so() -> None:

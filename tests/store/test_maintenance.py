@@ -14,7 +14,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.records import DropRoom, Note, Redact, SaveDevice, SaveMember
-from trio_chat.store import DATABASE, SqliteStore, maintenance
+from trio_chat.store import DATABASE, SqliteStore, maintenance, schema
 from trio_chat.store.maintenance import backup, check, export_json, read_notes, restore
 
 if TYPE_CHECKING:
@@ -238,6 +238,17 @@ async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file
 # ---- export ---------------------------------------------------------------------------------------
 
 
+def test_an_export_of_a_database_of_an_earlier_version_is_refused_with_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        schema.make_directory(path)
+        schema.prepare(path, 1.0)
+    with pytest.raises(StoreError, match=r"was last used by an earlier trio-chat\. Start the server on it once"):
+        export_json(path, io.BytesIO())
+
+
 async def test_an_export_holds_what_people_said_and_no_secrets(sqlite: SqliteStore, pen: Pen) -> None:
     secret = SaveDevice(1, 1, b"\x07" * 32, "laptop", "2026", "2026")
     await sqlite.commit([pen.account(1, "ada", password="$argon2id$"), secret, pen.room(1), SaveMember(1, 1, 3)])
@@ -279,7 +290,7 @@ async def test_a_sound_database_has_no_findings_with_a_server_and_without(path: 
 
 
 LOST_LINE = "INSERT INTO events SELECT 99, 9, 1, time, 1, '', '', '', NULL, event FROM events WHERE id = 1"
-TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0 FROM accounts"
+TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]' FROM accounts"
 
 
 @pytest.mark.parametrize(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_chat.broker import arrival, rooms
+from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply
+from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
 from trio_chat.records import DropDevice, Note
@@ -26,7 +27,7 @@ def set_password(
     if not isinstance(registry.found, str):
         return refuse("internal")
     registry.journal.set(person, "password", registry.found)
-    effects.append(Persist(arrival.record(person)))
+    effects.append(Persist(account_of(person)))
     effects.append(Persist(Note(registry.stamp(now), person.name.shown, "password")))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
@@ -53,7 +54,7 @@ def revoke(registry: Registry, session: Session, request: Revoke, now: float, ef
     person = rooms.person_of(session)
     device = next((d for d in person.devices.values() if d.id == request.device), None)
     if device is None and request.again:
-        effects.append(Persist(arrival.record(person)))  # it may be gone in this very batch, and that not stored
+        effects.append(Persist(account_of(person)))  # it may be gone in this very batch, and that not stored
         effects.append(Acknowledge(session.id, Ok(id=request.id)))
         return None
     if device is None:

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
+from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropAccount, SaveAccount, SaveDevice
+from trio_chat.records import DropAccount, PutOut, SaveDevice
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -115,7 +116,7 @@ def rename(registry: Registry, session: Session, request: Nick, now: float, effe
     journal.set(person, "passing", False)  # a name that was chosen
     journal.put(registry.people, name.key, person)
     journal.put(registry.skeletons, name.skeleton, person)
-    effects.append(Persist(record(person)))
+    effects.append(Persist(account_of(person)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None
@@ -128,21 +129,6 @@ def away(registry: Registry, session: Session, request: Away, now: float, effect
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
     return None
-
-
-def record(person: Person) -> SaveAccount:
-    """A person as stored."""
-    name = person.name
-    return SaveAccount(
-        id=person.id,
-        name=name.shown,
-        key=name.key,
-        skeleton=name.skeleton,
-        created=person.created,
-        seen=person.seen,
-        password=person.password,
-        admin=person.admin,
-    )
 
 
 def device_record(person: Person, device: Device) -> SaveDevice:
@@ -241,7 +227,7 @@ def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) ->
     journal.put(registry.persons, person.id, person)
     journal.put(registry.people, name.key, person)
     journal.put(registry.skeletons, name.skeleton, person)
-    effects.append(Persist(record(person)))
+    effects.append(Persist(account_of(person)))
     rooms.enter(registry, person, registry.rooms[LOBBY], effects)
     return person
 
@@ -301,9 +287,10 @@ def _leave_where_kept_out(
     for room in list(person.rooms.values()):
         if room.is_lobby or room.direct is not None or room.role_of(person) > Role.MEMBER:
             continue
-        refusal = rooms.banned(room, None, session.address, now)
-        if refusal is not None:
-            rooms.put_out(registry, room, person, refusal.message, now, effects)
+        ban = rooms.ban_of(room, None, session.address, now)
+        if ban is not None:
+            gone = PutOut(room.name, ban.record.by, action="ban", reason=ban.record.reason)
+            rooms.put_out(registry, person, gone, now, effects, arriving=True)
 
 
 def _enter(
@@ -326,6 +313,10 @@ def _enter(
     is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
     token = session.spare_token if is_new_device else request.token or ""
     effects.append(Reply(session.id, _welcome(registry, person, token, request.id, now)))
+    if person.put_out and not request.quiet:
+        registry.journal.set(person, "put_out", {})
+        registry.unsaved_visits[person.id] = person  # told once more is better than not let in by a full disk
+        registry.save_soon(now)
     effects.extend(Subscribe(session.id, room) for room in person.rooms)
     if is_back:
         for room in person.rooms.values():
@@ -348,4 +339,5 @@ def _welcome(registry: Registry, person: Person, token: str, request_id: str, no
         motd=settings.motd,
         owned=settings.owned,
         admin=person.admin,
+        put_out=tuple(rooms.removal(gone) for gone in person.put_out.values()),
     )

@@ -19,7 +19,7 @@ from trio_chat.broker import arrival, presence, repeated, retract, talk
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.registry import NEVER, Found, Registry
-from trio_chat.broker.restore import restore
+from trio_chat.broker.restore import account_of, restore
 from trio_chat.broker.state import (
     GATHERING,
     Role,
@@ -251,7 +251,7 @@ class Broker(Registry):
         ]
         for person in visits.values():
             if self.persons.get(person.id) is person:  # as above
-                effects.append(Persist(arrival.record(person)))
+                effects.append(Persist(account_of(person)))
                 effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
         return effects
 

@@ -13,7 +13,7 @@ from trio_chat.protocol.names import LOBBY
 if TYPE_CHECKING:
     from trio_chat.protocol.events import Message, Ok
     from trio_chat.protocol.names import Name
-    from trio_chat.records import SaveBan
+    from trio_chat.records import PutOut, SaveBan
 
 RECENT: Final = 512
 """Sent ids remembered for each person: far more than a client has unacknowledged at a time."""
@@ -119,7 +119,8 @@ class Device:
 class Person:
     """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
     which others see the person as here: all but the quiet ones. ``passing`` is who only looks, under a name that was
-    made up: they are forgotten when they go, unless they said something, or scripts would use up the names."""
+    made up: they are forgotten when they go, unless they said something, or scripts would use up the names.
+    ``put_out`` are, by their names, the rooms that they were put out of and have not been told yet."""
 
     id: int
     name: Name
@@ -135,6 +136,7 @@ class Person:
     mentions: dict[int, list[int]] = field(default_factory=dict)
     recent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     done: dict[str, Ok] = field(default_factory=dict)
+    put_out: dict[str, PutOut] = field(default_factory=dict)
     since: str = ""
     away: str | None = None
     passing: bool = False

@@ -224,6 +224,9 @@ class Conversation:
                 self._know(info)
             return step
         anew = before.epoch != welcome.epoch
+        for gone in welcome.put_out:
+            if self.rooms.pop(gone.room, None) is not None:
+                step.events.append(Left(room=gone.room, reason=gone.why))
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if anew:
             self._begin_anew()

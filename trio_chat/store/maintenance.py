@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from trio_chat.errors import StoreError
-from trio_chat.store import reading
+from trio_chat.store import reading, schema
 from trio_chat.store.checking import check
 from trio_chat.store.faults import damaged, explain, explain_system
 from trio_chat.store.lock import locked
@@ -90,6 +90,8 @@ def export_json(path: Path, out: IO[bytes]) -> int:
     ``member``, and ``event`` in the order in which they were stored, deleted texts left out.
     """
     with _translated(path), _open(path) as connection, _one_state(connection):
+        if identify(connection, path) < len(schema.MIGRATIONS):
+            raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0
         for lines, thing in enumerate(_things(connection), 1):  # noqa: B007 - the count is the result
             out.write(msgspec.json.encode(thing) + b"\n")

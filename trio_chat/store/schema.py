@@ -89,7 +89,9 @@ _FIRST: Final = (
     "CREATE TABLE scrubs (id INTEGER PRIMARY KEY)",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST,)
+_PUT_OUT: Final = ("ALTER TABLE accounts ADD COLUMN put_out TEXT NOT NULL DEFAULT '[]'",)  # as JSON
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PUT_OUT)
 """Each migration's statements."""
 
 

@@ -38,6 +38,13 @@ def moderated(event: events.Moderated, clock: Callable[[str], str]) -> str:
             return _setting(event.action, who, room, value)
 
 
+def put_out(gone: events.Removal) -> str:
+    """What somebody is told who comes back and is in a room no more."""
+    did = "banned you from" if gone.action == "ban" else "put you out of"
+    why = f": {clean_line(gone.reason)}" if gone.reason else "."
+    return f"While you were away, {clean_line(gone.by)} {did} {clean_line(gone.room)}{why}"
+
+
 def _setting(action: str, who: str, room: str, value: str) -> str:
     off = value == "off"
     match action:

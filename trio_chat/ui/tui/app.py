@@ -224,8 +224,7 @@ class FullScreen:
             except Refused as error:
                 self.model.tell(str(error), time.time(), error=True)
         self._enter(chat)
-        if chat.welcome.motd:
-            self.model.tell(chat.welcome.motd, time.time())
+        self.model.greet(chat.welcome, time.time())
         async for event in chat:
             if isinstance(event, Reconnected):
                 self.model.place.take(event)
