@@ -314,8 +314,13 @@ class Broker(Registry):
         return None
 
     def _refused(self, session: int, request_id: str, refusal: Refusal, effects: list[Effect]) -> None:
-        effects.append(
-            Reply(session, Error(id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice))
+        error = Error(
+            id=request_id,
+            code=refusal.code,
+            message=refusal.message,
+            advice=refusal.advice,
+            until=refusal.until,
         )
+        effects.append(Reply(session, error))
         if refusal.fault.close is not None:
             effects.append(Disconnect(session, refusal))

@@ -251,9 +251,9 @@ def stamp(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def until(end: float) -> str:
-    """The part of a sentence that says when something ends: nothing, if it does not."""
-    return "" if end == float("inf") else f" until {stamp(end)[:19].replace('T', ' ')} UTC"
+def until(end: float) -> str | None:
+    """When something ends, as the wire writes times; ``None``, if it does not."""
+    return None if end == float("inf") else stamp(end)
 
 
 def later(now: float, seconds: float | None) -> float:

@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from trio_chat.client.local_time import in_local_time
 from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, refuse
 from trio_chat.protocol.events import Closing, Error
 
@@ -97,7 +98,7 @@ def refused_by(event: Error | Closing) -> Setback:
 def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Setback:
     """An answer other than an upgrade: HTTP ``status`` and ``body``, from the server at ``where``."""
     try:
-        event = msgspec.json.decode(body, type=Error)
+        event = in_local_time(msgspec.json.decode(body, type=Error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         if status == _BAD_REQUEST and _WANTS_TLS.search(body):
             return _speaks_tls(where)

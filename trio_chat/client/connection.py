@@ -24,6 +24,7 @@ from trio_chat.client.admission import Credentials, Setback, make_headers, recal
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.events import ChatEvent, Disconnected
 from trio_chat.client.frames import read_event
+from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, Conversation
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, OpenStream, Wire, open_wire, timed_out
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone, Unreachable
@@ -292,7 +293,7 @@ class Link:
                 hello = Hello(id=request_id, client=self._credentials.client, quiet=self._credentials.quiet)
                 await wire.send(encode(hello))
             while True:
-                event = read_event(await wire.receive())
+                event = in_local_time(read_event(await wire.receive()))
                 if isinstance(event, Welcome):
                     return event
                 if isinstance(event, (Error, Closing)):
@@ -332,7 +333,7 @@ class Link:
         while True:
             try:
                 data = await wire.receive()
-                event = read_event(data)
+                event = in_local_time(read_event(data))
             except Lost as lost:
                 if self._over:
                     await trio.sleep_forever()  # aclose shakes hands still, and then cancels this

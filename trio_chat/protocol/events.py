@@ -162,12 +162,14 @@ class Ok(Event, frozen=True):
 class Error(Event, frozen=True):
     """Not done, and why; ``id`` is empty when the request could not be read so far.
 
-    ``code`` is a row of the error table, ``message`` says what happened, ``advice`` what to do next.
+    ``code`` is a row of the error table, ``message`` says what happened, ``advice`` what to do next. ``until``
+    is when it will be allowed, where that is known; ``message`` says it in UTC.
     """
 
     code: str
     message: str
     advice: str = ""
+    until: Time | None = None
     id: str = ""
 
 
@@ -378,6 +380,7 @@ class Closing(Event, frozen=True):
     code: str
     message: str
     advice: str = ""
+    until: Time | None = None
     retry: float | None = None
 
 
