@@ -235,6 +235,23 @@ async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file
     assert names(elsewhere) == [f"{DATABASE}.lock"]
 
 
+async def test_what_is_no_backup_is_said_to_be_what_it_is(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
+    await sqlite.commit([pen.account(1), pen.room(1), *pen.lines("hello")])
+    file = tmp_path / "chat.jsonl"
+    with file.open("wb") as out:
+        export_json(sqlite.path, out)
+    with pytest.raises(StoreError) as caught:
+        restore(file, tmp_path / "elsewhere")
+    assert str(caught.value) == (
+        f"{file} is an export, which is for reading. To restore, give a backup, which trio-chat admin backup makes."
+    )
+    write_file(file, b"SQLite? No.")
+    with pytest.raises(StoreError) as caught:
+        restore(file, tmp_path / "elsewhere")
+    assert str(caught.value) == f"{file} is no backup. To restore, give a backup, which trio-chat admin backup makes."
+    assert not (tmp_path / "elsewhere").exists()
+
+
 # ---- export ---------------------------------------------------------------------------------------
 
 
