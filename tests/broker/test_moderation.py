@@ -344,6 +344,27 @@ def test_where_only_moderators_speak_others_do_not() -> None:
     crowd.say("mod2", "listen", room="#ops")
 
 
+@pytest.mark.parametrize(
+    ("first", "same"),
+    [
+        (None, Configure(id="c", room="#ops", private=False)),
+        (Configure(id="f", room="#ops", private=True), Configure(id="c", room="#ops", private=True)),
+        (None, Configure(id="c", room="#ops", announce_only=False, slow=0.0, keep=0.0)),
+        (Configure(id="f", room="#ops", keep=7.0), Configure(id="c", room="#ops", keep=7.0)),
+        (None, SetRole(id="c", room="#ops", name="plain", role="member")),
+    ],
+)
+def test_who_decides_what_is_so_already_is_told_so_and_nobody_else(first: AnyRequest | None, same: AnyRequest) -> None:
+    crowd = ops()
+    if first is not None:
+        assert crowd.do("owner1", first) == Ok(id="f")
+    crowd.all_read()
+    assert crowd.do("owner1", same) == Ok(id="c", unchanged=True)
+    assert crowd.news("plain") == []
+    assert crowd.news("owner1") == [Ok(id="c", unchanged=True)]
+    assert crowd.do("owner1", Configure(id="d", room="#ops", private=True, slow=5.0)) == Ok(id="d")
+
+
 def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:
     crowd = ops()
     crowd.do("mod1", Configure(id="c", room="#ops", slow=10.0))

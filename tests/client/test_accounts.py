@@ -239,7 +239,8 @@ async def test_what_was_said_is_found_page_by_page() -> None:
 
 async def put_in_order(ada: Chat, bob: Chat) -> None:
     await ada.join("#ops")
-    await ada.configure("#ops", private=True, slow=5)
+    assert await ada.configure("#ops", private=True, slow=5)
+    assert not await ada.configure("#ops", slow=5)
     with pytest.raises(trio_chat.NotDone) as caught:
         await bob.join("#ops")
     assert caught.value.code == "not_invited"
@@ -247,7 +248,8 @@ async def put_in_order(ada: Chat, bob: Chat) -> None:
     assert await wait_for(bob, Invited) == Invited(room="#ops", by="ada")
     room = await bob.join("#ops")
     assert (room.private, room.slow, room.role) == (True, 5.0, "member")
-    await ada.set_role("#ops", "bob", "moderator")
+    assert await ada.set_role("#ops", "bob", "moderator")
+    assert not await ada.set_role("#ops", "bob", "moderator")
     await wait_for(bob, Moderated)
     assert room.role == "moderator"
 

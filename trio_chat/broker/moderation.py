@@ -71,7 +71,8 @@ def configure(
     effects.append(Persist(record_of(room)))  # also when nothing changes, as in set_role
     for field, value in changed:
         _tell_room(registry, room, actor, now, effects, _Deed(field, value=value))
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    # what is asked again may have been done the first time
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not (changed or request.again))))
     return None
 
 
@@ -95,7 +96,7 @@ def set_role(
     if changes:
         event = _Deed("role", member.person, value=role.word)
         _tell_room(registry, room, actor, now, effects, event)
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not (changes or request.again))))
     return None
 
 

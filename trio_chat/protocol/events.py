@@ -151,12 +151,14 @@ class Welcome(Event, frozen=True):
 
 
 class Ok(Event, frozen=True):
-    """Done. For a message: stored, at that place of that room's sequence."""
+    """Done. For a message: stored, at that place of that room's sequence. A setting or role that was so already
+    is ``unchanged``: nobody else is told of it."""
 
     id: str
     room: RoomName | None = None
     seq: int | None = None
     time: Time | None = None
+    unchanged: bool = False
 
 
 class Error(Event, frozen=True):

@@ -62,6 +62,27 @@ def _setting(action: str, who: str, room: str, value: str) -> str:
             return f"{who} changed {clean_line(action)} of {room} to {value}"
 
 
+def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FBT001 - a setting's value, as it came
+    """What somebody is told who gave a room a setting that it has."""
+    room = clean_line(room)
+    match setting:
+        case "private":
+            return f"{room} is {'private' if value else 'public'} already."
+        case "announce_only":
+            return f"{'Only moderators' if value else 'All'} may speak in {room} already."
+        case "slow":
+            rule = f"Everyone waits {show_span(value)}" if value else "Nobody waits"
+            return f"{rule} between messages in {room} already."
+        case _:
+            kept = ("for 1 day" if value == 1 else f"for {value:g} days") if value else "as long as the server says"
+            return f"Messages in {room} are already kept {kept}."
+
+
+def role_already(room: str, name: str, role: str) -> str:
+    """What somebody is told who gave another the role that they have."""
+    return f"{clean_line(name)} is {_a(role)} of {clean_line(room)} already."
+
+
 def _a(role: str) -> str:
     return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
 
