@@ -48,9 +48,9 @@ EVERYONE: Final = "all"
 
 RESERVED: Final = frozenset(
     f"{EVERYONE} everyone everybody here channel room lobby server system service admin administrator "
-    "root operator moderator owner trio-chat trio_chat triochat me myself nobody noone".split()
+    "root operator moderator owner trio-chat trio_chat triochat me myself you yourself nobody noone".split()
 )
-"""Keys that nobody can have: they address many, or pretend to an office."""
+"""Keys that nobody can have: they address many, pretend to an office, or stand for whoever reads."""
 
 _MAX_MARKS: Final = 4  # one after another: the most that any living script stacks on a letter
 _RAW_LIMIT: Final = 8 * MAX_NAME  # what is longer is not even normalized: marks and widths never shrink it that far
