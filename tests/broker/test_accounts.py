@@ -13,7 +13,7 @@ from trio_chat.broker.effects import Disconnect, Effect, Persist
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Bans, Devices, Hello, Nick, Revoke, SetPassword
+from trio_chat.protocol.requests import Ban, Bans, Devices, Hello, Nick, Revoke, SetPassword
 from trio_chat.records import DropAccount, SaveAccount
 
 DAY = 86400.0
@@ -53,6 +53,35 @@ def test_a_password_lets_another_device_in_which_then_has_a_token() -> None:
     crowd.restart(orderly=False)
     for token in sorted(tokens):
         assert isinstance(crowd.do(crowd.connect(), Hello(id="h", name="ada", token=token)), Welcome)
+
+
+def test_who_asks_for_a_name_that_nobody_has_is_let_in_under_the_name_of_their_token() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada")
+    before, token = crowd.kept.copy(), welcome_of(crowd, "ada").token
+    crowd.do("ada", Nick(id="n", name="eve"))
+    crowd.kept = before  # a backup of before is restored
+    crowd.restart(orderly=False)
+    crowd.come("eve", "again", token=token)
+    welcome = welcome_of(crowd, "again")
+    assert (welcome.name, welcome.asked, welcome.token) == ("ada", "eve", token)
+    assert [room.name for room in welcome.rooms] == [LOBBY, "#ops"]
+    crowd.come("ADA", "same", token=token)
+    assert welcome_of(crowd, "same").asked == ""
+    crowd.come(None, "any", token=token)
+    assert (welcome_of(crowd, "any").name, welcome_of(crowd, "any").asked) == ("ada", "")
+    assert refused_hello(crowd, name="bob", token=token) == "name_owned"  # that is somebody
+    crowd.come("fay", token="another's")
+    assert welcome_of(crowd, "fay").name == "fay"
+
+
+def test_a_ban_holds_under_whatever_name_somebody_comes() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.order("promote", "ada")
+    crowd.step()
+    token = welcome_of(crowd, "bob").token
+    crowd.do("ada", Ban(id="b", room=LOBBY, name="bob"))
+    assert refused_hello(crowd, name="rob", token=token) == "banned"
 
 
 def test_a_hash_is_asked_for_only_where_it_decides() -> None:

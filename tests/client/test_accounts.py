@@ -11,8 +11,10 @@ import trio
 import trio_chat
 from tests.client.scripted import ScriptedServer
 from tests.client.test_against_server import serving, texts, wait_for
+from tests.client.test_state import welcome
 from trio_chat.client import Backlog, Chat, Identities
 from trio_chat.client.admission import Credentials, make_headers
+from trio_chat.client.state import Conversation
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
     Deleted,
@@ -24,6 +26,7 @@ from trio_chat.protocol.events import (
     Reacted,
     ReadUpTo,
     Renamed,
+    RoomInfo,
 )
 
 URL = "ws://chat.example:8765/"
@@ -134,6 +137,32 @@ async def test_who_only_looks_says_so(server: ScriptedServer) -> None:
 
 def device(tmp_path: Path, name: str) -> Identities:
     return Identities(tmp_path / name)
+
+
+async def test_a_device_whose_name_was_changed_on_another_comes_in_under_the_new_one(tmp_path: Path) -> None:
+    async with serving() as server:
+        url, lap = server.urls[0], device(tmp_path, "lap")
+        async with trio_chat.connect(url, name="ada", identities=device(tmp_path, "desk")) as desk:
+            await desk.set_password("correct horse")
+            async with trio_chat.connect(url, name="ada", account_password="correct horse", identities=lap):
+                pass
+            await desk.rename("eve")
+            async with trio_chat.connect(url, name="ada", identities=lap) as chat:
+                assert (chat.name, chat.welcome.asked) == ("eve", "ada")
+            assert lap.last_name(url) == "eve"
+
+
+def test_another_name_after_a_reconnect_is_said() -> None:
+    conversation = Conversation("c")
+    conversation.enter(welcome(RoomInfo(name="#lobby"), name="eve"))
+    conversation.lose()
+    step = conversation.enter(welcome(RoomInfo(name="#lobby"), name="ada", epoch="2"))
+    assert step.events == [trio_chat.Reconnected(attempts=0, anew=True), Renamed(old="eve", new="ada")]
+    assert conversation.name == "ada"
+    conversation.lose()
+    assert conversation.enter(welcome(RoomInfo(name="#lobby"), name="Ada", epoch="2")).events == [
+        trio_chat.Reconnected(attempts=0)
+    ]
 
 
 async def test_a_password_lets_another_device_in_and_revoking_puts_it_out(tmp_path: Path) -> None:

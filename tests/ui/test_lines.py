@@ -133,6 +133,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
     [
         (welcome(1), "-- You are ada. Nobody else is here yet; you will be told when somebody comes."),
         (welcome(3), "-- You are ada. 3 people are here."),
+        (
+            replace(welcome(3), asked="eve"),
+            "-- You are ada. This server knows your device by that name, and nobody called eve. 3 people are here.",
+        ),
         (Presence(room="#lobby", count=3, joined=("eve",)), "-- eve is here (3 people now)"),
         (Presence(room="#ops", count=2, joined=("eve",)), "-- eve is here in #ops (2 people now)"),
         (Presence(room="#lobby", count=4, joined=("eve", "bob")), "-- eve and bob are here (4 people now)"),
@@ -287,7 +291,7 @@ HOSTILE_EVENTS = [
     RoomList(id="", rooms=(RoomLine(name=HOSTILE, topic=HOSTILE),)),
     Room(room=RoomInfo(name="#" + HOSTILE, topic=HOSTILE)),
     Left(room="#" + HOSTILE),
-    replace(welcome(2, HOSTILE), put_out=(Removal(room=HOSTILE, by=HOSTILE, reason=HOSTILE),)),
+    replace(welcome(2, HOSTILE), asked=HOSTILE, put_out=(Removal(room=HOSTILE, by=HOSTILE, reason=HOSTILE),)),
     Disconnected(reason=HOSTILE, retry_in=1),
     Missed(room=HOSTILE, count=1),
     RejoinRefused(room=HOSTILE, code="c", message=HOSTILE, advice=HOSTILE),

@@ -7,6 +7,8 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
 from trio_chat.broker.restore import account_of
@@ -36,6 +38,12 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
     if isinstance(name, Refusal):
         return name
     person = registry.people.get(name.key)
+    asked = ""
+    if person is None or _is_free(registry, person, request, now):
+        # Nobody is called so: they may be somebody whose name changed elsewhere, or in a history that is gone.
+        known = _holder_of(registry, request.token)
+        if known is not None:
+            person, asked = known, "" if request.name is None else name.shown
     if person is not None and not _is_free(registry, person, request, now):
         refusal = _prove(registry, person, request) or rooms.banned(registry.rooms[LOBBY], person, session.address, now)
         if refusal is not None:
@@ -50,7 +58,7 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
     if session.device is None:
         _add_device(registry, session, person, request, now, effects)
     _leave_where_kept_out(registry, session, person, now, effects)
-    _enter(registry, session, person, request, now, effects)
+    _enter(registry, session, person, request, now, effects, asked)
     return None
 
 
@@ -165,6 +173,14 @@ def _wanted_name(registry: Registry, wanted: str | None, number: int) -> Name | 
 
 def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
+
+
+def _holder_of(registry: Registry, token: str | None) -> Person | None:
+    """Whose device this token is of, under whatever name."""
+    if token is None:
+        return None
+    digest = _digest(token)
+    return next((person for person in registry.persons.values() if digest in person.devices), None)
 
 
 def _owning_device(person: Person, token: str | None) -> Device | None:
@@ -294,9 +310,15 @@ def _leave_where_kept_out(
 
 
 def _enter(
-    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+    registry: Registry,
+    session: Session,
+    person: Person,
+    request: Hello,
+    now: float,
+    effects: list[Effect],
+    asked: str = "",
 ) -> None:
-    """The session is the person's now, and hears the person's rooms."""
+    """The session is the person's now, who ``asked`` for another name, and hears the person's rooms."""
     is_back = not person.visible and not request.quiet
     session.quiet = request.quiet
     session.state, session.person, session.active = State.PRESENT, person, now
@@ -312,7 +334,8 @@ def _enter(
             room.here[person.id] = person
     is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
     token = session.spare_token if is_new_device else request.token or ""
-    effects.append(Reply(session.id, _welcome(registry, person, token, request.id, now)))
+    welcome = _welcome(registry, person, token, request.id, now)
+    effects.append(Reply(session.id, replace(welcome, asked=asked) if asked else welcome))
     if person.put_out and not request.quiet:
         registry.journal.set(person, "put_out", {})
         registry.unsaved_visits[person.id] = person  # told once more is better than not let in by a full disk

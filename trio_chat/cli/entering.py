@@ -195,6 +195,7 @@ async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitt
     import trio  # noqa: PLC0415 - the help page needs none of it
 
     from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
+    from trio_chat.ui.sentences import called  # noqa: PLC0415 - as above
     from trio_chat.ui.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
@@ -217,6 +218,8 @@ async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitt
                 request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
             ) as chat:
                 connecting.cancel()
+                if chat.welcome.asked and entry.quiet:  # else the welcome is shown, and tells so
+                    say(called(chat.welcome))
                 return await session(chat)
         except NotAdmitted as error:
             refusal = error

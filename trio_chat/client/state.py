@@ -217,7 +217,8 @@ class Conversation:
     def enter(self, welcome: Welcome, attempts: int = 0) -> Step:
         """A connection is there, and the server has let us in."""
         step = Step()
-        before, self.welcome, self.name = self.welcome, welcome, welcome.name
+        before, self.welcome = self.welcome, welcome
+        called, self.name = self.name, welcome.name
         infos = {info.name: info for info in welcome.rooms}
         if before is None:
             for info in infos.values():
@@ -228,6 +229,8 @@ class Conversation:
             if self.rooms.pop(gone.room, None) is not None:
                 step.events.append(Left(room=gone.room, reason=gone.why))
         step.events.append(Reconnected(attempts=attempts, anew=anew))
+        if called.casefold() != self.name.casefold():
+            step.events.append(Renamed(old=called, new=self.name))
         if anew:
             self._begin_anew()
         self._check_sizes(welcome.limits, step)

@@ -41,8 +41,9 @@ class Hello(Request, frozen=True):
 
     Without ``name`` the server makes one up. ``password`` is the server's. A name that is somebody's is
     yours if ``token`` (what an earlier ``welcome`` gave this device) or ``account_password`` (set with
-    ``password``) proves it. ``quiet`` is for a session that only looks or posts: its coming and going is told
-    to nobody, and it does not make its person count as here. Answer: ``welcome``.
+    ``password``) proves it. If nobody has the name, and the token is of an account with another, that is yours.
+    ``quiet`` is for a session that only looks or posts: its coming and going is told to nobody, and it does not
+    make its person count as here. Answer: ``welcome``.
     """
 
     name: Word | None = None

@@ -38,6 +38,13 @@ def moderated(event: events.Moderated, clock: Callable[[str], str]) -> str:
             return _setting(event.action, who, room, value)
 
 
+def called(welcome: events.Welcome) -> str:
+    """What one is called, and why, if that is not what one wanted to be called."""
+    name, asked = clean_line(welcome.name), clean_line(welcome.asked)
+    why = f" This server knows your device by that name, and nobody called {asked}." if asked else ""
+    return f"You are {name}.{why}"
+
+
 def put_out(gone: events.Removal) -> str:
     """What somebody is told who comes back and is in a room no more."""
     did = "banned you from" if gone.action == "ban" else "put you out of"

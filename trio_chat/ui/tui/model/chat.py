@@ -19,7 +19,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import put_out
+from trio_chat.ui.sentences import called, put_out
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.panes import Pane, Question
@@ -298,7 +298,7 @@ class ChatModel:
 
     def greet(self, welcome: events.Welcome, clock: float) -> None:
         """Say what a server has to say to who comes in."""
-        for text in (welcome.motd, *map(put_out, welcome.put_out)):
+        for text in (called(welcome) if welcome.asked else "", welcome.motd, *map(put_out, welcome.put_out)):
             if text:
                 self.tell(text, clock)
 
