@@ -146,6 +146,7 @@ def test_each_kind_can_come_as_text_from_the_environment() -> None:
         ('log_level = "loud"', "log_level must be one of debug, info, warning, error, not 'loud'."),
         ("allow_origin = [1]", "allow_origin must be a list of texts, not [1]."),
         ('allow_origin = ["chat.example"]', "'chat.example' is none"),
+        ('trusted_proxy = ["10.0.0.1/8"]', "'10.0.0.1/8' is none"),
         ('host = ""', "host must be text of 1 character or more, not ''."),
         ("prot = 1", "prot is no option of [server]. Did you mean port?"),
         ("zzz = 1", "zzz is no option of [server]."),

@@ -78,6 +78,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "busy": {},
     "still_checking": {},
     "too_many_guesses": {"seconds": 6.0},
+    "too_many_names": {"seconds": 14.0},
     "bad_frame": {"why": "it is not masked"},
     "not_utf8": {},
     "bad_upgrade": {"why": "it has no Sec-WebSocket-Key"},

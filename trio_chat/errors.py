@@ -195,6 +195,11 @@ FAULTS: Final[dict[str, Fault]] = {
     "too_many_guesses": Fault(
         "Too many passwords that came from where you are were wrong.", "Try again in {seconds:.0f} seconds.", http=429
     ),
+    "too_many_names": Fault(
+        "Too many new names came from where you are.",
+        "Use a name that is yours already, or try again in {seconds:.0f} seconds.",
+        http=429,
+    ),
     "revoked": Fault(
         "This device was revoked.", "Come from another of yours, or join with your own password.", close=1008
     ),

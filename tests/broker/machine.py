@@ -76,6 +76,7 @@ class BrokerMachine(RuleBasedStateMachine):
         idle=st.sampled_from((0.0, 0.0, 30.0)),
         owned=st.sampled_from((True, True, True, False)),
         expiry=st.sampled_from((0.0, 15.0)),
+        new_names=st.sampled_from((0, 0, 8)),
         people=st.integers(2, 5),
         batch=st.sampled_from((1, 3, 50)),
     )
@@ -86,6 +87,7 @@ class BrokerMachine(RuleBasedStateMachine):
         idle: float,
         owned: bool,  # noqa: FBT001 - a drawn value
         expiry: float,
+        new_names: int,
         people: int,
         batch: int,
     ) -> None:
@@ -101,6 +103,7 @@ class BrokerMachine(RuleBasedStateMachine):
             hello_timeout=10.0,
             owned=owned,
             name_expiry=expiry,
+            new_names=new_names,
         )
         self.hub = Hub(settings)
         for name in ("ada", "bob", "cyd", "dan", "eve")[:people]:

@@ -387,6 +387,20 @@ def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:
     crowd.say("plain", "two", room="#ops")  # what was lost did not count
 
 
+def test_who_left_a_slow_room_has_no_mute_to_be_lifted_and_waits_on_coming_back() -> None:
+    crowd = ops()
+    crowd.do("mod1", Configure(id="c", room="#ops", slow=10.0))
+    crowd.say("plain", "one", room="#ops")
+    crowd.do("plain", Leave(id="l", room="#ops"))
+    assert crowd.refused("mod1", Mute(id="u", room="#ops", name="plain", seconds=0.0)).code == "not_member_there"
+    crowd.enter("#ops", "plain")
+    crowd.do("mod1", Mute(id="m", room="#ops", name="plain"))
+    crowd.do("plain", Leave(id="l", room="#ops"))
+    crowd.do("mod1", Mute(id="u", room="#ops", name="plain", seconds=0.0))
+    crowd.enter("#ops", "plain")
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="two")).code == "too_soon"
+
+
 # ---- private rooms ----------------------------------------------------------------------------
 
 

@@ -7,7 +7,7 @@ from contextlib import ExitStack
 import pytest
 
 from trio_chat.errors import Refusal
-from trio_chat.server.gate import Gate, is_loopback
+from trio_chat.server.gate import Gate
 
 
 def test_as_many_as_the_limit_are_let_in_and_the_next_is_told_so() -> None:
@@ -52,11 +52,3 @@ def test_an_error_inside_still_counts_out() -> None:
         raise KeyError
     assert gate.inside == 0
     assert gate._inside == {}
-
-
-@pytest.mark.parametrize(
-    ("address", "is_ours"),
-    [("127.0.0.1", True), ("::1", True), ("::1%lo", True), ("192.0.2.1", False), ("fe80::1%eth0", False), ("", False)],
-)
-def test_loopback_is_told_from_the_rest(address: str, is_ours: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert is_loopback(address) is is_ours

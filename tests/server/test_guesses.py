@@ -10,7 +10,7 @@ import trio.testing
 
 from tests.server.house import House, Serve
 from tests.server.raw_client import RawClient, request, until
-from trio_chat.server.passwords import Passwords, place_of
+from trio_chat.server.passwords import Passwords
 
 SECRET = "correct horse"
 
@@ -86,28 +86,3 @@ async def test_what_was_guessed_is_forgotten_with_time(autojump_clock: trio.test
     assert [guess(n) for n in range(3)] == [""] * 2 + ["too_many_guesses"]
     assert passwords.begin(1, "there") is None
     assert "1 at work" in repr(passwords)
-
-
-async def test_of_the_places_the_quiet_ones_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trio_chat.server.passwords._PLACES", 2)
-    passwords = Passwords()
-    for number, place in enumerate(["a", "b", "a", "c"]):
-        assert passwords.begin(number, place) is None
-        passwords._end(number, place, wrong=True)
-    assert set(passwords._spent) == {"a", "c"}
-
-
-@pytest.mark.parametrize(
-    ("address", "place"),
-    [
-        ("192.0.2.7", "192.0.2.7"),
-        ("::ffff:192.0.2.7", "192.0.2.7"),
-        ("2001:db8:1:2:3::4", "2001:db8:1:2::/64"),
-        ("fe80::1%eth0", "fe80::/64"),
-        ("127.0.0.1", "name ada"),
-        ("::1", "name ada"),
-        ("", ""),
-    ],
-)
-def test_a_place_is_an_address_or_here_a_name(address: str, place: str) -> None:
-    assert place_of(address, "Ada") == place

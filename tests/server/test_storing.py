@@ -14,7 +14,7 @@ import trio
 
 from tests.server.house import GateStore, House, Log, Serve
 from tests.server.raw_client import Json, RawClient, request, until
-from trio_chat.store import SqliteStore
+from trio_chat.store import DATABASE, SqliteStore
 
 
 def take_all(log: Log, event: str) -> int:
@@ -88,6 +88,29 @@ async def test_damage_that_only_readers_met_turns_health_red(
     answer = await house.get("/healthz")
     assert (answer.status, answer.json) == (503, {"status": "not storing", "error": "The disk is damaged."})
     assert logged.take("nothing is stored any more")["error"] == "The disk is damaged."
+
+
+async def test_damage_that_nobody_met_is_looked_for(
+    serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada")
+    for _ in range(40):
+        await ada.say("x" * 3000)
+    await house.end()
+    with (tmp_path / DATABASE).open("r+b") as file:
+        pages = file.seek(0, 2) // 4096
+        file.seek((pages - 10) * 4096)  # of the first lines: what starts a server is at neither end
+        file.write(b"\xff" * 4096)
+    house = await serve(data=tmp_path)
+    while (answer := await house.get("/healthz")).status == 200:
+        await trio.lowlevel.checkpoint()
+    assert "is damaged" in answer.json["error"]
+    ada = await house.join("ada", token=ada.token)
+    assert (await ada.say("lost?"))["code"] == "not_stored"
+    logged.take("nothing is stored any more")
+    take_all(logged, "not stored")
 
 
 async def test_a_name_that_could_not_be_stored_is_not_changed(serve: Serve, logged: Log) -> None:

@@ -25,7 +25,7 @@ from tests.server.raw_client import (
 )
 from trio_chat.errors import refuse
 from trio_chat.server.dispatch import closing_frame
-from trio_chat.server.doors.websocket import examine, upgrade
+from trio_chat.server.doors.websocket import examine, serve, upgrade
 from trio_chat.server.frames import text_frame
 from trio_chat.server.wire import Connection, Payloads
 
@@ -75,7 +75,7 @@ async def wire(nursery: trio.Nursery) -> Wire:
                     head = await connection.read_head(16384)
                     assert head is not None
                     connection.unread(head)
-                    await upgrade(connection, await examine(connection, own, 65536))
+                    await serve(connection, await upgrade(connection, await examine(connection, own, 65536)))
                 else:
                     await trio.sleep_forever()
                 own.cancel_scope.cancel()
@@ -95,7 +95,7 @@ async def wire(nursery: trio.Nursery) -> Wire:
 
 
 async def admit(connection: Connection, nursery: trio.Nursery) -> None:
-    await upgrade(connection, await examine(connection, nursery, 65536))
+    await serve(connection, await upgrade(connection, await examine(connection, nursery, 65536)))
 
 
 # ---- before the upgrade ---------------------------------------------------------------------------

@@ -429,6 +429,8 @@ async def test_a_commit_that_is_cancelled_before_it_began_stores_nothing(store: 
 
 async def test_a_store_counts_what_it_did_and_can_be_written(store: Store, pen: Pen) -> None:
     await store.check_writable()
+    await store.look_over()
+    assert store.damage is None
     await store.commit([pen.room(1), *pen.lines("a", "b")])
     await store.commit(pen.lines("c"))
     statistics = store.statistics()

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
+import threading
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -10,7 +12,7 @@ import pytest
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.store import SqliteStore
+from trio_chat.store import SqliteStore, reading
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +75,46 @@ async def test_once_damage_is_found_nothing_more_is_acknowledged(path: Path, pen
         with pytest.raises(StoreError, match="is damaged"):
             await store.read(1, 0, None, 400)
         assert "trio-chat admin restore" in (store.damage or "")
-        for write in (store.check_writable, partial(store.commit, pen.lines("would be lost"))):
-            with pytest.raises(StoreError, match="is damaged"):
-                await write()
+        await refuses_to_write(store, pen)
+
+
+async def refuses_to_write(store: SqliteStore, pen: Pen) -> None:
+    for write in (store.check_writable, partial(store.commit, pen.lines("would be lost"))):
+        with pytest.raises(StoreError, match="is damaged"):
+            await write()
+
+
+async def test_damage_that_nobody_reads_is_found_by_looking_the_file_over(path: Path, pen: Pen) -> None:
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), *pen.lines(*["word " * 50] * 400)])
+    async with SqliteStore.open(path) as store:
+        await store.look_over()
+        await store.check_writable()
+        spoil(path)
+        await store.look_over()
+        assert "trio-chat admin restore" in (store.damage or "")
+        await refuses_to_write(store, pen)
+        await trio.Path(path).unlink()
+        with pytest.raises(StoreError, match="cannot be opened"):
+            await store.look_over()
+
+
+async def test_looking_over_ends_at_once_when_cancelled(
+    sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = threading.Event()
+
+    def look_for_ever(connection: sqlite3.Connection) -> None:
+        connection.create_function("begun", 0, begun.set)
+        connection.execute(
+            """WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers)
+            SELECT count(*) FROM numbers WHERE begun() IS NULL"""
+        )
+
+    monkeypatch.setattr(reading, "look_over", look_for_ever)
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(sqlite.look_over)
+        await trio.to_thread.run_sync(begun.wait)
+        nursery.cancel_scope.cancel()
+    await sqlite.commit([pen.room(1), *pen.lines("and on")])
+    assert len((await sqlite.read(1, 0, None, 10)).events) == 1

@@ -11,8 +11,9 @@ from msgspec.structs import replace
 
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
+from trio_chat.broker.places import place_of
 from trio_chat.broker.restore import account_of
-from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
+from trio_chat.broker.state import HOUR, Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
@@ -49,11 +50,14 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
         if refusal is not None:
             return refusal
     else:
-        refusal = _look_alike(registry, name, person, now)
+        passing = request.quiet and _MADE_UP.fullmatch(name.key) is not None
+        refusal = _look_alike(registry, name, person, now) or (
+            None if passing else _may_claim(registry, session.address, now)
+        )
         if refusal is not None:
             return refusal
         person = _claim(registry, name, now, effects)
-        person.passing = request.quiet and _MADE_UP.fullmatch(name.key) is not None
+        person.passing = passing
     session.device = _owning_device(person, request.token)
     if session.device is None:
         _add_device(registry, session, person, request, now, effects)
@@ -229,6 +233,19 @@ def _look_alike(
     if other is None or other is but or other is also or _is_free(registry, other, None, now):
         return None
     return refuse("name_lookalike", name=name.shown, other=other.name.shown)
+
+
+def _may_claim(registry: Registry, address: str, now: float) -> Refusal | None:
+    """Count a name that is claimed from there: names that nobody uses take memory, and keep others from them."""
+    place, most = place_of(address), registry.settings.new_names
+    if place is None or not most:
+        return None
+    spent = registry.claims.spent(place, now) + 1
+    if spent > most:
+        return refuse("too_many_names", seconds=(spent - most) * HOUR / most)
+    registry.claims.spend(place, now)
+    registry.journal.then(lambda: registry.claims.spend(place, now, -1))
+    return None
 
 
 def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) -> Person:

@@ -226,8 +226,7 @@ def mute(registry: Registry, session: Session, request: Mute, now: float, effect
         return refusal
     until = 0.0 if request.seconds == 0 else later(now, request.seconds)
     registry.journal.set(member, "muted", until)
-    if member.role is Role.NOBODY and not until:
-        registry.journal.pop(room.former, member.person.id)
+    if member.role is Role.NOBODY and not until:  # in a slow room they still have to wait
         effects.append(Persist(DropMember(room.id, member.person.id)))
     else:
         effects.append(rooms.save_member(room, member))
@@ -296,7 +295,8 @@ def _member(registry: Registry, room: Room, name: str, *, former: bool = False) 
         return person
     member = room.members.get(person.id)
     if member is None and former:
-        member = room.former.get(person.id)
+        went = room.former.get(person.id)
+        member = went if went is not None and went.muted else None
     if member is None and isinstance(found, Refusal):
         return found
     return member or refuse("not_member_there", name=person.name.shown, room=room.name)

@@ -8,7 +8,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from trio_chat.broker.journal import Journal
-from trio_chat.broker.state import SAVING, FoundLine, FoundSent, Role, Room, Session, Settings, State, Statistics, stamp
+from trio_chat.broker.places import Places
+from trio_chat.broker.state import (
+    HOUR,
+    SAVING,
+    FoundLine,
+    FoundSent,
+    Role,
+    Room,
+    Session,
+    Settings,
+    State,
+    Statistics,
+    stamp,
+)
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name, nearest
 from trio_chat.protocol.text import quoted
@@ -46,6 +59,7 @@ class Registry:
         self.unsaved_reads: dict[tuple[int, int], Person] = {}
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
+        self.claims = Places(HOUR / (settings.new_names or 1))
         self.found: Found = None
         self.here = 0
         self.next_look = NEVER

@@ -36,6 +36,9 @@ FOR_GOOD: Final = "9999-12-31T23:59:59.999Z"
 _END: Final = 253_402_300_799.0
 """When the calendar ends, at :data:`FOR_GOOD`: 9999-12-31T23:59:59Z in seconds since 1970."""
 
+HOUR: Final = 3600.0
+"""Its seconds."""
+
 SAVING: Final = 5.0
 """Seconds after which reading positions and last visits are stored: they are many and nobody waits."""
 
@@ -44,7 +47,8 @@ SAVING: Final = 5.0
 class Settings:
     """What the broker must know of the server's configuration. Zero turns a limit of time or rate off.
 
-    ``owned`` tells whether a name stays its holder's; ``name_expiry`` is in seconds.
+    ``owned`` tells whether a name stays its holder's; ``name_expiry`` is in seconds. ``new_names`` is how many
+    names from one place may be claimed in an hour.
     """
 
     password: str | None = None
@@ -61,6 +65,7 @@ class Settings:
     hello_timeout: float = 10.0
     owned: bool = True
     name_expiry: float = 0.0
+    new_names: int = 0
     room_makers: Literal["everyone", "moderators", "admins"] = "everyone"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import types
 import typing
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -46,6 +47,14 @@ def _origin(text: str) -> str | None:
     except ValueError:
         fine = False
     return None if fine else f"must be origins such as https://chat.example, without a path; {text!r} is none"
+
+
+def _network(text: str) -> str | None:
+    try:
+        ip_network(text)
+    except ValueError:
+        return f"must be addresses or networks such as 127.0.0.1 or 10.0.0.0/8; {text!r} is none"
+    return None
 
 
 def _meta(description: str, group: str, metavar: str = "", **rest: Any) -> Meta:  # noqa: ANN401 - Meta's and Option's own
@@ -137,6 +146,15 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
         tuple[str, ...],
         _meta("origin whose web pages may connect; give it once for each", _ADMIT, "ORIGIN", check=_origin),
     ] = ()
+    trusted_proxy: Annotated[
+        tuple[str, ...],
+        _meta(
+            "proxy, or network of them, that is believed whom it connects (X-Forwarded-For); give it once for each",
+            _ADMIT,
+            "ADDRESS",
+            check=_network,
+        ),
+    ] = ()
     motd: Annotated[str, _meta("message of the day, shown to whoever comes in", _ADMIT, "TEXT", max_length=2000)] = ""
     max_connections: Annotated[
         int, _meta("most connections at one time", _LIMITS, "N", flags=("-m", "--max-connections"), ge=1, le=1_000_000)
@@ -144,6 +162,15 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     per_address: Annotated[
         int,
         _meta("most connections from one address, except from this machine; 0 for no limit", _LIMITS, "N", ge=0),
+    ] = 256
+    new_names: Annotated[
+        int,
+        _meta(
+            "most names that may be claimed from one address in an hour, except from this machine; 0 for no limit",
+            _LIMITS,
+            "N",
+            ge=0,
+        ),
     ] = 256
     idle_timeout: Annotated[
         float,

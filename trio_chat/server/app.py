@@ -42,6 +42,7 @@ from trio_chat.server import upkeep
 from trio_chat.server.dispatch import closing_frame
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
+from trio_chat.server.doors.forwarded import Proxies
 from trio_chat.server.gate import Gate
 from trio_chat.server.hub import Hub
 from trio_chat.server.items import Arrival, Departure, Stop
@@ -91,6 +92,7 @@ class Server:
         self.store = store
         self._directory = directory
         self.hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
+        self._proxies = Proxies(config.trusted_proxy)
         self.gate = Gate(config.max_connections, config.per_address)
         self._figures = make_metrics(self.hub, self.gate)
         self._stopping = trio.Event()
@@ -129,6 +131,7 @@ class Server:
             await root.start(self.hub.run)
             root.start_soon(upkeep.fill_index, self.hub, self.store)
             root.start_soon(upkeep.prune, self.hub, self.store, self.config.keep)
+            root.start_soon(upkeep.look_over, self.store)
             root.start_soon(upkeep.watch_store, self.hub, self.store)
             if self._directory is not None:
                 await root.start(serve_control, self._directory, self.hub)
@@ -211,6 +214,7 @@ class Server:
         if isinstance(head, Refusal):
             page = self._refuse(head)
         elif head is not None and head.wants_websocket:
+            address = self._proxies.visitor(head, address)
             with self.gate.enter(address) as refusal:
                 page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery, address)
         elif head is not None:
@@ -265,7 +269,10 @@ class Server:
                 await arrival.settled.wait()
                 if arrival.refusal is not None:
                     return http.refused(arrival.refusal)
-                await websocket.upgrade(connection, request)
+                upgraded = await websocket.upgrade(connection, request)
+                head.headers.clear()  # a session may last for days, and needs nothing of how it began
+                del request, arrival, hello
+                await websocket.serve(connection, upgraded)
                 return None
             finally:
                 # the hub takes it always, for it ends after all connections, or is broken off with them
@@ -383,6 +390,7 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         hello_timeout=config.handshake_timeout,
         owned=config.names == "owned",
         name_expiry=config.name_expiry * 86400,
+        new_names=config.new_names,
         room_makers=config.room_creation,
     )
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import ipaddress
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from trio_chat.broker.places import is_loopback
 from trio_chat.errors import Refusal, refuse
 
 if TYPE_CHECKING:
@@ -48,11 +48,3 @@ class Gate:
         if self._per_address and self._inside[address] >= self._per_address and not is_loopback(address):
             return refuse("too_many_from_address", limit=self._per_address)
         return None
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address, as a peer's or to listen on, is this machine's own."""
-    try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
-    except ValueError:
-        return False

@@ -29,6 +29,7 @@ from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
 from trio_chat.broker.broker import WantsLine
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
+from trio_chat.broker.places import place_of
 from trio_chat.broker.state import FoundLine, FoundSent
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.codec import decode_event, decode_request, encode, tag
@@ -38,7 +39,7 @@ from trio_chat.records import Line, Record
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
 from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
-from trio_chat.server.passwords import Passwords, place_of
+from trio_chat.server.passwords import Passwords
 from trio_chat.server.wire import Payloads
 
 if TYPE_CHECKING:
@@ -326,10 +327,10 @@ class Hub:
         if known is None:
             return False
         encoded: str | None = None
-        place = place_of(known.address, f"session {session}")
+        place = place_of(known.address) or f"session {session}"
         if isinstance(request, Hello) and known.person is None:
             encoded = self._broker.wants_proof(request, self._now)
-            place = place_of(known.address, request.name or "")
+            place = place_of(known.address) or f"name {(request.name or '').casefold()}"
         if encoded is None and not (isinstance(request, SetPassword) and self._broker.wants_hash(session)):
             return False
         refusal = self._passwords.begin(session, place)

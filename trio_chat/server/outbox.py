@@ -9,7 +9,6 @@ kind, and can still be told why with :meth:`Outbox.write_last`.
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -56,7 +55,7 @@ class Outbox:
         self._spawn = spawn
         self._too_slow = too_slow
         self._broken = broken
-        self._queue: deque[bytes] = deque()
+        self._queue: list[bytes] = []  # an empty deque takes twelve times as much, in every connection
         self._block = b""
         self._writing = False
         self._corked = True
@@ -127,7 +126,7 @@ class Outbox:
     def _overflow(self) -> None:
         waiting = self.size
         if not self._block:  # the head of the queue may be the rest of a frame that went out in part
-            self._block = self._queue.popleft()
+            self._block = self._queue[0]
         self._queue.clear()
         self.size = len(self._block)
         self._refusing = True
@@ -161,10 +160,12 @@ class Outbox:
                 self._empty = None
 
     def _next_block(self) -> bytes:
-        parts, size = [], 0
-        while self._queue and size < _BLOCK:
-            parts.append(self._queue.popleft())
-            size += len(parts[-1])
+        count = size = 0
+        while count < len(self._queue) and size < _BLOCK:
+            size += len(self._queue[count])
+            count += 1
+        parts = self._queue[:count]
+        del self._queue[:count]
         return parts[0] if len(parts) == 1 else b"".join(parts)
 
     def _break(self) -> None:

@@ -7,13 +7,12 @@ can keep the machine busy with guesses, or everybody else out.
 
 from __future__ import annotations
 
-import ipaddress
 from typing import Final
 
 import trio
 
+from trio_chat.broker.places import Places
 from trio_chat.errors import Refusal, refuse
-from trio_chat.server.gate import is_loopback
 
 _AT_ONCE: Final = 2
 """Hashes made at a time: each takes a core and 64 MiB."""
@@ -28,9 +27,6 @@ _GUESSES: Final = 10
 _GUESS_EVERY: Final = 6.0
 """Seconds after which one more may: ten a minute find no password that is worth the name."""
 
-_PLACES: Final = 10_000
-"""Places remembered; the one that was quiet longest is forgotten beyond that."""
-
 
 class Passwords:
     """Makes and checks hashes: :meth:`begin`, then one of the others. The library is loaded when the first is
@@ -44,7 +40,7 @@ class Passwords:
         self._limiter = trio.CapacityLimiter(_AT_ONCE)
         self._asked = 0
         self._sessions: set[int] = set()
-        self._spent: dict[str, tuple[float, float]] = {}
+        self._guesses = Places(_GUESS_EVERY)
 
     def __repr__(self) -> str:
         return f"<Passwords {self._asked} at work or waiting>"
@@ -53,14 +49,14 @@ class Passwords:
         """Reserve one hash, or say why not."""
         if session in self._sessions:
             return refuse("still_checking")
-        spent = self._spent_by(place) + 1
+        spent = self._guesses.spent(place, trio.current_time()) + 1
         if spent > _GUESSES:
             return refuse("too_many_guesses", seconds=(spent - _GUESSES) * _GUESS_EVERY)
         if self._asked >= _AT_ONCE + _WAITING:
             return refuse("busy")
         self._asked += 1
         self._sessions.add(session)
-        self._spend(place, spent)
+        self._guesses.spend(place, trio.current_time())
         return None
 
     async def hash(self, session: int, place: str, password: str) -> str:
@@ -83,33 +79,7 @@ class Passwords:
         self._asked -= 1
         self._sessions.discard(session)
         if not wrong:
-            self._spend(place, self._spent_by(place) - 1)
-
-    def _spent_by(self, place: str) -> float:
-        """How many wrong passwords count against a place now."""
-        spent, at = self._spent.get(place, (0.0, 0.0))
-        return max(0.0, spent - (trio.current_time() - at) / _GUESS_EVERY)
-
-    def _spend(self, place: str, spent: float) -> None:
-        self._spent.pop(place, None)
-        if spent > 0:
-            self._spent[place] = spent, trio.current_time()  # the quiet ones come to stand first
-            if len(self._spent) > _PLACES:
-                del self._spent[next(iter(self._spent))]
-
-
-def place_of(address: str, name: str) -> str:
-    """Where a guess comes from. From this machine itself, where a proxy may stand for all, each name counts by
-    itself; an IPv6 network of 64 bits is one place, for everybody has one."""
-    if is_loopback(address):
-        return f"name {name.casefold()}"
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return address
-    if ip.version == 4:  # noqa: PLR2004 - the version of IP
-        return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+            self._guesses.spend(place, trio.current_time(), -1)
 
 
 def _hash(password: str) -> str:

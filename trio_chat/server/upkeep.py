@@ -28,6 +28,9 @@ _BUSY: Final = 1.0
 _PRUNING: Final = 3600.0
 """Seconds between two looks for what is too old; it is counted in days."""
 
+_LOOKING: Final = 3600.0
+"""Seconds between two looks for damage: half a second of a thread for a million messages."""
+
 _RETRY: Final = 2.0
 """Seconds after which a store that failed is tried again."""
 
@@ -69,6 +72,16 @@ async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
                 async with hub.open_inbox() as inbox:
                     await inbox.send(Forgotten(firsts))
         await trio.sleep(_PRUNING)
+
+
+async def look_over(store: Store) -> NoReturn:
+    """Look for damage now and then: what nobody reads would else be found when it is too late for the backups."""
+    while True:
+        try:
+            await store.look_over()  # what it finds, watch_store tells
+        except StoreError as error:
+            log.warning("database not looked over", error=str(error))
+        await trio.sleep(_LOOKING)
 
 
 async def watch_store(hub: Hub, store: Store) -> NoReturn:

@@ -172,6 +172,12 @@ class Store(Protocol):
     async def check_writable(self) -> None:
         """Write something small, durably. Raises ``StoreError``, which says why that cannot be."""
 
+    async def look_over(self) -> None:
+        """Read all that there is and see that it holds together; what is wrong is :attr:`damage` from then on.
+
+        Takes long in a big store, and keeps nobody waiting; cancelled, it stops at once.
+        """
+
     async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
         """The newest lines of the audit log (before the one numbered ``before``), newest first."""
 

@@ -131,6 +131,10 @@ class MemoryStore:
         """Memory can always be written; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
 
+    async def look_over(self) -> None:
+        """Memory is not damaged; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+
     async def index_some(self, limit: int) -> int:  # noqa: ARG002 - the interface's; there is no index
         """There is no index to fill; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()

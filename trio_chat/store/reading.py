@@ -180,6 +180,12 @@ def notes(connection: sqlite3.Connection, limit: int, before: int | None) -> lis
     return [AuditLine(number, Note(*rest)) for number, *rest in rows]
 
 
+def look_over(connection: sqlite3.Connection) -> str | None:
+    """What is wrong with the file's pages; ``None`` where nothing is. Reads all of them."""
+    (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    return None if finding == "ok" else finding
+
+
 # ---- search ---------------------------------------------------------------------------------------
 
 

@@ -18,7 +18,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.store import indexing, reading
-from trio_chat.store.faults import explain, tells_damage
+from trio_chat.store.faults import code_of, damaged, explain, tells_damage
 from trio_chat.store.interface import Found, Statistics, cutoff
 from trio_chat.store.lock import DatabaseLock
 from trio_chat.store.schema import make_directory, meta, open_reader, prepare
@@ -191,6 +191,30 @@ class SqliteStore:
         """The audit log; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(reading.notes, limit, before)
 
+    async def look_over(self) -> None:
+        """See that the pages hold together; see :class:`~trio_chat.store.interface.Store`."""
+        self._check_open()
+        looking: list[sqlite3.Connection] = []
+        fault: StoreError | None = None
+
+        async def stop_when_cancelled() -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                for connection in looking:
+                    with contextlib.suppress(sqlite3.ProgrammingError):  # it is through, and closed
+                        connection.interrupt()
+
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(stop_when_cancelled)
+            try:
+                await trio.to_thread.run_sync(self._guarded, self._look_over, looking, limiter=self._reading)
+            except StoreError as error:  # from inside the nursery it would come in a group
+                fault = error
+            nursery.cancel_scope.cancel()
+        if fault is not None:
+            raise fault
+
     # ---- steps --------------------------------------------------------------------------------
 
     async def _tidy(self, writer: Writer) -> None:
@@ -245,6 +269,18 @@ class SqliteStore:
             raise
         self._readers.append(connection)
         return answer
+
+    def _look_over(self, looking: list[sqlite3.Connection]) -> None:
+        """With a connection of its own: another may have the pages in its cache, as they were."""
+        with contextlib.closing(open_reader(self._path, self._patience)) as connection:
+            looking.append(connection)
+            try:
+                wrong = reading.look_over(connection)
+            except sqlite3.OperationalError as error:
+                if code_of(error) != sqlite3.SQLITE_INTERRUPT:
+                    raise
+            else:
+                self._damage = self._damage or (None if wrong is None else damaged(self._path, wrong))
 
     def _close(self) -> None:
         """The readers first: the last connection to go puts the WAL into the database."""

@@ -7,7 +7,7 @@ import binascii
 from typing import TYPE_CHECKING
 from urllib.parse import unquote
 
-from trio_websocket import ConnectionClosed, WebSocketRequest, wrap_server_stream
+from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
 
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import SUBPROTOCOL
@@ -91,14 +91,19 @@ async def examine(connection: Connection, nursery: trio.Nursery, max_frame: int)
     return await wrap_server_stream(nursery, connection, message_queue_size=1, max_message_size=max_frame)
 
 
-async def upgrade(connection: Connection, request: WebSocketRequest) -> None:
-    """Answer the upgrade and serve the session until it ends.
-
-    Returns when the peer is gone; on cancellation the connection is to be closed.
-    """
+async def upgrade(connection: Connection, request: WebSocketRequest) -> WebSocketConnection:
+    """Answer the upgrade."""
     proposed = SUBPROTOCOL if SUBPROTOCOL in request.proposed_subprotocols else None
     websocket = await request.accept(subprotocol=proposed)
     connection.open_up(websocket)
+    return websocket
+
+
+async def serve(connection: Connection, websocket: WebSocketConnection) -> None:
+    """Serve a session until it ends.
+
+    Returns when the peer is gone; on cancellation the connection is to be closed.
+    """
     try:
         while True:  # ordinary messages never come this way: see the connection
             await connection.post(await websocket.get_message())

@@ -1,0 +1,71 @@
+"""Whose connection it is that came through a proxy."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import TYPE_CHECKING, Final
+
+import structlog
+
+from trio_chat.broker.places import is_loopback
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from trio_chat.server.doors.http import Head
+
+_MOST: Final = 32
+"""Addresses of a header that are looked at: nobody stands behind more proxies."""
+
+log = structlog.get_logger()
+
+
+class Proxies:
+    """The proxies that are ``trusted``, each an address or a network as text."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        self._trusted = [ipaddress.ip_network(one) for one in trusted]
+        self._told = False
+
+    def __repr__(self) -> str:
+        return f"<Proxies {', '.join(map(str, self._trusted)) or 'none'}>"
+
+    def visitor(self, head: Head, peer: str) -> str:
+        """The address that a connection from ``peer`` is counted, logged and kept out under.
+
+        A proxy that is trusted is believed what it put last into ``X-Forwarded-For``, and as far as that is
+        another of them, what stands before it. What stands further left anybody could have written.
+        https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
+        """
+        header = head.headers.get("x-forwarded-for")
+        if header is None:
+            return peer
+        if not self._trusted and is_loopback(peer) and not self._told:
+            self._told = True
+            advice = "with --trusted-proxy, limits, bans and the log go by whom it connects, not by its own address"
+            log.warning("a proxy is not trusted", proxy=peer, advice=advice)
+        address, told = peer, header.rsplit(",", _MOST)[-_MOST:]
+        while told and self._is_proxy(address):
+            before = _parse(told.pop())
+            if before is None:
+                break
+            address = before
+        return address
+
+    def _is_proxy(self, address: str) -> bool:
+        known = ipaddress.ip_address(address.partition("%")[0])
+        mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
+        return any((mapped or known) in network for network in self._trusted)
+
+
+def _parse(text: str) -> str | None:
+    """An address as proxies write it: bare, or with a port, and then an IPv6 one in brackets."""
+    text = text.strip()
+    if text.startswith("["):
+        text = text[1:].partition("]")[0]
+    elif text.count(":") == 1:
+        text = text.partition(":")[0]
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
