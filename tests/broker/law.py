@@ -166,7 +166,7 @@ def check_allowed(  # noqa: C901 - one rule after the other
     """Before its effects are followed: may somebody do what the broker is about to let them do?"""
     assert isinstance(answer, ANSWERS[type(request)]), f"{request} was answered with {answer}"
     if isinstance(request, requests.Hello):
-        check_let_in(hub, session, request, effects, proven=found == "proven")
+        check_let_in(hub, session, request, effects, proven=found is not None)
         return
     who = hub.whose[session]
     if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):

@@ -9,7 +9,7 @@ import pytest
 from tests.broker.crowd import Crowd
 from trio_chat.broker import Broker, Failed, Settings
 from trio_chat.broker.admin import Table
-from trio_chat.broker.effects import Disconnect, Effect, Persist
+from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
@@ -303,3 +303,46 @@ def test_who_was_taken_back_and_goes_takes_nobody_elses_account_along() -> None:
     broker.settle()
     assert dropped(broker.close(1, 1.0)) == []
     assert dropped(broker.close(2, 1.0)) == [1]
+
+
+OWN_TOKEN = "made by the device before it came"
+
+
+def test_a_name_is_its_claimers_though_the_welcome_was_lost() -> None:
+    crowd = Crowd("ada")
+    session = crowd.connect()
+    crowd.ask(session, Hello(id="h", name="bob", token=OWN_TOKEN))
+    crowd.close(session)  # before anything came to it
+    crowd.commit()
+    crowd.come("bob", token=OWN_TOKEN)
+    assert welcome_of(crowd, "bob").token == OWN_TOKEN
+    crowd.restart(orderly=False)
+    crowd.come("bob", token=OWN_TOKEN)
+    assert len(crowd.broker.people["bob"].devices) == 1
+
+
+def test_a_token_that_could_be_guessed_or_is_anothers_is_not_taken() -> None:
+    crowd = Crowd("ada")
+    crowd.come("bob", token="short")
+    assert welcome_of(crowd, "bob").token != "short"
+    assert refused_hello(crowd, name="ada", token=OWN_TOKEN) == "name_owned"
+    crowd.come("cyd", token=OWN_TOKEN)
+    crowd.do("cyd", SetPassword(id="p", password="long enough"))
+    crowd.come("cyd", "thief", account_password="long enough", token="x" * 40)
+    assert welcome_of(crowd, "thief").token != "x" * 40, "what was revoked once could come back with a password"
+
+
+def test_a_password_proves_nothing_once_the_name_is_another_accounts() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    hello = Hello(id="h", name="ada", account_password="long enough")
+    proven = crowd.broker.wants_proof(hello, crowd.now)
+    assert proven is not None
+    crowd.order("reset-name", "ada")
+    crowd.step()
+    crowd.come("ada", "another")
+    late = crowd.connect()
+    (refused,) = crowd.broker.handle(late, hello, crowd.now, proven)
+    assert isinstance(refused, Reply)
+    assert isinstance(refused.event, Error)
+    assert refused.event.code == "name_owned"

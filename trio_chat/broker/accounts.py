@@ -62,6 +62,7 @@ def revoke(registry: Registry, session: Session, request: Revoke, now: float, ef
     if registry.settings.owned and len(person.devices) == 1 and person.password is None:
         return refuse("last_device", name=person.name.shown)
     registry.journal.pop(person.devices, device.digest)
+    registry.journal.pop(registry.holders, device.digest)
     effects.append(Persist(DropDevice(device.id)))
     effects.append(Persist(Note(registry.stamp(now), person.name.shown, "revoke", target=device.label)))
     effects.append(Reply(session.id, Ok(id=request.id)))

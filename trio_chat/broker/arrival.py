@@ -17,6 +17,7 @@ from trio_chat.broker.state import HOUR, Device, Person, Role, Session, State, s
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
+from trio_chat.protocol.requests import MIN_TOKEN
 from trio_chat.protocol.text import clean_line
 from trio_chat.records import DropAccount, PutOut, SaveDevice
 
@@ -39,7 +40,7 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
     if isinstance(name, Refusal):
         return name
     person = registry.people.get(name.key)
-    asked = ""
+    asked, token = "", session.spare_token
     if person is None or _is_free(registry, person, request, now):
         # Nobody is called so: they may be somebody whose name changed elsewhere, or in a history that is gone.
         known = _holder_of(registry, request.token)
@@ -58,9 +59,10 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
             return refusal
         person = _claim(registry, name, now, effects)
         person.passing = passing
+        token = _own_token(registry, request) or token
     session.device = _owning_device(person, request.token)
     if session.device is None:
-        _add_device(registry, session, person, request, now, effects)
+        _add_device(registry, session, person, token, request.client, now, effects)
     _leave_where_kept_out(registry, session, person, now, effects)
     _enter(registry, session, person, request, now, effects, asked)
     return None
@@ -181,10 +183,7 @@ def _digest(token: str) -> bytes:
 
 def _holder_of(registry: Registry, token: str | None) -> Person | None:
     """Whose device this token is of, under whatever name."""
-    if token is None:
-        return None
-    digest = _digest(token)
-    return next((person for person in registry.persons.values() if digest in person.devices), None)
+    return None if token is None else registry.holders.get(_digest(token))
 
 
 def _owning_device(person: Person, token: str | None) -> Device | None:
@@ -219,7 +218,9 @@ def _is_restrained(registry: Registry, holder: Person, now: float) -> bool:
 
 def _prove(registry: Registry, person: Person, request: Hello) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
-    if _owning_device(person, request.token) is not None or registry.found == "proven":
+    if _owning_device(person, request.token) is not None:
+        return None
+    if person.password is not None and registry.found == person.password:  # not one of who had the name before
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
@@ -289,6 +290,8 @@ def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
     journal.pop(registry.persons, person.id)
     journal.pop(registry.people, person.name.key)
     journal.pop(registry.skeletons, person.name.skeleton)
+    for digest in person.devices:
+        journal.pop(registry.holders, digest)
     effects.append(Persist(DropAccount(person.id)))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
@@ -301,14 +304,21 @@ def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
             journal.pop(room.bans, number)
 
 
+def _own_token(registry: Registry, request: Hello) -> str | None:
+    """The token that a device made itself, and kept, before it claimed a name: that it has the name is then
+    proven also where the welcome did not arrive. One that is somebody's, or could be guessed, is none."""
+    token = request.token
+    return token if token is not None and len(token) >= MIN_TOKEN and _holder_of(registry, token) is None else None
+
+
 def _add_device(
-    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+    registry: Registry, session: Session, person: Person, token: str, client: str, now: float, effects: list[Effect]
 ) -> None:
     time = registry.stamp(now)
-    label = clean_line(request.client)[:64]
-    device = Device(registry.next_device, _digest(session.spare_token), label, time, time)
+    device = Device(registry.next_device, _digest(token), clean_line(client)[:64], time, time)
     registry.journal.set(registry, "next_device", device.id + 1)
     registry.journal.put(person.devices, device.digest, device)
+    registry.journal.put(registry.holders, device.digest, person)
     session.device = device
     effects.append(Persist(device_record(person, device)))
 

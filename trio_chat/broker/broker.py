@@ -84,13 +84,13 @@ class Broker(Registry):
         self.sessions[session] = Session(session, address, token, number, self.settings.burst, now, now)
         self.watch(self.sessions[session])
 
-    def greet(self, session: int, hello: Hello, now: float, *, proven: bool = False) -> list[Effect] | Refusal:
+    def greet(self, session: int, hello: Hello, now: float, *, proven: str | None = None) -> list[Effect] | Refusal:
         """Take a hello that came in a connection's headers: the effects, or why it is not let in.
 
-        ``proven`` tells that the account's password was checked and is right.
+        ``proven`` is the hash that the account's password was checked against and is right for.
         """
         effects: list[Effect] = []
-        self.found = "proven" if proven else None
+        self.found = proven
         mark = self.journal.mark()
         try:
             return arrival.hello(self, self.sessions[session], hello, now, effects) or effects

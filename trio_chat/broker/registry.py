@@ -35,15 +35,16 @@ NEVER: Final = float("inf")
 """When what waits for nothing is due."""
 
 Found: TypeAlias = FoundLine | FoundSent | str | None
-"""What the store had, or the hash that was made of a password (a hello's: that it was proven), or nothing."""
+"""What the store had, or the hash of a password that was given (a hello's is checked against it), or nothing."""
 
 
 class Registry:
     """See the module. Times are seconds since 1970, and never go back.
 
     Sessions, persons and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), by the keys of
-    their names (``people``, ``rooms``), by what names look like (``skeletons``), and a direct conversation by who is
-    in it (``direct``). The other collections hold what waits for its time.
+    their names (``people``, ``rooms``), by what names look like (``skeletons``), by the digests of their devices'
+    tokens (``holders``), and a direct conversation by who is in it (``direct``). The other collections
+    hold what waits for its time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,6 +53,7 @@ class Registry:
         self.persons: dict[int, Person] = {}
         self.people: dict[str, Person] = {}
         self.skeletons: dict[str, Person] = {}
+        self.holders: dict[bytes, Person] = {}
         self.rooms: dict[str, Room] = {}
         self.numbered: dict[int, Room] = {}
         self.direct: dict[frozenset[int], Room] = {}

@@ -104,6 +104,7 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
     for device in snapshot.devices:
         holder = registry.persons.get(device.account)
         if holder is not None:
+            registry.holders[device.digest] = holder
             holder.devices[device.digest] = Device(device.id, device.digest, device.label, device.created, device.seen)
 
 
