@@ -120,6 +120,7 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
                 continue
             room.members[person.id] = held
             person.rooms[room.name] = room
+            person.put_out.pop(room.name, None)  # told, and in again, before that was stored
     for invite in snapshot.invites:
         if invite.room in registry.numbered:
             registry.numbered[invite.room].invited[invite.account] = None
