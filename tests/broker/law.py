@@ -100,7 +100,7 @@ def _is_free(hub: Hub, account: SaveAccount) -> bool:
     expiry = hub.settings.name_expiry
     seen = seconds(hub.broker.persons[account.id].seen) if account.id in hub.broker.persons else 0.0
     old = bool(expiry) and seen + expiry <= hub.now
-    return not hub.settings.owned or (old and account.password is None and not account.admin)
+    return account.guest or (old and account.password is None and not account.admin)
 
 
 def _kept_out(hub: Hub, room: str, account: int, address: str) -> bool:

@@ -16,7 +16,8 @@ from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Ban, Bans, Devices, Hello, Nick, Revoke, SetPassword
 from trio_chat.records import DropAccount, SaveAccount
 
-DAY = 86400.0
+HOUR = 3600.0
+DAY = 24 * HOUR
 
 
 def welcome_of(crowd: Crowd, who: str | int) -> Welcome:
@@ -101,17 +102,47 @@ def test_a_hash_is_asked_for_only_where_it_decides() -> None:
     assert not wants(token=welcome_of(crowd, "ada").token)
 
 
-@pytest.mark.parametrize(("days", "kept"), [(6, True), (7, False)])
-def test_a_name_that_nobody_used_for_long_is_free(days: int, kept: bool) -> None:  # noqa: FBT001 - a table's column
+@pytest.mark.parametrize(("hours", "kept"), [(7 * 24, True), (7 * 24 + 1, False)])
+def test_a_name_that_nobody_used_for_long_is_free(hours: int, kept: bool) -> None:  # noqa: FBT001 - a table's column
     crowd = Crowd("ada", "bob", name_expiry=7 * DAY)
     crowd.go("ada")
-    crowd.advance(days * DAY)
+    crowd.advance(hours * HOUR)
     crowd.step()
     assert (crowd.ask(crowd.connect(), Hello(id="h", name="ADA")).__class__ is Error) is kept
     crowd.step()
     if not kept:
         crowd.advance(1.0)
         assert len(crowd.broker.people) == 2
+
+
+def test_a_name_in_use_is_not_free_after_the_server_was_killed() -> None:
+    crowd = Crowd("ada", "bob", name_expiry=DAY)
+    crowd.advance(30 * HOUR)
+    crowd.step()
+    crowd.advance(HOUR - 1)
+    crowd.restart(orderly=False)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    crowd.advance(23 * HOUR)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    crowd.advance(3 * HOUR)
+    crowd.come("ada", "another")
+
+
+def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free_afterwards() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.settings = Settings(owned=False)
+    crowd.restart(orderly=True)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    assert refused_hello(crowd, name="\u0430da") == "name_lookalike"
+    crowd.come("guest")
+    crowd.go("guest")
+    crowd.come("guest", "the next guest")
+    crowd.settings = Settings()
+    crowd.restart(orderly=True)
+    crowd.back("ada")
+    crowd.come("guest", "owns it now")
+    crowd.go("owns it now")
+    assert refused_hello(crowd, name="guest") == "name_owned"
 
 
 @pytest.mark.parametrize("keeps", ["password", "promote"])

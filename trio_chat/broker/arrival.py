@@ -193,14 +193,13 @@ def _owning_device(person: Person, token: str | None) -> Device | None:
 
 
 def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
-    """Whether a name that has a holder is free all the same: the holder is not here, and names are not
-    owned, or this one was not used for too long and no password keeps it."""
+    """Whether a name that has a holder is free all the same: the holder is not here, and is a guest, or has not
+    used it for too long and no password keeps it."""
     if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
         return False
-    expiry = registry.settings.name_expiry
-    if registry.settings.owned and not (
-        expiry and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
-    ):
+    settings = registry.settings
+    until = seconds(holder.seen) + settings.name_expiry + settings.visits
+    if not holder.guest and (not settings.name_expiry or holder.password is not None or holder.admin or until > now):
         return False
     return not _is_restrained(registry, holder, now)
 
@@ -224,7 +223,7 @@ def _prove(registry: Registry, person: Person, request: Hello) -> Refusal | None
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
-    return refuse("name_owned" if registry.settings.owned else "name_taken", name=person.name.shown)
+    return refuse("name_taken" if person.guest else "name_owned", name=person.name.shown)
 
 
 def _look_alike(
@@ -255,7 +254,7 @@ def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) ->
         if holder is not None:
             release(registry, holder, effects)
     time = registry.stamp(now)
-    person = Person(registry.next_account, name, time, time)
+    person = Person(registry.next_account, name, time, time, guest=not registry.settings.owned)
     journal = registry.journal
     journal.set(registry, "next_account", person.id + 1)
     journal.put(registry.persons, person.id, person)

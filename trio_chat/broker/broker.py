@@ -71,6 +71,7 @@ class Broker(Registry):
 
     def __init__(self, settings: Settings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
         super().__init__(settings)
+        self.next_visit = now + settings.visits
         self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
 
     # ---- sessions ---------------------------------------------------------------------------
@@ -113,7 +114,7 @@ class Broker(Registry):
     def wants_hash(self, session: int) -> bool:
         """Whether a password that this session sets is worth hashing: else it is refused without."""
         known = self.sessions.get(session)
-        return known is not None and known.person is not None and self.settings.owned
+        return known is not None and known.person is not None and not known.person.guest
 
     # ---- requests ---------------------------------------------------------------------------
 
@@ -216,7 +217,7 @@ class Broker(Registry):
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_look, self.next_save)
+        first = min(self.next_look, self.next_save, self.next_visit)
         if self.gathering:
             first = min(first, min(room.noticed for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
@@ -233,6 +234,8 @@ class Broker(Registry):
                     session.expired = True  # said once; the connection then closes by itself
             # whoever is active later expires later: no need to look before the first of today's
             self.next_look = min(map(self.expiry, self.sessions.values()), default=NEVER)
+        if self.next_visit <= now:
+            self.note_visits(now)
         if self.next_save <= now:
             effects.extend(self.save(now))
         return effects

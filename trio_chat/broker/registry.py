@@ -66,6 +66,7 @@ class Registry:
         self.here = 0
         self.next_look = NEVER
         self.next_save = NEVER
+        self.next_visit = NEVER
         self._stamped: tuple[float, str] = (-1.0, "")
         self.next_account = self.next_device = self.next_room = self.next_ban = 1
 
@@ -85,8 +86,8 @@ class Registry:
         if person is None:
             checked = check_name(name)
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
-        if person is None or not (person.sessions or self.settings.owned):
-            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or self.settings.owned))
+        if person is None or not (person.sessions or not person.guest):
+            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or not p.guest))
             near = f" Did you mean {near}?" if near else ""
             return refuse("unknown_person", name=quoted(name), near=near, done=done)
         return person
@@ -128,6 +129,15 @@ class Registry:
     def save_soon(self, now: float) -> None:
         """Something waits to be stored when there is time."""
         self.next_save = min(self.next_save, now + SAVING)
+
+    def note_visits(self, now: float) -> None:
+        """Where names expire: who is here was here now, should the server be killed."""
+        for person in self.persons.values():
+            if person.sessions:
+                person.seen = self.stamp(now)
+                self.unsaved_visits[person.id] = person
+        self.next_save = now
+        self.next_visit = now + self.settings.visits
 
     def expiry(self, session: Session) -> float:
         """When a session has been silent for too long."""

@@ -82,6 +82,7 @@ def account_of(person: Person) -> SaveAccount:
         password=person.password,
         admin=person.admin,
         put_out=tuple(person.put_out.values()),
+        guest=person.guest,
     )
 
 
@@ -99,6 +100,7 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
     for account in snapshot.accounts:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
+        person.guest = account.guest
         person.put_out = {gone.room: gone for gone in account.put_out}
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:
