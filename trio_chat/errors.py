@@ -242,9 +242,15 @@ class Refusal:
         return FAULTS[self.code]
 
     @property
+    def until(self) -> str | None:
+        """When what is refused will be allowed: RFC 3339, UTC; ``None`` where that is not known, or never."""
+        end = self.params.get("until")
+        return end if isinstance(end, str) else None
+
+    @property
     def message(self) -> str:
         """What happened, as a sentence."""
-        return self.fault.sentence.format(**self.params)
+        return self.fault.sentence.format(**{**self.params, "until": until(self.until)})
 
     @property
     def advice(self) -> str:
@@ -253,6 +259,11 @@ class Refusal:
 
     def __str__(self) -> str:
         return f"{self.message} {self.advice}".strip()
+
+
+def until(time: str | None) -> str:
+    """The part of a sentence that says when something ends (RFC 3339, UTC); nothing, if it does not."""
+    return "" if time is None else f" until {time[:19].replace('T', ' ')} UTC"
 
 
 def refuse(code: str, **params: Any) -> Refusal:  # noqa: ANN401 - the row's own templates say what fits

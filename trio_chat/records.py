@@ -11,8 +11,18 @@ from typing import TypeAlias
 from msgspec import Struct
 
 
+class PutOut(Struct, frozen=True, array_like=True, gc=False):
+    """Somebody was put out of the room of this name, or banned from it, and has not been told yet."""
+
+    room: str
+    by: str
+    action: str = "kick"
+    reason: str = ""
+
+
 class SaveAccount(Struct, frozen=True, gc=False):
-    """A name and whose it is. ``password`` is an Argon2id hash in its encoded form."""
+    """A name and whose it is. ``password`` is an Argon2id hash in its encoded form; of what is in ``put_out``
+    they are told when they come back. A ``guest`` has the name until they leave."""
 
     id: int
     name: str
@@ -22,6 +32,8 @@ class SaveAccount(Struct, frozen=True, gc=False):
     seen: str
     password: str | None = None
     admin: bool = False
+    put_out: tuple[PutOut, ...] = ()
+    guest: bool = False
 
 
 class DropAccount(Struct, frozen=True, gc=False):

@@ -75,7 +75,8 @@ class Books:
     def answer(self, wanted: Wanted) -> FoundLine | FoundSent | None:
         """What the hub would find for the broker."""
         if not isinstance(wanted, WantsLine):
-            return self.sent.get((wanted.sender, wanted.cid))
+            sent = self.sent.get((wanted.sender, wanted.cid))
+            return sent if sent is not None or wanted.answered is None else self.answer(wanted.answered)
         log = self.logs.get(wanted.room, [])
         sender, event = log[wanted.seq - 1] if 0 < wanted.seq <= len(log) else (0, None)
         return FoundLine(sender, event) if isinstance(event, Message) else None
@@ -143,6 +144,8 @@ class Books:
 
     def _savedevice(self, record: records.SaveDevice) -> None:
         assert record.account in self.accounts, "a device of nobody was stored"
+        others = {device.digest for device in self.devices.values() if device.id != record.id}
+        assert record.digest not in others, "one token proves two devices"
         self.devices[record.id] = record
 
     def _dropdevice(self, record: records.DropDevice) -> None:
@@ -233,6 +236,7 @@ def stored_part(broker: Broker) -> dict[str, Any]:
     people, rooms = broker.persons.values(), broker.numbered.values()
     return {
         "accounts": {p.id: (p.name, p.created, p.password, p.admin) for p in people},
+        "put_out": {p.id: p.put_out for p in people if p.put_out},
         "names": {key: person.id for key, person in broker.people.items()},
         "skeletons": {skeleton: person.id for skeleton, person in broker.skeletons.items()},
         "devices": {d.id: (p.id, digest, d.digest, d.label) for p in people for digest, d in p.devices.items()},

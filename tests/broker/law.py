@@ -23,7 +23,7 @@ from trio_chat.broker.state import FoundLine, seconds, stamp
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import events, requests
 from trio_chat.protocol.events import Error, Event, Ok, Welcome
-from trio_chat.protocol.names import LOBBY, check_room
+from trio_chat.protocol.names import LOBBY, check_room, fold_room
 from trio_chat.records import SaveAccount
 
 if TYPE_CHECKING:
@@ -79,7 +79,8 @@ def check_let_in(hub: Hub, session: int, hello: Hello, effects: list[Effect], *,
     welcome = next(e.event for e in effects if isinstance(e, Reply) and isinstance(e.event, Welcome))
     assert hub.settings.password in {None, hello.password}, "let in without the server's password"
     assert not _kept_out(hub, LOBBY, 0, hub.addresses[session]), "let in from a network that is kept out"
-    claimed = any(isinstance(e, Persist) and type(e.record).__name__ == "SaveAccount" for e in effects)
+    saved = {e.record.id for e in effects if isinstance(e, Persist) and isinstance(e.record, SaveAccount)}
+    claimed = saved - hub.ahead.accounts.keys()
     held = hub.holder(welcome.name)
     if claimed:
         for account in hub.ahead.accounts.values():
@@ -99,7 +100,7 @@ def _is_free(hub: Hub, account: SaveAccount) -> bool:
     expiry = hub.settings.name_expiry
     seen = seconds(hub.broker.persons[account.id].seen) if account.id in hub.broker.persons else 0.0
     old = bool(expiry) and seen + expiry <= hub.now
-    return not hub.settings.owned or (old and account.password is None and not account.admin)
+    return account.guest or (old and account.password is None and not account.admin)
 
 
 def _kept_out(hub: Hub, room: str, account: int, address: str) -> bool:
@@ -165,12 +166,12 @@ def check_allowed(  # noqa: C901 - one rule after the other
     """Before its effects are followed: may somebody do what the broker is about to let them do?"""
     assert isinstance(answer, ANSWERS[type(request)]), f"{request} was answered with {answer}"
     if isinstance(request, requests.Hello):
-        check_let_in(hub, session, request, effects, proven=found == "proven")
+        check_let_in(hub, session, request, effects, proven=found is not None)
         return
     who = hub.whose[session]
     if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):
         return
-    name = getattr(request, "room", None) or ""
+    name = fold_room(getattr(request, "room", None) or "")
     role = hub.ahead.role(name, who)
     assert role >= LEAST.get(type(request), 0), f"{type(request).__name__} without the right to it"
     if isinstance(request, OF_MEMBERS):
@@ -178,6 +179,7 @@ def check_allowed(  # noqa: C901 - one rule after the other
     _check_published(hub, who, request, answer, effects)
     if isinstance(request, requests.Send):
         _check_send(hub, who, effects)
+        _check_answered(hub, effects)
     elif isinstance(request, requests.Join):
         _check_join(hub, session, who, request)
     elif isinstance(request, requests.Configure) and (request.private is not None or request.keep is not None):
@@ -236,6 +238,16 @@ def _check_send(hub: Hub, who: int, effects: list[Effect]) -> None:
         hub.spoke[room.id, who] = hub.now
 
 
+def _check_answered(hub: Hub, effects: list[Effect]) -> None:
+    for publish in effects:
+        target = getattr(publish.event, "reply_to", None) if isinstance(publish, Publish) else None
+        if target is not None and isinstance(publish, Publish):
+            log = hub.ahead.logs.get(publish.number, [])
+            said = log[target - 1][1] if 0 < target <= len(log) else None
+            assert isinstance(said, events.Message), "what is no message was answered"
+            assert not said.deleted, "what was taken back was answered"
+
+
 def _check_join(hub: Hub, session: int, who: int, request: requests.Join) -> None:
     name = check_room(request.room)
     room = hub.ahead.room(request.room) or (hub.ahead.room(name) if isinstance(name, str) else None)
@@ -259,7 +271,7 @@ def check_done(hub: Hub, session: int, request: AnyRequest, answer: Any) -> None
     """After its effects were followed: is it so, what the asker was told is done?"""
     if isinstance(answer, Error):
         return
-    name = getattr(request, "room", None) or ""
+    name = fold_room(getattr(request, "room", None) or "")
     if isinstance(request, requests.Kick):
         assert hub.holder(request.name) not in hub.ahead.members_of(name), "who was kicked is in the room still"
     elif isinstance(request, requests.Ban):
@@ -311,6 +323,8 @@ def check_told(hub: Hub, effects: list[Effect]) -> None:
         elif isinstance(event, Welcome):
             for info in event.rooms:
                 _check_info(hub, info)
+            names = {info.name for info in event.rooms}
+            assert not names & {gone.room for gone in event.put_out}, "put out of a room that they are in"
     for name, count in counts.items():  # of several, the last
         assert count == len(hub.names_in(name)), "a wrong count of people"
 

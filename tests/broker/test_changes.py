@@ -4,6 +4,7 @@ who is away: mentions and direct messages."""
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from tests.broker.crowd import Crowd
 from trio_chat.broker.effects import Seek
@@ -152,6 +153,47 @@ def test_an_answer_to_what_was_never_said_begins_no_conversation() -> None:
     crowd = Crowd("ada", "bob")
     assert crowd.refused("ada", Send(id="m", to=("bob",), text="x", reply_to=1)).code == "unknown_message"
     assert crowd.broker.direct == {}
+
+
+@pytest.mark.parametrize("target", [0, 2, 4, 99, 2**53])
+def test_what_is_no_message_is_not_answered(target: int) -> None:
+    crowd = talk()
+    crowd.do("ada", Topic(id="t", room="#ops", text="tea"))  # line 2
+    crowd.say("ada", "gone", room="#ops")
+    crowd.do("ada", Delete(id="d", room="#ops", target=3))  # line 4
+    for seq in (target, 3):
+        refusal = crowd.refused("bob", Send(id="m", room="#ops", text="x", reply_to=seq))
+        assert refusal.code == "unknown_message"
+        assert refusal.message == f"There is no message {seq} in #ops."
+    assert isinstance(crowd.do("bob", Send(id="m", room="#ops", text="x", reply_to=1)), Ok)
+
+
+def test_an_answer_among_people_is_to_what_was_said_among_them() -> None:
+    crowd = Crowd("ada", "bob", "cyd")
+    crowd.say("ada", "psst", "bob")
+    answered = crowd.do("bob", Send(id="m", to=("ADA",), text="yes?", reply_to=1))
+    assert isinstance(answered, Ok)
+    assert crowd.refused("bob", Send(id="n", to=("ada", "cyd"), text="yes?", reply_to=1)).code == "unknown_message"
+    assert crowd.refused("bob", Send(id="n", to=("nobody1",), text="x", reply_to=1)).code == "unknown_person"
+    assert crowd.refused("bob", Send(id="n", to=("ada",) * 21, text="x", reply_to=1)).code == "too_many_recipients"
+    assert crowd.refused("cyd", Send(id="n", room="@ada+bob", text="x", reply_to=1)).code == "unknown_room"
+
+
+def test_an_answer_sent_again_is_acknowledged_though_what_it_answers_is_gone_meanwhile() -> None:
+    crowd = talk()
+    request = Send(id="m", room="#ops", text="x", reply_to=1)
+    first = crowd.do("bob", request)
+    crowd.do("ada", Delete(id="d", room="#ops", target=1))
+    crowd.restart(orderly=False)
+    crowd.back("bob")
+    assert crowd.do("bob", replace(request, again=True)) == first
+    assert crowd.refused("bob", replace(request, id="n", again=True)).code == "unknown_message"
+
+
+def test_an_answer_that_was_never_stored_is_said_when_it_is_sent_again() -> None:
+    crowd = talk()
+    answer = crowd.do("bob", Send(id="m", room="#ops", text="x", reply_to=1, again=True))
+    assert isinstance(answer, Ok)
 
 
 def test_a_message_sent_again_after_a_restart_is_stored_once() -> None:

@@ -11,9 +11,10 @@ from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.state import Role, State
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Error, Ok
-from trio_chat.protocol.requests import REQUESTS, Ban, Hello, Ping, Request, Send, SetPassword
+from trio_chat.protocol.requests import REQUESTS, Ban, Configure, Hello, Ping, Request, Search, Send, SetPassword, Who
 
 AFTER_HELLO = [kind for kind in REQUESTS if COMMANDS[kind].state is State.PRESENT]
+ABOUT_ROOMS = [kind for kind in REQUESTS if hasattr(EXAMPLES[kind], "room")]
 OF_MEMBERS = [kind for kind in REQUESTS if COMMANDS[kind].role is not Role.NOBODY]
 
 
@@ -43,6 +44,29 @@ def test_a_request_in_its_place_gets_one_answer_of_its_kind(kind: type[Request])
     asker = crowd.connect() if kind is Hello else crowd.session("ada")
     crowd.do("ada", EXAMPLES[SetPassword])  # so that even the only device may be revoked
     assert not isinstance(crowd.do(asker, EXAMPLES[kind]), Error)
+
+
+@pytest.mark.parametrize("spelling", ["#OPS", "ops", "#\uff2f\uff30\uff33"])
+@pytest.mark.parametrize("kind", ABOUT_ROOMS, ids=lambda kind: kind.__name__)
+def test_a_room_is_understood_however_it_is_spelled(kind: type[Request], spelling: str) -> None:
+    answers, heard = [], []
+    for room in ("#ops", spelling):
+        crowd = crowd_with_ops()
+        if kind is Search:
+            crowd.say("ada", "hello", room="#ops")
+        crowd.all_read()
+        answers.append(crowd.do("ada", replace(EXAMPLES[kind], room=room)))
+        heard.append([crowd.news(who) for who in ("ada", "bob", "cyd")])
+    assert not isinstance(answers[0], Error)
+    assert answers[1] == answers[0]
+    assert heard[1] == heard[0]
+
+
+def test_a_hidden_room_is_as_if_it_were_not_there_however_it_is_spelled() -> None:
+    crowd = crowd_with_ops()
+    crowd.do("ada", Configure(id="c", room="#ops", private=True))
+    told = [crowd.refused("cyd", Who(id="w", room=room)).message for room in ("#ops", "#OPS", "#NONE")]
+    assert told == [f"There is no room '{room}'." for room in ("#ops", "#ops", "#none")]
 
 
 @pytest.mark.parametrize("kind", AFTER_HELLO, ids=lambda kind: kind.__name__)

@@ -152,7 +152,7 @@ SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (change_something_and_refuse, "a refused request changed something"),
     (answer_twice, "2 answers to one request"),
     (forget_what_was_sent, "a message sent twice was stored twice"),
-    (take_nothing_back, r"after a restart would be known|others are here|hears \{"),
+    (take_nothing_back, r"after a restart would be known|others are here|hears \{|acknowledged and not stored"),
     (leave_ghosts, "others are here than are connected|a wrong count of people"),
     (answer_the_closed, "the broker knows other sessions than are open"),
 ]

@@ -16,7 +16,9 @@ from trio_chat.protocol.events import (
     Message,
     Moderated,
     Ok,
+    Removal,
     RoomList,
+    Welcome,
 )
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.names import LOBBY
@@ -233,9 +235,81 @@ def test_a_member_who_comes_from_a_network_that_was_banned_meanwhile_is_in_no_mo
     assert crowd.refused("plain", Join(id="j", room="#ops")).code == "banned_here"
     (left,) = crowd.news_of("elsewhere", Left)
     assert isinstance(left, Left)
-    assert left.reason == "You are kept out of #ops."
+    assert left.reason == "owner1 banned you."
+    assert told_at_return(crowd, "plain") == [Removal(room="#ops", by="owner1", action="ban")]
     crowd.back("mod1", address="198.51.100.8")  # who keeps it in order was not meant
     crowd.say("mod1", "here", room="#ops")
+
+
+def told_at_return(crowd: Crowd, who: str) -> list[Removal]:
+    """The rooms that somebody's welcome says they were put out of."""
+    welcome = crowd.inboxes[crowd.who[who]][0]
+    assert isinstance(welcome, Welcome)
+    return list(welcome.put_out)
+
+
+def test_who_was_put_out_while_away_is_told_at_their_return_and_once() -> None:
+    crowd = ops()
+    crowd.enter("#dev", "mod1", "plain")
+    crowd.go("plain")
+    crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="take a\x1b walk"))
+    crowd.do("mod1", Ban(id="b", room="#dev", name="plain"))
+    crowd.restart(orderly=False)
+    crowd.back("plain", "looking", quiet=True)
+    gone = [
+        Removal(room="#ops", by="mod1", reason="take a\u241b walk"),
+        Removal(room="#dev", by="mod1", action="ban"),
+    ]
+    assert told_at_return(crowd, "looking") == gone
+    crowd.back("plain")
+    assert told_at_return(crowd, "plain") == gone
+    crowd.back("plain", "tablet")
+    assert told_at_return(crowd, "tablet") == []
+    for who in ("plain", "tablet", "looking"):
+        crowd.go(who)
+    crowd.restart(orderly=True)
+    crowd.back("plain")
+    assert told_at_return(crowd, "plain") == []
+
+
+def test_who_came_back_into_a_room_is_not_told_that_they_were_put_out_of_it() -> None:
+    crowd = ops()
+    crowd.back("plain", "looking", quiet=True)
+    crowd.go("plain")
+    crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
+    (left,) = crowd.news_of("looking", Left)
+    assert left == Left(room="#ops", reason="owner1 put you out.")
+    crowd.do("looking", Join(id="j", room="#ops"))
+    crowd.back("plain")
+    assert told_at_return(crowd, "plain") == []
+
+
+def test_who_was_told_and_is_in_again_is_not_told_after_a_kill_either() -> None:
+    crowd = ops()
+    crowd.go("plain")
+    crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
+    crowd.back("plain")
+    crowd.enter("#ops", "plain")  # and that they were told is stored with what is stored now and then
+    crowd.restart(orderly=False)
+    crowd.back("plain")
+    assert told_at_return(crowd, "plain") == []
+
+
+def test_who_is_welcomed_while_nothing_can_be_stored_is_told_again() -> None:
+    crowd = ops()
+    crowd.go("plain")
+    crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
+    token = next(token for token, holder in crowd.holders.items() if holder == crowd.holder("plain"))
+    crowd.who["plain"] = crowd.connect()
+    crowd.ask(crowd.who["plain"], Hello(id="h", name="plain", token=token))
+    crowd.ask(crowd.who["owner1"], Send(id="s", room="#ops", text="lost"))
+    crowd.fail()
+    crowd.check()
+    gone = [Removal(room="#ops", by="owner1")]
+    assert told_at_return(crowd, "plain") == gone
+    crowd.go("plain")
+    crowd.back("plain")
+    assert told_at_return(crowd, "plain") == gone
 
 
 # ---- who may speak ----------------------------------------------------------------------------
@@ -279,6 +353,27 @@ def test_where_only_moderators_speak_others_do_not() -> None:
     assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "announcements_only"
     assert crowd.refused("plain", Topic(id="s", room="#ops", text="x")).code == "not_allowed"
     crowd.say("mod2", "listen", room="#ops")
+
+
+@pytest.mark.parametrize(
+    ("first", "same"),
+    [
+        (None, Configure(id="c", room="#ops", private=False)),
+        (Configure(id="f", room="#ops", private=True), Configure(id="c", room="#ops", private=True)),
+        (None, Configure(id="c", room="#ops", announce_only=False, slow=0.0, keep=0.0)),
+        (Configure(id="f", room="#ops", keep=7.0), Configure(id="c", room="#ops", keep=7.0)),
+        (None, SetRole(id="c", room="#ops", name="plain", role="member")),
+    ],
+)
+def test_who_decides_what_is_so_already_is_told_so_and_nobody_else(first: AnyRequest | None, same: AnyRequest) -> None:
+    crowd = ops()
+    if first is not None:
+        assert crowd.do("owner1", first) == Ok(id="f")
+    crowd.all_read()
+    assert crowd.do("owner1", same) == Ok(id="c", unchanged=True)
+    assert crowd.news("plain") == []
+    assert crowd.news("owner1") == [Ok(id="c", unchanged=True)]
+    assert crowd.do("owner1", Configure(id="d", room="#ops", private=True, slow=5.0)) == Ok(id="d")
 
 
 def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:

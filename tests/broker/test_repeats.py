@@ -154,6 +154,7 @@ def test_who_is_muted_goes_out_and_comes_in_muted() -> None:
     crowd.enter("#ops", "plain")
     refusal = crowd.refused("plain", Send(id="s", room="#ops", text="x"))
     assert refusal.message == "You may not speak in #ops until 2023-11-14 22:23:20 UTC."
+    assert refusal.until == "2023-11-14T22:23:20.000Z"
     assert crowd.refused("plain", Topic(id="t", room="#ops", text="x")).code == "may_not_speak"
     crowd.advance(600.0)
     crowd.say("plain", "at last", room="#ops")

@@ -115,6 +115,9 @@ def _check_restart(hub: Hub) -> None:
         if part == "mentions":  # what was read and is not stored yet may be mentioned anew
             would = {k: v for k, v in would.items() if k not in unsaved}
             known = {k: v for k, v in known.items() if k not in unsaved}
+        if part == "put_out":  # that somebody was told is stored with their visit
+            would = {k: v for k, v in would.items() if k not in hub.broker.unsaved_visits}
+            known = {k: v for k, v in known.items() if k not in hub.broker.unsaved_visits}
         assert known == would, f"{part}: after a restart would be known {would}, and now {known}"
     if not hub.batch:
         assert not hub.broker.journal.mark(), "something can be taken back, and nothing waits"

@@ -122,6 +122,26 @@ def test_a_backup_made_while_it_runs_is_brought_back(server: ServerProgram, data
     assert texts == ["hello", "to ops"]
 
 
+def test_who_was_renamed_since_the_backup_is_let_in_under_the_name_it_has(
+    server: ServerProgram, data: Path, tmp_path: Path
+) -> None:
+    async def rename(chat: Chat) -> None:
+        admin("backup", str(tmp_path / "chat.backup"), data=data)
+        await chat.rename("eve")
+
+    as_somebody(server.url, "ada", rename, listen=True)
+    server.stop()
+    admin("restore", str(tmp_path / "chat.backup"), data=data)
+    with ServerProgram("--data", str(data), port=server.port) as restored:
+        done = run("send", "#lobby", "hello", "--name", "eve", "--url", restored.url)
+        assert (done.status, done.out) == (0, "")
+        told = "You are ada. This server knows your device by that name, and nobody called eve."
+        assert done.err == f"trio-chat: {told}\n"
+        with Started("join", "eve", restored.url) as eve:
+            eve.wait_for(f"-- {told} Nobody else is here yet")
+        assert [row["name"] for row in rows("users", data=data)] == ["ada"]
+
+
 def test_an_export_goes_into_a_new_file_of_ones_own(server: ServerProgram, data: Path, tmp_path: Path) -> None:
     furnish(server.url)
     file = tmp_path / "chat.jsonl"

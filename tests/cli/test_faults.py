@@ -7,6 +7,7 @@ import os
 import stat
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from typing import IO
@@ -83,6 +84,28 @@ def test_each_end_has_its_status_and_its_sentence(
     assert (got.err == "") == (says == "")
     assert got.out == ""
     assert not list(tmp_path.rglob("crash-*"))
+
+
+LONG = "ws://127.0.0.1:8765/a/path/that/is/longer/than/the/row"
+WRAPPED = {
+    0: [f"trio-chat: Nobody answers at {LONG} に います。 Is it running?", "trio-chat: b"],
+    30: ["trio-chat: Nobody answers at", f"  {LONG}", "  に います。 Is it running?", "trio-chat: b"],
+    20: ["trio-chat: Nobody", "  answers at", f"  {LONG}", "  に います。 Is it", "  running?", "trio-chat: b"],
+}
+
+
+@pytest.mark.parametrize("columns", WRAPPED)
+def test_at_a_terminal_sentences_are_broken_between_words(
+    raising: Raise, monkeypatch: pytest.MonkeyPatch, columns: int
+) -> None:
+    terminal, program_side = os.openpty()
+    termios.tcsetwinsize(program_side, (24, columns))
+    with os.fdopen(program_side, "w", encoding="utf-8") as stderr:
+        monkeypatch.setattr(sys, "stderr", stderr)
+        assert raising(TrioChatError(f"Nobody answers at {LONG} に います。 Is it running?\nb")) == 1
+    written = os.read(terminal, 4096).decode().splitlines()
+    os.close(terminal)
+    assert written == WRAPPED[columns]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, run, say
+from tests.programs import ServerProgram, Started, as_somebody, elsewhere, environment, find_free_port, run, say
+from trio_chat.client import Chat
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +143,28 @@ def test_since_a_number_or_a_time_shows_what_came_from_then_on(server: ServerPro
     done = run("tail", "--since", "soon", env=env)
     assert done.status == 2
     assert "--since soon is no time." in done.err
+
+
+def test_who_was_put_out_of_a_room_is_told_and_enters_it_again_if_they_may(server: ServerProgram) -> None:
+    env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="kim")
+    for name in ("lou", "kim"):
+        say(server.url, name, "hello", room="#out")
+
+    async def put_out(chat: Chat) -> None:
+        await chat.kick("#out", "kim", "take a walk")
+
+    async def keep_out(chat: Chat) -> None:
+        await chat.ban("#out", "kim")
+
+    as_somebody(server.url, "lou", put_out)
+    with Started("tail", "-n", "1", "#OUT", env=env) as tail:
+        tail.wait_for("trio-chat: While you were away, lou put you out of #out: take a walk\n")
+        tail.wait_for("lou put kim out of #out: take a walk")
+        as_somebody(server.url, "lou", keep_out)
+        tail.wait_for("trio-chat: You are no longer in #out: lou banned you.\n")
+    done = run("tail", "#out", "--json", env=env)
+    assert (done.status, done.events) == (1, [{"type": "left", "room": "#out", "reason": "lou banned you."}])
+    assert done.err == "trio-chat: You are kept out of #out. Ask a moderator.\n"
 
 
 def test_a_direct_conversation_is_followed_by_the_people_in_it(server: ServerProgram, tmp_path: Path) -> None:

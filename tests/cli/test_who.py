@@ -24,7 +24,7 @@ def test_it_shows_who_is_there_since_when_and_who_is_away_but_not_itself() -> No
                 r"#lobby: 2 people\nname  since\nada   \d\d:\d\d  away: lunch\n日本  \d\d:\d\d\n", done.out
             )
             assert run("who", "ops", env=env).out.startswith("#ops: 1 person\n")
-            event = json.loads(run("who", "#ops", "--json", env=env).out)
+            event = json.loads(run("who", "#OPS", "--json", env=env).out)
             assert (event["type"], event["room"]) == ("people", "#ops")
             assert "id" not in event  # nobody asked under one
             assert [person["name"] for person in event["people"]] == ["日本"]

@@ -34,6 +34,7 @@ from trio_chat.protocol.events import (
     People,
     PersonInfo,
     Pong,
+    Removal,
     Room,
     RoomInfo,
     RoomLine,
@@ -100,6 +101,7 @@ class ScriptedServer:
     silent: bool = False  # say nothing after the upgrade
     subprotocol: str | None = SUBPROTOCOL
     forget_people: bool = False  # who is gone is in the lobby only when back, and their ids are forgotten
+    put_out: tuple[Removal, ...] = ()  # what the next welcome says of rooms that one was put out of
     frame_limit: int = 65536
     page: int = 100
     before: Before | None = None
@@ -229,6 +231,7 @@ class ScriptedServer:
                 limits=Limits(text=8000, frame=self.frame_limit, to=20),
                 time=NOW,
                 server="scripted",
+                put_out=self.put_out,
                 id=request_id,
             )
         )

@@ -14,7 +14,7 @@ import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Backoff
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import Closing, Error, Room, RoomInfo
+from trio_chat.protocol.events import Closing, Error, Left, Removal, Room, RoomInfo
 
 
 async def test_coming_back_is_announced_and_what_was_missed_comes_first(
@@ -194,6 +194,22 @@ async def test_a_room_that_does_not_take_us_back_is_said(server: ScriptedServer,
         event = await next_of(chat, trio_chat.RejoinRefused)
         assert event == trio_chat.RejoinRefused(room="#ops", code="too_many_rooms", message="No.", advice="Leave one.")
         assert "#ops" not in chat.rooms
+
+
+async def test_a_room_that_we_were_put_out_of_meanwhile_is_said_and_not_entered_again(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with server.connect() as chat:
+        await chat.join("#ops")
+        await server.session.drop()
+        server.people["ada"].discard("#ops")
+        server.put_out = (Removal(room="#ops", by="bob", reason="take a walk"), Removal(room="#never", by="bob"))
+        left = await next_of(chat, Left)
+        assert left == Left(room="#ops", reason="bob put you out: take a walk")
+        assert await next_event(chat) == trio_chat.Reconnected(attempts=1)
+        await chat.send(LOBBY, "back")
+        assert set(chat.rooms) == {LOBBY}
+    assert len(server.asked(requests.Join)) == 1
 
 
 async def test_what_was_said_in_a_new_history_before_we_were_back_comes(

@@ -290,6 +290,16 @@ def test_requests_go_once_a_connection_in_their_order_and_again_after_it() -> No
     assert second == msgspec.structs.replace(first[1], again=True)
 
 
+def test_a_room_of_ours_is_ours_however_it_is_spelled() -> None:
+    conversation = talking(RoomInfo(name="#ops", last=1))
+    conversation.lose()
+    conversation.enter(welcome(RoomInfo(name="#ops", last=2)))
+    for room in ("OPS", "#OTHER"):
+        conversation.ask(requests.Send(id=room, text="one", room=room))
+    asked = [(type(request), getattr(request, "room", "")) for request in frames(conversation)]
+    assert asked == [(requests.History, "#ops"), (requests.Send, "#OTHER")]  # what is for #ops waits for its log
+
+
 def test_a_deed_that_is_asked_again_says_so() -> None:
     conversation = talking()
     conversation.ask(requests.Kick(id="k", room="#ops", name="bob"))

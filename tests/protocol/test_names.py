@@ -163,7 +163,9 @@ def test_reserved_words_are_refused_in_any_case(word: str) -> None:
         assert refusal(text).code == "name_reserved"
 
 
-@pytest.mark.parametrize("text", ["ALL", "A11", "\u0430ll", "r00t", "ADMlN", "admln", "S\u0443stem", "every\u03bfne"])
+@pytest.mark.parametrize(
+    "text", ["ALL", "A11", "\u0430ll", "r00t", "ADMlN", "admln", "You", "y0u", "S\u0443stem", "every\u03bfne"]
+)
 def test_what_looks_like_a_reserved_word_is_refused(text: str) -> None:
     assert refusal(text).code == "name_reserved"
 

@@ -22,6 +22,7 @@ from trio_chat.protocol.spans import has_unit, parse_span, show_span, to_utc
         ("FROM:@ada", Query(sender="ada")),
         ("tea in:ops", Query(("tea",), room="#ops")),
         ("tea in:#ops", Query(("tea",), room="#ops")),
+        ("tea in:#OPS", Query(("tea",), room="#ops")),
         ("tea in:@bob", Query(("tea",), room="@bob")),
         ("before:2026-01-31 after:2026-01-01T08:00Z", Query(before="2026-01-31", after="2026-01-01T08:00Z")),
         ("has:link", Query(has_link=True)),

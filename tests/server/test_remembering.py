@@ -72,6 +72,34 @@ async def test_an_edit_sent_together_with_its_message_finds_it(serve: Serve, rem
     assert (fourth.get("text", ""), fourth["deleted"]) == ("", True)
 
 
+async def test_what_is_no_message_or_was_taken_back_cannot_be_answered(
+    serve: Serve, remembering: dict[str, Any]
+) -> None:
+    house = await serve(**remembering)
+    ada = await house.join("ada")
+    await ada.send(
+        request("send", "1", room="#lobby", text="which?")
+        + request("send", "2", room="#lobby", text="that one", reply_to=1)
+        + request("topic", "3", room="#lobby", text="tea")
+        + request("send", "4", room="#lobby", text="the topic?", reply_to=3)
+        + request("delete", "5", room="#lobby", target=1)
+        + request("send", "6", room="#lobby", text="this one", reply_to=1)
+        + request("send", "2", room="#lobby", text="that one", reply_to=1, again=True)
+        + request("send", "7", room="#lobby", text="never arrived", reply_to=2, again=True)
+    )
+    answers = [await ada.next_answer() for _ in range(8)]
+    assert {(answer["id"], answer.get("seq") or answer["code"]) for answer in answers} == {
+        ("1", 1),
+        ("2", 2),
+        ("3", 3),
+        ("4", "unknown_message"),
+        ("5", 4),
+        ("6", "unknown_message"),
+        ("7", 5),
+    }
+    assert await texts(ada) == ["", "that one", "never arrived"]
+
+
 async def test_an_edit_behind_others_messages_of_a_full_batch_goes_on_with_what_followed_it(serve: Serve) -> None:
     store = GateStore()
     house = await serve(store=store)

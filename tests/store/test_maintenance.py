@@ -14,7 +14,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.records import DropRoom, Note, Redact, SaveDevice, SaveMember
-from trio_chat.store import DATABASE, SqliteStore, maintenance
+from trio_chat.store import DATABASE, SqliteStore, maintenance, schema
 from trio_chat.store.maintenance import backup, check, export_json, read_notes, restore
 
 if TYPE_CHECKING:
@@ -235,7 +235,35 @@ async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file
     assert names(elsewhere) == [f"{DATABASE}.lock"]
 
 
+async def test_what_is_no_backup_is_said_to_be_what_it_is(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
+    await sqlite.commit([pen.account(1), pen.room(1), *pen.lines("hello")])
+    file = tmp_path / "chat.jsonl"
+    with file.open("wb") as out:
+        export_json(sqlite.path, out)
+    with pytest.raises(StoreError) as caught:
+        restore(file, tmp_path / "elsewhere")
+    assert str(caught.value) == (
+        f"{file} is an export, which is for reading. To restore, give a backup, which trio-chat admin backup makes."
+    )
+    write_file(file, b"SQLite? No.")
+    with pytest.raises(StoreError) as caught:
+        restore(file, tmp_path / "elsewhere")
+    assert str(caught.value) == f"{file} is no backup. To restore, give a backup, which trio-chat admin backup makes."
+    assert not (tmp_path / "elsewhere").exists()
+
+
 # ---- export ---------------------------------------------------------------------------------------
+
+
+def test_an_export_of_a_database_of_an_earlier_version_is_refused_with_a_sentence(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as older:
+        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        schema.make_directory(path)
+        schema.prepare(path, 1.0)
+    with pytest.raises(StoreError, match=r"was last used by an earlier trio-chat\. Start the server on it once"):
+        export_json(path, io.BytesIO())
 
 
 async def test_an_export_holds_what_people_said_and_no_secrets(sqlite: SqliteStore, pen: Pen) -> None:
@@ -279,7 +307,7 @@ async def test_a_sound_database_has_no_findings_with_a_server_and_without(path: 
 
 
 LOST_LINE = "INSERT INTO events SELECT 99, 9, 1, time, 1, '', '', '', NULL, event FROM events WHERE id = 1"
-TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0 FROM accounts"
+TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]', 0 FROM accounts"
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from trio_chat.records import (
     DropMember,
     DropRoom,
     Note,
+    PutOut,
     Record,
     Redact,
     SaveBan,
@@ -63,7 +64,7 @@ async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None
     )
     saved: list[Record] = [
         pen.account(1, "ada", password="$argon2id$"),
-        pen.account(2, "bob"),
+        replace(pen.account(2, "bob"), put_out=(PutOut("#ops", "ada", "ban", "thé"), PutOut("#b", "ada"))),
         device(4, 1),
         pen.room(1),
         room,

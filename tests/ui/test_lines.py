@@ -9,6 +9,7 @@ from typing import Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import codec
@@ -24,6 +25,7 @@ from trio_chat.protocol.events import (
     People,
     PersonInfo,
     Presence,
+    Removal,
     Renamed,
     Room,
     RoomInfo,
@@ -131,6 +133,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
     [
         (welcome(1), "-- You are ada. Nobody else is here yet; you will be told when somebody comes."),
         (welcome(3), "-- You are ada. 3 people are here."),
+        (
+            replace(welcome(3), asked="eve"),
+            "-- You are ada. This server knows your device by that name, and nobody called eve. 3 people are here.",
+        ),
         (Presence(room="#lobby", count=3, joined=("eve",)), "-- eve is here (3 people now)"),
         (Presence(room="#ops", count=2, joined=("eve",)), "-- eve is here in #ops (2 people now)"),
         (Presence(room="#lobby", count=4, joined=("eve", "bob")), "-- eve and bob are here (4 people now)"),
@@ -285,7 +291,7 @@ HOSTILE_EVENTS = [
     RoomList(id="", rooms=(RoomLine(name=HOSTILE, topic=HOSTILE),)),
     Room(room=RoomInfo(name="#" + HOSTILE, topic=HOSTILE)),
     Left(room="#" + HOSTILE),
-    welcome(2, HOSTILE),
+    replace(welcome(2, HOSTILE), asked=HOSTILE, put_out=(Removal(room=HOSTILE, by=HOSTILE, reason=HOSTILE),)),
     Disconnected(reason=HOSTILE, retry_in=1),
     Missed(room=HOSTILE, count=1),
     RejoinRefused(room=HOSTILE, code="c", message=HOSTILE, advice=HOSTILE),
@@ -320,6 +326,16 @@ def test_whatever_a_text_holds_its_json_is_one_line_with_the_same_text(text: str
     line = as_json(message(text))
     assert "\n" not in line
     assert json.loads(line)["text"] == text
+
+
+def test_who_comes_back_is_told_which_rooms_they_were_put_out_of_by_whom_and_why() -> None:
+    kicked = Removal(room="#ops", by="bob", reason="take a walk")
+    banned = Removal(room="#dev", by="eve", action="ban")
+    assert tell(replace(welcome(2, "Hello."), put_out=(kicked, banned)))[1:] == [
+        "-- Hello.",
+        "-- While you were away, bob put you out of #ops: take a walk",
+        "-- While you were away, eve banned you from #dev.",
+    ]
 
 
 def test_a_room_with_nobody_in_it_has_no_table() -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_chat.broker import arrival, rooms
+from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply
+from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
 from trio_chat.records import DropDevice, Note
@@ -21,12 +22,12 @@ def set_password(
 ) -> Refusal | None:
     """Keep the hash that the hub made of the new password."""
     person = rooms.person_of(session)
-    if not registry.settings.owned:
+    if person.guest:
         return refuse("guest")
     if not isinstance(registry.found, str):
         return refuse("internal")
     registry.journal.set(person, "password", registry.found)
-    effects.append(Persist(arrival.record(person)))
+    effects.append(Persist(account_of(person)))
     effects.append(Persist(Note(registry.stamp(now), person.name.shown, "password")))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
@@ -53,14 +54,15 @@ def revoke(registry: Registry, session: Session, request: Revoke, now: float, ef
     person = rooms.person_of(session)
     device = next((d for d in person.devices.values() if d.id == request.device), None)
     if device is None and request.again:
-        effects.append(Persist(arrival.record(person)))  # it may be gone in this very batch, and that not stored
+        effects.append(Persist(account_of(person)))  # it may be gone in this very batch, and that not stored
         effects.append(Acknowledge(session.id, Ok(id=request.id)))
         return None
     if device is None:
         return refuse("unknown_device", device=request.device)
-    if registry.settings.owned and len(person.devices) == 1 and person.password is None:
+    if not person.guest and len(person.devices) == 1 and person.password is None:
         return refuse("last_device", name=person.name.shown)
     registry.journal.pop(person.devices, device.digest)
+    registry.journal.pop(registry.holders, device.digest)
     effects.append(Persist(DropDevice(device.id)))
     effects.append(Persist(Note(registry.stamp(now), person.name.shown, "revoke", target=device.label)))
     effects.append(Reply(session.id, Ok(id=request.id)))

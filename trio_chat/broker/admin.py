@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from trio_chat.broker import arrival
 from trio_chat.broker.effects import Effect, Persist
+from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import quoted
@@ -70,7 +71,7 @@ def _promote(registry: Registry, order: Order, now: float, effects: list[Effect]
     if isinstance(person, Refusal):
         return person
     registry.journal.set(person, "admin", order.do == "promote")
-    effects.append(Persist(arrival.record(person)))
+    effects.append(Persist(account_of(person)))
     effects.append(Persist(Note(registry.stamp(now), ACTOR, order.do, target=person.name.shown)))
     return Table(("name", "admin"), [(person.name.shown, person.admin)])
 

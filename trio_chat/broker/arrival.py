@@ -7,15 +7,19 @@ import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
+from msgspec.structs import replace
+
 from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
 from trio_chat.broker.places import place_of
+from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import HOUR, Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
+from trio_chat.protocol.requests import MIN_TOKEN
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropAccount, SaveAccount, SaveDevice
+from trio_chat.records import DropAccount, PutOut, SaveDevice
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -36,6 +40,12 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
     if isinstance(name, Refusal):
         return name
     person = registry.people.get(name.key)
+    asked, token = "", session.spare_token
+    if person is None or _is_free(registry, person, request, now):
+        # Nobody is called so: they may be somebody whose name changed elsewhere, or in a history that is gone.
+        known = _holder_of(registry, request.token)
+        if known is not None:
+            person, asked = known, "" if request.name is None else name.shown
     if person is not None and not _is_free(registry, person, request, now):
         refusal = _prove(registry, person, request) or rooms.banned(registry.rooms[LOBBY], person, session.address, now)
         if refusal is not None:
@@ -49,11 +59,12 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
             return refusal
         person = _claim(registry, name, now, effects)
         person.passing = passing
+        token = _own_token(registry, request) or token
     session.device = _owning_device(person, request.token)
     if session.device is None:
-        _add_device(registry, session, person, request, now, effects)
+        _add_device(registry, session, person, token, request.client, now, effects)
     _leave_where_kept_out(registry, session, person, now, effects)
-    _enter(registry, session, person, request, now, effects)
+    _enter(registry, session, person, request, now, effects, asked)
     return None
 
 
@@ -119,7 +130,7 @@ def rename(registry: Registry, session: Session, request: Nick, now: float, effe
     journal.set(person, "passing", False)  # a name that was chosen
     journal.put(registry.people, name.key, person)
     journal.put(registry.skeletons, name.skeleton, person)
-    effects.append(Persist(record(person)))
+    effects.append(Persist(account_of(person)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None
@@ -132,21 +143,6 @@ def away(registry: Registry, session: Session, request: Away, now: float, effect
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
     return None
-
-
-def record(person: Person) -> SaveAccount:
-    """A person as stored."""
-    name = person.name
-    return SaveAccount(
-        id=person.id,
-        name=name.shown,
-        key=name.key,
-        skeleton=name.skeleton,
-        created=person.created,
-        seen=person.seen,
-        password=person.password,
-        admin=person.admin,
-    )
 
 
 def device_record(person: Person, device: Device) -> SaveDevice:
@@ -185,6 +181,11 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
+def _holder_of(registry: Registry, token: str | None) -> Person | None:
+    """Whose device this token is of, under whatever name."""
+    return None if token is None else registry.holders.get(_digest(token))
+
+
 def _owning_device(person: Person, token: str | None) -> Device | None:
     """The device of a person that this token is of. A token is too long to guess, so looking up its digest
     tells nobody anything."""
@@ -192,14 +193,13 @@ def _owning_device(person: Person, token: str | None) -> Device | None:
 
 
 def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
-    """Whether a name that has a holder is free all the same: the holder is not here, and names are not
-    owned, or this one was not used for too long and no password keeps it."""
+    """Whether a name that has a holder is free all the same: the holder is not here, and is a guest, or has not
+    used it for too long and no password keeps it."""
     if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
         return False
-    expiry = registry.settings.name_expiry
-    if registry.settings.owned and not (
-        expiry and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
-    ):
+    settings = registry.settings
+    until = seconds(holder.seen) + settings.name_expiry + settings.visits
+    if not holder.guest and (not settings.name_expiry or holder.password is not None or holder.admin or until > now):
         return False
     return not _is_restrained(registry, holder, now)
 
@@ -217,11 +217,13 @@ def _is_restrained(registry: Registry, holder: Person, now: float) -> bool:
 
 def _prove(registry: Registry, person: Person, request: Hello) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
-    if _owning_device(person, request.token) is not None or registry.found == "proven":
+    if _owning_device(person, request.token) is not None:
+        return None
+    if person.password is not None and registry.found == person.password:  # not one of who had the name before
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
-    return refuse("name_owned" if registry.settings.owned else "name_taken", name=person.name.shown)
+    return refuse("name_taken" if person.guest else "name_owned", name=person.name.shown)
 
 
 def _look_alike(
@@ -252,13 +254,13 @@ def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) ->
         if holder is not None:
             release(registry, holder, effects)
     time = registry.stamp(now)
-    person = Person(registry.next_account, name, time, time)
+    person = Person(registry.next_account, name, time, time, guest=not registry.settings.owned)
     journal = registry.journal
     journal.set(registry, "next_account", person.id + 1)
     journal.put(registry.persons, person.id, person)
     journal.put(registry.people, name.key, person)
     journal.put(registry.skeletons, name.skeleton, person)
-    effects.append(Persist(record(person)))
+    effects.append(Persist(account_of(person)))
     rooms.enter(registry, person, registry.rooms[LOBBY], effects)
     return person
 
@@ -287,6 +289,8 @@ def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
     journal.pop(registry.persons, person.id)
     journal.pop(registry.people, person.name.key)
     journal.pop(registry.skeletons, person.name.skeleton)
+    for digest in person.devices:
+        journal.pop(registry.holders, digest)
     effects.append(Persist(DropAccount(person.id)))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
@@ -299,14 +303,21 @@ def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
             journal.pop(room.bans, number)
 
 
+def _own_token(registry: Registry, request: Hello) -> str | None:
+    """The token that a device made itself, and kept, before it claimed a name: that it has the name is then
+    proven also where the welcome did not arrive. One that is somebody's, or could be guessed, is none."""
+    token = request.token
+    return token if token is not None and len(token) >= MIN_TOKEN and _holder_of(registry, token) is None else None
+
+
 def _add_device(
-    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+    registry: Registry, session: Session, person: Person, token: str, client: str, now: float, effects: list[Effect]
 ) -> None:
     time = registry.stamp(now)
-    label = clean_line(request.client)[:64]
-    device = Device(registry.next_device, _digest(session.spare_token), label, time, time)
+    device = Device(registry.next_device, _digest(token), clean_line(client)[:64], time, time)
     registry.journal.set(registry, "next_device", device.id + 1)
     registry.journal.put(person.devices, device.digest, device)
+    registry.journal.put(registry.holders, device.digest, person)
     session.device = device
     effects.append(Persist(device_record(person, device)))
 
@@ -318,15 +329,22 @@ def _leave_where_kept_out(
     for room in list(person.rooms.values()):
         if room.is_lobby or room.direct is not None or room.role_of(person) > Role.MEMBER:
             continue
-        refusal = rooms.banned(room, None, session.address, now)
-        if refusal is not None:
-            rooms.put_out(registry, room, person, refusal.message, now, effects)
+        ban = rooms.ban_of(room, None, session.address, now)
+        if ban is not None:
+            gone = PutOut(room.name, ban.record.by, action="ban", reason=ban.record.reason)
+            rooms.put_out(registry, person, gone, now, effects, arriving=True)
 
 
 def _enter(
-    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+    registry: Registry,
+    session: Session,
+    person: Person,
+    request: Hello,
+    now: float,
+    effects: list[Effect],
+    asked: str = "",
 ) -> None:
-    """The session is the person's now, and hears the person's rooms."""
+    """The session is the person's now, who ``asked`` for another name, and hears the person's rooms."""
     is_back = not person.visible and not request.quiet
     session.quiet = request.quiet
     session.state, session.person, session.active = State.PRESENT, person, now
@@ -342,7 +360,12 @@ def _enter(
             room.here[person.id] = person
     is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
     token = session.spare_token if is_new_device else request.token or ""
-    effects.append(Reply(session.id, _welcome(registry, person, token, request.id, now)))
+    welcome = _welcome(registry, person, token, request.id, now)
+    effects.append(Reply(session.id, replace(welcome, asked=asked) if asked else welcome))
+    if person.put_out and not request.quiet:
+        registry.journal.set(person, "put_out", {})
+        registry.unsaved_visits[person.id] = person  # told once more is better than not let in by a full disk
+        registry.save_soon(now)
     effects.extend(Subscribe(session.id, room) for room in person.rooms)
     if is_back:
         for room in person.rooms.values():
@@ -365,4 +388,5 @@ def _welcome(registry: Registry, person: Person, token: str, request_id: str, no
         motd=settings.motd,
         owned=settings.owned,
         admin=person.admin,
+        put_out=tuple(rooms.removal(gone) for gone in person.put_out.values()),
     )

@@ -5,19 +5,21 @@ effects. Every decision is made whole: a request either is refused and has chang
 effects follow. Sequence numbers are given here. If the hub cannot store a batch, it calls
 :meth:`Broker.take_back` before it asks anything else.
 
-Some requests need to know what only the store knows: the message they change, or whether one was
-stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
+Some requests need to know what only the store knows: the message they change or answer, or whether one
+was stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
-from trio_chat.broker import arrival, presence, repeated, retract
+from msgspec import structs
+
+from trio_chat.broker import arrival, presence, repeated, retract, talk
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.registry import NEVER, Found, Registry
-from trio_chat.broker.restore import restore
+from trio_chat.broker.restore import account_of, restore
 from trio_chat.broker.state import (
     GATHERING,
     Role,
@@ -27,6 +29,7 @@ from trio_chat.broker.state import (
 )
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
+from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.requests import Deed, Delete, Edit, React, Send
 from trio_chat.records import SaveRead, Snapshot
 
@@ -45,10 +48,12 @@ class WantsLine(NamedTuple):
 
 
 class WantsSent(NamedTuple):
-    """Wanted is whether a message was stored before: its sender's number, and the id they made for it."""
+    """Wanted is whether a message was stored before: its sender's number, and the id they made for it. If it was
+    not, the message that it answers is wanted."""
 
     sender: int
     cid: str
+    answered: WantsLine | None = None
 
 
 Wanted: TypeAlias = WantsLine | WantsSent
@@ -66,6 +71,7 @@ class Broker(Registry):
 
     def __init__(self, settings: Settings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
         super().__init__(settings)
+        self.next_visit = now + settings.visits
         self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
 
     # ---- sessions ---------------------------------------------------------------------------
@@ -79,13 +85,13 @@ class Broker(Registry):
         self.sessions[session] = Session(session, address, token, number, self.settings.burst, now, now)
         self.watch(self.sessions[session])
 
-    def greet(self, session: int, hello: Hello, now: float, *, proven: bool = False) -> list[Effect] | Refusal:
+    def greet(self, session: int, hello: Hello, now: float, *, proven: str | None = None) -> list[Effect] | Refusal:
         """Take a hello that came in a connection's headers: the effects, or why it is not let in.
 
-        ``proven`` tells that the account's password was checked and is right.
+        ``proven`` is the hash that the account's password was checked against and is right for.
         """
         effects: list[Effect] = []
-        self.found = "proven" if proven else None
+        self.found = proven
         mark = self.journal.mark()
         try:
             return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
@@ -108,7 +114,7 @@ class Broker(Registry):
     def wants_hash(self, session: int) -> bool:
         """Whether a password that this session sets is worth hashing: else it is refused without."""
         known = self.sessions.get(session)
-        return known is not None and known.person is not None and self.settings.owned
+        return known is not None and known.person is not None and not known.person.guest
 
     # ---- requests ---------------------------------------------------------------------------
 
@@ -117,13 +123,20 @@ class Broker(Registry):
         known = self.sessions.get(session)
         if known is None or known.person is None:
             return None
+        request = self._as_known(request)
         if isinstance(request, Send):
-            again = request.again and request.id not in known.person.recent
-            return WantsSent(known.person.id, request.id) if again else None
+            return self._wants_for(known.person, request)
         if isinstance(request, Edit | Delete | React):
             room = known.person.rooms.get(request.room)
             return None if room is None else WantsLine(room.id, request.target)
         return None
+
+    def _wants_for(self, person: Person, request: Send) -> Wanted | None:
+        if request.id in person.recent:
+            return None
+        room = None if request.reply_to is None else talk.answered_in(self, person, request)
+        answered = None if room is None else WantsLine(room.id, request.reply_to or 0)
+        return WantsSent(person.id, request.id, answered) if request.again else answered
 
     def handle(self, session: int, request: AnyRequest, now: float, found: Found = None) -> list[Effect]:
         """Decide what one request does. A session that is not open (any more) causes nothing."""
@@ -131,6 +144,7 @@ class Broker(Registry):
         if known is None:
             return []
         effects: list[Effect] = []
+        request = self._as_known(request)
         kind = type(request)
         command = COMMANDS[kind]
         refusal = self._charge(known, command.cost, now, effects)
@@ -203,7 +217,7 @@ class Broker(Registry):
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_look, self.next_save)
+        first = min(self.next_look, self.next_save, self.next_visit)
         if self.gathering:
             first = min(first, min(room.noticed for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
@@ -220,6 +234,8 @@ class Broker(Registry):
                     session.expired = True  # said once; the connection then closes by itself
             # whoever is active later expires later: no need to look before the first of today's
             self.next_look = min(map(self.expiry, self.sessions.values()), default=NEVER)
+        if self.next_visit <= now:
+            self.note_visits(now)
         if self.next_save <= now:
             effects.extend(self.save(now))
         return effects
@@ -238,7 +254,7 @@ class Broker(Registry):
         ]
         for person in visits.values():
             if self.persons.get(person.id) is person:  # as above
-                effects.append(Persist(arrival.record(person)))
+                effects.append(Persist(account_of(person)))
                 effects.extend(Persist(arrival.device_record(person, d)) for d in person.devices.values())
         return effects
 
@@ -252,6 +268,13 @@ class Broker(Registry):
         if session.state is State.GREETING:
             return refuse("hello_timeout", seconds=self.settings.hello_timeout)
         return refuse("idle", seconds=self.settings.idle_timeout)
+
+    def _as_known(self, request: AnyRequest) -> AnyRequest:
+        """The request with its room called as the room is known, in whatever case and width it was named."""
+        room: str | None = getattr(request, "room", None)
+        if room is None or room in self.rooms:
+            return request
+        return structs.replace(request, room=fold_room(room))
 
     # ---- steps of handle ----------------------------------------------------------------------
 
@@ -294,8 +317,13 @@ class Broker(Registry):
         return None
 
     def _refused(self, session: int, request_id: str, refusal: Refusal, effects: list[Effect]) -> None:
-        effects.append(
-            Reply(session, Error(id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice))
+        error = Error(
+            id=request_id,
+            code=refusal.code,
+            message=refusal.message,
+            advice=refusal.advice,
+            until=refusal.until,
         )
+        effects.append(Reply(session, error))
         if refusal.fault.close is not None:
             effects.append(Disconnect(session, refusal))

@@ -6,15 +6,15 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, NamedTuple
 
-from trio_chat.broker import arrival, rooms
+from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
-from trio_chat.broker.restore import make_ban, record_of
+from trio_chat.broker.restore import account_of, make_ban, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
-from trio_chat.records import DropBan, DropMember, Note, SaveBan, SaveInvite
+from trio_chat.records import DropBan, DropMember, Note, PutOut, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -71,7 +71,8 @@ def configure(
     effects.append(Persist(record_of(room)))  # also when nothing changes, as in set_role
     for field, value in changed:
         _tell_room(registry, room, actor, now, effects, _Deed(field, value=value))
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    # what is asked again may have been done the first time
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not (changed or request.again))))
     return None
 
 
@@ -95,7 +96,7 @@ def set_role(
     if changes:
         event = _Deed("role", member.person, value=role.word)
         _tell_room(registry, room, actor, now, effects, event)
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not (changes or request.again))))
     return None
 
 
@@ -116,7 +117,7 @@ def kick(registry: Registry, session: Session, request: Kick, now: float, effect
         return refuse("stays_in_lobby", room=room.name)
     reason = clean_line(request.reason)
     _tell_room(registry, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    rooms.put_out(registry, room, member.person, _by(actor, "put you out", reason), now, effects)
+    rooms.put_out(registry, member.person, PutOut(room.name, actor.name.shown, reason=reason), now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -159,7 +160,7 @@ def ban(registry: Registry, session: Session, request: Ban, now: float, effects:
     event = _Deed("ban", person, value=network or "", reason=reason, until=until)
     _tell_room(registry, room, actor, now, effects, event)
     for other in _covered(registry, room, held, actor):
-        _keep_out(registry, room, other, held, _by(actor, "banned you", reason), now, effects)
+        _keep_out(registry, room, other, held, now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -240,7 +241,7 @@ def mute(registry: Registry, session: Session, request: Mute, now: float, effect
 
 def _done_already(session: Session, request: Deed, effects: list[Effect]) -> None:
     """What is asked again is so already."""
-    effects.append(Persist(arrival.record(rooms.person_of(session))))  # as in set_role
+    effects.append(Persist(account_of(rooms.person_of(session))))  # as in set_role
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
 
 
@@ -344,15 +345,9 @@ def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> li
     ]
 
 
-def _by(actor: Person, did: str, reason: str) -> str:
-    """What somebody is told who has to go."""
-    return f"{actor.name.shown} {did}: {reason}" if reason else f"{actor.name.shown} {did}."
-
-
-def _keep_out(
-    registry: Registry, room: Room, person: Person, held: HeldBan, why: str, now: float, effects: list[Effect]
-) -> None:
+def _keep_out(registry: Registry, room: Room, person: Person, held: HeldBan, now: float, effects: list[Effect]) -> None:
     if room.is_lobby:
         effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
-        rooms.put_out(registry, room, person, why, now, effects)
+        gone = PutOut(room.name, held.record.by, action="ban", reason=held.record.reason)
+        rooms.put_out(registry, person, gone, now, effects)

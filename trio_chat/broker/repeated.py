@@ -10,8 +10,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trio_chat.broker import arrival
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Reply
+from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import DONE
 from trio_chat.protocol.events import Ok
 from trio_chat.protocol.requests import Deed, Leave
@@ -33,7 +33,7 @@ def acknowledge(session: Session, request: AnyRequest, effects: list[Effect]) ->
     if done is None:
         return False
     # so that it fails with what it repeats, which may be of this very batch and not stored either
-    effects.append(Persist(arrival.record(person)))
+    effects.append(Persist(account_of(person)))
     effects.append(Acknowledge(session.id, done))
     return True
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trio_chat.broker.effects import Effect, Persist
 from trio_chat.broker.state import FOR_GOOD, Ban, Device, Member, Person, Role, Room, seconds, stamp
 from trio_chat.protocol.names import LOBBY, Name
-from trio_chat.records import SaveRoom
+from trio_chat.records import SaveAccount, SaveRoom
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -69,6 +69,23 @@ def record_of(room: Room) -> SaveRoom:
     )
 
 
+def account_of(person: Person) -> SaveAccount:
+    """A person as stored."""
+    name = person.name
+    return SaveAccount(
+        id=person.id,
+        name=name.shown,
+        key=name.key,
+        skeleton=name.skeleton,
+        created=person.created,
+        seen=person.seen,
+        password=person.password,
+        admin=person.admin,
+        put_out=tuple(person.put_out.values()),
+        guest=person.guest,
+    )
+
+
 def make_ban(registry: Registry, record: SaveBan) -> Ban:
     """A ban as it is applied. Raises ``ValueError`` when its network is none."""
     return Ban(
@@ -83,10 +100,13 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
     for account in snapshot.accounts:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
+        person.guest = account.guest
+        person.put_out = {gone.room: gone for gone in account.put_out}
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:
         holder = registry.persons.get(device.account)
         if holder is not None:
+            registry.holders[device.digest] = holder
             holder.devices[device.digest] = Device(device.id, device.digest, device.label, device.created, device.seen)
 
 
@@ -102,6 +122,7 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
                 continue
             room.members[person.id] = held
             person.rooms[room.name] = room
+            person.put_out.pop(room.name, None)  # told, and in again, before that was stored
     for invite in snapshot.invites:
         if invite.room in registry.numbered:
             registry.numbered[invite.room].invited[invite.account] = None

@@ -68,7 +68,8 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
     event: Event = effect.event
     if isinstance(event, Welcome):
         infos = tuple(rooms.describe(room, person) for room in person.rooms.values())
-        now_is = replace(event, name=person.name.shown, admin=person.admin, rooms=infos)
+        gone = tuple(one for one in event.put_out if one.room not in person.rooms)
+        now_is = replace(event, name=person.name.shown, admin=person.admin, rooms=infos, put_out=gone)
         return [Reply(effect.session, now_is), *(Subscribe(effect.session, room) for room in person.rooms)]
     if isinstance(event, RoomAnswer):
         room = person.rooms.get(event.room.name)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
-from trio_chat.broker.restore import add_room, record_of
+from trio_chat.broker.restore import account_of, add_room, record_of
 from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
@@ -14,6 +14,7 @@ from trio_chat.protocol.events import (
     Ok,
     People,
     PersonInfo,
+    Removal,
     RoomEvent,
     RoomInfo,
     RoomLine,
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Ban
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
+    from trio_chat.records import PutOut
 
 _MAX_TOPIC = 300
 """Characters of a topic: fits a wide terminal's title line."""
@@ -66,10 +68,13 @@ def describe(room: Room, person: Person) -> RoomInfo:
 def banned(room: Room, person: Person | None, address: str, now: float) -> Refusal | None:
     """Whether this person, or whoever comes from this address, is kept out of a room (the lobby: of the
     server)."""
-    for ban in room.bans.values():
-        if ban.until > now and ban.covers(person, address):
-            return kept_out(room, ban)
-    return None
+    ban = ban_of(room, person, address, now)
+    return None if ban is None else kept_out(room, ban)
+
+
+def ban_of(room: Room, person: Person | None, address: str, now: float) -> Ban | None:
+    """What keeps this person, or whoever comes from this address, out of a room."""
+    return next((ban for ban in room.bans.values() if ban.until > now and ban.covers(person, address)), None)
 
 
 def kept_out(room: Room, ban: Ban) -> Refusal:
@@ -104,6 +109,9 @@ def enter(registry: Registry, person: Person, room: Room, effects: list[Effect],
     if person.id in room.invited:
         registry.journal.pop(room.invited, person.id)
         effects.append(Persist(DropInvite(room.id, person.id)))
+    if room.name in person.put_out:
+        registry.journal.pop(person.put_out, room.name)
+        effects.append(Persist(account_of(person)))
 
 
 def exit_room(registry: Registry, person: Person, room: Room, effects: list[Effect]) -> None:
@@ -123,15 +131,27 @@ def exit_room(registry: Registry, person: Person, room: Room, effects: list[Effe
     effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
-def put_out(registry: Registry, room: Room, person: Person, why: str, now: float, effects: list[Effect]) -> None:
-    """Make a person no member of a room any more, whether they want it or not."""
+def put_out(
+    registry: Registry, person: Person, gone: PutOut, now: float, effects: list[Effect], *, arriving: bool = False
+) -> None:
+    """Make a person no member of a room any more, whether they want it or not. Who is not here, or ``arriving``
+    and not told anything yet, is told with their welcome."""
+    room = registry.rooms[gone.room]
     was_here = person.id in room.here
     exit_room(registry, person, room, effects)
     if person.sessions:
-        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=why)))
+        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=removal(gone).why)))
+    if arriving or not person.visible:
+        registry.journal.put(person.put_out, room.name, gone)
+        effects.append(Persist(account_of(person)))
     if was_here:
         presence.went(registry, room, person.name.shown, now, effects)
     pass_on(registry, room, effects)
+
+
+def removal(gone: PutOut) -> Removal:
+    """What somebody is told who had to go."""
+    return Removal(room=gone.room, by=gone.by, action=gone.action, reason=gone.reason)
 
 
 def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:

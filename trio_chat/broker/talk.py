@@ -13,6 +13,7 @@ from trio_chat.broker.state import (
     BIG_ROOM,
     RECENT,
     UNDELIVERED,
+    FoundLine,
     FoundSent,
     Person,
     Role,
@@ -52,7 +53,7 @@ def send(registry: Registry, session: Session, request: Send, now: float, effect
     room = _find_room(registry, person, request, now, effects)
     if isinstance(room, Refusal):
         return room
-    if request.reply_to is not None and not 0 < request.reply_to <= room.last:
+    if request.reply_to is not None and not _is_said(registry):
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
     registry.journal.set(room.members[person.id], "spoke", now)
     seq, time = rooms.number_next(registry, room), registry.stamp(now)
@@ -75,6 +76,16 @@ def send(registry: Registry, session: Session, request: Send, now: float, effect
     if room.direct is not None:
         _await_delivery(registry, room, seq, person)
     return None
+
+
+def answered_in(registry: Registry, person: Person, request: Send) -> Room | None:
+    """The room in which the message would be that this one answers; ``None`` where there is none yet."""
+    if request.room is not None:
+        return person.rooms.get(request.room)
+    if len(request.to or ()) > registry.settings.max_recipients:
+        return None
+    people = _people(registry, person, request.to or ())
+    return None if isinstance(people, Refusal) else registry.direct.get(frozenset(people))
 
 
 def check_text(registry: Registry, text: str) -> Refusal | None:
@@ -210,6 +221,11 @@ def _moment(given: str) -> str | None:
         return None
 
 
+def _is_said(registry: Registry) -> bool:
+    """Whether what a message answers is a message, and was not taken back."""
+    return isinstance(registry.found, FoundLine) and not registry.found.message.deleted
+
+
 def _stored_before(registry: Registry) -> tuple[str, int, str] | None:
     """What the store says of a message that is sent again."""
     found = registry.found
@@ -257,7 +273,7 @@ def _everyone_of(registry: Registry, room: Room, person: Person) -> Refusal | No
     """Whether the people of a direct conversation can all be reached."""
     for number in room.direct or ():
         other = registry.persons.get(number)
-        if other is None or not (other.sessions or registry.settings.owned or other is person):
+        if other is None or not (other.sessions or not other.guest or other is person):
             name = "+".join(n for n in room.name.removeprefix("@").split("+") if n != person.name.key)
             return refuse("unknown_person", name=name if other is None else other.name.shown, near="", done="sent")
     return None
@@ -267,6 +283,12 @@ def _recipients(
     registry: Registry, person: Person, names: Sequence[str], now: float, effects: list[Effect]
 ) -> Room | Refusal:
     """The conversation with these people; every one of them must be known."""
+    people = _people(registry, person, names)
+    return people if isinstance(people, Refusal) else _conversation(registry, people, now, effects)
+
+
+def _people(registry: Registry, person: Person, names: Sequence[str]) -> dict[int, Person] | Refusal:
+    """A person and those whom they name, who must be known."""
     others: dict[int, Person] = {}
     for name in names:
         other = registry.find_person(name, done="sent")
@@ -274,9 +296,7 @@ def _recipients(
             return other
         if other is not person:
             others[other.id] = other
-    if not others:
-        return refuse("only_yourself")
-    return _conversation(registry, {person.id: person, **others}, now, effects)
+    return {person.id: person, **others} if others else refuse("only_yourself")
 
 
 def _conversation(registry: Registry, people: dict[int, Person], now: float, effects: list[Effect]) -> Room:

@@ -97,7 +97,7 @@ def server_url(config: ClientConfig, server: str | None, *, url: object, host: s
 
 
 def room_name(word: str) -> str:
-    """A room as somebody writes it in a command line, where ``#`` needs quotes and so may be left out.
+    """The room that somebody names in a command line, where ``#`` needs quotes and so may be left out.
 
     Raises ``UsageError`` for what can be no room's name.
     """
@@ -105,11 +105,10 @@ def room_name(word: str) -> str:
 
     if word.startswith("@"):
         raise UsageError(f"{word} is a person, and a room is wanted, such as '#ops'.")
-    room = word if word.startswith("#") else f"#{word}"
-    checked = check_room(room)
+    checked = check_room(word if word.startswith("#") else f"#{word}")
     if isinstance(checked, Refusal):
         raise UsageError(str(checked))
-    return room
+    return checked
 
 
 def person_name(word: str) -> str:
@@ -196,6 +195,7 @@ async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitt
     import trio  # noqa: PLC0415 - the help page needs none of it
 
     from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
+    from trio_chat.ui.sentences import called  # noqa: PLC0415 - as above
     from trio_chat.ui.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
@@ -218,6 +218,8 @@ async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitt
                 request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
             ) as chat:
                 connecting.cancel()
+                if chat.welcome.asked and entry.quiet:  # else the welcome is shown, and tells so
+                    say(called(chat.welcome))
                 return await session(chat)
         except NotAdmitted as error:
             refusal = error

@@ -32,6 +32,8 @@ INTERRUPTED: Final = 130
 _CHAT_COMMAND: Final = re.compile(r"(?:^|\s)/[a-z]")
 _CHOICES: Final = re.compile(r"\s*\n\t")
 """How click puts each of several choices on a line of its own; a sentence has them behind each other."""
+_INDENT: Final = "  "
+"""What stands before the further rows of a line that is too long for the terminal."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
@@ -64,8 +66,34 @@ def say(text: str) -> None:
 
     What is in them may have come over the network: control characters are shown, not sent.
     """
+    columns = _columns()
     for line in text.splitlines():
-        print(f"{PROGRAM}: {_harmless(line)}", file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+        for row in _rows(f"{PROGRAM}: {_harmless(line)}", columns):
+            print(row, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+
+
+def _columns() -> int:
+    """How wide the terminal is that standard error is; 0 where it is none, or does not say."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+    except (AttributeError, OSError, ValueError):  # none at all, one that is closed, or no terminal
+        return 0
+
+
+def _rows(line: str, columns: int) -> list[str]:
+    """A line in rows that end between words. A word that is wider than a row stays whole, so that it can be copied."""
+    if not columns or len(line) <= columns // 2:
+        return [line]
+    from trio_chat.ui.graphemes import text_width  # noqa: PLC0415 - only for a terminal
+
+    first, *words = line.split(" ")
+    rows = [first]
+    for word in words:
+        if text_width(f"{rows[-1]} {word}") <= columns:
+            rows[-1] += f" {word}"
+        else:
+            rows.append(f"{_INDENT}{word}")
+    return rows
 
 
 def sentence(error: BaseException) -> str:

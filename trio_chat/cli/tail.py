@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from trio_chat.client import Chat, RoomView
-    from trio_chat.protocol.events import Event, RoomEvent
+    from trio_chat.protocol.events import Event, Removal, RoomEvent
     from trio_chat.ui.pipes import Output
     from trio_chat.ui.plain import Talk
 
@@ -175,6 +175,9 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
                 nursery.cancel_scope.cancel()
 
             nursery.start_soon(watch_reader)
+            for gone in chat.welcome.put_out:
+                if gone.room in rooms:
+                    await _tell_put_out(talk, sink, gone)
             shown = await _show_backlog(talk, sink, rooms, begin)
             await _show_events(talk, sink, shown)
             nursery.cancel_scope.cancel()
@@ -253,7 +256,7 @@ async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[lis
 async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
     """Show what these rooms hear, each event once, until the conversation ends."""
     from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused  # noqa: PLC0415 - as above
-    from trio_chat.protocol.events import Closing, RoomEvent  # noqa: PLC0415 - as above
+    from trio_chat.protocol.events import Closing, Left, RoomEvent  # noqa: PLC0415 - as above
     from trio_chat.ui.plain import why_ended  # noqa: PLC0415 - as above
 
     async for event in talk.chat:
@@ -261,7 +264,7 @@ async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
             if event.seq > shown.get(event.room, event.seq):
                 await sink.write(talk.tell(event))
                 shown[event.room] = event.seq
-        elif isinstance(event, Missed | RejoinRefused):
+        elif isinstance(event, Missed | RejoinRefused | Left):
             if event.room in shown:
                 await _remark(talk, sink, event)
         elif isinstance(event, Disconnected | Reconnected | Closing):
@@ -272,6 +275,17 @@ async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
             talk.place.take(event)
     for why in why_ended(talk.chat):
         await _remark(talk, sink, why)
+
+
+async def _tell_put_out(talk: Talk, sink: Output, gone: Removal) -> None:
+    """Say that one was put out of a room while one was away; the tail then tries to enter it again."""
+    from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.sentences import put_out  # noqa: PLC0415 - as above
+
+    if talk.look.json:
+        await sink.write(talk.tell(Left(room=gone.room, reason=gone.why)))
+    else:
+        say(put_out(gone))
 
 
 async def _remark(talk: Talk, sink: Output, event: Event) -> None:

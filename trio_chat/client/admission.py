@@ -8,6 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
+from trio_chat.client.local_time import in_local_time
 from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, refuse
 from trio_chat.protocol.events import Closing, Error
 
@@ -76,13 +77,14 @@ def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
 
 
 def recall(identities: Identities, url: str, credentials: Credentials) -> Credentials:
-    """Add what is remembered: the name used last on that server, where none is given, and the name's token.
+    """Add what is remembered: the name used last on that server, where none is given, and the name's token,
+    one that is made and kept now if there is none.
 
-    Raises :class:`Setback` when what is kept cannot be read.
+    Raises :class:`Setback` when what is kept cannot be read, or a new one cannot be kept: the name would be lost.
     """
     try:
         name = credentials.name or identities.last_name(url)
-        token = credentials.token or (identities.token(url, name) if name else None)
+        token = credentials.token or (identities.claim(url, name) if name else None)
     except ChatError as error:
         raise Setback(error, again=False) from error
     return credentials._replace(name=name, token=token)
@@ -97,7 +99,7 @@ def refused_by(event: Error | Closing) -> Setback:
 def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Setback:
     """An answer other than an upgrade: HTTP ``status`` and ``body``, from the server at ``where``."""
     try:
-        event = msgspec.json.decode(body, type=Error)
+        event = in_local_time(msgspec.json.decode(body, type=Error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         if status == _BAD_REQUEST and _WANTS_TLS.search(body):
             return _speaks_tls(where)

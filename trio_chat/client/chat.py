@@ -305,18 +305,19 @@ class Chat:
         announce_only: bool | None = None,
         slow: float | None = None,
         keep: float | None = None,
-    ) -> None:
+    ) -> bool:
         """Change a room's settings, those that are given: whether only who is invited may enter, whether only
         moderators may speak, the seconds between two messages of one member (0: none), the days that messages
-        are kept (0: as long as the server says)."""
+        are kept (0: as long as the server says). Returns whether anything is otherwise now."""
         request = requests.Configure(
             id=self._id(), room=room, private=private, announce_only=announce_only, slow=slow, keep=keep
         )
-        await self._ask(request, Ok)
+        return not (await self._ask(request, Ok)).unchanged
 
-    async def set_role(self, room: str, name: str, role: Role) -> None:
-        """Make somebody a room's ``owner``, ``moderator``, or plain ``member``."""
-        await self._ask(requests.SetRole(id=self._id(), room=room, name=name, role=role), Ok)
+    async def set_role(self, room: str, name: str, role: Role) -> bool:
+        """Make somebody a room's ``owner``, ``moderator``, or plain ``member``. Returns whether they were not."""
+        request = requests.SetRole(id=self._id(), room=room, name=name, role=role)
+        return not (await self._ask(request, Ok)).unchanged
 
     async def kick(self, room: str, name: str, reason: str = "") -> None:
         """Put somebody out of a room; they may come back."""

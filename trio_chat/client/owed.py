@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
 from trio_chat.client.events import ChatEvent, RejoinRefused
+from trio_chat.client.rooms import RoomView
 from trio_chat.protocol.events import (
     BanList,
     DeviceList,
@@ -22,10 +24,15 @@ from trio_chat.protocol.events import (
     RoomInfo,
     RoomList,
 )
-from trio_chat.protocol.requests import AnyRequest, Send
+from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Send, Topic
 
 Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
 """What may answer a request."""
+
+OPENED: Final = "opened"
+"""The code of what is refused on this side, since a room is private no longer."""
+_FOR_A_ROOM: Final = (Send, Edit, Delete, React, Topic)
+"""Requests that bring something into a room, or change what is there."""
 
 
 class Why(Enum):
@@ -88,20 +95,23 @@ def told_what(owed: Owed, event: Answer) -> Answer:
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {owed.request.text}".strip())
 
 
-def is_private(info: RoomInfo | None) -> bool:
-    """Whether there is such a room, and only who is asked may go into it."""
-    return info is not None and info.private
-
-
-def not_for_everybody(room: str, request_id: str) -> Error:
-    """The answer to what was asked for a private room that is gone, or open, since the server's history began anew."""
-    why = f"The server's history began anew, and {room} is not private any more: that was not sent."
-    return Error(id=request_id, code="opened", message=why, advice="Look who is there before you send it again.")
-
-
-def gone_with_its_history(room: str) -> RejoinRefused:
-    """Why we do not go back into a private room by ourselves."""
-    why = "The server's history began anew, without that room, which was private."
-    return RejoinRefused(
-        room=room, code="opened", message=why, advice=f"/join {room} makes a new one, open to everybody at first."
-    )
+def leave_out_opened(
+    rooms: dict[str, RoomView], owed: dict[str, Owed], infos: Mapping[str, RoomInfo], step: Step
+) -> None:
+    """What was written for a private room must not go into an open one of its name, where the server's history began
+    anew; and to go by ourselves into one that is gone with its history would make such a one."""
+    for name, room in list(rooms.items()):
+        now = infos.get(name)
+        if not room.private or (now is not None and now.private):
+            continue
+        for request_id, one in list(owed.items()):
+            if isinstance(one.request, _FOR_A_ROOM) and one.request.room == name:
+                del owed[request_id]
+                why = f"The server's history began anew, and {name} is not private any more: that was not sent."
+                advice = "Look who is there before you send it again."
+                step.answers[request_id] = Error(id=request_id, code=OPENED, message=why, advice=advice)
+        if now is None:
+            del rooms[name]
+            why = "The server's history began anew, without that room, which was private."
+            advice = f"/join {name} makes a new one, open to everybody at first."
+            step.events.append(RejoinRefused(room=name, code=OPENED, message=why, advice=advice))

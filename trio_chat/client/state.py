@@ -18,24 +18,13 @@ The shell around this calls :meth:`Conversation.take` with what came and writes 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
 from typing import Final
 
 import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
-from trio_chat.client.owed import (
-    Answer,
-    Owed,
-    Step,
-    Why,
-    gone_with_its_history,
-    is_early,
-    is_private,
-    not_for_everybody,
-    told_what,
-)
+from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, leave_out_opened, told_what
 from trio_chat.client.rooms import Phase, RoomView
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
@@ -61,6 +50,7 @@ from trio_chat.protocol.events import (
     TopicChanged,
     Welcome,
 )
+from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.requests import (
     AnyRequest,
     Deed,
@@ -75,7 +65,6 @@ from trio_chat.protocol.requests import (
     Read,
     Received,
     Send,
-    Topic,
     Typing,
 )
 
@@ -128,6 +117,9 @@ class Conversation:
 
     def ask(self, request: AnyRequest) -> None:
         """Owe a request of the application's. Raises :class:`~trio_chat.errors.NotDone` if it cannot travel."""
+        room: str | None = getattr(request, "room", None)
+        if room is not None and room not in self.rooms and fold_room(room) in self.rooms:
+            request = msgspec.structs.replace(request, room=fold_room(room))
         self._owe(request, make_frame(request, self.welcome), Why.ASKED)
         if self._returning:
             self._owed[request.id].be_lenient(PATIENCE)
@@ -225,17 +217,23 @@ class Conversation:
     def enter(self, welcome: Welcome, attempts: int = 0) -> Step:
         """A connection is there, and the server has let us in."""
         step = Step()
-        before, self.welcome, self.name = self.welcome, welcome, welcome.name
+        before, self.welcome = self.welcome, welcome
+        called, self.name = self.name, welcome.name
         infos = {info.name: info for info in welcome.rooms}
         if before is None:
             for info in infos.values():
                 self._know(info)
             return step
         anew = before.epoch != welcome.epoch
+        for gone in welcome.put_out:
+            if self.rooms.pop(gone.room, None) is not None:
+                step.events.append(Left(room=gone.room, reason=gone.why))
         step.events.append(Reconnected(attempts=attempts, anew=anew))
+        if called.casefold() != self.name.casefold():
+            step.events.append(Renamed(old=called, new=self.name))
         if anew:
             self._begin_anew()
-            self._leave_out_opened(infos, step)
+            leave_out_opened(self.rooms, self._owed, infos, step)
         self._check_sizes(welcome.limits, step)
         self._returning = True
         for request in self._owed.values():
@@ -255,19 +253,6 @@ class Conversation:
         self._received.clear()
         for room in self.rooms.values():
             room.forget_log()
-
-    def _leave_out_opened(self, infos: Mapping[str, RoomInfo], step: Step) -> None:
-        """What was written for a private room must not go into an open one of its name; and to go into one that
-        is gone with its history would make such a one."""
-        opened = [room for room in self.rooms.values() if room.private and not is_private(infos.get(room.name))]
-        for room in opened:
-            for request_id, owed in list(self._owed.items()):
-                if isinstance(owed.request, (*_INTO_THE_LOG, Topic)) and owed.request.room == room.name:
-                    del self._owed[request_id]
-                    step.answers[request_id] = not_for_everybody(room.name, request_id)
-            if room.name not in infos:
-                del self.rooms[room.name]
-                step.events.append(gone_with_its_history(room.name))
 
     def _check_sizes(self, limits: Limits, step: Step) -> None:
         """What this server would close the connection for must not be sent, or it would do so for ever."""

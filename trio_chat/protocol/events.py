@@ -78,6 +78,22 @@ class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str = ""
 
 
+class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A room that you were put out of while you were away: ``by`` whom, with which ``action`` (kick, or ban, also of
+    an address that you come from), and the ``reason`` they gave."""
+
+    room: RoomName
+    by: str
+    action: str = "kick"
+    reason: str = ""
+
+    @property
+    def why(self) -> str:
+        """What ``left`` says of the same, had you been there."""
+        did = "banned you" if self.action == "ban" else "put you out"
+        return f"{self.by} {did}: {self.reason}" if self.reason else f"{self.by} {did}."
+
+
 class Limits(Struct, frozen=True, kw_only=True):
     """What the server takes at the most: a text in characters, a frame in bytes, people in one ``to``."""
 
@@ -115,7 +131,9 @@ class Welcome(Event, frozen=True):
 
     ``token`` proves later that ``name`` is yours; keep it where only you can read it. ``epoch`` changes
     when the server's history began anew: then sequence numbers seen before mean nothing. ``owned`` tells
-    whether the name stays yours when you leave.
+    whether the name stays yours when you leave. ``put_out`` names rooms that you are no longer in, until a
+    session of yours that is not ``quiet`` was told so. ``asked`` is the name that you asked for, where nobody
+    has it and your token is of an account with another, ``name``: then you are let in under that.
     """
 
     name: str
@@ -129,27 +147,33 @@ class Welcome(Event, frozen=True):
     motd: str = ""
     owned: bool = False
     admin: bool = False
+    put_out: tuple[Removal, ...] = ()
+    asked: str = ""
     id: str = ""
 
 
 class Ok(Event, frozen=True):
-    """Done. For a message: stored, at that place of that room's sequence."""
+    """Done. For a message: stored, at that place of that room's sequence. A setting or role that was so already
+    is ``unchanged``: nobody else is told of it."""
 
     id: str
     room: RoomName | None = None
     seq: int | None = None
     time: Time | None = None
+    unchanged: bool = False
 
 
 class Error(Event, frozen=True):
     """Not done, and why; ``id`` is empty when the request could not be read so far.
 
-    ``code`` is a row of the error table, ``message`` says what happened, ``advice`` what to do next.
+    ``code`` is a row of the error table, ``message`` says what happened, ``advice`` what to do next. ``until``
+    is when it will be allowed, where that is known; ``message`` says it in UTC.
     """
 
     code: str
     message: str
     advice: str = ""
+    until: Time | None = None
     id: str = ""
 
 
@@ -360,6 +384,7 @@ class Closing(Event, frozen=True):
     code: str
     message: str
     advice: str = ""
+    until: Time | None = None
     retry: float | None = None
 
 

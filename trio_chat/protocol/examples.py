@@ -22,6 +22,7 @@ _BAN: Final = events.BanInfo(by="ada", time=_TIME, name="mallory", until="2026-0
 _OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0, role="owner")
 _DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7, mentions=1)
 _LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
+_REMOVAL: Final = events.Removal(room="#ops", by="bob", reason="take a walk")
 _PERSON: Final = events.PersonInfo(name="bob", away="lunch", since="2026-01-31T09:12:30.250Z")
 _LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
 _MESSAGE: Final = events.Message(
@@ -117,5 +118,5 @@ EVENTS: Final[tuple[events.Event, ...]] = (
 )
 """One of each of :data:`trio_chat.protocol.events.EVENTS`."""
 
-PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN)
+PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN, _REMOVAL)
 """One of each struct that stands inside an event and has no ``type`` of its own."""

@@ -48,9 +48,9 @@ EVERYONE: Final = "all"
 
 RESERVED: Final = frozenset(
     f"{EVERYONE} everyone everybody here channel room lobby server system service admin administrator "
-    "root operator moderator owner trio-chat trio_chat triochat me myself nobody noone".split()
+    "root operator moderator owner trio-chat trio_chat triochat me myself you yourself nobody noone".split()
 )
-"""Keys that nobody can have: they address many, or pretend to an office."""
+"""Keys that nobody can have: they address many, pretend to an office, or stand for whoever reads."""
 
 _MAX_MARKS: Final = 4  # one after another: the most that any living script stacks on a letter
 _RAW_LIMIT: Final = 8 * MAX_NAME  # what is longer is not even normalized: marks and widths never shrink it that far
@@ -116,6 +116,13 @@ def check_room(text: str) -> str | Refusal:
     if isinstance(forms, str):
         return refuse("room_invalid", room=quoted(text), why=forms, rule=ROOM_RULE)
     return "#" + forms[1]
+
+
+def fold_room(text: str) -> str:
+    """The name of the room that somebody calls so, as :func:`check_room` gives it. What can be no room's name, and
+    so a direct conversation's, stays as it is."""
+    room = check_room(text)
+    return text if isinstance(room, Refusal) else room
 
 
 def _forms(text: str) -> tuple[str, str] | str:

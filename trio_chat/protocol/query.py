@@ -19,6 +19,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.text import quoted
 
 MOST_WORDS: Final = 20
@@ -86,7 +87,7 @@ def _make(words: tuple[str, ...], given: dict[str, str]) -> Query | BadQuery:
     query = Query(
         words=words,
         sender=given["from"].removeprefix("@") if "from" in given else None,
-        room=None if room is None else room if room[0] in "#@" else f"#{room}",
+        room=None if room is None else fold_room(room if room[0] in "#@" else f"#{room}"),
         before=given.get("before"),
         after=given.get("after"),
         has_link="has" in given,

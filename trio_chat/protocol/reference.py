@@ -44,7 +44,7 @@ Credentials come in the headers of the upgrade:
 |---|---|
 | `Authorization` | `Bearer <server password>`, or `Basic` with `name:password` in Base64 (RFC 7617) |
 | `Username` | the name, as percent-encoded UTF-8 |
-| `Trio-Chat-Token` | the token of an earlier `welcome`: it proves that the name is yours |
+| `Trio-Chat-Token` | the token of an earlier `welcome`, or one you made to claim the name: it proves that it is yours |
 
 The password in `Bearer` and the token may be percent-encoded too. Where a client cannot set headers, as in a
 browser, it sends none of the three, and the first message is a `hello` with the same in its fields. Either way
@@ -103,7 +103,8 @@ to come back; clients wait a little longer, each by chance, so that they do not 
 RFC 8265), and one that looks like another in use is refused (Unicode Technical Standard 39). Nobody can be called
 {{reserved}}, nor anything that looks like one of these.
 
-{names.ROOM_RULE} Rooms are written in lower case. Everyone is in `{names.LOBBY}`.
+{names.ROOM_RULE} Rooms are written in lower case, and a request
+may call one in any case and width, with its `#` or without: `OPS` is `#ops`. Everyone is in `{names.LOBBY}`.
 
 Texts are cleaned on the server's way in: control characters become visible signs, and characters that
 turn the direction of a line or cannot be seen are removed where they do no work.

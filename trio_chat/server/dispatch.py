@@ -253,4 +253,5 @@ class Dispatcher:
 
 def closing_frame(reason: Refusal, retry: float | None) -> bytes:
     """The last words to a connection: why it is closed."""
-    return text_frame(encode(Closing(code=reason.code, message=reason.message, advice=reason.advice, retry=retry)))
+    closing = Closing(code=reason.code, message=reason.message, advice=reason.advice, until=reason.until, retry=retry)
+    return text_frame(encode(closing))

@@ -215,7 +215,7 @@ class Hub:
                     continue
                 kind = type(request)
                 found: Found = None
-                if kind in _CHANGES or (kind is Send and request.again):  # type: ignore[union-attr] # it is a Send
+                if kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None)):  # type: ignore[union-attr] # it is a Send
                     wanted = self._broker.wants(session, request)
                     if wanted is not None and effects:  # what it wants may be in this very batch
                         self._held = item._replace(messages=item.messages[index:], size=0)
@@ -272,7 +272,7 @@ class Hub:
         if hello is None:
             self._settle_arrival(arrival)
         elif not self._prepare(session, hello, arrival, batch, nursery):
-            self._greet(arrival, hello, batch, proven=False)
+            self._greet(arrival, hello, batch, proven=None)
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
         """A request comes back from having been prepared."""
@@ -285,12 +285,12 @@ class Hub:
                 batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
                 batch.end_turn()
         elif item.arrival is not None and isinstance(item.request, Hello):
-            self._greet(item.arrival, item.request, batch, proven=item.found is not None)
+            self._greet(item.arrival, item.request, batch, proven=item.found if isinstance(item.found, str) else None)
         else:
             batch.effects.extend(self._broker.handle(item.session, item.request, self._now, item.found))
             batch.end_turn(item.session, item.request.id)
 
-    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: bool) -> None:
+    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: str | None) -> None:
         session = arrival.peer.session
         try:
             greeted = self._broker.greet(session, hello, self._now, proven=proven)
@@ -350,7 +350,7 @@ class Hub:
     async def _prove(self, session: int, place: str, request: Hello, arrival: Arrival | None, encoded: str) -> None:
         proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
         async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, "proven" if proven else None, arrival))
+            await inbox.send(Prepared(session, request, encoded if proven else None, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
@@ -366,7 +366,7 @@ class Hub:
                 event = decode_event(line.event)
                 return FoundLine(line.sender, event) if isinstance(event, Message) else None
             sent = await self._store.find(wanted.sender, wanted.cid)
-            return None if sent is None else FoundSent(*sent)
+            return await self._look_up(wanted.answered) if sent is None else FoundSent(*sent)
         except StoreError as error:
             self._fail("not looked up", error)
             return None

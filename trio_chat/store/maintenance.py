@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from trio_chat.errors import StoreError
-from trio_chat.store import reading
+from trio_chat.store import reading, schema
 from trio_chat.store.checking import check
 from trio_chat.store.faults import damaged, explain, explain_system
 from trio_chat.store.lock import locked
@@ -44,6 +44,12 @@ _PAGES: Final = 1024
 _PATIENCE: Final = 10.0
 """Seconds to wait for a lock."""
 
+_HEADER: Final = b"SQLite format 3\0"
+"""How each database file begins: https://sqlite.org/fileformat2.html#database_header."""
+
+_EXPORT: Final = b'{"type":"export"'
+"""How each export begins."""
+
 _APPLICATION_AT: Final = 68
 """Where a database file holds its ``application_id``: https://sqlite.org/fileformat2.html#database_header."""
 
@@ -70,6 +76,8 @@ def restore(file: Path, data: Path) -> Path | None:
     where the database is now that was there before, ``None`` when there was none.
     """
     path = data / DATABASE
+    with _translated(file):
+        _refuse_other(file)
     make_directory(path)
     with locked(path), _translated(file), _open(file) as connection:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
@@ -90,6 +98,8 @@ def export_json(path: Path, out: IO[bytes]) -> int:
     ``member``, and ``event`` in the order in which they were stored, deleted texts left out.
     """
     with _translated(path), _open(path) as connection, _one_state(connection):
+        if identify(connection, path) < len(schema.MIGRATIONS):
+            raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0
         for lines, thing in enumerate(_things(connection), 1):  # noqa: B007 - the count is the result
             out.write(msgspec.json.encode(thing) + b"\n")
@@ -190,6 +200,17 @@ def _sync(place: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _refuse_other(file: Path) -> None:
+    """Raise ``StoreError`` for what is no database at all. One that is none of ours, or none, is told later."""
+    if not file.is_file():
+        return
+    with file.open("rb") as opened:
+        head = opened.read(max(len(_HEADER), len(_EXPORT)))
+    if head and not head.startswith(_HEADER):
+        what = "an export, which is for reading" if head.startswith(_EXPORT) else "no backup"
+        raise StoreError(f"{file} is {what}. To restore, give a backup, which trio-chat admin backup makes.")
 
 
 def _is_ours(path: Path) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from trio_chat.records import Amend, Record, Redact, SaveRead, SaveRoom
+    from trio_chat.records import Amend, Record, Redact, SaveAccount, SaveRead, SaveRoom
 
 EDITED: Final = "edited"
 """The kind of a line that gives the line at its target another text."""
@@ -35,13 +35,16 @@ _SAVE_ROOM: Final = """INSERT INTO rooms (id, name, direct, private, topic, anno
     private = excluded.private, topic = excluded.topic, announce_only = excluded.announce_only,
     slow = excluded.slow, keep = excluded.keep, created = excluded.created"""
 
+_SAVE_ACCOUNT: Final = """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin, put_out,
+    guest)
+    VALUES (:id, :name, :key, :skeleton, :created, :seen, :password, :admin, :put_out,
+    :guest)
+    ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, skeleton = excluded.skeleton,
+    created = excluded.created, seen = excluded.seen, password = excluded.password, admin = excluded.admin,
+    put_out = excluded.put_out, guest = excluded.guest"""
+
 # What is done with a record's fields, in their order; the placeholders are numbered by them.
 _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
-    records.SaveAccount: (
-        """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin) VALUES (?,?,?,?,?,?,?,?)
-        ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, skeleton = excluded.skeleton,
-        created = excluded.created, seen = excluded.seen, password = excluded.password, admin = excluded.admin""",
-    ),
     records.DropAccount: (
         "DELETE FROM accounts WHERE id = ?",  # its devices go with it
         "DELETE FROM members WHERE account = ?",
@@ -108,6 +111,7 @@ class Batch:
         """Whether something was removed that must leave no trace."""
         self._special: dict[type[Any], Callable[[Sequence[Any]], None]] = {
             Line: self._hold,
+            records.SaveAccount: self._save_accounts,
             records.SaveRoom: self._save_rooms,
             records.SaveRead: self._save_reads,
             records.Amend: self._amend,
@@ -150,6 +154,10 @@ class Batch:
             self._connection.executemany(_INSERT_LINE, self._held)
             self.lines += len(self._held)
             self._held.clear()
+
+    def _save_accounts(self, accounts: Sequence[SaveAccount]) -> None:
+        rows = [{**asdict(one), "put_out": msgspec.json.encode(one.put_out).decode()} for one in accounts]
+        self._connection.executemany(_SAVE_ACCOUNT, rows)
 
     def _save_rooms(self, rooms: Sequence[SaveRoom]) -> None:
         for room in rooms:

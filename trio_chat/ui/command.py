@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from trio_chat.protocol.events import Error
+from trio_chat.protocol.names import fold_room
 from trio_chat.ui.actions import Action
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
@@ -50,10 +51,10 @@ class ChatCommand:
 
 
 def named_room(argument: str, place: Place) -> str:
-    """The room an argument names, found as the person wrote it or with its ``#``; else the current one."""
+    """The room an argument names, with its ``#`` or without, in whatever case; else the current one."""
     if not argument:
         return place.room
-    return argument if argument[0] in "#@" else f"#{argument}"
+    return fold_room(argument if argument[0] in "#@" else f"#{argument}")
 
 
 def is_on(word: str) -> bool | None:

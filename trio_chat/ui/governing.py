@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from trio_chat.errors import NotDone
 from trio_chat.protocol.events import BanList, DeviceList, Event
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.notes import Note
+from trio_chat.ui.sentences import role_already, so_already
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -32,6 +33,10 @@ class Configure:
     announce_only: bool | None = None
     slow: float | None = None
     keep: float | None = None
+
+    def wanted(self) -> dict[str, Any]:
+        """The settings that are given."""
+        return {name: value for name, value in asdict(self).items() if name != "room" and value is not None}
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +131,12 @@ async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event
             await chat.invite(room, name)
             return [Note(lines=(f"{clean_line(name)} may enter {room}, and is told so.",))]
         case Configure(room=room):
-            await chat.configure(
-                room,
-                private=action.private,
-                announce_only=action.announce_only,
-                slow=action.slow,
-                keep=action.keep,
-            )
+            wanted = action.wanted()
+            if not await chat.configure(room, **wanted):
+                return [Note(lines=tuple(so_already(room, setting, value) for setting, value in wanted.items()))]
         case SetRole(room=room, name=name, role=role):
-            await chat.set_role(room, name, role)
+            if not await chat.set_role(room, name, role):
+                return [Note(lines=(role_already(room, name, role),))]
         case Kick(room=room, name=name, reason=reason):
             await chat.kick(room, name, reason)
         case Ban(room=room):

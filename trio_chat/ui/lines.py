@@ -23,7 +23,7 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.notes import Context, Hits, Note
 from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import connection, moderated, rules
+from trio_chat.ui.sentences import called, connection, moderated, put_out, rules
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted
 _WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
@@ -101,7 +101,8 @@ class Teller:
             case events.Error():
                 return self._error(event.message, event.advice)
             case events.Welcome(motd=motd):
-                return [self._dim(f"-- {line}") for line in (self._welcome(event), *clean(motd).split("\n")) if line]
+                told = (self._welcome(event), *clean(motd).split("\n"), *map(put_out, event.put_out))
+                return [self._dim(f"-- {line}") for line in told if line]
             case Note():
                 return [" " * (len(line) - len(line.lstrip(" "))) + clean_line(line) for line in event.lines]
             case _:
@@ -260,7 +261,7 @@ class Teller:
 
     def _welcome(self, event: events.Welcome) -> str:
         lobby = next((room for room in event.rooms if room.name == event.lobby), None)
-        return f"You are {clean_line(event.name)}.{_company(lobby)}"
+        return f"{called(event)}{_company(lobby)}"
 
     def _presence(self, event: events.Presence) -> str:
         where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.protocol.query import BadQuery, parse_query
-from trio_chat.ui.command import ChatCommand, Reading, is_on
+from trio_chat.ui.command import ChatCommand, Reading, is_on, named_room
 from trio_chat.ui.messages import (
     AnswerMessage,
     At,
@@ -111,8 +111,7 @@ def _context(argument: str, place: Place) -> Reading:
     which = read_which(word)
     if which is None or len(before) > 1:
         return "Which message?"
-    room = before[0] if before else place.room
-    return ShowContext(room if room[0] in "#@" else f"#{room}", which)
+    return ShowContext(named_room(before[0] if before else "", place), which)
 
 
 def _numbers(argument: str, place: Place) -> Reading:

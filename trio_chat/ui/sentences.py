@@ -38,6 +38,20 @@ def moderated(event: events.Moderated, clock: Callable[[str], str]) -> str:
             return _setting(event.action, who, room, value)
 
 
+def called(welcome: events.Welcome) -> str:
+    """What one is called, and why, if that is not what one wanted to be called."""
+    name, asked = clean_line(welcome.name), clean_line(welcome.asked)
+    why = f" This server knows your device by that name, and nobody called {asked}." if asked else ""
+    return f"You are {name}.{why}"
+
+
+def put_out(gone: events.Removal) -> str:
+    """What somebody is told who comes back and is in a room no more."""
+    did = "banned you from" if gone.action == "ban" else "put you out of"
+    why = f": {clean_line(gone.reason)}" if gone.reason else "."
+    return f"While you were away, {clean_line(gone.by)} {did} {clean_line(gone.room)}{why}"
+
+
 def _setting(action: str, who: str, room: str, value: str) -> str:
     off = value == "off"
     match action:
@@ -53,6 +67,27 @@ def _setting(action: str, who: str, room: str, value: str) -> str:
             return f"{who} decided for {room}: messages are kept {rule}"
         case _:
             return f"{who} changed {clean_line(action)} of {room} to {value}"
+
+
+def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FBT001 - a setting's value, as it came
+    """What somebody is told who gave a room a setting that it has."""
+    room = clean_line(room)
+    match setting:
+        case "private":
+            return f"{room} is {'private' if value else 'public'} already."
+        case "announce_only":
+            return f"{'Only moderators' if value else 'All'} may speak in {room} already."
+        case "slow":
+            rule = f"Everyone waits {show_span(value)}" if value else "Nobody waits"
+            return f"{rule} between messages in {room} already."
+        case _:
+            kept = ("for 1 day" if value == 1 else f"for {value:g} days") if value else "as long as the server says"
+            return f"Messages in {room} are already kept {kept}."
+
+
+def role_already(room: str, name: str, role: str) -> str:
+    """What somebody is told who gave another the role that they have."""
+    return f"{clean_line(name)} is {_a(role)} of {clean_line(room)} already."
 
 
 def _a(role: str) -> str:

@@ -210,8 +210,8 @@ def test_a_search_goes_on_behind_its_first_page_and_is_shown_again(tmp_path: Pat
 
 
 def test_a_number_leads_to_its_message(house: Running, ada: Screen) -> None:
-    past(house, ada, 300)
-    ada.type("/context 17\r")
+    room = past(house, ada, 300)
+    ada.type(f"/context {room.upper()} 17\r")
     ada.wait_until(lambda: ends_with(ada, "message 17"), "the message")
     ada.press("C-g", "M-G")
     ada.wait_for("message 300")

@@ -12,7 +12,7 @@ from tests.ui.tui.rich_server import LOBBY, Running
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import AwayChanged, Closing, Error
+from trio_chat.protocol.events import AwayChanged, Closing, Error, Removal
 
 
 def test_an_outage_shows_since_when_the_next_try_and_what_is_queued(tmp_path: Path) -> None:
@@ -81,6 +81,13 @@ def test_the_servers_reason_is_shown_when_it_ends_the_chat(tmp_path: Path) -> No
         assert ada.wait_exit() == 1
         ada.assert_given_back()
         assert "Bye! Nothing came from you." in ada.text
+
+
+def test_who_comes_back_is_told_that_they_were_put_out_of_a_room(tmp_path: Path) -> None:
+    with Running() as chat:
+        chat.server.put_out = (Removal(room="#ops", by="bob", reason="take a walk"),)
+        with Screen(chat.url, tmp_path).ready() as ada:
+            ada.wait_for("While you were away, bob put you out of #ops: take a walk")
 
 
 def test_away_and_errors_are_shown_where_one_looks(house: Running, ada: Screen) -> None:

@@ -85,7 +85,7 @@ def refused(refusal: Refusal) -> Page:
         headers += [("Upgrade", "websocket"), ("Sec-WebSocket-Version", "13")]
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("Retry-After", "2"))
-    body = encode(Error(code=refusal.code, message=refusal.message, advice=refusal.advice))
+    body = encode(Error(code=refusal.code, message=refusal.message, advice=refusal.advice, until=refusal.until))
     return Page(status, "application/json", body + b"\n", tuple(headers))
 
 

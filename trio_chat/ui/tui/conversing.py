@@ -117,8 +117,7 @@ class Conversing:
             except Refused as error:
                 model.tell(str(error), time.time(), error=True)
         self._enter(chat)
-        if chat.welcome.motd:
-            model.tell(chat.welcome.motd, time.time())
+        model.greet(chat.welcome, time.time())
         async for event in chat:
             if isinstance(event, Reconnected):
                 model.place.take(event)

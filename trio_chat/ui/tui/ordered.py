@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from trio_chat.protocol.query import BadQuery
 from trio_chat.ui.actions import SendRoom
+from trio_chat.ui.command import named_room
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
@@ -190,8 +191,7 @@ class Ordered(Picked):
         """Go to a message by its number, of this room or of another that one is in."""
         *before, word = argument.split() or [""]
         seq, _ = self._which(word)
-        room = before[0] if before else self._room.name
-        room = room if room[0] in "#@" else f"#{room}"
+        room = named_room(before[0] if before else "", self._model.place)
         if seq is None or room not in self._model.rooms:
             self._complain("Which message?" if seq is None else f"You are not in {room}.")
             return

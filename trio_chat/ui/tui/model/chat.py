@@ -19,6 +19,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
+from trio_chat.ui.sentences import called, put_out
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
@@ -317,6 +318,12 @@ class ChatModel:
                 self.rooms[event.room].log.tell(f"{event.count} lines are no longer kept", clock, "gap")
             case _:
                 pass
+
+    def greet(self, welcome: events.Welcome, clock: float) -> None:
+        """Say what a server has to say to who comes in."""
+        for text in (called(welcome) if welcome.asked else "", welcome.motd, *map(put_out, welcome.put_out)):
+            if text:
+                self.tell(text, clock)
 
     def tell(self, text: str, clock: float, *, error: bool = False, room: str | None = None) -> None:
         """Say something to the person, in the room that they look at."""
