@@ -13,7 +13,7 @@ from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Ban, Bans, Devices, Hello, Nick, Revoke, SetPassword
+from trio_chat.protocol.requests import Ban, Bans, Devices, Hello, Nick, Ping, Revoke, Send, SetPassword
 from trio_chat.records import DropAccount, SaveAccount
 
 HOUR = 3600.0
@@ -377,3 +377,18 @@ def test_a_password_proves_nothing_once_the_name_is_another_accounts() -> None:
     assert isinstance(refused, Reply)
     assert isinstance(refused.event, Error)
     assert refused.event.code == "name_owned"
+
+
+def test_two_programs_that_claim_a_name_in_a_batch_that_is_lost_are_both_sent_away() -> None:
+    crowd = Crowd("ada")
+    first, second, third = crowd.connect(), crowd.connect(), crowd.connect()
+    for session in (first, second):
+        crowd.ask(session, Hello(id="h", name="bob", token=OWN_TOKEN))
+    crowd.ask(second, Send(id="s", room=LOBBY, text="lost"))
+    crowd.ask(second, Ping(id="p"))
+    crowd.fail()
+    crowd.check()
+    for session in (first, second):
+        assert {event.code for event in crowd.inboxes[session] if isinstance(event, Error)} == {"not_stored"}
+        assert session not in crowd.open
+    crowd.do(third, Hello(id="h", name="bob", token=OWN_TOKEN))

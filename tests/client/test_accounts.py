@@ -132,7 +132,7 @@ async def test_a_name_is_claimed_with_a_token_that_is_kept_before(server: Script
 async def test_a_name_whose_proof_cannot_be_kept_is_not_claimed(server: ScriptedServer, tmp_path: Path) -> None:
     (tmp_path / "identities").mkdir()
     (tmp_path / "identities" / ".lock").mkdir()
-    with pytest.raises(trio_chat.ChatError, match="Names are kept there"):
+    with pytest.raises(trio_chat.ChatError, match="What proves that a name is yours is kept there"):
         async with server.connect("ada", identities=Identities(tmp_path)):
             pass
     assert server.sessions == []

@@ -198,20 +198,19 @@ class Broker(Registry):
         self.journal.undo()
         retract.recount(self)
         effects = [kept for effect in remaining for kept in retract.restate(self, effect)]
-        nobodys: dict[int, None] = {}
         for session, request in failed:
-            known = self.sessions.get(session)
-            if known is None:
-                continue
-            self._refused(session, request, refuse("not_stored"), effects)
-            if known.person is not None and not self._is_let_in(known, known.person):  # its hello was taken back
-                nobodys[session] = None
-        effects.extend(Disconnect(session, refuse("not_stored")) for session in nobodys)
+            if session in self.sessions:
+                self._refused(session, request, refuse("not_stored"), effects)
+        effects.extend(
+            Disconnect(known.id, refuse("not_stored"))
+            for known in self.sessions.values()  # whose hello was taken back, or that of their person's first device
+            if known.person is not None and not self._is_let_in(known, known.person)
+        )
         return effects
 
     def _is_let_in(self, session: Session, person: Person) -> bool:
         device = session.device
-        return person.id in self.persons and device is not None and device.digest in person.devices
+        return self.persons.get(person.id) is person and device is not None and device.digest in person.devices
 
     # ---- time -------------------------------------------------------------------------------
 

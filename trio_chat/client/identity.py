@@ -129,7 +129,10 @@ class Identities:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            message = f"Cannot use {self._directory}: {error.strerror}. Names are kept there."
+            message = (
+                f"Cannot use {self._directory}: {error.strerror}. What proves that a name is yours is kept there: make "
+                "it a folder that you may write, or give XDG_STATE_HOME another."
+            )
             raise ChatError(message) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
