@@ -194,9 +194,8 @@ def test_who_is_ignored_is_not_heard_in_the_next_run_either_but_by_programs(
     assert "You ignore mallory now, on this device." in done.out
     say(server.url, "mallory", "spam", room="#quiet")
     say(server.url, "bob", "hello", room="#quiet")
-    plain = run(
-        "join", "iris", server.url, "--room", "quiet", given="/ignore\n/who\n", env=env
-    )  # its answer comes behind the past
+    lines = "/ignore\n/who\n"  # the answer to the second comes behind the past
+    plain = run("join", "iris", server.url, "--room", "quiet", given=lines, env=env)
     assert "#quiet bob: hello" in plain.out
     assert "You ignore mallory." in plain.out
     assert "spam" not in plain.out
