@@ -284,8 +284,14 @@ class Doing:
         if one.log.find(seq) is not None:
             one.selected = seq
             return
-        one.fetching = "there"
-        self._beside(lambda: self._jump(room, seq))
+        self._go_and_get(one, lambda: self._jump(room, seq))
+
+    def _go_and_get(self, room: RoomModel, job: Job) -> None:
+        if self.chat is None:
+            self.model.tell("That is not loaded, and there is no connection.", time.time(), error=True)
+            return
+        room.fetching = "there"
+        self._beside(job)
 
     async def _jump(self, room: str, seq: int) -> None:
         one = self.model.rooms[room]
@@ -299,8 +305,7 @@ class Doing:
 
     def reach(self, room: str, since: int) -> None:
         """Show the first message behind this number, fetching what is around it."""
-        self.model.rooms[room].fetching = "there"
-        self._beside(lambda: self._reach(room, since))
+        self._go_and_get(self.model.rooms[room], lambda: self._reach(room, since))
 
     async def _reach(self, room: str, since: int) -> None:
         one = self.model.rooms[room]

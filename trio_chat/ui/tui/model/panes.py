@@ -149,7 +149,8 @@ class Question:
         before = self.editor.buffer
         outcome = self.editor.press(key)
         if outcome == Wanted("complete") and self.find is not None:
-            self.said = self.completing.press(self.editor, self.find) or ""
+            shown = self.completing.press(self.editor, self.find)
+            self.said = "Nothing begins like that." if shown is None else shown
             return None
         self.completing.forget()
         if not isinstance(outcome, Submitted):

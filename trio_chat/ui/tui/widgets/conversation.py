@@ -85,7 +85,7 @@ class Conversation:
     def block(self, room: RoomModel, at: int, columns: int, look: Look) -> list[Row]:
         """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
         entry = _item(room, at)
-        if hidden(entry, look.ignored):
+        if is_hidden(entry, look.ignored):
             return []
         before = _shown_before(room, at, look)
         day = (
@@ -233,14 +233,14 @@ def _item(room: RoomModel, at: int) -> Entry:
     return entries[at] if at < len(entries) else room.pending[at - len(entries)]
 
 
-def hidden(entry: Entry, ignored: Ignored) -> bool:
+def is_hidden(entry: Entry, ignored: Ignored) -> bool:
     """Whether an entry was said by somebody who is ignored."""
     return entry.said and not entry.local and entry.sender in ignored
 
 
 def _shown_before(room: RoomModel, at: int, look: Look) -> Entry | None:
     """The entry that is shown above that place."""
-    return next((one for n in range(at - 1, -1, -1) if not hidden(one := _item(room, n), look.ignored)), None)
+    return next((one for n in range(at - 1, -1, -1) if not is_hidden(one := _item(room, n), look.ignored)), None)
 
 
 def _count(room: RoomModel) -> int:
@@ -309,7 +309,7 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, shape: _
         what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
         if origin is not None and origin.deleted:
             what = "(taken back)"
-        if origin is not None and hidden(origin, look.ignored):
+        if origin is not None and is_hidden(origin, look.ignored):
             who, what = "", "a message of somebody you ignore"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
     yield from _hang_spans(head, indent, list(_body(entry, look)), columns)
