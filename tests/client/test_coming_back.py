@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Awaitable, Callable
+from functools import partial
 
 import msgspec
 import pytest
@@ -403,3 +405,35 @@ async def test_what_was_written_for_a_private_room_goes_into_no_open_one_when_hi
         assert ("#secret" in chat.rooms) == remade
         assert [one.room for one in server.asked(requests.Send)] == [LOBBY]
         assert not server.asked(requests.Join)
+
+
+async def test_what_is_about_a_message_of_a_history_that_is_gone_is_not_sent(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    refused: list[trio_chat.NotDone] = []
+
+    async def try_to(ask: Callable[[], Awaitable[object]]) -> None:
+        with pytest.raises(trio_chat.NotDone) as caught:
+            await ask()
+        refused.append(caught.value)
+
+    async with server.connect() as chat, trio.open_nursery() as nursery:
+        await chat.send(LOBBY, "first")
+        await server.session.drop()
+        await next_of(chat, trio_chat.Disconnected)
+        for ask in (
+            partial(chat.edit, LOBBY, 1, "last"),
+            partial(chat.delete, LOBBY, 1),
+            partial(chat.react, LOBBY, 1, "+1"),
+            partial(chat.send, LOBBY, "yes", reply_to=1),
+        ):
+            nursery.start_soon(try_to, ask)
+        await trio.testing.wait_all_tasks_blocked()
+        server.epoch, server.heard[:] = "epoch-2", []
+        assert await next_of(chat, trio_chat.Reconnected) == trio_chat.Reconnected(attempts=1, anew=True)
+        await chat.send(LOBBY, "hello")
+        assert [(one.code, "not sent" in one.message) for one in refused] == [("outdated", True)] * 4
+        assert any("The message was: yes" in str(one) for one in refused)
+        changes = requests.Send | requests.Edit | requests.Delete | requests.React
+        assert [one for one in server.heard if isinstance(one, changes)] == server.asked(requests.Send)
+        assert [one.text for one in server.asked(requests.Send)] == ["hello"]

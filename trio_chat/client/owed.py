@@ -24,13 +24,15 @@ from trio_chat.protocol.events import (
     RoomInfo,
     RoomList,
 )
-from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Send, Topic
+from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Read, Send, Topic
 
 Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
 """What may answer a request."""
 
 OPENED: Final = "opened"
 """The code of what is refused on this side, since a room is private no longer."""
+OUTDATED: Final = "outdated"
+"""The code of what is refused on this side, since the message that it names is of a history that is gone."""
 _FOR_A_ROOM: Final = (Send, Edit, Delete, React, Topic)
 """Requests that bring something into a room, or change what is there."""
 
@@ -93,6 +95,20 @@ def told_what(owed: Owed, event: Answer) -> Answer:
     if not (owed.waited and isinstance(owed.request, Send) and isinstance(event, Error)):
         return event
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {owed.request.text}".strip())
+
+
+def leave_out_outdated(owed: dict[str, Owed], step: Step) -> None:
+    """What names a message by its number must not go out where the server's history began anew: the number is
+    another message's now."""
+    for request_id, one in list(owed.items()):
+        request = one.request
+        if isinstance(request, Edit | Delete | React | Read) or (isinstance(request, Send) and request.reply_to):
+            del owed[request_id]
+            why = "The server's history began anew, without the message that this was about: it was not sent."
+            step.answers[request_id] = told_what(
+                one,
+                Error(id=request_id, code=OUTDATED, message=why, advice="Look for the message before you try again."),
+            )
 
 
 def leave_out_opened(

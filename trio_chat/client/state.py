@@ -24,7 +24,7 @@ import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
-from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, leave_out_opened, told_what
+from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, leave_out_opened, leave_out_outdated, told_what
 from trio_chat.client.rooms import Phase, RoomView
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
@@ -231,13 +231,14 @@ class Conversation:
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if called.casefold() != self.name.casefold():
             step.events.append(Renamed(old=called, new=self.name))
+        for request in self._owed.values():
+            request.be_lenient(PATIENCE)
         if anew:
             self._begin_anew()
+            leave_out_outdated(self._owed, step)
             leave_out_opened(self.rooms, self._owed, infos, step)
         self._check_sizes(welcome.limits, step)
         self._returning = True
-        for request in self._owed.values():
-            request.be_lenient(PATIENCE)
         owed, self._unsent = self._unsent, deque()
         for name in [name for name in self.rooms if name not in infos]:
             self._rejoin(self.rooms[name])
