@@ -18,7 +18,8 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.store import indexing, reading
-from trio_chat.store.faults import code_of, damaged, explain, tells_damage
+from trio_chat.store.faults import code_of, damaged, explain, tells_damage, translated
+from trio_chat.store.files import clear_up
 from trio_chat.store.interface import Found, Statistics, cutoff
 from trio_chat.store.lock import DatabaseLock
 from trio_chat.store.schema import make_directory, meta, open_reader, prepare
@@ -55,6 +56,8 @@ class SqliteStore:
         self._closed = False
         self._damage: StoreError | None = None
         try:
+            with translated(path):
+                clear_up(path)
             prepare(path, patience)
             self._writer = self._guarded(Writer, path, synchronous, patience)
             self._epoch = str(self._ask(meta, "epoch"))

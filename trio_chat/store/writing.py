@@ -180,7 +180,8 @@ class Writer:
             there = self._path.stat()
         except FileNotFoundError:
             raise StoreError(
-                f"{self._path} was removed or renamed while the server runs. Put it back, or restart the server."
+                f"{self._path} was removed or renamed while the server runs. Put it back, or stop the server and "
+                "restore a backup."
             ) from None
         except OSError as error:
             raise explain_system(error, self._path) from error
