@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -58,6 +59,8 @@ def damaged(path: Path, why: str) -> StoreError:
 
 def explain_system(error: OSError, path: Path) -> StoreError:
     """The same for what the file system refused."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreError(f"The disk that holds {path} is full. Make room on it, then try again.")
     return StoreError(f"{path} cannot be used: {error.strerror or error}. Look at its owner, its mode and its disk.")
 
 

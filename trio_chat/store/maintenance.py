@@ -7,6 +7,7 @@ hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.checking.check
 from __future__ import annotations
 
 import contextlib
+import errno
 import sqlite3
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -17,9 +18,9 @@ from msgspec.structs import asdict
 from trio_chat.errors import StoreError
 from trio_chat.store import reading, schema
 from trio_chat.store.checking import check
-from trio_chat.store.faults import damaged, translated
+from trio_chat.store.faults import code_of, damaged, explain_system, translated
 from trio_chat.store.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
-from trio_chat.store.lock import locked
+from trio_chat.store.lock import is_held, locked
 from trio_chat.store.schema import (
     APPLICATION,
     DATABASE,
@@ -55,13 +56,15 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     """Copy the database at ``source`` into one file that can be kept, and brought back by :func:`restore`.
 
     An earlier backup at ``target`` is replaced once the new one is whole; any other file is left alone, and
-    refused. The copy may be read by its owner only. ``progress`` is called with the pages copied and the
-    pages there are.
+    refused, as is a server's own database, or its name. The copy may be read by its owner only. ``progress``
+    is called with the pages copied and the pages there are.
     """
     if target.exists() and not _is_ours(target):
         raise StoreError(f"{target} is there and is no backup. Name a file that is not there yet.")
     if target.exists() and target.samefile(source):
         raise StoreError(f"{target} is the database itself. Name another file for the backup.")
+    with translated(target):
+        _refuse_in_use(target)
     with translated(source), _open(source) as connection, _one_state(connection):
         _copy(connection, source, target, progress, new_history=False)
 
@@ -156,7 +159,12 @@ def _copy(
                 if progress is not None:
                     progress(total - remaining, total)
 
-            connection.backup(copy, pages=_PAGES, progress=report)
+            try:
+                connection.backup(copy, pages=_PAGES, progress=report)
+            except sqlite3.OperationalError as error:
+                if code_of(error) != sqlite3.SQLITE_FULL:
+                    raise
+                raise explain_system(OSError(errno.ENOSPC, ""), target) from error  # not the source's disk
             _check_whole(copy, source)  # a good backup of before must not give way to a bad one
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, with none beside it
             if new_history:
@@ -171,6 +179,18 @@ def _check_whole(copy: sqlite3.Connection, source: Path) -> None:
     problem = copy.execute("PRAGMA quick_check(1)").fetchone()[0]
     if problem != "ok":
         raise damaged(source, problem)
+
+
+def _refuse_in_use(target: Path) -> None:
+    """Raise ``StoreError`` for a place where a server has its database, or had it when it was killed."""
+    if target.name == DATABASE:
+        raise StoreError(f"{target} is the name of a server's own database. Give the backup another name.")
+    if is_held(target):
+        raise StoreError(f"{target} is the database of a server that runs. Name another file for the backup.")
+    beside = [target.with_name(target.name + suffix) for suffix in ("-wal", "-journal")]
+    left = next((file for file in beside if file.exists()), None)
+    if left is not None:
+        raise StoreError(f"{left} is there: what stands in it would be taken into the backup. Name another file.")
 
 
 def _refuse_other(file: Path) -> None:
