@@ -34,6 +34,9 @@ _LOOKING: Final = 3600.0
 _RETRY: Final = 2.0
 """Seconds after which a store that failed is tried again."""
 
+_FINISHING: Final = 5.0
+"""Seconds that an end may take to remove what was deleted; it is done in some hundredths."""
+
 log = structlog.get_logger()
 
 
@@ -56,6 +59,24 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
             hub.stored = trio.Event()
             await hub.stored.wait()
             await trio.sleep(_BREATH)
+
+
+async def finish(store: Store) -> None:
+    """At the end of the server: let nothing stay on the disk that was deleted, as far as that is soon done."""
+    advice = "the next start goes on with it"
+    left: int | None = None
+    with trio.move_on_after(_FINISHING):
+        while left != 0:
+            before = left
+            try:
+                left = await store.index_some(_INDEXED)
+            except StoreError as error:
+                log.warning("not all that was deleted is removed from the disk", error=str(error), advice=advice)
+                return
+            if before is not None and left >= before:  # somebody reads what is to go
+                await trio.sleep(_BREATH)
+        return
+    log.warning("not all that was deleted is removed from the disk", advice=advice)
 
 
 async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:

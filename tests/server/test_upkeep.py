@@ -1,0 +1,72 @@
+"""What the server does for its store at the end, and how it finds out that storing works again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from tests.server.raw_client import until
+from trio_chat.errors import StoreError
+from trio_chat.server import upkeep
+from trio_chat.store import MemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import trio.testing
+
+    from tests.server.house import Log, Serve
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"\n".join(file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file())
+
+
+async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk(
+    serve: Serve, tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada")
+    said = [await ada.say(f"zanzibar{number} is secret") for number in range(3)]
+    mock_clock.jump(1)  # the index is filled now, and by the clock not again
+    await until(lambda: not house.server.store.statistics().behind)
+    await ada.say("this stays")
+    for message in said:
+        assert (await ada.ask("delete", room="#lobby", target=message["seq"]))["type"] == "ok"
+    assert b"zanzibar" in everything_in(tmp_path)
+    await house.end()
+    left = everything_in(tmp_path)
+    assert b"zanzibar" not in left
+    assert b"this stays" in left
+
+
+class Busy(MemoryStore):
+    """Never done with what waits, or without luck."""
+
+    def __init__(self, trouble: StoreError | None = None) -> None:
+        super().__init__("busy")
+        self.trouble = trouble
+        self.calls = 0
+
+    async def index_some(self, limit: int) -> int:
+        self.calls += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return 1 + await super().index_some(limit)
+
+
+@pytest.mark.parametrize("trouble", [None, StoreError("The disk is gone.")])
+async def test_an_end_does_not_wait_for_ever_for_what_cannot_be_removed_and_says_so(
+    logged: Log, autojump_clock: trio.testing.MockClock, trouble: StoreError | None
+) -> None:
+    store = Busy(trouble)
+    began = trio.current_time()
+    await upkeep.finish(store)
+    assert store.calls > (0 if trouble else 10)
+    assert trio.current_time() - began <= 6
+    entry = logged.take("not all that was deleted is removed from the disk")
+    assert entry["log_level"] == "warning"
+    assert "next start" in entry["advice"]
+    assert entry.get("error") == (str(trouble) if trouble else None)
