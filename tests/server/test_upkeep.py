@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from tests.server.house import GateStore
 from tests.server.raw_client import until
 from trio_chat.errors import StoreError
 from trio_chat.server import upkeep
@@ -40,6 +41,24 @@ async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk
     left = everything_in(tmp_path)
     assert b"zanzibar" not in left
     assert b"this stays" in left
+
+
+async def test_what_is_small_and_stored_does_not_turn_health_green_while_messages_find_no_room(
+    serve: Serve, logged: Log, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    house = await serve(store=store)
+    ada = await house.join("ada")
+    await ada.say("kept")
+    store.failing = True
+    assert (await ada.say("lost"))["code"] == "not_stored"
+    store.failing = False
+    assert (await ada.ask("join", room="#new"))["type"] == "room"
+    assert (await house.get("/healthz")).status == 503
+    assert (await ada.say("kept too"))["seq"] == 2
+    assert (await house.get("/healthz")).status == 200
+    logged.take("not stored")
+    logged.take("storing works again")
 
 
 class Busy(MemoryStore):

@@ -119,5 +119,4 @@ async def watch_store(hub: Hub, store: Store) -> NoReturn:
         except StoreError as error:
             hub.failing = str(error)
         else:
-            hub.failing = None
-            log.info("storing works again")
+            hub.works_again()

@@ -129,7 +129,7 @@ class SqliteStore:
         await self._write(self._writer.commit, records)
 
     async def check_writable(self) -> None:
-        """Write something small; see :class:`~trio_chat.store.interface.Store`."""
+        """Write as much as a long message takes; see :class:`~trio_chat.store.interface.Store`."""
         await self._write(self._writer.check)
 
     async def index_some(self, limit: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
 from trio_chat.store import indexing, tidying
@@ -23,6 +23,11 @@ if TYPE_CHECKING:
     from trio_chat.records import Record
     from trio_chat.store.indexing import Prepared
     from trio_chat.store.schema import Synchronous
+
+
+_ROOM: Final = 128 * 1024
+"""Bytes that are written to see whether storing works: a message of 8000 characters may have 32000, is there as a
+text and as an event, and with it pages of tables and indexes are written anew."""
 
 
 class Writer:
@@ -75,8 +80,10 @@ class Writer:
         self._note_removed(work.removed)
 
     def check(self) -> None:
-        """Write something small. Raises as a commit would."""
+        """Write what takes the room of a long message, and leave that to others. Raises as a commit would."""
         with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('room', zeroblob(?))", (_ROOM,))
+            connection.execute("DELETE FROM meta WHERE key = 'room'")
             connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
 
     # ---- the index and what is removed -------------------------------------------------------
