@@ -289,7 +289,7 @@ class Hub:
         if hello is None:
             self._settle_arrival(arrival)
         elif not self._prepare(session, hello, arrival, batch, nursery):
-            self._greet(arrival, hello, batch, proven=False)
+            self._greet(arrival, hello, batch, proven=None)
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
         """A request comes back from having been prepared."""
@@ -302,12 +302,12 @@ class Hub:
                 batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
                 batch.end_turn()
         elif item.arrival is not None and isinstance(item.request, Hello):
-            self._greet(item.arrival, item.request, batch, proven=item.found is not None)
+            self._greet(item.arrival, item.request, batch, proven=item.found if isinstance(item.found, str) else None)
         else:
             batch.effects.extend(self._broker.handle(item.session, item.request, self._now, item.found))
             batch.end_turn(item.session, item.request.id)
 
-    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: bool) -> None:
+    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: str | None) -> None:
         session = arrival.peer.session
         try:
             greeted = self._broker.greet(session, hello, self._now, proven=proven)
@@ -367,7 +367,7 @@ class Hub:
     async def _prove(self, session: int, place: str, request: Hello, arrival: Arrival | None, encoded: str) -> None:
         proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
         async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, "proven" if proven else None, arrival))
+            await inbox.send(Prepared(session, request, encoded if proven else None, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
