@@ -314,20 +314,22 @@ async def test_what_is_too_old_is_removed_and_whoever_comes_is_told_where_the_re
     ada = await house.join("ada")
     await ada.ask("join", room="#kept")
     await ada.ask("configure", room="#kept", keep=3650)
-    for text in ("old", "old too"):
-        await ada.say(text)
+    bob = await house.join("bob")
+    for text in ("old", "old too, @ada"):
+        await bob.say(text)
         await ada.say(text, "#kept")
     now.days = 31.0
-    await ada.say("new")
+    await bob.say("new, @ada")
     mock_clock.jump(3601)
     lobby = house.server.hub.broker.rooms["#lobby"]
     await until(lambda: lobby.first == 3)
     page = await ada.ask("history", room="#lobby", after=0)
-    assert ([event["text"] for event in page["events"]], page["first"]) == (["new"], 3)
-    assert await texts(ada, "#kept") == ["old", "old too"]
+    assert ([event["text"] for event in page["events"]], page["first"]) == (["new, @ada"], 3)
+    assert await texts(ada, "#kept") == ["old", "old too, @ada"]
     phone = await house.look("ada", ada.token)
     assert (phone.rooms["#lobby"]["first"], phone.rooms["#lobby"]["last"]) == (3, 3)
-    assert (await ada.ask("edit", room="#lobby", target=1, text="x"))["code"] == "unknown_message"
+    assert phone.rooms["#lobby"]["mentions"] == 1  # the one that can be read
+    assert (await bob.ask("edit", room="#lobby", target=1, text="x"))["code"] == "unknown_message"
 
 
 class Days:
