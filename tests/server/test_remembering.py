@@ -12,6 +12,8 @@ import trio.testing
 
 from tests.server.house import GateStore, House, Serve
 from tests.server.raw_client import Json, RawClient, request, until
+from tests.store.earlier import ADAS_TOKEN, lay_down
+from trio_chat.store import DATABASE
 
 DAY = 86400.0
 
@@ -301,6 +303,19 @@ async def test_a_search_for_nothing_or_at_no_time_is_refused(serve: Serve) -> No
     answers: list[Json] = [await ada.ask("search"), await ada.ask("search", words=["x"], before="tomorrow")]
     answers.append(await ada.ask("search", words=["x"], sender="nobody"))
     assert [answer["code"] for answer in answers] == ["empty", "bad_time", "unknown_person"]
+
+
+async def test_whoever_was_known_to_the_first_version_goes_on_where_they_were(serve: Serve, tmp_path: Path) -> None:
+    lay_down(1, tmp_path / "data" / DATABASE)
+    house = await serve(data=tmp_path / "data", clock=lambda: 1_795_255_200.0)  # of the same day
+    ada = await house.look("Ada", ADAS_TOKEN)
+    assert ada.rooms.keys() == {"#lobby", "#ops", "#secret", "#old", "@ada+bob"}
+    assert ada.rooms["#ops"]["role"] == "owner"
+    assert (await texts(ada, "@ada+bob")) == ["just for you, bob", "thanks"]
+    assert await find(house, ada, words=["token"]) == ["the token is in https://example.org/page"]
+    assert (await ada.say("still here"))["seq"] == 11
+    stranger = await house.refused({"Username": "bob"})
+    assert stranger.json["code"] == "name_owned"
 
 
 # ---- retention -------------------------------------------------------------------------------------
