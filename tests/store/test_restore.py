@@ -33,6 +33,7 @@ async def killed(path: Path, pen: Pen, tmp_path: Path) -> Path:
     async with SqliteStore.open(path) as store:
         await store.commit(pen.lines("later"))
         shutil.copytree(path.parent, tmp_path / "killed")
+    (tmp_path / "killed" / f"{DATABASE}-shm").touch()
     assert (tmp_path / "killed" / WAL).stat().st_size > 0
     return tmp_path / "killed"
 
@@ -58,6 +59,7 @@ async def test_what_is_left_beside_a_database_that_was_moved_away_does_not_meet_
     kept = restore(tmp_path / "good.backup", killed)
     assert kept == killed / f"{KEPT}-wal"
     assert kept.stat().st_size > 0
+    assert names(killed) == {DATABASE, f"{KEPT}-wal"}
     assert await texts(killed / DATABASE) == ["kept"]
     assert check(killed / DATABASE) == []
 
@@ -66,6 +68,7 @@ async def test_each_database_that_is_replaced_is_kept_under_a_name_of_its_own(ki
     async with SqliteStore.open(tmp_path / "wrong" / DATABASE):
         backup(tmp_path / "wrong" / DATABASE, tmp_path / "wrong.backup")
     assert restore(tmp_path / "wrong.backup", killed) == killed / KEPT
+    (killed / f"{DATABASE}-shm").touch()  # a server that was killed may leave it; it holds nothing
     assert restore(tmp_path / "good.backup", killed) == killed / f"{KEPT}-2"
     assert restore(tmp_path / "good.backup", killed) == killed / f"{KEPT}-3"
     assert names(killed) == {DATABASE, KEPT, f"{KEPT}-2", f"{KEPT}-3"}
@@ -212,18 +215,19 @@ async def test_a_kill_while_a_damaged_one_is_put_aside_never_leads_to_an_empty_o
 async def test_where_a_database_was_no_new_one_is_begun(path: Path, left: str) -> None:
     path.parent.mkdir()
     (path.parent / left).write_bytes(b"what is left")
+    (path.parent / f"{DATABASE}-shm").touch()
     with pytest.raises(StoreError) as caught:
         await texts(path)
     assert str(caught.value) == (
         f"{path} is missing, but {path.parent / left} is there, which belonged to it. Put it back, or bring back a "
         "backup with 'trio-chat admin restore FILE'. To begin with an empty one, move what is left of it elsewhere."
     )
-    assert names(path.parent) == {left}
+    assert names(path.parent) == {left, f"{DATABASE}-shm"}
 
 
 async def test_a_copy_of_a_backup_that_was_not_finished_is_no_database_that_was(path: Path) -> None:
     path.parent.mkdir()
-    for name in (".restored", ".restored.partial", ".lock"):
+    for name in (".restored", ".restored.partial", ".lock", "-shm"):
         path.with_name(path.name + name).write_bytes(b"")
     async with SqliteStore.open(path):
         pass

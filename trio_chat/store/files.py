@@ -37,8 +37,11 @@ HEADER: Final = b"SQLite format 3\0"
 
 _REPLACED: Final = ".replaced"
 _WAL: Final = "-wal"
-_BESIDE: Final = (_WAL, "-journal", "-shm")
-"""What SQLite has beside a database. The first two hold what was said, the last is made anew from them."""
+_HOLDING: Final = (_WAL, "-journal")
+"""What SQLite has beside a database that holds part of what was stored."""
+
+_BESIDE: Final = (*_HOLDING, "-shm")
+"""And what it makes anew from that."""
 
 _PATIENCE: Final = 10.0
 """Seconds to wait for a lock."""
@@ -81,7 +84,7 @@ def set_aside(path: Path) -> Path | None:
     if _make_one_file(path):
         return _twin(path) or _keep(path, _free_name(path))
     kept = _keep(path, _free_name(path))
-    for suffix in _BESIDE[:2]:
+    for suffix in _HOLDING:
         if beside(path, suffix).exists():
             _keep(beside(path, suffix), kept.with_name(kept.name + suffix))
     path.unlink()
@@ -121,7 +124,7 @@ def _make_one_file(path: Path) -> bool:
     with path.open("rb") as opened:
         head = opened.read(len(HEADER))
     if head != HEADER:  # SQLite might remove what is beside it
-        return not head and not any(beside(path, suffix).exists() for suffix in _BESIDE)
+        return not head and not any(beside(path, suffix).exists() for suffix in _HOLDING)
     try:
         with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -130,8 +133,9 @@ def _make_one_file(path: Path) -> bool:
         if tells_damage(error) or code_of(error) == sqlite3.SQLITE_IOERR:
             return False
         raise
-    if any(beside(path, suffix).exists() for suffix in _BESIDE):
+    if any(beside(path, suffix).exists() for suffix in _HOLDING):
         raise StoreError(f"Another program uses {path}. Let it finish or stop it, then do this again.")
+    beside(path, "-shm").unlink(missing_ok=True)
     return True
 
 
@@ -139,11 +143,12 @@ def _set_rest_aside(path: Path) -> Path | None:
     """The same for what is left of a database that is gone."""
     kept = _free_name(path)
     first = None
-    for suffix in _BESIDE:
+    for suffix in _HOLDING:
         if beside(path, suffix).exists():
             target = kept.with_name(kept.name + suffix)
             beside(path, suffix).replace(target)
             first = first or target
+    beside(path, "-shm").unlink(missing_ok=True)
     return first
 
 
@@ -184,6 +189,6 @@ def _twin(path: Path) -> Path | None:
 
 
 def _around(path: Path) -> Iterator[Path]:
-    """What there is of a database beside itself: SQLite's files, and what restores put aside or left."""
-    names = tuple(path.name + each for each in (*_BESIDE, _REPLACED, RESTORED))
+    """What there is of a database beside itself: what SQLite keeps there, and what restores put aside or left."""
+    names = tuple(path.name + each for each in (*_HOLDING, _REPLACED, RESTORED))
     yield from (found for found in sorted(path.parent.iterdir()) if found.name.startswith(names))
