@@ -11,7 +11,7 @@ from tests.server.house import GateStore
 from tests.server.raw_client import until
 from trio_chat.errors import StoreError
 from trio_chat.server import upkeep
-from trio_chat.store import MemoryStore
+from trio_chat.store import DATABASE, MemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +41,23 @@ async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk
     left = everything_in(tmp_path)
     assert b"zanzibar" not in left
     assert b"this stays" in left
+
+
+async def test_a_wal_that_is_removed_turns_health_red_and_is_saved_though_nobody_says_a_word(
+    serve: Serve, logged: Log, tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada")
+    await ada.say("acknowledged")
+    (tmp_path / f"{DATABASE}-wal").unlink()
+    assert b"acknowledged" not in (tmp_path / DATABASE).read_bytes()
+    mock_clock.jump(3)
+    await until(lambda: house.server.hub.failing)
+    assert b"acknowledged" in (tmp_path / DATABASE).read_bytes()
+    red = await house.get("/healthz")
+    assert (red.status, red.json["status"]) == (503, "not storing")
+    assert "-wal was removed or replaced" in red.json["error"]
+    assert logged.take("nothing is stored any more")["error"] == red.json["error"]
 
 
 async def test_what_is_small_and_stored_does_not_turn_health_green_while_messages_find_no_room(

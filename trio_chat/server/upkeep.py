@@ -25,6 +25,9 @@ _BREATH: Final = 0.05
 _BUSY: Final = 1.0
 """Seconds between two such times while messages wait for the hub."""
 
+_FINISHING: Final = 5.0
+"""Seconds that an end may take to remove what was deleted; it is done in some hundredths."""
+
 _PRUNING: Final = 3600.0
 """Seconds between two looks for what is too old; it is counted in days."""
 
@@ -33,9 +36,6 @@ _LOOKING: Final = 3600.0
 
 _RETRY: Final = 2.0
 """Seconds after which a store that failed is tried again."""
-
-_FINISHING: Final = 5.0
-"""Seconds that an end may take to remove what was deleted; it is done in some hundredths."""
 
 log = structlog.get_logger()
 
@@ -105,14 +105,24 @@ async def look_over(store: Store) -> NoReturn:
         await trio.sleep(_LOOKING)
 
 
+async def _look_at(store: Store) -> str | None:
+    """What is wrong with a store, though nobody has met it yet."""
+    try:
+        await store.check_in_place()
+    except StoreError as error:
+        return str(error)
+    return store.damage
+
+
 async def watch_store(hub: Hub, store: Store) -> NoReturn:
-    """While storing fails, try whether it works again: nobody may be sending just now."""
+    """See whether storing works, and while it fails, whether it works again: nobody may be sending just now."""
     while True:
         await trio.sleep(_RETRY)
-        if hub.failing is None and store.damage is not None:
-            hub.failing = store.damage
-            log.error("nothing is stored any more", error=store.damage)
         if hub.failing is None:
+            wrong = await _look_at(store)
+            if wrong is not None:
+                hub.failing = wrong
+                log.error("nothing is stored any more", error=wrong)
             continue
         try:
             await store.check_writable()

@@ -175,6 +175,12 @@ class Store(Protocol):
         Raises ``StoreError``, which says why that cannot be.
         """
 
+    async def check_in_place(self) -> None:
+        """See that what it writes to is where it was, and save what else would be lost; writes nothing.
+
+        Raises ``StoreError`` where it was removed or replaced.
+        """
+
     async def look_over(self) -> None:
         """Read all that there is and see that it holds together; what is wrong is :attr:`damage` from then on.
 

@@ -132,6 +132,10 @@ class SqliteStore:
         """Write as much as a long message takes; see :class:`~trio_chat.store.interface.Store`."""
         await self._write(self._writer.check)
 
+    async def check_in_place(self) -> None:
+        """See that the file and its WAL are there; see :class:`~trio_chat.store.interface.Store`."""
+        await self._write(self._writer.check_in_place)
+
     async def index_some(self, limit: int) -> int:
         """Index lines, and tidy; see :class:`~trio_chat.store.interface.Store`."""
         writer = self._writer

@@ -86,6 +86,23 @@ class Writer:
             connection.execute("DELETE FROM meta WHERE key = 'room'")
             connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
 
+    def check_in_place(self) -> None:
+        """What is written into a file that was removed or replaced is lost, though SQLite says nothing of it."""
+        there = self._look_at(self._path)
+        if there is None:
+            raise StoreError(
+                f"{self._path} was removed or renamed while the server runs. Put it back, or stop the server and "
+                "restore a backup."
+            )
+        if there != self._identity:
+            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
+        if self._wal_identity is not None and self._look_at(self._wal) != self._wal_identity:
+            self._open().execute("PRAGMA wal_checkpoint(PASSIVE)")  # through its handle all that stands in it is there
+            raise StoreError(
+                f"{self._wal} was removed or replaced while the server runs. Restart the server, and leave that file "
+                "alone."
+            )
+
     # ---- the index and what is removed -------------------------------------------------------
 
     def index(self, lines: Sequence[Prepared], upto: int, retellings: int) -> None:
@@ -183,23 +200,6 @@ class Writer:
             self._connection = open_writer(self._path, self._synchronous, self._patience)
         return self._connection
 
-    def _check_in_place(self) -> None:
-        """What is written into a file that was removed or replaced is lost, though SQLite says nothing of it."""
-        there = self._look_at(self._path)
-        if there is None:
-            raise StoreError(
-                f"{self._path} was removed or renamed while the server runs. Put it back, or stop the server and "
-                "restore a backup."
-            )
-        if there != self._identity:
-            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
-        if self._wal_identity is not None and self._look_at(self._wal) != self._wal_identity:
-            self._open().execute("PRAGMA wal_checkpoint(PASSIVE)")  # through its handle all that stands in it is there
-            raise StoreError(
-                f"{self._wal} was removed or replaced while the server runs. Restart the server, and leave that file "
-                "alone."
-            )
-
     def _look_at(self, path: Path) -> tuple[int, int] | None:
         """Which file that is; ``None`` where there is none."""
         try:
@@ -214,7 +214,7 @@ class Writer:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything inside is stored durably, or nothing is."""
         try:
-            self._check_in_place()
+            self.check_in_place()
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             yield connection
