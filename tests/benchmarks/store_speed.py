@@ -1,6 +1,6 @@
 """How fast the durable store is, with many lines in it.
 
-Run it as ``python -m tests.benchmarks.store_speed [--lines N] [--keep DIR]``. It builds a database, then
+Run it as ``python -m tests.benchmarks.store_speed [--lines N] [--folder DIR]``. It builds a database, then
 prints a table: the time of opening, loading, reading, searching, deleting, and of commits of 1, 16 and 200
 lines with ``synchronous`` FULL and NORMAL. "CPU" is that of the whole process.
 """

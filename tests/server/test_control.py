@@ -14,7 +14,8 @@ import trio
 
 from tests.server.house import House, Log, Serve
 from tests.server.raw_client import Json, until
-from trio_chat.server.doors.control import NAME, short_path
+from trio_chat.errors import StoreError
+from trio_chat.server.doors.control import NAME, serve_control, short_path
 from trio_chat.store import SqliteStore
 
 
@@ -189,6 +190,13 @@ async def test_a_data_directory_with_a_long_path_has_its_socket_too(serve: Serve
     async with Operator(folder) as operator:
         assert table(await operator.order(do="users")) == []
     await house.end()
+
+
+async def test_a_directory_that_takes_no_socket_is_said(serve: Serve, tmp_path: Path) -> None:
+    house = await serve()
+    (tmp_path / NAME).mkdir()
+    with pytest.raises(StoreError, match=rf"{tmp_path / NAME} cannot be used: .*\. Look at its owner"):
+        await serve_control(tmp_path, house.server.hub)
 
 
 async def test_an_order_that_cannot_be_stored_is_not_done(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 
 import pytest
@@ -57,9 +58,33 @@ async def test_health_is_red_while_the_hub_is_stuck_and_green_when_it_is_not_any
     await until(lambda: house.server.hub.waiting)
     mock_clock.jump(3)
     answer = await client.read_answer()
-    assert (answer.status, answer.json) == (503, {"status": "stuck"})
+    assert answer.status == 503
+    assert answer.json["status"] == "stuck"
+    assert re.fullmatch(
+        r"The store has not answered for \d seconds: another program keeps the database locked, or its disk is slow.",
+        answer.json["error"],
+    )
     store.release()
     assert (await house.get("/healthz")).status == 200
+
+
+async def test_health_that_is_red_for_a_hub_that_waits_for_no_store_blames_none(
+    serve: Serve, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = await serve()
+    asked = trio.Event()
+
+    async def never() -> None:
+        asked.set()
+        await trio.sleep_forever()
+
+    monkeypatch.setattr(house.server.hub, "probe", never)
+    client = await house.knock()
+    await client.send(head("GET", "/healthz", {"Host": "test"}))
+    await asked.wait()
+    mock_clock.jump(3)
+    answer = await client.read_answer()
+    assert (answer.status, answer.json) == (503, {"status": "stuck"})
 
 
 # ---- figures --------------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ import trio.testing
 
 from tests.server.house import GateStore, House, Serve
 from tests.server.raw_client import Json, RawClient, request, until
+from tests.store.earlier import ADAS_TOKEN, lay_down
+from trio_chat.store import DATABASE
 
 DAY = 86400.0
 
@@ -303,6 +305,19 @@ async def test_a_search_for_nothing_or_at_no_time_is_refused(serve: Serve) -> No
     assert [answer["code"] for answer in answers] == ["empty", "bad_time", "unknown_person"]
 
 
+async def test_whoever_was_known_to_the_first_version_goes_on_where_they_were(serve: Serve, tmp_path: Path) -> None:
+    lay_down(1, tmp_path / "data" / DATABASE)
+    house = await serve(data=tmp_path / "data", clock=lambda: 1_795_255_200.0)  # of the same day
+    ada = await house.look("Ada", ADAS_TOKEN)
+    assert ada.rooms.keys() == {"#lobby", "#ops", "#secret", "#old", "@ada+bob"}
+    assert ada.rooms["#ops"]["role"] == "owner"
+    assert (await texts(ada, "@ada+bob")) == ["just for you, bob", "thanks"]
+    assert await find(house, ada, words=["token"]) == ["the token is in https://example.org/page"]
+    assert (await ada.say("still here"))["seq"] == 11
+    stranger = await house.refused({"Username": "bob"})
+    assert stranger.json["code"] == "name_owned"
+
+
 # ---- retention -------------------------------------------------------------------------------------
 
 
@@ -314,20 +329,22 @@ async def test_what_is_too_old_is_removed_and_whoever_comes_is_told_where_the_re
     ada = await house.join("ada")
     await ada.ask("join", room="#kept")
     await ada.ask("configure", room="#kept", keep=3650)
-    for text in ("old", "old too"):
-        await ada.say(text)
+    bob = await house.join("bob")
+    for text in ("old", "old too, @ada"):
+        await bob.say(text)
         await ada.say(text, "#kept")
     now.days = 31.0
-    await ada.say("new")
+    await bob.say("new, @ada")
     mock_clock.jump(3601)
     lobby = house.server.hub.broker.rooms["#lobby"]
     await until(lambda: lobby.first == 3)
     page = await ada.ask("history", room="#lobby", after=0)
-    assert ([event["text"] for event in page["events"]], page["first"]) == (["new"], 3)
-    assert await texts(ada, "#kept") == ["old", "old too"]
+    assert ([event["text"] for event in page["events"]], page["first"]) == (["new, @ada"], 3)
+    assert await texts(ada, "#kept") == ["old", "old too, @ada"]
     phone = await house.look("ada", ada.token)
     assert (phone.rooms["#lobby"]["first"], phone.rooms["#lobby"]["last"]) == (3, 3)
-    assert (await ada.ask("edit", room="#lobby", target=1, text="x"))["code"] == "unknown_message"
+    assert phone.rooms["#lobby"]["mentions"] == 1  # the one that can be read
+    assert (await bob.ask("edit", room="#lobby", target=1, text="x"))["code"] == "unknown_message"
 
 
 class Days:

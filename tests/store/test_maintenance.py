@@ -132,6 +132,50 @@ def test_a_backup_of_nothing_or_over_something_else_is_refused(path: Path, tmp_p
     assert not (tmp_path / "b").exists()
 
 
+async def test_no_database_that_is_somebodys_is_taken_for_an_earlier_backup(path: Path, tmp_path: Path) -> None:
+    await _make(path)
+    other = tmp_path / "other" / DATABASE
+    running = tmp_path / "running" / "by-another-name"
+    await _make(other)
+    async with SqliteStore.open(running):
+        refused = {
+            other: "is the name of a server's own database",
+            other.with_name("not yet") / DATABASE: "is the name of a server's own database",
+            running: "is the database of a server that runs",
+        }
+        for target, why in refused.items():
+            before = await trio.Path(target).read_bytes() if target.parent.exists() else None
+            with pytest.raises(StoreError, match=why):
+                backup(path, target)
+            assert before is None or await trio.Path(target).read_bytes() == before
+    killed = write_file(tmp_path / "killed", await trio.Path(other).read_bytes())
+    write_file(tmp_path / "killed-wal", b"what a server that was killed has there")
+    for _ in range(2):  # with the database and without it
+        with pytest.raises(StoreError, match="what stands in it would be taken into the backup"):
+            backup(path, killed)
+        killed.unlink(missing_ok=True)
+    backup(path, running)  # its server is gone
+    assert check(running) == []
+
+
+async def test_a_backup_that_finds_no_room_says_on_which_disk(
+    sqlite: SqliteStore, pen: Pen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sqlite.commit([pen.room(1), *pen.lines(*["x" * 500] * 100)])
+
+    def connect_to_full_disk(path: Path, *, write: bool, patience: float) -> sqlite3.Connection:
+        connection = schema.connect(path, write=write, patience=patience)
+        if path != sqlite.path:
+            connection.execute("PRAGMA max_page_count = 5")
+        return connection
+
+    monkeypatch.setattr(maintenance, "connect", connect_to_full_disk)
+    with pytest.raises(StoreError) as caught:
+        backup(sqlite.path, tmp_path / "b")
+    assert str(caught.value) == f"The disk that holds {tmp_path / 'b'} is full. Make room on it, then try again."
+    assert names(tmp_path) == ["data"]
+
+
 async def _make(path: Path) -> None:
     async with SqliteStore.open(path):
         pass

@@ -32,20 +32,6 @@ async def test_an_empty_file_becomes_a_database_of_the_newest_version(path: Path
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-@pytest.mark.parametrize("version", range(1, len(schema.MIGRATIONS) + 1))
-async def test_each_version_is_reached_from_the_one_before_with_what_it_holds(
-    path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch, version: int
-) -> None:
-    with monkeypatch.context() as older:
-        older.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
-        schema.make_directory(path)
-        schema.prepare(path, 1.0)
-    async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines("a")])
-        assert (await store.read(1, 0, None, 9)).events == [pen.event(1, "a")]
-    assert ask(path, "PRAGMA user_version") == [(len(schema.MIGRATIONS),)]
-
-
 async def test_a_further_migration_is_done_once_and_keeps_everything(
     path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:

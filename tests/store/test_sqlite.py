@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import stat
@@ -360,6 +361,23 @@ async def test_a_path_that_cannot_hold_a_database_is_said(tmp_path: Path, where:
     with pytest.raises(StoreError, match=r"cannot be used|cannot be the database"):
         async with SqliteStore.open(tmp_path / where):
             pass
+
+
+async def test_on_a_full_disk_no_new_database_is_made_and_it_is_said_of_which_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_asked: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", fail)
+        for _ in range(2):  # nothing keeps the lock meanwhile
+            with pytest.raises(StoreError) as caught:
+                async with SqliteStore.open(path):
+                    pass
+            assert str(caught.value) == f"The disk that holds {path}.lock is full. Make room on it, then try again."
+    async with SqliteStore.open(path):
+        pass
 
 
 def test_a_directory_that_may_not_be_written_is_said(tmp_path: Path) -> None:

@@ -45,6 +45,78 @@ async def test_a_database_replaced_under_a_running_server_is_noticed(
     await sqlite.commit(lines)
 
 
+@pytest.mark.parametrize("replaced", [False, True])
+async def test_a_wal_removed_under_a_running_server_is_noticed_and_what_was_acknowledged_is_saved(
+    path: Path,
+    pen: Pen,
+    tmp_path: Path,
+    replaced: bool,  # noqa: FBT001 - another file may stand there meanwhile
+) -> None:
+    wal = path.with_name(f"{path.name}-wal")
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), *pen.lines("acknowledged")])
+        assert wal.stat().st_size
+        wal.unlink()
+        if replaced:
+            put(wal, b"")
+        refused = pen.lines("refused")
+        for write in (partial(store.commit, refused), store.check_writable):
+            with pytest.raises(StoreError) as caught:
+                await write()
+            assert str(caught.value) == (
+                f"{wal} was removed or replaced while the server runs. Restart the server, and leave that file alone."
+            )
+        shutil.copyfile(path, tmp_path / "killed")  # what a kill would leave now
+    async with SqliteStore.open(tmp_path / "killed") as left, SqliteStore.open(path) as ended:
+        for store in (left, ended):
+            assert (await store.read(1, 0, None, 9)).events == [pen.event(1, "acknowledged")]
+        await ended.commit(refused)
+
+
+async def test_a_wal_that_is_put_back_is_gone_on_with(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
+    wal = sqlite.path.with_name(f"{sqlite.path.name}-wal")
+    await sqlite.commit([pen.room(1), *pen.lines("before")])
+    wal.rename(tmp_path / "aside")
+    with pytest.raises(StoreError, match="-wal was removed or replaced"):
+        await sqlite.check_writable()
+    (tmp_path / "aside").rename(wal)
+    await sqlite.commit(pen.lines("after"))
+    assert len((await sqlite.read(1, 0, None, 9)).events) == 2
+
+
+def limit_pages(store: SqliteStore, more: int | None) -> None:
+    """Let the database have so many pages more than it has, as on a disk that is nearly full."""
+    connection = store._writer._connection
+    assert connection is not None
+    (pages,) = connection.execute("PRAGMA page_count").fetchone()
+    connection.execute(f"PRAGMA max_page_count = {2**31 if more is None else pages + more}")
+
+
+@pytest.mark.parametrize("more", [0, 1, 5, 12])
+async def test_where_the_longest_message_has_no_room_the_store_is_not_said_to_work(
+    sqlite: SqliteStore, pen: Pen, more: int
+) -> None:
+    await sqlite.commit([pen.room(1), pen.line("before")])
+    longest = [pen.line("\N{GRINNING FACE}" * 8000)]
+    limit_pages(sqlite, more)
+    for write in (sqlite.check_writable, partial(sqlite.commit, longest)):
+        for _ in range(3):
+            with pytest.raises(StoreError, match="is full"):
+                await write()
+    limit_pages(sqlite, None)
+    await sqlite.check_writable()
+    await sqlite.commit(longest)
+
+
+async def test_trying_whether_it_works_costs_no_more_the_next_time(sqlite: SqliteStore) -> None:
+    wal = sqlite.path.with_name(f"{sqlite.path.name}-wal")
+    before = wal.stat().st_size
+    await sqlite.check_writable()
+    assert wal.stat().st_size - before > 2 * 4 * 8000  # it took as much of the disk as that message
+    limit_pages(sqlite, 0)
+    await sqlite.check_writable()  # with what the first one left
+
+
 async def test_a_damaged_database_is_said_when_it_is_opened_and_when_it_is_read(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         await store.commit([pen.room(1), *pen.lines(*["word " * 50] * 400)])

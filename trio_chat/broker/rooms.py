@@ -48,6 +48,7 @@ def describe(room: Room, person: Person) -> RoomInfo:
     """A room as one of its members sees it."""
     role = room.role_of(person)
     read = person.read.get(room.id, 0)
+    gone = max(read, room.first - 1)
     return RoomInfo(
         name=room.name,
         direct=room.direct is not None,
@@ -57,7 +58,7 @@ def describe(room: Room, person: Person) -> RoomInfo:
         first=room.first,
         last=room.last,
         read=read,
-        mentions=sum(seq > read for seq in person.mentions.get(room.id, ())),
+        mentions=sum(seq > gone for seq in person.mentions.get(room.id, ())),
         role="owner" if role is Role.OWNER else "moderator" if role is Role.MODERATOR else "member",
         private=room.private,
         announce_only=room.announce_only,

@@ -276,7 +276,8 @@ def backup(file: Path, config_path: Path | None, **flags: object) -> None:
 def restore(file: Path, config_path: Path | None, **flags: object) -> None:
     """Make the backup FILE what the server remembers; the server must be stopped.
 
-    What it remembered until now is kept beside it. Clients notice that the history is another one.
+    What it remembered until now is kept beside it, under a name that is told. Clients notice that the history is
+    another one.
     """
     from trio_chat.store import maintenance  # noqa: PLC0415 - a help page needs none of it
 

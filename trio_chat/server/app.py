@@ -13,7 +13,7 @@
                  └─ a writer, while something is kept for it
 
 It ends in three steps: stop accepting, tell everyone why and when to come back, and after a deadline
-cut off whoever is still there.
+cut off whoever is still there. Then what was deleted is removed from the disk.
 """
 
 from __future__ import annotations
@@ -150,6 +150,7 @@ class Server:
             for _ in range(2):  # when the second has come through, all that came before the first is stored
                 await self.hub.probe()
             root.cancel_scope.cancel()
+        await upkeep.finish(self.store)
 
     # ---- accepting ----------------------------------------------------------------------------
 

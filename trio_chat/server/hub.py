@@ -113,6 +113,7 @@ class Hub:
         self._stopping = False
         self.stored = trio.Event()
         self.failing: str | None = None
+        self._storing_since: float | None = None
         self._untold, self._told_until = 0, 0.0
         self.tally = tally
 
@@ -133,6 +134,22 @@ class Hub:
     def outbox_bytes(self) -> int:
         """Bytes that wait for their peers."""
         return self._out.outbox_bytes
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why nothing comes through just now, as far as it is the store that does not answer."""
+        if self._storing_since is None:
+            return None
+        return self.failing or (
+            f"The store has not answered for {trio.current_time() - self._storing_since:.0f} seconds: another program "
+            "keeps the database locked, or its disk is slow."
+        )
+
+    def works_again(self) -> None:
+        """Storing does what it should, whether it did before or not."""
+        if self.failing is not None:
+            self.failing = None
+            log.info("storing works again")
 
     def open_inbox(self) -> trio.MemorySendChannel[Item]:
         """A sending end of the inbox, to be closed by whoever asked for it."""
@@ -386,15 +403,19 @@ class Hub:
                 records.append(effect.record)  # type: ignore[union-attr] # mypy does not narrow by type() is
         effects = batch.effects
         if records:
+            self._storing_since = trio.current_time()
             try:
                 await self._store.commit(records)
             except StoreError as error:
                 self._fail("not stored", error, records=len(records))
                 effects, frames = self._take_back(batch), []
             else:
-                self.failing = None
+                if frames:  # what is smaller than a message may be stored where none has room
+                    self.works_again()
                 self.tally.messages += len(frames)
                 self.stored.set()
+            finally:
+                self._storing_since = None
         self._broker.settle()
         for turn in batch.turns:
             if turn.arrival is not None:

@@ -25,6 +25,9 @@ _BREATH: Final = 0.05
 _BUSY: Final = 1.0
 """Seconds between two such times while messages wait for the hub."""
 
+_FINISHING: Final = 5.0
+"""Seconds that an end may take to remove what was deleted; it is done in some hundredths."""
+
 _PRUNING: Final = 3600.0
 """Seconds between two looks for what is too old; it is counted in days."""
 
@@ -58,6 +61,24 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
             await trio.sleep(_BREATH)
 
 
+async def finish(store: Store) -> None:
+    """At the end of the server: let nothing stay on the disk that was deleted, as far as that is soon done."""
+    advice = "the next start goes on with it"
+    left: int | None = None
+    with trio.move_on_after(_FINISHING):
+        while left != 0:
+            before = left
+            try:
+                left = await store.index_some(_INDEXED)
+            except StoreError as error:
+                log.warning("not all that was deleted is removed from the disk", error=str(error), advice=advice)
+                return
+            if before is not None and left >= before:  # somebody reads what is to go
+                await trio.sleep(_BREATH)
+        return
+    log.warning("not all that was deleted is removed from the disk", advice=advice)
+
+
 async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
     """Let go of what is older than ``keep`` days (0: for ever), or than a room's own time."""
     while True:
@@ -84,19 +105,28 @@ async def look_over(store: Store) -> NoReturn:
         await trio.sleep(_LOOKING)
 
 
+async def _look_at(store: Store) -> str | None:
+    """What is wrong with a store, though nobody has met it yet."""
+    try:
+        await store.check_in_place()
+    except StoreError as error:
+        return str(error)
+    return store.damage
+
+
 async def watch_store(hub: Hub, store: Store) -> NoReturn:
-    """While storing fails, try whether it works again: nobody may be sending just now."""
+    """See whether storing works, and while it fails, whether it works again: nobody may be sending just now."""
     while True:
         await trio.sleep(_RETRY)
-        if hub.failing is None and store.damage is not None:
-            hub.failing = store.damage
-            log.error("nothing is stored any more", error=store.damage)
         if hub.failing is None:
+            wrong = await _look_at(store)
+            if wrong is not None:
+                hub.failing = wrong
+                log.error("nothing is stored any more", error=wrong)
             continue
         try:
             await store.check_writable()
         except StoreError as error:
             hub.failing = str(error)
         else:
-            hub.failing = None
-            log.info("storing works again")
+            hub.works_again()

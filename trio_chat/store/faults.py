@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Iterator
 
 _PRIMARY: Final = 0xFF
 """The part of an error code that tells the kind of failure: https://sqlite.org/rescode.html#extrc."""
@@ -56,7 +59,20 @@ def damaged(path: Path, why: str) -> StoreError:
 
 def explain_system(error: OSError, path: Path) -> StoreError:
     """The same for what the file system refused."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return StoreError(f"The disk that holds {path} is full. Make room on it, then try again.")
     return StoreError(f"{path} cannot be used: {error.strerror or error}. Look at its owner, its mode and its disk.")
+
+
+@contextlib.contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Raise what SQLite and the file system say meanwhile as what it means for ``path``, or for the file named."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path) from error
+    except OSError as error:
+        raise explain_system(error, path if error.filename is None else Path(error.filename)) from error
 
 
 def code_of(error: sqlite3.Error) -> int:

@@ -170,7 +170,16 @@ class Store(Protocol):
         """
 
     async def check_writable(self) -> None:
-        """Write something small, durably. Raises ``StoreError``, which says why that cannot be."""
+        """Write as much as a long message takes, durably, and remove it.
+
+        Raises ``StoreError``, which says why that cannot be.
+        """
+
+    async def check_in_place(self) -> None:
+        """See that what it writes to is where it was, and save what else would be lost; writes nothing.
+
+        Raises ``StoreError`` where it was removed or replaced.
+        """
 
     async def look_over(self) -> None:
         """Read all that there is and see that it holds together; what is wrong is :attr:`damage` from then on.

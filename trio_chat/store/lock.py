@@ -38,8 +38,12 @@ class DatabaseLock:
                 f"{path} is in use by another server, process {holder}. Stop that one, or give this one a data "
                 "directory of its own."
             ) from error
-        os.ftruncate(self._file, 0)
-        os.write(self._file, f"{os.getpid()}\n".encode())
+        try:
+            os.ftruncate(self._file, 0)
+            os.write(self._file, f"{os.getpid()}\n".encode())
+        except OSError as error:
+            os.close(self._file)
+            raise explain_system(error, self._path) from error
 
     def __repr__(self) -> str:
         return f"<DatabaseLock {self._path} {'held' if self._file >= 0 else 'released'}>"
@@ -49,6 +53,21 @@ class DatabaseLock:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds the lock of the database at ``path``; changes nothing. Raises ``OSError``."""
+    try:
+        file = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(file)
+    return False
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.checking.check
 from __future__ import annotations
 
 import contextlib
-import os
+import errno
 import sqlite3
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -18,8 +18,9 @@ from msgspec.structs import asdict
 from trio_chat.errors import StoreError
 from trio_chat.store import reading, schema
 from trio_chat.store.checking import check
-from trio_chat.store.faults import damaged, explain, explain_system
-from trio_chat.store.lock import locked
+from trio_chat.store.faults import code_of, damaged, explain_system, translated
+from trio_chat.store.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
+from trio_chat.store.lock import is_held, locked
 from trio_chat.store.schema import (
     APPLICATION,
     DATABASE,
@@ -44,9 +45,6 @@ _PAGES: Final = 1024
 _PATIENCE: Final = 10.0
 """Seconds to wait for a lock."""
 
-_HEADER: Final = b"SQLite format 3\0"
-"""How each database file begins: https://sqlite.org/fileformat2.html#database_header."""
-
 _EXPORT: Final = b'{"type":"export"'
 """How each export begins."""
 
@@ -58,14 +56,16 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     """Copy the database at ``source`` into one file that can be kept, and brought back by :func:`restore`.
 
     An earlier backup at ``target`` is replaced once the new one is whole; any other file is left alone, and
-    refused. The copy may be read by its owner only. ``progress`` is called with the pages copied and the
-    pages there are.
+    refused, as is a server's own database, or its name. The copy may be read by its owner only. ``progress``
+    is called with the pages copied and the pages there are.
     """
     if target.exists() and not _is_ours(target):
         raise StoreError(f"{target} is there and is no backup. Name a file that is not there yet.")
     if target.exists() and target.samefile(source):
         raise StoreError(f"{target} is the database itself. Name another file for the backup.")
-    with _translated(source), _open(source) as connection, _one_state(connection):
+    with translated(target):
+        _refuse_in_use(target)
+    with translated(source), _open(source) as connection, _one_state(connection):
         _copy(connection, source, target, progress, new_history=False)
 
 
@@ -73,21 +73,26 @@ def restore(file: Path, data: Path) -> Path | None:
     """Make the backup ``file`` the database in the data directory ``data``, while no server runs there.
 
     Its history gets a new epoch, so that clients do not take up where they were in the other one. Returns
-    where the database is now that was there before, ``None`` when there was none.
+    where the database is now that was there before, ``None`` when there was none. A kill at any moment leaves
+    the one that was there or the restored one; of what was put aside before nothing is replaced.
     """
     path = data / DATABASE
-    with _translated(file):
+    with translated(file):
         _refuse_other(file)
     make_directory(path)
-    with locked(path), _translated(file), _open(file) as connection:
+    with locked(path), translated(file), _open(file) as connection:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise StoreError(f"{file} is damaged ({problem}). Nothing was changed; try an older backup.")
-        fresh = path.with_name(path.name + ".restored")
-        fresh.unlink(missing_ok=True)
-        _copy(connection, file, fresh, None, new_history=True)
-        kept = _set_aside(path)
-        _rename(fresh, path)
+        fresh = path.with_name(path.name + RESTORED)
+        try:
+            _copy(connection, file, fresh, None, new_history=True)
+            with translated(path):
+                kept = set_aside(path)
+                rename(fresh, path)
+        except BaseException:
+            fresh.unlink(missing_ok=True)
+            raise
         return kept
 
 
@@ -97,7 +102,7 @@ def export_json(path: Path, out: IO[bytes]) -> int:
     Each has a ``type``: first ``export``, then ``account`` (without password and devices), ``room``,
     ``member``, and ``event`` in the order in which they were stored, deleted texts left out.
     """
-    with _translated(path), _open(path) as connection, _one_state(connection):
+    with translated(path), _open(path) as connection, _one_state(connection):
         if identify(connection, path) < len(schema.MIGRATIONS):
             raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0
@@ -108,7 +113,7 @@ def export_json(path: Path, out: IO[bytes]) -> int:
 
 def read_notes(path: Path, limit: int) -> list[Note]:
     """The last ``limit`` lines of the audit log, oldest first."""
-    with _translated(path), _open(path) as connection:
+    with translated(path), _open(path) as connection:
         return [line.note for line in reversed(reading.notes(connection, limit, None))]
 
 
@@ -144,8 +149,8 @@ def _copy(
     new_history: bool,
 ) -> None:
     """Copy a database into ``target``: whole and on the disk, or not at all."""
-    part = target.with_name(target.name + ".partial")
-    part.unlink(missing_ok=True)
+    part = target.with_name(target.name + PARTIAL)
+    remove(part)  # what a kill left beside one would be taken into this one
     make_file(part)
     try:
         with contextlib.closing(connect(part, write=True, patience=_PATIENCE)) as copy:
@@ -154,14 +159,19 @@ def _copy(
                 if progress is not None:
                     progress(total - remaining, total)
 
-            connection.backup(copy, pages=_PAGES, progress=report)
+            try:
+                connection.backup(copy, pages=_PAGES, progress=report)
+            except sqlite3.OperationalError as error:
+                if code_of(error) != sqlite3.SQLITE_FULL:
+                    raise
+                raise explain_system(OSError(errno.ENOSPC, ""), target) from error  # not the source's disk
             _check_whole(copy, source)  # a good backup of before must not give way to a bad one
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, with none beside it
             if new_history:
                 renew_epoch(copy)
-        _rename(part, target)
+        rename(part, target)
     except BaseException:
-        part.unlink(missing_ok=True)
+        remove(part)
         raise
 
 
@@ -171,35 +181,16 @@ def _check_whole(copy: sqlite3.Connection, source: Path) -> None:
         raise damaged(source, problem)
 
 
-def _set_aside(path: Path) -> Path | None:
-    """Rename a database and what SQLite keeps beside it, so that neither meets another's."""
-    if not path.exists():
-        return None
-    kept = path.with_name(path.name + ".replaced")
-    path.replace(kept)
-    for suffix in ("-wal", "-shm"):  # the database first: what is beside none is worth nothing to SQLite
-        beside = path.with_name(path.name + suffix)
-        if beside.exists():
-            beside.replace(kept.with_name(kept.name + suffix))
-        else:
-            kept.with_name(kept.name + suffix).unlink(missing_ok=True)
-    return kept
-
-
-def _rename(source: Path, target: Path) -> None:
-    """Rename a file so that after a power cut there is the old one or the new one, whole."""
-    _sync(source)
-    source.replace(target)
-    _sync(target.parent)
-
-
-def _sync(place: Path) -> None:
-    """Have a file or directory written to the disk."""
-    handle = os.open(place, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def _refuse_in_use(target: Path) -> None:
+    """Raise ``StoreError`` for a place where a server has its database, or had it when it was killed."""
+    if target.name == DATABASE:
+        raise StoreError(f"{target} is the name of a server's own database. Give the backup another name.")
+    if is_held(target):
+        raise StoreError(f"{target} is the database of a server that runs. Name another file for the backup.")
+    beside = [target.with_name(target.name + suffix) for suffix in ("-wal", "-journal")]
+    left = next((file for file in beside if file.exists()), None)
+    if left is not None:
+        raise StoreError(f"{left} is there: what stands in it would be taken into the backup. Name another file.")
 
 
 def _refuse_other(file: Path) -> None:
@@ -207,8 +198,8 @@ def _refuse_other(file: Path) -> None:
     if not file.is_file():
         return
     with file.open("rb") as opened:
-        head = opened.read(max(len(_HEADER), len(_EXPORT)))
-    if head and not head.startswith(_HEADER):
+        head = opened.read(max(len(HEADER), len(_EXPORT)))
+    if head and not head.startswith(HEADER):
         what = "an export, which is for reading" if head.startswith(_EXPORT) else "no backup"
         raise StoreError(f"{file} is {what}. To restore, give a backup, which trio-chat admin backup makes.")
 
@@ -240,13 +231,3 @@ def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
     finally:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
-
-
-@contextlib.contextmanager
-def _translated(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except sqlite3.Error as error:
-        raise explain(error, path) from error
-    except OSError as error:
-        raise explain_system(error, path if error.filename is None else Path(error.filename)) from error

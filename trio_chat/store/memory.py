@@ -131,6 +131,10 @@ class MemoryStore:
         """Memory can always be written; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
 
+    async def check_in_place(self) -> None:
+        """Memory is where it was; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+
     async def look_over(self) -> None:
         """Memory is not damaged; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()

@@ -18,7 +18,8 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.store import indexing, reading
-from trio_chat.store.faults import code_of, damaged, explain, tells_damage
+from trio_chat.store.faults import code_of, damaged, explain, tells_damage, translated
+from trio_chat.store.files import clear_up
 from trio_chat.store.interface import Found, Statistics, cutoff
 from trio_chat.store.lock import DatabaseLock
 from trio_chat.store.schema import make_directory, meta, open_reader, prepare
@@ -55,6 +56,8 @@ class SqliteStore:
         self._closed = False
         self._damage: StoreError | None = None
         try:
+            with translated(path):
+                clear_up(path)
             prepare(path, patience)
             self._writer = self._guarded(Writer, path, synchronous, patience)
             self._epoch = str(self._ask(meta, "epoch"))
@@ -126,8 +129,12 @@ class SqliteStore:
         await self._write(self._writer.commit, records)
 
     async def check_writable(self) -> None:
-        """Write something small; see :class:`~trio_chat.store.interface.Store`."""
+        """Write as much as a long message takes; see :class:`~trio_chat.store.interface.Store`."""
         await self._write(self._writer.check)
+
+    async def check_in_place(self) -> None:
+        """See that the file and its WAL are there; see :class:`~trio_chat.store.interface.Store`."""
+        await self._write(self._writer.check_in_place)
 
     async def index_some(self, limit: int) -> int:
         """Index lines, and tidy; see :class:`~trio_chat.store.interface.Store`."""

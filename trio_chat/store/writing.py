@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
 from trio_chat.store import indexing, tidying
 from trio_chat.store.faults import explain_system, spoils_connection
+from trio_chat.store.files import beside
 from trio_chat.store.recording import Batch
 from trio_chat.store.schema import VOLUME, meta, open_writer
 
@@ -24,12 +25,19 @@ if TYPE_CHECKING:
     from trio_chat.store.schema import Synchronous
 
 
+_ROOM: Final = 128 * 1024
+"""Bytes that are written to see whether storing works: a message of 8000 characters may have 32000, is there as a
+text and as an event, and with it pages of tables and indexes are written anew."""
+
+
 class Writer:
     """See the module. Every method raises ``sqlite3.Error`` and ``StoreError``; then nothing of what it
     was to do is done, and a later call may succeed."""
 
     def __init__(self, path: Path, synchronous: Synchronous, patience: float) -> None:
         self._path = path
+        self._wal = beside(path)
+        self._wal_identity: tuple[int, int] | None = None
         self._synchronous = synchronous
         self._patience = patience
         self._connection: sqlite3.Connection | None = open_writer(path, synchronous, patience)
@@ -72,9 +80,28 @@ class Writer:
         self._note_removed(work.removed)
 
     def check(self) -> None:
-        """Write something small. Raises as a commit would."""
+        """Write what takes the room of a long message, and leave that to others. Raises as a commit would."""
         with self._transaction() as connection:
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('room', zeroblob(?))", (_ROOM,))
+            connection.execute("DELETE FROM meta WHERE key = 'room'")
             connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
+
+    def check_in_place(self) -> None:
+        """What is written into a file that was removed or replaced is lost, though SQLite says nothing of it."""
+        there = self._look_at(self._path)
+        if there is None:
+            raise StoreError(
+                f"{self._path} was removed or renamed while the server runs. Put it back, or stop the server and "
+                "restore a backup."
+            )
+        if there != self._identity:
+            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
+        if self._wal_identity is not None and self._look_at(self._wal) != self._wal_identity:
+            self._open().execute("PRAGMA wal_checkpoint(PASSIVE)")  # through its handle all that stands in it is there
+            raise StoreError(
+                f"{self._wal} was removed or replaced while the server runs. Restart the server, and leave that file "
+                "alone."
+            )
 
     # ---- the index and what is removed -------------------------------------------------------
 
@@ -135,8 +162,7 @@ class Writer:
 
     def _survey(self, connection: sqlite3.Connection) -> None:
         """Find out where the rooms and the log end, and what is left to do."""
-        there = self._path.stat()
-        self._identity = (there.st_dev, there.st_ino)
+        self._identity = self._look_at(self._path)
         self.indexed = int(meta(connection, "indexed"))
         # No id that the index has had is used again, also when its line is gone.
         newest: int | None = connection.execute("SELECT max(id) FROM events").fetchone()[0]
@@ -174,28 +200,28 @@ class Writer:
             self._connection = open_writer(self._path, self._synchronous, self._patience)
         return self._connection
 
-    def _check_in_place(self) -> None:
-        """What is written into a file that was removed or replaced is lost, though SQLite says nothing of it."""
+    def _look_at(self, path: Path) -> tuple[int, int] | None:
+        """Which file that is; ``None`` where there is none."""
         try:
-            there = self._path.stat()
+            there = path.stat()
         except FileNotFoundError:
-            raise StoreError(
-                f"{self._path} was removed or renamed while the server runs. Put it back, or restart the server."
-            ) from None
+            return None
         except OSError as error:
-            raise explain_system(error, self._path) from error
-        if (there.st_dev, there.st_ino) != self._identity:
-            raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
+            raise explain_system(error, path) from error
+        return there.st_dev, there.st_ino
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         """Everything inside is stored durably, or nothing is."""
         try:
-            self._check_in_place()
+            self.check_in_place()
             connection = self._open()
             connection.execute("BEGIN IMMEDIATE")
             yield connection
             connection.execute("COMMIT")
+            if self._wal_identity is None:
+                with contextlib.suppress(StoreError):  # what was stored is stored
+                    self._wal_identity = self._look_at(self._wal)
         except BaseException as error:
             self.failures += 1
             self._give_up(error)
@@ -212,6 +238,6 @@ class Writer:
                 connection.execute("ROLLBACK")
         spoiled = spoiled or connection.in_transaction
         if spoiled:
-            self._connection = None
+            self._connection = self._wal_identity = None  # with the last connection its WAL goes
             with contextlib.suppress(sqlite3.Error):
                 connection.close()

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 from msgspec import structs
 
-from trio_chat.client.events import Backlog, Reconnected
+from trio_chat.client.events import Backlog, Missed, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
 from trio_chat.ui.actions import Action, JoinRoom, Quit, carry_out, do, refused, room_info
@@ -131,6 +131,10 @@ class Talk:
         if isinstance(event, Backlog):
             for line in event.events[-1:]:
                 self._note_shown(line)
+        elif isinstance(event, Missed) and event.room in self.chat.rooms:  # told is told: nobody can read it any more
+            gone = self.chat.rooms[event.room].first - 1
+            self._shown[event.room] = max(gone, self._shown.get(event.room, 0))
+            self._showed.set()
         elif isinstance(event, RoomEvent) and self.look.is_read:
             self._shown[event.room] = max(event.seq, self._shown.get(event.room, 0))
             self._showed.set()

@@ -19,6 +19,7 @@ from msgspec import Struct
 from trio_chat.broker.admin import Order
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.items import Administration
+from trio_chat.store.faults import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,17 +62,18 @@ async def serve_control(
     directory: Path, hub: Hub, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
     """Take orders until cancelled. A socket that a server left behind when it was killed is replaced: the
-    store's lock has told that there is no other server."""
+    store's lock has told that there is no other server. Raises ``StoreError`` where no socket can be made."""
     path = directory / NAME
-    path.unlink(missing_ok=True)
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sock:
-        with short_path(directory) as short:
-            before = os.umask(0o177)
-            try:
-                await sock.bind(short)
-            finally:
-                os.umask(before)
+        with translated(path):
+            path.unlink(missing_ok=True)
+            with short_path(directory) as short:
+                before = os.umask(0o177)
+                try:
+                    await sock.bind(short)
+                finally:
+                    os.umask(before)
         sock.listen()
         try:
             async with trio.open_nursery() as nursery:

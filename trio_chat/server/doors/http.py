@@ -128,7 +128,9 @@ async def _health(hub: Hub) -> Page:
             return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
         delay = (trio.current_time() - began) * 1000
         return Page(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
-    return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"stuck"}\n')
+    why = hub.waits_for
+    body = msgspec.json.encode({"status": "stuck"} if why is None else {"status": "stuck", "error": why})
+    return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
 
 
 _FRONT: Final = """<!doctype html>

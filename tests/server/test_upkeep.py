@@ -1,0 +1,108 @@
+"""What the server does for its store at the end, and how it finds out that storing works again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+import trio
+
+from tests.server.house import GateStore
+from tests.server.raw_client import until
+from trio_chat.errors import StoreError
+from trio_chat.server import upkeep
+from trio_chat.store import DATABASE, MemoryStore
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    import trio.testing
+
+    from tests.server.house import Log, Serve
+
+
+def everything_in(folder: Path) -> bytes:
+    return b"\n".join(file.read_bytes() for file in sorted(folder.iterdir()) if file.is_file())
+
+
+async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk(
+    serve: Serve, tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada")
+    said = [await ada.say(f"zanzibar{number} is secret") for number in range(3)]
+    mock_clock.jump(1)  # the index is filled now, and by the clock not again
+    await until(lambda: not house.server.store.statistics().behind)
+    await ada.say("this stays")
+    for message in said:
+        assert (await ada.ask("delete", room="#lobby", target=message["seq"]))["type"] == "ok"
+    assert b"zanzibar" in everything_in(tmp_path)
+    await house.end()
+    left = everything_in(tmp_path)
+    assert b"zanzibar" not in left
+    assert b"this stays" in left
+
+
+async def test_a_wal_that_is_removed_turns_health_red_and_is_saved_though_nobody_says_a_word(
+    serve: Serve, logged: Log, tmp_path: Path, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada")
+    await ada.say("acknowledged")
+    (tmp_path / f"{DATABASE}-wal").unlink()
+    assert b"acknowledged" not in (tmp_path / DATABASE).read_bytes()
+    mock_clock.jump(3)
+    await until(lambda: house.server.hub.failing)
+    assert b"acknowledged" in (tmp_path / DATABASE).read_bytes()
+    red = await house.get("/healthz")
+    assert (red.status, red.json["status"]) == (503, "not storing")
+    assert "-wal was removed or replaced" in red.json["error"]
+    assert logged.take("nothing is stored any more")["error"] == red.json["error"]
+
+
+async def test_what_is_small_and_stored_does_not_turn_health_green_while_messages_find_no_room(
+    serve: Serve, logged: Log, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    house = await serve(store=store)
+    ada = await house.join("ada")
+    await ada.say("kept")
+    store.failing = True
+    assert (await ada.say("lost"))["code"] == "not_stored"
+    store.failing = False
+    assert (await ada.ask("join", room="#new"))["type"] == "room"
+    assert (await house.get("/healthz")).status == 503
+    assert (await ada.say("kept too"))["seq"] == 2
+    assert (await house.get("/healthz")).status == 200
+    logged.take("not stored")
+    logged.take("storing works again")
+
+
+class Busy(MemoryStore):
+    """Never done with what waits, or without luck."""
+
+    def __init__(self, trouble: StoreError | None = None) -> None:
+        super().__init__("busy")
+        self.trouble = trouble
+        self.calls = 0
+
+    async def index_some(self, limit: int) -> int:
+        self.calls += 1
+        if self.trouble is not None:
+            raise self.trouble
+        return 1 + await super().index_some(limit)
+
+
+@pytest.mark.parametrize("trouble", [None, StoreError("The disk is gone.")])
+async def test_an_end_does_not_wait_for_ever_for_what_cannot_be_removed_and_says_so(
+    logged: Log, autojump_clock: trio.testing.MockClock, trouble: StoreError | None
+) -> None:
+    store = Busy(trouble)
+    began = trio.current_time()
+    await upkeep.finish(store)
+    assert store.calls > (0 if trouble else 10)
+    assert trio.current_time() - began <= 6
+    entry = logged.take("not all that was deleted is removed from the disk")
+    assert entry["log_level"] == "warning"
+    assert "next start" in entry["advice"]
+    assert entry.get("error") == (str(trouble) if trouble else None)

@@ -1,0 +1,235 @@
+"""Restoring whatever befell the database, as often as one likes, and a kill in the middle of it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from trio_chat.errors import StoreError
+from trio_chat.store import DATABASE, SqliteStore
+from trio_chat.store.maintenance import backup, check, restore
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from tests.store.conftest import Pen
+
+WAL = f"{DATABASE}-wal"
+KEPT = f"{DATABASE}.replaced"
+
+
+@pytest.fixture
+async def killed(path: Path, pen: Pen, tmp_path: Path) -> Path:
+    """The directory of a server that was killed after it stored ``kept`` and, after a backup, ``later``; the
+    latter stands in its WAL alone. The backup lies beside the directory."""
+    async with SqliteStore.open(path) as store:
+        await store.commit([pen.room(1), *pen.lines("kept")])
+    backup(path, tmp_path / "good.backup")
+    async with SqliteStore.open(path) as store:
+        await store.commit(pen.lines("later"))
+        shutil.copytree(path.parent, tmp_path / "killed")
+    (tmp_path / "killed" / f"{DATABASE}-shm").touch()
+    assert (tmp_path / "killed" / WAL).stat().st_size > 0
+    return tmp_path / "killed"
+
+
+async def texts(path: Path) -> list[str]:
+    async with SqliteStore.open(path) as store:
+        events = (await store.read(1, 0, None, 99)).events
+    return [event.decode().rpartition('"text": "')[2].removesuffix('"}') for event in events]
+
+
+def names(folder: Path) -> set[str]:
+    return {file.name for file in folder.iterdir() if not file.name.endswith(".lock")}
+
+
+def spoil(path: Path) -> None:
+    path.write_bytes(b"no database any more, but long enough to be taken for one" * 200)
+
+
+async def test_what_is_left_beside_a_database_that_was_moved_away_does_not_meet_the_restored_one(
+    killed: Path, tmp_path: Path
+) -> None:
+    (killed / DATABASE).rename(tmp_path / "moved")
+    kept = restore(tmp_path / "good.backup", killed)
+    assert kept == killed / f"{KEPT}-wal"
+    assert kept.stat().st_size > 0
+    assert names(killed) == {DATABASE, f"{KEPT}-wal"}
+    assert await texts(killed / DATABASE) == ["kept"]
+    assert check(killed / DATABASE) == []
+
+
+async def test_each_database_that_is_replaced_is_kept_under_a_name_of_its_own(killed: Path, tmp_path: Path) -> None:
+    async with SqliteStore.open(tmp_path / "wrong" / DATABASE):
+        backup(tmp_path / "wrong" / DATABASE, tmp_path / "wrong.backup")
+    assert restore(tmp_path / "wrong.backup", killed) == killed / KEPT
+    (killed / f"{DATABASE}-shm").touch()  # a server that was killed may leave it; it holds nothing
+    assert restore(tmp_path / "good.backup", killed) == killed / f"{KEPT}-2"
+    assert restore(tmp_path / "good.backup", killed) == killed / f"{KEPT}-3"
+    assert names(killed) == {DATABASE, KEPT, f"{KEPT}-2", f"{KEPT}-3"}
+    assert await texts(killed / KEPT) == ["kept", "later"]
+    assert await texts(killed / f"{KEPT}-2") == []
+    assert await texts(killed / f"{KEPT}-3") == await texts(killed / DATABASE) == ["kept"]
+
+
+async def test_a_damaged_database_is_kept_with_all_that_was_beside_it(killed: Path, tmp_path: Path) -> None:
+    spoil(killed / DATABASE)
+    was = {name: (killed / name).read_bytes() for name in (DATABASE, WAL)}
+    kept = restore(tmp_path / "good.backup", killed)
+    assert kept == killed / KEPT
+    assert names(killed) == {DATABASE, KEPT, f"{KEPT}-wal"}
+    assert [kept.read_bytes(), (killed / f"{KEPT}-wal").read_bytes()] == list(was.values())
+    assert await texts(killed / DATABASE) == ["kept"]
+
+
+async def test_where_a_file_can_have_one_name_only_a_copy_is_kept(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_asked: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "link", refuse)
+        kept = restore(tmp_path / "good.backup", killed)
+    assert kept is not None
+    assert names(killed) == {DATABASE, KEPT}
+    assert kept.stat().st_mode & 0o077 == 0
+    assert (await texts(kept), await texts(killed / DATABASE)) == (["kept", "later"], ["kept"])
+
+
+async def test_a_database_that_somebody_reads_is_not_replaced(killed: Path, tmp_path: Path) -> None:
+    reader = sqlite3.connect(killed / DATABASE, isolation_level=None)
+    reader.execute("SELECT count(*) FROM events").fetchone()
+    before = names(killed)
+    with pytest.raises(StoreError, match=r"Another program uses .*chat\.sqlite3\. Let it finish"):
+        restore(tmp_path / "good.backup", killed)
+    assert names(killed) == before
+    reader.close()
+    restore(tmp_path / "good.backup", killed)
+    assert await texts(killed / DATABASE) == ["kept"]
+
+
+# ---- killed in the middle ---------------------------------------------------------------------------
+
+
+class Killed(BaseException):
+    """The process is no more."""
+
+
+class Killer:
+    """Ends the process before its step of that number; after that nothing of it changes a file any more."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, number: int) -> None:
+        self.left = number
+        for name in ("link", "replace", "rename", "unlink", "remove"):
+            patch.setattr(os, name, self._mortal(getattr(os, name)))
+
+    def _mortal(self, step: Callable[..., Any]) -> Callable[..., Any]:
+        def mortal(*args: Any, **kwargs: Any) -> Any:
+            self.left -= 1
+            if self.left < 0:
+                raise Killed
+            return step(*args, **kwargs)
+
+        return mortal
+
+
+def restore_killed(file: Path, data: Path, number: int) -> bool:
+    """Whether the process came to its step of that number, and so was killed there."""
+    with pytest.MonkeyPatch.context() as patch:
+        killer = Killer(patch, number)
+        try:
+            restore(file, data)
+        except Killed:
+            return True
+        assert killer.left >= 0
+        return False
+
+
+@pytest.mark.parametrize("links", [True, False])
+async def test_a_kill_at_any_step_leaves_the_old_or_the_new_one_whole(
+    killed: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    links: bool,  # noqa: FBT001 - both ways
+) -> None:
+    if not links:
+
+        def refuse(*_asked: object) -> None:
+            raise PermissionError(1, "Operation not permitted")
+
+        monkeypatch.setattr(os, "link", refuse)
+    seen: list[list[str]] = []
+    dead = True
+    while dead:
+        data = tmp_path / f"copy{len(seen)}"
+        shutil.copytree(killed, data)
+        dead = restore_killed(tmp_path / "good.backup", data, len(seen))
+        seen.append(await texts(data / DATABASE))
+        assert check(data / DATABASE) == []
+        if dead:  # what it left is in nobody's way
+            restore(tmp_path / "good.backup", data)
+            assert await texts(data / DATABASE) == ["kept"]
+            assert "later" in await texts(data / KEPT)
+            assert {DATABASE, KEPT} <= names(data) <= {DATABASE, KEPT, f"{KEPT}-2"}
+    assert len(seen) > 5
+    assert seen == sorted(seen, key=len, reverse=True)
+    assert seen[0] == ["kept", "later"]
+    assert seen[-1] == ["kept"]
+
+
+async def test_a_kill_while_a_damaged_one_is_put_aside_never_leads_to_an_empty_one(
+    killed: Path, tmp_path: Path
+) -> None:
+    spoil(killed / DATABASE)
+    was = {name: (killed / name).read_bytes() for name in (DATABASE, WAL)}
+    number, missing, dead = 0, 0, True
+    while dead:
+        data = tmp_path / f"copy{number}"
+        shutil.copytree(killed, data)
+        dead = restore_killed(tmp_path / "good.backup", data, number)
+        if dead and DATABASE in names(data):
+            assert {name: (data / name).read_bytes() for name in was} == was
+        elif dead:
+            missing += 1
+            with pytest.raises(StoreError, match="is missing"):
+                await texts(data / DATABASE)
+        if dead:
+            restore(tmp_path / "good.backup", data)
+        assert await texts(data / DATABASE) == ["kept"]
+        assert set(was.values()) <= {file.read_bytes() for file in data.iterdir()}
+        number += 1
+    assert missing > 2
+    assert number > 7
+
+
+# ---- no database where one was ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("left", [WAL, KEPT, f"{KEPT}-2"])
+async def test_where_a_database_was_no_new_one_is_begun(path: Path, left: str) -> None:
+    path.parent.mkdir()
+    (path.parent / left).write_bytes(b"what is left")
+    (path.parent / f"{DATABASE}-shm").touch()
+    with pytest.raises(StoreError) as caught:
+        await texts(path)
+    assert str(caught.value) == (
+        f"{path} is missing, but {path.parent / left} is there, which belonged to it. Put it back, or bring back a "
+        "backup with 'trio-chat admin restore FILE'. To begin with an empty one, move what is left of it elsewhere."
+    )
+    assert names(path.parent) == {left, f"{DATABASE}-shm"}
+
+
+async def test_a_copy_of_a_backup_that_was_not_finished_is_no_database_that_was(path: Path) -> None:
+    path.parent.mkdir()
+    for name in (".restored", ".restored.partial", ".lock", "-shm"):
+        path.with_name(path.name + name).write_bytes(b"")
+    async with SqliteStore.open(path):
+        pass
+    async with SqliteStore.open(path):
+        assert names(path.parent) == {DATABASE, WAL, f"{DATABASE}-shm"}
