@@ -20,6 +20,8 @@ RequestId: TypeAlias = Annotated[
     ),
 ]
 Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**53, description="a place in a room's sequence; the first event is 1")]
+Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+"""A whole number that the server made: what neither JSON (RFC 8259, 6) nor a database may hold is refused at once."""
 Word: TypeAlias = Annotated[str, Meta(max_length=256)]
 
 
@@ -186,7 +188,7 @@ class Search(Request, frozen=True):
     after: Word | None = None
     has_link: bool = False
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    cursor: Annotated[int, Meta(ge=0)] | None = None
+    cursor: Number | None = None
 
 
 class SetPassword(Request, frozen=True, tag="password"):
@@ -202,7 +204,7 @@ class Devices(Request, frozen=True):
 class Revoke(Deed, frozen=True):
     """Let a device of yours in no more; its connections end. Answer: ``ok``."""
 
-    device: int
+    device: Number
 
 
 class Invite(Deed, frozen=True):
