@@ -39,8 +39,10 @@ class Lookup:
                 return await (self._recall(effect) if isinstance(effect, Recall) else self._seek(effect))
         except StoreError as error:
             log.error("not read", request=effect.request.id, error=str(error))  # noqa: TRY400 - a known failure, told in a line
-            refusal = refuse("internal")
-            return Error(id=effect.request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)
+        except Exception:  # a bug of ours must not end everybody's chat: this one request fails
+            log.exception("look-up failed", session=effect.session, request=effect.request.id)
+        refusal = refuse("internal")
+        return Error(id=effect.request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)
 
     async def _recall(self, effect: Recall) -> Page:
         request = effect.request
