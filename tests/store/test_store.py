@@ -245,6 +245,31 @@ async def test_a_stretch_is_what_was_asked_for(
     assert await store.read(1, *asked, floor=floor) == expected
 
 
+@pytest.mark.parametrize(
+    ("asked", "size", "seqs", "more"),
+    [
+        ((0, None, 9), 3 * 1000, [1, 2, 3], True),
+        ((0, None, 9), 3 * 1000 - 1, [1, 2], True),
+        ((0, None, 2), 3 * 1000, [1, 2], True),
+        ((3, None, 9), 2 * 1000, [4, 5], False),
+        ((3, None, 9), 0, [4], True),
+        ((4, None, 9), 0, [5], False),
+        ((5, None, 9), 0, [], False),
+        ((None, None, 9), 2 * 1000, [4, 5], True),
+        ((None, None, 9), 5 * 1000, [1, 2, 3, 4, 5], False),
+        ((None, 5, 9), 1, [4], True),
+        ((None, 2, 9), 1, [1], False),
+    ],
+)
+async def test_a_stretch_has_no_more_bytes_than_it_may_but_one_line_at_the_least(
+    store: Store, pen: Pen, asked: tuple[int | None, int | None, int], size: int, seqs: list[int], *, more: bool
+) -> None:
+    lines = [replace(line, event=b"%04d" % line.seq * 250) for line in pen.lines(*"abcde")]
+    await store.commit([pen.room(1), *lines])
+    expected = Stretch([lines[seq - 1].event for seq in seqs], more=more, first=1)
+    assert await store.read(1, *asked, size=size) == expected
+
+
 async def test_a_room_without_lines_reads_as_empty(store: Store, pen: Pen) -> None:
     await store.commit([pen.room(1)])
     assert await store.read(1, None, None, 10) == Stretch([], more=False, first=1)

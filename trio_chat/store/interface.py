@@ -15,7 +15,7 @@ from msgspec import Struct
 from trio_chat.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from trio_chat.records import Record, Snapshot
 
@@ -104,6 +104,19 @@ def cutoff(now: datetime, days: float) -> str:
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def fill(events: Iterable[bytes], size: int | None) -> tuple[list[bytes], bool]:
+    """As many of these events as have no more than ``size`` bytes together, but one at the least; and whether any
+    were left."""
+    taken: list[bytes] = []
+    room = float("inf") if size is None else size
+    for event in events:
+        room -= len(event)
+        if room < 0 and taken:
+            return taken, True
+        taken.append(event)
+    return taken, False
+
+
 class Store(Protocol):
     """A store. Its methods may be called from any task of one event loop, also at once.
 
@@ -135,9 +148,12 @@ class Store(Protocol):
         room's last one. On cancellation either all or nothing is stored.
         """
 
-    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+    async def read(
+        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
+    ) -> Stretch:
         """At most ``limit`` events after ``after`` (oldest first), or the last before ``before``, or the
-        newest; always in the order of their sequence, and as if there were none up to ``floor``."""
+        newest; always in the order of their sequence, and as if there were none up to ``floor``. With ``size`` so
+        many that they have no more bytes together, but one at the least."""
 
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line as it is now; ``None`` where there is none, or no longer."""

@@ -20,6 +20,7 @@ from trio_chat.store.interface import (
     Statistics,
     Stretch,
     cutoff,
+    fill,
 )
 from trio_chat.store.recording import EDITED, blanked, misplaced
 from trio_chat.store.words import has_link, matches, phrases_of
@@ -174,7 +175,9 @@ class MemoryStore:
             next_ban=self._ends[records.SaveBan] + 1,
         )
 
-    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+    async def read(
+        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
+    ) -> Stretch:
         """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         log = self._logs.get(room)
@@ -190,7 +193,9 @@ class MemoryStore:
             stop = max(min(end if before is None else before, end), first)
             start = max(stop - limit, first)
             more = start > first
-        return Stretch([log.lines[seq].line.event for seq in range(start, stop)], more, first)
+        step = 1 if after is not None else -1
+        events, cut = fill((log.lines[seq].line.event for seq in range(start, stop)[::step]), size)
+        return Stretch(events[::step], more or cut, first)
 
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""

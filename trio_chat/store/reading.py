@@ -22,7 +22,7 @@ from trio_chat.records import (
     Snapshot,
 )
 from trio_chat.store.indexing import LINK_TAG, room_tag, sender_tag, table
-from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch
+from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch, fill
 from trio_chat.store.recording import unpack
 from trio_chat.store.schema import VOLUME
 from trio_chat.store.words import Phrase, phrases_of
@@ -103,7 +103,14 @@ def _rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
 
 
 def read(
-    connection: sqlite3.Connection, room: int, after: int | None, before: int | None, limit: int, floor: int
+    connection: sqlite3.Connection,
+    room: int,
+    after: int | None,
+    before: int | None,
+    limit: int,
+    *,
+    floor: int,
+    size: int | None,
 ) -> Stretch:
     """See :meth:`trio_chat.store.interface.Store.read`."""
     with _one_state(connection):
@@ -120,10 +127,14 @@ def read(
             stop = max(min(end if before is None else before, end), first)
             start = max(stop - limit, first)
             more = start > first
+        step, order = (1, "ASC") if after is not None else (-1, "DESC")
         rows = connection.execute(
-            "SELECT event FROM events WHERE room = ? AND seq >= ? AND seq < ? ORDER BY seq", (room, start, stop)
-        ).fetchall()
-        return Stretch([event for (event,) in rows], more, first)
+            f"SELECT event FROM events WHERE room = ? AND seq >= ? AND seq < ? ORDER BY seq {order}",  # noqa: S608 - one of two words
+            (room, start, stop),
+        )
+        with contextlib.closing(rows):
+            events, cut = fill((event for (event,) in rows), size)
+        return Stretch(events[::step], more or cut, first)
 
 
 def look_up(connection: sqlite3.Connection, room: int, seq: int) -> Kept | None:
