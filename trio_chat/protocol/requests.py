@@ -163,8 +163,9 @@ class Received(Request, frozen=True):
 class History(Request, frozen=True):
     """Ask for a room's past events: those after ``after``, oldest first, or the last before ``before``.
 
-    At most ``limit`` come, always in the order of their sequence. With neither, the newest. ``since``, a
-    time, stands for the ``after`` of that time. Answer: ``history``.
+    At most ``limit`` come, fewer where they are long, always in the order of their sequence. With neither, the
+    newest. ``since``, a time, stands for the ``after`` of that time. Answer: ``history``; ask on while it says
+    ``more``. Questions of one session are answered one after the other, no faster than it reads the answers.
     """
 
     room: Word
@@ -178,7 +179,8 @@ class Search(Request, frozen=True):
     """Find messages in all that you may read: newest first, all conditions together.
 
     ``words`` must all occur; ``sender`` is who said it; ``before`` and ``after`` are days or times,
-    RFC 3339; ``cursor`` is what the last answer gave, to go on from there. Answer: ``found``.
+    RFC 3339; ``cursor`` is what the last answer gave, to go on from there. At most ``limit`` come, fewer where they
+    are long. Answer: ``found``.
     """
 
     words: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
