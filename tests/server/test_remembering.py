@@ -146,6 +146,23 @@ async def test_a_message_sent_again_after_a_restart_is_acknowledged_as_before_an
     assert await texts(ada) == ["once", "between", "never arrived"]
 
 
+async def test_the_same_id_is_the_same_message_after_a_restart_too_whether_it_says_so_or_not(
+    serve: Serve, tmp_path: Path
+) -> None:
+    house = await serve(data=tmp_path)
+    ada, bob = await house.join_all("ada", "bob")
+    first = await ada.ask("send", id="m1", room="#lobby", text="once")
+    direct = await ada.ask("send", id="m2", to=["bob"], text="psst")
+    await bob.ask("send", id="m1", room="#lobby", text="bob's own")
+    await house.end()
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada", token=ada.token)
+    assert await ada.ask("send", id="m1", room="#lobby", text="once") == first
+    assert await ada.ask("send", id="m2", to=["bob"], text="psst") == direct
+    assert (await ada.ask("send", id="m3", room="#lobby", text="another"))["seq"] == 3
+    assert await texts(ada) == ["once", "bob's own", "another"]
+
+
 async def test_a_message_sent_again_behind_itself_in_one_batch_is_stored_once(
     serve: Serve, remembering: dict[str, Any]
 ) -> None:

@@ -28,6 +28,7 @@ from trio_chat.records import (
     SaveMention,
     SaveRead,
     SaveRoom,
+    Sent,
     Snapshot,
 )
 from trio_chat.store import Kept, MemoryStore, Place, Stretch
@@ -268,6 +269,21 @@ async def test_a_stretch_has_no_more_bytes_than_it_may_but_one_line_at_the_least
     await store.commit([pen.room(1), *lines])
     expected = Stretch([lines[seq - 1].event for seq in seqs], more=more, first=1)
     assert await store.read(1, *asked, size=size) == expected
+
+
+async def test_the_ids_of_the_last_lines_are_loaded_in_their_order(
+    store: Store, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.store.interface.SENT", 5)
+    await store.commit([pen.room(1), pen.room(2, "#other"), pen.line("far away", cid="a")])
+    lines = [pen.line("one", sender=2, cid="c"), pen.line("", kind="topic"), pen.line("two", cid="b")]
+    elsewhere = [pen.line("three", room=2, sender=2, cid="c"), pen.line("four", cid="b")]
+    await store.commit([*lines, *elsewhere, pen.room(3, "#gone"), pen.line("five", room=3, cid="d"), DropRoom(3)])
+    await settle(store)
+    kept = [lines[0], lines[2], *elsewhere]
+    assert (await store.load()).sent == tuple(
+        Sent(line.sender, line.cid, line.room, line.seq, line.time) for line in kept
+    )
 
 
 async def test_a_room_without_lines_reads_as_empty(store: Store, pen: Pen) -> None:

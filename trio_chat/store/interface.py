@@ -8,7 +8,7 @@ A store holds the state of the server (accounts, rooms, members, ...), which is 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from trio_chat.records import Record, Snapshot
+
+
+SENT: Final = 4096
+"""Of so many of the last lines a store's beginning tells the ids under which they were sent: a client that lost a
+server that was restarted sends its last ones again, and reading so many takes milliseconds."""
 
 
 class Stretch(NamedTuple):
@@ -133,7 +138,7 @@ class Store(Protocol):
         """A sentence, once it is known that what the store holds is damaged: then it stores nothing any more."""
 
     async def load(self) -> Snapshot:
-        """Everything but the logs."""
+        """Everything but the logs, and of the last :data:`SENT` lines where those stand that were sent under an id."""
 
     async def commit(self, records: Sequence[Record]) -> None:
         """Make all these changes, in their order, or none of them; what was committed is durable.

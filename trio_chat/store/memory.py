@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from trio_chat import records
 from trio_chat.records import Line, RoomState, Snapshot
+from trio_chat.store import interface
 from trio_chat.store.interface import (
     AuditLine,
     Found,
@@ -169,6 +170,7 @@ class MemoryStore:
             reads=_sorted(self._reads),
             mentions=_sorted(self._mentions),
             bans=_sorted(self._bans),
+            sent=self._sent(),
             next_account=self._ends[records.SaveAccount] + 1,
             next_device=self._ends[records.SaveDevice] + 1,
             next_room=self._ends[records.SaveRoom] + 1,
@@ -247,6 +249,12 @@ class MemoryStore:
                 lasts[record.id] = self._last(record.id, lasts) or 0
             elif isinstance(record, records.DropRoom):
                 lasts[record.id] = None
+
+    def _sent(self) -> tuple[records.Sent, ...]:
+        kept = sorted((kept for log in self._logs.values() for kept in log.lines.values()), key=lambda kept: kept.id)
+        after = kept[-1].id - interface.SENT if kept else 0
+        lines = (one.line for one in kept if one.id > after and one.line.cid)
+        return tuple(records.Sent(line.sender, line.cid, line.room, line.seq, line.time) for line in lines)
 
     def _last(self, room: int, lasts: dict[int, int | None]) -> int | None:
         if room in lasts:

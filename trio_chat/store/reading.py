@@ -19,8 +19,10 @@ from trio_chat.records import (
     SaveMention,
     SaveRead,
     SaveRoom,
+    Sent,
     Snapshot,
 )
+from trio_chat.store import interface
 from trio_chat.store.indexing import LINK_TAG, room_tag, sender_tag, table
 from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch, fill
 from trio_chat.store.recording import unpack
@@ -55,6 +57,7 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
         reads=_all(connection, SaveRead, "SELECT room, account, seq FROM reads"),
         mentions=_all(connection, SaveMention, "SELECT room, account, seq FROM mentions"),
         bans=_all(connection, SaveBan, "SELECT id, room, account, network, until, reason, by, time FROM bans"),
+        sent=_sent(connection),
         next_account=ends.get("accounts", 0) + 1,
         next_device=ends.get("devices", 0) + 1,
         next_room=ends.get("rooms", 0) + 1,
@@ -100,6 +103,16 @@ def _rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
         )
         for number, name, direct, private, topic, announce_only, slow, keep, created, first, last in rows
     )
+
+
+def _sent(connection: sqlite3.Connection) -> tuple[Sent, ...]:
+    """By their ids, in 3 ms: SQLite would go through the index of places, so through a million of them."""
+    rows = connection.execute(
+        """SELECT sender, cid, room, seq, time FROM events NOT INDEXED
+        WHERE id > (SELECT max(id) FROM events) - ? AND cid <> '' AND room IN (SELECT id FROM rooms) ORDER BY id""",
+        (interface.SENT,),
+    )
+    return tuple(Sent(*row) for row in rows)
 
 
 def read(
