@@ -22,7 +22,7 @@ class PutOut(Struct, frozen=True, array_like=True, gc=False):
 
 class SaveAccount(Struct, frozen=True, gc=False):
     """A name and whose it is. ``password`` is an Argon2id hash in its encoded form; of what is in ``put_out``
-    they are told when they come back."""
+    they are told when they come back. A ``guest`` has the name until they leave."""
 
     id: int
     name: str
@@ -33,6 +33,7 @@ class SaveAccount(Struct, frozen=True, gc=False):
     password: str | None = None
     admin: bool = False
     put_out: tuple[PutOut, ...] = ()
+    guest: bool = False
 
 
 class DropAccount(Struct, frozen=True, gc=False):

@@ -145,6 +145,8 @@ class Books:
 
     def _savedevice(self, record: records.SaveDevice) -> None:
         assert record.account in self.accounts, "a device of nobody was stored"
+        others = {device.digest for device in self.devices.values() if device.id != record.id}
+        assert record.digest not in others, "one token proves two devices"
         self.devices[record.id] = record
 
     def _dropdevice(self, record: records.DropDevice) -> None:

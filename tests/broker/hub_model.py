@@ -106,7 +106,7 @@ class Hub:
         before = whole.summary(self.broker)
         self.addresses[session] = address
         self.broker.open(session, self.now, token=f"token-{session}", number=number, address=address)
-        proven = hello is not None and self._proof(hello) is not None
+        proven = None if hello is None else self._proof(hello)
         effects = [] if hello is None else self.broker.greet(session, hello, self.now, proven=proven)
         if isinstance(effects, Refusal):
             assert self.broker.close(session, self.now) == [], "who was not let in was announced"
@@ -116,7 +116,7 @@ class Hub:
         self.peers.add(session)
         self.inboxes[session], self.places[session], self.shown[session] = [], {}, {}
         if hello is not None:
-            law.check_let_in(self, session, hello, effects, proven=proven)
+            law.check_let_in(self, session, hello, effects, proven=proven is not None)
             self._decide(Turn(session, "", effects, arrival=True), hello)
         return session
 
@@ -278,7 +278,7 @@ class Hub:
     def _proof(self, hello: Hello) -> str | None:
         """As the hub does: check the account's password against the hash that the broker names."""
         encoded = self.broker.wants_proof(hello, self.now)
-        return "proven" if encoded is not None and encoded == f"hash of {hello.account_password}" else None
+        return encoded if encoded == f"hash of {hello.account_password}" else None
 
     def _find(self, session: int, request: AnyRequest) -> Found:
         if isinstance(request, requests.SetPassword):

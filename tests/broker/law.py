@@ -100,7 +100,7 @@ def _is_free(hub: Hub, account: SaveAccount) -> bool:
     expiry = hub.settings.name_expiry
     seen = seconds(hub.broker.persons[account.id].seen) if account.id in hub.broker.persons else 0.0
     old = bool(expiry) and seen + expiry <= hub.now
-    return not hub.settings.owned or (old and account.password is None and not account.admin)
+    return account.guest or (old and account.password is None and not account.admin)
 
 
 def _kept_out(hub: Hub, room: str, account: int, address: str) -> bool:
@@ -166,7 +166,7 @@ def check_allowed(  # noqa: C901 - one rule after the other
     """Before its effects are followed: may somebody do what the broker is about to let them do?"""
     assert isinstance(answer, ANSWERS[type(request)]), f"{request} was answered with {answer}"
     if isinstance(request, requests.Hello):
-        check_let_in(hub, session, request, effects, proven=found == "proven")
+        check_let_in(hub, session, request, effects, proven=found is not None)
         return
     who = hub.whose[session]
     if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):

@@ -14,7 +14,7 @@ from trio_chat.errors import refuse
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import AnyRequest, Hello, Ping, Send
+from trio_chat.protocol.requests import MIN_TOKEN, AnyRequest, Hello, Ping, Send
 
 FEW = 3
 """People from which on a room counts as big, so that a small crowd shows what happens in one."""
@@ -147,6 +147,16 @@ class BrokerMachine(RuleBasedStateMachine):
         account = self.hub.ahead.accounts.get(self.hub.holders[token])
         name = account.name if own and account is not None else self._name(which % 16)
         hello = Hello(id="", name=name, token=token, password=self.hub.settings.password, quiet=quiet)
+        if not header:
+            self._ask_first(turn, replace(hello, id=self._id()))
+        elif len(self.hub.open) < 12:
+            self.hub.connect(hello, address=address)
+
+    @rule(turn=who, name=names, which=st.integers(0, 3), header=st.booleans(), address=addresses)
+    def claim(self, turn: int, name: str, which: int, header: bool, address: str) -> None:  # noqa: FBT001 - a drawn value
+        """With a token that the device made itself, perhaps for another name before."""
+        token = f"made by device {which}".ljust(MIN_TOKEN)
+        hello = Hello(id="", name=name, token=token, password=self.hub.settings.password)
         if not header:
             self._ask_first(turn, replace(hello, id=self._id()))
         elif len(self.hub.open) < 12:

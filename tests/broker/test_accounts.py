@@ -9,14 +9,15 @@ import pytest
 from tests.broker.crowd import Crowd
 from trio_chat.broker import Broker, Failed, Settings
 from trio_chat.broker.admin import Table
-from trio_chat.broker.effects import Disconnect, Effect, Persist
+from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Ban, Bans, Devices, Hello, Nick, Revoke, SetPassword
+from trio_chat.protocol.requests import Ban, Bans, Devices, Hello, Nick, Ping, Revoke, Send, SetPassword
 from trio_chat.records import DropAccount, SaveAccount
 
-DAY = 86400.0
+HOUR = 3600.0
+DAY = 24 * HOUR
 
 
 def welcome_of(crowd: Crowd, who: str | int) -> Welcome:
@@ -101,17 +102,47 @@ def test_a_hash_is_asked_for_only_where_it_decides() -> None:
     assert not wants(token=welcome_of(crowd, "ada").token)
 
 
-@pytest.mark.parametrize(("days", "kept"), [(6, True), (7, False)])
-def test_a_name_that_nobody_used_for_long_is_free(days: int, kept: bool) -> None:  # noqa: FBT001 - a table's column
+@pytest.mark.parametrize(("hours", "kept"), [(7 * 24, True), (7 * 24 + 1, False)])
+def test_a_name_that_nobody_used_for_long_is_free(hours: int, kept: bool) -> None:  # noqa: FBT001 - a table's column
     crowd = Crowd("ada", "bob", name_expiry=7 * DAY)
     crowd.go("ada")
-    crowd.advance(days * DAY)
+    crowd.advance(hours * HOUR)
     crowd.step()
     assert (crowd.ask(crowd.connect(), Hello(id="h", name="ADA")).__class__ is Error) is kept
     crowd.step()
     if not kept:
         crowd.advance(1.0)
         assert len(crowd.broker.people) == 2
+
+
+def test_a_name_in_use_is_not_free_after_the_server_was_killed() -> None:
+    crowd = Crowd("ada", "bob", name_expiry=DAY)
+    crowd.advance(30 * HOUR)
+    crowd.step()
+    crowd.advance(HOUR - 1)
+    crowd.restart(orderly=False)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    crowd.advance(23 * HOUR)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    crowd.advance(3 * HOUR)
+    crowd.come("ada", "another")
+
+
+def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free_afterwards() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.settings = Settings(owned=False)
+    crowd.restart(orderly=True)
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    assert refused_hello(crowd, name="\u0430da") == "name_lookalike"
+    crowd.come("guest")
+    crowd.go("guest")
+    crowd.come("guest", "the next guest")
+    crowd.settings = Settings()
+    crowd.restart(orderly=True)
+    crowd.back("ada")
+    crowd.come("guest", "owns it now")
+    crowd.go("owns it now")
+    assert refused_hello(crowd, name="guest") == "name_owned"
 
 
 @pytest.mark.parametrize("keeps", ["password", "promote"])
@@ -303,3 +334,61 @@ def test_who_was_taken_back_and_goes_takes_nobody_elses_account_along() -> None:
     broker.settle()
     assert dropped(broker.close(1, 1.0)) == []
     assert dropped(broker.close(2, 1.0)) == [1]
+
+
+OWN_TOKEN = "made by the device before it came"
+
+
+def test_a_name_is_its_claimers_though_the_welcome_was_lost() -> None:
+    crowd = Crowd("ada")
+    session = crowd.connect()
+    crowd.ask(session, Hello(id="h", name="bob", token=OWN_TOKEN))
+    crowd.close(session)  # before anything came to it
+    crowd.commit()
+    crowd.come("bob", token=OWN_TOKEN)
+    assert welcome_of(crowd, "bob").token == OWN_TOKEN
+    crowd.restart(orderly=False)
+    crowd.come("bob", token=OWN_TOKEN)
+    assert len(crowd.broker.people["bob"].devices) == 1
+
+
+def test_a_token_that_could_be_guessed_or_is_anothers_is_not_taken() -> None:
+    crowd = Crowd("ada")
+    crowd.come("bob", token="short")
+    assert welcome_of(crowd, "bob").token != "short"
+    assert refused_hello(crowd, name="ada", token=OWN_TOKEN) == "name_owned"
+    crowd.come("cyd", token=OWN_TOKEN)
+    crowd.do("cyd", SetPassword(id="p", password="long enough"))
+    crowd.come("cyd", "thief", account_password="long enough", token="x" * 40)
+    assert welcome_of(crowd, "thief").token != "x" * 40, "what was revoked once could come back with a password"
+
+
+def test_a_password_proves_nothing_once_the_name_is_another_accounts() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    hello = Hello(id="h", name="ada", account_password="long enough")
+    proven = crowd.broker.wants_proof(hello, crowd.now)
+    assert proven is not None
+    crowd.order("reset-name", "ada")
+    crowd.step()
+    crowd.come("ada", "another")
+    late = crowd.connect()
+    (refused,) = crowd.broker.handle(late, hello, crowd.now, proven)
+    assert isinstance(refused, Reply)
+    assert isinstance(refused.event, Error)
+    assert refused.event.code == "name_owned"
+
+
+def test_two_programs_that_claim_a_name_in_a_batch_that_is_lost_are_both_sent_away() -> None:
+    crowd = Crowd("ada")
+    first, second, third = crowd.connect(), crowd.connect(), crowd.connect()
+    for session in (first, second):
+        crowd.ask(session, Hello(id="h", name="bob", token=OWN_TOKEN))
+    crowd.ask(second, Send(id="s", room=LOBBY, text="lost"))
+    crowd.ask(second, Ping(id="p"))
+    crowd.fail()
+    crowd.check()
+    for session in (first, second):
+        assert {event.code for event in crowd.inboxes[session] if isinstance(event, Error)} == {"not_stored"}
+        assert session not in crowd.open
+    crowd.do(third, Hello(id="h", name="bob", token=OWN_TOKEN))

@@ -284,6 +284,17 @@ def test_who_came_back_into_a_room_is_not_told_that_they_were_put_out_of_it() ->
     assert told_at_return(crowd, "plain") == []
 
 
+def test_who_was_told_and_is_in_again_is_not_told_after_a_kill_either() -> None:
+    crowd = ops()
+    crowd.go("plain")
+    crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
+    crowd.back("plain")
+    crowd.enter("#ops", "plain")  # and that they were told is stored with what is stored now and then
+    crowd.restart(orderly=False)
+    crowd.back("plain")
+    assert told_at_return(crowd, "plain") == []
+
+
 def test_who_is_welcomed_while_nothing_can_be_stored_is_told_again() -> None:
     crowd = ops()
     crowd.go("plain")

@@ -169,12 +169,12 @@ def test_names_that_nobody_has_are_public_when_the_settings_say_so(server: Serve
 
 def test_commands_work_line_by_line(server: ServerProgram) -> None:
     typed = "/join dev,/topic plans,/me waves,/who,/rooms,/away lunch,/back,/nick grace,/leave,/quit,never said"
-    done = run("join", "ada", server.url, given="\n".join(typed.split(",")))
+    done = run("join", "fay", server.url, given="\n".join(typed.split(",")))
     assert done.status == 0
     for part in (
         "-- You are in #dev (you are alone there",
-        "-- ada set the topic: plans (#dev)",
-        "#dev * ada waves",
+        "-- fay set the topic: plans (#dev)",
+        "#dev * fay waves",
         "#dev: 1 person",
         "* #dev",
         "-- You are away: lunch",

@@ -11,10 +11,13 @@ import trio
 import trio_chat
 from tests.client.scripted import ScriptedServer
 from tests.client.test_against_server import serving, texts, wait_for
+from tests.client.test_repeats import Deaf
 from tests.client.test_state import welcome
 from trio_chat.client import Backlog, Chat, Identities
+from trio_chat.client.address import Address
 from trio_chat.client.admission import Credentials, make_headers
 from trio_chat.client.state import Conversation
+from trio_chat.client.wire import open_tcp
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
     Deleted,
@@ -46,8 +49,6 @@ def test_a_token_is_kept_for_one_server_and_for_its_owner_alone(tmp_path: Path) 
     (file,) = (tmp_path / "state" / "identities").glob("*.json")
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
-    identities.forget(URL, "ADA")
-    assert identities.token(URL, "ada") is None
 
 
 def test_a_server_on_this_machine_is_one_whatever_this_machine_is_called(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_credentials_travel_percent_encoded() -> None:
 
 async def test_what_a_server_gives_is_sent_the_next_time_and_the_name_with_it(server: ScriptedServer) -> None:
     async with server.connect("ada"):
-        assert "trio-chat-token" not in server.session.headers
+        pass
     async with server.connect(None) as chat:
         assert chat.name == "ada"
         assert server.session.headers["trio-chat-token"] == "token-of-ada"
@@ -99,11 +100,11 @@ async def test_a_new_name_takes_its_proof_along(server: ScriptedServer, tmp_path
             if isinstance(event, Renamed):
                 break
         assert identities.token(chat.url, "grace") == "token-of-ada"
-        assert identities.token(chat.url, "ada") is None
+        assert identities.token(chat.url, "ada") == "token-of-ada"  # another server there may know us by it
         assert identities.last_name(chat.url) == "Grace"
 
 
-async def test_a_name_that_is_no_longer_ours_is_forgotten(server: ScriptedServer, tmp_path: Path) -> None:
+async def test_a_refusal_takes_no_proof_away(server: ScriptedServer, tmp_path: Path) -> None:
     identities = Identities(tmp_path)
     async with server.connect("ada", identities=identities) as chat:
         url = chat.url
@@ -111,8 +112,30 @@ async def test_a_name_that_is_no_longer_ours_is_forgotten(server: ScriptedServer
     with pytest.raises(trio_chat.NotAdmitted):
         async with server.connect(None, identities=identities):
             pass
-    assert identities.token(url, "ada") is None
-    assert identities.last_name(url) is None
+    assert identities.token(url, "ada") == "token-of-ada"
+    assert identities.last_name(url) == "ada"
+
+
+async def test_a_name_is_claimed_with_a_token_that_is_kept_before(server: ScriptedServer, tmp_path: Path) -> None:
+    server.refusal = trio_chat.protocol.events.Error(code="wrong_password", message="No.")
+    identities = Identities(tmp_path)
+    for _ in range(2):
+        with pytest.raises(trio_chat.NotAdmitted):
+            async with server.connect("ada", identities=identities):
+                pass
+    first, second = (session.headers["trio-chat-token"] for session in server.sessions)
+    assert first == second == identities.token("ws://chat.test:8765/", "ada")
+    assert len(first) >= requests.MIN_TOKEN
+    assert identities.last_name("ws://chat.test:8765/") is None
+
+
+async def test_a_name_whose_proof_cannot_be_kept_is_not_claimed(server: ScriptedServer, tmp_path: Path) -> None:
+    (tmp_path / "identities").mkdir()
+    (tmp_path / "identities" / ".lock").mkdir()
+    with pytest.raises(trio_chat.ChatError, match="What proves that a name is yours is kept there"):
+        async with server.connect("ada", identities=Identities(tmp_path)):
+            pass
+    assert server.sessions == []
 
 
 async def test_names_that_cannot_be_read_are_told_before_anything_is_sent(
@@ -132,7 +155,62 @@ async def test_who_only_looks_says_so(server: ScriptedServer) -> None:
     assert hello.quiet
 
 
+@pytest.mark.parametrize(("typed", "again"), [("Zoe\u0308", "zo\u00eb"), ("\uff4d\uff49\uff41", "Mia"), ("a b", "A B")])
+def test_a_name_is_found_again_however_it_is_typed(typed: str, again: str, tmp_path: Path) -> None:
+    identities = Identities(tmp_path)
+    token = identities.claim(URL, typed)
+    assert identities.token(URL, again) == token
+    identities.remember(URL, again, token)
+    assert identities.claim(URL, typed) == token
+
+
 # ---- with a real one ----------------------------------------------------------------------------
+
+
+async def test_a_name_stays_ours_when_the_welcome_was_lost(tmp_path: Path) -> None:
+    async with serving() as server:
+        streams: list[Deaf] = []
+
+        async def open_stream(address: Address) -> trio.abc.Stream:
+            streams.append(Deaf(await open_tcp(address)))
+            streams[-1].deaf = len(streams) == 1
+            return streams[-1]
+
+        lost = trio_chat.connect(
+            server.urls[0], name="ada", identities=device(tmp_path, "desk"), open_stream=open_stream, wait=True
+        )
+        async with lost as chat:
+            assert chat.name == "ada"
+        assert len(streams) == 2
+        assert len(server.hub.broker.persons) == 1
+
+
+async def test_programs_that_come_first_at_one_time_are_one_person(tmp_path: Path) -> None:
+    async with serving() as server, trio.open_nursery() as nursery:
+        names: list[str] = []
+
+        async def come() -> None:
+            async with trio_chat.connect(server.urls[0], name="new", identities=device(tmp_path, "desk")) as chat:
+                names.append(chat.name)
+
+        for _ in range(5):
+            nursery.start_soon(come)
+    assert names == ["new"] * 5
+
+
+async def test_two_servers_that_take_turns_at_an_address_both_keep_their_names(tmp_path: Path) -> None:
+    desk = device(tmp_path, "desk")
+    async with serving() as one, serving() as other:
+        servers = [one, other]
+
+        async def open_stream(address: Address) -> trio.abc.Stream:
+            host, port = servers[0].addresses[0]
+            return await open_tcp(address._replace(host=host, port=port))
+
+        for _ in range(3):
+            async with trio_chat.connect("chat.example", name="ada", identities=desk, open_stream=open_stream) as chat:
+                assert chat.name == "ada"
+            servers.reverse()
 
 
 def device(tmp_path: Path, name: str) -> Identities:

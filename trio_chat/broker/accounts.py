@@ -22,7 +22,7 @@ def set_password(
 ) -> Refusal | None:
     """Keep the hash that the hub made of the new password."""
     person = rooms.person_of(session)
-    if not registry.settings.owned:
+    if person.guest:
         return refuse("guest")
     if not isinstance(registry.found, str):
         return refuse("internal")
@@ -59,9 +59,10 @@ def revoke(registry: Registry, session: Session, request: Revoke, now: float, ef
         return None
     if device is None:
         return refuse("unknown_device", device=request.device)
-    if registry.settings.owned and len(person.devices) == 1 and person.password is None:
+    if not person.guest and len(person.devices) == 1 and person.password is None:
         return refuse("last_device", name=person.name.shown)
     registry.journal.pop(person.devices, device.digest)
+    registry.journal.pop(registry.holders, device.digest)
     effects.append(Persist(DropDevice(device.id)))
     effects.append(Persist(Note(registry.stamp(now), person.name.shown, "revoke", target=device.label)))
     effects.append(Reply(session.id, Ok(id=request.id)))

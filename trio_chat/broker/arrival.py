@@ -17,6 +17,7 @@ from trio_chat.broker.state import HOUR, Device, Person, Role, Session, State, s
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
+from trio_chat.protocol.requests import MIN_TOKEN
 from trio_chat.protocol.text import clean_line
 from trio_chat.records import DropAccount, PutOut, SaveDevice
 
@@ -39,7 +40,7 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
     if isinstance(name, Refusal):
         return name
     person = registry.people.get(name.key)
-    asked = ""
+    asked, token = "", session.spare_token
     if person is None or _is_free(registry, person, request, now):
         # Nobody is called so: they may be somebody whose name changed elsewhere, or in a history that is gone.
         known = _holder_of(registry, request.token)
@@ -58,9 +59,10 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
             return refusal
         person = _claim(registry, name, now, effects)
         person.passing = passing
+        token = _own_token(registry, request) or token
     session.device = _owning_device(person, request.token)
     if session.device is None:
-        _add_device(registry, session, person, request, now, effects)
+        _add_device(registry, session, person, token, request.client, now, effects)
     _leave_where_kept_out(registry, session, person, now, effects)
     _enter(registry, session, person, request, now, effects, asked)
     return None
@@ -181,10 +183,7 @@ def _digest(token: str) -> bytes:
 
 def _holder_of(registry: Registry, token: str | None) -> Person | None:
     """Whose device this token is of, under whatever name."""
-    if token is None:
-        return None
-    digest = _digest(token)
-    return next((person for person in registry.persons.values() if digest in person.devices), None)
+    return None if token is None else registry.holders.get(_digest(token))
 
 
 def _owning_device(person: Person, token: str | None) -> Device | None:
@@ -194,14 +193,13 @@ def _owning_device(person: Person, token: str | None) -> Device | None:
 
 
 def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
-    """Whether a name that has a holder is free all the same: the holder is not here, and names are not
-    owned, or this one was not used for too long and no password keeps it."""
+    """Whether a name that has a holder is free all the same: the holder is not here, and is a guest, or has not
+    used it for too long and no password keeps it."""
     if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
         return False
-    expiry = registry.settings.name_expiry
-    if registry.settings.owned and not (
-        expiry and holder.password is None and not holder.admin and seconds(holder.seen) + expiry <= now
-    ):
+    settings = registry.settings
+    until = seconds(holder.seen) + settings.name_expiry + settings.visits
+    if not holder.guest and (not settings.name_expiry or holder.password is not None or holder.admin or until > now):
         return False
     return not _is_restrained(registry, holder, now)
 
@@ -219,11 +217,13 @@ def _is_restrained(registry: Registry, holder: Person, now: float) -> bool:
 
 def _prove(registry: Registry, person: Person, request: Hello) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
-    if _owning_device(person, request.token) is not None or registry.found == "proven":
+    if _owning_device(person, request.token) is not None:
+        return None
+    if person.password is not None and registry.found == person.password:  # not one of who had the name before
         return None
     if request.account_password is not None and person.password is not None:
         return refuse("wrong_account_password", name=person.name.shown)
-    return refuse("name_owned" if registry.settings.owned else "name_taken", name=person.name.shown)
+    return refuse("name_taken" if person.guest else "name_owned", name=person.name.shown)
 
 
 def _look_alike(
@@ -254,7 +254,7 @@ def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) ->
         if holder is not None:
             release(registry, holder, effects)
     time = registry.stamp(now)
-    person = Person(registry.next_account, name, time, time)
+    person = Person(registry.next_account, name, time, time, guest=not registry.settings.owned)
     journal = registry.journal
     journal.set(registry, "next_account", person.id + 1)
     journal.put(registry.persons, person.id, person)
@@ -289,6 +289,8 @@ def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
     journal.pop(registry.persons, person.id)
     journal.pop(registry.people, person.name.key)
     journal.pop(registry.skeletons, person.name.skeleton)
+    for digest in person.devices:
+        journal.pop(registry.holders, digest)
     effects.append(Persist(DropAccount(person.id)))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
@@ -301,14 +303,21 @@ def release(registry: Registry, person: Person, effects: list[Effect]) -> None:
             journal.pop(room.bans, number)
 
 
+def _own_token(registry: Registry, request: Hello) -> str | None:
+    """The token that a device made itself, and kept, before it claimed a name: that it has the name is then
+    proven also where the welcome did not arrive. One that is somebody's, or could be guessed, is none."""
+    token = request.token
+    return token if token is not None and len(token) >= MIN_TOKEN and _holder_of(registry, token) is None else None
+
+
 def _add_device(
-    registry: Registry, session: Session, person: Person, request: Hello, now: float, effects: list[Effect]
+    registry: Registry, session: Session, person: Person, token: str, client: str, now: float, effects: list[Effect]
 ) -> None:
     time = registry.stamp(now)
-    label = clean_line(request.client)[:64]
-    device = Device(registry.next_device, _digest(session.spare_token), label, time, time)
+    device = Device(registry.next_device, _digest(token), clean_line(client)[:64], time, time)
     registry.journal.set(registry, "next_device", device.id + 1)
     registry.journal.put(person.devices, device.digest, device)
+    registry.journal.put(registry.holders, device.digest, person)
     session.device = device
     effects.append(Persist(device_record(person, device)))
 

@@ -71,6 +71,7 @@ class Broker(Registry):
 
     def __init__(self, settings: Settings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
         super().__init__(settings)
+        self.next_visit = now + settings.visits
         self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
 
     # ---- sessions ---------------------------------------------------------------------------
@@ -84,13 +85,13 @@ class Broker(Registry):
         self.sessions[session] = Session(session, address, token, number, self.settings.burst, now, now)
         self.watch(self.sessions[session])
 
-    def greet(self, session: int, hello: Hello, now: float, *, proven: bool = False) -> list[Effect] | Refusal:
+    def greet(self, session: int, hello: Hello, now: float, *, proven: str | None = None) -> list[Effect] | Refusal:
         """Take a hello that came in a connection's headers: the effects, or why it is not let in.
 
-        ``proven`` tells that the account's password was checked and is right.
+        ``proven`` is the hash that the account's password was checked against and is right for.
         """
         effects: list[Effect] = []
-        self.found = "proven" if proven else None
+        self.found = proven
         mark = self.journal.mark()
         try:
             return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
@@ -113,7 +114,7 @@ class Broker(Registry):
     def wants_hash(self, session: int) -> bool:
         """Whether a password that this session sets is worth hashing: else it is refused without."""
         known = self.sessions.get(session)
-        return known is not None and known.person is not None and self.settings.owned
+        return known is not None and known.person is not None and not known.person.guest
 
     # ---- requests ---------------------------------------------------------------------------
 
@@ -197,26 +198,25 @@ class Broker(Registry):
         self.journal.undo()
         retract.recount(self)
         effects = [kept for effect in remaining for kept in retract.restate(self, effect)]
-        nobodys: dict[int, None] = {}
         for session, request in failed:
-            known = self.sessions.get(session)
-            if known is None:
-                continue
-            self._refused(session, request, refuse("not_stored"), effects)
-            if known.person is not None and not self._is_let_in(known, known.person):  # its hello was taken back
-                nobodys[session] = None
-        effects.extend(Disconnect(session, refuse("not_stored")) for session in nobodys)
+            if session in self.sessions:
+                self._refused(session, request, refuse("not_stored"), effects)
+        effects.extend(
+            Disconnect(known.id, refuse("not_stored"))
+            for known in self.sessions.values()  # whose hello was taken back, or that of their person's first device
+            if known.person is not None and not self._is_let_in(known, known.person)
+        )
         return effects
 
     def _is_let_in(self, session: Session, person: Person) -> bool:
         device = session.device
-        return person.id in self.persons and device is not None and device.digest in person.devices
+        return self.persons.get(person.id) is person and device is not None and device.digest in person.devices
 
     # ---- time -------------------------------------------------------------------------------
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_look, self.next_save)
+        first = min(self.next_look, self.next_save, self.next_visit)
         if self.gathering:
             first = min(first, min(room.noticed for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
@@ -233,6 +233,8 @@ class Broker(Registry):
                     session.expired = True  # said once; the connection then closes by itself
             # whoever is active later expires later: no need to look before the first of today's
             self.next_look = min(map(self.expiry, self.sessions.values()), default=NEVER)
+        if self.next_visit <= now:
+            self.note_visits(now)
         if self.next_save <= now:
             effects.extend(self.save(now))
         return effects

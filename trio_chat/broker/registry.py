@@ -35,15 +35,16 @@ NEVER: Final = float("inf")
 """When what waits for nothing is due."""
 
 Found: TypeAlias = FoundLine | FoundSent | str | None
-"""What the store had, or the hash that was made of a password (a hello's: that it was proven), or nothing."""
+"""What the store had, or the hash of a password that was given (a hello's is checked against it), or nothing."""
 
 
 class Registry:
     """See the module. Times are seconds since 1970, and never go back.
 
     Sessions, persons and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), by the keys of
-    their names (``people``, ``rooms``), by what names look like (``skeletons``), and a direct conversation by who is
-    in it (``direct``). The other collections hold what waits for its time.
+    their names (``people``, ``rooms``), by what names look like (``skeletons``), by the digests of their devices'
+    tokens (``holders``), and a direct conversation by who is in it (``direct``). The other collections
+    hold what waits for its time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -52,6 +53,7 @@ class Registry:
         self.persons: dict[int, Person] = {}
         self.people: dict[str, Person] = {}
         self.skeletons: dict[str, Person] = {}
+        self.holders: dict[bytes, Person] = {}
         self.rooms: dict[str, Room] = {}
         self.numbered: dict[int, Room] = {}
         self.direct: dict[frozenset[int], Room] = {}
@@ -64,6 +66,7 @@ class Registry:
         self.here = 0
         self.next_look = NEVER
         self.next_save = NEVER
+        self.next_visit = NEVER
         self._stamped: tuple[float, str] = (-1.0, "")
         self.next_account = self.next_device = self.next_room = self.next_ban = 1
 
@@ -83,8 +86,8 @@ class Registry:
         if person is None:
             checked = check_name(name)
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
-        if person is None or not (person.sessions or self.settings.owned):
-            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or self.settings.owned))
+        if person is None or not (person.sessions or not person.guest):
+            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or not p.guest))
             near = f" Did you mean {near}?" if near else ""
             return refuse("unknown_person", name=quoted(name), near=near, done=done)
         return person
@@ -126,6 +129,15 @@ class Registry:
     def save_soon(self, now: float) -> None:
         """Something waits to be stored when there is time."""
         self.next_save = min(self.next_save, now + SAVING)
+
+    def note_visits(self, now: float) -> None:
+        """Where names expire: who is here was here now, should the server be killed."""
+        for person in self.persons.values():
+            if person.sessions:
+                person.seen = self.stamp(now)
+                self.unsaved_visits[person.id] = person
+        self.next_save = now
+        self.next_visit = now + self.settings.visits
 
     def expiry(self, session: Session) -> float:
         """When a session has been silent for too long."""

@@ -83,6 +83,7 @@ def account_of(person: Person) -> SaveAccount:
         password=person.password,
         admin=person.admin,
         put_out=tuple(person.put_out.values()),
+        guest=person.guest,
     )
 
 
@@ -100,11 +101,13 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
     for account in snapshot.accounts:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
+        person.guest = account.guest
         person.put_out = {gone.room: gone for gone in account.put_out}
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:
         holder = registry.persons.get(device.account)
         if holder is not None:
+            registry.holders[device.digest] = holder
             holder.devices[device.digest] = Device(device.id, device.digest, device.label, device.created, device.seen)
 
 
@@ -120,6 +123,7 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
                 continue
             room.members[person.id] = held
             person.rooms[room.name] = room
+            person.put_out.pop(room.name, None)  # told, and in again, before that was stored
     for invite in snapshot.invites:
         if invite.room in registry.numbered:
             registry.numbered[invite.room].invited[invite.account] = None

@@ -61,6 +61,9 @@ def restate(registry: Registry, effect: Effect) -> list[Effect]:
 
 def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | Seek, person: Person) -> list[Effect]:
     numbers = {room.id for room in person.rooms.values()}
+    if registry.persons.get(person.id) is not person:  # who came with the token of an account that is not there
+        request = effect.request.id if isinstance(effect, Recall | Seek) else getattr(effect.event, "id", None)
+        return [_not_stored(effect.session, request or "")]
     if isinstance(effect, Seek):
         return [replace(effect, rooms=tuple(number for number in effect.rooms if number in numbers))]
     if isinstance(effect, Recall):

@@ -47,7 +47,7 @@ SAVING: Final = 5.0
 class Settings:
     """What the broker must know of the server's configuration. Zero turns a limit of time or rate off.
 
-    ``owned`` tells whether a name stays its holder's; ``name_expiry`` is in seconds. ``new_names`` is how many
+    ``owned`` tells whether a name stays whose it becomes; ``name_expiry`` is in seconds. ``new_names`` is how many
     names from one place may be claimed in an hour.
     """
 
@@ -67,6 +67,12 @@ class Settings:
     name_expiry: float = 0.0
     new_names: int = 0
     room_makers: Literal["everyone", "moderators", "admins"] = "everyone"
+
+    @property
+    def visits(self) -> float:
+        """Seconds between two times that it is stored who is here, where names expire: so much later they do,
+        for of a server that was killed nobody knows more precisely."""
+        return min(HOUR, self.name_expiry / 4) if self.name_expiry else float("inf")
 
 
 class State(enum.Enum):
@@ -125,7 +131,8 @@ class Person:
     """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
     which others see the person as here: all but the quiet ones. ``passing`` is who only looks, under a name that was
     made up: they are forgotten when they go, unless they said something, or scripts would use up the names.
-    ``put_out`` are, by their names, the rooms that they were put out of and have not been told yet."""
+    ``put_out`` are, by their names, the rooms that they were put out of and have not been told yet. The name of a
+    ``guest``, who came while names were not owned, is free when they are not here."""
 
     id: int
     name: Name
@@ -133,6 +140,7 @@ class Person:
     seen: str
     password: str | None = None
     admin: bool = False
+    guest: bool = False
     devices: dict[bytes, Device] = field(default_factory=dict)
     sessions: set[int] = field(default_factory=set)
     visible: set[int] = field(default_factory=set)

@@ -273,7 +273,7 @@ def _everyone_of(registry: Registry, room: Room, person: Person) -> Refusal | No
     """Whether the people of a direct conversation can all be reached."""
     for number in room.direct or ():
         other = registry.persons.get(number)
-        if other is None or not (other.sessions or registry.settings.owned or other is person):
+        if other is None or not (other.sessions or not other.guest or other is person):
             name = "+".join(n for n in room.name.removeprefix("@").split("+") if n != person.name.key)
             return refuse("unknown_person", name=name if other is None else other.name.shown, near="", done="sent")
     return None

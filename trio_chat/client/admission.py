@@ -77,13 +77,14 @@ def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
 
 
 def recall(identities: Identities, url: str, credentials: Credentials) -> Credentials:
-    """Add what is remembered: the name used last on that server, where none is given, and the name's token.
+    """Add what is remembered: the name used last on that server, where none is given, and the name's token,
+    one that is made and kept now if there is none.
 
-    Raises :class:`Setback` when what is kept cannot be read.
+    Raises :class:`Setback` when what is kept cannot be read, or a new one cannot be kept: the name would be lost.
     """
     try:
         name = credentials.name or identities.last_name(url)
-        token = credentials.token or (identities.token(url, name) if name else None)
+        token = credentials.token or (identities.claim(url, name) if name else None)
     except ChatError as error:
         raise Setback(error, again=False) from error
     return credentials._replace(name=name, token=token)

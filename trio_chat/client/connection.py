@@ -27,7 +27,7 @@ from trio_chat.client.frames import read_event
 from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, Conversation
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, OpenStream, Wire, open_wire, timed_out
-from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone, Unreachable
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Unreachable
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Closing, Error, Welcome
 from trio_chat.protocol.requests import Hello
@@ -230,7 +230,6 @@ class Link:
                 reason = await self._connect(tries)
             except Setback as setback:
                 if not self._may_retry(setback):
-                    self._disown(setback.error)
                     self._fail(setback.error)
                     return
                 reason, error = str(setback), setback.error
@@ -274,15 +273,13 @@ class Link:
 
     def _remember(self) -> None:
         """Keep what proves that the name is ours. It is a small file, written when the name or its token is
-        new; what cannot be kept is no reason to be thrown out."""
+        new; what cannot be kept is no reason to be thrown out, and tried again the next time."""
         welcome, name = self._conversation.welcome, self._conversation.name
         if self._identities is None or welcome is None or self._known_as == (name, welcome.token):
             return
-        before, self._known_as = self._known_as, (name, welcome.token)
         with contextlib.suppress(ChatError):
             self._identities.remember(self._address.url, name, welcome.token)
-            if before is not None and before[0].casefold() != name.casefold():
-                self._identities.forget(self._address.url, before[0])
+            self._known_as = name, welcome.token
 
     async def _greet(self, wire: Wire, *, say_hello: bool) -> Welcome:
         """Wait until the server lets us in. Who gave no credentials in the headers has to say hello."""
@@ -420,15 +417,6 @@ class Link:
         else:
             return True
         return False
-
-    def _disown(self, error: ChatError) -> None:
-        """The server says that a name is not ours: what was kept of it proves nothing any more."""
-        if self._identities is None or not (isinstance(error, NotAdmitted) and error.code == "name_owned"):
-            return
-        with contextlib.suppress(ChatError):
-            name = self._credentials.name or self._identities.last_name(self._address.url)
-            if name:
-                self._identities.forget(self._address.url, name)
 
     def _fail(self, error: ChatError) -> None:
         """There will be no connection any more."""

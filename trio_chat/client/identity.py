@@ -11,13 +11,15 @@ import fcntl
 import hashlib
 import os
 import re
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from trio_chat.errors import ChatError
+from trio_chat.errors import ChatError, Refusal
+from trio_chat.protocol.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -50,32 +52,38 @@ class Identities:
         return f"<Identities in {self._directory}>"
 
     def token(self, url: str, name: str) -> str | None:
-        """The token that proves that a name is ours on that server; ``None`` if it is not."""
-        return self._read(self._path(url), url).tokens.get(name.casefold())
+        """The token that proves that a name is ours on that server; ``None`` if there is none."""
+        return self._read(self._path(url), url).tokens.get(_key(name))
 
     def last_name(self, url: str) -> str | None:
         """The name that we used last on that server."""
         return self._read(self._path(url), url).last
 
-    def remember(self, url: str, name: str, token: str) -> None:
-        """Keep a name's token, and that it was used last."""
+    def claim(self, url: str, name: str) -> str:
+        """The token to come with under a name: the one that we have, or else a new one, which is kept before
+        anybody hears of it. So the name stays ours should the server's answer be lost, and programs that come
+        at one time come with the same."""
+        token = self.token(url, name)
+        if token is not None:
+            return token
         with self._locked():
             path = self._path(url)
             held = self._read(path, url)
-            if held.last == name and held.tokens.get(name.casefold()) == token:
+            token = held.tokens.setdefault(_key(name), secrets.token_urlsafe(24))
+            self._write(path, held)
+        return token
+
+    def remember(self, url: str, name: str, token: str) -> None:
+        """Keep a name's token, and that it was used last. The token of a name that was ours before is kept
+        too: another server at that address may know us by it."""
+        with self._locked():
+            path = self._path(url)
+            held = self._read(path, url)
+            if held.last == name and held.tokens.get(_key(name)) == token:
                 return
             held.last = name
-            held.tokens[name.casefold()] = token
+            held.tokens[_key(name)] = token
             self._write(path, held)
-
-    def forget(self, url: str, name: str) -> None:
-        """Let go of a name that is no longer ours."""
-        with self._locked():
-            path = self._path(url)
-            held = self._read(path, url)
-            if held.tokens.pop(name.casefold(), None) is not None:
-                held.last = None if held.last == name else held.last
-                self._write(path, held)
 
     def _path(self, url: str) -> Path:
         """One file a server: by host and port, since a path or a scheme makes no other server of it, and
@@ -104,6 +112,11 @@ class Identities:
                 file.flush()
                 os.fsync(file.fileno())
             fresh.replace(path)
+            folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(folder)  # the new entry too is to outlive a power cut
+            finally:
+                os.close(folder)
         except OSError as error:
             fresh.unlink(missing_ok=True)
             message = f"Cannot keep the name in {path}: {error.strerror}. Make room there, or choose another folder."
@@ -116,10 +129,19 @@ class Identities:
             self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
             handle = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
         except OSError as error:
-            message = f"Cannot use {self._directory}: {error.strerror}. Names are kept there."
+            message = (
+                f"Cannot use {self._directory}: {error.strerror}. What proves that a name is yours is kept there: make "
+                "it a folder that you may write, or give XDG_STATE_HOME another."
+            )
             raise ChatError(message) from error
         try:
             fcntl.flock(handle, fcntl.LOCK_EX)
             yield
         finally:
             os.close(handle)
+
+
+def _key(name: str) -> str:
+    """A name as servers compare it, however it is typed."""
+    checked = check_name(name)
+    return name.casefold() if isinstance(checked, Refusal) else checked.key

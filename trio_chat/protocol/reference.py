@@ -44,7 +44,7 @@ Credentials come in the headers of the upgrade:
 |---|---|
 | `Authorization` | `Bearer <server password>`, or `Basic` with `name:password` in Base64 (RFC 7617) |
 | `Username` | the name, as percent-encoded UTF-8 |
-| `Trio-Chat-Token` | the token of an earlier `welcome`: it proves that the name is yours |
+| `Trio-Chat-Token` | the token of an earlier `welcome`, or one you made to claim the name: it proves that it is yours |
 
 The password in `Bearer` and the token may be percent-encoded too. Where a client cannot set headers, as in a
 browser, it sends none of the three, and the first message is a `hello` with the same in its fields. Either way

@@ -7,7 +7,7 @@ does; the table in :mod:`trio_chat.broker.commands` holds one row for each struc
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
@@ -38,14 +38,20 @@ class Deed(Request, frozen=True, kw_only=True):
     again: bool = False
 
 
+MIN_TOKEN: Final = 32
+"""Characters that a token must have which a device made itself: 192 bits, as ``secrets.token_urlsafe(24)`` gives."""
+
+
 class Hello(Request, frozen=True):
     """Say who you are; the first request where no ``Username`` header was sent.
 
     Without ``name`` the server makes one up. ``password`` is the server's. A name that is somebody's is
     yours if ``token`` (what an earlier ``welcome`` gave this device) or ``account_password`` (set with
     ``password``) proves it. If nobody has the name, and the token is of an account with another, that is yours.
-    ``quiet`` is for a session that only looks or posts: its coming and going is told to nobody, and it does not
-    make its person count as here. Answer: ``welcome``.
+    A device that claims a name may send a token that it made: at least 32 random characters, kept before they
+    are sent, so that the name is its own though the answer be lost. ``quiet`` is for a session that only looks or
+    posts: its coming and going is told to nobody, and it does not make its person count as here. Answer:
+    ``welcome``.
     """
 
     name: Word | None = None

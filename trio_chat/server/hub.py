@@ -269,7 +269,7 @@ class Hub:
         if hello is None:
             self._settle_arrival(arrival)
         elif not self._prepare(session, hello, arrival, batch, nursery):
-            self._greet(arrival, hello, batch, proven=False)
+            self._greet(arrival, hello, batch, proven=None)
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
         """A request comes back from having been prepared."""
@@ -282,12 +282,12 @@ class Hub:
                 batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
                 batch.end_turn()
         elif item.arrival is not None and isinstance(item.request, Hello):
-            self._greet(item.arrival, item.request, batch, proven=item.found is not None)
+            self._greet(item.arrival, item.request, batch, proven=item.found if isinstance(item.found, str) else None)
         else:
             batch.effects.extend(self._broker.handle(item.session, item.request, self._now, item.found))
             batch.end_turn(item.session, item.request.id)
 
-    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: bool) -> None:
+    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: str | None) -> None:
         session = arrival.peer.session
         try:
             greeted = self._broker.greet(session, hello, self._now, proven=proven)
@@ -353,7 +353,7 @@ class Hub:
         found: str | Refusal | None
         try:
             proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
-            found = "proven" if proven else None
+            found = encoded if proven else None
         except Exception:  # as in _take_requests
             log.exception("password not checked", session=session)
             found = refuse("internal")

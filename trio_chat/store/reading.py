@@ -67,12 +67,12 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
 
 def _accounts(connection: sqlite3.Connection) -> tuple[SaveAccount, ...]:
     rows = connection.execute(
-        "SELECT id, name, key, skeleton, created, seen, password, admin, put_out FROM accounts ORDER BY id"
+        "SELECT id, name, key, skeleton, created, seen, password, admin, put_out, guest FROM accounts ORDER BY id"
     )
     read = msgspec.json.Decoder(tuple[PutOut, ...]).decode
     return tuple(
-        SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin), read(put_out))
-        for number, name, key, skeleton, created, seen, password, admin, put_out in rows
+        SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin), read(put_out), bool(guest))
+        for number, name, key, skeleton, created, seen, password, admin, put_out, guest in rows
     )
 
 

@@ -35,11 +35,13 @@ _SAVE_ROOM: Final = """INSERT INTO rooms (id, name, direct, private, topic, anno
     private = excluded.private, topic = excluded.topic, announce_only = excluded.announce_only,
     slow = excluded.slow, keep = excluded.keep, created = excluded.created"""
 
-_SAVE_ACCOUNT: Final = """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin, put_out)
-    VALUES (:id, :name, :key, :skeleton, :created, :seen, :password, :admin, :put_out)
+_SAVE_ACCOUNT: Final = """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin, put_out,
+    guest)
+    VALUES (:id, :name, :key, :skeleton, :created, :seen, :password, :admin, :put_out,
+    :guest)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, skeleton = excluded.skeleton,
     created = excluded.created, seen = excluded.seen, password = excluded.password, admin = excluded.admin,
-    put_out = excluded.put_out"""
+    put_out = excluded.put_out, guest = excluded.guest"""
 
 # What is done with a record's fields, in their order; the placeholders are numbered by them.
 _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {

@@ -89,9 +89,12 @@ _FIRST: Final = (
     "CREATE TABLE scrubs (id INTEGER PRIMARY KEY)",
 )
 
-_PUT_OUT: Final = ("ALTER TABLE accounts ADD COLUMN put_out TEXT NOT NULL DEFAULT '[]'",)  # as JSON
+_ACCOUNTS: Final = (
+    "ALTER TABLE accounts ADD COLUMN put_out TEXT NOT NULL DEFAULT '[]'",  # as JSON
+    "ALTER TABLE accounts ADD COLUMN guest INTEGER NOT NULL DEFAULT 0",
+)
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _PUT_OUT)
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS)
 """Each migration's statements."""
 
 
