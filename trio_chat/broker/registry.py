@@ -62,6 +62,7 @@ class Registry:
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
         self.claims = Places(HOUR / (settings.new_names or 1))
+        self.begun = Places(HOUR / settings.conversations)
         self.found: Found = None
         self.here = 0
         self.next_look = NEVER
