@@ -277,6 +277,22 @@ async def test_a_search_finds_what_the_asker_may_read_and_nothing_else(
     assert "the plan in the open" not in await find(house, ada, words=["plan"])
 
 
+async def test_what_a_guest_said_who_left_is_found_under_their_name(serve: Serve, tmp_path: Path) -> None:
+    house = await serve(data=tmp_path, names="guest")
+    ada, bob = await house.join_all("ada", "bob")
+    await ada.say("ada's tea")
+    await bob.say("bob's tea")
+    bob.hang_up()
+    await ada.until("presence", left=["bob"])
+    assert await find(house, ada, words=["tea"], sender="Bob") == ["bob's tea"]
+    assert (await ada.ask("search", words=["tea"], sender="bop"))["message"].endswith("Did you mean bob?")
+    assert (await ada.ask("send", to=["bob"], text="x"))["code"] == "unknown_person"
+    await house.end()
+    house = await serve(data=tmp_path, names="guest")
+    eve = await house.join("eve")
+    assert await find(house, eve, words=["tea"], sender="bob") == ["bob's tea"]
+
+
 async def test_a_search_finds_any_script_quotes_and_nothing_that_was_deleted_or_edited_away(
     serve: Serve, remembering: dict[str, Any]
 ) -> None:

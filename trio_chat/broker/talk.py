@@ -184,7 +184,7 @@ def search(registry: Registry, session: Session, request: Search, now: float, ef
         readable = {room.name: room.id}
     sender: int | None = None
     if request.sender is not None:
-        found = registry.find_person(request.sender)
+        found = registry.find_person(request.sender, gone=True)
         if isinstance(found, Refusal):
             return found
         sender = found.id
