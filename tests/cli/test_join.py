@@ -186,6 +186,22 @@ def test_commands_work_line_by_line(server: ServerProgram) -> None:
     assert "never said" not in done.out
 
 
+def test_who_is_ignored_is_not_heard_in_the_next_run_either_but_by_programs(
+    server: ServerProgram, tmp_path: Path
+) -> None:
+    env = environment(XDG_STATE_HOME=str(tmp_path))
+    done = run("join", "iris", server.url, "--room", "quiet", given="/ignore mallory\n", env=env)
+    assert "You ignore mallory now, on this device." in done.out
+    say(server.url, "mallory", "spam", room="#quiet")
+    say(server.url, "bob", "hello", room="#quiet")
+    lines = "/ignore\n/who\n"  # the answer to the second comes behind the past
+    plain = run("join", "iris", server.url, "--room", "quiet", given=lines, env=env)
+    assert "#quiet bob: hello" in plain.out
+    assert "You ignore mallory." in plain.out
+    assert "spam" not in plain.out
+    assert "spam" in run("join", "iris", server.url, "--json", given="/who\n", env=env).out
+
+
 def test_a_direct_message_is_private_and_its_arrival_is_told(server: ServerProgram) -> None:
     env = environment()
     with (

@@ -14,7 +14,7 @@ import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Backoff
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import Closing, Error, Left, Removal, Room
+from trio_chat.protocol.events import Closing, Error, Left, Removal, Room, RoomInfo
 
 
 async def test_coming_back_is_announced_and_what_was_missed_comes_first(
@@ -368,3 +368,38 @@ async def test_typing_and_ping_do_not_outlive_their_connection(
         await next_of(chat, trio_chat.Reconnected)
         await trio.sleep(100)
     assert len(server.heard) == 2
+
+
+@pytest.mark.parametrize("remade", [False, True], ids=["gone", "there, but open"])
+async def test_what_was_written_for_a_private_room_goes_into_no_open_one_when_history_began_anew(
+    server: ScriptedServer, autojump_clock: MockClock, *, remade: bool
+) -> None:
+    async with server.connect() as chat, trio.open_nursery() as nursery:
+        await chat.join("#secret")
+        await server.session.say(Room(room=RoomInfo(name="#secret", count=1, private=True)))
+        await next_of(chat, Room)
+        await server.session.drop()
+        await next_of(chat, trio_chat.Disconnected)
+        refusals: list[trio_chat.NotDone] = []
+
+        async def say() -> None:
+            with pytest.raises(trio_chat.NotDone) as caught:
+                await chat.send("#secret", "the secret")
+            refusals.append(caught.value)
+
+        nursery.start_soon(say)
+        await trio.testing.wait_all_tasks_blocked()
+        server.epoch, server.heard[:] = "epoch-2", []
+        if not remade:
+            server.people.clear()
+            del server.logs["#secret"]
+        assert await next_of(chat, trio_chat.Reconnected) == trio_chat.Reconnected(attempts=1, anew=True)
+        if not remade:
+            refused = await next_event(chat)
+            assert isinstance(refused, trio_chat.RejoinRefused)
+            assert (refused.room, refused.code) == ("#secret", "opened")
+        assert await chat.send(LOBBY, "hello") is not None
+        assert [(one.code, "not sent" in one.message) for one in refusals] == [("opened", True)]
+        assert ("#secret" in chat.rooms) == remade
+        assert [one.room for one in server.asked(requests.Send)] == [LOBBY]
+        assert not server.asked(requests.Join)

@@ -11,10 +11,11 @@ import trio
 import trio.testing
 from trio.testing import MockClock
 
-from tests.client.scripted import LOBBY, ScriptedServer, Session
-from trio_chat.client import Chat
+from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of
+from trio_chat.client import Chat, Reconnected
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import Error, TypingNotice
+from trio_chat.protocol.events import Error, Left, Room, RoomInfo, TypingNotice
+from trio_chat.ui.actions import SendRoom
 from trio_chat.ui.plain import Look, Talk
 from trio_chat.ui.prompt import Prompt
 from trio_chat.ui.terminal import Terminal
@@ -270,3 +271,36 @@ async def test_ctrl_c_in_a_search_leaves_the_search_and_not_the_chat(
         assert ada.shown.endswith("#lobby> half\r\x1b[12C")
         await ada.type("\x03")
         assert await ada.leaves() == 130
+
+
+async def test_what_is_being_typed_for_a_room_that_one_is_put_out_of_is_not_said_elsewhere(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with at_terminal(server) as ada:
+        await ada.type("/join #secret\rthe sec", 0.1)
+        await server.session.say(Left(room="#secret", reason="bob put you out."))
+        await ada.type("ret\rhello\r", 0.1)
+        assert [one.text for one in server.asked(requests.Send)] == ["hello"]
+        assert "You are not in #secret, so that was not done: the secret" in ada.shown
+
+
+async def test_lines_for_a_private_room_go_nowhere_when_it_is_gone_with_the_servers_history(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with server.connect() as chat:
+        talk = Talk(chat, Look())
+        await talk.go_to("#secret")
+        await server.session.say(Room(room=RoomInfo(name="#secret", private=True)))
+        assert talk.tell(await next_of(chat, Room)) is not None
+        await server.session.drop()
+        server.epoch = "2"
+        server.people.clear()
+        del server.logs["#secret"]
+        talk.tell(await next_of(chat, Reconnected))
+        (line,) = talk.tell(await next_event(chat))
+        assert line.endswith("which was private. /join #secret makes a new one, open to everybody at first.")
+        refused = talk.read("the secret")
+        assert isinstance(refused, Error)
+        assert refused.message == "You are not in #secret, so that was not done: the secret"
+        talk.see_where()
+        assert talk.read("hello") == SendRoom(LOBBY, "hello")

@@ -147,9 +147,10 @@ async def _talk(chat: Chat, look: Look, room: str | None, *, at_terminal: bool) 
     from trio_chat.ui.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.plain import Talk, talk_through_pipes  # noqa: PLC0415 - as above
     from trio_chat.ui.prompt import talk_at_terminal  # noqa: PLC0415 - as above
+    from trio_chat.ui.state_files import load_ignored  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal import Terminal  # noqa: PLC0415 - as above
 
-    talk = Talk(chat, look)
+    talk = Talk(chat, look, load_ignored(chat.url))
     if room is not None:
         await talk.go_to(room)
     if at_terminal:

@@ -43,7 +43,11 @@ class Missed(Event, frozen=True):
 
 
 class RejoinRefused(Event, frozen=True, tag="rejoin_refused"):
-    """After a reconnect the server did not let us into this room again; we are no longer in it."""
+    """After a reconnect the server did not let us into this room again; we are no longer in it.
+
+    Its ``code`` is ``opened`` where we did not ask: the server's history began anew, without this room, which was
+    private, and to join it would make one that is open to everybody. What was not sent there yet is refused.
+    """
 
     room: RoomName
     code: str

@@ -2,18 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 import msgspec
 
-from trio_chat.client.events import ChatEvent
-from trio_chat.protocol.events import BanList, DeviceList, Error, Found, Ok, Page, People, Pong, Room, RoomList
-from trio_chat.protocol.requests import AnyRequest, Send
+from trio_chat.client.events import ChatEvent, RejoinRefused
+from trio_chat.client.rooms import RoomView
+from trio_chat.protocol.events import (
+    BanList,
+    DeviceList,
+    Error,
+    Found,
+    Ok,
+    Page,
+    People,
+    Pong,
+    Room,
+    RoomInfo,
+    RoomList,
+)
+from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Send, Topic
 
 Answer: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
 """What may answer a request."""
+
+OPENED: Final = "opened"
+"""The code of what is refused on this side, since a room is private no longer."""
+_FOR_A_ROOM: Final = (Send, Edit, Delete, React, Topic)
+"""Requests that bring something into a room, or change what is there."""
 
 
 class Why(Enum):
@@ -74,3 +93,25 @@ def told_what(owed: Owed, event: Answer) -> Answer:
     if not (owed.waited and isinstance(owed.request, Send) and isinstance(event, Error)):
         return event
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {owed.request.text}".strip())
+
+
+def leave_out_opened(
+    rooms: dict[str, RoomView], owed: dict[str, Owed], infos: Mapping[str, RoomInfo], step: Step
+) -> None:
+    """What was written for a private room must not go into an open one of its name, where the server's history began
+    anew; and to go by ourselves into one that is gone with its history would make such a one."""
+    for name, room in list(rooms.items()):
+        now = infos.get(name)
+        if not room.private or (now is not None and now.private):
+            continue
+        for request_id, one in list(owed.items()):
+            if isinstance(one.request, _FOR_A_ROOM) and one.request.room == name:
+                del owed[request_id]
+                why = f"The server's history began anew, and {name} is not private any more: that was not sent."
+                advice = "Look who is there before you send it again."
+                step.answers[request_id] = Error(id=request_id, code=OPENED, message=why, advice=advice)
+        if now is None:
+            del rooms[name]
+            why = "The server's history began anew, without that room, which was private."
+            advice = f"/join {name} makes a new one, open to everybody at first."
+            step.events.append(RejoinRefused(room=name, code=OPENED, message=why, advice=advice))

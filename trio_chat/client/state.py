@@ -24,7 +24,7 @@ import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
-from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, told_what
+from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, leave_out_opened, told_what
 from trio_chat.client.rooms import Phase, RoomView
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
@@ -233,6 +233,7 @@ class Conversation:
             step.events.append(Renamed(old=called, new=self.name))
         if anew:
             self._begin_anew()
+            leave_out_opened(self.rooms, self._owed, infos, step)
         self._check_sizes(welcome.limits, step)
         self._returning = True
         for request in self._owed.values():

@@ -16,6 +16,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Left, People, RoomInfo, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.ui.governing import AccountAction, ListBans, ListDevices, RoomAction, do_account, do_in_room
+from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.messages import AnswerMessage, MessageAction, Search, ShowContext, do_message
 
 if TYPE_CHECKING:
@@ -97,7 +98,7 @@ class Quit:
 Talking: TypeAlias = (
     SendRoom | SendTo | JoinRoom | LeaveRoom | SetTopic | ListRooms | ListPeople | Rename | SetAway | Quit
 )
-Action: TypeAlias = Talking | MessageAction | RoomAction | AccountAction
+Action: TypeAlias = Talking | MessageAction | RoomAction | AccountAction | Ignore
 
 Saying: TypeAlias = SendRoom | SendTo | AnswerMessage
 """What says something; the others do something."""
@@ -133,6 +134,8 @@ async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
         return await do_message(action, chat, place)
     if isinstance(action, RoomAction):
         return await do_in_room(action, chat, place)
+    if isinstance(action, Ignore):
+        return [place.ignored.do(action, place.me)]
     if isinstance(action, AccountAction):
         return await do_account(action, chat, place)
     return await _do_talking(action, chat, place)

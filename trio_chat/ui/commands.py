@@ -27,6 +27,7 @@ from trio_chat.ui.actions import (
     SetTopic,
 )
 from trio_chat.ui.command import ChatCommand, Meaning, Reading, named_room
+from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 
@@ -135,6 +136,13 @@ def _away(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's
 
 def _back(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     return SetAway(text=None)
+
+
+def _ignore(argument: str, *, on: bool) -> Reading:
+    words = argument.split()
+    if len(words) > 1 or not (words or on):
+        return "A name is one word." if words else "Whom?"
+    return Ignore("".join(words).removeprefix("@"), on)
 
 
 def _help(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
@@ -255,6 +263,26 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
         ("text",),
     ),
     ChatCommand("back", "", "tell the others that you are back", "It ends what /away began.", "/back", _back),
+    ChatCommand(
+        "ignore",
+        "[NAME]",
+        "hide what somebody says, or show whom you ignore",
+        "Their messages, marks and calls are not shown, and they are not told. It holds on this device, for this "
+        "server, until /unignore, and stays with them when they change their name. What they said before is hidden "
+        "from the full screen too; --json, tail and search leave nothing out.",
+        "/ignore mallory",
+        lambda argument, _place: _ignore(argument, on=True),
+        ("people",),
+    ),
+    ChatCommand(
+        "unignore",
+        "NAME",
+        "show again what somebody says",
+        "It undoes /ignore; /ignore alone shows who is ignored.",
+        "/unignore mallory",
+        lambda argument, _place: _ignore(argument, on=False),
+        ("people",),
+    ),
 )
 
 _LAST: Final[tuple[ChatCommand, ...]] = (

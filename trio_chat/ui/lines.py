@@ -79,8 +79,12 @@ class Teller:
         self._arrow, self._check = ("→", "✓") if symbols else ("->", "ok:")
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
 
-    def tell(self, event: events.Event) -> list[str]:  # noqa: PLR0911 - a table of the kinds of events
-        """The lines for one event; none for what a reader of lines need not see."""
+    def tell(self, event: events.Event) -> list[str]:
+        """The lines for one event; none for what a reader of lines need not see, or does not want to."""
+        ignored = self._place.ignored
+        return [] if ignored.hides(event) else self._tell(ignored.left_of(event))
+
+    def _tell(self, event: events.Event) -> list[str]:  # noqa: PLR0911 - a table of the kinds of events
         match event:
             case events.Message():
                 return self._message(event, numbered=self._place.numbered)
@@ -110,7 +114,7 @@ class Teller:
         if isinstance(event, Backlog):
             begin = event.unread_from
             return begin is not None and any(self.rings(line) for line in event.events if line.seq >= begin)
-        if not isinstance(event, events.Message) or event.sender == self._place.me:
+        if not isinstance(event, events.Message) or event.sender == self._place.me or self._place.ignored.hides(event):
             return False
         return event.room.startswith("@") or self._names_me(event.text)
 

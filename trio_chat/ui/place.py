@@ -15,6 +15,7 @@ from trio_chat.client.events import Backlog, Reconnected
 from trio_chat.protocol import events
 from trio_chat.protocol.addressing import Direct, Say, ToLobby, parse, target
 from trio_chat.protocol.names import LOBBY
+from trio_chat.ui.ignored import Ignored
 
 if TYPE_CHECKING:
     from trio_chat.protocol.query import Query
@@ -38,7 +39,7 @@ class Place:
     """Where one person is. ``room`` is the room that a plain line goes to.
 
     ``numbered`` tells whether messages are shown with their numbers; ``search`` is the last search and where
-    it goes on, while there is more of it.
+    it goes on, while there is more of it; ``ignored`` are those whom one does not want to hear.
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
@@ -48,6 +49,7 @@ class Place:
         self.rooms: dict[str, events.RoomInfo] = {}
         self.numbered = False
         self.search: tuple[Query, int] | None = None
+        self.ignored = Ignored()
         self._said: dict[str, OrderedDict[int, Said]] = {}
         self._people: dict[str, None] = {}  # those who spoke last stand last
 
@@ -86,7 +88,8 @@ class Place:
                 self._update(event.room, topic=event.text)
             case events.Renamed():
                 self._rename(event.old, event.new)
-            case _:
+                self.ignored.rename(event.old, event.new)
+            case _ if isinstance(event, events.Deleted) or not self.ignored.hides(event):
                 self._take_said(event)
 
     def _take_said(self, event: events.Event) -> None:

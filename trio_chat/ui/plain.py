@@ -21,6 +21,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
 from trio_chat.ui.actions import Action, JoinRoom, Quit, carry_out, do, refused, room_info
 from trio_chat.ui.commands import interpret
+from trio_chat.ui.ignored import Ignored
 from trio_chat.ui.lines import Teller, as_json
 from trio_chat.ui.notes import Note
 from trio_chat.ui.patience import patiently
@@ -74,10 +75,11 @@ def look_of(config: ClientConfig, *, json: bool = False) -> Look:
 class Talk:
     """One person's conversation over one connection: what lines mean now, what events look like."""
 
-    def __init__(self, chat: Chat, look: Look) -> None:
+    def __init__(self, chat: Chat, look: Look, ignored: Ignored | None = None) -> None:
         self.chat = chat
         self.look = look
         self.place = Place()
+        self.place.ignored = ignored or self.place.ignored
         self.teller = Teller(
             self.place,
             now=lambda: datetime.now(UTC),
@@ -112,10 +114,13 @@ class Talk:
 
     def tell(self, event: Event) -> list[str]:
         """Take note of an event; the lines that show it."""
+        here = self.place.room
         if isinstance(event, Reconnected | Welcome):
             self.follow()
         if not isinstance(event, Welcome):
             self.place.take(event)
+        if self.place.room != here:
+            self._not_entered = here  # put out of it: what was written for it is not for where one is now
         self._note_shown(event)
         if self.look.json:
             return [as_json(event)]
@@ -166,6 +171,11 @@ class Talk:
             message=f"You are not in {missed}, so that was not done: {line}",
             advice=f"{here} is where you are.",
         )
+
+    @property
+    def moved(self) -> bool:
+        """Whether what comes may be written for another room than the one where one is."""
+        return bool(self._not_entered)
 
     def see_where(self) -> None:
         """The person sees where they are now: what they write from here on is for there."""

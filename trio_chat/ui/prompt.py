@@ -28,6 +28,7 @@ from trio_chat.ui.actions import Action, JoinRoom, LeaveRoom, ListPeople, Questi
 from trio_chat.ui.completion import complete
 from trio_chat.ui.editing import Editor, Outcome, Submitted, Wanted
 from trio_chat.ui.governing import AskPassword, SetPassword
+from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.messages import ShowNumbers
 from trio_chat.ui.notes import Context, Hits, Note
@@ -80,6 +81,7 @@ class Prompt:
         self._clears = False
         self._send, self._submitted = trio.open_memory_channel[tuple[Action | str, bool]](_SUBMITTED)
         self._moving = 0  # of them, into a room or out of one
+        self._moved_while_typing = False  # put out of the room that the line being typed is for
         self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
         self._status = 0
         self._scope = trio.CancelScope()
@@ -159,8 +161,9 @@ class Prompt:
                 self._rings = True
 
     async def _submit(self, text: str) -> None:
-        if not self._moving:
+        if not (self._moving or self._moved_while_typing):
             self._talk.see_where()
+        self._moved_while_typing = False
         meaning = self._talk.read(text)
         if meaning is None:
             return
@@ -170,7 +173,7 @@ class Prompt:
             self._secret = NewPassword()
         elif isinstance(meaning, Note | Error):
             self._show(meaning)
-        elif isinstance(meaning, ShowNumbers):  # nothing that the server has to do with
+        elif isinstance(meaning, ShowNumbers | Ignore):  # nothing that the server has to do with
             for event in await self._talk.do(meaning):
                 self._show(event)
         else:
@@ -279,7 +282,9 @@ class Prompt:
             await trio.sleep(_TYPING)
 
     def _show(self, event: Event) -> None:
+        moved = self._talk.moved
         lines = self._talk.tell(event)
+        self._moved_while_typing |= self._talk.moved and not moved and bool(self._editor.text)
         if not isinstance(event, _OF_PEOPLE):
             columns, _ = self._terminal.size()
             lines = [row for line in lines for row in fold(line, columns)]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from tests.launching import PROGRAM
@@ -54,6 +54,13 @@ class Screen(PtyProgram):
             "the first room",
         )
         return self
+
+    def at_sizes(self) -> Iterator[tuple[int, int]]:
+        """Give the window each of the sizes in turn: for what is not worth a program of its own at each."""
+        for columns, rows in SIZES:
+            self.resize(columns, rows)
+            self.wait_until(lambda rows=rows: len(self.rows) == rows, f"{columns}x{rows}")  # type: ignore[misc] # bound now
+            yield columns, rows
 
     def press(self, *keys: str) -> None:
         """Press keys, one after the other."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from datetime import UTC
 from typing import Any
 
@@ -17,10 +16,7 @@ from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
 from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
-from trio_chat.ui.tui.model.emoji import mark_of, with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
-from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
-from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
 
@@ -45,99 +41,9 @@ def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> ChatModel:
             events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")),
         ),
         0.0,
+        0.0,
     )
     return model
-
-
-# ---- the log ------------------------------------------------------------------------------------
-
-
-def test_the_window_grows_at_both_ends_and_keeps_its_bound() -> None:
-    log = RoomLog(most=100)
-    log.replace([message(n) for n in range(500, 600)], more_before=True, more_after=True)
-    log.take_older([message(n) for n in range(400, 500)], more=True)
-    log.trim(410)
-    assert (log.oldest, log.newest, log.at_end) == (400, 499, False)
-    log.take_newer([message(n) for n in range(500, 600)], more=False)
-    log.trim(None)
-    assert (log.oldest, log.newest, log.at_start, log.at_end) == (500, 599, False, True)
-    assert log.take(message(600)) is not None
-    assert log.newest == 600
-
-
-def test_what_comes_while_one_reads_far_above_is_not_put_behind_a_gap() -> None:
-    log = RoomLog()
-    log.replace([message(n) for n in range(1, 50)], more_before=False, more_after=True)
-    log.take(message(900))
-    assert log.newest == 49
-
-
-def test_overlapping_pages_bring_nothing_twice() -> None:
-    log = RoomLog()
-    for n in range(90, 100):
-        log.take(message(n))
-    log.take_older([message(n) for n in range(80, 95)], more=True)
-    assert [entry.seq for entry in log.entries] == list(range(80, 100))
-
-
-def test_what_was_told_before_the_first_page_stays_behind_it() -> None:
-    log = RoomLog()
-    log.tell("hello", 1.0)
-    log.take_older([message(1), message(2)], more=False)
-    assert [entry.text for entry in log.entries] == ["m1", "m2", "hello"]
-    log.take(message(3))
-    assert [entry.seq for entry in log.entries] == [1, 2, 2, 3]
-
-
-def test_edits_deletions_and_marks_change_their_target_in_place() -> None:
-    log = RoomLog()
-    log.take(message(1, "teh"))
-    log.take(message(2, "other"))
-    log.take(events.Edited(room=LOBBY, seq=3, time=stamp(), sender="bob", target=1, text="the"))
-    log.take(events.Reacted(room=LOBBY, seq=4, time=stamp(), sender="ada", target=1, mark="👍"))
-    log.take(events.Reacted(room=LOBBY, seq=5, time=stamp(), sender="eve", target=1, mark="👍"))
-    log.take(events.Reacted(room=LOBBY, seq=6, time=stamp(), sender="ada", target=1, mark="👍", on=False))
-    entry = log.find(1)
-    assert entry is not None
-    assert (entry.text, entry.edited, entry.reactions) == ("the", True, {"👍": ("eve",)})
-    log.take(events.Deleted(room=LOBBY, seq=7, time=stamp(), sender="bob", target=1))
-    assert (entry.text, entry.deleted, entry.reactions) == ("", True, None)
-    assert len(log) == 2
-    log.take(events.Edited(room=LOBBY, seq=8, time=stamp(), sender="bob", target=77, text="nowhere"))
-
-
-def test_a_message_from_history_is_as_it_is_now() -> None:
-    log = RoomLog()
-    log.take_older(
-        [message(1, "now", edited=stamp(), reactions={"🎉": ("eve",)}, reply_to=7), message(2, "x", deleted=True)],
-        more=False,
-    )
-    first, second = log.entries
-    assert (first.edited, first.reactions, first.reply_to) == (True, {"🎉": ("eve",)}, 7)
-    assert (second.deleted, second.text) == (True, "")
-
-
-def test_comings_and_goings_fold_and_cancel_out() -> None:
-    log = RoomLog()
-    log.people(("bob", "eve"), (), 1.0)
-    log.people(("sis",), ("bob", "mom"), 2.0)
-    assert (log.entries[0].came, log.entries[0].left) == (("eve", "sis"), ("mom",))
-    log.take(message(1))
-    log.people((), ("eve",), 3.0)
-    assert [entry.kind for entry in log.entries] == ["people", "text", "people"]
-
-
-def test_a_hundred_thousand_messages_take_little_memory() -> None:
-    log = RoomLog(most=200_000)
-    for n in range(1, 2001):
-        log.take(message(n, f"a message of ordinary length, number {n}"))
-    each = sum(sys.getsizeof(one) + sys.getsizeof(one.text) + sys.getsizeof(one.time) for one in log.entries) / 2000
-    assert each * 100_000 < 60_000_000
-
-
-def test_times_of_every_form_are_read_or_are_none() -> None:
-    assert moment("2026-01-31T12:00:00.000Z") == 1769860800.0
-    assert moment("nonsense") == 0.0
 
 
 # ---- unread, and what calls ---------------------------------------------------------------------
@@ -264,20 +170,6 @@ def test_a_room_joined_later_has_the_input_that_knows_what_was_typed_before() ->
     assert model.rooms["#new"].editor is made
 
 
-def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again() -> None:
-    model = entered()
-    ops = events.Room(id="", room=events.RoomInfo(name="#ops", count=1))
-    model.take(ops, 0.0, 0.0)
-    model.look("#ops")
-    model.room.editor.insert("the secret is")
-    model.take(events.Left(room="#ops", reason="bob put you out."), 0.0, 0.0)
-    assert isinstance(model.pane, Question)  # takes the keys that follow
-    assert (model.place.room, model.room.editor.text) == (LOBBY, "")
-    model.pane = None
-    model.take(ops, 0.0, 0.0)
-    assert model.rooms["#ops"].editor.text == "the secret is"
-
-
 # ---- where a line goes, people, the connection --------------------------------------------------
 
 
@@ -337,11 +229,6 @@ def test_a_search_is_read_from_words() -> None:
     assert isinstance(here, Query)
     assert here.room == "#x"
     assert isinstance(read_query("  ", "#x"), BadQuery)
-
-
-def test_emoji_by_name_but_not_in_code() -> None:
-    assert with_emoji(":tada: `:tada:` :nosuch: 10:30:20") == "🎉 `:tada:` :nosuch: 10:30:20"
-    assert mark_of("+1") == mark_of(":+1:") == "👍"
 
 
 def test_completion_of_emoji_commands_and_search_words() -> None:
@@ -406,28 +293,6 @@ def test_every_width_and_height_is_drawn(columns: int) -> None:
         assert len(conversation.view(room, columns, height, look).rows) == height
 
 
-@pytest.mark.parametrize(
-    ("action", "value", "sentence"),
-    [
-        ("slow", "5", "set 5 seconds between two messages of one person"),
-        ("slow", "off", "lets nobody wait between messages"),
-        ("keep", "off", "lets messages be kept as long as the server says"),
-        ("private", "on", "made the room private"),
-        ("private", "off", "opened the room to everybody"),
-        ("announce_only", "on", "lets only moderators speak"),
-    ],
-)
-def test_a_rooms_settings_are_told_as_the_server_puts_them(action: str, value: str, sentence: str) -> None:
-    assert (
-        rule(
-            events.Moderated(
-                room="#ops", seq=1, time="2026-01-31T12:00:00.000Z", sender="ada", action=action, value=value
-            )
-        )
-        == sentence
-    )
-
-
 # ---- what one wishes ----------------------------------------------------------------------------
 
 
@@ -465,22 +330,6 @@ def test_no_more_of_the_past_is_fetched_than_is_wanted_until_one_goes_back() -> 
     assert not model.wants_older(room)
     room.asked = True
     assert model.wants_older(room)
-
-
-def test_all_about_a_message() -> None:
-    log = RoomLog()
-    entry = log.take(message(7, "hi", reply_to=3, edited=stamp(), reactions={"👍": ("ada", "bob")}))
-    assert entry is not None
-    entry.mark = "delivered"
-    assert about(entry, UTC) == [
-        "said by   bob",
-        "at        2026-07-27 12:00:07",
-        "number    7",
-        "answers   3",
-        "was       changed",
-        "has       arrived",
-        "👍 from ada, bob",
-    ]
 
 
 def test_numbers_take_a_column_of_their_own_as_wide_as_the_rooms_largest() -> None:

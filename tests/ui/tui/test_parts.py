@@ -12,9 +12,14 @@ from pathlib import Path
 import pytest
 
 from trio_chat.errors import ConfigError
+from trio_chat.protocol.events import RoomInfo
 from trio_chat.ui.keys import Press, Typed
+from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.layout import Row, Span
 from trio_chat.ui.tui.memory import Kept, Memory
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.completing import complete_emoji
+from trio_chat.ui.tui.model.emoji import why_no_emoji
 from trio_chat.ui.tui.model.panes import SHUT, Answered, Choice, Chosen, ListPane, Pressed, Question, TextPane
 from trio_chat.ui.tui.speaking import MouseEvent, copied, notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.themes import THEMES, by_itself, choose, read_theme
@@ -204,3 +209,25 @@ def test_questions_and_texts_are_answered_and_closed() -> None:
     text.press(Press("PageDown"), "page-down")
     assert text.top == 10
     assert text.press(Typed("?"), None) == Pressed("?")
+
+
+def test_what_is_not_loaded_cannot_be_gone_to_without_a_connection() -> None:
+    model = ChatModel()
+    model.enter("ada", "#lobby", (RoomInfo(name="#lobby", last=500, read=20),), 0.0, 0.0)
+    model.room.fetching = ""
+    doing = Doing(model, lambda: None, lambda _call: None)
+    for go in (doing.jump, doing.reach):
+        go("#lobby", 20)
+        assert model.room.fetching == ""
+        assert model.room.log.entries[-1].text == "That is not loaded, and there is no connection."
+
+
+def test_tab_in_a_question_says_where_nothing_begins_so() -> None:
+    asked = Question("react", "Mark it", ("Which?",), asks="emoji", find=complete_emoji, refuse=why_no_emoji)
+    asked.press(Typed("qqq"), None)
+    asked.press(Press("Tab"), None)
+    assert asked.said == "Nothing begins like that."
+    asked.press(Press("Enter"), None)
+    assert (asked.said.startswith("There is no emoji qqq."), asked.editor.text) == (True, "qqq")
+    asked.press(Press("Backspace"), None)
+    assert asked.said == ""

@@ -7,7 +7,7 @@ import base64
 import trio
 
 from tests.ui.tui.rich_server import Running
-from tests.ui.tui.screens import Screen
+from tests.ui.tui.screens import Screen, Seat
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Delivered, Edited, Error
 
@@ -184,3 +184,65 @@ def test_links_are_osc_8_and_copy_mode_works_from_the_keyboard(house: Running, a
     ada.type("vjc")
     wanted = base64.b64encode(b"bob: look: https://a.example/b?c=d.\nbob: second")
     ada.wait_until(lambda: wanted in ada.raw, "the copy of both")
+
+
+def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Running, seat: Seat) -> None:
+    ada = seat.sit(12, 4)
+    house.say("oops", "ada")
+    ada.sees("oops")
+    ada.type("/delete\r")
+    wanted = ["Take it b", "ada: oops", "Enter tak", "Esc leave"]
+    ada.wait_until(lambda: [row[:9] for row in ada.rows] == wanted, "the question and its answers")
+    ada.press("C-g", "C-g")
+    ada.wait_gone("Esc leave")
+
+
+def test_the_question_for_a_mark_completes_names_and_refuses_what_is_no_emoji(house: Running, ada: Screen) -> None:
+    house.say("well?")
+    ada.sees("well?")
+    ada.press("M-s")
+    ada.type("+")
+    ada.wait_for("emoji:")
+    ada.type(":thu")
+    ada.press("Tab")
+    ada.wait_for("emoji: :thumbs")
+    ada.wait_for("👎 :thumbsdown:")
+    ada.press("Tab", "Tab")
+    ada.wait_for("emoji: :thumbsup:")
+    ada.press("C-u")
+    ada.type("tadda\r")
+    ada.wait_for("There is no emoji")
+    ada.wait_for("emoji: tadda")
+    assert not house.server.asked(requests.React)
+    ada.press("C-u")
+    ada.type("tad")
+    ada.press("Tab")
+    ada.wait_until(lambda: any(row.strip(" │").startswith("emoji: 🎉") for row in ada.rows), "it")
+    ada.press("Enter")
+    assert house.wait_asked(requests.React).mark == "🎉"
+    ada.press("C-g")
+
+
+def test_what_is_done_with_a_message_scrolled_out_of_sight_brings_it_back_first(house: Running, ada: Screen) -> None:
+    house.server.fill(80, f"{house.here}s")
+    ada.enter(f"{house.here}s")
+    ada.wait_for("message 80")
+    ada.type("mine\r")
+    ada.sees("mine ✓")
+    for key, asked in (("d", "ada: mine"), ("e", "edit> mine")):
+        ada.press("M-s")
+        ada.wait_for("r answers")
+        ada.type("\x1b[<64;10;2M" * 20)
+        ada.wait_gone("mine")
+        ada.type(key)
+        ada.wait_for(asked)
+        if key == "d":
+            ada.press("C-g")
+            ada.wait_gone("Take it back")
+        ada.sees("mine ✓")
+        assert key == "e" or ada.style("mine ✓").bg != "default"  # type: ignore[attr-defined] # a cell of pyte
+        ada.press("C-g", "C-g")
+        ada.press("M-G")
+        ada.wait_prompt(f"{house.here}s")
+        ada.sees("mine ✓")
+    assert not house.server.asked(requests.Delete)

@@ -93,6 +93,23 @@ def test_new_lines_dates_and_groups_are_marked_at_every_size(tmp_path: Path) -> 
         assert ada.text.count("July 2026") == 2
 
 
+def test_alt_u_goes_to_the_first_unread_line_however_far_above_it_is(tmp_path: Path) -> None:
+    def prepare(server: RichServer) -> None:
+        server.fill(400)
+        server.read = 20
+
+    with Running(prepare) as chat, Screen(chat.url, tmp_path).ready() as ada:
+        for columns, rows in SIZES:
+            ada.resize(columns, rows)
+            ada.wait_until(lambda rows=rows: len(ada.rows) == rows and ends_with(ada, "message 400"), "the size")  # type: ignore[misc] # bound now
+            ada.press("M-u")
+            ada.wait_until(lambda: ends_with(ada, "message 21"), "the first unread message")
+            assert ada.row_of(" new ") == ada.row_of("message 21") - 1
+            ada.press("M-G")
+        ada.wait_until(lambda: ends_with(ada, "message 400"), "the newest")
+    assert len(chat.server.asked(requests.History)) < 20  # not all the pages between
+
+
 def test_all_is_read_by_one_key(house: Running, ada: Screen) -> None:
     here = house.here
     ada.type(f"/go {LOBBY}\r")
@@ -193,8 +210,8 @@ def test_a_search_goes_on_behind_its_first_page_and_is_shown_again(tmp_path: Pat
 
 
 def test_a_number_leads_to_its_message(house: Running, ada: Screen) -> None:
-    past(house, ada, 300)
-    ada.type("/context 17\r")
+    room = past(house, ada, 300)
+    ada.type(f"/context {room.upper()} 17\r")
     ada.wait_until(lambda: ends_with(ada, "message 17"), "the message")
     ada.press("C-g", "M-G")
     ada.wait_for("message 300")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.programs import ServerProgram, find_free_port, say
 from tests.ui.tui.rich_server import LOBBY, Running
@@ -40,17 +41,23 @@ def test_catching_up_shows_how_far_it_is(tmp_path: Path) -> None:
     with Running() as chat, Screen(chat.url, tmp_path).ready() as ada:
         ada.wait_for("connected")
         held: list[requests.History] = []
+        begun = trio.Event()
 
         async def hold(_session: object, request: object) -> bool:
             if isinstance(request, requests.History) and request.after is not None and len(held) < 2:
                 held.append(request)
+                await begun.wait()
                 return len(held) == 2  # the second page never comes, so there is time to look
             return False
+
+        async def begin() -> None:
+            begun.set()
 
         chat.server.before = hold
         chat.server.fill(150)
         chat.do(chat.server.session.drop)
-        ada.wait_for("catching up")
+        ada.wait_for("catching up 0% (150 to go)")
+        chat.do(begin)
         ada.wait_for("(50 to go)")
         ada.resize(20, 5)
         ada.wait_for("catching up 66%")

@@ -16,29 +16,24 @@ import os
 import signal
 import sys
 import time
-from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import trio
 
-from trio_chat.client.events import Disconnected, Reconnected
-from trio_chat.errors import ChatError, NotAdmitted, Refused
-from trio_chat.protocol import events
-from trio_chat.ui.actions import room_info
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.keys import ESCAPE_DELAY, Decoder
 from trio_chat.ui.room_commands import keeps_secret
 from trio_chat.ui.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal import Terminal
+from trio_chat.ui.tui.conversing import Conversing
 from trio_chat.ui.tui.doing import Doing
 from trio_chat.ui.tui.hands import Hands
 from trio_chat.ui.tui.keys import bind, shown
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
-from trio_chat.ui.tui.model.panes import Question
-from trio_chat.ui.tui.model.room import POLICIES, RoomModel
+from trio_chat.ui.tui.model.lost import Lost
+from trio_chat.ui.tui.model.room import read_policy
 from trio_chat.ui.tui.mouse import Mouse
 from trio_chat.ui.tui.speaking import notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.themes import THEMES, choose
@@ -48,7 +43,7 @@ from trio_chat.ui.tui.widgets.whole import Frame, Shown, divide, draw, mark_sele
 from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links, theme_name
 
 if TYPE_CHECKING:
-    from trio_chat.client import Chat
+    pass
 
 BATCH: Final = 0.05
 """Seconds between two drawings of what arrives: twenty a second is all that anybody sees."""
@@ -56,27 +51,28 @@ _LAST_WORDS: Final = 2.0
 """Seconds for what is still to be sent when one leaves, and for giving the terminal back."""
 _DRAFTS_AFTER: Final = 1.0
 """Seconds after which what is typed survives a crash."""
-_NAME_REFUSED: Final = frozenset({"name_taken", "name_lookalike", "name_invalid", "name_reserved"})
-_OWNED: Final = frozenset({"name_owned", "wrong_account_password"})
-_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
 
 
 class FullScreen:
     """One person's screen. Raises :class:`~trio_chat.errors.ConfigError` when keys clash or a theme is none."""
 
     def __init__(self, dial: Dial, wishes: Wishes, memory: Memory, terminal: Terminal) -> None:
-        self._dial = dial
         self._wishes = wishes
         self._memory = memory
         self._kept = memory.load()
         self._terminal = terminal
         theme = theme_name(wishes.theme)
         self._theme = chosen_theme(theme)
-        policy = next(one for one in POLICIES if one == wishes.notify)
-        self.model = ChatModel(Attention(policy, words=whole_words(wishes.highlight)), backlog=wishes.backlog)
+        attention = Attention(read_policy(wishes.notify) or "mentions", words=whole_words(wishes.highlight))
+        self.model = ChatModel(attention, backlog=wishes.backlog)
+        self.model.place.ignored = memory.ignored
+        self.model.lost = Lost(self._kept.drafts, self._kept.private)
+        self.model.policies = {room: one for room, kept in self._kept.policies.items() if (one := read_policy(kept))}
         self.model.make_editor = lambda: Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = Doing(self.model, self.show, self._call)
+        proof = Proof(wishes.name, wishes.password)
+        self._conversing = Conversing(dial, proof, wishes.room, self.doing, self.show)
         bindings = bind(wishes.keys)
         self.hands = Hands(self, bindings)
         if not self._kept.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
@@ -84,7 +80,6 @@ class FullScreen:
         self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
-        self.reveal: int | None = None
         self._conversation = Conversation()
         self._shown = Shown()
         self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=has_links())
@@ -95,7 +90,6 @@ class FullScreen:
         self._title = ""
         self._changed, self._hurry, self._painted = trio.Event(), trio.Event(), trio.Event()
         self._ticks, self._drafts_wanted, self._leaving = trio.Event(), trio.Event(), trio.Event()
-        self._answers, self._answered = trio.open_memory_channel[str | None](1)
         self._away = False
         self._ending = heeded()
         self._scope = trio.CancelScope()
@@ -132,8 +126,7 @@ class FullScreen:
                         self.show(at_once=True)
                         with trio.move_on_after(BATCH):
                             await self._painted.wait()  # there is something to see before connecting takes its time
-                        await self._converse()
-                        nursery.cancel_scope.cancel()
+                        self.end(1, await self._conversing.run())
                 finally:
                     self._remember()
                     await self._give_back()
@@ -152,123 +145,23 @@ class FullScreen:
         with trio.move_on_after(_LAST_WORDS, shield=True):
             await self._terminal.write(self._display.end().encode())
 
-    # ---- the conversation ----------------------------------------------------------------------
-
-    async def _converse(self) -> None:
-        proof = Proof(self._wishes.name, self._wishes.password)
-        while True:
-            refusal: ChatError | events.Closing | None = None
-            try:
-                async with self._dial(proof, self._still_waiting) as chat:
-                    await self._hold(chat)
-                    refusal = chat.ended
-                    proof = proof._replace(name=chat.name)
-            except NotAdmitted as error:
-                refusal = error
-            self.doing.chat = None
-            code = refusal.code if isinstance(refusal, Refused | events.Closing) else ""
-            if isinstance(refusal, Refused | events.Closing) and code in _OWNED:
-                proof = await self._ask_owner(proof, refusal)
-            elif code in _NAME_REFUSED:
-                proof = proof._replace(name=await self._ask_name(refusal), account_password=None)
-            elif code in _PASSWORD_REFUSED:
-                said = await self._ask("password", "Password", refusal, "Password", secret=True)
-                proof = proof._replace(password=said)
-            elif await self._ask("ended", "The chat is over", refusal) == "Enter":
-                self.model.connection.state = "connecting"
-            else:
-                self.end(1, _sentence(refusal))
-            await trio.lowlevel.checkpoint()
-
-    async def _ask_owner(self, proof: Proof, refusal: Refused | events.Closing) -> Proof:
-        """The name has an owner: ask for its own password, or else for another name."""
-        why = f"{refusal.message} If it is yours, write its own password; else press Enter alone, for another name."
-        own = await self._ask("password", "The name's password", why, "Its password", secret=True)
-        if own:
-            return proof._replace(account_password=own)
-        return proof._replace(name=await self._ask_name(refusal), account_password=None)
-
-    async def _ask_name(self, refusal: object) -> str | None:
-        return await self._ask("name", "Another name", refusal, "Name")
-
-    async def _ask(self, purpose: str, title: str, why: object, asks: str = "", *, secret: bool = False) -> str | None:
-        """Ask the person; leaving the question is leaving the chat."""
-        keys = () if asks else (("Enter", "try again"), ("Esc", "leave"))
-        self.model.pane = Question(purpose, title, (_sentence(why) or "The connection ended.",), keys, asks, secret)
-        self.model.connection.state = "not connected"
-        self.show(at_once=True)
-        answer = await self._answered.receive()
-        if answer is None and asks:
-            self.end(1, _sentence(why))
-            await trio.lowlevel.checkpoint()
-        self.model.connection.state = "connecting"
-        return answer
-
     def answer(self, text: str | None) -> None:
-        """What the person said to what :meth:`_converse` asked."""
-        with suppress(trio.WouldBlock):
-            self._answers.send_nowait(text)
-
-    def _still_waiting(self, error: ChatError, seconds: float) -> None:
-        connection = self.model.connection
-        connection.state, connection.reason = "waiting for the server", str(error)
-        connection.retry_at = self.now() + seconds
-        self.show()
-
-    async def _hold(self, chat: Chat) -> None:
-        """Take events until the connection is over for good."""
-        self.doing.chat = chat
-        if self._wishes.room is not None and self._wishes.room not in chat.rooms:
-            try:
-                self.model.place.room = (await chat.join(self._wishes.room)).name
-            except Refused as error:
-                self.model.tell(str(error), time.time(), error=True)
-        self._enter(chat)
-        self.model.greet(chat.welcome, time.time())
-        async for event in chat:
-            if isinstance(event, Reconnected):
-                self.model.place.take(event)
-                if event.anew:
-                    for room in self.model.rooms.values():
-                        room.log.forget()
-                        room.loaded = False
-                self._enter(chat)
-            else:
-                self.doing.apply(self.model.take(event, self.now(), time.time()))
-            self.show(at_once=isinstance(event, Disconnected))
-
-    def _enter(self, chat: Chat) -> None:
-        told = {info.name: info for info in chat.welcome.rooms}
-        infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
-        new = {info.name for info in infos} - set(self.model.rooms)
-        effects = self.model.enter(chat.name, chat.welcome.lobby, infos, self.now())
-        for name in new:
-            self._recall(self.model.rooms[name], self.model.rooms[name].editor.text)
-        self.doing.apply(effects)
-        self.show(at_once=True)
+        """What the person said to a question about the connection."""
+        self._conversing.answer(text)
 
     # ---- what is remembered --------------------------------------------------------------------
-
-    def _recall(self, room: RoomModel, typed: str) -> None:
-        room.editor = self.model.make_editor()
-        draft, policy = self._kept.drafts.get(room.name, "") + typed, self._kept.policies.get(room.name)
-        if draft:
-            room.editor.insert(draft)
-        room.policy = next((one for one in POLICIES if one == policy), None)
 
     def typed(self, text: str) -> None:
         """Remember a line that was submitted."""
         self._kept.typed.append(text)
 
     def _remember(self) -> None:
-        rooms = self.model.rooms
-        gone = {name: text for name, text in self._kept.drafts.items() if name not in rooms}
-        drafts = {
-            name: room.draft for name, room in rooms.items() if room.draft.strip() and not keeps_secret(room.draft)
-        }
-        drafts |= {name: text for name, text in self.model.lost.items() if not keeps_secret(text)}
-        policies = {**self._kept.policies, **{name: room.policy for name, room in rooms.items() if room.policy}}
-        self._kept.drafts, self._kept.policies = {**gone, **drafts}, policies
+        rooms, lost = self.model.rooms, self.model.lost
+        drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()} | lost.texts
+        self._kept.drafts = {name: text for name, text in drafts.items() if not keeps_secret(text)}
+        private = {name for name, room in rooms.items() if room.private} | lost.private
+        self._kept.private = sorted(private & self._kept.drafts.keys())
+        self._kept.policies |= {name: room.policy for name, room in rooms.items() if room.policy}
         self._kept.room = self.model.place.room
         self._memory.save(self._kept)
 
@@ -387,12 +280,16 @@ class FullScreen:
     def _paint(self) -> str:
         model, now = self.model, self.now()
         columns, rows = self._terminal.size()
-        self._look_at_connection()
-        self._look = Look(model.me, self._wishes.time_format, None, model.place.numbered, model.attention.words)
-        if self.reveal is not None and model.room.log.find(self.reveal) is not None:
+        self._conversing.look()
+        place = model.place
+        self._look = Look(
+            model.me, self._wishes.time_format, None, place.numbered, model.attention.words, place.ignored
+        )
+        room = model.room
+        if room.reveal is not None and room.log.find(room.reveal) is not None:
             parts = divide(columns, rows, self._shown)
-            self._conversation.reveal(model.room, self.reveal, parts.middle, max(rows - 3, 1), self._look)
-            self.reveal = None
+            self._conversation.reveal(room, room.reveal, parts.middle, max(rows - 3, 1), self._look)
+            room.reveal = None
         self.frame = frame = draw(model, self._conversation, self._look, self._shown, columns, rows, now)
         if self._mouse.selection is not None:
             mark_selection(frame, self._mouse.selection)
@@ -407,16 +304,6 @@ class FullScreen:
         if model.connection.state != "connected" or any(until > now for until in model.room.typing.values()):
             self._ticks.set()
         return self._display.draw(frame, self._palette) + out
-
-    def _look_at_connection(self) -> None:
-        """What the connection knows by itself: how fast it is, how far it has caught up."""
-        chat, connection = self.doing.chat, self.model.connection
-        if chat is None:
-            return
-        connection.latency = chat.latency
-        missing = sum(room.last - room.seen for room in chat.rooms.values() if room.catching_up)
-        connection.missing_at_first = max(connection.missing_at_first, missing) if missing else 0
-        connection.missing = missing
 
     async def _tick(self) -> None:
         """Draw once a second while something on the screen counts seconds; otherwise sleep."""
@@ -457,38 +344,21 @@ class FullScreen:
 
     async def edit_outside(self) -> None:
         """Write in $EDITOR what is in the input."""
-        editor = self.model.room.editor
-        import shlex  # noqa: PLC0415 - rarely needed
-        import tempfile  # noqa: PLC0415 - as above
+        from trio_chat.ui.tui import outside  # noqa: PLC0415 - rarely needed
 
-        command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
-        with tempfile.TemporaryDirectory(prefix="trio-chat-") as folder:  # 0700
-            path = Path(folder) / "message.md"
-            path.write_text(editor.text, "utf-8")
-            await self._leave_screen()
-            self._terminal.give_back()
-            try:
-                done = await trio.run_process(
-                    [*shlex.split(command), str(path)], check=False, stdin=None, stdout=None, stderr=None
-                )
-                why = f"{command} ended with status {done.returncode}." if done.returncode else ""
-            except (OSError, ValueError) as error:
-                why = f"{command} could not be started: {error}."
-            finally:
-                self._terminal.take()
-                await self._take_screen()
-            text = path.read_text("utf-8", "replace").rstrip("\n")
+        editor = self.model.room.editor
+        await self._leave_screen()
+        self._terminal.give_back()
+        try:
+            text, why = await outside.edit(editor.text)
+        finally:
+            self._terminal.take()
+            await self._take_screen()
         if why:
             self.model.tell(f"{why} The input is as it was.", time.time(), error=True)
         elif text != editor.text:
             editor.clear()
             editor.insert(text)
-
-
-def _sentence(why: object) -> str:
-    if isinstance(why, events.Closing):
-        return f"{why.message} {why.advice}".rstrip()
-    return str(why) if why is not None else ""
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

@@ -24,6 +24,7 @@ from trio_chat.ui.notes import Context, Hits
 from trio_chat.ui.tui.model.attention import Notify
 from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
 from trio_chat.ui.tui.model.panes import Choice, ListPane
+from trio_chat.ui.tui.model.room import RoomModel
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -145,12 +146,12 @@ class Doing:
         try:
             chat, log = self.connected(), room.log
             if wanted.which == "newer":
-                page = await chat.history(room.name, after=log.newest, limit=PAGE)
+                page = await chat.history(room.name, after=log.after, limit=PAGE)
                 log.take_newer(page.events, more=page.more)
                 log.trim(log.newest)
             else:
                 older = wanted.which == "older"
-                before = log.oldest if older and log.oldest else None
+                before = (log.before or None) if older else None
                 limit = PAGE if older else min(self.model.backlog or PAGE, MOST_AT_ONCE)
                 page = await chat.history(room.name, before=before, limit=limit)
                 log.take_older(page.events, more=page.more)
@@ -279,27 +280,51 @@ class Doing:
         if room != self.model.place.room:
             self.apply(self.model.look(room))
         one = self.model.room
+        one.reveal = seq
         if one.log.find(seq) is not None:
             one.selected = seq
             return
-        one.fetching = "there"
-        self._beside(lambda: self._jump(room, seq))
+        self._go_and_get(one, lambda: self._jump(room, seq))
+
+    def _go_and_get(self, room: RoomModel, job: Job) -> None:
+        if self.chat is None:
+            self.model.tell("That is not loaded, and there is no connection.", time.time(), error=True)
+            return
+        room.fetching = "there"
+        self._beside(job)
 
     async def _jump(self, room: str, seq: int) -> None:
         one = self.model.rooms[room]
-        half = PAGE // 2
-        try:
-            page = await self.connected().history(room, after=max(seq - half - 1, 0), limit=PAGE)
-        finally:
-            one.fetching = ""
-        one.log.replace(page.events, more_before=seq - half - 1 >= page.first, more_after=page.more)
-        one.loaded = True
+        await self._load_around(one, seq)
         if one.log.find(seq) is None:
             self.model.tell("That message is no longer kept.", time.time(), error=True)
             return
-        one.bottom = (one.log.newest, 0) if page.more else None
+        one.bottom = None if one.log.at_end else (one.log.newest, 0)
         one.selected = seq
         self.model.changed += 1
+
+    def reach(self, room: str, since: int) -> None:
+        """Show the first message behind this number, fetching what is around it."""
+        self._go_and_get(self.model.rooms[room], lambda: self._reach(room, since))
+
+    async def _reach(self, room: str, since: int) -> None:
+        one = self.model.rooms[room]
+        await self._load_around(one, since + 1)
+        while (first := one.log.first_said(since)) is None and not one.log.at_end:
+            await self._fetch(Fetch(room, "newer"))
+        one.bottom = None if one.log.at_end else (one.log.newest, 0)
+        one.reveal = None if first is None else first.seq
+        self.model.changed += 1
+
+    async def _load_around(self, room: RoomModel, seq: int) -> None:
+        """Get the stretch of a log in whose middle a line stands, in place of what is there."""
+        half = PAGE // 2
+        try:
+            page = await self.connected().history(room.name, after=max(seq - half - 1, 0), limit=PAGE)
+        finally:
+            room.fetching = ""
+        room.log.replace(page.events, more_before=seq - half - 1 >= page.first, more_after=page.more)
+        room.loaded = True
 
     def search(self, query: Query, pane: ListPane, cursor: int | None = None) -> None:
         """Find messages, or with a cursor more of them; what is found is added to the pane."""
@@ -323,7 +348,9 @@ class Doing:
         except Refused as error:
             pane.note = f"{error.message} {error.advice}"
             return
-        rows += [row for event in found.messages if (row := _choice(event)) is not None]
+        ignored = self.model.place.ignored
+        shown = (event for event in found.messages if not ignored.hides(event))
+        rows += [row for event in shown if (row := _choice(event)) is not None]
         count = len(rows)
         if found.cursor is not None:
             rows.append(Choice("show more", "", partial(self.search, query, pane, found.cursor)))

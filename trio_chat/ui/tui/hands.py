@@ -8,58 +8,45 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final, NamedTuple
+from typing import ClassVar, Final
 
 from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command, parse
 from trio_chat.protocol.events import Error
 from trio_chat.ui.actions import Quit, SendRoom
+from trio_chat.ui.command import Meaning
 from trio_chat.ui.commands import interpret
 from trio_chat.ui.editing import Editor, Submitted, Wanted, printable
 from trio_chat.ui.governing import AskPassword, SetPassword
+from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.keys import Key, Pasted, Press, Typed
 from trio_chat.ui.notes import Note
 from trio_chat.ui.room_commands import keeps_secret
 from trio_chat.ui.secret import Chosen as NewlyChosen
 from trio_chat.ui.secret import GivenUp, NewPassword
 from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.model.completing import complete_here
-from trio_chat.ui.tui.model.emoji import EMOJI, with_emoji
+from trio_chat.ui.tui.model.completing import Completing, complete_here
+from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.panes import Answered, Chosen, Pressed, Question
-from trio_chat.ui.tui.model.room import POLICIES
+from trio_chat.ui.tui.model.pasting import ask_about, is_long
+from trio_chat.ui.tui.model.room import POLICIES, RoomModel
 from trio_chat.ui.tui.ordered import Ordered
 from trio_chat.ui.tui.speaking import BELL
 from trio_chat.ui.tui.themes import THEMES
+from trio_chat.ui.tui.window import Window
 
-if TYPE_CHECKING:
-    from trio_chat.ui.tui.app import FullScreen
-    from trio_chat.ui.tui.model.room import RoomModel
-
-_LONG_LINES, _LONG_TEXT = 5, 1500
-"""A paste of more lines, or characters, than these is asked about before it goes into the input."""
 _QUESTION_MARK: Final = "?"
-
-
-class Offered(NamedTuple):
-    """What Tab offered for the word that begins at ``start``, which of it stands there now (-1: none), and the text
-    and the cursor as they were left: whoever changed them since wants something else."""
-
-    candidates: tuple[str, ...]
-    after: str
-    start: int
-    at: int
-    left: tuple[str, int]
 
 
 class Hands(Ordered):
     """Does what keys say."""
 
-    def __init__(self, app: FullScreen, bindings: keys.Bindings) -> None:
-        super().__init__(app, bindings)
+    def __init__(self, window: Window, bindings: keys.Bindings) -> None:
+        super().__init__(window, bindings)
         self._prefix = ""
         self._pasted = ""
         self._secret: NewPassword | None = None  # while one is chosen
-        self._offered: Offered | None = None
+        self._completing = Completing()
 
     def __repr__(self) -> str:
         return f"<Hands{' after ' + self._prefix if self._prefix else ''}>"
@@ -68,7 +55,7 @@ class Hands(Ordered):
         """Do what a key does."""
         if isinstance(key, Press) and key.name in {"FocusIn", "FocusOut"}:
             self._model.attention.focused = key.name == "FocusIn"
-            self._app.doing.apply(self._model.saw())
+            self._window.doing.apply(self._model.saw())
             return
         self._model.notice = self._model.hint = ""
         if self._model.pane is not None:
@@ -107,13 +94,13 @@ class Hands(Ordered):
         if command is None:
             return
         if command != "complete":
-            self._offered = None
+            self._completing.forget()
         if command in Editor.commands and command != "submit":
             await self._outcome(self._editor.run(command))
         elif command.startswith("room-") and command[5:].isdigit():
             self._go_number(int(command[5:]))
         elif command == "external-editor":
-            await self._app.edit_outside()
+            await self._window.edit_outside()
         else:
             self._commands[command](self)
 
@@ -122,36 +109,38 @@ class Hands(Ordered):
             case Submitted(text):
                 self._hand_in(text)
             case Wanted("leave"):
-                await self._app.leave()
+                await self._window.leave()
             case Wanted("interrupt"):
-                self._app.end(130)
+                self._window.end(130)
             case Wanted("suspend"):
-                await self._app.suspend()
+                await self._window.suspend()
             case Wanted("redraw"):
-                self._app.repaint()
+                self._window.repaint()
             case Wanted("complete"):
                 self._complete()
             case Wanted("bell"):
-                self._app.say(BELL)
+                self._window.say(BELL)
 
     def _say_typing(self) -> None:
         room, text = self._room, self._editor.text
         if text and not text.startswith("/") and "@" not in text and room.intent is None:
-            self._app.doing.typing(room.name)
+            self._window.doing.typing(room.name)
 
     def _paste(self, text: str) -> None:
-        if text.count("\n") < _LONG_LINES and len(text) <= _LONG_TEXT:
-            self._editor.insert(text)
+        if not is_long(text):
+            self._put_in(text)
             return
         self._pasted = text
-        lines = text.count("\n") + 1
-        first = text.lstrip().split("\n", 1)[0]
-        self._model.pane = Question(
-            "paste",
-            "A long paste",
-            (f"{lines} lines, {len(text)} characters, that begin with:", f"  {first[:200]}"),
-            (("Enter", "put it in the input"), ("s", "send it as it is"), ("Esc", "forget it")),
-        )
+        self._model.pane = ask_about(text, self._model.excess(self._editor.text + text), self._model.most_text)
+
+    def _put_in(self, text: str) -> bool:
+        """Put a paste into the input, where there is room for it."""
+        if self._editor.insert(text) is None:
+            return True
+        why = f"What you pasted has {len(text)} characters, more than any message may have. The input is as it was."
+        self._window.say(BELL)
+        self._model.tell(why, time.time(), error=True)
+        return False
 
     async def _press_pane(self, key: Key) -> None:
         pane = self._model.pane
@@ -160,7 +149,7 @@ class Hands(Ordered):
             self._paste(self._pasted + printable(key.text))
             return
         if isinstance(key, Press) and key.name == "C-z":
-            await self._app.suspend()
+            await self._window.suspend()
             return
         command = self._bindings.command("list", key.name) if isinstance(key, Press) else None
         if isinstance(pane, Question) and pane.asks and command == "choose":
@@ -179,10 +168,8 @@ class Hands(Ordered):
     def _answered(self, pane: Question, result: object) -> None:
         if pane.purpose == "paste":
             text, self._pasted = self._pasted, ""
-            if isinstance(result, Pressed):
-                self._editor.insert(text)
-                if result.key == "s":
-                    self._enter()
+            if isinstance(result, Pressed) and self._put_in(text) and result.key == "s":
+                self._enter()
         elif pane.purpose == "react" and isinstance(result, Answered):
             self._react(result.text)
         elif pane.purpose == "delete" and isinstance(result, Pressed):
@@ -190,7 +177,7 @@ class Hands(Ordered):
         elif pane.purpose == "new-password":
             self._take_new_password(result)
         elif pane.purpose in {"name", "password", "ended"}:
-            self._app.answer(
+            self._window.answer(
                 result.text if isinstance(result, Answered) else result.key if isinstance(result, Pressed) else None
             )
 
@@ -200,7 +187,7 @@ class Hands(Ordered):
             self._paste(printable(key.text))
             return
         if isinstance(key, Press) and key.name == "C-z":
-            await self._app.suspend()
+            await self._window.suspend()
             return
         names = (key.name,) if isinstance(key, Press) else tuple(key.text)
         for at, name in enumerate(names):
@@ -209,7 +196,7 @@ class Hands(Ordered):
                 self._leave_message()
                 await self._press_input(key if isinstance(key, Press) else Typed(key.text[at:]))
                 return
-            self._message_commands[command](self)
+            self._do_with_message(command)
             if self._model.pane is not None and isinstance(key, Typed) and key.text[at + 1 :]:
                 await self._press_pane(Typed(key.text[at + 1 :]))
                 return
@@ -226,7 +213,7 @@ class Hands(Ordered):
         text = editor.text
         _, refused = self._model.destination(text)
         if refused and room.intent is None:
-            self._app.say(BELL)
+            self._window.say(BELL)
             where, _ = self._model.destination(text)
             self._model.tell(f"{where[0].upper()}{where[1:]}. Nothing was sent.", time.time(), error=True)
             return
@@ -238,15 +225,15 @@ class Hands(Ordered):
 
     def _hand_in(self, text: str) -> None:
         """Submit a line; one behind a /join is for the room that it leads to."""
-        if self._app.doing.entering:
-            self._app.doing.after_entering(text, self._submit)
+        if self._window.doing.entering:
+            self._window.doing.after_entering(text, self._submit)
         else:
             self._submit(text)
 
     def _submit(self, text: str) -> None:
-        room, app = self._room, self._app
+        room, window = self._room, self._window
         if not keeps_secret(text):
-            app.typed(text)
+            window.typed(text)
         intent, room.intent = room.intent, None
         parsed = parse(text)
         if isinstance(parsed, Command) and parsed.name in self._typed_commands:  # here they know of a selected message
@@ -258,33 +245,41 @@ class Hands(Ordered):
                 self._give_back(room, text)
             return
         if intent is not None and intent.what == "edit":
-            app.doing.edit(room.name, intent.seq, with_emoji(text))
+            window.doing.edit(room.name, intent.seq, with_emoji(text))
             self._editor.insert(intent.before)
             return
         meaning = interpret(
             text if text.startswith("/") else with_emoji(text),
             self._model.place,
-            unknown_recipients=app.unknown_recipients,
+            unknown_recipients=window.unknown_recipients,
         )
+        asks_help = isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
+        if meaning is None:
+            return
+        if isinstance(meaning, Note) and asks_help:
+            self._help()
+        elif isinstance(meaning, SendRoom) and meaning.room in self._model.rooms:
+            window.doing.say(meaning, intent.seq if intent is not None else None)
+        else:
+            self._carry_out(meaning, room, text)
+
+    def _carry_out(self, meaning: Meaning, room: RoomModel, text: str) -> None:
+        """Do what a line means that was typed in a room: here, or in its turn by the server."""
+        window = self._window
         match meaning:
-            case None:
-                return
             case Quit():
-                app.leave_soon()
+                window.leave_soon()
             case AskPassword():
                 self._ask_new_password()
-            case Note() if (
-                isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
-            ):
-                self._help()
+            case Ignore():
+                note = self._model.place.ignored.do(meaning, self._model.me)
+                self._model.take(note, window.now(), time.time())
             case Note() | Error():
-                app.doing.apply(self._model.take(meaning, app.now(), time.time()))
-                if isinstance(meaning, Error) and not self._editor.text:
-                    self._editor.insert(text)
-            case SendRoom() if meaning.room in self._model.rooms:
-                app.doing.say(meaning, intent.seq if intent is not None else None)
+                window.doing.apply(self._model.take(meaning, window.now(), time.time()))
+                if isinstance(meaning, Error):
+                    self._give_back(self._room, text)
             case _:
-                app.doing.act(meaning, lambda: self._give_back(room, text))
+                window.doing.act(meaning, lambda: self._give_back(room, text))
 
     @staticmethod
     def _give_back(room: RoomModel, text: str) -> None:
@@ -310,37 +305,17 @@ class Hands(Ordered):
             case GivenUp(why):
                 self._model.tell(why, time.time(), error=True)
             case NewlyChosen(password):
-                self._app.doing.act(SetPassword(password), lambda: None)
+                self._window.doing.act(SetPassword(password), lambda: None)
 
     def _complete(self) -> None:
-        editor, offered = self._editor, self._offered
-        if offered is not None and offered.left == (editor.text, editor.buffer.cursor):
-            self._offer(offered.candidates, offered.after, offered.start, offered.at + 1)
-            return
         arguments = {"notify": tuple(POLICIES), "theme": tuple(THEMES)}
-        found = complete_here(editor.text, editor.buffer.cursor, self._model.place, arguments)
-        if not found.candidates:
-            self._app.say(BELL)
-        elif len(found.candidates) == 1:
-            editor.replace(found.start, found.end, found.candidates[0] + found.after)
-        else:
-            if len(found.agreed) > found.end - found.start:
-                editor.replace(found.start, found.end, found.agreed)
-            self._offer(found.candidates, found.after, found.start, None)
-
-    def _offer(self, candidates: tuple[str, ...], after: str, start: int, at: int | None) -> None:
-        """Show what a word can become, and put one of it in its place; Tab again goes on with the next."""
-        editor = self._editor
-        if at is not None:
-            at %= len(candidates)
-            editor.replace(start, editor.buffer.cursor, candidates[at] + after)
-        left = (editor.text, editor.buffer.cursor)
-        self._offered = Offered(candidates, after, start, -1 if at is None else at, left)
-        shown = [
-            f"{EMOJI[name.strip(':')]} {name}" if name.strip(":") in EMOJI and name[0] == ":" else name
-            for name in candidates
-        ]
-        self._model.notice = "  ".join(shown[:12]) + (" …" if len(shown) > 12 else "")  # noqa: PLR2004 - what a status line holds
+        shown = self._completing.press(
+            self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place, arguments)
+        )
+        if shown is None:
+            self._window.say(BELL)
+        elif shown:
+            self._model.notice = shown
 
     _commands: ClassVar[dict[str, Callable[[Hands], None]]] = {
         "submit": _enter,
@@ -350,10 +325,10 @@ class Hands(Ordered):
         "next-attention": lambda self: self._next_attention(),
         "room-before": lambda self: self._step(-1),
         "room-after": lambda self: self._step(1),
-        "page-up": lambda self: self._app.scroll_pages(1),
-        "page-down": lambda self: self._app.scroll_pages(-1),
-        "line-up": lambda self: self._app.scroll(1),
-        "line-down": lambda self: self._app.scroll(-1),
+        "page-up": lambda self: self._window.scroll_pages(1),
+        "page-down": lambda self: self._window.scroll_pages(-1),
+        "line-up": lambda self: self._window.scroll(1),
+        "line-down": lambda self: self._window.scroll(-1),
         "newest": lambda self: self._newest(),
         "all-read": lambda self: self._all_read(),
         "first-unread": lambda self: self._first_unread(),
@@ -361,7 +336,7 @@ class Hands(Ordered):
         "search-messages": lambda self: self._cmd_search(""),
         "reply-last": lambda self: self._reply(),
         "cancel": lambda self: self._cancel(),
-        "people": lambda self: self._app.toggle("people"),
-        "rooms": lambda self: self._app.toggle("rooms"),
+        "people": lambda self: self._window.toggle("people"),
+        "rooms": lambda self: self._window.toggle("rooms"),
         "do-not-disturb": lambda self: self._toggle_quiet(),
     }

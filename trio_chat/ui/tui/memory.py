@@ -1,13 +1,10 @@
 """What the full screen remembers between two runs, and over a crash: drafts, the rooms' rules, what was typed.
 
-One file for each server, in the state directory, that nobody else can read. It is replaced whole, so a crash leaves
-the old one or the new one.
+One file for each server; see :mod:`trio_chat.ui.state_files`.
 """
 
 from __future__ import annotations
 
-import hashlib
-import os
 import traceback
 from contextlib import suppress
 from datetime import datetime
@@ -16,33 +13,32 @@ from typing import Final
 
 import msgspec
 
+from trio_chat.ui.state_files import load_ignored, server_file, state_directory, write_private
+
 _MOST: Final = 4 * 1024 * 1024
 _LINES: Final = 500
 """What was typed is kept for that many lines."""
 
 
 class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is remembered: by room what is typed and not sent, and what calls one; the room one was in; lines typed."""
+    """What is remembered: by room what is typed and not sent, and what calls one; of those typed in, which were
+    private; the room one was in; lines typed."""
 
     drafts: dict[str, str] = {}
+    private: list[str] = []
     policies: dict[str, str] = {}
     room: str = ""
     typed: list[str] = []
 
 
-def state_directory() -> Path:
-    """Where the program keeps what it remembers."""
-    import platformdirs  # noqa: PLC0415 - not needed before something is kept
-
-    return platformdirs.user_state_path("trio-chat")
-
-
 class Memory:
-    """One server's file. What cannot be read or written is gone without; the chat goes on."""
+    """One server's file. What cannot be read or written is gone without; the chat goes on. ``ignored`` are those whom
+    one does not want to hear there."""
 
     def __init__(self, url: str, directory: Path | None = None) -> None:
         self.directory = state_directory() if directory is None else directory
-        self._path = self.directory / "screen" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
+        self._path = server_file(self.directory, "screen", url)
+        self.ignored = load_ignored(url, self.directory)
         self._written = b""
 
     def __repr__(self) -> str:
@@ -56,9 +52,7 @@ class Memory:
 
     def save(self, kept: Kept) -> None:
         """Remember this; nothing is written that was written before."""
-        data = msgspec.json.encode(
-            Kept(drafts=kept.drafts, policies=kept.policies, room=kept.room, typed=kept.typed[-_LINES:])
-        )
+        data = msgspec.json.encode(msgspec.structs.replace(kept, typed=kept.typed[-_LINES:]))
         if data == self._written:
             return
         with suppress(OSError):
@@ -74,17 +68,3 @@ class Memory:
         except OSError:
             return None
         return path
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Put data in a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as stream:
-            stream.write(data)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise

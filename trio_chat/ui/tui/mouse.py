@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from trio_chat.ui.keys import Press
+from trio_chat.ui.tui.hands import Hands
 from trio_chat.ui.tui.model.panes import ListPane, TextPane
 from trio_chat.ui.tui.speaking import MouseEvent
-
-if TYPE_CHECKING:
-    from trio_chat.ui.tui.app import FullScreen
-    from trio_chat.ui.tui.hands import Hands
-
+from trio_chat.ui.tui.window import Window
 
 _WHEEL: Final = 3
 _UP, _DOWN = 64, 65  # xterm's numbers of the wheel
@@ -20,22 +17,22 @@ _UP, _DOWN = 64, 65  # xterm's numbers of the wheel
 class Mouse:
     """Does what the mouse says."""
 
-    def __init__(self, app: FullScreen, hands: Hands) -> None:
-        self._app = app
+    def __init__(self, window: Window, hands: Hands) -> None:
+        self._window = window
         self._hands = hands
         self._drag: tuple[int, int] | None = None
         self.selection: tuple[tuple[int, int], tuple[int, int]] | None = None
 
     def take(self, event: MouseEvent) -> None:
         """Do what the mouse did."""
-        app, frame = self._app, self._app.frame
+        window, frame = self._window, self._window.frame
         if frame is None:
             return
         if event.button in (_UP, _DOWN):
-            if isinstance(self._app.model.pane, ListPane | TextPane):
-                self._app.model.pane.press(Press("Up"), "up" if event.button == _UP else "down")
+            if isinstance(self._window.model.pane, ListPane | TextPane):
+                self._window.model.pane.press(Press("Up"), "up" if event.button == _UP else "down")
             else:
-                app.scroll(_WHEEL if event.button == _UP else -_WHEEL)
+                window.scroll(_WHEEL if event.button == _UP else -_WHEEL)
         elif event.button == 0:
             at = (event.column, event.row)
             if event.released:
@@ -47,7 +44,7 @@ class Mouse:
 
     def _let_go(self, at: tuple[int, int]) -> None:
         start, self._drag, selection, self.selection = self._drag, None, self.selection, None
-        frame = self._app.frame
+        frame = self._window.frame
         if start is None or frame is None:
             return
         if selection is not None and start != at:
@@ -58,9 +55,9 @@ class Mouse:
         kind, what = frame.under(*at)
         if (kind == "room" and isinstance(what, str)) or (kind == "person" and isinstance(what, str)):
             self._hands.go(what)
-        elif kind == "item" and isinstance(what, int) and isinstance(self._app.model.pane, ListPane):
-            pane = self._app.model.pane
-            self._app.model.pane = None
+        elif kind == "item" and isinstance(what, int) and isinstance(self._window.model.pane, ListPane):
+            pane = self._window.model.pane
+            self._window.model.pane = None
             self._hands.choose(pane.rows[what].value)
         elif kind == "line" and isinstance(what, tuple) and what[1]:
-            self._app.model.room.selected = what[0]
+            self._window.model.room.selected = what[0]

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from trio_chat.protocol.query import BadQuery
 from trio_chat.ui.actions import SendRoom
+from trio_chat.ui.command import named_room
 from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
@@ -23,7 +24,7 @@ class Ordered(Picked):
     def go(self, name: str) -> None:
         """Go to a room, or begin to write to a person."""
         if name in self._model.rooms:
-            self._app.doing.apply(self._model.look(name))
+            self._window.doing.apply(self._model.look(name))
         else:
             self._editor.clear()
             self._editor.insert(f"@{name}: ")
@@ -32,12 +33,11 @@ class Ordered(Picked):
         """Do what a row of a list stands for."""
         if isinstance(value, tuple):
             room, seq = value
-            self._app.doing.jump(room, seq)
-            self._app.reveal = seq
+            self._window.doing.jump(room, seq)
         elif isinstance(value, str):
             self.go(value)
         elif callable(value):  # more of what was found: the list stays
-            self._model.pane = self._app.doing.found
+            self._model.pane = self._window.doing.found
             value()
 
     def _go_number(self, number: int) -> None:
@@ -75,24 +75,27 @@ class Ordered(Picked):
 
     def _first_unread(self) -> None:
         room = self._room
-        since = room.new_since
-        at = room.log.index(since + 1) if since is not None else len(room.log)
-        if at < len(room.log):
-            self._app.reveal = room.log.entries[at].seq
+        since, log = room.new_since, room.log
+        if since is None:
+            self._complain("Nothing is unread here.")
+        elif not log.holds(since + 1):
+            self._window.doing.reach(room.name, since)
+        elif (first := log.first_said(since)) is not None:
+            room.reveal = first.seq
         else:
             self._complain("Nothing is unread here.")
 
     def _all_read(self) -> None:
-        self._app.doing.apply(self._model.read_all())
+        self._window.doing.apply(self._model.read_all())
         self._model.notice = "all is read"
 
     def _newest(self) -> None:
         room = self._room
         room.bottom = None
         if not room.log.at_end:
-            room.log.entries, room.log.at_end, room.log.at_start = [], True, False
-            self._app.doing.fetch(room.name, "newest")
-        self._app.doing.apply(self._model.saw())
+            room.log.leave_stretch()
+            self._window.doing.fetch(room.name, "newest")
+        self._window.doing.apply(self._model.saw())
 
     def _cancel(self) -> None:
         room = self._room
@@ -126,11 +129,11 @@ class Ordered(Picked):
             return
         pane = ListPane("search", f"Search: {argument}", lambda _wanted: [], typing=False)
         self._model.pane = pane
-        self._app.doing.search(query, pane)
+        self._window.doing.search(query, pane)
 
     def _more_found(self) -> None:
         """Show the last search again."""
-        found = self._app.doing.found
+        found = self._window.doing.found
         if found is None:
             self._complain("There is no search to go on with.")
         else:
@@ -145,7 +148,7 @@ class Ordered(Picked):
         intent = self._room.intent
         if text and intent is not None:
             self._room.intent = None
-            self._app.doing.say(SendRoom(self._room.name, with_emoji(text)), intent.seq)
+            self._window.doing.say(SendRoom(self._room.name, with_emoji(text)), intent.seq)
 
     def _nothing_said(self) -> str:
         """Why there is no message of one's own to work on."""
@@ -155,11 +158,11 @@ class Ordered(Picked):
         seq, text = self._which(argument, own=True)
         entry = self._room.log.find(seq) if seq is not None else self._target(mine=True)
         if seq is not None and text:
-            self._app.doing.edit(self._room.name, seq, with_emoji(text))
+            self._window.doing.edit(self._room.name, seq, with_emoji(text))
         elif entry is None:
             self._complain(self._nothing_said() if seq is None else f"Message {seq} is not on the screen.")
         elif argument and seq is None:
-            self._app.doing.edit(self._room.name, entry.seq, with_emoji(argument))
+            self._window.doing.edit(self._room.name, entry.seq, with_emoji(argument))
         else:
             self._begin_edit(entry)
 
@@ -171,7 +174,7 @@ class Ordered(Picked):
         elif seq is None and entry is None:
             self._complain(self._nothing_said())
         else:
-            self._room.selected = self._app.reveal = seq if entry is None or seq is not None else entry.seq
+            self._room.selected = self._room.reveal = seq if entry is None or seq is not None else entry.seq
             self._ask_delete()
 
     def _cmd_react(self, argument: str, *, on: bool | None = None) -> None:
@@ -188,8 +191,7 @@ class Ordered(Picked):
         """Go to a message by its number, of this room or of another that one is in."""
         *before, word = argument.split() or [""]
         seq, _ = self._which(word)
-        room = before[0] if before else self._room.name
-        room = room if room[0] in "#@" else f"#{room}"
+        room = named_room(before[0] if before else "", self._model.place)
         if seq is None or room not in self._model.rooms:
             self._complain("Which message?" if seq is None else f"You are not in {room}.")
             return
@@ -210,7 +212,7 @@ class Ordered(Picked):
         if argument and argument not in THEMES:
             self._complain(f"There is no theme {argument}; there are {', '.join(THEMES)}.")
         elif argument:
-            self._app.use_theme(argument)
+            self._window.use_theme(argument)
         else:
             self._model.tell(f"Themes: {', '.join(THEMES)}.", time.time())
 

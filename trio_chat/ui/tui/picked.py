@@ -3,44 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar, Final
 
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.message_commands import read_which
 from trio_chat.ui.messages import At, no_such
 from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.layout import links
-from trio_chat.ui.tui.model.emoji import mark_of
+from trio_chat.ui.tui.layout import clip, links
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.completing import complete_emoji
+from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji
 from trio_chat.ui.tui.model.log import Entry, about
 from trio_chat.ui.tui.model.panes import Question, TextPane
-from trio_chat.ui.tui.model.room import Intent
+from trio_chat.ui.tui.model.room import Intent, RoomModel
 from trio_chat.ui.tui.speaking import BELL, copied
+from trio_chat.ui.tui.window import Window
 
-if TYPE_CHECKING:
-    from trio_chat.ui.tui.app import FullScreen
-    from trio_chat.ui.tui.model.chat import ChatModel
-    from trio_chat.ui.tui.model.room import RoomModel
+_EXCERPT: Final = 200
+"""Columns of a message that a question shows."""
 
 
 class Picked:
     """Works on the message selected in the room that one looks at."""
 
-    def __init__(self, app: FullScreen, bindings: keys.Bindings) -> None:
-        self._app = app
+    def __init__(self, window: Window, bindings: keys.Bindings) -> None:
+        self._window = window
         self._bindings = bindings
         self._span: int | None = None
 
     @property
     def _model(self) -> ChatModel:
-        return self._app.model
+        return self._window.model
 
     @property
     def _room(self) -> RoomModel:
-        return self._app.model.room
+        return self._window.model.room
 
     @property
     def _editor(self) -> Editor:
-        return self._app.model.room.editor
+        return self._window.model.room.editor
 
     def _selected(self) -> Entry | None:
         room = self._room
@@ -76,6 +77,7 @@ class Picked:
             entry.said
             and not entry.local
             and not entry.deleted
+            and entry.sender not in self._model.place.ignored
             and (mine is None or (entry.sender == self._model.me) == mine)
         )
 
@@ -88,21 +90,31 @@ class Picked:
         best = None
         at += step if room.selected is not None and step > 0 else -1 if step < 0 else 0
         while 0 <= at < len(said) and left:
-            if said[at].said and not said[at].local and said[at].seq != room.selected:
+            one = said[at]
+            if one.said and not one.local and one.seq != room.selected and one.sender not in self._model.place.ignored:
                 best, left = said[at].seq, left - 1
             at += step
         if best is not None:
-            room.selected = self._app.reveal = best
+            room.selected = room.reveal = best
         elif by > 0:
             room.selected = None
             room.bottom = None
         if room.selected is not None and not room.log.at_start and room.log.index(room.selected) < 5:  # noqa: PLR2004 - soon at the top
-            self._app.doing.fetch(room.name, "older")
+            self._window.doing.fetch(room.name, "older")
+
+    def _do_with_message(self, command: str) -> None:
+        """Do something with the message selected, which may be out of sight: scrolled away, or pushed up by others."""
+        if command == "message-leave" or self._selected() is not None:
+            self._room.reveal = None if command == "message-leave" else self._room.selected
+            self._message_commands[command](self)
+        else:  # so far away that it is not even loaded
+            self._leave_message()
+            self._complain("That message is far from here by now; select one again.")
 
     def _select(self) -> None:
         visible = (
-            [place.seq for place in self._app.frame.view.places if place is not None and place.said]
-            if self._app.frame
+            [place.seq for place in self._window.frame.view.places if place is not None and place.said]
+            if self._window.frame
             else []
         )
         self._span = None
@@ -110,7 +122,7 @@ class Picked:
         if visible:
             self._room.selected = visible[-1]
         elif last is not None:  # what this program tells may fill a small screen
-            self._room.selected = self._app.reveal = last.seq
+            self._room.selected = self._room.reveal = last.seq
         else:
             self._complain("There is no message here.")
 
@@ -137,22 +149,29 @@ class Picked:
         self._editor.insert(entry.text)
 
     def _ask_delete(self) -> None:
+        entry = self._selected()  # none, where a command named one that is not loaded
+        what = f"Message {self._room.selected}" if entry is None else f"{entry.sender}: {' '.join(entry.text.split())}"
         self._model.pane = Question(
             "delete",
             "Take it back",
-            ("The message's text will be gone for everybody.",),
+            (clip(what, _EXCERPT), "The message's text will be gone for everybody."),
             (("Enter", "take it back"), ("Esc", "leave it")),
         )
 
     def _delete_selected(self) -> None:
         room = self._room
         if room.selected is not None:
-            self._app.doing.delete(room.name, room.selected)
+            self._window.doing.delete(room.name, room.selected)
             room.selected = None
 
     def _ask_mark(self) -> None:
         self._model.pane = Question(
-            "react", "Mark it", ("An emoji by its name, such as +1, heart, tada, eyes.",), asks="emoji"
+            "react",
+            "Mark it",
+            ("An emoji by its name, such as +1, heart, tada, eyes. Tab completes it.",),
+            asks="emoji",
+            find=complete_emoji,
+            refuse=why_no_emoji,
         )
 
     def _react(self, word: str) -> None:
@@ -163,7 +182,7 @@ class Picked:
 
     def _mark(self, seq: int, word: str, *, on: bool | None = None) -> None:
         """Put a mark on a message or take it off; where that is not said, the one or the other by how it is."""
-        self._app.doing.react(self._room.name, seq, mark_of(word.strip()), on=on)
+        self._window.doing.react(self._room.name, seq, mark_of(word.strip()), on=on)
         self._room.selected = None
 
     def _origin(self) -> None:
@@ -171,8 +190,7 @@ class Picked:
         if entry is None or entry.reply_to is None:
             self._complain("That message answers no other.")
             return
-        self._app.doing.jump(self._room.name, entry.reply_to)
-        self._app.reveal = entry.reply_to
+        self._window.doing.jump(self._room.name, entry.reply_to)
 
     def _copy_selected(self) -> None:
         room, last = self._room, self._target()
@@ -183,7 +201,7 @@ class Picked:
         said = [
             one
             for one in room.log.entries[room.log.index(low) : room.log.last_index(high) + 1]
-            if one.said and not one.local
+            if one.said and not one.local and one.sender not in self._model.place.ignored
         ]
         text = said[0].text if len(said) == 1 else "\n".join(f"{one.sender}: {one.text}" for one in said)
         self.copy(text)
@@ -201,7 +219,9 @@ class Picked:
     def _show_info(self) -> None:
         entry = self._selected()
         if entry is not None:
-            self._model.pane = TextPane("Message", [("overlay", line) for line in about(entry)])
+            self._model.pane = TextPane(
+                "Message", [("overlay", line) for line in about(entry, self._model.place.ignored)]
+            )
 
     def _begin_span(self) -> None:
         self._span = self._room.selected
@@ -209,11 +229,11 @@ class Picked:
 
     def copy(self, text: str) -> None:
         """Put a text on the clipboard of whoever sits at the terminal."""
-        self._app.say(copied(text))
+        self._window.say(copied(text))
         self._model.notice = f"copied {len(text)} characters"
 
     def _complain(self, why: str) -> None:
-        self._app.say(BELL)
+        self._window.say(BELL)
         self._model.notice = why
 
     _message_commands: ClassVar[dict[str, Callable[[Picked], None]]] = {

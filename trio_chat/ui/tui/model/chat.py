@@ -20,10 +20,12 @@ from trio_chat.ui.editing import Editor
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
 from trio_chat.ui.sentences import called, put_out
+from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
+from trio_chat.ui.tui.model.lost import Lost, opened
 from trio_chat.ui.tui.model.panes import Pane, Question
-from trio_chat.ui.tui.model.room import TYPING, RoomModel
+from trio_chat.ui.tui.model.room import TYPING, Policy, RoomModel
 
 PAGE: Final = 100
 """Lines fetched at once."""
@@ -86,9 +88,11 @@ class ChatModel:
         self.notice = ""  # both until the next key; a hint is what may be left out
         self.hint = ""
         self.away: dict[str, str] = {}
-        self.lost: dict[str, str] = {}  # what was typed in rooms that one is in no longer
+        self.lost = Lost()
+        self.policies: dict[str, Policy] = {}  # what was chosen for rooms, to begin with
         self.make_editor: Callable[[], Editor] = Editor
         self.complete_people = False
+        self.most_text = 0  # characters that a message may have; 0 before the server said
         self._nowhere = RoomModel("")
         self._acknowledged: dict[tuple[str, int], None] = {}
         self._delivered: dict[tuple[str, int], None] = {}
@@ -145,30 +149,51 @@ class ChatModel:
             return self.label(self.rooms[where]) + " (private)", False
         return ("everyone" if where == self.place.lobby != self.place.room else where), False
 
+    def excess(self, line: str) -> int:
+        """By how many characters a line is too long to be sent."""
+        return pasting.excess(line, self.most_text)
+
     # ---- the connection ------------------------------------------------------------------------
 
-    def enter(self, me: str, lobby: str, infos: Iterable[events.RoomInfo], now: float) -> list[Effect]:
-        """We are in, for the first time or again: who one is and in which rooms."""
-        infos = tuple(infos)
+    def enter(self, me: str, lobby: str, infos: Iterable[events.RoomInfo], now: float, clock: float) -> list[Effect]:
+        """We are in, for the first time or again: who one is and in which rooms. Times as in :meth:`take`."""
+        infos, here = tuple(infos), self.place.room
         self.place.me, self.place.lobby = me, lobby
         self.place.enter(infos)
-        for name in set(self.rooms) - {info.name for info in infos}:
-            del self.rooms[name]
-        effects: list[Effect] = []
+        gone = [self.rooms.pop(name) for name in set(self.rooms) - {info.name for info in infos}]
         for info in infos:
-            known = info.name in self.rooms
-            room = self.rooms.setdefault(info.name, RoomModel(info.name))
-            room.update(info)
+            room, known = self._open(info, clock)
             if not known:
-                self.lost.pop(info.name, None)  # it is remembered too
                 room.unread = max(0, room.last - room.read) if room.read else 0
                 room.mentions = info.mentions
                 room.new_since = room.read if 0 < room.read < room.last else None
         self._move_in()
+        for room in gone:
+            self._put_out(room, "The server knows nothing of it any more.", clock, was_here=room.name == here)
         self.connection = Connection("connected", since=now, latency=self.connection.latency)
-        effects.append(AskPeople(lobby))
         self.changed += 1
-        return [*effects, *self.look(self.place.room)]
+        return [AskPeople(lobby), *self.look(self.place.room)]
+
+    def _open(self, info: events.RoomInfo, clock: float) -> tuple[RoomModel, bool]:
+        """A room that one is in, as the server describes it now; and whether it was there before."""
+        room = self.rooms.get(info.name)
+        if room is not None:
+            if room.private and not info.private:
+                self.tell(opened(room.name, typed=bool(room.unsent)), clock, error=True, room=room.name)
+            room.update(info)
+            return room, True
+        room = RoomModel(info.name, editor=self.make_editor(), policy=self.policies.get(info.name))
+        self.rooms[info.name] = room
+        room.update(info)
+        if notice := self.lost.give_back(room):
+            self.tell(notice, clock, error=True, room=room.name)
+        return room, False
+
+    def begin_anew(self) -> None:
+        """The server's history began anew: what is loaded of the rooms' logs means nothing any more."""
+        for room in self.rooms.values():
+            room.log.forget()
+            room.loaded = False
 
     def _move_in(self) -> None:
         """Take what was typed and told before one was in to the room that one looks at."""
@@ -241,11 +266,7 @@ class ChatModel:
             case events.RoomEvent():
                 return self._line(event)
             case events.Room():
-                name = event.room.name
-                if name not in self.rooms:
-                    self.rooms[name] = RoomModel(name, editor=self.make_editor())
-                    self.rooms[name].editor.insert(self.lost.pop(name, ""))
-                self.rooms[name].update(event.room)
+                self._open(event.room, clock)
             case events.Left() | RejoinRefused():
                 return self._left(event, here, clock)
             case events.Presence():
@@ -253,6 +274,8 @@ class ChatModel:
             case events.People():
                 self._people(event)
             case events.TypingNotice() if event.name != self.me and event.room in self.rooms:
+                if self.place.ignored.hides(event):
+                    return []
                 self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
             case events.ReadUpTo() if event.room in self.rooms:
                 room = self.rooms[event.room]
@@ -317,10 +340,14 @@ class ChatModel:
         room.last = max(room.last, event.seq)
         if isinstance(event, events.TopicChanged):
             room.topic = event.text
+        elif isinstance(event, events.Moderated) and event.action == "private":
+            room.private = event.value == "on"
         entry = room.log.take(event)
         if entry is None:
             return self.saw() if room is self.room else []
         room.typing.pop(entry.sender, None)
+        if self.place.ignored.hides(event):
+            return self.saw() if room is self.room else []
         looking = room is self.room and room.following
         if entry.said and entry.sender == self.me:
             return self._own(room, entry)
@@ -426,13 +453,19 @@ class ChatModel:
         was_here = event.room == here
         room = self.rooms.pop(event.room, None)
         self.place.leave(event.room)
-        why = event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}"
+        why = clean_line(event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}")
         effects = self.look(self.place.room) if was_here else []
-        gone = f"You are no longer in {clean_line(event.room)}."
-        if room is not None and room.draft:
-            self.lost[event.room] = room.draft
-            if was_here and self.pane is None:  # what is being typed now must not go to another room
-                lines = (clean_line(why), "What you typed is kept for when you are back there.")
-                self.pane = Question("left", gone, lines, (("Enter", "go on"),))
-        self.tell(f"{gone} {clean_line(why)}".rstrip(), clock)
+        if room is not None:
+            self._put_out(room, why, clock, was_here=was_here)
+        else:
+            self.tell(f"{clean_line(event.room)}: {why}", clock)
         return effects
+
+    def _put_out(self, room: RoomModel, why: str, clock: float, *, was_here: bool) -> None:
+        """One is no longer in a room: what is not sent there is kept, and what is being typed now goes nowhere."""
+        label = self.label(room)
+        gone = f"Your conversation with {label} is over." if room.direct else f"You are no longer in {label}."
+        if self.lost.keep(room) and was_here and self.pane is None:
+            lines = (why, "What you typed is kept for when you are back there.")
+            self.pane = Question("left", gone, lines, (("Enter", "go on"),))
+        self.tell(f"{gone} {why}".rstrip(), clock)

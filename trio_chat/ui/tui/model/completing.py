@@ -5,12 +5,69 @@ Beyond what line mode completes: the full screen's own commands and their argume
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Final, NamedTuple
 
 from trio_chat.ui.completion import Completion, complete
+from trio_chat.ui.editing import Editor
 from trio_chat.ui.place import Place
 from trio_chat.ui.tui.keys import COMMANDS
 from trio_chat.ui.tui.model.emoji import EMOJI
+
+_SHOWN: Final = 12
+"""Candidates shown at once: what a status line holds."""
+
+
+class Offered(NamedTuple):
+    """What Tab offered for the word that begins at ``start``, which of it stands there now (-1: none), and the text
+    and the cursor as they were left: whoever changed them since wants something else."""
+
+    candidates: tuple[str, ...]
+    after: str
+    start: int
+    at: int
+    left: tuple[str, int]
+
+
+class Completing:
+    """What Tab does in an input: it completes the word before the cursor, or offers what it can become; again, it
+    puts one after the other there."""
+
+    def __init__(self) -> None:
+        self._offered: Offered | None = None
+
+    def __repr__(self) -> str:
+        return f"<Completing {self._offered}>"
+
+    def forget(self) -> None:
+        """Something else was done than pressing Tab."""
+        self._offered = None
+
+    def press(self, editor: Editor, find: Callable[[str, int], Completion]) -> str | None:
+        """Do what Tab does; returns what the word can become, to be shown, or ``None`` where that is nothing.
+        ``find`` tells what the word before a cursor can become."""
+        offered, there = self._offered, (editor.text, editor.buffer.cursor)
+        if offered is not None and offered.left == there:
+            at = (offered.at + 1) % len(offered.candidates)
+            editor.replace(offered.start, editor.buffer.cursor, offered.candidates[at] + offered.after)
+            return self._offer(editor, offered.candidates, offered.after, offered.start, at)
+        found = find(*there)
+        if not found.candidates:
+            return None
+        if len(found.candidates) == 1:
+            editor.replace(found.start, found.end, found.candidates[0] + found.after)
+            return ""
+        if len(found.agreed) > found.end - found.start:
+            editor.replace(found.start, found.end, found.agreed)
+        return self._offer(editor, found.candidates, found.after, found.start, -1)
+
+    def _offer(self, editor: Editor, candidates: tuple[str, ...], after: str, start: int, at: int) -> str:
+        self._offered = Offered(candidates, after, start, at, (editor.text, editor.buffer.cursor))
+        shown = [
+            f"{EMOJI[name.strip(':')]} {name}" if name.strip(":") in EMOJI and name[0] == ":" else name
+            for name in candidates[:_SHOWN]
+        ]
+        return "  ".join(shown) + (" …" if len(candidates) > _SHOWN else "")
 
 
 def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tuple[str, ...]]) -> Completion:
@@ -35,6 +92,12 @@ def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tup
             if name == "search" and word.startswith(key):
                 return _matching(start, cursor, (key + one for one in marks), word)
     return complete(text, cursor, place)
+
+
+def complete_emoji(text: str, cursor: int) -> Completion:
+    """What the word before the cursor can become where only an emoji is wanted: its colons may be left out."""
+    start = max((at + 1 for at in range(cursor) if text[at].isspace()), default=0)
+    return _emoji(":" + text[start:cursor].removeprefix(":"), start, cursor)
 
 
 def _emoji(word: str, start: int, end: int) -> Completion:

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import re
+import unicodedata
+from difflib import get_close_matches
 from typing import Final
+
+from trio_chat.ui.graphemes import clusters
 
 EMOJI: Final[dict[str, str]] = {
     "+1": "👍", "-1": "👎", "thumbsup": "👍", "thumbsdown": "👎", "ok": "👌", "clap": "👏", "wave": "👋",
@@ -40,3 +44,28 @@ def with_emoji(text: str) -> str:
 def mark_of(word: str) -> str:
     """What ``/react`` puts on a message: an emoji by its name, with its colons or without, or the word itself."""
     return EMOJI.get(word.strip(":"), word)
+
+
+_PICTURES: Final = range(0x1F000, 0x1FB00)
+"""Where Unicode has its newer emoji; those younger than Python's tables of characters have no category there."""
+_AS_PICTURE: Final = {"\ufe0f", "\u20e3"}
+"""What makes an emoji of a character that is none by itself, such as a digit."""
+
+
+def is_emoji(text: str) -> bool:
+    """Whether a text is one emoji, as far as Python's tables of characters can tell."""
+    return len(list(clusters(text))) == 1 and any(
+        unicodedata.category(one) == "So" or ord(one) in _PICTURES or one in _AS_PICTURE for one in text
+    )
+
+
+def why_no_emoji(word: str) -> str:
+    """Why this is no emoji, nor the name of one, as a sentence that says what to write; empty for what is one."""
+    word = word.strip()
+    if is_emoji(mark_of(word)):
+        return ""
+    if not word:
+        return "Write an emoji or its name, such as tada; Esc leaves the message as it is."
+    near = get_close_matches(word.strip(":"), EMOJI, n=1)
+    hint = f"Did you mean {near[0]}?" if near else "Tab after its first letters shows the names."
+    return f"There is no emoji {word}. {hint}"

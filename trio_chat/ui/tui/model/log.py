@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, tzinfo
 from sys import intern
 from typing import Final, Literal, TypeAlias
@@ -23,6 +23,7 @@ from msgspec import Struct
 
 from trio_chat.protocol import events
 from trio_chat.protocol.text import clean, clean_line
+from trio_chat.ui.ignored import Ignored
 
 MOST: Final = 20_000
 """Entries kept of one room: several screens of scrolling, and about ten megabytes."""
@@ -103,8 +104,9 @@ def _message(event: events.Message) -> Entry:
     return entry
 
 
-def about(entry: Entry, zone: tzinfo | None = None) -> list[str]:
-    """All that is known of a message: who said it, when to the second, its number, and who marked it."""
+def about(entry: Entry, ignored: Ignored, zone: tzinfo | None = None) -> list[str]:
+    """All that is known of a message: who said it, when to the second, its number, and who marked it, without those
+    who are ignored."""
     when = datetime.fromtimestamp(entry.time, zone)
     lines = [f"said by   {entry.sender}", f"at        {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
     if entry.reply_to is not None:
@@ -113,7 +115,7 @@ def about(entry: Entry, zone: tzinfo | None = None) -> list[str]:
         lines.append(f"was       {'taken back' if entry.deleted else 'changed'}")
     if entry.mark in {"sent", "delivered"}:
         lines.append(f"has       {'arrived' if entry.mark == 'delivered' else 'been stored by the server'}")
-    lines += [f"{mark} from {', '.join(names)}" for mark, names in (entry.reactions or {}).items()]
+    lines += [f"{mark} from {', '.join(names)}" for mark, names in ignored.marks(entry.reactions or {}).items()]
     return lines
 
 
@@ -154,6 +156,7 @@ class RoomLog:
         self.at_end = True
         self._most = most
         self._locals = 0
+        self._low = self._high = 0  # where pages began and ended; a line that only changes another makes no entry
 
     def __repr__(self) -> str:
         return f"<RoomLog {len(self.entries)} entries{'' if self.at_end else ', more below'}>"
@@ -170,6 +173,20 @@ class RoomLog:
     def newest(self) -> int:
         """The number of the newest line loaded; 0 for none."""
         return self.entries[-1].seq if self.entries else 0
+
+    @property
+    def before(self) -> int:
+        """What is older than this number is to be asked for; 0 for all that there is."""
+        return self._low or self.oldest
+
+    @property
+    def after(self) -> int:
+        """What is newer than this number is to be asked for."""
+        return self._high or self.newest
+
+    def holds(self, seq: int) -> bool:
+        """Whether the line of this number is loaded, if there is one."""
+        return (self.at_start or 0 < self.before <= seq) and (self.at_end or self.after >= seq)
 
     # ---- finding -------------------------------------------------------------------------------
 
@@ -189,6 +206,10 @@ class RoomLog:
                 return self.entries[at]
             at += 1
         return None
+
+    def first_said(self, after: int) -> Entry | None:
+        """The first message behind this number that is loaded."""
+        return next((one for one in self.entries[self.last_index(after) + 1 :] if one.said and not one.local), None)
 
     # ---- what happens now ----------------------------------------------------------------------
 
@@ -251,7 +272,7 @@ class RoomLog:
 
     # ---- pages ---------------------------------------------------------------------------------
 
-    def take_older(self, page: Iterable[events.RoomEvent], *, more: bool) -> int:
+    def take_older(self, page: Sequence[events.RoomEvent], *, more: bool) -> int:
         """Add a page that stands before the window; returns how many entries it added."""
         told = next((at for at, entry in enumerate(self.entries) if not entry.local), len(self.entries))
         oldest = self.entries[told].seq if told < len(self.entries) else None
@@ -260,27 +281,38 @@ class RoomLog:
             entry.seq = new[-1].seq
         self.entries[:0] = new
         self.at_start = not more
+        self._low = page[0].seq if page else 0
         return len(new)
 
-    def take_newer(self, page: Iterable[events.RoomEvent], *, more: bool) -> int:
+    def take_newer(self, page: Sequence[events.RoomEvent], *, more: bool) -> int:
         """Add a page that stands behind the window; returns how many entries it added."""
         newest = self.newest
         new = [e for event in page if (e := entry_of(event)) is not None and e.seq > newest]
         self.entries.extend(new)
         self.at_end = not more
+        self._high = page[-1].seq if page else 0
         return len(new)
 
-    def replace(self, page: Iterable[events.RoomEvent], *, more_before: bool, more_after: bool) -> None:
+    def replace(self, page: Sequence[events.RoomEvent], *, more_before: bool, more_after: bool) -> None:
         """Show another stretch of the log."""
         self.entries = [e for event in page if (e := entry_of(event)) is not None]
         self.at_start, self.at_end = not more_before, not more_after
+        self._low, self._high = (page[0].seq, page[-1].seq) if page else (0, 0)
 
     def forget(self) -> None:
         """The server's log began anew."""
         self.entries = [entry for entry in self.entries if entry.local]
         for entry in self.entries:
             entry.seq = 0
-        self.at_start, self.at_end = False, True
+        self._begin_at_newest()
+
+    def leave_stretch(self) -> None:
+        """Show the newest lines, as soon as they are there, in place of another stretch of the log."""
+        self.entries = []
+        self._begin_at_newest()
+
+    def _begin_at_newest(self) -> None:
+        self.at_start, self.at_end, self._low, self._high = False, True, 0, 0
 
     def trim(self, looked_at: int | None) -> None:
         """Keep the window within its bound: cut the end that is farther from the line looked at (``None``:
@@ -290,10 +322,10 @@ class RoomLog:
             return
         if looked_at is None or self.index(looked_at) > len(self.entries) // 2:
             del self.entries[:excess]
-            self.at_start = False
+            self.at_start, self._low = False, 0
         else:
             del self.entries[-excess:]
-            self.at_end = False
+            self.at_end, self._high = False, 0
 
 
 def _seq(entry: Entry) -> int:

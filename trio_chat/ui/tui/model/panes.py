@@ -10,8 +10,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from trio_chat.ui.editing import Editor, Submitted
+from trio_chat.ui.completion import Completion
+from trio_chat.ui.editing import Editor, Submitted, Wanted
 from trio_chat.ui.keys import Key, Pasted, Press, Typed
+from trio_chat.ui.tui.model.completing import Completing
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,9 @@ class TextPane:
 class Question:
     """A question: with an input (``asks``; a ``secret`` one shows nothing of it), or answered by one of the ``keys``.
 
-    ``purpose`` is for whoever asked it.
+    ``purpose`` is for whoever asked it. ``find`` tells what Tab can make of the word before a cursor, ``refuse`` why an
+    answer will not do (nothing for one that does). ``said``, which comes of both, stands for the ``lines`` until the
+    next key.
     """
 
     purpose: str
@@ -127,9 +131,14 @@ class Question:
     asks: str = ""
     secret: bool = False
     editor: Editor = field(default_factory=Editor)
+    find: Callable[[str, int], Completion] | None = None
+    refuse: Callable[[str], str] = field(default=lambda _answer: "")
+    said: str = ""
+    completing: Completing = field(default_factory=Completing)
 
     def press(self, key: Key, command: str | None) -> Result:
         """Take a key: of the input, or one of the answers."""
+        self.said = ""
         if command == "shut":
             return SHUT
         if not self.asks:
@@ -137,8 +146,20 @@ class Question:
             return Pressed(text) if text in {name for name, _ in self.keys} else None
         if isinstance(key, Pasted):
             key = Pasted(key.text.partition("\n")[0])
+        before = self.editor.buffer
         outcome = self.editor.press(key)
-        return Answered(outcome.text) if isinstance(outcome, Submitted) else None
+        if outcome == Wanted("complete") and self.find is not None:
+            shown = self.completing.press(self.editor, self.find)
+            self.said = "Nothing begins like that." if shown is None else shown
+            return None
+        self.completing.forget()
+        if not isinstance(outcome, Submitted):
+            return None
+        self.said = self.refuse(outcome.text)
+        if not self.said:
+            return Answered(outcome.text)
+        self.editor.insert(before.text)
+        return None
 
 
 Pane: TypeAlias = ListPane | TextPane | Question

@@ -11,6 +11,13 @@ from trio_chat.ui.tui.model.log import Entry, RoomLog
 
 Policy: TypeAlias = Literal["all", "mentions", "nothing"]
 POLICIES: Final[tuple[Policy, ...]] = ("all", "mentions", "nothing")
+
+
+def read_policy(text: str) -> Policy | None:
+    """A policy as it is written; ``None`` for what is none."""
+    return next((one for one in POLICIES if one == text), None)
+
+
 TYPING: Final = 6.0
 """Seconds that a notice about somebody writing holds."""
 
@@ -31,12 +38,14 @@ class RoomModel:
 
     ``bottom`` is where one has scrolled to: the number and the place in the list of the lowest line shown, and how
     many of its rows are hidden below; ``None`` follows the newest. ``new_since`` is the number of the last line read
-    when one came to the room; the line "new" stands behind it. ``policy`` is ``None`` where the settings decide.
+    when one came to the room; the line "new" stands behind it. ``reveal`` is the number of a message to be
+    scrolled to as soon as it is there. ``policy`` is ``None`` where the settings decide.
     ``loaded`` tells that the newest lines are there, ``asked`` that one went back for older ones.
     """
 
     name: str
     direct: bool = False
+    private: bool = False
     topic: str = ""
     count: int = 0
     members: tuple[str, ...] = ()
@@ -49,6 +58,7 @@ class RoomModel:
     policy: Policy | None = None
     bottom: tuple[int, int] | None = None
     selected: int | None = None
+    reveal: int | None = None
     fetching: str = ""
     loaded: bool = False
     asked: bool = False
@@ -62,6 +72,7 @@ class RoomModel:
     def update(self, info: events.RoomInfo) -> None:
         """Take over what the server says of the room."""
         self.direct = info.direct or info.name.startswith("@")
+        self.private = info.private
         self.topic, self.count, self.role = info.topic, info.count, info.role
         self.members = info.members or self.members
         self.last = max(self.last, info.last)
@@ -76,6 +87,12 @@ class RoomModel:
     def draft(self) -> str:
         """What is typed here and not sent; while a message is being changed, what was typed before."""
         return self.intent.before if self.intent is not None and self.intent.what == "edit" else self.editor.text
+
+    @property
+    def unsent(self) -> str:
+        """What was said and is not acknowledged, and the draft, each as it was typed."""
+        waiting = (_as_typed(entry) for entry in self.pending if entry.mark == "pending")
+        return "\n".join(filter(None, (*waiting, self.draft)))
 
     def see(self, seq: int) -> bool:
         """Note that everything up to there was read; tell whether that is news."""
@@ -95,7 +112,7 @@ class RoomModel:
         if entry is None:
             return
         self.pending.remove(entry)
-        text = f"/me {entry.text}" if entry.kind == "action" else entry.text
+        text = _as_typed(entry)
         if self.editor.text:
             self.log.tell(f"Not sent: {text}", clock)
         else:
@@ -108,3 +125,7 @@ class RoomModel:
                 del self.pending[at]
                 return True
         return False
+
+
+def _as_typed(entry: Entry) -> str:
+    return f"/me {entry.text}" if entry.kind == "action" else entry.text

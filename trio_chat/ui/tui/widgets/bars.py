@@ -62,6 +62,9 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
         parts.append(Part(1, ("loading …", "…", "")))
     if model.attention.quiet:
         parts.append(Part(3, ("do not disturb", "quiet")))
+    if over := model.excess(model.room.editor.text):
+        parts.insert(0, Part(9, (f"{over} over the limit of {model.most_text} characters", f"{over} too long")))
+        style = "bar.warn" if style == "bar" else style
     if model.notice:
         parts.append(Part(10, (clean_line(model.notice),)))
     if model.hint:
@@ -154,7 +157,7 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
         return [Span("prompt", f"{text}> ")], False
     where, refused = model.destination(room.editor.text)
     offline = "" if model.connection.state == "connected" else " (offline)"
-    style = "prompt.warn" if refused or offline else "prompt"
+    style = "prompt.warn" if refused or offline or model.excess(room.editor.text) else "prompt"
     return [Span(style, f"{_TO}{where}{offline}> ")], refused
 
 

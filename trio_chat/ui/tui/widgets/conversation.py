@@ -16,6 +16,7 @@ from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.ignored import Ignored
 from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel
@@ -32,13 +33,15 @@ _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 @dataclass(frozen=True, slots=True)
 class Look:
     """How a person wants lines to be shown; ``me`` is who they are, ``numbered`` tells whether each message has its
-    number before it, ``words`` finds those that call them as their name does."""
+    number before it, ``words`` finds those that call them as their name does, ``ignored`` are those whom they do not
+    want to hear."""
 
     me: str = ""
     time_format: str = "%H:%M"
     zone: tzinfo | None = None
     numbered: bool = False
     words: re.Pattern[str] | None = None
+    ignored: Ignored = field(default_factory=Ignored)
 
 
 class Place(NamedTuple):
@@ -81,7 +84,10 @@ class Conversation:
 
     def block(self, room: RoomModel, at: int, columns: int, look: Look) -> list[Row]:
         """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
-        entry, before = _item(room, at), _item(room, at - 1) if at > 0 else None
+        entry = _item(room, at)
+        if is_hidden(entry, look.ignored):
+            return []
+        before = _shown_before(room, at, look)
         day = (
             _day(entry.time, look.zone)
             if before is None or _day(entry.time, look.zone) != _day(before.time, look.zone)
@@ -104,6 +110,7 @@ class Conversation:
             new,
             entry.mark,
             origin and (origin.version, origin.text),
+            look.ignored.folded,
         )
         key = (room.name, entry.seq, entry.local, entry.kind)
         known = self._cache.get(key)
@@ -174,6 +181,8 @@ class Conversation:
     def _anchor(self, room: RoomModel, at: int, hidden: int, columns: int, look: Look) -> None:
         """Make this the lowest entry shown; at the very end, follow what comes."""
         last = len(room.log) - 1
+        while hidden <= 0 and at < last and not self.block(room, at + 1, columns, look):
+            at += 1  # what is behind is not shown
         if at > last or (at == last and hidden <= 0 and room.log.at_end):
             room.bottom = None
             return
@@ -222,6 +231,16 @@ class Conversation:
 def _item(room: RoomModel, at: int) -> Entry:
     entries = room.log.entries
     return entries[at] if at < len(entries) else room.pending[at - len(entries)]
+
+
+def is_hidden(entry: Entry, ignored: Ignored) -> bool:
+    """Whether an entry was said by somebody who is ignored."""
+    return entry.said and not entry.local and entry.sender in ignored
+
+
+def _shown_before(room: RoomModel, at: int, look: Look) -> Entry | None:
+    """The entry that is shown above that place."""
+    return next((one for n in range(at - 1, -1, -1) if not is_hidden(one := _item(room, n), look.ignored)), None)
 
 
 def _count(room: RoomModel) -> int:
@@ -290,11 +309,13 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, shape: _
         what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
         if origin is not None and origin.deleted:
             what = "(taken back)"
+        if origin is not None and is_hidden(origin, look.ignored):
+            who, what = "", "a message of somebody you ignore"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
     yield from _hang_spans(head, indent, list(_body(entry, look)), columns)
-    if entry.reactions:
+    if marks := look.ignored.marks(entry.reactions or {}):
         row: Row = []
-        for mark, names in entry.reactions.items():
+        for mark, names in marks.items():
             row += [Span("reaction bold" if look.me in names else "reaction", f" {mark} {len(names)} "), Span("", " ")]
         for line in wrap(row, max(columns - indent, 4)):
             yield [Span("", " " * indent), *line]

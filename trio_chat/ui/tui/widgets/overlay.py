@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Final, NamedTuple
 
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.tui.layout import Row, Span, clip, fit, wrap
@@ -12,12 +12,26 @@ from trio_chat.ui.tui.widgets.bars import lay_out_input
 
 _WIDEST: Final = 100
 _EDGES: Final = 2
+_FRAMED_FROM: Final = 8
+"""Rows of a screen from which a question has a frame; in fewer, all rows are needed for what it says."""
 
 
-def pane_rows(pane: Pane, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
-    """The pane in so many columns and rows: its rows, where the cursor is in them, and which row of a list each is."""
+class Box(NamedTuple):
+    """What a pane takes of a screen: columns and rows, the frame included where it has one."""
+
+    columns: int
+    rows: int
+    framed: bool
+
+
+def pane_rows(pane: Pane, box: Box) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
+    """The pane in its box: its rows, where the cursor is in them, and which row of a list each is."""
+    columns, height, framed = box
+    if isinstance(pane, Question) and not framed:
+        body, cursor = _bare_question(pane, columns, height)
+        return [fit(row, columns, _ground(row)) for row in body], cursor, []
     inner = columns - _EDGES
-    cursor: tuple[int, int] | None = None
+    cursor = None
     items: list[int | None] = []
     if isinstance(pane, ListPane):
         body, cursor, items = _list(pane, inner, height - _EDGES)
@@ -36,10 +50,6 @@ def pane_rows(pane: Pane, columns: int, height: int) -> tuple[list[Row], tuple[i
 
 def _ground(row: Row) -> str:
     return row[0].style if row and row[0].style.startswith("overlay") else "overlay"
-
-
-def _over(style: str) -> str:
-    return f"overlay {style}".strip() if not style.startswith("overlay") else style
 
 
 def _list(pane: ListPane, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
@@ -85,40 +95,65 @@ def _hanging(style: str, line: str, columns: int) -> list[Row]:
     return [first, *([Span(style, " " * indent), *row] for row in rest)]
 
 
+def _bare_question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
+    """A question without a frame, under its title; where there is no row to spare, the title goes first."""
+    if height < 2 + max(len(pane.keys), bool(pane.asks)):
+        return _question(pane, columns, height)
+    rows, cursor = _question(pane, columns, height - 1)
+    title = [Span("overlay.title", clip(pane.title, columns))]
+    return [title, *rows], None if cursor is None else (cursor[0] + 1, cursor[1])
+
+
 def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
-    rows = [row for line in pane.lines for row in wrap([Span("overlay", line)], columns)]
-    if pane.keys:
-        rows.append([Span("overlay", "")])
-        rows += wrap(
-            [span for key, what in pane.keys for span in (Span("overlay.title", key), Span("overlay", f" {what}   "))],
-            columns,
-        )
-    cursor = None
-    if pane.asks:
-        entered = lay_out_input(
-            [Span("overlay.title", f"{pane.asks}: ")],
-            pane.editor.text,
-            pane.editor.buffer.cursor,
-            columns,
-            1,
-            secret=pane.secret,
-        )
-        rows = rows[: max(height - 1, 0)]
-        rows.append(
-            [Span("overlay.title" if at == 0 else "overlay", span.text) for at, span in enumerate(entered.rows[0])]
-        )
-        cursor = len(rows) - 1, entered.column
-    return rows[:height], cursor
+    """What is asked and how it is answered, both to be seen in any height of two rows: the text is cut first."""
+    style = "overlay.title" if pane.said else "overlay"
+    lines = (pane.said,) if pane.said else pane.lines
+    text = [(at, row) for at, line in enumerate(lines) for row in wrap([Span(style, line)], columns)]
+    answers = _answers(pane, columns, max(height - bool(text), 1))
+    if answers and not pane.asks and len(text) + 1 + len(answers) <= height:
+        answers.insert(0, [Span("overlay", "")])
+    room = max(height - len(answers) - bool(pane.asks), 0)
+    if len(text) > room > 0:
+        last, cut = text[room - 1][0], text[room - 1 :]
+        left = " ".join("".join(span.text for span in row).strip() for at, row in cut if at == last)
+        text[room - 1] = last, [Span(style, clip(left if len(left) > columns else f"{left} …", columns))]
+    rows = [*(row for _, row in text[:room]), *answers]
+    if not pane.asks:
+        return rows[:height], None
+    editor = pane.editor
+    asks = f"{pane.asks}: "
+    if editor.text and text_width(asks) > columns // 2:
+        asks = "> "  # where there is no room for both, what is typed is worth more
+    entered = lay_out_input(
+        [Span("overlay.title", asks)], editor.text, editor.buffer.cursor, columns, 1, secret=pane.secret
+    )
+    rows.append([Span("overlay.title" if at == 0 else "overlay", span.text) for at, span in enumerate(entered.rows[0])])
+    return rows, (len(rows) - 1, entered.column)
 
 
-def size(pane: Pane, columns: int, rows: int) -> tuple[int, int]:
-    """How many columns and rows a pane takes of a screen."""
+def _answers(pane: Question, columns: int, most: int) -> list[Row]:
+    """The keys that answer a question, in at most so many rows: side by side, else a row for each, else their names."""
+    if not pane.keys:
+        return []
+    each: list[Row] = [[Span("overlay.title", key), Span("overlay", f" {what}")] for key, what in pane.keys]
+    beside = wrap([span for row in each for span in (*row, Span("overlay", "   "))], columns)
+    if len(beside) <= most:
+        return beside
+    if len(each) <= most:
+        return [fit(row, columns, "overlay") for row in each]
+    return [[Span("overlay.title", clip(" ".join(key for key, _ in pane.keys), columns))]]
+
+
+def size(pane: Pane, columns: int, rows: int) -> Box:
+    """What a pane takes of a screen of so many columns and rows."""
     wide = min(columns, _WIDEST) if columns < 50 else min(columns - 6, _WIDEST)  # noqa: PLR2004 - where a margin fits
     high = rows if rows < 12 else rows - 4  # noqa: PLR2004 - as above
     if isinstance(pane, Question):
+        if rows < _FRAMED_FROM:
+            return Box(wide, len(_bare_question(pane, wide, high)[0]), framed=False)
         body, _ = _question(pane, wide - _EDGES, high - _EDGES)
-        return wide, min(len(body) + _EDGES, high)
+        return Box(wide, min(len(body) + _EDGES, high), framed=True)
     if isinstance(pane, TextPane):
         count = sum(len(_hanging(style, line, wide - _EDGES)) for style, line in pane.lines)
-        return wide, min(count + _EDGES, high)
-    return wide, high
+        return Box(wide, min(count + _EDGES, high), framed=True)
+    return Box(wide, high, framed=True)

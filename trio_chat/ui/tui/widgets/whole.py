@@ -155,9 +155,10 @@ _DIVIDER: Final = Span("divider", "│")
 
 def _lay_pane(frame: Frame, model: ChatModel, columns: int, rows: int) -> None:
     assert model.pane is not None  # noqa: S101 - the caller looked
-    wide, high = size(model.pane, columns, rows)
-    left, top = (columns - wide) // 2, max((rows - high) // 2, 0)
-    body, cursor, items = pane_rows(model.pane, wide, high)
+    box = size(model.pane, columns, rows)
+    wide = box.columns
+    left, top = (columns - wide) // 2, max((rows - box.rows) // 2, 0)
+    body, cursor, items = pane_rows(model.pane, box)
     for at, row in enumerate(body[: rows - top]):
         under = frame.rows[top + at]
         before, behind = list(cut_spans(under, 0, left)), list(cut_spans(under, left + wide, columns))

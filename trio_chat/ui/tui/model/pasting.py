@@ -1,0 +1,54 @@
+"""How long a message is: pastes that are asked about, and what is over the server's limit. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from trio_chat.protocol.addressing import Command, Empty, Malformed, parse
+from trio_chat.protocol.text import clean
+from trio_chat.ui.tui.model.emoji import with_emoji
+from trio_chat.ui.tui.model.panes import Question
+
+_LONG_LINES, _LONG_TEXT = 5, 1500
+"""A paste of more lines, or characters, than these is asked about before it goes into the input."""
+_EXCERPT: Final = 200
+
+
+def is_long(text: str) -> bool:
+    """Whether a paste is asked about."""
+    return text.count("\n") >= _LONG_LINES or len(text) > _LONG_TEXT
+
+
+def excess(line: str, limit: int) -> int:
+    """By how many characters what a line says is over the limit of a message (0: none is known).
+
+    It is counted as the server counts it: without whom it is for, emoji for their names, made harmless.
+    """
+    if not limit or len(line) <= limit:
+        return 0
+    match parse(line):
+        case Command(name="me" | "msg", argument=text):
+            said = text
+        case Command() | Empty():
+            return 0
+        case Malformed():
+            said = line
+        case other:
+            said = other.text
+    return max(len(clean(with_emoji(said))) - limit, 0)
+
+
+def ask_about(text: str, over: int, limit: int) -> Question:
+    """The question about a long paste; one by which the input would be ``over`` the limit cannot be sent at once."""
+    count, size = text.count("\n") + 1, len(text)
+    lines = f"{count} line{'s' if count > 1 else ''}, {size} character{'s' if size > 1 else ''}"
+    too_long = f" ({over} over the limit of {limit})" if over else ""
+    begins = "begin" if count > 1 else "begins"
+    first = text.lstrip().split("\n", 1)[0]
+    send = () if over else (("s", "send it as it is"),)
+    return Question(
+        "paste",
+        "A long paste",
+        (f"{lines}{too_long}, that {begins} with:", f"  {first[:_EXCERPT]}"),
+        (("Enter", "put it in the input"), *send, ("Esc", "forget it")),
+    )

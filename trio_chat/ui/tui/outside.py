@@ -1,0 +1,30 @@
+"""Writing in another program: what $EDITOR makes of a text."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import tempfile
+from pathlib import Path
+
+import trio
+
+
+async def edit(text: str) -> tuple[str, str]:
+    """Have a text edited in the program that VISUAL or EDITOR names, which takes the terminal meanwhile.
+
+    Returns the text as it is then, and why it is as it was where the program failed (a sentence; else empty).
+    """
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    with tempfile.TemporaryDirectory(prefix="trio-chat-") as folder:  # 0700
+        path = Path(folder) / "message.md"
+        path.write_text(text, "utf-8")
+        try:
+            done = await trio.run_process(
+                [*shlex.split(command), str(path)], check=False, stdin=None, stdout=None, stderr=None
+            )
+        except (OSError, ValueError) as error:
+            return text, f"{command} could not be started: {error}."
+        if done.returncode:
+            return text, f"{command} ended with status {done.returncode}."
+        return path.read_text("utf-8", "replace").rstrip("\n"), ""
