@@ -50,6 +50,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "only_yourself": {},
     "too_many_recipients": {"count": 21, "limit": 20},
     "too_many_rooms": {"limit": 100},
+    "too_many_conversations": {"seconds": 14.0},
     "stays_in_lobby": {"room": "#lobby"},
     "no_topic_here": {},
     "unknown_message": {"seq": 7, "room": "#ops"},

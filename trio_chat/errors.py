@@ -166,6 +166,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "only_yourself": Fault("That message is for nobody but you.", "Name somebody else."),
     "too_many_recipients": Fault("That message is for {count} people; {limit} is the most.", "Make a room for them."),
     "too_many_rooms": Fault("You are in {limit} rooms, which is the most.", "Leave one first."),
+    "too_many_conversations": Fault(
+        "You began too many conversations.",
+        "Go on with those that there are, or try again in {seconds:.0f} seconds.",
+    ),
     "stays_in_lobby": Fault("Everyone is in {room}.", "Leave the chat with /quit."),
     "no_topic_here": Fault("A direct conversation has no topic.", "Make a room for it with /join."),
     "unknown_message": Fault("There is no message {seq} in {room}.", "It may be gone, or not a message."),

@@ -220,8 +220,19 @@ class RoomState(Struct, frozen=True):
     first: int = 1
 
 
+class Sent(Struct, frozen=True, gc=False):
+    """Where the line stands that ``sender`` sent under the id ``cid``."""
+
+    sender: int
+    cid: str
+    room: int
+    seq: int
+    time: str
+
+
 class Snapshot(Struct, frozen=True):
-    """All that is remembered but the lines of the logs. ``next_…`` are numbers not yet used."""
+    """All that is remembered but the lines of the logs. ``sent`` tells of some thousands of the last of them, the
+    newest last, under which ids they were sent. ``next_…`` are numbers not yet used."""
 
     accounts: tuple[SaveAccount, ...] = ()
     devices: tuple[SaveDevice, ...] = ()
@@ -231,6 +242,7 @@ class Snapshot(Struct, frozen=True):
     reads: tuple[SaveRead, ...] = ()
     mentions: tuple[SaveMention, ...] = ()
     bans: tuple[SaveBan, ...] = ()
+    sent: tuple[Sent, ...] = ()
     next_account: int = 1
     next_device: int = 1
     next_room: int = 1

@@ -62,6 +62,7 @@ class Books:
             reads=_sorted(self.reads),
             mentions=_sorted(self.mentions),
             bans=_sorted(self.bans),
+            sent=tuple(records.Sent(*who, where.room, where.seq, where.time) for who, where in self.sent.items()),
             next_account=accounts,
             next_device=devices,
             next_room=rooms,

@@ -113,6 +113,33 @@ def test_one_can_be_in_so_many_rooms_and_enter_others_after_leaving_one() -> Non
     assert isinstance(crowd.do("ada", Join(id="j", room="#c")), Room)
 
 
+def test_conversations_that_others_began_keep_nobody_out_of_rooms() -> None:
+    crowd = Crowd("ada", "bob", "cyd", "dan", max_rooms=3)
+    for name in ("bob", "cyd", "dan"):
+        crowd.say(name, "hello", "ada")
+    crowd.enter("#a", "ada")
+    crowd.enter("#b", "ada")
+    assert len(crowd.broker.people["ada"].rooms) == 6
+    assert crowd.refused("ada", Join(id="j", room="#c")).code == "too_many_rooms"
+
+
+def test_whoever_begins_too_many_conversations_has_to_wait_and_goes_on_with_those_there_are() -> None:
+    crowd = Crowd("ada", "bob", "cyd", "dan", "eve", conversations=2)
+    crowd.say("dan", "hello", "ada")
+    assert crowd.refused("ada", Send(id="m", to=("bob",), text="x", reply_to=7)).code == "unknown_message"
+    crowd.say("ada", "hello", "bob")
+    crowd.say("ada", "hello", "cyd")
+    refusal = crowd.refused("ada", Send(id="m", to=("eve",), text="x"))
+    assert (refusal.code, refusal.message) == ("too_many_conversations", "You began too many conversations.")
+    assert refusal.advice == "Go on with those that there are, or try again in 1800 seconds."
+    crowd.say("ada", "and you?", "dan")
+    crowd.say("ada", "still there?", "bob")
+    crowd.say("eve", "hello", "ada")
+    crowd.now += 1800
+    assert crowd.say("ada", "hello", "bob", "cyd").room == "@ada+bob+cyd"
+    assert crowd.refused("ada", Send(id="m", to=("cyd", "dan"), text="x")).code == "too_many_conversations"
+
+
 def test_one_message_is_for_so_many_people_at_the_most() -> None:
     crowd = Crowd("ada", "bob", "cyd", "dan", max_recipients=2)
     refusal = crowd.refused("ada", Send(id="m", to=("bob", "cyd", "dan"), text="x"))

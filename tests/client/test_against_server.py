@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 import trio
+from trio.testing import MockClock
 
 import trio_chat
-from trio_chat.client import Backoff, Chat, ChatEvent, Identities
+from trio_chat.client import Address, Backoff, Chat, ChatEvent, Disconnected, Identities
 from trio_chat.config import ServerConfig
 from trio_chat.protocol.events import Closing, Delivered, Message
 from trio_chat.server.app import Server, open_server
@@ -89,6 +91,80 @@ async def test_who_may_not_come_in_is_told_why(tmp_path: Path) -> None:
             async with trio_chat.connect(server.urls[0], name="ADA", identities=Identities(tmp_path)):
                 pass
         assert caught.value.code == "name_owned"
+
+
+async def test_as_much_comes_as_was_asked_for_however_long_the_lines_are() -> None:
+    async with serving(outbox_bytes=80_000, rate=0) as server, trio_chat.connect(server.urls[0], listen=False) as chat:
+        for number in range(1, 31):
+            await chat.send("#lobby", f"word {number} ".ljust(3000, "x"))
+        for asked, seqs, more in (
+            ({"limit": 20}, range(11, 31), True),
+            ({"limit": 30}, range(1, 31), False),
+            ({"before": 21, "limit": 100}, range(1, 21), False),
+            ({"after": 0, "limit": 25}, range(1, 26), True),
+            ({"since": "2026-01-01", "limit": 500}, range(1, 31), False),
+        ):
+            past = await chat.history("#lobby", **asked)
+            assert ([event.seq for event in past.events], past.more, past.first) == ([*seqs], more, 1)
+        found = await chat.search("word", limit=25)
+        assert [message.seq for message in found.messages] == [*range(30, 5, -1)]
+        found = await chat.search("word", limit=25, cursor=found.cursor)
+        assert [message.seq for message in found.messages] == [*range(5, 0, -1)]
+        assert found.cursor is None
+
+
+class SlowStream(trio.abc.Stream):
+    """A connection from which only so many bytes a second come."""
+
+    def __init__(self, inner: trio.SocketStream, rate: float) -> None:
+        inner.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        self._inner, self._rate = inner, rate
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        await self._inner.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        await self._inner.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes:
+        data = await self._inner.receive_some(16384)
+        await trio.sleep(len(data) / self._rate)
+        return bytes(data)
+
+    async def aclose(self) -> None:
+        await self._inner.aclose()
+
+
+async def test_coming_back_over_a_slow_connection_brings_everything_in_one_go(autojump_clock: MockClock) -> None:
+    """Several rooms with more in each than the server keeps for anybody who does not read."""
+    rooms, each = ("#one", "#two", "#three"), 60
+    async with serving(outbox_bytes=100_000, rate=0, per_address=0) as server:
+        cut: list[trio.SocketStream] = []
+
+        async def open_stream(address: Address) -> trio.abc.Stream:
+            cut.append(await trio.open_tcp_stream(*server.addresses[0]))
+            return SlowStream(cut[-1], 100_000)
+
+        async with (
+            trio_chat.connect(server.urls[0], name="ada", listen=False) as ada,
+            trio_chat.connect(server.urls[0], name="bob", open_stream=open_stream, backoff=Backoff(30, 30)) as bob,
+        ):
+            for room in rooms:
+                await ada.join(room)
+                await bob.join(room)
+            await cut[0].aclose()
+            await wait_for(bob, Disconnected)
+            for number in range(each):
+                for room in rooms:
+                    await ada.send(room, f"{number} ".ljust(7800, "x"))
+            seqs: dict[str, list[int]] = {room: [] for room in rooms}
+            while sum(map(len, seqs.values())) < each * len(rooms):
+                message = await wait_for(bob, Message)
+                assert isinstance(message, Message)
+                seqs[message.room].append(message.seq)
+            assert seqs == {room: [*range(1, each + 1)] for room in rooms}
+            assert len(cut) == 2
+            assert server.hub.tally.refusals == {}
 
 
 async def test_a_server_that_stops_and_starts_again_has_both_back() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -83,6 +84,31 @@ def test_each_struct_is_listed_and_has_a_tag_of_its_own() -> None:
     for listed, union in ((requests.REQUESTS, requests.AnyRequest), (events.EVENTS, events.AnyEvent)):
         assert set(listed) == set(union.__args__)
         assert len({tag(kind) for kind in listed}) == len(listed)
+
+
+def whole_numbers(kind: types.Type) -> Iterator[types.IntType]:
+    match kind:
+        case types.IntType():
+            yield kind
+        case types.Metadata(type=inner):
+            yield from whole_numbers(inner)
+        case types.UnionType(types=inner):
+            for one in inner:
+                yield from whole_numbers(one)
+        case _:
+            pass
+
+
+@pytest.mark.parametrize("kind", requests.REQUESTS, ids=tag)
+def test_every_whole_number_in_a_request_is_one_that_json_and_a_database_hold(kind: type[requests.Request]) -> None:
+    info = types.type_info(kind)
+    assert isinstance(info, types.StructType)
+    for field in info.fields:
+        for number in whole_numbers(field.type):
+            assert number.ge is not None, field.name
+            assert number.ge >= 0, field.name
+            assert number.le is not None, field.name
+            assert number.le <= 2**53, field.name
 
 
 def test_defaults_are_left_out() -> None:

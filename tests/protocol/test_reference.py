@@ -10,8 +10,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from trio_chat.broker.state import RECENT
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import codec, events, examples, reference, requests
+from trio_chat.store.interface import SENT
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "protocol.md"
 STRUCTS = [*requests.REQUESTS, *events.EVENTS, *map(type, examples.PARTS)]
@@ -69,3 +71,9 @@ def test_every_link_on_the_page_has_its_target() -> None:
     page = reference.page()
     for link in re.findall(r"\]\(#([^)]+)\)", page):
         assert page.count(f"({link})=\n") == 1, link
+
+
+def test_how_many_ids_are_remembered_is_what_the_server_goes_by() -> None:
+    text = " ".join(reference.page().split())
+    assert f"last {RECENT} messages of each person while the server runs" in text
+    assert f"last {SENT} events stored" in text

@@ -5,6 +5,7 @@ What the server sends is read with wsproto, which also checks that each frame is
 
 from __future__ import annotations
 
+import itertools
 import json
 import select
 import socket
@@ -86,6 +87,9 @@ async def until(condition: Callable[[], object]) -> None:
         await trio.lowlevel.checkpoint()
 
 
+_ids = itertools.count(1)
+
+
 @dataclass
 class RawClient:
     """One connection. ``token`` and ``rooms`` are those of its welcome; ``passed`` holds the events that
@@ -101,7 +105,6 @@ class RawClient:
     _early: bytes = b""
     _ready: deque[Json | Closed] = field(default_factory=deque)
     _parts: list[str] = field(default_factory=list)
-    _asked: int = 0
 
     @classmethod
     async def open(cls, address: tuple[str, int], *, receive_buffer: int | None = None) -> RawClient:
@@ -244,9 +247,8 @@ class RawClient:
             self.passed.append(event)
 
     async def send_request(self, kind: str, **fields: object) -> str:
-        """Ask for something, and wait for no answer; the request's id."""
-        self._asked += 1
-        request_id = str(fields.pop("id", f"{self.name or 'q'}-{self._asked}"))
+        """Ask for something, and wait for no answer; the request's id, which no other client of this person made."""
+        request_id = str(fields.pop("id", None) or f"{self.name or 'q'}-{next(_ids)}")
         await self.send(request(kind, request_id, **fields))
         return request_id
 

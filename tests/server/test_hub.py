@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Never
+from typing import Any
 
 import pytest
 import trio
@@ -10,9 +10,6 @@ import trio.testing
 
 from tests.server.house import GateStore, House, Log, Serve
 from tests.server.raw_client import Gone, Json, RawClient, frame, request, until
-from trio_chat.broker.commands import COMMANDS
-from trio_chat.protocol.requests import Away, Hello
-from trio_chat.store import MemoryStore
 
 
 async def take(client: RawClient, count: int) -> list[Json]:
@@ -283,49 +280,6 @@ async def test_a_message_sent_twice_is_stored_once_and_acknowledged_each_time(se
 # ---- trouble --------------------------------------------------------------------------------------
 
 
-def break_handler(monkeypatch: pytest.MonkeyPatch, kind: type[Any]) -> None:
-    def handler(*_: object) -> Never:
-        raise ZeroDivisionError("a bug")
-
-    monkeypatch.setitem(COMMANDS, kind, COMMANDS[kind]._replace(handler=handler))
-
-
-async def test_a_bug_in_a_handler_ends_one_session_and_nobody_elses(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
-) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
-    break_handler(monkeypatch, Away)
-    await ada.send(request("send", "1", room="#lobby", text="before") + request("away", "2", text="boom"))
-    events, code, reason = await ada.wait_closed()
-    assert [event["type"] for event in events] == ["message", "ok", "closing"]
-    assert (events[-1]["code"], code) == ("internal", 1011)
-    assert reason == "Something went wrong in the server; it is in its log."
-    assert logged.take("request failed")["session"] == 1
-    assert (await bob.until("message"))["text"] == "before"
-    assert (await bob.until("presence"))["left"] == ["ada"]
-    assert (await bob.say("still here"))["seq"] == 2
-    assert (await house.join("ada", token=ada.token)).name == "ada"
-
-
-async def test_a_bug_while_somebody_comes_in_refuses_them_and_nobody_else(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
-) -> None:
-    house = await serve()
-    ada = await house.join("ada")
-    with monkeypatch.context() as broken:
-        broken.setattr("trio_chat.broker.arrival.rooms.enter", None)
-        answer = await house.refused({"Username": "bob"})
-    assert (answer.status, answer.json["code"]) == (500, "internal")
-    logged.take("request failed")
-    assert (await ada.say("still here"))["seq"] == 1
-    break_handler(monkeypatch, Hello)
-    client = await house.enter()
-    await client.send(request("hello", "1", name="eve"))
-    assert (await client.wait_closed())[1] == 1011
-    logged.take("request failed")
-
-
 async def test_a_connection_that_ends_while_its_good_bye_is_decided_hurts_nobody(serve: Serve) -> None:
     store = GateStore()
     house = await serve(store=store, password="secret")
@@ -366,18 +320,6 @@ async def test_a_slow_peer_that_vanishes_while_a_room_is_told_hurts_nobody(serve
     assert (await bob.until("message", text="last"))["from"] == "ada"
     assert (await ada.until("ok", id="last"))["type"] == "ok"
     assert (await bob.say("and on"))["type"] == "ok"
-
-
-async def test_a_history_that_cannot_be_read_is_one_refusal(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
-) -> None:
-    house = await serve()
-    ada = await house.join("ada")
-    with monkeypatch.context() as broken:
-        broken.setattr(MemoryStore, "read", GateStore.fail_to_read)
-        assert (await ada.ask("history", room="#lobby"))["code"] == "internal"
-    logged.take("not read")
-    assert (await ada.ask("history", room="#lobby"))["type"] == "history"
 
 
 async def test_many_histories_at_once_are_all_answered(serve: Serve) -> None:

@@ -249,6 +249,45 @@ async def test_waiting_for_it_to_be_empty_ends_when_the_kernel_has_it_all(peers:
     await done.wait()
 
 
+async def test_waiting_for_room_ends_when_enough_of_it_is_out(peers: Peers, nursery: trio.Nursery) -> None:
+    outbox = peers.outbox(10**6, nursery)
+    while outbox.size < 600_000:
+        outbox.write(b"x" * 1000)
+    size: list[int] = []
+
+    async def wait(most: int) -> None:
+        await outbox.wait_room(most)
+        size.append(outbox.size)
+
+    nursery.start_soon(wait, 100_000)
+    nursery.start_soon(wait, 10**6)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(size) == 1
+    await peers.read(300_000)
+    await trio.testing.wait_all_tasks_blocked()
+    assert len(size) == 1
+    await peers.read(250_000)
+    await until(lambda: len(size) == 2)
+    assert 0 < size[1] <= 100_000
+
+
+async def test_waiting_for_room_ends_with_the_connection(peers: Peers, nursery: trio.Nursery) -> None:
+    outbox = peers.outbox(10**6, nursery)
+    peers.fill(outbox, b"x" * 1000)
+    done = trio.Event()
+
+    async def wait() -> None:
+        await outbox.wait_room(0)
+        done.set()
+
+    nursery.start_soon(wait)
+    await trio.testing.wait_all_tasks_blocked()
+    assert outbox.takes_more
+    outbox.abandon()
+    await done.wait()
+    assert not outbox.takes_more
+
+
 async def test_after_the_last_words_nothing_ordinary_follows(peers: Peers) -> None:
     outbox = peers.outbox(1000)
     outbox.write(b"words")

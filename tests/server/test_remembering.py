@@ -148,6 +148,23 @@ async def test_a_message_sent_again_after_a_restart_is_acknowledged_as_before_an
     assert await texts(ada) == ["once", "between", "never arrived"]
 
 
+async def test_the_same_id_is_the_same_message_after_a_restart_too_whether_it_says_so_or_not(
+    serve: Serve, tmp_path: Path
+) -> None:
+    house = await serve(data=tmp_path)
+    ada, bob = await house.join_all("ada", "bob")
+    first = await ada.ask("send", id="m1", room="#lobby", text="once")
+    direct = await ada.ask("send", id="m2", to=["bob"], text="psst")
+    await bob.ask("send", id="m1", room="#lobby", text="bob's own")
+    await house.end()
+    house = await serve(data=tmp_path)
+    ada = await house.join("ada", token=ada.token)
+    assert await ada.ask("send", id="m1", room="#lobby", text="once") == first
+    assert await ada.ask("send", id="m2", to=["bob"], text="psst") == direct
+    assert (await ada.ask("send", id="m3", room="#lobby", text="another"))["seq"] == 3
+    assert await texts(ada) == ["once", "bob's own", "another"]
+
+
 async def test_a_message_sent_again_behind_itself_in_one_batch_is_stored_once(
     serve: Serve, remembering: dict[str, Any]
 ) -> None:
@@ -260,6 +277,22 @@ async def test_a_search_finds_what_the_asker_may_read_and_nothing_else(
     assert (await eve.ask("search", words=["plan"], room="#open"))["code"] == "not_a_member"
     await ada.ask("leave", room="#open")
     assert "the plan in the open" not in await find(house, ada, words=["plan"])
+
+
+async def test_what_a_guest_said_who_left_is_found_under_their_name(serve: Serve, tmp_path: Path) -> None:
+    house = await serve(data=tmp_path, names="guest")
+    ada, bob = await house.join_all("ada", "bob")
+    await ada.say("ada's tea")
+    await bob.say("bob's tea")
+    bob.hang_up()
+    await ada.until("presence", left=["bob"])
+    assert await find(house, ada, words=["tea"], sender="Bob") == ["bob's tea"]
+    assert (await ada.ask("search", words=["tea"], sender="bop"))["message"].endswith("Did you mean bob?")
+    assert (await ada.ask("send", to=["bob"], text="x"))["code"] == "unknown_person"
+    await house.end()
+    house = await serve(data=tmp_path, names="guest")
+    eve = await house.join("eve")
+    assert await find(house, eve, words=["tea"], sender="bob") == ["bob's tea"]
 
 
 async def test_a_search_finds_any_script_quotes_and_nothing_that_was_deleted_or_edited_away(

@@ -83,6 +83,7 @@ async def everything(store: Store) -> list[object]:
     told: list[object] = [await store.load()]
     for room in (1, 2, 3):
         told += [await store.read(room, 0, None, 5), await store.read(room, None, None, 3, floor=2)]
+        told += [await store.read(room, 1, None, 5, size=60), await store.read(room, None, 5, 5, size=60)]
         told += [await store.look_up(room, seq) for seq in range(1, 10)]
         told.append(await store.seq_at(room, "2026-01-03"))
     told += [await store.find(sender, f"c{sender}-1") for sender in (1, 2, 3)]

@@ -28,6 +28,7 @@ from trio_chat.records import (
     SaveMention,
     SaveRead,
     SaveRoom,
+    Sent,
     Snapshot,
 )
 from trio_chat.store import Kept, MemoryStore, Place, Stretch
@@ -243,6 +244,46 @@ async def test_a_stretch_is_what_was_asked_for(
     await store.commit([pen.room(1), pen.room(2, "#other"), *lines, *pen.lines("elsewhere", room=2)])
     expected = Stretch([lines[seq - 1].event for seq in seqs], *rest)
     assert await store.read(1, *asked, floor=floor) == expected
+
+
+@pytest.mark.parametrize(
+    ("asked", "size", "seqs", "more"),
+    [
+        ((0, None, 9), 3 * 1000, [1, 2, 3], True),
+        ((0, None, 9), 3 * 1000 - 1, [1, 2], True),
+        ((0, None, 2), 3 * 1000, [1, 2], True),
+        ((3, None, 9), 2 * 1000, [4, 5], False),
+        ((3, None, 9), 0, [4], True),
+        ((4, None, 9), 0, [5], False),
+        ((5, None, 9), 0, [], False),
+        ((None, None, 9), 2 * 1000, [4, 5], True),
+        ((None, None, 9), 5 * 1000, [1, 2, 3, 4, 5], False),
+        ((None, 5, 9), 1, [4], True),
+        ((None, 2, 9), 1, [1], False),
+    ],
+)
+async def test_a_stretch_has_no_more_bytes_than_it_may_but_one_line_at_the_least(
+    store: Store, pen: Pen, asked: tuple[int | None, int | None, int], size: int, seqs: list[int], *, more: bool
+) -> None:
+    lines = [replace(line, event=b"%04d" % line.seq * 250) for line in pen.lines(*"abcde")]
+    await store.commit([pen.room(1), *lines])
+    expected = Stretch([lines[seq - 1].event for seq in seqs], more=more, first=1)
+    assert await store.read(1, *asked, size=size) == expected
+
+
+async def test_the_ids_of_the_last_lines_are_loaded_in_their_order(
+    store: Store, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.store.interface.SENT", 5)
+    await store.commit([pen.room(1), pen.room(2, "#other"), pen.line("far away", cid="a")])
+    lines = [pen.line("one", sender=2, cid="c"), pen.line("", kind="topic"), pen.line("two", cid="b")]
+    elsewhere = [pen.line("three", room=2, sender=2, cid="c"), pen.line("four", cid="b")]
+    await store.commit([*lines, *elsewhere, pen.room(3, "#gone"), pen.line("five", room=3, cid="d"), DropRoom(3)])
+    await settle(store)
+    kept = [lines[0], lines[2], *elsewhere]
+    assert (await store.load()).sent == tuple(
+        Sent(line.sender, line.cid, line.room, line.seq, line.time) for line in kept
+    )
 
 
 async def test_a_room_without_lines_reads_as_empty(store: Store, pen: Pen) -> None:

@@ -62,6 +62,7 @@ class Registry:
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
         self.claims = Places(HOUR / (settings.new_names or 1))
+        self.begun = Places(HOUR / settings.conversations)
         self.found: Found = None
         self.here = 0
         self.next_look = NEVER
@@ -79,15 +80,15 @@ class Registry:
             self._stamped = (now, stamp(now))
         return self._stamped[1]
 
-    def find_person(self, name: str, *, done: str = "done") -> Person | Refusal:
-        """Who has this name, however it is spelled. Where names are not owned, only who is here counts.
-        ``done`` is what nothing was, where there is nobody."""
+    def find_person(self, name: str, *, done: str = "done", gone: bool = False) -> Person | Refusal:
+        """Who has this name, however it is spelled. Of guests only those count who are here; with ``gone`` also who
+        had the name last. ``done`` is what nothing was, where there is nobody."""
         person = self.people.get(name)
         if person is None:
             checked = check_name(name)
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
-        if person is None or not (person.sessions or not person.guest):
-            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or not p.guest))
+        if person is None or not (person.sessions or gone or not person.guest):
+            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or gone or not p.guest))
             near = f" Did you mean {near}?" if near else ""
             return refuse("unknown_person", name=quoted(name), near=near, done=done)
         return person

@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Effect, Persist
-from trio_chat.broker.state import FOR_GOOD, Ban, Device, Member, Person, Role, Room, seconds, stamp
+from trio_chat.broker.state import FOR_GOOD, RECENT, Ban, Device, Member, Person, Role, Room, seconds, stamp
 from trio_chat.protocol.names import LOBBY, Name
 from trio_chat.records import SaveAccount, SaveRoom
 
@@ -25,6 +25,7 @@ def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
     _restore_rooms(registry, snapshot)
     for record in snapshot.bans:
         _restore_ban(registry, record)
+    _restore_sent(registry, snapshot)
     if LOBBY in registry.rooms:
         return []
     room = add_room(registry, SaveRoom(id=registry.next_room, name=LOBBY, created=stamp(now)))
@@ -132,6 +133,17 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
     for mention in snapshot.mentions:
         if mention.account in registry.persons:
             registry.persons[mention.account].mentions.setdefault(mention.room, []).append(mention.seq)
+
+
+def _restore_sent(registry: Registry, snapshot: Snapshot) -> None:
+    """What was sent before a restart is known after it, as far as a server that went on would know it."""
+    for sent in snapshot.sent:
+        person, room = registry.persons.get(sent.sender), registry.numbered.get(sent.room)
+        if person is not None and room is not None:
+            person.recent.pop(sent.cid, None)
+            person.recent[sent.cid] = room.name, sent.seq, sent.time
+            if len(person.recent) > RECENT:
+                del person.recent[next(iter(person.recent))]
 
 
 def _restore_ban(registry: Registry, record: SaveBan) -> None:

@@ -183,8 +183,8 @@ def join(registry: Registry, session: Session, request: Join, now: float, effect
     if name in person.rooms:
         effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(person.rooms[name], person))))
         return None
-    limit = registry.settings.max_rooms
-    if len(person.rooms) >= limit:
+    limit = registry.settings.max_rooms  # what others say to somebody in private does not count
+    if sum(room.direct is None for room in person.rooms.values()) >= limit:
         return refuse("too_many_rooms", limit=limit)
     room = registry.rooms.get(name)
     if room is None:

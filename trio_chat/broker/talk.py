@@ -11,6 +11,7 @@ from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
 from trio_chat.broker.state import (
     BIG_ROOM,
+    HOUR,
     RECENT,
     UNDELIVERED,
     FoundLine,
@@ -183,7 +184,7 @@ def search(registry: Registry, session: Session, request: Search, now: float, ef
         readable = {room.name: room.id}
     sender: int | None = None
     if request.sender is not None:
-        found = registry.find_person(request.sender)
+        found = registry.find_person(request.sender, gone=True)
         if isinstance(found, Refusal):
             return found
         sender = found.id
@@ -284,7 +285,24 @@ def _recipients(
 ) -> Room | Refusal:
     """The conversation with these people; every one of them must be known."""
     people = _people(registry, person, names)
-    return people if isinstance(people, Refusal) else _conversation(registry, people, now, effects)
+    if isinstance(people, Refusal):
+        return people
+    if frozenset(people) not in registry.direct:
+        refusal = _may_begin(registry, person, now)
+        if refusal is not None:
+            return refusal
+    return _conversation(registry, people, now, effects)
+
+
+def _may_begin(registry: Registry, person: Person, now: float) -> Refusal | None:
+    """Count a conversation against whoever begins it: it takes memory for good, and others cannot keep out of it."""
+    who, most = str(person.id), registry.settings.conversations
+    spent = registry.begun.spent(who, now) + 1
+    if spent > most:
+        return refuse("too_many_conversations", seconds=(spent - most) * HOUR / most)
+    registry.begun.spend(who, now)
+    registry.journal.then(lambda: registry.begun.spend(who, now, -1))
+    return None
 
 
 def _people(registry: Registry, person: Person, names: Sequence[str]) -> dict[int, Person] | Refusal:

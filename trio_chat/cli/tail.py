@@ -27,7 +27,7 @@ from trio_chat.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
-    from trio_chat.client import Chat, RoomView
+    from trio_chat.client import Chat, Missed, Past, RoomView
     from trio_chat.protocol.events import Event, Removal, RoomEvent
     from trio_chat.ui.pipes import Output
     from trio_chat.ui.plain import Talk
@@ -188,11 +188,16 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
 
 async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
     """Enter the rooms and show where each begins, oldest first. Returns up to where each was shown."""
+    from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page needs none of it
+
     shown: dict[str, int] = {}
     for word in rooms or [talk.chat.welcome.lobby]:
         view = _find(talk, word) if word.startswith("@") else await _enter(talk.chat, word)
         shown[view.name] = 0
         async for past in _read_past(talk.chat, view.name, begin):
+            if isinstance(past, Missed):
+                await _remark(talk, sink, past)
+                continue
             shown[view.name] = past[-1].seq
             talk.follow()
             await sink.write(_tell_past(talk, past))
@@ -223,34 +228,56 @@ def _tell_past(talk: Talk, past: list[RoomEvent]) -> list[str]:
     return [line for event in past if not isinstance(event, changes) for line in talk.tell(event)]
 
 
-async def _read_past(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent]]:
-    """Stretches of a room's past, oldest first, none of them empty."""
+async def _read_past(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent] | Missed]:
+    """Stretches of a room's past, oldest first, none of them empty; and what is missing of it, where it is."""
     if begin.at_end:
         events = await _read_back(chat, room, begin.most or 0)
-    elif begin.most is None:
-        async for events in _read_since(chat, room, begin):
+        if events:
             yield events
         return
-    else:
-        events = []
-        async for page in _read_since(chat, room, begin):
-            events = [*events, *page][-begin.most :] if begin.most else []
-    if events:
-        yield events
+    kept: list[RoomEvent] = []
+    missed: Missed | None = None
+    async for stretch in _read_since(chat, room, begin):
+        if begin.most is None:
+            yield stretch
+        elif isinstance(stretch, list):
+            kept = [*kept, *stretch][-begin.most :] if begin.most else []
+        else:
+            missed = stretch
+    if missed is not None and begin.most is not None and len(kept) < begin.most:  # else enough came after it
+        yield missed
+    if kept:
+        yield kept
 
 
-async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent]]:
-    """What was said in a room since then, page by page."""
+async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent] | Missed]:
+    """What was said in a room since then, page by page, and what of it is no longer kept."""
+    from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page needs none of it
+
     since = begin.time
     if begin.ago is not None:  # by the server's clock, which gave the messages their times
         now = datetime.fromisoformat(chat.welcome.time)
         since = (now - timedelta(seconds=begin.ago)).astimezone(UTC).isoformat(timespec="milliseconds")
-    page = await chat.history(room, after=begin.after, since=since, limit=_PAGE)
-    while page.events:
-        yield list(page.events)
-        if not page.more:
+    after = begin.after
+    while True:
+        page = await chat.history(room, after=after, since=since, limit=_PAGE)
+        lost = _count_lost(page, after, chat.rooms[room].last)
+        if lost > 0:
+            yield Missed(room=room, count=lost)
+        if page.events:
+            yield list(page.events)
+        if not (page.more and page.events):
             return
-        page = await chat.history(room, after=page.events[-1].seq, limit=_PAGE)
+        after, since = page.events[-1].seq, None
+
+
+def _count_lost(page: Past, after: int | None, last: int) -> int:
+    """How many events that would stand before a stretch are no longer kept: those after a number, or, where a time
+    was given and all that is kept came later, all there were. ``last`` is the room's last number."""
+    if after is not None:
+        return min(page.first - 1, last) - after
+    is_whole = page.events[0].seq <= page.first if page.events else page.first > last
+    return page.first - 1 if is_whole else 0
 
 
 async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:

@@ -11,15 +11,16 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
+from msgspec import structs
 
 from trio_chat.client.address import parse_url
 from trio_chat.client.admission import Credentials
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.connection import Habits, Link
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
-from trio_chat.client.frames import read_event, read_page
 from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
+from trio_chat.client.pages import read_findings, read_past
 from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.errors import ChatError, NotDone, UsageError
@@ -30,7 +31,6 @@ from trio_chat.protocol.events import (
     DeviceInfo,
     DeviceList,
     Found,
-    Message,
     Ok,
     Page,
     People,
@@ -208,11 +208,9 @@ class Chat:
     ) -> Past:
         """A stretch of a room's past, at most ``limit`` (500 at the most) events in their order: the oldest
         of those ``after`` a sequence number or ``since`` a time (RFC 3339, or a day), the newest of those
-        ``before`` a number, or the newest of all."""
-        request = requests.History(id=self._id(), room=room, after=after, before=before, since=since, limit=limit)
-        page = await self._ask(request, Page)
-        events = tuple(event for _, event in read_page(page) if event is not None)
-        return Past(page.room, events, page.more, page.first)
+        ``before`` a number, or the newest of all. Long ones come in several answers, which are put together."""
+        request = requests.History(id="", room=room, after=after, before=before, since=since, limit=limit)
+        return await read_past(lambda part: self._ask(structs.replace(part, id=self._id()), Page), request)
 
     async def search(
         self,
@@ -229,10 +227,10 @@ class Chat:
 
         All ``words`` must occur (several in one stand for themselves in that order); ``sender`` said it;
         ``before`` and ``after`` are days or times, RFC 3339. ``cursor`` is what the last answer gave: with it
-        the search goes on from there.
+        the search goes on from there. Long ones come in several answers, which are put together.
         """
         request = requests.Search(
-            id=self._id(),
+            id="",
             words=words,
             room=room,
             sender=sender,
@@ -242,9 +240,7 @@ class Chat:
             limit=limit,
             cursor=cursor,
         )
-        found = await self._ask(request, Found)
-        messages = tuple(event for raw in found.events if isinstance(event := read_event(bytes(raw)), Message))
-        return Findings(messages, found.cursor, found.behind)
+        return await read_findings(lambda part: self._ask(structs.replace(part, id=self._id()), Found), request)
 
     # ---- rooms and people -----------------------------------------------------------------------
 

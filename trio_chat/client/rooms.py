@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from trio_chat.protocol.events import Moderated, Role, RoomEvent, RoomInfo
 
 FILL_PAGE: Final = 200
-"""Events asked for at once: even the longest ones fit in a frame of 16 MiB."""
+"""Events asked for at once; the server gives fewer where they are long, and then says that there are more."""
 
 _ROLES: Final[dict[str, Role]] = {"owner": "owner", "moderator": "moderator", "member": "member"}
 

@@ -208,7 +208,8 @@ class People(Event, frozen=True):
 
 
 class Page(Event, frozen=True, tag="history"):
-    """A stretch of a room's log, in order. ``more`` tells whether the log goes on in the direction asked.
+    """A stretch of a room's log, in order. ``more`` tells whether the log goes on in the direction asked: a page
+    is bounded in bytes too, and may hold fewer events than were asked for, but always one where there is one.
 
     ``first`` is the oldest sequence number still kept: a gap below it cannot be filled.
     """
@@ -221,8 +222,8 @@ class Page(Event, frozen=True, tag="history"):
 
 
 class Found(Event, frozen=True):
-    """What a search found, newest first. ``cursor`` goes on from there; ``behind`` is how many of the newest
-    lines are not searched yet."""
+    """What a search found, newest first. ``cursor`` goes on from there, and is left out where that was all;
+    ``behind`` is how many of the newest lines are not searched yet."""
 
     id: str
     events: tuple[Raw, ...]

@@ -62,10 +62,11 @@ Every request carries an `id` that the client makes up, and its answer (`ok`, `e
 back. Requests may be sent without waiting for the answers to those before.
 
 A `send` is answered with `ok` when the message is stored, not before. A client that lost its connection before the
-answer sends the message again under the same `id`: one that was stored already is acknowledged with its
-place and not stored again. Make such ids unique for the person, over restarts of the client too.
-Other requests that change something may be sent again too, with `again`: what was done already is
-acknowledged and not done twice.
+answer sends the message again under the same `id`, with `again`: the server looks for it in all that it keeps, and
+what was stored already is acknowledged with its place and not stored again. Without `again` the same holds for the
+last 512 messages of each person while the server runs, and over a restart for those of them that are among the
+last 4096 events stored. Make such ids unique for the person, over restarts of the client too. Other requests that
+change something may be sent again too, with `again`: what was done already is acknowledged and not done twice.
 
 ### Rooms and their order
 

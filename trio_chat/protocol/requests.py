@@ -20,6 +20,8 @@ RequestId: TypeAlias = Annotated[
     ),
 ]
 Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**53, description="a place in a room's sequence; the first event is 1")]
+Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+"""A whole number that the server made: what neither JSON (RFC 8259, 6) nor a database may hold is refused at once."""
 Word: TypeAlias = Annotated[str, Meta(max_length=256)]
 
 
@@ -167,8 +169,9 @@ class Received(Request, frozen=True):
 class History(Request, frozen=True):
     """Ask for a room's past events: those after ``after``, oldest first, or the last before ``before``.
 
-    At most ``limit`` come, always in the order of their sequence. With neither, the newest. ``since``, a
-    time, stands for the ``after`` of that time. Answer: ``history``.
+    At most ``limit`` come, fewer where they are long, always in the order of their sequence. With neither, the
+    newest. ``since``, a time, stands for the ``after`` of that time. Answer: ``history``; ask on while it says
+    ``more``. Questions of one session are answered one after the other, no faster than it reads the answers.
     """
 
     room: Word
@@ -182,7 +185,8 @@ class Search(Request, frozen=True):
     """Find messages in all that you may read: newest first, all conditions together.
 
     ``words`` must all occur; ``sender`` is who said it; ``before`` and ``after`` are days or times,
-    RFC 3339; ``cursor`` is what the last answer gave, to go on from there. Answer: ``found``.
+    RFC 3339; ``cursor`` is what the last answer gave, to go on from there. At most ``limit`` come, fewer where they
+    are long. Answer: ``found``.
     """
 
     words: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
@@ -192,7 +196,7 @@ class Search(Request, frozen=True):
     after: Word | None = None
     has_link: bool = False
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
-    cursor: Annotated[int, Meta(ge=0)] | None = None
+    cursor: Number | None = None
 
 
 class SetPassword(Request, frozen=True, tag="password"):
@@ -208,7 +212,7 @@ class Devices(Request, frozen=True):
 class Revoke(Deed, frozen=True):
     """Let a device of yours in no more; its connections end. Answer: ``ok``."""
 
-    device: int
+    device: Number
 
 
 class Invite(Deed, frozen=True):

@@ -129,10 +129,10 @@ class Server:
         """The nurseries of :meth:`run`."""
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
-            root.start_soon(upkeep.fill_index, self.hub, self.store)
-            root.start_soon(upkeep.prune, self.hub, self.store, self.config.keep)
-            root.start_soon(upkeep.look_over, self.store)
-            root.start_soon(upkeep.watch_store, self.hub, self.store)
+            root.start_soon(upkeep.keep_up, upkeep.fill_index, self.hub, self.store)
+            root.start_soon(upkeep.keep_up, upkeep.prune, self.hub, self.store, self.config.keep)
+            root.start_soon(upkeep.keep_up, upkeep.look_over, self.store)
+            root.start_soon(upkeep.keep_up, upkeep.watch_store, self.hub, self.store)
             if self._directory is not None:
                 await root.start(serve_control, self._directory, self.hub)
             async with trio.open_nursery() as connections:

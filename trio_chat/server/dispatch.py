@@ -72,7 +72,7 @@ class Dispatcher:
     """Knows the peers and which channels each hears."""
 
     def __init__(self, store: Store, tally: Tally) -> None:
-        self._lookup = Lookup(store)
+        self._lookup = Lookup(store, tally)
         self._tally = tally
         self._peers: dict[int, Peer] = {}
         self._heard: dict[int, dict[str, Channel]] = {}
@@ -111,6 +111,7 @@ class Dispatcher:
     def remove(self, session: int) -> None:
         """A connection is not told anything any more. Removing one twice does nothing."""
         self._peers.pop(session, None)
+        self._lookup.forget(session)
         for channel in self._heard.pop(session, {}).values():
             self._drop_member(channel, session)
 
@@ -129,7 +130,9 @@ class Dispatcher:
             elif kind is Acknowledge:
                 self._acknowledge(effect)  # type: ignore[arg-type] # as above
             elif kind is Recall or kind is Seek:
-                nursery.start_soon(self._look_up, effect)  # type: ignore[arg-type] # as above
+                peer = self._peers.get(effect.session)  # type: ignore[union-attr] # as above
+                if peer is not None:
+                    self._lookup.ask(effect, peer.outbox, nursery)  # type: ignore[arg-type] # as above
             else:
                 await self._steps[kind](effect)
         for channel in list(self._dirty.values()):
@@ -235,13 +238,6 @@ class Dispatcher:
         self.remove(effect.session)
         peer.close_soon(effect.reason)
         self._closed.append(effect.session)
-
-    async def _look_up(self, effect: Recall | Seek) -> None:
-        """Answer from the store, beside the hub's own work."""
-        answer = await self._lookup.answer(effect)
-        if isinstance(answer, Error):
-            self._tally.refuse(answer.code)
-        self._write(effect.session, text_frame(encode(answer)))
 
     def _drop_member(self, channel: Channel, session: int) -> None:
         channel.members.pop(session, None)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import structlog
 import trio
@@ -36,6 +36,7 @@ from trio_chat.protocol.codec import decode_event, decode_request, encode, tag
 from trio_chat.protocol.events import ROOM_EVENTS, Message
 from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
 from trio_chat.records import Line, Record
+from trio_chat.server.batch import Batch
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
 from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
@@ -69,33 +70,6 @@ _CHANGES: Final = frozenset({Edit, Delete, React})
 _SLOW: Final = frozenset({Hello, SetPassword})
 
 log = structlog.get_logger()
-
-
-class Turn(NamedTuple):
-    """What one request led to: the batch's effects up to ``end``, from where the last turn ended."""
-
-    session: int
-    request: str | None
-    arrival: Arrival | None
-    end: int
-
-
-class Batch:
-    """What is decided and stored together. ``full`` when the next request belongs to another one."""
-
-    __slots__ = ("asked", "effects", "full", "orders", "size", "turns")
-
-    def __init__(self) -> None:
-        self.effects: list[Effect] = []
-        self.turns: list[Turn] = []
-        self.orders: list[Administration] = []
-        self.asked = 0
-        self.size = 0
-        self.full = False
-
-    def end_turn(self, session: int = 0, request: str | None = None, arrival: Arrival | None = None) -> None:
-        """What was decided since the last turn was decided for this request."""
-        self.turns.append(Turn(session, request, arrival, len(self.effects)))
 
 
 class Hub:
@@ -249,7 +223,30 @@ class Hub:
             batch.end_turn()
 
     def _take(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
-        """Whatever is not requests."""
+        """Whatever is not requests, and the boundary that no error of it passes."""
+        before, mark = len(batch.effects), self._broker.journal.mark()
+        try:
+            self._take_one(item, batch, nursery)
+        except Exception:  # as in _take_requests
+            log.exception("item failed", kind=type(item).__name__)
+            del batch.effects[before:]
+            self._broker.journal.undo(mark)
+            self._give_up(item, batch)
+
+    def _give_up(self, item: Item, batch: Batch) -> None:
+        """Tell whoever waits for an item that nothing comes of it."""
+        arrival = item if isinstance(item, Arrival) else item.arrival if isinstance(item, Prepared) else None
+        if arrival is not None:
+            arrival.refusal = refuse("internal")
+            self._broker.close(arrival.peer.session, self._now)
+            self._settle_arrival(arrival)
+        elif isinstance(item, Prepared):
+            batch.effects.append(Disconnect(item.session, refuse("internal")))
+            batch.end_turn()
+        elif isinstance(item, Administration):
+            batch.orders.append(item)
+
+    def _take_one(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
         if isinstance(item, Arrival):
             self._take_arrival(item, batch, nursery)
         elif isinstance(item, Departure):
@@ -360,14 +357,25 @@ class Hub:
         return True
 
     async def _hash(self, session: int, place: str, request: SetPassword) -> None:
-        found = await self._passwords.hash(session, place, request.password)
+        found: str | Refusal
+        try:
+            found = await self._passwords.hash(session, place, request.password)
+        except Exception:  # as in _take_requests
+            log.exception("password not hashed", session=session)
+            found = refuse("internal")
         async with self.open_inbox() as inbox:
             await inbox.send(Prepared(session, request, found, None))
 
     async def _prove(self, session: int, place: str, request: Hello, arrival: Arrival | None, encoded: str) -> None:
-        proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
+        found: str | Refusal | None
+        try:
+            proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
+            found = encoded if proven else None
+        except Exception:  # as in _take_requests
+            log.exception("password not checked", session=session)
+            found = refuse("internal")
         async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, encoded if proven else None, arrival))
+            await inbox.send(Prepared(session, request, found, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
@@ -408,6 +416,9 @@ class Hub:
                 await self._store.commit(records)
             except StoreError as error:
                 self._fail("not stored", error, records=len(records))
+                effects, frames = self._take_back(batch), []
+            except Exception:  # as in _take_requests
+                log.exception("not stored", records=len(records))
                 effects, frames = self._take_back(batch), []
             else:
                 if frames:  # what is smaller than a message may be stored where none has room

@@ -29,15 +29,15 @@ class Outbox:
         "_block",
         "_broken",
         "_corked",
-        "_empty",
         "_gone",
-        "_limit",
+        "_progress",
         "_queue",
         "_refusing",
         "_socket",
         "_spawn",
         "_too_slow",
         "_writing",
+        "limit",
         "size",
     )
 
@@ -51,7 +51,7 @@ class Outbox:
         broken: Callable[[], None],
     ) -> None:
         self._socket = sock
-        self._limit = limit
+        self.limit = limit
         self._spawn = spawn
         self._too_slow = too_slow
         self._broken = broken
@@ -61,7 +61,7 @@ class Outbox:
         self._corked = True
         self._gone = False
         self._refusing = False
-        self._empty: trio.Event | None = None
+        self._progress: trio.Event | None = None  # something more of it is out
         self.size = 0
 
     def __repr__(self) -> str:
@@ -93,16 +93,23 @@ class Outbox:
         self._queue.clear()
         self._block = b""
         self.size = 0
-        if self._empty is not None:
-            self._empty.set()
-            self._empty = None
+        self._tell_progress()
+
+    @property
+    def takes_more(self) -> bool:
+        """Whether what is written now is sent, unless the peer goes."""
+        return not self._refusing
 
     async def wait_empty(self) -> None:
         """Wait until the kernel has taken everything, or the peer is gone."""
-        while self.size:
-            if self._empty is None:
-                self._empty = trio.Event()
-            await self._empty.wait()
+        await self.wait_room(0)
+
+    async def wait_room(self, most: int) -> None:
+        """Wait until no more than ``most`` bytes are kept, or the peer is gone."""
+        while self.size > most:
+            if self._progress is None:
+                self._progress = trio.Event()
+            await self._progress.wait()
 
     def _put(self, data: bytes) -> None:
         if not self.size and not self._corked:
@@ -118,7 +125,7 @@ class Outbox:
             data = data[sent:]
         self._queue.append(data)
         self.size += len(data)
-        if self.size > self._limit and not self._refusing:
+        if self.size > self.limit and not self._refusing:
             self._overflow()
         if not self._corked:
             self._start()
@@ -153,11 +160,14 @@ class Outbox:
                     return
                 self._block = self._block[sent:]
                 self.size -= sent
+                self._tell_progress()
         finally:
             self._writing = False
-            if self._empty is not None and not self.size:
-                self._empty.set()
-                self._empty = None
+
+    def _tell_progress(self) -> None:
+        if self._progress is not None:
+            self._progress.set()
+            self._progress = None
 
     def _next_block(self) -> bytes:
         count = size = 0

@@ -4,7 +4,7 @@ find out when a store that failed works again."""
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn, ParamSpec
 
 import structlog
 import trio
@@ -13,8 +13,12 @@ from trio_chat.errors import StoreError
 from trio_chat.server.items import Forgotten
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from trio_chat.server.hub import Hub
     from trio_chat.store import Store
+
+_P = ParamSpec("_P")
 
 _INDEXED: Final = 500
 """Lines put into the search index at a time: a few milliseconds of the disk's time."""
@@ -37,7 +41,20 @@ _LOOKING: Final = 3600.0
 _RETRY: Final = 2.0
 """Seconds after which a store that failed is tried again."""
 
+_AFTER_A_BUG: Final = 60.0
+"""Seconds after which a task is begun anew that failed as nobody expected: its traceback is long."""
+
 log = structlog.get_logger()
+
+
+async def keep_up(task: Callable[_P, Awaitable[NoReturn]], *args: _P.args, **kwargs: _P.kwargs) -> NoReturn:
+    """Run one of the tasks below, and be the boundary that no error of it passes: the chat goes on without it."""
+    while True:
+        try:
+            await task(*args, **kwargs)
+        except Exception:  # a bug of ours must not end everybody's chat
+            log.exception("upkeep failed", task=getattr(task, "__name__", repr(task)))
+        await trio.sleep(_AFTER_A_BUG)
 
 
 async def fill_index(hub: Hub, store: Store) -> NoReturn:

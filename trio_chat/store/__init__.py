@@ -1,6 +1,6 @@
 """What is remembered: accounts, rooms and their logs, behind one interface."""
 
-from trio_chat.store.interface import AuditLine, Found, Hit, Kept, Place, SearchQuery, Statistics, Store, Stretch
+from trio_chat.store.interface import AuditLine, Found, Hit, Kept, Place, SearchQuery, Statistics, Store, Stretch, fill
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.schema import DATABASE
 from trio_chat.store.sqlite import SqliteStore
@@ -18,4 +18,5 @@ __all__ = [
     "Statistics",
     "Store",
     "Stretch",
+    "fill",
 ]

@@ -8,16 +8,21 @@ A store holds the state of the server (accounts, rooms, members, ...), which is 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from msgspec import Struct
 
 from trio_chat.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from trio_chat.records import Record, Snapshot
+
+
+SENT: Final = 4096
+"""Of so many of the last lines a store's beginning tells the ids under which they were sent: a client that lost a
+server that was restarted sends its last ones again, and reading so many takes milliseconds."""
 
 
 class Stretch(NamedTuple):
@@ -104,6 +109,19 @@ def cutoff(now: datetime, days: float) -> str:
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+def fill(events: Iterable[bytes], size: int | None) -> tuple[list[bytes], bool]:
+    """As many of these events as have no more than ``size`` bytes together, but one at the least; and whether any
+    were left."""
+    taken: list[bytes] = []
+    room = float("inf") if size is None else size
+    for event in events:
+        room -= len(event)
+        if room < 0 and taken:
+            return taken, True
+        taken.append(event)
+    return taken, False
+
+
 class Store(Protocol):
     """A store. Its methods may be called from any task of one event loop, also at once.
 
@@ -120,7 +138,7 @@ class Store(Protocol):
         """A sentence, once it is known that what the store holds is damaged: then it stores nothing any more."""
 
     async def load(self) -> Snapshot:
-        """Everything but the logs."""
+        """Everything but the logs, and of the last :data:`SENT` lines where those stand that were sent under an id."""
 
     async def commit(self, records: Sequence[Record]) -> None:
         """Make all these changes, in their order, or none of them; what was committed is durable.
@@ -135,9 +153,12 @@ class Store(Protocol):
         room's last one. On cancellation either all or nothing is stored.
         """
 
-    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+    async def read(
+        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
+    ) -> Stretch:
         """At most ``limit`` events after ``after`` (oldest first), or the last before ``before``, or the
-        newest; always in the order of their sequence, and as if there were none up to ``floor``."""
+        newest; always in the order of their sequence, and as if there were none up to ``floor``. With ``size`` so
+        many that they have no more bytes together, but one at the least."""
 
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line as it is now; ``None`` where there is none, or no longer."""

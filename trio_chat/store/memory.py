@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from trio_chat import records
 from trio_chat.records import Line, RoomState, Snapshot
+from trio_chat.store import interface
 from trio_chat.store.interface import (
     AuditLine,
     Found,
@@ -20,6 +21,7 @@ from trio_chat.store.interface import (
     Statistics,
     Stretch,
     cutoff,
+    fill,
 )
 from trio_chat.store.recording import EDITED, blanked, misplaced
 from trio_chat.store.words import has_link, matches, phrases_of
@@ -172,13 +174,16 @@ class MemoryStore:
             reads=_sorted(self._reads),
             mentions=_sorted(self._mentions),
             bans=_sorted(self._bans),
+            sent=self._sent(),
             next_account=self._ends[records.SaveAccount] + 1,
             next_device=self._ends[records.SaveDevice] + 1,
             next_room=self._ends[records.SaveRoom] + 1,
             next_ban=self._ends[records.SaveBan] + 1,
         )
 
-    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+    async def read(
+        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
+    ) -> Stretch:
         """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         log = self._logs.get(room)
@@ -194,7 +199,9 @@ class MemoryStore:
             stop = max(min(end if before is None else before, end), first)
             start = max(stop - limit, first)
             more = start > first
-        return Stretch([log.lines[seq].line.event for seq in range(start, stop)], more, first)
+        step = 1 if after is not None else -1
+        events, cut = fill((log.lines[seq].line.event for seq in range(start, stop)[::step]), size)
+        return Stretch(events[::step], more or cut, first)
 
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""
@@ -246,6 +253,12 @@ class MemoryStore:
                 lasts[record.id] = self._last(record.id, lasts) or 0
             elif isinstance(record, records.DropRoom):
                 lasts[record.id] = None
+
+    def _sent(self) -> tuple[records.Sent, ...]:
+        kept = sorted((kept for log in self._logs.values() for kept in log.lines.values()), key=lambda kept: kept.id)
+        after = kept[-1].id - interface.SENT if kept else 0
+        lines = (one.line for one in kept if one.id > after and one.line.cid)
+        return tuple(records.Sent(line.sender, line.cid, line.room, line.seq, line.time) for line in lines)
 
     def _last(self, room: int, lasts: dict[int, int | None]) -> int | None:
         if room in lasts:

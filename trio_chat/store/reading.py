@@ -19,10 +19,12 @@ from trio_chat.records import (
     SaveMention,
     SaveRead,
     SaveRoom,
+    Sent,
     Snapshot,
 )
+from trio_chat.store import interface
 from trio_chat.store.indexing import LINK_TAG, room_tag, sender_tag, table
-from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch
+from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch, fill
 from trio_chat.store.recording import unpack
 from trio_chat.store.schema import VOLUME
 from trio_chat.store.words import Phrase, phrases_of
@@ -55,6 +57,7 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
         reads=_all(connection, SaveRead, "SELECT room, account, seq FROM reads"),
         mentions=_all(connection, SaveMention, "SELECT room, account, seq FROM mentions"),
         bans=_all(connection, SaveBan, "SELECT id, room, account, network, until, reason, by, time FROM bans"),
+        sent=_sent(connection),
         next_account=ends.get("accounts", 0) + 1,
         next_device=ends.get("devices", 0) + 1,
         next_room=ends.get("rooms", 0) + 1,
@@ -102,8 +105,25 @@ def _rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
     )
 
 
+def _sent(connection: sqlite3.Connection) -> tuple[Sent, ...]:
+    """By their ids, in 3 ms: SQLite would go through the index of places, so through a million of them."""
+    rows = connection.execute(
+        """SELECT sender, cid, room, seq, time FROM events NOT INDEXED
+        WHERE id > (SELECT max(id) FROM events) - ? AND cid <> '' AND room IN (SELECT id FROM rooms) ORDER BY id""",
+        (interface.SENT,),
+    )
+    return tuple(Sent(*row) for row in rows)
+
+
 def read(
-    connection: sqlite3.Connection, room: int, after: int | None, before: int | None, limit: int, floor: int
+    connection: sqlite3.Connection,
+    room: int,
+    after: int | None,
+    before: int | None,
+    limit: int,
+    *,
+    floor: int,
+    size: int | None,
 ) -> Stretch:
     """See :meth:`trio_chat.store.interface.Store.read`."""
     with _one_state(connection):
@@ -120,10 +140,14 @@ def read(
             stop = max(min(end if before is None else before, end), first)
             start = max(stop - limit, first)
             more = start > first
+        step, order = (1, "ASC") if after is not None else (-1, "DESC")
         rows = connection.execute(
-            "SELECT event FROM events WHERE room = ? AND seq >= ? AND seq < ? ORDER BY seq", (room, start, stop)
-        ).fetchall()
-        return Stretch([event for (event,) in rows], more, first)
+            f"SELECT event FROM events WHERE room = ? AND seq >= ? AND seq < ? ORDER BY seq {order}",  # noqa: S608 - one of two words
+            (room, start, stop),
+        )
+        with contextlib.closing(rows):
+            events, cut = fill((event for (event,) in rows), size)
+        return Stretch(events[::step], more or cut, first)
 
 
 def look_up(connection: sqlite3.Connection, room: int, seq: int) -> Kept | None:

@@ -172,9 +172,11 @@ class SqliteStore:
         """Everything but the logs; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(reading.load)
 
-    async def read(self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0) -> Stretch:
+    async def read(
+        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
+    ) -> Stretch:
         """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.read, room, after, before, limit, floor)
+        return await self._read(reading.read, room, after, before, limit, floor=floor, size=size)
 
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""

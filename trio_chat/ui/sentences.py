@@ -126,7 +126,8 @@ def connection(event: events.Event, company: str) -> str:
             history = " The server's history began anew." if anew else ""
             return f"Connected again.{history}{company}"
         case Missed(room=room, count=count):
-            return f"{count} older messages in {clean_line(room)} are no longer kept."
+            what = "message" if count == 1 else "messages"
+            return f"{count} older {what} in {clean_line(room)} {'is' if count == 1 else 'are'} no longer kept."
         case RejoinRefused(room=room, message=message, advice=advice):
             return f"You are no longer in {clean_line(room)}. {clean_line(message)} {clean_line(advice)}".rstrip()
         case _:

@@ -1,0 +1,152 @@
+"""What is read for one connection: in pages of bounded size, one behind the other, no faster than it is taken."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+import trio.testing
+
+from tests.server.house import GateStore, House, Serve
+from tests.server.raw_client import Json, RawClient, request, until
+
+LIMIT = 100_000
+PAGE = LIMIT // 8
+LONG = 3000
+"""Characters of a line, of which a few make a page."""
+
+
+async def with_lines(serve: Serve, count: int, text: str = "word ") -> tuple[House, RawClient]:
+    """A server whose lobby holds so many long lines, and who said them."""
+    house = await serve(outbox_bytes=LIMIT)
+    ada = await house.join("ada")
+    for number in range(count):
+        await ada.say(f"{number} {text}".ljust(LONG, "x"))
+    ada.passed.clear()
+    return house, ada
+
+
+def size_of(events: list[Json]) -> int:
+    return sum(len(event["text"]) for event in events)
+
+
+async def walk(client: RawClient, kind: str, **fields: Any) -> list[list[Json]]:
+    """The events of each page, up to the last."""
+    pages = []
+    while True:
+        page = await client.ask(kind, **fields)
+        pages.append(page["events"])
+        if not page.get("more", "cursor" in page):
+            return pages
+        if "after" in fields:
+            fields["after"] = page["events"][-1]["seq"]
+        elif kind == "search":
+            fields["cursor"] = page["cursor"]
+        else:
+            fields["before"] = page["events"][0]["seq"]
+
+
+async def test_pages_are_bounded_in_bytes_and_leave_nothing_out(serve: Serve) -> None:
+    _, ada = await with_lines(serve, 30)
+    forward = await walk(ada, "history", room="#lobby", after=0, limit=500)
+    back = await walk(ada, "history", room="#lobby", limit=500)
+    found = await walk(ada, "search", words=["word"], limit=100)
+    assert [event["seq"] for page in forward for event in page] == list(range(1, 31))
+    assert [event["seq"] for page in reversed(back) for event in page] == list(range(1, 31))
+    assert [event["seq"] for page in found for event in page] == list(range(30, 0, -1))
+    for page in forward + back + found:
+        assert 0 < size_of(page) <= PAGE
+    assert len(forward) < 15  # several lines each
+
+
+async def test_a_line_that_is_more_than_a_page_is_one(serve: Serve) -> None:
+    house = await serve(outbox_bytes=8 * LONG)
+    ada = await house.join("ada")
+    for _ in range(3):
+        await ada.say("word " * 1000)
+    pages = await walk(ada, "history", room="#lobby", after=0, limit=500)
+    assert [[event["seq"] for event in page] for page in pages] == [[1], [2], [3]]
+    pages = await walk(ada, "search", words=["word"])
+    assert [[event["seq"] for event in page] for page in pages] == [[3], [2], [1]]
+
+
+async def test_pages_wait_for_a_peer_that_reads_slowly_and_all_come(serve: Serve) -> None:
+    house, _ = await with_lines(serve, 30)
+    slow = await house.join("slow", receive_buffer=1)
+    house.squeeze(slow)
+    outbox = house.connection_of(slow).outbox
+    asked = [f"p{number}" for number in range(100)]
+    await slow.send(b"".join(request("history", one, room="#lobby", after=0, limit=500) for one in asked))
+    answers: list[Json] = []
+    most = 0
+    while len(answers) < len(asked):
+        await trio.testing.wait_all_tasks_blocked()  # until nothing comes any more without somebody who reads
+        most = max(most, outbox.size)
+        answers.append(await slow.until("history"))
+    assert [answer["id"] for answer in answers] == asked
+    assert LIMIT // 16 < most <= LIMIT // 4
+    assert (await slow.ask("ping"))["type"] == "pong"
+    assert house.server.hub.tally.refusals == {}
+
+
+async def test_what_is_said_meanwhile_does_not_wait_for_pages(serve: Serve) -> None:
+    house, ada = await with_lines(serve, 30)
+    slow = await house.join("slow", receive_buffer=16384)
+    house.squeeze(slow)
+    for number in range(50):
+        await slow.send(request("history", str(number), room="#lobby", after=0, limit=500))
+    await trio.testing.wait_all_tasks_blocked()
+    await ada.say("news")
+    assert (await slow.until("message"))["text"] == "news"
+    assert len([event for event in slow.passed if event["type"] == "history"]) < 50
+
+
+async def test_only_so_many_questions_wait_and_the_next_are_refused(serve: Serve) -> None:
+    house, _ = await with_lines(serve, 5)
+    slow = await house.join("slow", receive_buffer=1)
+    house.squeeze(slow)
+    asked = [str(number) for number in range(400)]
+    await slow.send(b"".join(request("history", one, room="#lobby", after=0, limit=500) for one in asked))
+    answers = [await slow.next_answer() for _ in asked]
+    assert {answer["id"] for answer in answers} == set(asked)
+    refused = [answer for answer in answers if answer["type"] == "error"]
+    assert {answer["code"] for answer in refused} == {"too_fast"}
+    assert 0 < len(refused) < 200
+
+
+async def test_whoever_goes_while_pages_wait_for_them_leaves_none_behind(serve: Serve) -> None:
+    house, ada = await with_lines(serve, 30)
+    slow = await house.join("slow", receive_buffer=1)
+    house.squeeze(slow)
+    for number in range(50):
+        await slow.send(request("history", str(number), room="#lobby", after=0, limit=500))
+    await trio.testing.wait_all_tasks_blocked()
+    lookup = house.server.hub._out._lookup
+    assert repr(lookup) == "<Lookup for 1 sessions>"
+    slow.reset()
+    await ada.until("presence", left=["slow"])
+    await until(lambda: repr(lookup) == "<Lookup for 0 sessions>")
+    assert (await ada.ask("history", room="#lobby"))["type"] == "history"
+
+
+async def test_a_question_that_is_being_answered_when_its_asker_goes_hurts_nobody(serve: Serve) -> None:
+    class Shelf(GateStore):
+        """Reads when it is told to."""
+
+        begun, go_on = trio.Event(), trio.Event()
+
+        async def read(self, *args: Any, **kwargs: Any) -> Any:
+            self.begun.set()
+            await self.go_on.wait()
+            return await super().read(*args, **kwargs)
+
+    store = Shelf()
+    house = await serve(store=store)
+    ada, bob = await house.join_all("ada", "bob")
+    await ada.send(request("history", "1", room="#lobby") + request("history", "2", room="#lobby"))
+    await store.begun.wait()
+    ada.reset()
+    await bob.until("presence", left=["ada"])
+    store.go_on.set()
+    await until(lambda: repr(house.server.hub._out._lookup) == "<Lookup for 0 sessions>")
+    assert (await bob.ask("history", room="#lobby"))["type"] == "history"
