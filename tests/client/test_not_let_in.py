@@ -77,6 +77,30 @@ async def test_what_is_no_chat_server_is_told_apart(server: ScriptedServer, answ
         raise await fails(server)
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"[:end] for end in (1, 6, 9, 12, 40, None)),
+        b'HTTP/1.1 409 Conflict\r\nContent-Length: 70\r\n\r\n{"type":"error","id":"","co',
+        b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 70\r\n\r\n",
+    ],
+)
+async def test_an_answer_of_which_only_the_beginning_came_is_worth_another_try(
+    server: ScriptedServer, autojump_clock: MockClock, answer: bytes
+) -> None:
+    server.answer = answer
+    assert str(await fails(server)) == "chat.test:8765 hung up in the middle of its answer. Try again."
+    told: list[float] = []
+
+    def waiting(error: trio_chat.ChatError, delay: float) -> None:
+        told.append(delay)
+        server.answer = None
+
+    async with server.connect(wait=True, waiting=waiting) as chat:
+        assert chat.name == "ada"
+    assert len(told) == 1
+
+
 @pytest.mark.parametrize("greeting", [b"SSH-2.0-OpenSSH_9.9\r\n", b"220 mail.test ESMTP\r\n", b"\xff\xfd\x18", b"H\n"])
 async def test_what_greets_like_another_server_and_waits_is_known_at_once(
     autojump_clock: MockClock, greeting: bytes

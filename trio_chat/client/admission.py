@@ -22,6 +22,8 @@ _PASSING: Final = frozenset(
 
 _BAD_REQUEST, _UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 400, 401, 409, 500  # RFC 9110, section 15
 _TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert record (RFC 8446, 5.1)
+_HTTP: Final = b"HTTP/1."
+_LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r|$)", re.IGNORECASE)
 _WANTS_TLS: Final = re.compile(rb"to (?:an )?(?:HTTPS|SSL)")  # ... and how web servers do, in a page of their own
 
 
@@ -129,11 +131,21 @@ def hung_up(head: bytes, where: str, *, tls: bool, has_password: bool) -> Setbac
     """The other side ended the connection in the middle of the handshake, having sent ``head``."""
     if head.startswith(_TLS_ALERT) and not tls:
         return _speaks_tls(where)
+    if head and _is_cut(head):
+        return Setback(Unreachable(f"{where} hung up in the middle of its answer. Try again."), again=True)
     if head.startswith(b"HTTP/1.") and head[9:12].isdigit():
-        first, _, body = head.partition(b"\r\n\r\n")
-        return rejected(int(first[9:12]), body, where, has_password=has_password)
+        return rejected(int(head[9:12]), head.partition(b"\r\n\r\n")[2], where, has_password=has_password)
     if head:
         return Setback(Unreachable(f"What answers at {where} is no trio-chat server. Check the address."), again=False)
     hint = "" if tls else "; if the server speaks TLS, use wss://"
     sentence = f"{where} hung up before it said anything. Try again, or check the address{hint}."
     return Setback(Unreachable(sentence), again=True)
+
+
+def _is_cut(head: bytes) -> bool:
+    """Whether this is the beginning of an HTTP answer (RFC 9112) of which the rest did not come."""
+    if not head.startswith(_HTTP[: len(head)]):
+        return False
+    fields, complete, body = head.partition(b"\r\n\r\n")
+    length = _LENGTH.search(fields)
+    return not complete or (length is not None and len(body) < int(length[1]))
