@@ -131,7 +131,7 @@ class Welcome(Event, frozen=True):
 
     ``token`` proves later that ``name`` is yours; keep it where only you can read it. ``epoch`` changes
     when the server's history began anew: then sequence numbers seen before mean nothing. ``owned`` tells
-    whether the name stays yours when you leave. ``put_out`` names rooms that you are no longer in, until a
+    whether a name that is claimed now stays whose it is. ``put_out`` names rooms that you are no longer in, until a
     session of yours that is not ``quiet`` was told so. ``asked`` is the name that you asked for, where nobody
     has it and your token is of an account with another, ``name``: then you are let in under that.
     """
