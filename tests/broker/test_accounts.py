@@ -145,6 +145,17 @@ def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free
     assert refused_hello(crowd, name="guest") == "name_owned"
 
 
+def test_a_guest_who_comes_back_to_where_names_are_owned_owns_theirs() -> None:
+    crowd = Crowd("ada", "bob", owned=False)
+    crowd.settings = Settings()
+    crowd.restart(orderly=True)
+    crowd.back("ada")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    crowd.go("ada")
+    assert refused_hello(crowd, name="ada") == "name_owned"
+    crowd.come("bob", "another")  # who had not come back, and was a guest
+
+
 @pytest.mark.parametrize("keeps", ["password", "promote"])
 def test_a_password_and_an_office_keep_a_name(keeps: str) -> None:
     crowd = Crowd("ada", "bob", name_expiry=DAY)

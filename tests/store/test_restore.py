@@ -225,6 +225,28 @@ async def test_where_a_database_was_no_new_one_is_begun(path: Path, left: str) -
     assert names(path.parent) == {left, f"{DATABASE}-shm"}
 
 
+@pytest.mark.parametrize("left", [WAL, f"{DATABASE}-journal"])
+async def test_an_empty_file_that_was_left_is_nothing_that_was(path: Path, left: str) -> None:
+    path.parent.mkdir()
+    (path.parent / left).touch()
+    async with SqliteStore.open(path) as store:
+        assert (await store.load()).rooms == ()
+
+
+def link_to(database: Path, folder: Path) -> Path:
+    folder.mkdir()
+    (folder / DATABASE).symlink_to(database)
+    return folder
+
+
+async def test_a_database_is_restored_to_where_the_link_to_it_leads(killed: Path, tmp_path: Path) -> None:
+    data = link_to(killed / DATABASE, tmp_path / "data of links")
+    assert restore(tmp_path / "good.backup", data) == killed / KEPT
+    assert (data / DATABASE).is_symlink()
+    assert await texts(data / DATABASE) == ["kept"]
+    assert await texts(killed / KEPT) == ["kept", "later"]
+
+
 async def test_a_copy_of_a_backup_that_was_not_finished_is_no_database_that_was(path: Path) -> None:
     path.parent.mkdir()
     for name in (".restored", ".restored.partial", ".lock", "-shm"):

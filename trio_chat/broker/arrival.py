@@ -50,6 +50,9 @@ def hello(registry: Registry, session: Session, request: Hello, now: float, effe
         refusal = _prove(registry, person, request) or rooms.banned(registry.rooms[LOBBY], person, session.address, now)
         if refusal is not None:
             return refusal
+        if person.guest and registry.settings.owned:  # names are owned now, and this is its use
+            registry.journal.set(person, "guest", False)
+            effects.append(Persist(account_of(person)))
     else:
         passing = request.quiet and _MADE_UP.fullmatch(name.key) is not None
         refusal = _look_alike(registry, name, person, now) or (

@@ -57,8 +57,9 @@ def clear_up(path: Path) -> None:
 
     Raises ``StoreError`` where the database is gone and what was beside it is not: to begin anew there would end it.
     """
+    path = Path(os.path.realpath(path))
     if not path.exists():
-        left = [found for found in _around(path) if not found.name.endswith((RESTORED, PARTIAL))]
+        left = [found for found in _around(path) if not found.name.endswith((RESTORED, PARTIAL)) and _holds(found)]
         if left:
             raise StoreError(
                 f"{path} is missing, but {left[0]} is there, which belonged to it. Put it back, or bring back a backup "
@@ -177,6 +178,11 @@ def _free_name(path: Path) -> Path:
         number += 1
         kept = path.with_name(f"{path.name}{_REPLACED}-{number}")
     return kept
+
+
+def _holds(found: Path) -> bool:
+    """Whether anything is in a file: SQLite leaves empty ones behind."""
+    return found.stat().st_size > 0
 
 
 def _twin(path: Path) -> Path | None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import os
 import sqlite3
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final
@@ -84,12 +85,13 @@ def restore(file: Path, data: Path) -> Path | None:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
             raise StoreError(f"{file} is damaged ({problem}). Nothing was changed; try an older backup.")
-        fresh = path.with_name(path.name + RESTORED)
+        place = Path(os.path.realpath(path))  # should it be a link: the database stays where it leads
+        fresh = place.with_name(place.name + RESTORED)
         try:
             _copy(connection, file, fresh, None, new_history=True)
             with translated(path):
-                kept = set_aside(path)
-                rename(fresh, path)
+                kept = set_aside(place)
+                rename(fresh, place)
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
