@@ -94,7 +94,8 @@ async def test_damage_that_nobody_met_is_looked_for(
     serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
-    monkeypatch.setattr("trio_chat.server.upkeep._LOOKING", 0.01)
+    for pause in ("_CALM", "_LOOKING"):
+        monkeypatch.setattr(f"trio_chat.server.upkeep.{pause}", 0.01)
     house = await serve(data=tmp_path)
     ada = await house.join("ada")
     for _ in range(40):

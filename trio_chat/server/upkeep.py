@@ -35,6 +35,9 @@ _FINISHING: Final = 5.0
 _PRUNING: Final = 3600.0
 """Seconds between two looks for what is too old; it is counted in days."""
 
+_CALM: Final = 60.0
+"""Seconds after the start until the first look for damage: whoever waited for the server comes first."""
+
 _LOOKING: Final = 3600.0
 """Seconds between two looks for damage: half a second of a thread for a million messages."""
 
@@ -114,6 +117,7 @@ async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
 
 async def look_over(store: Store) -> NoReturn:
     """Look for damage now and then: what nobody reads would else be found when it is too late for the backups."""
+    await trio.sleep(_CALM)
     while True:
         try:
             await store.look_over()  # what it finds, watch_store tells
