@@ -13,7 +13,7 @@ from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
 from trio_chat.broker.places import place_of
 from trio_chat.broker.restore import account_of
-from trio_chat.broker.state import HOUR, Device, Person, Role, Session, State, seconds
+from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
@@ -243,12 +243,8 @@ def _may_claim(registry: Registry, address: str, now: float) -> Refusal | None:
     place, most = place_of(address), registry.settings.new_names
     if place is None or not most:
         return None
-    spent = registry.claims.spent(place, now) + 1
-    if spent > most:
-        return refuse("too_many_names", seconds=(spent - most) * HOUR / most)
-    registry.claims.spend(place, now)
-    registry.journal.then(lambda: registry.claims.spend(place, now, -1))
-    return None
+    wait = registry.claims.take(place, now, most, registry.journal)
+    return refuse("too_many_names", seconds=wait) if wait else None
 
 
 def _claim(registry: Registry, name: Name, now: float, effects: list[Effect]) -> Person:

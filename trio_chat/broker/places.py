@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from trio_chat.broker.journal import Journal
 
 _MOST: Final = 10_000
 """Places remembered; the one that was quiet longest is forgotten beyond that."""
@@ -32,6 +35,18 @@ class Places:
             self._spent[place] = spent, now  # the quiet ones come to stand first
             if len(self._spent) > _MOST:
                 del self._spent[next(iter(self._spent))]
+
+    def take(self, place: str, now: float, most: float, journal: Journal) -> float:
+        """Let a place spend one, if that makes no more than ``most``; should the batch be undone, it did not.
+
+        Returns 0, or in how many seconds it may.
+        """
+        over = self.spent(place, now) + 1 - most
+        if over > 0:
+            return over * self._every
+        self.spend(place, now)
+        journal.then(lambda: self.spend(place, now, -1))
+        return 0.0
 
 
 def place_of(address: str) -> str | None:

@@ -11,7 +11,6 @@ from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
 from trio_chat.broker.state import (
     BIG_ROOM,
-    HOUR,
     RECENT,
     UNDELIVERED,
     FoundLine,
@@ -296,13 +295,8 @@ def _recipients(
 
 def _may_begin(registry: Registry, person: Person, now: float) -> Refusal | None:
     """Count a conversation against whoever begins it: it takes memory for good, and others cannot keep out of it."""
-    who, most = str(person.id), registry.settings.conversations
-    spent = registry.begun.spent(who, now) + 1
-    if spent > most:
-        return refuse("too_many_conversations", seconds=(spent - most) * HOUR / most)
-    registry.begun.spend(who, now)
-    registry.journal.then(lambda: registry.begun.spend(who, now, -1))
-    return None
+    wait = registry.begun.take(str(person.id), now, registry.settings.conversations, registry.journal)
+    return refuse("too_many_conversations", seconds=wait) if wait else None
 
 
 def _people(registry: Registry, person: Person, names: Sequence[str]) -> dict[int, Person] | Refusal:
