@@ -25,6 +25,17 @@ def test_emacs_keys_edit_kill_yank_and_undo(house: Running, ada: Screen) -> None
     assert house.wait_asked(requests.Send).text == "ab gh"
 
 
+def test_nobody_is_told_that_one_writes_what_one_has_said(house: Running, ada: Screen) -> None:
+    both = requests.Send | requests.Typing
+    for number in range(8):
+        ada.type(f"quickly {number}\r")
+        ada.sees(f"quickly {number} ✓")
+    told = ["s" if isinstance(asked, requests.Send) else "t" for asked in house.server.heard if isinstance(asked, both)]
+    *writing, after = "".join(told).split("s")
+    assert (len(writing), after) == (8, "")
+    assert set(writing) <= {"", "t"}, "told of a message that was out already"
+
+
 def test_ctrl_r_searches_what_was_typed_before(house: Running, ada: Screen) -> None:
     for text in ("apples", "pears", "plums"):
         ada.type(text + "\r")

@@ -188,8 +188,11 @@ class Doing:
         now = trio.current_time()
         if now - self._typed >= _TYPING_EVERY and self.chat is not None and self.chat.connected:
             self._typed = now
-            chat = self.chat
-            self._beside(lambda: chat.typing(room))
+            self._beside(partial(self._tell_typing, room, now))
+
+    async def _tell_typing(self, room: str, since: float) -> None:
+        if self._typed == since:  # else what was being written is said already
+            await self.connected().typing(room)
 
     def say(self, action: SendRoom, reply_to: int | None) -> None:
         """Say something in a room, shown at once as not acknowledged yet."""
