@@ -37,7 +37,7 @@ _JSON_UNSAFE: Final = re.compile(
 
 
 def as_json(event: events.Event) -> str:
-    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\uXXXX``.
+    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\u`` and four digits.
 
     An ``id`` is left out where there is none: the answer was to no request of the reader's.
     """
