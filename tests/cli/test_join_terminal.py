@@ -276,10 +276,10 @@ def test_programs_of_others_learn_that_somebody_types_and_people_are_not_disturb
         eve.wait_for("#lobby> ")
         ada.wait_for("#lobby> ")
         eve.type("half a line")
-        ada.type("hello")
+        ada.type("finished")
         bob.wait_for('{"type":"typing","room":"#lobby","name":"ada"}')
         ada.type("\r")
-        eve.wait_for("#lobby ada: hello")
+        eve.wait_for("#lobby ada: finished")
         eve.wait_until(lambda: eve.rows[-1] == "#lobby> half a line", "what eve typed")
         assert not any("typing" in row for row in eve.rows)
 
@@ -305,11 +305,11 @@ def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_goes_on(server: Serv
 def test_a_stop_where_no_shell_can_go_on_does_not_stop_it(server: ServerProgram) -> None:
     with join(server) as ada:
         ada.wait_for("#lobby> ")
-        ada.type("half")
-        ada.wait_for("#lobby> half")
+        ada.type("not")
+        ada.wait_for("#lobby> not")
         ada.signal(signal.SIGTSTP)
-        ada.type(" a line\r")
-        ada.wait_for("#lobby ada: half a line")
+        ada.type(" stopped\r")
+        ada.wait_for("#lobby ada: not stopped")
         ada.type("\x04")
         assert ada.wait_exit() == 0
         ada.assert_given_back()
