@@ -35,7 +35,7 @@ async def find(house: House, client: RawClient, **fields: object) -> list[str]:
         found = await client.ask("search", **fields)
         if found["type"] != "found" or not found.get("behind"):
             return [event["text"] for event in found["events"]]
-        house.server.hub.stored.set()
+        house.server.hub.storing.stored.set()
         await trio.sleep(0.01)
 
 

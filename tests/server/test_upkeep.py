@@ -52,7 +52,7 @@ async def test_a_wal_that_is_removed_turns_health_red_and_is_saved_though_nobody
     (tmp_path / f"{DATABASE}-wal").unlink()
     assert b"acknowledged" not in (tmp_path / DATABASE).read_bytes()
     mock_clock.jump(3)
-    await until(lambda: house.server.hub.failing)
+    await until(lambda: house.server.hub.storing.failing)
     assert b"acknowledged" in (tmp_path / DATABASE).read_bytes()
     red = await house.get("/healthz")
     assert (red.status, red.json["status"]) == (503, "not storing")

@@ -39,7 +39,7 @@ from wsproto.utilities import LocalProtocolError
 from trio_chat.broker import Broker, Settings
 from trio_chat.errors import Refusal, TrioChatError
 from trio_chat.server import upkeep
-from trio_chat.server.dispatch import closing_frame
+from trio_chat.server.dispatch import RETRY, closing_frame
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.forwarded import Proxies
@@ -59,9 +59,6 @@ if TYPE_CHECKING:
     from trio_chat.config import ServerConfig
     from trio_chat.records import Snapshot
     from trio_chat.store import Store
-
-RETRY: Final = 2.0
-"""Seconds after which a client of a server that was stopped should try again."""
 
 _HUB_GRACE: Final = 1.0
 """Seconds that the hub has, after all others, to hear that the last connections are gone."""
