@@ -10,10 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.house import GateStore, House, Serve
+from tests.server.house import GateStore, House, Log, Serve
 from tests.server.raw_client import Json, RawClient, request, until
 from tests.store.earlier import ADAS_TOKEN, lay_down
-from trio_chat.store import DATABASE
+from trio_chat.store import DATABASE, MemoryStore
 
 DAY = 86400.0
 
@@ -37,6 +37,32 @@ async def find(house: House, client: RawClient, **fields: object) -> list[str]:
             return [event["text"] for event in found["events"]]
         house.server.hub.storing.stored.set()
         await trio.sleep(0.01)
+
+
+# ---- when the log cannot be read ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("find", {"kind": "send", "id": "1", "room": "#lobby", "text": "one", "again": True}),
+        ("look_up", {"kind": "send", "room": "#lobby", "text": "two", "reply_to": 1}),
+        ("look_up", {"kind": "edit", "room": "#lobby", "target": 1, "text": "other"}),
+    ],
+)
+async def test_what_cannot_be_looked_up_is_neither_done_twice_nor_said_to_be_missing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, method: str, asked: dict[str, Any]
+) -> None:
+    house = await serve()
+    ada = await house.join("ada")
+    assert (await ada.ask("send", id="1", room="#lobby", text="one"))["seq"] == 1
+    house.server.hub.broker.people["ada"].recent.clear()  # as after many more
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryStore, method, GateStore.fail_to_read)
+        assert (await ada.ask(**asked))["code"] == "not_looked_up"
+    logged.take("not looked up")
+    assert await texts(ada) == ["one"]
+    assert (await ada.ask(**{**asked, "id": "1" if method == "find" else "again"}))["type"] == "ok"
 
 
 # ---- changes in one batch --------------------------------------------------------------------------

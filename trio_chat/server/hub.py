@@ -226,7 +226,12 @@ class Hub:
                         self._held = item._replace(messages=item.messages[index:], size=0)
                         batch.full = True
                         return
-                    found = await self.storing.look_up(wanted)
+                    looked_up = await self.storing.look_up(wanted)
+                    if isinstance(looked_up, Refusal):
+                        effects.extend(self._broker.reject(session, request.id, looked_up, now))
+                        batch.end_turn()
+                        continue
+                    found = looked_up
                 elif kind in _SLOW and self._prepare(session, request, None, batch, nursery):
                     continue
                 effects.extend(self._broker.handle(session, request, now, found))

@@ -9,7 +9,7 @@ import trio
 
 from trio_chat.broker.broker import WantsLine
 from trio_chat.broker.state import FoundLine, FoundSent
-from trio_chat.errors import StoreError
+from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.codec import decode_event
 from trio_chat.protocol.events import Message
 
@@ -82,8 +82,9 @@ class Storing:
         self.stored.set()
         return True
 
-    async def look_up(self, wanted: Wanted | None) -> Found:
-        """What the store has of what the broker wants; nothing, if it cannot be read."""
+    async def look_up(self, wanted: Wanted | None) -> Found | Refusal:
+        """What the store has of what the broker wants; a refusal, if it cannot be read: what is not known to be
+        there must not count as missing, or it would be stored twice."""
         if wanted is None:
             return None
         try:
@@ -97,7 +98,7 @@ class Storing:
             return await self.look_up(wanted.answered) if sent is None else FoundSent(*sent)
         except StoreError as error:
             self._fail("not looked up", error)
-            return None
+            return refuse("not_looked_up")
 
     def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
         """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
