@@ -374,12 +374,14 @@ def _enter(
 
 def _welcome(registry: Registry, person: Person, token: str, request_id: str, now: float) -> Welcome:
     settings = registry.settings
+    infos, left_out = rooms.describe_all(registry, person)
     return Welcome(
         id=request_id,
         name=person.name.shown,
         token=token,
         epoch=settings.epoch,
-        rooms=tuple(rooms.describe(room, person) for room in person.rooms.values()),
+        rooms=infos,
+        left_out=left_out,
         lobby=LOBBY,
         limits=Limits(text=settings.max_text, frame=settings.max_frame, to=settings.max_recipients),
         time=registry.stamp(now),

@@ -70,9 +70,11 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
         return [effect] if effect.number in numbers else [_not_stored(effect.session, effect.request.id)]
     event: Event = effect.event
     if isinstance(event, Welcome):
-        infos = tuple(rooms.describe(room, person) for room in person.rooms.values())
+        infos, left_out = rooms.describe_all(registry, person)
         gone = tuple(one for one in event.put_out if one.room not in person.rooms)
-        now_is = replace(event, name=person.name.shown, admin=person.admin, rooms=infos, put_out=gone)
+        now_is = replace(
+            event, name=person.name.shown, admin=person.admin, rooms=infos, left_out=left_out, put_out=gone
+        )
         return [Reply(effect.session, now_is), *(Subscribe(effect.session, room) for room in person.rooms)]
     if isinstance(event, RoomAnswer):
         room = person.rooms.get(event.room.name)

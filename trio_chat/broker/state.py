@@ -48,7 +48,8 @@ class Settings:
     """What the broker must know of the server's configuration. Zero turns a limit of time or rate off.
 
     ``owned`` tells whether a name stays whose it becomes; ``name_expiry`` is in seconds. ``new_names`` is how many
-    names from one place may be claimed in an hour, ``conversations`` how many one person may begin in one.
+    names from one place may be claimed in an hour, ``conversations`` how many one person may begin in one. The lines
+    of one answer have no more than ``page_bytes`` together.
     """
 
     password: str | None = None
@@ -60,6 +61,7 @@ class Settings:
     max_recipients: int = 20
     max_rooms: int = 100
     conversations: int = 256
+    page_bytes: int = 128 * 1024
     rate: float = 0.0
     burst: float = 100.0
     idle_timeout: float = 0.0

@@ -20,7 +20,7 @@ from trio_chat.client.connection import Habits, Link
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
-from trio_chat.client.pages import read_findings, read_past
+from trio_chat.client.pages import read_findings, read_list, read_past
 from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.errors import ChatError, NotDone, UsageError
@@ -259,11 +259,19 @@ class Chat:
 
     async def list_rooms(self) -> tuple[RoomLine, ...]:
         """The rooms there are, the fullest first."""
-        return (await self._ask(requests.Rooms(id=self._id()), RoomList)).rooms
+        return await read_list(
+            lambda skip: self._ask(requests.Rooms(id=self._id(), skip=skip), RoomList),
+            lambda answer: answer.rooms,
+            key=lambda line: line.name,
+        )
 
     async def who(self, room: str | None = None) -> tuple[PersonInfo, ...]:
         """Who is in a room and here now; without a room, in the lobby, so everyone."""
-        return (await self._ask(requests.Who(id=self._id(), room=room), People)).people
+        return await read_list(
+            lambda skip: self._ask(requests.Who(id=self._id(), room=room, skip=skip), People),
+            lambda answer: answer.people,
+            key=lambda person: person.name,
+        )
 
     async def rename(self, name: str) -> None:
         """Change what we are called."""
@@ -339,7 +347,11 @@ class Chat:
 
     async def bans(self, room: str) -> tuple[BanInfo, ...]:
         """Whom a room keeps out."""
-        return (await self._ask(requests.Bans(id=self._id(), room=room), BanList)).bans
+        return await read_list(
+            lambda skip: self._ask(requests.Bans(id=self._id(), room=room, skip=skip), BanList),
+            lambda answer: answer.bans,
+            key=lambda ban: (ban.name, ban.network),
+        )
 
     async def mute(self, room: str, name: str, *, seconds: float | None = None) -> None:
         """Let somebody read but not speak in a room, for so many ``seconds`` or until unmuted; 0 unmutes."""

@@ -47,6 +47,7 @@ from trio_chat.server.gate import Gate
 from trio_chat.server.hub import Hub
 from trio_chat.server.items import Arrival, Departure, Stop
 from trio_chat.server.metrics import exposition, make_metrics
+from trio_chat.server.outbox import SHARE
 from trio_chat.server.tally import Tally
 from trio_chat.server.wire import Connection
 from trio_chat.store import DATABASE, MemoryStore, SqliteStore
@@ -382,6 +383,7 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         max_frame=config.max_frame,
         max_recipients=config.max_recipients,
         max_rooms=config.max_rooms,
+        page_bytes=config.outbox_bytes // SHARE,
         rate=config.rate,
         burst=config.burst,
         idle_timeout=config.idle_timeout,

@@ -20,6 +20,7 @@ from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error, Found, Page
 from trio_chat.server.frames import text_frame
+from trio_chat.server.outbox import SHARE
 from trio_chat.store import SearchQuery, fill
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 _READERS: Final = 4
 """Reads at a time: more would only wait for the same disk."""
-
-_SHARE: Final = 8
-"""A page takes an eighth of an outbox: two may be in it, which leaves most of it for what is said meanwhile."""
 
 _WAITING: Final = 256
 """Questions of one session that may wait: whoever comes back asks one for each of their rooms."""
@@ -71,7 +69,7 @@ class Lookup:
 
     async def _answer_all(self, session: int, asked: deque[Recall | Seek], outbox: Outbox) -> None:
         """A task that lives while a session waits for answers."""
-        size = outbox.limit // _SHARE
+        size = outbox.limit // SHARE
         try:
             while True:
                 await outbox.wait_room(size)
