@@ -55,12 +55,16 @@ async def test_a_bug_in_what_is_due_is_tried_again_later_and_ends_nobodys_chat(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
     monkeypatch.setattr("trio_chat.server.hub._AFTER_A_BUG", 0.02)
-    house = await serve(handshake_timeout=0.1)
+    house = await serve(handshake_timeout=100.0)
     ada = await house.join("ada")
     late = await house.enter()
+    await until(lambda: len(house.server.hub.broker.sessions) > 1)
+    for session in house.server.hub.broker.sessions.values():
+        session.active -= 1000.0
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.broker.broker.Broker.note_visits", bug)
-        house.server.hub.broker.next_visit = 0.0
+        house.server.hub.broker.next_visit = house.server.hub.broker.next_look = 0.0
+        await ada.ask("ping")
         await until(lambda: sum(entry["event"] == "nothing done that was due" for entry in logged.entries) > 1)
         assert (await ada.say("still here"))["seq"] == 1
     assert all(entry["exc_info"] for entry in logged.errors)
