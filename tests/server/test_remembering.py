@@ -39,6 +39,31 @@ async def find(house: House, client: RawClient, **fields: object) -> list[str]:
         await trio.sleep(0.01)
 
 
+async def test_fifty_changes_that_come_together_are_one_commit(serve: Serve) -> None:
+    store = GateStore()
+    house = await serve(store=store)
+    ada = await house.join("ada")
+    await ada.say("tea?")
+    await ada.say("cake?")
+    before = len(store.commits)
+    changes = [request("react", f"r{n}", room="#lobby", target=1 + n % 2, mark=f"m{n // 5}") for n in range(49)]
+    await ada.send(b"".join(changes) + request("send", "s", room="#lobby", text="both", reply_to=2))
+    answers = [await ada.next_answer() for _ in range(50)]
+    assert {answer["type"] for answer in answers} == {"ok"}
+    assert len(store.commits) < before + 10, "what the kernel brings later may be another, and not each for itself"
+    first, second = (await ada.ask("history", room="#lobby", limit=500))["events"][:2]
+    assert [len(message["reactions"]) for message in (first, second)] == [10, 10]
+
+
+async def test_a_message_that_is_sent_again_behind_hundreds_of_its_own_batch_is_stored_once(serve: Serve) -> None:
+    house = await serve(store=GateStore())
+    ada = await house.join("ada")
+    many = b"".join(request("send", str(n), room="#lobby", text="x") for n in range(600))
+    await ada.send(many + request("send", "0", room="#lobby", text="x", again=True))
+    answers = [await ada.next_answer() for _ in range(601)]
+    assert [answer["seq"] for answer in answers] == [*range(1, 601), 1]
+
+
 # ---- when the log cannot be read ---------------------------------------------------------------------
 
 

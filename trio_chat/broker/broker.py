@@ -5,8 +5,9 @@ effects. Every decision is made whole: a request either is refused and has chang
 effects follow. Sequence numbers are given here. If the hub cannot store a batch, it calls
 :meth:`Broker.take_back` before it asks anything else.
 
-Some requests need to know what only the store knows: the message they change or answer, or whether one
-was stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
+Some requests need to know what only the store knows: the message they change or answer, as it is after all that
+was decided so far, or whether one was stored before. :meth:`Broker.wants` says what, and the hub gives it to
+:meth:`Broker.handle` as ``found``.
 """
 
 from __future__ import annotations

@@ -11,9 +11,9 @@ each member's share is written with one call. So a room is *flushed* before its 
 and before one of its members gets a direct answer, or order would be lost. Acknowledgements may come
 late but not early: they ride behind their room's frames.
 
-What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked, at the start of
-a batch: nothing that the batch itself stores can be missed. What takes long (hashing a password) is done
-by a task beside the hub and comes back as an item.
+What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked; what the batch itself is
+to store comes first, so that nothing decided so far is missed. What takes long (hashing a password) is done by a task
+beside the hub and comes back as an item.
 """
 
 from __future__ import annotations
@@ -57,6 +57,9 @@ _BATCH: Final = 2048
 _BATCH_BYTES: Final = 256 * 1024
 """Bytes of requests in one batch: what one room may get at once must be far from filling an outbox."""
 
+_LOOK_UP: Final = 2048
+"""What a look-up in the store counts for among the bytes of a batch: a hundred of them take some ten milliseconds."""
+
 _INBOX: Final = 1024
 """Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
 
@@ -79,7 +82,6 @@ class Hub:
         self._clock = clock
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
-        self._held: Payloads | None = None
         self._out = Dispatcher(store, tally)
         self._passwords = Passwords()
         self._stopping = False
@@ -122,9 +124,8 @@ class Hub:
             await self.storing.begin([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
             task_status.started()
             while True:
-                first = self._held or await self._wait_item()
+                first = await self._wait_item()
                 started = time.perf_counter()
-                self._held = None
                 self._now = max(self._now, self._clock())
                 await self._carry_out(await self._ask(first, nursery), nursery)
                 if self._stopping:
@@ -172,7 +173,7 @@ class Hub:
                 await self._take_requests(item, batch, nursery)
             else:
                 self._take(item, batch, nursery)
-            if batch.full or batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
+            if batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
                 break
             try:
                 item = self._receiver.receive_nowait()
@@ -211,7 +212,7 @@ class Hub:
         session, now, effects = item.session, self._now, batch.effects
         batch.size += item.size
         try:
-            for index, payload in enumerate(item.messages):
+            for payload in item.messages:
                 request = ("", refuse("not_text")) if payload is None else decode_request(payload)
                 batch.asked += 1
                 if isinstance(request, tuple):
@@ -222,16 +223,13 @@ class Hub:
                 found: Found = None
                 if kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None)):  # type: ignore[union-attr] # it is a Send
                     wanted = self._broker.wants(session, request)
-                    if wanted is not None and effects:  # what it wants may be in this very batch
-                        self._held = item._replace(messages=item.messages[index:], size=0)
-                        batch.full = True
-                        return
-                    looked_up = await self.storing.look_up(wanted)
+                    looked_up = None if wanted is None else await self.storing.look_up(wanted, batch)
                     if isinstance(looked_up, Refusal):
                         effects.extend(self._broker.reject(session, request.id, looked_up, now))
                         batch.end_turn()
                         continue
                     found = looked_up
+                    batch.size += _LOOK_UP
                 elif kind in _SLOW and self._prepare(session, request, None, batch, nursery):
                     continue
                 effects.extend(self._broker.handle(session, request, now, found))

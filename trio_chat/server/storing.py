@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.broker import Wanted
     from trio_chat.broker.registry import Found
     from trio_chat.records import Record
+    from trio_chat.server.batch import Batch
     from trio_chat.server.tally import Tally
     from trio_chat.store import Store
 
@@ -82,23 +83,31 @@ class Storing:
         self.stored.set()
         return True
 
-    async def look_up(self, wanted: Wanted | None) -> Found | Refusal:
-        """What the store has of what the broker wants; a refusal, if it cannot be read: what is not known to be
-        there must not count as missing, or it would be stored twice."""
-        if wanted is None:
-            return None
+    async def look_up(self, wanted: Wanted, batch: Batch) -> Found | Refusal:
+        """What this batch or the store has of what the broker wants; a refusal, if it cannot be read: what is not known
+        to be there must not count as missing, or it would be stored twice."""
         try:
             if isinstance(wanted, WantsLine):
-                line = await self._store.look_up(wanted.room, wanted.seq)
-                if line is None:
-                    return None
-                event = decode_event(line.event)
-                return FoundLine(line.sender, event) if isinstance(event, Message) else None
+                return batch.find_line(wanted) or await self._read_line(wanted, batch)
+            known = batch.find_sent(wanted)
+            if known is not None:
+                return known
             sent = await self._store.find(wanted.sender, wanted.cid)
-            return await self.look_up(wanted.answered) if sent is None else FoundSent(*sent)
         except StoreError as error:
             self._fail("not looked up", error)
             return refuse("not_looked_up")
+        if sent is not None:
+            return FoundSent(*sent)
+        return None if wanted.answered is None else await self.look_up(wanted.answered, batch)
+
+    async def _read_line(self, wanted: WantsLine, batch: Batch) -> FoundLine | None:
+        line = await self._store.look_up(wanted.room, wanted.seq)
+        event = None if line is None else decode_event(line.event)
+        if line is None or not isinstance(event, Message):
+            return None
+        found = FoundLine(line.sender, event)
+        batch.keep_line(wanted, found)
+        return found
 
     def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
         """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
