@@ -21,6 +21,9 @@ RECENT: Final = 512
 DONE: Final = 64
 """The same for what is no message: people moderate one deed at a time."""
 
+MOST_DEVICES: Final = 100
+"""Devices of one person: more than anybody has. A program that comes with the password each time is a new one each."""
+
 UNDELIVERED: Final = 1000
 """Direct messages of one conversation that may wait for a sign from their readers."""
 
