@@ -307,6 +307,8 @@ class Hub:
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
         """A request comes back from having been prepared."""
+        if self._stopping and item.arrival is not None:
+            item = item._replace(found=refuse("shutting_down"))
         if isinstance(item.found, Refusal):
             if item.arrival is not None:
                 item.arrival.refusal = item.found

@@ -64,6 +64,7 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
     """Keep the search index up with the log."""
     told = ""
     while True:
+        stored = hub.storing.stored = trio.Event()  # before it is asked what is left: a commit may come meanwhile
         try:
             left = await store.index_some(_INDEXED)
         except StoreError as error:
@@ -76,8 +77,7 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
         if left:
             await trio.sleep(_BUSY if hub.waiting else _BREATH)
         else:
-            hub.storing.stored = trio.Event()
-            await hub.storing.stored.wait()
+            await stored.wait()
             await trio.sleep(_BREATH)
 
 
