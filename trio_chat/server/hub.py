@@ -35,6 +35,7 @@ from trio_chat.protocol.events import ROOM_EVENTS
 from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
 from trio_chat.records import Line, Record
 from trio_chat.server.batch import Batch
+from trio_chat.server.clock import Clock
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
 from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
@@ -79,7 +80,7 @@ class Hub:
     def __init__(self, broker: Broker, store: Store, tally: Tally, *, clock: Callable[[], float] = time.time) -> None:
         self.storing = Storing(store, tally)
         self._broker = broker
-        self._clock = clock
+        self._clock = Clock(clock)
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
         self._out = Dispatcher(store, tally)
@@ -126,7 +127,7 @@ class Hub:
             while True:
                 first = await self._wait_item()
                 started = time.perf_counter()
-                self._now = max(self._now, self._clock())
+                self._now = self._clock()
                 await self._carry_out(await self._ask(first, nursery), nursery)
                 if self._stopping:
                     await self._save_last()
