@@ -6,6 +6,7 @@ import enum
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from trio_chat.protocol.names import LOBBY
@@ -229,14 +230,19 @@ class Ban:
         """Whether it keeps this person, or whoever comes from this address, out."""
         if self.person is not None and self.person is person:
             return True
-        if self.network is None:
-            return False
-        try:
-            ip = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        mapped = getattr(ip, "ipv4_mapped", None)
-        return ip in self.network or (mapped is not None and mapped in self.network)
+        network = self.network
+        return network is not None and any(ip in network for ip in _meant_by(address))
+
+
+@lru_cache(maxsize=1024)  # one address is held against every ban there is
+def _meant_by(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """What an address is, and the IPv4 one that it stands for; nothing for what is none."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ()
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (ip,) if mapped is None else (ip, mapped)
 
 
 @dataclass(frozen=True, slots=True)
