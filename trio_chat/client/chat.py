@@ -21,6 +21,7 @@ from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
 from trio_chat.client.pages import read_findings, read_list, read_past
+from trio_chat.client.rooms import RoomView
 from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.errors import ChatError, NotDone, UsageError
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Callable, Iterable
 
-    from trio_chat.client.rooms import RoomView
     from trio_chat.client.wire import OpenStream
     from trio_chat.protocol.events import Closing
 
@@ -247,7 +247,8 @@ class Chat:
     async def join(self, room: str) -> RoomView:
         """Enter a room, which is made if there is none of that name."""
         answer = await self._ask(requests.Join(id=self._id(), room=room), Room)
-        return self.rooms[answer.room.name]
+        known = self.rooms.get(answer.room.name)  # unless one was put out again meanwhile
+        return RoomView.enter(answer.room) if known is None else known
 
     async def leave(self, room: str) -> None:
         """Go out of a room."""
