@@ -19,6 +19,7 @@ from trio_chat.protocol.events import Closing, Pong, Presence
 from trio_chat.protocol.requests import Away
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.outbox import Outbox
+from trio_chat.server.wire import Connection
 
 
 def break_encoding(monkeypatch: pytest.MonkeyPatch, kind: type[Struct]) -> None:
@@ -268,3 +269,23 @@ async def test_who_only_looked_under_a_made_up_name_is_forgotten_on_the_disk_too
     await quiet.wait_closed()
     await house.ended.wait()
     assert (await store.load()).accounts == ()
+
+
+@pytest.mark.parametrize("last_words", [True, False])
+async def test_who_cannot_be_closed_is_gone_for_all_others(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, *, last_words: bool
+) -> None:
+    house = await serve()
+    ada, bob = await house.join_all("ada", "bob")
+    with monkeypatch.context() as broken:
+        broken.setattr(Connection, "close_soon", bug)
+        if last_words:
+            break_handler(broken, Away)
+            await ada.send(request("away", "1", text="boom"))
+        else:
+            break_encoding(broken, Pong)
+            await ada.send(request("ping", "1"))
+        assert (await bob.until("presence"))["left"] == ["ada"]
+    logged.entries.clear()
+    assert (await bob.say("still here"))["seq"] == 1
+    assert house.server.hub.broker.people["ada"].sessions == set()

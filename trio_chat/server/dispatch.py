@@ -176,15 +176,13 @@ class Dispatcher:
             if peer is None:
                 continue
             reason = refuse("internal")
-            self.remove(session)
             self._late.pop(session, None)
-            self._closed.append(session)
             try:
                 self._tally.refuse(reason.code)
                 peer.outbox.write(closing_frame(reason, RETRY))
             except Exception:  # then the close frame alone has to say it
                 log.exception("not told why", session=session)
-            peer.close_soon(reason)
+            self._close(peer, reason)
 
     # ---- gathering and flushing ---------------------------------------------------------------
 
@@ -286,9 +284,15 @@ class Dispatcher:
         await self._flush_heard(effect.session)
         peer.outbox.write(self._late.pop(effect.session, b"") + closing_frame(effect.reason, effect.retry))
         self._tally.refuse(effect.reason.code)
-        self.remove(effect.session)
-        peer.close_soon(effect.reason)
-        self._closed.append(effect.session)
+        self._close(peer, effect.reason)
+
+    def _close(self, peer: Peer, reason: Refusal) -> None:
+        self.remove(peer.session)
+        self._closed.append(peer.session)
+        try:
+            peer.close_soon(reason)
+        except Exception:  # for all others they are gone
+            log.exception("not closed", session=peer.session)
 
     def _drop_member(self, channel: Channel, session: int) -> None:
         channel.members.pop(session, None)
