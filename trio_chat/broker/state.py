@@ -22,6 +22,9 @@ RECENT: Final = 512
 DONE: Final = 64
 """The same for what is no message: people moderate one deed at a time."""
 
+MENTIONED: Final = 50
+"""Mentions in one message that are counted until they are read: a thousand take the time of a hundred messages."""
+
 MOST_DEVICES: Final = 100
 """Devices of one person: more than anybody has. A program that comes with the password each time is a new one each."""
 
