@@ -1,4 +1,9 @@
-"""Carrying out the broker's effects: from decisions to bytes in outboxes. Part of the hub; see there."""
+"""Carrying out the broker's effects: from decisions to bytes in outboxes. Part of the hub; see there.
+
+What is carried out is stored already. So where a bug of ours is in the way, all others get theirs, and whoever may have
+missed something is sent away, to come back and catch up from the log. A notice to a room, which is about now and not in
+the log, is lost: to send everybody away for it would bring the same notice about again.
+"""
 
 from __future__ import annotations
 
