@@ -254,7 +254,7 @@ async def test_who_is_proven_only_after_the_end_was_decided_is_refused_in_words(
         late = await house.knock()
         try:
             await late.send(upgrade_head({"Username": "ada", "Trio-Chat-Password": "correct%20horse"}))
-            await until(lambda: house.server.hub._passwords._asked)
+            await until(lambda: house.server.hub._hashing.passwords._asked)
             house.server.stop()
             assert (await ada.wait_closed())[1] == 1001
         finally:

@@ -28,7 +28,6 @@ import trio
 from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
-from trio_chat.broker.places import place_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import decode_request, encode, tag
 from trio_chat.protocol.events import ROOM_EVENTS
@@ -38,8 +37,8 @@ from trio_chat.server.batch import Batch
 from trio_chat.server.clock import Clock
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
+from trio_chat.server.hashing import Hashing
 from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
-from trio_chat.server.passwords import Passwords
 from trio_chat.server.storing import Storing
 from trio_chat.server.wire import Payloads
 
@@ -84,7 +83,7 @@ class Hub:
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
         self._out = Dispatcher(store, tally)
-        self._passwords = Passwords()
+        self._hashing = Hashing(self.open_inbox)
         self._stopping = False
         self._not_due_before = 0.0
         self.tally = tally
@@ -361,41 +360,16 @@ class Hub:
         if known is None:
             return False
         encoded: str | None = None
-        place = place_of(known.address) or f"session {session}"
         if isinstance(request, Hello) and known.person is None:
             encoded = self._broker.wants_proof(request, self._now)
-            place = place_of(known.address) or f"name {(request.name or '').casefold()}"
-        if encoded is None and not (isinstance(request, SetPassword) and self._broker.wants_hash(session)):
+            if encoded is None:
+                return False
+        elif not isinstance(request, SetPassword) or not self._broker.wants_hash(session):
             return False
-        refusal = self._passwords.begin(session, place)
+        refusal = self._hashing.begin(known, request, encoded, arrival, nursery)
         if refusal is not None:
             self._take_prepared(Prepared(session, request, refusal, arrival), batch)
-        elif isinstance(request, Hello) and encoded is not None:
-            nursery.start_soon(self._prove, session, place, request, arrival, encoded)
-        elif isinstance(request, SetPassword):
-            nursery.start_soon(self._hash, session, place, request)
         return True
-
-    async def _hash(self, session: int, place: str, request: SetPassword) -> None:
-        found: str | Refusal
-        try:
-            found = await self._passwords.hash(session, place, request.password)
-        except Exception:  # as in _take_requests
-            log.exception("password not hashed", session=session)
-            found = refuse("internal")
-        async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, None))
-
-    async def _prove(self, session: int, place: str, request: Hello, arrival: Arrival | None, encoded: str) -> None:
-        found: str | Refusal | None
-        try:
-            proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
-            found = encoded if proven else None
-        except Exception:  # as in _take_requests
-            log.exception("password not checked", session=session)
-            found = refuse("internal")
-        async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
