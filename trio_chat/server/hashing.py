@@ -1,4 +1,4 @@
-"""Passwords, which take long: done beside the hub, which gets what came of it as an item. Part of the hub; see there."""
+"""Passwords, which take long: done beside the hub, which gets what came of it as an item. Part of the hub."""
 
 from __future__ import annotations
 
