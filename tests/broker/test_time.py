@@ -9,7 +9,7 @@ from trio_chat.broker.commands import PASSIVE
 from trio_chat.broker.effects import Disconnect
 from trio_chat.protocol.events import Presence
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Request
+from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Read, Request
 
 
 def farewells(crowd: Crowd, seconds: float) -> list[tuple[int, str, str]]:
@@ -126,3 +126,43 @@ def test_the_clock_is_looked_at_no_earlier_than_the_first_is_due() -> None:
     crowd.advance(5.0)  # when bob was here last is stored
     crowd.step()
     assert crowd.broker.due() == begun + 75.0
+
+
+def read(crowd: Crowd, seq: int) -> None:
+    """Ada says up to where she has read."""
+    crowd.ask(crowd.who["ada"], Read(id=f"r{seq}", room=LOBBY, seq=seq))
+
+
+def stored(crowd: Crowd) -> list[int]:
+    """Up to where she has read, as it is stored."""
+    ada = crowd.broker.people["ada"]
+    return [kept.seq for kept in crowd.kept.reads.values() if kept.account == ada.id]
+
+
+def test_what_was_read_is_stored_half_a_second_after_the_first_of_it() -> None:
+    crowd = Crowd("ada", "bob")
+    for text in ("one", "two"):
+        crowd.say("bob", text)
+    read(crowd, 1)
+    crowd.advance(0.4)
+    read(crowd, 2)
+    assert crowd.broker.due() == pytest.approx(crowd.now + 0.1)
+    crowd.advance(0.1)
+    crowd.commit()
+    assert stored(crowd) == [2]
+
+
+def test_what_was_read_and_could_not_be_stored_waits_five_seconds_whatever_is_read_meanwhile() -> None:
+    crowd = Crowd("ada", "bob")
+    for text in ("one", "two"):
+        crowd.say("bob", text)
+    read(crowd, 1)
+    crowd.advance(0.5)
+    crowd.fail()
+    again = crowd.now + 5.0
+    assert crowd.broker.due() == again
+    read(crowd, 2)
+    assert crowd.broker.due() == again
+    crowd.advance(5.0)
+    crowd.commit()
+    assert stored(crowd) == [2]

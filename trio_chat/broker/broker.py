@@ -23,6 +23,7 @@ from trio_chat.broker.registry import NEVER, Found, Registry
 from trio_chat.broker.restore import account_of, restore
 from trio_chat.broker.state import (
     GATHERING,
+    SAVING_AGAIN,
     Role,
     Session,
     Settings,
@@ -275,7 +276,7 @@ class Broker(Registry):
         self.unsaved_reads.update(reads)
         self.unsaved_visits.update(visits)
         if reads or visits:
-            self.save_soon(now)
+            self.save_soon(now, SAVING_AGAIN)
 
     def _too_silent(self, session: Session) -> Refusal:
         if session.state is State.GREETING:

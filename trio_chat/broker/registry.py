@@ -127,9 +127,10 @@ class Registry:
         """Look after this session when it may have been silent for too long."""
         self.next_look = min(self.next_look, self.expiry(session))
 
-    def save_soon(self, now: float) -> None:
-        """Something waits to be stored when there is time."""
-        self.next_save = min(self.next_save, now + SAVING)
+    def save_soon(self, now: float, wait: float = SAVING) -> None:
+        """Something waits to be stored when there is time; with what waits already, if anything does."""
+        if self.next_save == NEVER:
+            self.next_save = now + wait
 
     def note_visits(self, now: float) -> None:
         """Where names expire: who is here was here now, should the server be killed."""

@@ -46,8 +46,11 @@ _END: Final = 253_402_300_799.0
 HOUR: Final = 3600.0
 """Its seconds."""
 
-SAVING: Final = 5.0
-"""Seconds after which reading positions and last visits are stored: they are many and nobody waits."""
+SAVING: Final = 0.5
+"""Seconds after which reading positions and last visits are stored: they are many, and nobody waits for a commit."""
+
+SAVING_AGAIN: Final = 5.0
+"""Seconds until that is tried again where it failed: what waits for a database that is locked holds everybody."""
 
 
 @dataclass(frozen=True, slots=True)

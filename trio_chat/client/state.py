@@ -290,7 +290,7 @@ class Conversation:
                 return
             room.seen = max(info.first - 1, info.read)  # it began while we were away: all of it is new
         room.resume(info)
-        if room.read > info.read:  # a server that was killed has lost the positions of its last seconds
+        if room.read > info.read:  # a server that was killed has lost the positions of its last moment
             request = Read(id=self.make_id(), room=room.name, seq=room.read)
             self._owe(request, encode(request), Why.READ)
         self._fill(room)
