@@ -134,17 +134,19 @@ def rename(registry: Registry, session: Session, request: Nick, now: float, effe
     journal.put(registry.people, name.key, person)
     journal.put(registry.skeletons, name.skeleton, person)
     effects.append(Persist(account_of(person)))
-    effects.append(Reply(session.id, Ok(id=request.id)))
-    effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
+    effects.append(Reply(session.id, Ok(id=request.id, unchanged=name.shown == old.shown and not request.again)))
+    if name.shown != old.shown:
+        effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None
 
 
 def away(registry: Registry, session: Session, request: Away, now: float, effects: list[Effect]) -> Refusal | None:
     """Say that a person is away and why, or back."""
     person = rooms.person_of(session)
-    person.away = None if request.text is None else clean_line(request.text) or "away"
-    effects.append(Reply(session.id, Ok(id=request.id)))
-    effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
+    before, person.away = person.away, None if request.text is None else clean_line(request.text) or "away"
+    effects.append(Reply(session.id, Ok(id=request.id, unchanged=person.away == before)))
+    if person.away != before:
+        effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
     return None
 
 

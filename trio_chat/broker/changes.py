@@ -92,7 +92,7 @@ def react(registry: Registry, session: Session, request: React, now: float, effe
     if len(marks) > _MARKS:
         return refuse("bad_field", why=f"a message has {_MARKS} different marks at the most")
     if marks == message.reactions:
-        effects.append(Acknowledge(session.id, Ok(id=request.id)))
+        effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
         return None
     now_is = msgspec.structs.replace(message, reactions=marks)
     effects.append(Persist(Amend(room.id, message.seq, encode(now_is), message.text)))

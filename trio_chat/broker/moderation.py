@@ -137,11 +137,13 @@ def ban(registry: Registry, session: Session, request: Ban, now: float, effects:
     if before and request.again:
         _done_already(session, request, effects)
         return None
+    reason, end = clean_line(request.reason), later(now, request.seconds)
+    if any((held.until, held.record.reason) == (end, reason) for held in before):
+        _done_already(session, request, effects, unchanged=True)
+        return None
     for held in before:  # one is enough: the last that was said holds
         registry.journal.pop(room.bans, held.record.id)
         effects.append(Persist(DropBan(held.record.id)))
-    reason = clean_line(request.reason)
-    end = later(now, request.seconds)
     until = None if end == float("inf") else stamp(end)
     record = SaveBan(
         registry.next_ban,
@@ -225,24 +227,27 @@ def mute(registry: Registry, session: Session, request: Mute, now: float, effect
     if refusal is not None:
         return refusal
     until = 0.0 if request.seconds == 0 else later(now, request.seconds)
+    changes = until != (member.muted if member.muted > now else 0.0)
     registry.journal.set(member, "muted", until)
     if member.role is Role.NOBODY and not until:  # in a slow room they still have to wait
         effects.append(Persist(DropMember(room.id, member.person.id)))
     else:
         effects.append(rooms.save_member(room, member))
-    shown = None if until in (0.0, float("inf")) else stamp(until)
-    _tell_room(registry, room, actor, now, effects, _Deed("mute" if until else "unmute", member.person, until=shown))
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    if changes:
+        shown = None if until in (0.0, float("inf")) else stamp(until)
+        deed = _Deed("mute" if until else "unmute", member.person, until=shown)
+        _tell_room(registry, room, actor, now, effects, deed)
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not (changes or request.again))))
     return None
 
 
 # ---- steps --------------------------------------------------------------------------------------
 
 
-def _done_already(session: Session, request: Deed, effects: list[Effect]) -> None:
-    """What is asked again is so already."""
+def _done_already(session: Session, request: Deed, effects: list[Effect], *, unchanged: bool = False) -> None:
+    """What is asked (again, or ``unchanged``) is so already."""
     effects.append(Persist(account_of(rooms.person_of(session))))  # as in set_role
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=unchanged)))
 
 
 def _same_target(held: HeldBan, person: Person | None, network: str | None) -> bool:

@@ -262,6 +262,10 @@ def set_topic(
     text = clean_line(request.text)
     if len(text) > _MAX_TOPIC:
         return refuse("topic_too_long", size=len(text), limit=_MAX_TOPIC)
+    if text == room.topic:
+        effects.append(Persist(record_of(room)))  # what it repeats may be of this very batch, and not stored either
+        effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
+        return None
     registry.journal.set(room, "topic", text)
     seq, time = number_next(registry, room), registry.stamp(now)
     event = TopicChanged(room=room.name, seq=seq, time=time, sender=person.name.shown, text=text)
