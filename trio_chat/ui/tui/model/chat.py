@@ -2,8 +2,8 @@
 
 Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and what the
 person does, and answers with effects: :class:`~trio_chat.ui.tui.model.attention.Notify`, :class:`Fetch`,
-:class:`SayRead`. Time comes in as an argument. ``changed`` grows with whatever may be seen, so that the shell knows
-when to draw.
+:class:`SayRead` and others. Time comes in as an argument. ``changed`` grows with whatever may be seen, so that the
+shell knows when to draw.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.lost import Lost, opened
 from trio_chat.ui.tui.model.panes import Pane, Question
 from trio_chat.ui.tui.model.room import TYPING, Policy, RoomModel
+from trio_chat.ui.tui.model.unread import recount
 
 PAGE: Final = 100
 """Lines fetched at once."""
@@ -56,7 +57,14 @@ class AskPeople:
     room: str
 
 
-Effect: TypeAlias = Notify | Fetch | SayRead | AskPeople
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Get the newest page of each of these rooms, one after another, unless it is there."""
+
+    rooms: tuple[str, ...]
+
+
+Effect: TypeAlias = Notify | Fetch | SayRead | AskPeople | Load
 
 
 @dataclass(slots=True)
@@ -164,15 +172,16 @@ class ChatModel:
         for info in infos:
             room, known = self._open(info, clock)
             if not known:
-                room.unread = max(0, room.last - room.read) if room.read else 0
+                missed = bool(room.read) or room.direct  # of a room that was never read, nothing
+                room.unread = max(0, room.last - room.read) if missed else 0
                 room.mentions = info.mentions
-                room.new_since = room.read if 0 < room.read < room.last else None
+                room.new_since = room.read if room.unread else None
         self._move_in()
         for room in gone:
             self._put_out(room, "The server knows nothing of it any more.", clock, was_here=room.name == here)
         self.connection = Connection("connected", since=now, latency=self.connection.latency)
         self.changed += 1
-        return [AskPeople(lobby), *self.look(self.place.room)]
+        return [AskPeople(lobby), *self.look(self.place.room), *self.count()]
 
     def _open(self, info: events.RoomInfo, clock: float) -> tuple[RoomModel, bool]:
         """A room that one is in, as the server describes it now; and whether it was there before."""
@@ -243,6 +252,18 @@ class ChatModel:
             if room.see(max(room.last, room.log.newest)):
                 effects.append(SayRead(room.name, room.read))
         return effects
+
+    def count(self) -> list[Effect]:
+        """Count anew what is unread everywhere, now that others are ignored than before."""
+        self.changed += 1
+        for room in self.rooms.values():
+            self.recount(room)
+        unread = tuple(room.name for room in self.listed() if room.unread and not room.loaded)
+        return [Load(unread)] if unread and self.place.ignored.names and self.backlog else []
+
+    def recount(self, room: RoomModel) -> None:
+        """Count anew what is unread in a room, of whose log more is loaded now."""
+        recount(room, self.me, self.place.ignored, self.mentions_me)
 
     def wants_older(self, room: RoomModel) -> bool:
         """Whether lines before those that are there are wanted, as soon as one could see them: so many are shown at
