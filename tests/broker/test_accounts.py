@@ -169,6 +169,22 @@ def test_a_password_and_an_office_keep_a_name(keeps: str) -> None:
     assert refused_hello(crowd, name="ada") == "name_owned"
 
 
+def test_where_names_are_free_an_administrators_is_not() -> None:
+    crowd = Crowd("ada", "bob", owned=False)
+    crowd.order("promote", "ada")
+    crowd.order("promote", "ada")
+    crowd.go("ada")
+    crowd.go("bob")
+    assert [note.action for note in crowd.kept.notes] == ["promote"]
+    assert refused_hello(crowd, name="ada") == "name_taken"
+    crowd.come("bob", "another")
+    crowd.back("ada")
+    assert isinstance(crowd.do("ada", Bans(id="b", room=LOBBY)), BanList)
+    crowd.order("demote", "ada")
+    crowd.go("ada")
+    crowd.come("ada", "another")
+
+
 def test_a_look_alike_of_a_forgotten_name_takes_its_place() -> None:
     crowd = Crowd("ada", "Ian", owned=False)
     crowd.go("Ian")

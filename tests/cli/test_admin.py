@@ -62,7 +62,7 @@ def test_orders_are_carried_out_on_a_running_server_and_on_a_stopped_one(
         ("ada", 1, False),
         ("mallory", 1, False),
     ]
-    assert [(row["room"], row["members"], row["messages"]) for row in rows("rooms", data=data)] == [
+    assert [(row["room"], row["members"], row["events"]) for row in rows("rooms", data=data)] == [
         ("#lobby", 2, 1),
         ("#ops", 1, 2),
     ]
@@ -81,7 +81,7 @@ def test_orders_are_carried_out_on_a_running_server_and_on_a_stopped_one(
         ("ada", "ban", "mallory"),
         ("server", "promote", "ada"),
         ("server", "demote", "ada"),
-        ("server", "unban", ""),
+        ("server", "unban", "mallory"),
         ("server", "reset-name", "mallory"),
     ]
     assert len(rows("audit", "-n", "2", data=data)) == 2

@@ -80,7 +80,7 @@ async def test_orders_are_answered_with_tables(serve: Serve, tmp_path: Path) -> 
             ("bob", 1, 1, True, False),
         ]
         rooms = table(await operator.order(do="rooms"))
-        assert [(r["room"], r["members"], r["here"], r["messages"], r["private"]) for r in rooms] == [
+        assert [(r["room"], r["members"], r["here"], r["events"], r["private"]) for r in rooms] == [
             ("#lobby", 2, 2, 0, False),
             ("#ops", 1, 1, 2, True),
         ]

@@ -198,13 +198,13 @@ def _owning_device(person: Person, token: str | None) -> Device | None:
 
 
 def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
-    """Whether a name that has a holder is free all the same: the holder is not here, and is a guest, or has not
-    used it for too long and no password keeps it."""
-    if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
+    """Whether a name that has a holder is free all the same: the holder is not here, is no administrator, and is a
+    guest, or has not used it for too long and no password keeps it."""
+    if holder.sessions or holder.admin or (request is not None and _owning_device(holder, request.token) is not None):
         return False
     settings = registry.settings
     until = seconds(holder.seen) + settings.name_expiry + settings.visits
-    if not holder.guest and (not settings.name_expiry or holder.password is not None or holder.admin or until > now):
+    if not holder.guest and (not settings.name_expiry or holder.password is not None or until > now):
         return False
     return not _is_restrained(registry, holder, now)
 
