@@ -363,8 +363,10 @@ def _enter(
     token = session.spare_token if is_new_device else request.token or ""
     welcome = _welcome(registry, person, token, request.id, now)
     effects.append(Reply(session.id, replace(welcome, asked=asked) if asked else welcome))
-    if person.put_out and not request.quiet:
+    if (person.put_out or person.invites) and not request.quiet:
+        rooms.tell_invited(registry, session, person, now, effects)
         registry.journal.set(person, "put_out", {})
+        registry.journal.set(person, "invites", {})
         registry.unsaved_visits[person.id] = person  # told once more is better than not let in by a full disk
         registry.save_soon(now)
     effects.extend(Subscribe(session.id, room) for room in person.rooms)

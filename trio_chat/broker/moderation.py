@@ -14,7 +14,7 @@ from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
-from trio_chat.records import DropBan, DropMember, Note, PutOut, SaveBan, SaveInvite
+from trio_chat.records import INVITE, DropBan, DropMember, Note, PutOut, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -36,12 +36,18 @@ def invite(registry: Registry, session: Session, request: Invite, now: float, ef
         return guest
     if guest.id in room.members and not request.again:
         return refuse("member_already", name=guest.name.shown, room=room.name)
+    if not guest.admin and _keeps_out(registry, room, guest, now):
+        return refuse("banned_there", name=guest.name.shown, room=room.name)
     if guest.id not in room.members:
         is_new = guest.id not in room.invited
         registry.journal.put(room.invited, guest.id, None)
         effects.append(Persist(SaveInvite(room.id, guest.id)))  # also when it is there, as in set_role
         if is_new:
             effects.append(Persist(Note(registry.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
+        if not guest.visible:  # they are told when they come back
+            told = PutOut(room.name, actor.name.shown, action=INVITE)
+            registry.journal.put(guest.invites, room.name, told)
+            effects.append(Persist(account_of(guest)))
     if guest.sessions and guest.id not in room.members:
         effects.append(Tell(tuple(guest.sessions), Invited(room=room.name, by=actor.name.shown)))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -328,6 +334,12 @@ def _banned_person(registry: Registry, room: Room, actor: Person, request: Ban) 
         return None
     person = registry.find_person(request.name)
     return person if isinstance(person, Refusal) else _outranked(room, actor, person) or person
+
+
+def _keeps_out(registry: Registry, room: Room, person: Person, now: float) -> bool:
+    """Whether a ban keeps somebody out of a room: of them, or of where they are connected from."""
+    places = [registry.sessions[number].address for number in person.sessions] or [""]
+    return any(rooms.ban_of(room, person, place, now) is not None for place in places)
 
 
 def _network(text: str) -> str | Refusal:

@@ -10,6 +10,7 @@ from trio_chat.broker.restore import account_of, add_room, record_of
 from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
+    Invited,
     Left,
     Ok,
     People,
@@ -110,8 +111,9 @@ def enter(registry: Registry, person: Person, room: Room, effects: list[Effect],
     if person.id in room.invited:
         registry.journal.pop(room.invited, person.id)
         effects.append(Persist(DropInvite(room.id, person.id)))
-    if room.name in person.put_out:
+    if room.name in person.put_out or room.name in person.invites:
         registry.journal.pop(person.put_out, room.name)
+        registry.journal.pop(person.invites, room.name)
         effects.append(Persist(account_of(person)))
 
 
@@ -153,6 +155,14 @@ def put_out(
 def removal(gone: PutOut) -> Removal:
     """What somebody is told who had to go."""
     return Removal(room=gone.room, by=gone.by, action=gone.action, reason=gone.reason)
+
+
+def tell_invited(registry: Registry, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
+    """Tell somebody who comes back which rooms they were let into meanwhile, and may enter still."""
+    for invite in person.invites.values():
+        room = registry.rooms.get(invite.room)
+        if room is not None and person.id in room.invited and banned(room, person, session.address, now) is None:
+            effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by)))
 
 
 def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
