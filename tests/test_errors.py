@@ -58,6 +58,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "wrong_account_password": {"name": "bob"},
     "banned": {"until": "2026-01-31T12:00:00.000Z", "reason": " Why: enough."},
     "banned_here": {"room": "#ops", "until": None, "reason": ""},
+    "yourself": {},
     "banned_there": {"name": "bob", "room": "#ops"},
     "not_yours": {"seq": 7, "room": "#ops", "others": " or a moderator"},
     "not_allowed": {"room": "#ops", "role": "moderator"},

@@ -117,6 +117,7 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "banned": Fault("You are kept out of this server{until}.{reason}", "Ask whoever runs it.", http=403, close=1008),
     "banned_here": Fault("You are kept out of {room}{until}.{reason}", "Ask a moderator."),
+    "yourself": Fault("That is you: nobody can do that to themselves.", "To go out of a room, /leave it."),
     "banned_there": Fault("{name} is kept out of {room}.", "A moderator may lift that: /unban {name}."),
     "name_lookalike": Fault(
         "The name {name} looks like {other}, which is in use.", "Choose a name that cannot be confused.", http=409

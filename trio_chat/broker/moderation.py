@@ -315,7 +315,9 @@ def _member(registry: Registry, room: Room, name: str, *, former: bool = False) 
 
 def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
     role = room.role_of(person)
-    if actor is person or (role >= room.role_of(actor) and not (actor.admin and not person.admin)):
+    if actor is person:
+        return refuse("yourself")
+    if role >= room.role_of(actor) and not (actor.admin and not person.admin):
         return refuse("outranked", name=person.name.shown, role=role.word, room=room.name)
     return None
 
