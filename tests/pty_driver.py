@@ -18,11 +18,12 @@ import signal
 import struct
 import termios
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Final, Self
 
 import pyte
+from wcwidth import wcwidth
 
 from tests.launching import launch
 
@@ -33,11 +34,43 @@ _PRIVATE: Final = 5  # how far pyte shifts the number of a private mode
 _BRACKETED_PASTE, _ALTERNATE_SCREENS = 2004, (47, 1047, 1049)
 
 
+class TerminalScreen(pyte.HistoryScreen):
+    """A terminal's screen, and the rows that left it; nobody pages back in it.
+
+    Tests look at it far more often than a program changes it, so a row is put together again only when it changed.
+    """
+
+    __getattribute__ = object.__getattribute__  # pyte's makes two calls more of each one, to page back to the end
+
+    def __init__(self, columns: int, rows: int, history: int) -> None:
+        self._looked_at: list[str] = []
+        super().__init__(columns, rows, history=history)
+
+    @property
+    def display(self) -> list[str]:
+        """The text of each row, as wide as the screen."""
+        if len(self._looked_at) != self.lines:
+            self._looked_at = [""] * self.lines
+            self.dirty.update(range(self.lines))
+        for y in self.dirty:
+            if y < self.lines:
+                self._looked_at[y] = "".join(self._put_together(y))
+        self.dirty.clear()
+        return list(self._looked_at)
+
+    def _put_together(self, y: int) -> Iterator[str]:
+        row, x = self.buffer[y], 0
+        while x < self.columns:
+            text = row[x].data
+            yield text
+            x += 2 if text > "\x7f" and wcwidth(text[0]) == 2 else 1
+
+
 class PtyProgram:
     """A program that has a terminal of its own, of so many columns and rows."""
 
     def __init__(self, argv: Sequence[str], *, env: Mapping[str, str], columns: int = 80, rows: int = 24) -> None:
-        self.screen = pyte.HistoryScreen(columns, rows, history=10_000)
+        self.screen = TerminalScreen(columns, rows, history=10_000)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = bytearray()
         self.master, self.slave = os.openpty()

@@ -16,6 +16,8 @@ import structlog
 import trio
 from structlog.testing import capture_logs
 
+from tests.durability import changes
+from tests.durability.changes import Changer
 from tests.durability.crowd import Crowd, Member, check
 from tests.programs import find_free_port
 from trio_chat.config import ServerConfig
@@ -23,6 +25,7 @@ from trio_chat.server.app import open_server
 
 CUTS = int(os.environ.get("TRIO_CHAT_TRIAL_CUTS", "12"))
 SENDERS = 8
+CHANGERS = 2
 
 Fault = Literal["drop", "reset", "stall", "half"]
 
@@ -103,19 +106,27 @@ async def test_broken_connections_lose_and_double_nothing(
         port = find_free_port()
         listeners = await trio.open_tcp_listeners(port, host="127.0.0.1")
         nursery.start_soon(trio.serve_listeners, proxy.accept, listeners)
-        members = [Member(f"sender{number}") for number in range(SENDERS)]
-        crowd = Crowd(f"ws://127.0.0.1:{port}/", tmp_path / "identities", members)
+        url, identities = f"ws://127.0.0.1:{port}/", tmp_path / "identities"
+        crowd = Crowd(url, identities, [Member(f"sender{number}") for number in range(SENDERS)])
+        changers = [Changer(f"changer{n}", random.Random(n), crowd.done) for n in range(CHANGERS)]
         async with trio.open_nursery() as people:
             await crowd.talk(people)
+            for changer in changers:
+                await people.start(changer.live, url, identities)
             for _ in range(CUTS):
                 await crowd.wait_sent(chance.randrange(1, 60))
                 link = chance.choice([link for link in proxy.links if link.fault is None] or proxy.links)
                 link.fault = (chance.choice(faults), chance.random() < 0.5)
             await crowd.wait_sent(SENDERS)
             log = await crowd.finish()
+            for changer in changers:
+                await changer.ended.wait()
             people.cancel_scope.cancel()
+        changed = sum([await changes.check(url, identities, changer) for changer in changers])
         nursery.cancel_scope.cancel()
     count = check(crowd, log)
     print(f"{CUTS} cuts, {count} acknowledged messages checked, {len(log)} in the log, 0 lost")  # noqa: T201 - the figure that is quoted
+    print(f"{changed} acknowledged changes of messages and rooms checked, each done once")  # noqa: T201 - as above
     assert count >= SENDERS
+    assert changed >= CHANGERS
     assert not [entry for entry in logged if entry["log_level"] == "error"]

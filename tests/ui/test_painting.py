@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.pty_driver import TerminalScreen
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.painting import Painter, fold, is_own, lay_out
 
@@ -15,7 +16,7 @@ class Emulator:
     """A terminal that shows what a painter writes."""
 
     def __init__(self, columns: int = 20, rows: int = 8) -> None:
-        self.screen = pyte.HistoryScreen(columns, rows, history=1000)
+        self.screen = TerminalScreen(columns, rows, history=1000)
         self.stream = pyte.Stream(self.screen)
 
     def feed(self, text: str) -> None:
