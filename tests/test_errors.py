@@ -51,7 +51,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "too_many_recipients": {"count": 21, "limit": 20},
     "too_many_rooms": {"limit": 100},
     "too_many_conversations": {"seconds": 14.0},
-    "stays_in_lobby": {"room": "#lobby"},
+    "stays_in_lobby": {"room": "#lobby", "advice": "Leave the chat with /quit."},
     "no_topic_here": {},
     "unknown_message": {"seq": 7, "room": "#ops"},
     "name_owned": {"name": "bob"},

@@ -172,7 +172,7 @@ FAULTS: Final[dict[str, Fault]] = {
         "You began too many conversations.",
         "Go on with those that there are, or try again in {seconds:.0f} seconds.",
     ),
-    "stays_in_lobby": Fault("Everyone is in {room}.", "Leave the chat with /quit."),
+    "stays_in_lobby": Fault("Everyone is in {room}.", "{advice}"),
     "no_topic_here": Fault("A direct conversation has no topic.", "Make a room for it with /join."),
     "unknown_message": Fault("There is no message {seq} in {room}.", "It may be gone, or not a message."),
     "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} may do that."),

@@ -63,7 +63,7 @@ def configure(
     if (request.private is not None or request.keep is not None) and room.role_of(actor) < Role.OWNER:
         return refuse("not_allowed", room=room.name, role="owner")
     if room.is_lobby and request.private:
-        return refuse("stays_in_lobby", room=room.name)
+        return refuse("stays_in_lobby", room=room.name, advice="Make a room of its own for some only.")
     changed: list[tuple[str, str]] = []
     for field in ("private", "announce_only", "slow", "keep"):
         value = getattr(request, field)
@@ -120,7 +120,7 @@ def kick(registry: Registry, session: Session, request: Kick, now: float, effect
     if refusal is not None:
         return refusal
     if room.is_lobby:
-        return refuse("stays_in_lobby", room=room.name)
+        return refuse("stays_in_lobby", room=room.name, advice="/ban keeps somebody out of the server.")
     reason = clean_line(request.reason)
     _tell_room(registry, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
     rooms.put_out(registry, member.person, PutOut(room.name, actor.name.shown, reason=reason), now, effects)

@@ -235,7 +235,7 @@ def leave(registry: Registry, session: Session, request: Leave, now: float, effe
     is left of the moderators, or else of the members, and came first, owns it."""
     person = person_of(session)
     if request.room == LOBBY:
-        return refuse("stays_in_lobby", room=LOBBY)
+        return refuse("stays_in_lobby", room=LOBBY, advice="Leave the chat with /quit.")
     room = person.rooms[request.room]
     was_here = person.id in room.here
     exit_room(registry, person, room, effects)
