@@ -248,7 +248,7 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
         "nick",
         "NAME",
         "change your name",
-        "Direct conversations are between names, so those under the old one end.",
+        "Rooms, roles and direct conversations stay yours; what you said before stands under the old one.",
         "/nick ada",
         _nick,
         ("text",),

@@ -117,6 +117,13 @@ def test_the_title_counts_what_is_for_one() -> None:
     assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
 
 
+def test_who_takes_another_name_has_it_in_private_too() -> None:
+    model = entered()
+    model.take(events.Renamed(old="bob", new="robert"), 0.0, 0.0)
+    room = model.rooms["@ada+bob"]
+    assert (model.label(room), room.members) == ("robert", ("ada", "robert"))
+
+
 def test_what_somebody_said_first_in_private_while_one_was_away_is_unread() -> None:
     direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=2)
     model = entered(events.RoomInfo(name=LOBBY, last=9), direct)

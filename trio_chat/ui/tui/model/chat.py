@@ -461,6 +461,7 @@ class ChatModel:
         if event.old in self.away:
             self.away[event.new] = self.away.pop(event.old)
         for room in self.rooms.values():
+            room.members = tuple(event.new if name == event.old else name for name in room.members)
             if event.old in room.people:
                 person = room.people.pop(event.old)
                 room.people[event.new] = events.PersonInfo(
