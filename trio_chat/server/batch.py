@@ -10,12 +10,14 @@ if TYPE_CHECKING:
 
 
 class Turn(NamedTuple):
-    """What one request led to: the batch's effects up to ``end``, from where the last turn ended."""
+    """What one request led to: the batch's effects up to ``end``, from where the last turn ended. An ``order`` is
+    done whole or not at all."""
 
     session: int
     request: str | None
     arrival: Arrival | None
     end: int
+    order: bool = False
 
 
 class Batch:
@@ -31,6 +33,8 @@ class Batch:
         self.size = 0
         self.full = False
 
-    def end_turn(self, session: int = 0, request: str | None = None, arrival: Arrival | None = None) -> None:
+    def end_turn(
+        self, session: int = 0, request: str | None = None, arrival: Arrival | None = None, *, order: bool = False
+    ) -> None:
         """What was decided since the last turn was decided for this request."""
-        self.turns.append(Turn(session, request, arrival, len(self.effects)))
+        self.turns.append(Turn(session, request, arrival, len(self.effects), order))
