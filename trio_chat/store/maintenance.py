@@ -20,7 +20,7 @@ from trio_chat.errors import StoreError
 from trio_chat.store import reading, schema
 from trio_chat.store.checking import check
 from trio_chat.store.faults import code_of, damaged, explain_system, translated
-from trio_chat.store.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
+from trio_chat.store.files import HEADER, PARTIAL, RESTORED, hand_over, remove, rename, set_aside
 from trio_chat.store.lock import is_held, locked
 from trio_chat.store.schema import (
     APPLICATION,
@@ -90,6 +90,7 @@ def restore(file: Path, data: Path) -> Path | None:
         try:
             _copy(connection, file, fresh, None, new_history=True)
             with translated(path):
+                hand_over(fresh, place if place.exists() else place.parent)
                 kept = set_aside(place)
                 rename(fresh, place)
         except BaseException:
