@@ -138,6 +138,8 @@ def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> Non
 def test_a_room_whose_last_owner_is_put_out_has_another() -> None:
     crowd = ops()
     crowd.do("boss", Kick(id="k", room="#ops", name="owner1"))
+    told = [(one.action, one.target, one.value) for one in crowd.news_of("mod1", Moderated)]  # type: ignore[attr-defined] # each is one
+    assert told[-2:] == [("kick", "owner1", ""), ("role", "mod1", "owner")]
     assert {who: m.role for who, m in crowd.kept.members_of("#ops").items()} == {2: 3, 3: 2, 4: 1}
 
 

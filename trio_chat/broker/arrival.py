@@ -333,7 +333,7 @@ def _leave_where_kept_out(
         ban = rooms.ban_of(room, None, session.address, now)
         if ban is not None:
             gone = PutOut(room.name, ban.record.by, action="ban", reason=ban.record.reason)
-            rooms.put_out(registry, person, gone, now, effects, arriving=True)
+            rooms.put_out(registry, person, gone, now, effects, by=None)
 
 
 def _enter(

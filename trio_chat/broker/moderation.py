@@ -123,7 +123,8 @@ def kick(registry: Registry, session: Session, request: Kick, now: float, effect
         return refuse("stays_in_lobby", room=room.name, advice="/ban keeps somebody out of the server.")
     reason = clean_line(request.reason)
     _tell_room(registry, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    rooms.put_out(registry, member.person, PutOut(room.name, actor.name.shown, reason=reason), now, effects)
+    gone = PutOut(room.name, actor.name.shown, reason=reason)
+    rooms.put_out(registry, member.person, gone, now, effects, by=actor)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -168,7 +169,7 @@ def ban(registry: Registry, session: Session, request: Ban, now: float, effects:
     event = _Deed("ban", person, value=network or "", reason=reason, until=until)
     _tell_room(registry, room, actor, now, effects, event)
     for other in _covered(registry, room, held, actor):
-        _keep_out(registry, room, other, held, now, effects)
+        _keep_out(registry, room, other, held, actor, now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -364,9 +365,11 @@ def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> li
     ]
 
 
-def _keep_out(registry: Registry, room: Room, person: Person, held: HeldBan, now: float, effects: list[Effect]) -> None:
+def _keep_out(
+    registry: Registry, room: Room, person: Person, held: HeldBan, by: Person, now: float, effects: list[Effect]
+) -> None:
     if room.is_lobby:
         effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
         gone = PutOut(room.name, held.record.by, action="ban", reason=held.record.reason)
-        rooms.put_out(registry, person, gone, now, effects)
+        rooms.put_out(registry, person, gone, now, effects, by=by)

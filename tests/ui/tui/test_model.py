@@ -124,6 +124,17 @@ def test_who_takes_another_name_has_it_in_private_too() -> None:
     assert (model.label(room), room.members) == ("robert", ("ada", "robert"))
 
 
+@pytest.mark.parametrize(("given", "shown"), [("moderator", "moderator"), ("member", "")])
+def test_who_has_another_role_is_shown_with_it(given: str, shown: str) -> None:
+    model = entered()
+    people = (events.PersonInfo(name="ada"), events.PersonInfo(name="bob", role="owner"))
+    model.take(events.People(id="", room="#ops", people=people), 0.0, 0.0)
+    deed = {"room": "#ops", "seq": 1, "time": stamp(1), "sender": "ada", "action": "role"}
+    for target in ("bob", "somebody"):
+        model.take(events.Moderated(**deed, target=target, value=given), 0.0, 0.0)  # type: ignore[arg-type] # its fields
+    assert {person.name: person.role for person in model.rooms["#ops"].people.values()} == {"ada": "", "bob": shown}
+
+
 def test_what_somebody_said_first_in_private_while_one_was_away_is_unread() -> None:
     direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=2)
     model = entered(events.RoomInfo(name=LOBBY, last=9), direct)

@@ -361,8 +361,8 @@ class ChatModel:
         room.last = max(room.last, event.seq)
         if isinstance(event, events.TopicChanged):
             room.topic = event.text
-        elif isinstance(event, events.Moderated) and event.action == "private":
-            room.private = event.value == "on"
+        elif isinstance(event, events.Moderated):
+            room.moderate(event)
         entry = room.log.take(event)
         if entry is None:
             return self.saw() if room is self.room else []
