@@ -40,12 +40,14 @@ class Link:
         self.scope = trio.CancelScope()
 
     async def run(self) -> None:
-        with self.scope:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._pass_on, self.client, self.server, True)
-                nursery.start_soon(self._pass_on, self.server, self.client, False)
-        for stream in (self.client, self.server):
-            await trio.aclose_forcefully(stream)
+        try:
+            with self.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._pass_on, self.client, self.server, True)
+                    nursery.start_soon(self._pass_on, self.server, self.client, False)
+        finally:
+            for stream in (self.client, self.server):
+                stream.socket.close()
 
     async def _pass_on(self, source: trio.SocketStream, sink: trio.SocketStream, inward: bool) -> None:  # noqa: FBT001 - trio passes arguments by position
         try:
