@@ -21,6 +21,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions import Action, JoinRoom, SendRoom, SendTo, carry_out, refused
 from trio_chat.ui.messages import moment
 from trio_chat.ui.notes import Context, Hits
+from trio_chat.ui.sentences import marked_already
 from trio_chat.ui.tui.model.attention import Notify
 from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.panes import Choice, ListPane
@@ -286,7 +287,11 @@ class Doing:
         """Put a mark on a message or take it off; where that is not said, one that is there already is taken off."""
         entry = self.model.rooms[room].log.find(seq)
         mine = entry is not None and self.model.me in (entry.reactions or {}).get(mark, ())
-        self.queue(lambda: self.connected().react(room, seq, mark, on=not mine if on is None else on))
+        self.queue(lambda: self._react(room, seq, mark, on=not mine if on is None else on))
+
+    async def _react(self, room: str, seq: int, mark: str, *, on: bool) -> None:
+        if not await self.connected().react(room, seq, mark, on=on):
+            self.model.tell(marked_already(mark, on=on), time.time())
 
     def jump(self, room: str, seq: int) -> None:
         """Show a line where it was said, fetching it if it is not there."""
