@@ -122,6 +122,7 @@ def test_who_takes_another_name_has_it_in_private_too() -> None:
     model.take(events.Renamed(old="bob", new="robert"), 0.0, 0.0)
     room = model.rooms["@ada+bob"]
     assert (model.label(room), room.members) == ("robert", ("ada", "robert"))
+    assert [entry.text for entry in room.log.entries] == ["bob is robert now."]
 
 
 @pytest.mark.parametrize(("given", "shown"), [("moderator", "moderator"), ("member", "")])

@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from msgspec import structs
+
 from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.addressing import target
@@ -461,12 +463,11 @@ class ChatModel:
         if event.old in self.away:
             self.away[event.new] = self.away.pop(event.old)
         for room in self.rooms.values():
+            is_theirs = event.old in room.people or event.old in room.members
             room.members = tuple(event.new if name == event.old else name for name in room.members)
-            if event.old in room.people:
-                person = room.people.pop(event.old)
-                room.people[event.new] = events.PersonInfo(
-                    name=event.new, away=person.away, since=person.since, role=person.role
-                )
+            if (person := room.people.pop(event.old, None)) is not None:
+                room.people[event.new] = structs.replace(person, name=event.new)
+            if is_theirs:
                 text = f"You are {new} now." if event.new == self.me else f"{old} is {new} now."
                 if room is self.room or room.direct:
                     room.log.tell(text, clock)
