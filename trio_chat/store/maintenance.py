@@ -84,7 +84,8 @@ def restore(file: Path, data: Path) -> Path | None:
     with locked(path), translated(file), _open(file) as connection:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
-            raise StoreError(f"{file} is damaged ({problem}). Nothing was changed; try an older backup.")
+            why = " ".join(problem.split())
+            raise StoreError(f"{file} is damaged ({why}). Nothing was changed; try an older backup.")
         place = Path(os.path.realpath(path))  # should it be a link: the database stays where it leads
         fresh = place.with_name(place.name + RESTORED)
         try:
