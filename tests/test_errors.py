@@ -92,6 +92,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "deserted": {"room": "#ops"},
     "revoked": {},
     "not_stored": {},
+    "not_looked_up": {},
     "idle": {"seconds": 300.0},
     "too_slow": {"size": 262144},
     "internal": {},

@@ -219,6 +219,11 @@ FAULTS: Final[dict[str, Fault]] = {
         "Try again; whoever runs the server sees why in its log.",
         http=503,
     ),
+    "not_looked_up": Fault(
+        "The server could not look up in its log what that is about, so it did nothing.",
+        "Try again; whoever runs the server sees why in its log.",
+        http=503,
+    ),
     # the end
     "idle": Fault("Bye! Nothing came from you for {seconds:g} seconds.", "Join again when you like.", close=1000),
     "too_slow": Fault(

@@ -288,8 +288,7 @@ class Hub:
         wanted = self.broker.wants(session, request)
         if wanted is None:
             return None
-        self.commit()  # what it wants may be in the open batch
-        return self.kept.answer(wanted)
+        return self.ahead.answer(wanted)  # it may be in the open batch
 
     def _end(self, session: int) -> None:
         effects = self.broker.close(session, self.now)

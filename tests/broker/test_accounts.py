@@ -269,6 +269,36 @@ def test_nobody_locks_themselves_out() -> None:
     crowd.come("ada", "third", account_password="long enough")
 
 
+def test_of_too_many_devices_the_one_that_was_not_here_for_longest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where a program comes with the password each time, and keeps no token."""
+    monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 3)
+    crowd = Crowd("ada")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    for label in ("second", "third", "fourth", "fifth"):
+        crowd.advance(60.0)
+        crowd.come("ada", label, account_password="long enough")
+        if label != "fifth":
+            crowd.go(label)
+    listed = crowd.do("ada", Devices(id="d"))
+    assert isinstance(listed, DeviceList)
+    assert [device.id for device in listed.devices] == [1, 4, 5], "who is here stays"
+    crowd.restart(orderly=False)
+    assert len(crowd.broker.people["ada"].devices) == 3
+
+
+def test_who_is_here_with_more_devices_than_may_be_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 1)
+    crowd = Crowd("ada")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    for label in ("second", "third"):
+        crowd.come("ada", label, account_password="long enough")
+    crowd.go("second")
+    crowd.come("ada", "fourth", account_password="long enough")
+    listed = crowd.do("ada", Devices(id="d"))
+    assert isinstance(listed, DeviceList)
+    assert [device.id for device in listed.devices] == [1, 3, 4]
+
+
 # ---- from outside -----------------------------------------------------------------------------
 
 

@@ -10,9 +10,22 @@ from tests.broker.crowd import Crowd
 from trio_chat.broker.effects import Seek
 from trio_chat.broker.journal import Journal
 from trio_chat.protocol.codec import encode
-from trio_chat.protocol.events import Deleted, Edited, Message, Ok, Reacted, Welcome
+from trio_chat.protocol.events import Deleted, Edited, Error, Message, Ok, Reacted, Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Delete, Edit, Join, Leave, Nick, React, Read, Search, Send, SetRole, Topic
+from trio_chat.protocol.requests import (
+    AnyRequest,
+    Delete,
+    Edit,
+    Join,
+    Leave,
+    Nick,
+    React,
+    Read,
+    Search,
+    Send,
+    SetRole,
+    Topic,
+)
 
 
 def line(crowd: Crowd, room: str, seq: int) -> Message:
@@ -260,6 +273,28 @@ def test_a_journal_goes_back_to_a_mark_and_to_what_is_settled() -> None:
     journal.settle()
     journal.undo()
     assert held == {"a": 1, "c": 4}
+
+
+def test_what_stands_on_a_change_that_could_not_be_stored_fails_with_it() -> None:
+    """A mark that is there already, a message that is gone already: because of what was asked just before."""
+    crowd = talk()
+    said = crowd.say("bob", "tea?")
+    assert said.seq is not None
+    crowd.all_read()
+    requests: list[AnyRequest] = [
+        React(id="1", room=LOBBY, target=said.seq, mark="+1"),
+        React(id="2", room=LOBBY, target=said.seq, mark="+1"),
+        Delete(id="3", room=LOBBY, target=said.seq),
+        Delete(id="4", room=LOBBY, target=said.seq),
+        Send(id="5", room=LOBBY, text="yes", reply_to=said.seq),
+    ]
+    for number, request in enumerate(requests):
+        answer = crowd.ask(crowd.who["bob"], request)
+        assert isinstance(answer, Error if number > 2 else Ok)
+    crowd.fail()
+    answers = crowd.news_of("bob", Error, Ok)
+    assert [isinstance(answer, Error) and answer.code for answer in answers] == ["not_stored"] * 5
+    assert isinstance(crowd.do("bob", React(id="6", room=LOBBY, target=said.seq, mark="+1")), Ok)
 
 
 def test_entering_in_vain_leaves_no_position_for_the_next_room_of_that_number() -> None:

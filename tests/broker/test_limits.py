@@ -5,12 +5,25 @@ from __future__ import annotations
 from tests.broker.crowd import Crowd
 from trio_chat.broker import Broker, Settings
 from trio_chat.broker.commands import COMMANDS
-from trio_chat.broker.effects import Effect, Reply, Throttle
-from trio_chat.broker.state import RECENT, UNDELIVERED
+from trio_chat.broker.effects import Effect, Persist, Reply, Throttle
+from trio_chat.broker.state import MENTIONED, RECENT, UNDELIVERED
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Error, Message, Ok, Room
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Hello, Join, Leave, Ping, Received, Send
+from trio_chat.records import SaveMention
+
+
+def test_of_one_message_no_more_mentions_are_kept_than_anybody_means() -> None:
+    """Else one message that names everybody there is costs thousands of rows, for which all others wait."""
+    names = [f"bob{number}" for number in range(60)]
+    broker = Broker(Settings())
+    for session, name in enumerate(["ada", *names], 1):
+        broker.open(session, 0.0, token=f"t{session}", number=session)
+        assert isinstance(broker.greet(session, Hello(id="", name=name), 0.0), list)
+    effects = broker.handle(1, Send(id="m", room=LOBBY, text=" ".join(f"@{name}" for name in names)), 0.0)
+    called = [e.record.account for e in effects if isinstance(e, Persist) and isinstance(e.record, SaveMention)]
+    assert sorted(called) == list(range(2, 2 + MENTIONED)), "the first that it names"
 
 
 def fast_broker(rate: float = 10.0, burst: float = 20.0) -> Broker:

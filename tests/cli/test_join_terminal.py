@@ -126,8 +126,8 @@ def test_tab_completes_names_and_commands(server: ServerProgram) -> None:
             ada.wait_for("#lobby> ")
             ada.type("/to\t")
             ada.wait_for("#lobby> /topic")
-            ada.type("\x15hello\r")
-            ada.wait_for("#lobby ada: hello")
+            ada.type("\x15all done\r")
+            ada.wait_for("#lobby ada: all done")
             ada.type("@gr\tlunch?\r")
             grace.wait_for("ada → grace (private): lunch?")
             ada.wait_for("✓ grace has your message: lunch?")
@@ -265,8 +265,8 @@ def test_connecting_that_takes_long_is_said_until_it_is_given_up() -> None:
 def test_connecting_that_is_quick_is_not_worth_a_word(server: ServerProgram) -> None:
     with join(server) as ada:
         ada.wait_for("#lobby> ")
-        ada.type("one\r")
-        ada.wait_for("#lobby ada: one")
+        ada.type("at once\r")
+        ada.wait_for("#lobby ada: at once")
         assert b"Connecting" not in ada.raw
 
 
@@ -352,8 +352,8 @@ def test_a_dumb_terminal_gets_lines_and_no_escape_sequence(server: ServerProgram
     env = environment(TERM="dumb")
     with PtyProgram([*PROGRAM, "join", "--plain", "ada", server.url], env=env) as ada:
         ada.wait_until(lambda: b"You are ada" in ada.raw, "the greeting")  # what was said before may scroll it away
-        ada.type("hello\r")
-        ada.wait_for("#lobby ada: hello")
+        ada.type("in lines\r")
+        ada.wait_for("#lobby ada: in lines")
         assert b"\x1b" not in ada.raw
         ada.type("\x04")
         assert ada.wait_exit() == 0

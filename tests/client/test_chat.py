@@ -12,7 +12,9 @@ import trio_chat
 from tests.client.scripted import LOBBY, NOW, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Chat
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import Error, Message, Presence, Renamed, Room
+from trio_chat.protocol.codec import encode
+from trio_chat.protocol.events import Error, Left, Message, Presence, Renamed, Room, RoomInfo
+from trio_chat.server.frames import text_frame
 
 # ---- talking ---------------------------------------------------------------------------------
 
@@ -201,6 +203,22 @@ async def test_no_answer_in_time_is_said(server: ScriptedServer, autojump_clock:
         server.before = None
         await chat.send(LOBBY, "again")
     assert server.texts() == ["again"]
+
+
+async def test_a_room_that_one_is_put_out_of_at_once_was_entered(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async def put_out(session: Session, request: requests.AnyRequest) -> bool:
+        if isinstance(request, requests.Join):
+            entered = Room(id=request.id, room=RoomInfo(name=request.room))
+            left = Left(room=request.room, reason="bob put you out.")
+            await session.stream.send_all(text_frame(encode(entered)) + text_frame(encode(left)))  # at once
+        return isinstance(request, requests.Join)
+
+    server.before = put_out
+    async with server.connect() as chat:
+        for number in range(30):  # who of the two tasks goes on first is chance
+            assert (await chat.join(f"#r{number}")).name == f"#r{number}"
 
 
 async def test_drain_waits_for_what_other_tasks_asked(server: ScriptedServer, autojump_clock: MockClock) -> None:

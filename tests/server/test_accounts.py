@@ -183,7 +183,7 @@ async def test_when_too_many_prove_themselves_at_once_the_next_is_told_and_all_e
     try:
         for _ in range(3):
             nursery.start_soon(come)
-        await until(lambda: house.server.hub._passwords._asked == 3)
+        await until(lambda: house.server.hub._hashing.passwords._asked == 3)
         refused = await house.refused(proof("ada"))
         assert told(refused) == (503, "busy")
         assert refused.headers["retry-after"] == "2"
@@ -207,12 +207,12 @@ async def test_whoever_goes_while_their_password_is_checked_leaves_nothing_behin
         by_header, by_hello = await house.knock(), await house.enter()
         await by_header.send(upgrade_head(proof("ada")))
         await by_hello.send(request("hello", "1", name="ada", account_password=SECRET))
-        await until(lambda: house.server.hub._passwords._asked == 2)
+        await until(lambda: house.server.hub._hashing.passwords._asked == 2)
         by_header.reset()
         by_hello.reset()
     finally:
         go_on.set()
-    await until(lambda: house.server._sockets == 1 and not house.server.hub._passwords._asked)
+    await until(lambda: house.server._sockets == 1 and not house.server.hub._hashing.passwords._asked)
     await ada.ask("ping")
     hub = house.server.hub
     assert (len(hub.broker.sessions), len(hub._out._peers)) == (1, 1)

@@ -93,6 +93,11 @@ async def test_a_bug_in_reading_is_one_refusal(
         assert (await ada.ask(**asked))["code"] == "internal"
     entry = logged.take("look-up failed")
     assert (entry["session"], entry["exc_info"]) == (1, True)
+    with monkeypatch.context() as broken:
+        broken.setattr("trio_chat.server.lookup.Page", bug)
+        broken.setattr("trio_chat.server.lookup.Found", lambda **_: object())  # which cannot be encoded
+        assert (await ada.ask(**asked))["code"] == "internal"
+    logged.take("look-up failed")
     assert (await ada.ask(**asked))["type"] != "error"
     assert (await bob.say("still here"))["seq"] == 1
 

@@ -69,7 +69,7 @@ async def test_after_some_wrong_guesses_a_name_is_not_guessed_any_more_and_other
         await house.enter({"Username": "bob", "Trio-Chat-Password": SECRET})
     client = await house.enter()
     assert (await client.ask("hello", name="ada", account_password=SECRET))["code"] == "too_many_guesses"
-    await until(lambda: not house.server.hub._passwords._sessions)
+    await until(lambda: not house.server.hub._hashing.passwords._sessions)
 
 
 async def test_what_was_guessed_is_forgotten_with_time(autojump_clock: trio.testing.MockClock) -> None:

@@ -10,10 +10,10 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.house import GateStore, House, Serve
+from tests.server.house import GateStore, House, Log, Serve
 from tests.server.raw_client import Json, RawClient, request, until
 from tests.store.earlier import ADAS_TOKEN, lay_down
-from trio_chat.store import DATABASE
+from trio_chat.store import DATABASE, MemoryStore
 
 DAY = 86400.0
 
@@ -35,8 +35,59 @@ async def find(house: House, client: RawClient, **fields: object) -> list[str]:
         found = await client.ask("search", **fields)
         if found["type"] != "found" or not found.get("behind"):
             return [event["text"] for event in found["events"]]
-        house.server.hub.stored.set()
+        house.server.hub.storing.stored.set()
         await trio.sleep(0.01)
+
+
+async def test_fifty_changes_that_come_together_are_one_commit(serve: Serve) -> None:
+    store = GateStore()
+    house = await serve(store=store)
+    ada = await house.join("ada")
+    await ada.say("tea?")
+    await ada.say("cake?")
+    before = len(store.commits)
+    changes = [request("react", f"r{n}", room="#lobby", target=1 + n % 2, mark=f"m{n // 5}") for n in range(49)]
+    await ada.send(b"".join(changes) + request("send", "s", room="#lobby", text="both", reply_to=2))
+    answers = [await ada.next_answer() for _ in range(50)]
+    assert {answer["type"] for answer in answers} == {"ok"}
+    assert len(store.commits) < before + 10, "what the kernel brings later may be another, and not each for itself"
+    first, second = (await ada.ask("history", room="#lobby", limit=500))["events"][:2]
+    assert [len(message["reactions"]) for message in (first, second)] == [10, 10]
+
+
+async def test_a_message_that_is_sent_again_behind_hundreds_of_its_own_batch_is_stored_once(serve: Serve) -> None:
+    house = await serve(store=GateStore())
+    ada = await house.join("ada")
+    many = b"".join(request("send", str(n), room="#lobby", text="x") for n in range(600))
+    await ada.send(many + request("send", "0", room="#lobby", text="x", again=True))
+    answers = [await ada.next_answer() for _ in range(601)]
+    assert [answer["seq"] for answer in answers] == [*range(1, 601), 1]
+
+
+# ---- when the log cannot be read ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("method", "asked"),
+    [
+        ("find", {"kind": "send", "id": "1", "room": "#lobby", "text": "one", "again": True}),
+        ("look_up", {"kind": "send", "room": "#lobby", "text": "two", "reply_to": 1}),
+        ("look_up", {"kind": "edit", "room": "#lobby", "target": 1, "text": "other"}),
+    ],
+)
+async def test_what_cannot_be_looked_up_is_neither_done_twice_nor_said_to_be_missing(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, method: str, asked: dict[str, Any]
+) -> None:
+    house = await serve()
+    ada = await house.join("ada")
+    assert (await ada.ask("send", id="1", room="#lobby", text="one"))["seq"] == 1
+    house.server.hub.broker.people["ada"].recent.clear()  # as after many more
+    with monkeypatch.context() as broken:
+        broken.setattr(MemoryStore, method, GateStore.fail_to_read)
+        assert (await ada.ask(**asked))["code"] == "not_looked_up"
+    logged.take("not looked up")
+    assert await texts(ada) == ["one"]
+    assert (await ada.ask(**{**asked, "id": "1" if method == "find" else "again"}))["type"] == "ok"
 
 
 # ---- changes in one batch --------------------------------------------------------------------------

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -239,6 +240,27 @@ async def test_an_upgrade_that_reaches_the_hub_after_the_end_was_decided_is_refu
         assert (answer.status, answer.json["code"]) == (503, "shutting_down")
         house.server.stop()
         assert (await ada.wait_closed())[1] == 1001
+        await house.ended.wait()
+
+
+async def test_who_is_proven_only_after_the_end_was_decided_is_refused_in_words(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    go_on = threading.Event()
+    monkeypatch.setattr("trio_chat.server.passwords._verify", lambda *_: go_on.wait(60))
+    async with opened(nursery) as house:
+        ada = await house.join("ada")
+        assert (await ada.ask("password", password="correct horse"))["type"] == "ok"
+        late = await house.knock()
+        try:
+            await late.send(upgrade_head({"Username": "ada", "Trio-Chat-Password": "correct%20horse"}))
+            await until(lambda: house.server.hub._hashing.passwords._asked)
+            house.server.stop()
+            assert (await ada.wait_closed())[1] == 1001
+        finally:
+            go_on.set()
+        assert (await late.read_answer_head()).status == 503
+        late.hang_up()
         await house.ended.wait()
 
 

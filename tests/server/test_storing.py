@@ -84,7 +84,7 @@ async def test_damage_that_only_readers_met_turns_health_red(
     assert (await house.get("/healthz")).status == 200
     store.spoiled = True
     mock_clock.jump(3)
-    await until(lambda: house.server.hub.failing)
+    await until(lambda: house.server.hub.storing.failing)
     answer = await house.get("/healthz")
     assert (answer.status, answer.json) == (503, {"status": "not storing", "error": "The disk is damaged."})
     assert logged.take("nothing is stored any more")["error"] == "The disk is damaged."

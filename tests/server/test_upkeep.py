@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import trio
+import trio.testing
 
 from tests.server.house import GateStore
 from tests.server.raw_client import until
@@ -15,8 +16,6 @@ from trio_chat.store import DATABASE, MemoryStore
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    import trio.testing
 
     from tests.server.house import Log, Serve
 
@@ -43,6 +42,27 @@ async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk
     assert b"this stays" in left
 
 
+async def test_what_is_stored_while_nothing_was_left_to_index_is_indexed_too(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+) -> None:
+    house = await serve()
+    looks = 0
+
+    async def index_some(*_: object) -> int:
+        nonlocal looks
+        looks += 1
+        if looks == 1:
+            house.server.hub.storing.stored.set()  # as a commit does that ends while this says that nothing is left
+        await trio.lowlevel.checkpoint()
+        return 0
+
+    monkeypatch.setattr(MemoryStore, "index_some", index_some)
+    house.server.hub.storing.stored.set()
+    while looks < 2:
+        mock_clock.jump(1)
+        await trio.testing.wait_all_tasks_blocked()
+
+
 async def test_a_wal_that_is_removed_turns_health_red_and_is_saved_though_nobody_says_a_word(
     serve: Serve, logged: Log, tmp_path: Path, mock_clock: trio.testing.MockClock
 ) -> None:
@@ -52,7 +72,7 @@ async def test_a_wal_that_is_removed_turns_health_red_and_is_saved_though_nobody
     (tmp_path / f"{DATABASE}-wal").unlink()
     assert b"acknowledged" not in (tmp_path / DATABASE).read_bytes()
     mock_clock.jump(3)
-    await until(lambda: house.server.hub.failing)
+    await until(lambda: house.server.hub.storing.failing)
     assert b"acknowledged" in (tmp_path / DATABASE).read_bytes()
     red = await house.get("/healthz")
     assert (red.status, red.json["status"]) == (503, "not storing")

@@ -328,6 +328,13 @@ def test_whatever_a_text_holds_its_json_is_one_line_with_the_same_text(text: str
     assert json.loads(line)["text"] == text
 
 
+def test_who_has_more_conversations_than_are_listed_is_told_how_many() -> None:
+    assert tell(replace(welcome(2, ""), left_out=1))[1:] == [
+        "-- 1 more private conversation is not listed: you hear what is said there, and /msg NAME writes there."
+    ]
+    assert tell(replace(welcome(2, ""), left_out=1200))[1].startswith("-- 1200 more private conversations are not")
+
+
 def test_who_comes_back_is_told_which_rooms_they_were_put_out_of_by_whom_and_why() -> None:
     kicked = Removal(room="#ops", by="bob", reason="take a walk")
     banned = Removal(room="#dev", by="eve", action="ban")

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trio_chat.broker import rooms
+from trio_chat.broker import arrival, rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply
 from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
-from trio_chat.records import DropDevice, Note
+from trio_chat.records import Note
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -65,9 +65,7 @@ def revoke(registry: Registry, session: Session, request: Revoke, now: float, ef
         return refuse("unknown_device", device=request.device)
     if not person.guest and len(person.devices) == 1 and person.password is None:
         return refuse("last_device", name=person.name.shown)
-    registry.journal.pop(person.devices, device.digest)
-    registry.journal.pop(registry.holders, device.digest)
-    effects.append(Persist(DropDevice(device.id)))
+    arrival.drop_device(registry, person, device, effects)
     effects.append(Persist(Note(registry.stamp(now), person.name.shown, "revoke", target=device.label)))
     effects.append(Reply(session.id, Ok(id=request.id)))
     effects.extend(

@@ -13,13 +13,13 @@ from trio_chat.broker import presence, rooms
 from trio_chat.broker.effects import Disconnect, Effect, Notify, Persist, Reply, Subscribe
 from trio_chat.broker.places import place_of
 from trio_chat.broker.restore import account_of
-from trio_chat.broker.state import Device, Person, Role, Session, State, seconds
+from trio_chat.broker.state import MOST_DEVICES, Device, Person, Role, Session, State, seconds
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
 from trio_chat.protocol.requests import MIN_TOKEN
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropAccount, PutOut, SaveDevice
+from trio_chat.records import DropAccount, DropDevice, PutOut, SaveDevice
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -314,6 +314,10 @@ def _own_token(registry: Registry, request: Hello) -> str | None:
 def _add_device(
     registry: Registry, session: Session, person: Person, token: str, client: str, now: float, effects: list[Effect]
 ) -> None:
+    here = {registry.sessions[number].device for number in person.sessions}
+    for known in sorted(person.devices.values(), key=lambda device: (device.seen, device.id)):
+        if len(person.devices) >= MOST_DEVICES and known not in here:
+            drop_device(registry, person, known, effects)
     time = registry.stamp(now)
     device = Device(registry.next_device, _digest(token), clean_line(client)[:64], time, time)
     registry.journal.set(registry, "next_device", device.id + 1)
@@ -321,6 +325,13 @@ def _add_device(
     registry.journal.put(registry.holders, device.digest, person)
     session.device = device
     effects.append(Persist(device_record(person, device)))
+
+
+def drop_device(registry: Registry, person: Person, device: Device, effects: list[Effect]) -> None:
+    """Let a device be nobody's any more."""
+    registry.journal.pop(person.devices, device.digest)
+    registry.journal.pop(registry.holders, device.digest)
+    effects.append(Persist(DropDevice(device.id)))
 
 
 def _leave_where_kept_out(
@@ -378,12 +389,14 @@ def _enter(
 
 def _welcome(registry: Registry, person: Person, token: str, request_id: str, now: float) -> Welcome:
     settings = registry.settings
+    infos, left_out = rooms.describe_all(registry, person)
     return Welcome(
         id=request_id,
         name=person.name.shown,
         token=token,
         epoch=settings.epoch,
-        rooms=tuple(rooms.describe(room, person) for room in person.rooms.values()),
+        rooms=infos,
+        left_out=left_out,
         lobby=LOBBY,
         limits=Limits(text=settings.max_text, frame=settings.max_frame, to=settings.max_recipients),
         time=registry.stamp(now),

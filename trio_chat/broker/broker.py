@@ -5,8 +5,9 @@ effects. Every decision is made whole: a request either is refused and has chang
 effects follow. Sequence numbers are given here. If the hub cannot store a batch, it calls
 :meth:`Broker.take_back` before it asks anything else.
 
-Some requests need to know what only the store knows: the message they change or answer, or whether one
-was stored before. :meth:`Broker.wants` says what, and the hub gives it to :meth:`Broker.handle` as ``found``.
+Some requests need to know what only the store knows: the message they change or answer, as it is after all that
+was decided so far, or whether one was stored before. :meth:`Broker.wants` says what, and the hub gives it to
+:meth:`Broker.handle` as ``found``.
 """
 
 from __future__ import annotations
@@ -96,7 +97,7 @@ class Broker(Registry):
         try:
             return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
         except BaseException:  # a bug, told by the hub: nothing of it may stay
-            self.journal.undo(mark)
+            self._undo_bug(mark)
             raise
 
     def close(self, session: int, now: float) -> list[Effect]:
@@ -104,8 +105,20 @@ class Broker(Registry):
         effects: list[Effect] = []
         known = self.sessions.pop(session, None)
         if known is not None and known.person is not None:
-            arrival.depart(self, known, known.person, now, effects)
+            mark = self.journal.mark()
+            try:
+                arrival.depart(self, known, known.person, now, effects)
+            except BaseException:  # as in greet; but gone they are
+                known.person.sessions.discard(session)
+                known.person.visible.discard(session)
+                self._undo_bug(mark)
+                raise
         return effects
+
+    def _undo_bug(self, mark: int) -> None:
+        """Undo what was changed since a mark, and what is not in the journal: who is here."""
+        self.journal.undo(mark)
+        retract.recount(self)
 
     def wants_proof(self, hello: Hello, now: float) -> str | None:
         """The hash against which a hello's account password must be checked before it is greeted."""
@@ -165,7 +178,7 @@ class Broker(Registry):
             try:
                 refusal = command.handler(self, known, request, now, effects)
             except BaseException:  # as in greet
-                self.journal.undo(mark)
+                self._undo_bug(mark)
                 raise
             if refusal is not None:
                 self.journal.undo(mark)
@@ -230,9 +243,10 @@ class Broker(Registry):
             for session in self.sessions.values():
                 if self.expiry(session) <= now:
                     effects.append(Disconnect(session.id, self._too_silent(session)))
-                    session.expired = True  # said once; the connection then closes by itself
+                    # said once; the connection then closes by itself. In the journal, should a bug be in what follows
+                    self.journal.set(session, "expired", True)
             # whoever is active later expires later: no need to look before the first of today's
-            self.next_look = min(map(self.expiry, self.sessions.values()), default=NEVER)
+            self.journal.set(self, "next_look", min(map(self.expiry, self.sessions.values()), default=NEVER))
         if self.next_visit <= now:
             self.note_visits(now)
         if self.next_save <= now:

@@ -9,6 +9,7 @@ import msgspec
 
 from trio_chat.broker import rooms, talk
 from trio_chat.broker.effects import Acknowledge, Effect, Persist
+from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import FoundLine, Role
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
@@ -92,6 +93,7 @@ def react(registry: Registry, session: Session, request: React, now: float, effe
     if len(marks) > _MARKS:
         return refuse("bad_field", why=f"a message has {_MARKS} different marks at the most")
     if marks == message.reactions:
+        effects.append(Persist(account_of(person)))  # it may be so by what is of this very batch, and not stored either
         effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
         return None
     now_is = msgspec.structs.replace(message, reactions=marks)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Disconnect, Effect, Persist, Reply, Tell
+from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, make_ban, record_of
 from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
 from trio_chat.errors import Refusal, refuse
@@ -207,7 +208,8 @@ def unban(registry: Registry, session: Session, request: Unban, now: float, effe
 def list_bans(registry: Registry, session: Session, request: Bans, now: float, effects: list[Effect]) -> Refusal | None:
     """Say whom a room keeps out."""
     room = registry.rooms[request.room]
-    bans = tuple(
+    held_now = [held for held in room.bans.values() if held.until > now]
+    bans = (
         BanInfo(
             name=None if held.person is None else held.person.name.shown,
             network=held.record.network,
@@ -216,10 +218,10 @@ def list_bans(registry: Registry, session: Session, request: Bans, now: float, e
             by=held.record.by,
             time=held.record.time,
         )
-        for held in room.bans.values()
-        if held.until > now
+        for held in held_now[request.skip :]
     )
-    effects.append(Reply(session.id, BanList(id=request.id, room=room.name, bans=bans)))
+    page, more = fill(bans, registry.settings.page_bytes)
+    effects.append(Reply(session.id, BanList(id=request.id, room=room.name, bans=page, more=more)))
     return None
 
 

@@ -7,14 +7,14 @@ as they are now, or refused too.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 from msgspec.structs import replace
 
 from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Recall, Reply, Seek, Subscribe, Tell
 from trio_chat.errors import refuse
-from trio_chat.protocol.events import Delivered, Error, Presence, ReadUpTo, Welcome
+from trio_chat.protocol.events import Delivered, Error, Ok, Presence, ReadUpTo, Welcome
 from trio_chat.protocol.events import Room as RoomAnswer
 
 if TYPE_CHECKING:
@@ -70,20 +70,26 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
         return [effect] if effect.number in numbers else [_not_stored(effect.session, effect.request.id)]
     event: Event = effect.event
     if isinstance(event, Welcome):
-        infos = tuple(rooms.describe(room, person) for room in person.rooms.values())
+        infos, left_out = rooms.describe_all(registry, person)
         gone = tuple(one for one in event.put_out if one.room not in person.rooms)
-        now_is = replace(event, name=person.name.shown, admin=person.admin, rooms=infos, put_out=gone)
+        now_is = replace(
+            event, name=person.name.shown, admin=person.admin, rooms=infos, left_out=left_out, put_out=gone
+        )
         return [Reply(effect.session, now_is), *(Subscribe(effect.session, room) for room in person.rooms)]
     if isinstance(event, RoomAnswer):
         room = person.rooms.get(event.room.name)
         if room is None:
             return [_not_stored(effect.session, event.id)]
         return [Reply(effect.session, replace(event, room=rooms.describe(room, person)))]
-    if isinstance(effect, Acknowledge) and effect.event.seq is not None:
-        said_in = registry.rooms.get(effect.event.room or "")
-        if said_in is None or effect.event.seq > said_in.last:
-            return [_not_stored(effect.session, effect.event.id)]
-    return [effect]
+    return [_not_stored(effect.session, event.id) if _is_in_vain(event, registry) else effect]
+
+
+def _is_in_vain(event: Event, registry: Registry) -> TypeGuard[Ok | Error]:
+    """Whether an answer speaks of a line that is not there, or misses one that a deletion has not removed after all."""
+    if isinstance(event, Ok) and event.seq is not None:
+        room = registry.rooms.get(event.room or "")
+        return room is None or event.seq > room.last
+    return isinstance(event, Error) and event.code == "unknown_message"
 
 
 def _not_stored(session: int, request: str) -> Reply:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
+from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, add_room, record_of
 from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
 from trio_chat.errors import Refusal, refuse
@@ -66,6 +67,21 @@ def describe(room: Room, person: Person) -> RoomInfo:
         announce_only=room.announce_only,
         slow=room.slow,
     )
+
+
+def describe_all(registry: Registry, person: Person) -> tuple[tuple[RoomInfo, ...], int]:
+    """A person's rooms as they see them, and how many conversations are left out: others begin those, and so many
+    that all of them would be too much must keep nobody out. Those that the person has read come first."""
+
+    def worth(room: Room) -> tuple[bool, bool, int]:
+        read = person.read.get(room.id, 0)
+        return read > 0, room.last > read, room.id
+
+    talks = sorted((room for room in person.rooms.values() if room.direct is not None), key=worth, reverse=True)
+    listed, _ = fill((describe(room, person) for room in talks), registry.settings.page_bytes)
+    infos = {info.name: info for info in listed}
+    rooms = (infos.get(r.name) if r.direct is not None else describe(r, person) for r in person.rooms.values())
+    return tuple(info for info in rooms if info is not None), len(talks) - len(listed)
 
 
 def banned(room: Room, person: Person | None, address: str, now: float) -> Refusal | None:
@@ -293,7 +309,7 @@ def list_rooms(
     person = person_of(session)
     visible = [room for room in registry.rooms.values() if room.direct is None and registry.is_visible(room, person)]
     visible.sort(key=lambda room: (-len(room.here), room.name))
-    lines = tuple(
+    lines = (
         RoomLine(
             name=r.name,
             topic=r.topic,
@@ -303,9 +319,10 @@ def list_rooms(
             announce_only=r.announce_only,
             slow=r.slow,
         )
-        for r in visible
+        for r in visible[request.skip :]
     )
-    effects.append(Reply(session.id, RoomList(id=request.id, rooms=lines)))
+    page, more = fill(lines, registry.settings.page_bytes)
+    effects.append(Reply(session.id, RoomList(id=request.id, rooms=page, more=more)))
     return None
 
 
@@ -316,11 +333,12 @@ def who(registry: Registry, session: Session, request: Who, now: float, effects:
     room = registry.rooms.get(name)
     if room is None or not registry.is_visible(room, person):
         return registry.no_such_room(name, person)
-    people = tuple(
+    people = (
         PersonInfo(name=p.name.shown, away=p.away, since=p.since, role=_word(room.role_of(p)))
-        for p in sorted(room.here.values(), key=lambda p: p.name.key)
+        for p in sorted(room.here.values(), key=lambda p: p.name.key)[request.skip :]
     )
-    effects.append(Reply(session.id, People(id=request.id, room=name, people=people)))
+    page, more = fill(people, registry.settings.page_bytes)
+    effects.append(Reply(session.id, People(id=request.id, room=name, people=page, more=more)))
     return None
 
 

@@ -6,6 +6,7 @@ import enum
 import ipaddress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from trio_chat.protocol.names import LOBBY
@@ -20,6 +21,12 @@ RECENT: Final = 512
 
 DONE: Final = 64
 """The same for what is no message: people moderate one deed at a time."""
+
+MENTIONED: Final = 50
+"""Mentions in one message that are counted until they are read: a thousand take the time of a hundred messages."""
+
+MOST_DEVICES: Final = 100
+"""Devices of one person: more than anybody has. A program that comes with the password each time is a new one each."""
 
 UNDELIVERED: Final = 1000
 """Direct messages of one conversation that may wait for a sign from their readers."""
@@ -48,7 +55,8 @@ class Settings:
     """What the broker must know of the server's configuration. Zero turns a limit of time or rate off.
 
     ``owned`` tells whether a name stays whose it becomes; ``name_expiry`` is in seconds. ``new_names`` is how many
-    names from one place may be claimed in an hour, ``conversations`` how many one person may begin in one.
+    names from one place may be claimed in an hour, ``conversations`` how many one person may begin in one. The lines
+    of one answer have no more than ``page_bytes`` together.
     """
 
     password: str | None = None
@@ -60,6 +68,7 @@ class Settings:
     max_recipients: int = 20
     max_rooms: int = 100
     conversations: int = 256
+    page_bytes: int = 128 * 1024
     rate: float = 0.0
     burst: float = 100.0
     idle_timeout: float = 0.0
@@ -226,14 +235,19 @@ class Ban:
         """Whether it keeps this person, or whoever comes from this address, out."""
         if self.person is not None and self.person is person:
             return True
-        if self.network is None:
-            return False
-        try:
-            ip = ipaddress.ip_address(address.partition("%")[0])
-        except ValueError:
-            return False
-        mapped = getattr(ip, "ipv4_mapped", None)
-        return ip in self.network or (mapped is not None and mapped in self.network)
+        network = self.network
+        return network is not None and any(ip in network for ip in _meant_by(address))
+
+
+@lru_cache(maxsize=1024)  # one address is held against every ban there is
+def _meant_by(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
+    """What an address is, and the IPv4 one that it stands for; nothing for what is none."""
+    try:
+        ip = ipaddress.ip_address(address.partition("%")[0])
+    except ValueError:
+        return ()
+    mapped = getattr(ip, "ipv4_mapped", None)
+    return (ip,) if mapped is None else (ip, mapped)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
 from trio_chat.broker.state import (
     BIG_ROOM,
+    MENTIONED,
     RECENT,
     UNDELIVERED,
     FoundLine,
@@ -242,7 +243,7 @@ def _remember(registry: Registry, person: Person, cid: str, where: tuple[str, in
 
 def _mention(registry: Registry, room: Room, sender: Person, text: str, seq: int, effects: list[Effect]) -> None:
     """Note for each member who is named in a text that they are, until they have read it."""
-    for key in {name.casefold() for _, _, name in mentions(text)}:
+    for key in {name.casefold() for _, _, name in mentions(text, MENTIONED)}:
         person = registry.people.get(key)
         if person is not None and person is not sender and person.id in room.members:
             held = person.mentions.get(room.id, [])

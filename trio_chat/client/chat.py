@@ -20,7 +20,8 @@ from trio_chat.client.connection import Habits, Link
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
-from trio_chat.client.pages import read_findings, read_past
+from trio_chat.client.pages import read_findings, read_list, read_past
+from trio_chat.client.rooms import RoomView
 from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.errors import ChatError, NotDone, UsageError
@@ -47,7 +48,6 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import AsyncGenerator, Callable, Iterable
 
-    from trio_chat.client.rooms import RoomView
     from trio_chat.client.wire import OpenStream
     from trio_chat.protocol.events import Closing
 
@@ -249,7 +249,8 @@ class Chat:
     async def join(self, room: str) -> RoomView:
         """Enter a room, which is made if there is none of that name."""
         answer = await self._ask(requests.Join(id=self._id(), room=room), Room)
-        return self.rooms[answer.room.name]
+        known = self.rooms.get(answer.room.name)  # unless one was put out again meanwhile
+        return RoomView.enter(answer.room) if known is None else known
 
     async def leave(self, room: str) -> None:
         """Go out of a room."""
@@ -261,11 +262,19 @@ class Chat:
 
     async def list_rooms(self) -> tuple[RoomLine, ...]:
         """The rooms there are, the fullest first."""
-        return (await self._ask(requests.Rooms(id=self._id()), RoomList)).rooms
+        return await read_list(
+            lambda skip: self._ask(requests.Rooms(id=self._id(), skip=skip), RoomList),
+            lambda answer: answer.rooms,
+            key=lambda line: line.name,
+        )
 
     async def who(self, room: str | None = None) -> tuple[PersonInfo, ...]:
         """Who is in a room and here now; without a room, in the lobby, so everyone."""
-        return (await self._ask(requests.Who(id=self._id(), room=room), People)).people
+        return await read_list(
+            lambda skip: self._ask(requests.Who(id=self._id(), room=room, skip=skip), People),
+            lambda answer: answer.people,
+            key=lambda person: person.name,
+        )
 
     async def rename(self, name: str) -> bool:
         """Change what we are called. Returns whether it is another name."""
@@ -341,7 +350,11 @@ class Chat:
 
     async def bans(self, room: str) -> tuple[BanInfo, ...]:
         """Whom a room keeps out."""
-        return (await self._ask(requests.Bans(id=self._id(), room=room), BanList)).bans
+        return await read_list(
+            lambda skip: self._ask(requests.Bans(id=self._id(), room=room, skip=skip), BanList),
+            lambda answer: answer.bans,
+            key=lambda ban: (ban.name, ban.network),
+        )
 
     async def mute(self, room: str, name: str, *, seconds: float | None = None) -> bool:
         """Let somebody read but not speak in a room, for so many ``seconds`` or until unmuted; 0 unmutes. Returns

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from msgspec import structs
 
@@ -11,10 +11,16 @@ from trio_chat.client.frames import read_event, read_page
 from trio_chat.protocol.events import Found, Message, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Hashable
 
-    from trio_chat.protocol.events import RoomEvent
+    from trio_chat.protocol.events import BanList, People, RoomEvent, RoomList
     from trio_chat.protocol.requests import History, Search
+
+MOST_LISTED: Final = 100_000
+"""Lines of a list after which no further page is asked for: more than there are where all is well."""
+
+A = TypeVar("A", "RoomList", "People", "BanList")
+T = TypeVar("T")
 
 
 async def read_past(ask: Callable[[History], Awaitable[Page]], request: History) -> Past:
@@ -45,3 +51,19 @@ async def read_findings(ask: Callable[[Search], Awaitable[Found]], request: Sear
         if found.cursor is None or rest <= 0 or not found.events:
             return Findings(tuple(messages), found.cursor, behind)
         request = structs.replace(request, limit=rest, cursor=found.cursor)
+
+
+async def read_list(
+    ask: Callable[[int], Awaitable[A]], lines: Callable[[A], tuple[T, ...]], key: Callable[[T], Hashable]
+) -> tuple[T, ...]:
+    """A whole list, in its order. ``ask`` gives what follows so many lines; of those with the same ``key``, because
+    the list changed from page to page, the last counts."""
+    found: dict[Hashable, T] = {}
+    came = 0
+    while True:
+        answer = await ask(came)
+        page = lines(answer)
+        found.update((key(line), line) for line in page)
+        came += len(page)
+        if not (answer.more and page) or came >= MOST_LISTED:
+            return tuple(found.values())

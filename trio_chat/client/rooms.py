@@ -185,6 +185,12 @@ class RoomView:
         if self.backlog:
             self._begin_back()
 
+    def resume_unlisted(self) -> None:
+        """Go on after a reconnect, of which the server did not say how far the log is now: ask it."""
+        self.phase = Phase.RESUMING
+        if self.backlog:
+            self._begin_back()
+
     def take_live(self, seq: int, event: RoomEvent | None, size: int) -> list[ChatEvent]:
         """Take an event that just happened (``None``: of a type that this version does not know) and that
         took ``size`` bytes. Returns what may be yielded now."""

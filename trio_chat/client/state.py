@@ -240,11 +240,18 @@ class Conversation:
         self._check_sizes(welcome.limits, step)
         self._returning = True
         owed, self._unsent = self._unsent, deque()
-        for name in [name for name in self.rooms if name not in infos]:
-            self._rejoin(self.rooms[name])
+        unlisted: list[RoomView] = []
+        for room in [room for room in self.rooms.values() if room.name not in infos]:
+            if room.direct and welcome.left_out and not anew:
+                unlisted.append(room)
+            else:
+                self._rejoin(room)
         self._unsent.extend(owed)
         for info in infos.values():
             self._resume(info, step)
+        for room in unlisted:
+            room.resume_unlisted()
+            self._fill(room)
         return step
 
     def _begin_anew(self) -> None:

@@ -124,15 +124,15 @@ def target(line: str, room: str) -> str:
     return ""
 
 
-def mentions(text: str) -> list[tuple[int, int, str]]:
-    """Find the people a text mentions: where each ``@name`` begins and ends, and the name.
+def mentions(text: str, most: int | None = None) -> list[tuple[int, int, str]]:
+    """Find the people a text mentions, the first ``most`` or all: where each ``@name`` begins and ends, and the name.
 
     An ``@`` inside a word (an e-mail address, a path) mentions nobody, nor does a reserved word. A dot
     or dash that ends the sentence is no part of the name.
     """
     found: list[tuple[int, int, str]] = []
     at = text.find("@")
-    while at >= 0:
+    while at >= 0 and len(found) != most:
         end = at + 1
         while end < len(text) and end - at <= MAX_NAME + 1 and _in_name(text[end]):
             end += 1

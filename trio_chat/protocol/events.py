@@ -134,6 +134,9 @@ class Welcome(Event, frozen=True):
     whether a name that is claimed now stays whose it is. ``put_out`` names rooms that you are no longer in, until a
     session of yours that is not ``quiet`` was told so. ``asked`` is the name that you asked for, where nobody
     has it and your token is of an account with another, ``name``: then you are let in under that.
+
+    ``rooms`` has all your rooms, and of your direct conversations as many as a welcome may hold, those first that you
+    have read. ``left_out`` is how many it has not: you hear those too, and may ask for their ``history``.
     """
 
     name: str
@@ -149,6 +152,7 @@ class Welcome(Event, frozen=True):
     admin: bool = False
     put_out: tuple[Removal, ...] = ()
     asked: str = ""
+    left_out: int = 0
     id: str = ""
 
 
@@ -193,18 +197,20 @@ class Left(Event, frozen=True):
 
 
 class RoomList(Event, frozen=True, tag="rooms"):
-    """The rooms there are."""
+    """The rooms there are, the fullest first; as many as an answer may hold, and whether there are ``more``."""
 
     id: str
     rooms: tuple[RoomLine, ...]
+    more: bool = False
 
 
 class People(Event, frozen=True):
-    """Who is in a room and here now."""
+    """Who is in a room and here now, by their names; as many as an answer may hold, and whether there are ``more``."""
 
     id: str
     room: RoomName
     people: tuple[PersonInfo, ...]
+    more: bool = False
 
 
 class Page(Event, frozen=True, tag="history"):
@@ -239,11 +245,12 @@ class DeviceList(Event, frozen=True, tag="devices"):
 
 
 class BanList(Event, frozen=True, tag="bans"):
-    """Whom a room keeps out."""
+    """Whom a room keeps out; as many as an answer may hold, and whether there are ``more``."""
 
     id: str
     room: RoomName
     bans: tuple[BanInfo, ...]
+    more: bool = False
 
 
 class Pong(Event, frozen=True):

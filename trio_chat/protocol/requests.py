@@ -125,13 +125,18 @@ class Topic(Deed, frozen=True):
 
 
 class Rooms(Request, frozen=True):
-    """Ask which rooms there are. Answer: ``rooms``."""
+    """Ask which rooms there are. Answer: ``rooms``; while it says ``more``, ask on, with ``skip`` for so many as
+    came."""
+
+    skip: Number = 0
 
 
 class Who(Request, frozen=True):
-    """Ask who is in a room; without ``room``, in the lobby, so everyone. Answer: ``people``."""
+    """Ask who is in a room; without ``room``, in the lobby, so everyone. Answer: ``people``; while it says ``more``,
+    ask on, with ``skip`` for so many as came."""
 
     room: Word | None = None
+    skip: Number = 0
 
 
 class Nick(Deed, frozen=True):
@@ -276,9 +281,11 @@ class Unban(Deed, frozen=True):
 
 
 class Bans(Request, frozen=True):
-    """Ask whom a room keeps out. Answer: ``bans``."""
+    """Ask whom a room keeps out. Answer: ``bans``; while it says ``more``, ask on, with ``skip`` for so many as
+    came."""
 
     room: Word
+    skip: Number = 0
 
 
 class Mute(Deed, frozen=True):

@@ -39,7 +39,7 @@ from wsproto.utilities import LocalProtocolError
 from trio_chat.broker import Broker, Settings
 from trio_chat.errors import Refusal, TrioChatError
 from trio_chat.server import upkeep
-from trio_chat.server.dispatch import closing_frame
+from trio_chat.server.dispatch import RETRY, closing_frame
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.forwarded import Proxies
@@ -47,6 +47,7 @@ from trio_chat.server.gate import Gate
 from trio_chat.server.hub import Hub
 from trio_chat.server.items import Arrival, Departure, Stop
 from trio_chat.server.metrics import exposition, make_metrics
+from trio_chat.server.outbox import SHARE
 from trio_chat.server.tally import Tally
 from trio_chat.server.wire import Connection
 from trio_chat.store import DATABASE, MemoryStore, SqliteStore
@@ -59,9 +60,6 @@ if TYPE_CHECKING:
     from trio_chat.config import ServerConfig
     from trio_chat.records import Snapshot
     from trio_chat.store import Store
-
-RETRY: Final = 2.0
-"""Seconds after which a client of a server that was stopped should try again."""
 
 _HUB_GRACE: Final = 1.0
 """Seconds that the hub has, after all others, to hear that the last connections are gone."""
@@ -385,6 +383,7 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         max_frame=config.max_frame,
         max_recipients=config.max_recipients,
         max_rooms=config.max_rooms,
+        page_bytes=config.outbox_bytes // SHARE,
         rate=config.rate,
         burst=config.burst,
         idle_timeout=config.idle_timeout,

@@ -1,9 +1,15 @@
-"""Carrying out the broker's effects: from decisions to bytes in outboxes. Part of the hub; see there."""
+"""Carrying out the broker's effects: from decisions to bytes in outboxes. Part of the hub; see there.
+
+What is carried out is stored already. So where a bug of ours is in the way, all others get theirs, and whoever may have
+missed something is sent away, to come back and catch up from the log. A notice to a room, which is about now and not in
+the log, is lost: to send everybody away for it would bring the same notice about again.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+import structlog
 import trio
 
 from trio_chat.broker.effects import (
@@ -21,21 +27,26 @@ from trio_chat.broker.effects import (
     Throttle,
     Unsubscribe,
 )
-from trio_chat.errors import Refusal
+from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Closing, Error, Event
 from trio_chat.server.frames import text_frame
 from trio_chat.server.lookup import Lookup
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
     from trio_chat.server.outbox import Outbox
     from trio_chat.server.tally import Tally
     from trio_chat.store import Store
 
+RETRY: Final = 2.0
+"""Seconds after which a client should come back that was sent away for no fault of its own."""
+
 _TURN: Final = 256
 """Writes after which others get a turn, so that one big room does not hold everyone."""
+
+log = structlog.get_logger()
 
 
 class Peer(Protocol):
@@ -80,6 +91,7 @@ class Dispatcher:
         self._dirty: dict[str, Channel] = {}
         self._late: dict[int, bytes] = {}
         self._closed: list[int] = []
+        self._hurt: set[int] = set()
         self._writes = 0
         self._steps: dict[type[Any], Callable[[Any], Awaitable[None]]] = {
             Reply: self._reply,
@@ -119,29 +131,63 @@ class Dispatcher:
         """Carry out effects in their order; ``frames`` are those of what they publish, in order too.
 
         Returns the sessions that were disconnected by it. What is read from the store is read by tasks in ``nursery``.
+        Whoever may have missed something by a bug of ours is among them: they come back and catch up.
         """
         coming = iter(frames)
         for effect in effects:
             kind = type(effect)
-            if kind is Publish:
-                self._gather(effect.room, next(coming))  # type: ignore[union-attr] # mypy does not narrow by type() is
-            elif kind is Persist:
-                continue
-            elif kind is Acknowledge:
-                self._acknowledge(effect)  # type: ignore[arg-type] # as above
-            elif kind is Recall or kind is Seek:
-                peer = self._peers.get(effect.session)  # type: ignore[union-attr] # as above
-                if peer is not None:
-                    self._lookup.ask(effect, peer.outbox, nursery)  # type: ignore[arg-type] # as above
-            else:
-                await self._steps[kind](effect)
+            try:
+                if kind is Publish:
+                    self._gather(effect.room, next(coming))  # type: ignore[union-attr] # mypy does not narrow by type() is
+                elif kind is Persist:
+                    continue
+                elif kind is Acknowledge:
+                    self._acknowledge(effect)  # type: ignore[arg-type] # as above
+                elif kind is Recall or kind is Seek:
+                    peer = self._peers.get(effect.session)  # type: ignore[union-attr] # as above
+                    if peer is not None:
+                        self._lookup.ask(effect, peer.outbox, nursery)  # type: ignore[arg-type] # as above
+                else:
+                    await self._steps[kind](effect)
+            except Exception:  # what was decided is stored, and the others are to hear of it
+                log.exception("effect failed", effect=kind.__name__)
+                self._hurt.update(self._concerned(effect))
+            if self._hurt:
+                self._send_away_hurt()
         for channel in list(self._dirty.values()):
             await self._flush(channel)
         late, self._late = self._late, {}
         for session, data in late.items():
             self._write(session, data)
+        self._send_away_hurt()
         closed, self._closed = self._closed, []
         return closed
+
+    # ---- bugs ---------------------------------------------------------------------------------
+
+    def _concerned(self, effect: Effect) -> Iterable[int]:
+        """Who would be in a half state without this effect. Nobody without a notice to a room: it is about now."""
+        if isinstance(effect, Publish):
+            channel = self._channels.get(effect.room)
+            return () if channel is None else channel.members
+        if isinstance(effect, Tell):
+            return effect.sessions
+        return () if isinstance(effect, Notify | Persist) else (effect.session,)
+
+    def _send_away_hurt(self) -> None:
+        while self._hurt:
+            session = self._hurt.pop()
+            peer = self._peers.get(session)
+            if peer is None:
+                continue
+            reason = refuse("internal")
+            self._late.pop(session, None)
+            try:
+                self._tally.refuse(reason.code)
+                peer.outbox.write(closing_frame(reason, RETRY))
+            except Exception:  # then the close frame alone has to say it
+                log.exception("not told why", session=session)
+            self._close(peer, reason)
 
     # ---- gathering and flushing ---------------------------------------------------------------
 
@@ -165,7 +211,11 @@ class Dispatcher:
         blob = frames[0] if len(frames) == 1 else b"".join(frames)
         self._tally.deliveries += len(frames) * len(channel.members)
         for session, outbox in channel.members.items():
-            outbox.write(blob + acks.pop(session) if session in acks else blob)
+            try:
+                outbox.write(blob + acks.pop(session) if session in acks else blob)
+            except Exception:  # this one alone misses something
+                log.exception("not written", session=session)
+                self._hurt.add(session)
             self._writes += 1
             if self._writes >= _TURN:
                 self._writes = 0
@@ -182,7 +232,11 @@ class Dispatcher:
     def _write(self, session: int, data: bytes) -> None:
         peer = self._peers.get(session)
         if peer is not None:
-            peer.outbox.write(data)
+            try:
+                peer.outbox.write(data)
+            except Exception:  # as in _flush
+                log.exception("not written", session=session)
+                self._hurt.add(session)
 
     # ---- the effects --------------------------------------------------------------------------
 
@@ -235,9 +289,15 @@ class Dispatcher:
         await self._flush_heard(effect.session)
         peer.outbox.write(self._late.pop(effect.session, b"") + closing_frame(effect.reason, effect.retry))
         self._tally.refuse(effect.reason.code)
-        self.remove(effect.session)
-        peer.close_soon(effect.reason)
-        self._closed.append(effect.session)
+        self._close(peer, effect.reason)
+
+    def _close(self, peer: Peer, reason: Refusal) -> None:
+        self.remove(peer.session)
+        self._closed.append(peer.session)
+        try:
+            peer.close_soon(reason)
+        except Exception:  # for all others they are gone
+            log.exception("not closed", session=peer.session)
 
     def _drop_member(self, channel: Channel, session: int) -> None:
         channel.members.pop(session, None)

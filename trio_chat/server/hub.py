@@ -11,43 +11,41 @@ each member's share is written with one call. So a room is *flushed* before its 
 and before one of its members gets a direct answer, or order would be lost. Acknowledgements may come
 late but not early: they ride behind their room's frames.
 
-What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked, at the start of
-a batch: nothing that the batch itself stores can be missed. What takes long (hashing a password) is done
-by a task beside the hub and comes back as an item.
+What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked; what the batch itself is
+to store comes first, so that nothing decided so far is missed. What takes long (hashing a password) is done by a task
+beside the hub and comes back as an item.
 """
 
 from __future__ import annotations
 
 import secrets
 import time
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Final, NoReturn
 
 import structlog
 import trio
 
 from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
-from trio_chat.broker.broker import WantsLine
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
-from trio_chat.broker.places import place_of
-from trio_chat.broker.state import FoundLine, FoundSent
-from trio_chat.errors import Refusal, StoreError, refuse
-from trio_chat.protocol.codec import decode_event, decode_request, encode, tag
-from trio_chat.protocol.events import ROOM_EVENTS, Message
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.codec import decode_request, encode, tag
+from trio_chat.protocol.events import ROOM_EVENTS
 from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
 from trio_chat.records import Line, Record
 from trio_chat.server.batch import Batch
+from trio_chat.server.clock import Clock
 from trio_chat.server.dispatch import Dispatcher
 from trio_chat.server.frames import text_frame
+from trio_chat.server.hashing import Hashing
 from trio_chat.server.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
-from trio_chat.server.passwords import Passwords
+from trio_chat.server.storing import Storing
 from trio_chat.server.wire import Payloads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.broker import Broker
-    from trio_chat.broker.broker import Wanted
     from trio_chat.broker.registry import Found
     from trio_chat.protocol.requests import AnyRequest
     from trio_chat.server.tally import Tally
@@ -59,11 +57,14 @@ _BATCH: Final = 2048
 _BATCH_BYTES: Final = 256 * 1024
 """Bytes of requests in one batch: what one room may get at once must be far from filling an outbox."""
 
+_LOOK_UP: Final = 2048
+"""What a look-up in the store counts for among the bytes of a batch: a hundred of them take some ten milliseconds."""
+
 _INBOX: Final = 1024
 """Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
 
-_LOG_EVERY: Final = 10.0
-"""Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
+_AFTER_A_BUG: Final = 60.0
+"""Seconds after which it is tried again to do what is due, when that failed as nobody expected: it stays due."""
 
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 _CHANGES: Final = frozenset({Edit, Delete, React})
@@ -76,19 +77,15 @@ class Hub:
     """See the module. ``clock`` gives seconds since 1970."""
 
     def __init__(self, broker: Broker, store: Store, tally: Tally, *, clock: Callable[[], float] = time.time) -> None:
+        self.storing = Storing(store, tally)
         self._broker = broker
-        self._store = store
-        self._clock = clock
+        self._clock = Clock(clock)
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
-        self._held: Payloads | None = None
         self._out = Dispatcher(store, tally)
-        self._passwords = Passwords()
+        self._hashing = Hashing(self.open_inbox)
         self._stopping = False
-        self.stored = trio.Event()
-        self.failing: str | None = None
-        self._storing_since: float | None = None
-        self._untold, self._told_until = 0, 0.0
+        self._not_due_before = 0.0
         self.tally = tally
 
     def __repr__(self) -> str:
@@ -109,22 +106,6 @@ class Hub:
         """Bytes that wait for their peers."""
         return self._out.outbox_bytes
 
-    @property
-    def waits_for(self) -> str | None:
-        """Why nothing comes through just now, as far as it is the store that does not answer."""
-        if self._storing_since is None:
-            return None
-        return self.failing or (
-            f"The store has not answered for {trio.current_time() - self._storing_since:.0f} seconds: another program "
-            "keeps the database locked, or its disk is slow."
-        )
-
-    def works_again(self) -> None:
-        """Storing does what it should, whether it did before or not."""
-        if self.failing is not None:
-            self.failing = None
-            log.info("storing works again")
-
     def open_inbox(self) -> trio.MemorySendChannel[Item]:
         """A sending end of the inbox, to be closed by whoever asked for it."""
         return self._sender.clone()
@@ -140,28 +121,42 @@ class Hub:
         """Serve the inbox until cancelled. Raises ``StoreError`` if what a new server must store cannot be."""
         async with self._receiver, trio.open_nursery() as nursery:
             self._now = self._clock()
-            await self._store.commit([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
+            await self.storing.begin([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
             task_status.started()
             while True:
-                first = self._held or await self._wait_item()
+                first = await self._wait_item()
                 started = time.perf_counter()
-                self._held = None
-                self._now = max(self._now, self._clock())
-                batch = await self._ask(first, nursery)
-                effects, frames = await self._commit(batch)
-                closed = await self._out.carry_out(effects, frames, nursery)
-                while closed:
-                    effects = [effect for session in closed for effect in self._broker.close(session, self._now)]
-                    closed = await self._out.carry_out(effects, [], nursery)
+                self._now = self._clock()
+                await self._carry_out(await self._ask(first, nursery), nursery)
                 if self._stopping:
                     await self._save_last()
                 self.tally.batch_seconds.observe(time.perf_counter() - started)
+
+    async def _carry_out(self, batch: Batch, nursery: trio.Nursery) -> None:
+        """Store and carry out a batch, and what follows from whom that disconnects."""
+        while True:
+            effects, frames = await self._commit(batch)
+            closed = await self._out.carry_out(effects, frames, nursery)
+            if not closed:
+                return
+            batch = Batch()
+            for session in closed:
+                batch.effects.extend(self._close(session))
+            batch.end_turn()
+
+    def _close(self, session: int) -> list[Effect]:
+        """A session was disconnected: what follows for others."""
+        try:
+            return self._broker.close(session, self._now)
+        except Exception:  # as in _take_requests
+            log.exception("not seen off", session=session)
+            return []
 
     # ---- in ---------------------------------------------------------------------------------
 
     async def _wait_item(self) -> Item | None:
         """The next item; ``None`` when time has come for the broker to look at its clock."""
-        due = self._broker.due()
+        due = self._due()
         if due is None:
             return await self._receiver.receive()
         with trio.move_on_after(max(0.0, due - self._clock())):
@@ -178,18 +173,38 @@ class Hub:
                 await self._take_requests(item, batch, nursery)
             else:
                 self._take(item, batch, nursery)
-            if batch.full or batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
+            if batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
                 break
             try:
                 item = self._receiver.receive_nowait()
             except trio.WouldBlock:
                 break
-        due = self._broker.due()
+        due = self._due()
         if due is not None and due <= self._now:
-            batch.effects.extend(self._broker.tick(self._now))
-            batch.end_turn()
+            self._do_due(batch)
         self.tally.batch_requests.observe(batch.asked)
         return batch
+
+    def _due(self) -> float | None:
+        """When the broker next has something to do by itself."""
+        if self._now < self._not_due_before:
+            return self._not_due_before
+        try:
+            return self._broker.due()
+        except Exception:  # as in _do_due
+            log.exception("not known what is due")
+            self._not_due_before = self._now + _AFTER_A_BUG
+            return self._not_due_before
+
+    def _do_due(self, batch: Batch) -> None:
+        mark = self._broker.journal.mark()
+        try:
+            batch.effects.extend(self._broker.tick(self._now))
+        except Exception:  # a bug of ours must not end everybody's chat
+            log.exception("nothing done that was due")
+            self._broker.journal.undo(mark)
+            self._not_due_before = self._now + _AFTER_A_BUG
+        batch.end_turn()
 
     async def _take_requests(self, item: Payloads, batch: Batch, nursery: trio.Nursery) -> None:
         if self._stopping:
@@ -197,7 +212,7 @@ class Hub:
         session, now, effects = item.session, self._now, batch.effects
         batch.size += item.size
         try:
-            for index, payload in enumerate(item.messages):
+            for payload in item.messages:
                 request = ("", refuse("not_text")) if payload is None else decode_request(payload)
                 batch.asked += 1
                 if isinstance(request, tuple):
@@ -208,11 +223,13 @@ class Hub:
                 found: Found = None
                 if kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None)):  # type: ignore[union-attr] # it is a Send
                     wanted = self._broker.wants(session, request)
-                    if wanted is not None and effects:  # what it wants may be in this very batch
-                        self._held = item._replace(messages=item.messages[index:], size=0)
-                        batch.full = True
-                        return
-                    found = await self._look_up(wanted)
+                    looked_up = None if wanted is None else await self.storing.look_up(wanted, batch)
+                    if isinstance(looked_up, Refusal):
+                        effects.extend(self._broker.reject(session, request.id, looked_up, now))
+                        batch.end_turn()
+                        continue
+                    found = looked_up
+                    batch.size += _LOOK_UP
                 elif kind in _SLOW and self._prepare(session, request, None, batch, nursery):
                     continue
                 effects.extend(self._broker.handle(session, request, now, found))
@@ -224,12 +241,12 @@ class Hub:
 
     def _take(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
         """Whatever is not requests, and the boundary that no error of it passes."""
-        before, mark = len(batch.effects), self._broker.journal.mark()
+        before, mark = (len(batch.effects), len(batch.turns)), self._broker.journal.mark()
         try:
             self._take_one(item, batch, nursery)
         except Exception:  # as in _take_requests
             log.exception("item failed", kind=type(item).__name__)
-            del batch.effects[before:]
+            del batch.effects[before[0] :], batch.turns[before[1] :]
             self._broker.journal.undo(mark)
             self._give_up(item, batch)
 
@@ -290,6 +307,8 @@ class Hub:
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
         """A request comes back from having been prepared."""
+        if self._stopping and item.arrival is not None:
+            item = item._replace(found=refuse("shutting_down"))
         if isinstance(item.found, Refusal):
             if item.arrival is not None:
                 item.arrival.refusal = item.found
@@ -341,92 +360,30 @@ class Hub:
         if known is None:
             return False
         encoded: str | None = None
-        place = place_of(known.address) or f"session {session}"
         if isinstance(request, Hello) and known.person is None:
             encoded = self._broker.wants_proof(request, self._now)
-            place = place_of(known.address) or f"name {(request.name or '').casefold()}"
-        if encoded is None and not (isinstance(request, SetPassword) and self._broker.wants_hash(session)):
+            if encoded is None:
+                return False
+        elif not isinstance(request, SetPassword) or not self._broker.wants_hash(session):
             return False
-        refusal = self._passwords.begin(session, place)
+        refusal = self._hashing.begin(known, request, encoded, arrival, nursery)
         if refusal is not None:
             self._take_prepared(Prepared(session, request, refusal, arrival), batch)
-        elif isinstance(request, Hello) and encoded is not None:
-            nursery.start_soon(self._prove, session, place, request, arrival, encoded)
-        elif isinstance(request, SetPassword):
-            nursery.start_soon(self._hash, session, place, request)
         return True
-
-    async def _hash(self, session: int, place: str, request: SetPassword) -> None:
-        found: str | Refusal
-        try:
-            found = await self._passwords.hash(session, place, request.password)
-        except Exception:  # as in _take_requests
-            log.exception("password not hashed", session=session)
-            found = refuse("internal")
-        async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, None))
-
-    async def _prove(self, session: int, place: str, request: Hello, arrival: Arrival | None, encoded: str) -> None:
-        found: str | Refusal | None
-        try:
-            proven = await self._passwords.verify(session, place, encoded, request.account_password or "")
-            found = encoded if proven else None
-        except Exception:  # as in _take_requests
-            log.exception("password not checked", session=session)
-            found = refuse("internal")
-        async with self.open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, arrival))
 
     # ---- the store ----------------------------------------------------------------------------
 
-    async def _look_up(self, wanted: Wanted | None) -> Found:
-        """What the store has of what the broker wants; nothing, if it cannot be read."""
-        if wanted is None:
-            return None
-        try:
-            if isinstance(wanted, WantsLine):
-                line = await self._store.look_up(wanted.room, wanted.seq)
-                if line is None:
-                    return None
-                event = decode_event(line.event)
-                return FoundLine(line.sender, event) if isinstance(event, Message) else None
-            sent = await self._store.find(wanted.sender, wanted.cid)
-            return await self._look_up(wanted.answered) if sent is None else FoundSent(*sent)
-        except StoreError as error:
-            self._fail("not looked up", error)
-            return None
-
     async def _commit(self, batch: Batch) -> tuple[list[Effect], list[bytes]]:
-        """Store what is to be stored. Returns the effects that hold, and the frames of what they publish, in
-        order: each is encoded here, once."""
-        records: list[Record] = []
-        frames: list[bytes] = []
-        for effect in batch.effects:
-            kind = type(effect)
-            if kind is Publish:
-                line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
-                records.append(line)
-                frames.append(text_frame(line.event))
-            elif kind is Persist:
-                records.append(effect.record)  # type: ignore[union-attr] # mypy does not narrow by type() is
+        """Store what is to be stored. Returns the effects that hold, and the frames of what they publish."""
         effects = batch.effects
-        if records:
-            self._storing_since = trio.current_time()
-            try:
-                await self._store.commit(records)
-            except StoreError as error:
-                self._fail("not stored", error, records=len(records))
+        try:
+            records, frames = _to_store(effects)
+        except Exception:  # as in _take_requests
+            log.exception("not stored", effects=len(effects))
+            effects, frames = self._take_back(batch), []
+        else:
+            if records and not await self.storing.commit(records, len(frames)):
                 effects, frames = self._take_back(batch), []
-            except Exception:  # as in _take_requests
-                log.exception("not stored", records=len(records))
-                effects, frames = self._take_back(batch), []
-            else:
-                if frames:  # what is smaller than a message may be stored where none has room
-                    self.works_again()
-                self.tally.messages += len(frames)
-                self.stored.set()
-            finally:
-                self._storing_since = None
         self._broker.settle()
         for turn in batch.turns:
             if turn.arrival is not None:
@@ -438,13 +395,38 @@ class Hub:
     async def _save_last(self) -> None:
         """Store at the end what is otherwise stored now and then."""
         batch = Batch()
-        batch.effects.extend(self._broker.save(self._now))
+        try:
+            batch.effects.extend(self._broker.save(self._now))
+        except Exception:  # as in _take_requests
+            log.exception("not saved")
         batch.end_turn()
         await self._commit(batch)
 
     def _take_back(self, batch: Batch) -> list[Effect]:
         """What remains of a batch that could not be stored: refusals for what was to be stored, and all that
         was not."""
+        try:
+            failed, remaining = self._sort_out(batch)
+            remaining = self._broker.take_back(remaining, failed)
+            reason = refuse("not_stored")
+        except Exception:  # nobody knows any more what holds: whoever asked for any of it is sent away
+            log.exception("not taken back")
+            self._broker.journal.undo()
+            remaining = [Disconnect(turn.session, refuse("internal")) for turn in batch.turns if turn.session]
+            reason = refuse("internal")
+            for turn in batch.turns:
+                if turn.arrival is not None:
+                    turn.arrival.refusal = reason
+                    self._out.remove(turn.session)
+        for turn in batch.turns:
+            if turn.arrival is not None and turn.arrival.refusal is not None:
+                self._close(turn.session)
+        for order in batch.orders:
+            order.answer = reason
+        return remaining
+
+    def _sort_out(self, batch: Batch) -> tuple[list[Failed], list[Effect]]:
+        """Which requests of a batch that could not be stored failed by that, and the effects that needed no storing."""
         failed: list[Failed] = []
         remaining: list[Effect] = []
         start = 0
@@ -460,24 +442,22 @@ class Hub:
                 self._out.remove(turn.session)
             else:
                 failed.append(Failed(turn.session, turn.request or ""))
-        remaining = self._broker.take_back(remaining, failed)
-        for turn in batch.turns:
-            if turn.arrival is not None and turn.arrival.refusal is not None:
-                self._broker.close(turn.session, self._now)
-        for order in batch.orders:
-            order.answer = refuse("not_stored")
-        return remaining
+        return failed, remaining
 
-    def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
-        """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
-        now = trio.current_time()
-        if str(error) == self.failing and now < self._told_until:
-            self._untold += 1
-            return
-        if self._untold:
-            more["times"] = self._untold + 1
-        self.failing, self._untold, self._told_until = str(error), 0, now + _LOG_EVERY
-        log.error(what, error=str(error), **more)
+
+def _to_store(effects: list[Effect]) -> tuple[list[Record], list[bytes]]:
+    """What is to be stored, in order, and the frames of what is published, each encoded here, once."""
+    records: list[Record] = []
+    frames: list[bytes] = []
+    for effect in effects:
+        kind = type(effect)
+        if kind is Publish:
+            line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
+            records.append(line)
+            frames.append(text_frame(line.event))
+        elif kind is Persist:
+            records.append(effect.record)  # type: ignore[union-attr] # mypy does not narrow by type() is
+    return records, frames
 
 
 def _line(effect: Publish) -> Line:

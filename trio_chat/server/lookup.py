@@ -18,8 +18,9 @@ from msgspec import Raw
 from trio_chat.broker.effects import Recall, Seek
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.codec import encode
-from trio_chat.protocol.events import Error, Event, Found, Page
+from trio_chat.protocol.events import Error, Found, Page
 from trio_chat.server.frames import text_frame
+from trio_chat.server.outbox import SHARE
 from trio_chat.store import SearchQuery, fill
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
 
 _READERS: Final = 4
 """Reads at a time: more would only wait for the same disk."""
-
-_SHARE: Final = 8
-"""A page takes an eighth of an outbox: two may be in it, which leaves most of it for what is said meanwhile."""
 
 _WAITING: Final = 256
 """Questions of one session that may wait: whoever comes back asks one for each of their rooms."""
@@ -63,7 +61,7 @@ class Lookup:
         elif len(asked) < _WAITING:
             asked.append(effect)
         else:
-            self._write(_error(effect, refuse("too_fast", seconds=_SOON)), outbox)
+            outbox.write(self._refused(effect, refuse("too_fast", seconds=_SOON)))
 
     def forget(self, session: int) -> None:
         """Whoever asked is gone."""
@@ -71,33 +69,34 @@ class Lookup:
 
     async def _answer_all(self, session: int, asked: deque[Recall | Seek], outbox: Outbox) -> None:
         """A task that lives while a session waits for answers."""
-        size = outbox.limit // _SHARE
+        size = outbox.limit // SHARE
         try:
             while True:
                 await outbox.wait_room(size)
                 if not (asked and outbox.takes_more):
                     return
-                self._write(await self._answer(asked[0], size), outbox)
+                outbox.write(await self._answer(asked[0], size))
                 if asked:  # a session that went meanwhile has none any more
                     asked.popleft()
         finally:
             del self._asked[session]
 
-    def _write(self, answer: Event, outbox: Outbox) -> None:
-        if isinstance(answer, Error):
-            self._tally.refuse(answer.code)
-        outbox.write(text_frame(encode(answer)))
-
-    async def _answer(self, effect: Recall | Seek, size: int) -> Event:
+    async def _answer(self, effect: Recall | Seek, size: int) -> bytes:
         """What the session gets: the answer, or an error."""
         try:
             async with self._limiter:
-                return await (self._recall(effect, size) if isinstance(effect, Recall) else self._seek(effect, size))
+                found = await (self._recall(effect, size) if isinstance(effect, Recall) else self._seek(effect, size))
+            return text_frame(encode(found))
         except StoreError as error:
             log.error("not read", request=effect.request.id, error=str(error))  # noqa: TRY400 - a known failure, told in a line
         except Exception:  # a bug of ours must not end everybody's chat: this one request fails
             log.exception("look-up failed", session=effect.session, request=effect.request.id)
-        return _error(effect, refuse("internal"))
+        return self._refused(effect, refuse("internal"))
+
+    def _refused(self, effect: Recall | Seek, refusal: Refusal) -> bytes:
+        self._tally.refuse(refusal.code)
+        event = Error(id=effect.request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)
+        return text_frame(encode(event))
 
     async def _recall(self, effect: Recall, size: int) -> Page:
         request = effect.request
@@ -133,7 +132,3 @@ class Lookup:
             cursor=found.hits[len(events) - 1].id if cut or found.more else None,
             behind=found.behind,
         )
-
-
-def _error(effect: Recall | Seek, refusal: Refusal) -> Error:
-    return Error(id=effect.request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)

@@ -36,7 +36,7 @@ class ServerCollector(Collector):
         yield GaugeMetricFamily("trio_chat_connections", "Connections now.", self._gate.inside)
         yield GaugeMetricFamily("trio_chat_people", "People here now.", now.here)
         yield GaugeMetricFamily("trio_chat_names", "Names that are somebody's.", now.people)
-        yield GaugeMetricFamily("trio_chat_storing", "Whether storing works: 1 or 0.", int(hub.failing is None))
+        yield GaugeMetricFamily("trio_chat_storing", "Whether storing works: 1 or 0.", int(hub.storing.failing is None))
         yield GaugeMetricFamily("trio_chat_rooms", "Rooms.", now.rooms)
         yield GaugeMetricFamily("trio_chat_conversations", "Direct conversations.", now.conversations)
         yield GaugeMetricFamily("trio_chat_outbox_bytes", "Bytes that wait for slow peers.", hub.outbox_bytes)

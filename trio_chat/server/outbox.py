@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
 
+SHARE: Final = 8
+"""A page of an answer takes an eighth of an outbox: two may be in it, which leaves most of it for what is said
+meanwhile."""
+
 _BLOCK: Final = 256 * 1024
 """Bytes given to the kernel at a time: more than its buffer takes, so a greater one saves nothing."""
 

@@ -64,6 +64,7 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
     """Keep the search index up with the log."""
     told = ""
     while True:
+        stored = hub.storing.stored = trio.Event()  # before it is asked what is left: a commit may come meanwhile
         try:
             left = await store.index_some(_INDEXED)
         except StoreError as error:
@@ -76,8 +77,7 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
         if left:
             await trio.sleep(_BUSY if hub.waiting else _BREATH)
         else:
-            hub.stored = trio.Event()
-            await hub.stored.wait()
+            await stored.wait()
             await trio.sleep(_BREATH)
 
 
@@ -109,7 +109,7 @@ async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
         else:
             if firsts:
                 log.info("old messages removed", rooms=len(firsts))
-                hub.stored.set()
+                hub.storing.stored.set()
                 async with hub.open_inbox() as inbox:
                     await inbox.send(Forgotten(firsts))
         await trio.sleep(_PRUNING)
@@ -139,15 +139,15 @@ async def watch_store(hub: Hub, store: Store) -> NoReturn:
     """See whether storing works, and while it fails, whether it works again: nobody may be sending just now."""
     while True:
         await trio.sleep(_RETRY)
-        if hub.failing is None:
+        if hub.storing.failing is None:
             wrong = await _look_at(store)
             if wrong is not None:
-                hub.failing = wrong
+                hub.storing.failing = wrong
                 log.error("nothing is stored any more", error=wrong)
             continue
         try:
             await store.check_writable()
         except StoreError as error:
-            hub.failing = str(error)
+            hub.storing.failing = str(error)
         else:
-            hub.works_again()
+            hub.storing.works_again()

@@ -51,7 +51,7 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
     return Snapshot(
         accounts=_accounts(connection),
         devices=_all(connection, SaveDevice, "SELECT id, account, digest, label, created, seen FROM devices"),
-        rooms=_rooms(connection),
+        rooms=rooms(connection),
         members=_all(connection, SaveMember, "SELECT room, account, role, floor, muted_until FROM members"),
         invites=_all(connection, SaveInvite, "SELECT room, account FROM invites"),
         reads=_all(connection, SaveRead, "SELECT room, account, seq FROM reads"),
@@ -80,7 +80,8 @@ def _all(connection: sqlite3.Connection, kind: type[_Row], statement: str) -> tu
     return tuple(kind(*row) for row in connection.execute(f"{statement} ORDER BY 1, 2"))
 
 
-def _rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
+def rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
+    """All rooms, and where their logs begin and end."""
     rows = connection.execute(
         """SELECT id, name, direct, private, topic, announce_only, slow, keep, created, first,
         (SELECT max(seq) FROM events WHERE room = rooms.id) FROM rooms ORDER BY id"""

@@ -94,7 +94,12 @@ _ACCOUNTS: Final = (
     "ALTER TABLE accounts ADD COLUMN guest INTEGER NOT NULL DEFAULT 0",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS)
+# With an account goes all that refers to it: without these that is a walk through all members, for which commits wait.
+_OF_ACCOUNTS: Final = tuple(
+    f"CREATE INDEX {table}_of ON {table} (account)" for table in ("members", "invites", "reads", "mentions")
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS)
 """Each migration's statements."""
 
 

@@ -155,7 +155,7 @@ class SqliteStore:
     async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
         """Remove what is too old; see :class:`~trio_chat.store.interface.Store`."""
         firsts: dict[int, int] = {}
-        for state in (await self.load()).rooms:
+        for state in await self._read(reading.rooms):
             days = keep if state.room.keep is None else state.room.keep
             if not days or state.first > state.last:
                 continue

@@ -23,7 +23,7 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.ui.graphemes import text_width
 from trio_chat.ui.notes import Context, Hits, Note
 from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import called, connection, moderated, put_out, rules
+from trio_chat.ui.sentences import called, connection, left_out, moderated, put_out, rules
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted
 _WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
@@ -101,7 +101,8 @@ class Teller:
             case events.Error():
                 return self._error(event.message, event.advice)
             case events.Welcome(motd=motd):
-                told = (self._welcome(event), *clean(motd).split("\n"), *map(put_out, event.put_out))
+                missing = (*map(put_out, event.put_out), left_out(event.left_out))
+                told = (self._welcome(event), *clean(motd).split("\n"), *missing)
                 return [self._dim(f"-- {line}") for line in told if line]
             case Note():
                 return [" " * (len(line) - len(line.lstrip(" "))) + clean_line(line) for line in event.lines]

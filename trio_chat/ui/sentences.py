@@ -52,6 +52,14 @@ def put_out(gone: events.Removal) -> str:
     return f"While you were away, {clean_line(gone.by)} {did} {clean_line(gone.room)}{why}"
 
 
+def left_out(count: int) -> str:
+    """What somebody is told whose conversations are too many to be listed; nothing where none is missing."""
+    if not count:
+        return ""
+    are = "1 more private conversation is" if count == 1 else f"{count} more private conversations are"
+    return f"{are} not listed: you hear what is said there, and /msg NAME writes there."
+
+
 def _setting(action: str, who: str, room: str, value: str) -> str:
     off = value == "off"
     match action:

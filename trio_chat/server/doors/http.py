@@ -123,12 +123,12 @@ async def _health(hub: Hub) -> Page:
     began = trio.current_time()
     with trio.move_on_after(_PATIENCE):
         await hub.probe()
-        if hub.failing is not None:
-            body = msgspec.json.encode({"status": "not storing", "error": hub.failing})
+        if hub.storing.failing is not None:
+            body = msgspec.json.encode({"status": "not storing", "error": hub.storing.failing})
             return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
         delay = (trio.current_time() - began) * 1000
         return Page(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
-    why = hub.waits_for
+    why = hub.storing.waits_for
     body = msgspec.json.encode({"status": "stuck"} if why is None else {"status": "stuck", "error": why})
     return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
 

@@ -21,7 +21,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.notes import Note
 from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import called, put_out
+from trio_chat.ui.sentences import called, left_out, put_out
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry
@@ -344,7 +344,8 @@ class ChatModel:
 
     def greet(self, welcome: events.Welcome, clock: float) -> None:
         """Say what a server has to say to who comes in."""
-        for text in (called(welcome) if welcome.asked else "", welcome.motd, *map(put_out, welcome.put_out)):
+        missing = (*map(put_out, welcome.put_out), left_out(welcome.left_out))
+        for text in (called(welcome) if welcome.asked else "", welcome.motd, *missing):
             if text:
                 self.tell(text, clock)
 

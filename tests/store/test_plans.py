@@ -1,0 +1,35 @@
+"""What is stored goes to the rows it is about, and not through all there are: commits wait for it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+
+import pytest
+
+from trio_chat.store import recording, schema
+
+STATEMENTS = [statement for each in recording._PLAIN.values() for statement in each]
+FEW = {"bans"}
+"""Tables of which a walk through all is nothing."""
+
+
+@pytest.fixture(scope="module")
+def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
+    path = tmp_path_factory.mktemp("plans") / schema.DATABASE
+    schema.prepare(path, 5.0)
+    with closing(schema.open_writer(path, "FULL", 5.0)) as opened:
+        yield opened
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
+def test_no_change_walks_through_a_table(connection: sqlite3.Connection, statement: str) -> None:
+    plan = connection.execute(f"EXPLAIN QUERY PLAN {statement}", [None] * statement.count("?")).fetchall()
+    walked = {detail.split()[1] for *_, detail in plan if detail.startswith("SCAN")}
+    assert walked <= FEW
+
+
+def test_a_walk_would_be_found(connection: sqlite3.Connection) -> None:
+    ((*_, detail),) = connection.execute("EXPLAIN QUERY PLAN DELETE FROM members WHERE role = 1").fetchall()
+    assert detail.split()[:2] == ["SCAN", "members"]

@@ -1,0 +1,27 @@
+"""Answers that grow with the server, cut to what one may hold: who asks a big server for its rooms must not be too slow
+for the answer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeVar
+
+from trio_chat.protocol.codec import encode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from msgspec import Struct
+
+T = TypeVar("T", bound="Struct")
+
+
+def fill(lines: Iterable[T], size: int) -> tuple[tuple[T, ...], bool]:
+    """As many of these lines as have no more than ``size`` bytes together, but one at the least; and whether any were
+    left."""
+    taken: list[T] = []
+    for line in lines:
+        size -= len(encode(line)) + 1  # and a comma
+        if size < 0 and taken:
+            return tuple(taken), True
+        taken.append(line)
+    return tuple(taken), False
