@@ -117,6 +117,8 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     "banned": Fault("You are kept out of this server{until}.{reason}", "Ask whoever runs it.", http=403, close=1008),
     "banned_here": Fault("You are kept out of {room}{until}.{reason}", "Ask a moderator."),
+    "yourself": Fault("That is you: nobody can do that to themselves.", "To go out of a room, /leave it."),
+    "banned_there": Fault("{name} is kept out of {room}.", "A moderator may lift that: /unban {name}."),
     "name_lookalike": Fault(
         "The name {name} looks like {other}, which is in use.", "Choose a name that cannot be confused.", http=409
     ),
@@ -170,7 +172,7 @@ FAULTS: Final[dict[str, Fault]] = {
         "You began too many conversations.",
         "Go on with those that there are, or try again in {seconds:.0f} seconds.",
     ),
-    "stays_in_lobby": Fault("Everyone is in {room}.", "Leave the chat with /quit."),
+    "stays_in_lobby": Fault("Everyone is in {room}.", "{advice}"),
     "no_topic_here": Fault("A direct conversation has no topic.", "Make a room for it with /join."),
     "unknown_message": Fault("There is no message {seq} in {room}.", "It may be gone, or not a message."),
     "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} may do that."),

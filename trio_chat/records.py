@@ -6,13 +6,17 @@ by the broker and never used twice.
 
 from __future__ import annotations
 
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+INVITE: Final = "invite"
+"""What is done to somebody who is let into a room."""
+
 
 class PutOut(Struct, frozen=True, array_like=True, gc=False):
-    """Somebody was put out of the room of this name, or banned from it, and has not been told yet."""
+    """Somebody was put out of the room of this name, banned from it, or let into it (``invite``), and has not been
+    told yet."""
 
     room: str
     by: str

@@ -10,6 +10,7 @@ from tests.broker.crowd import Crowd
 from trio_chat.broker import Broker, Failed, Settings
 from trio_chat.broker.admin import Table
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply
+from trio_chat.broker.state import stamp
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
@@ -169,6 +170,22 @@ def test_a_password_and_an_office_keep_a_name(keeps: str) -> None:
     assert refused_hello(crowd, name="ada") == "name_owned"
 
 
+def test_where_names_are_free_an_administrators_is_not() -> None:
+    crowd = Crowd("ada", "bob", owned=False)
+    crowd.order("promote", "ada")
+    crowd.order("promote", "ada")
+    crowd.go("ada")
+    crowd.go("bob")
+    assert [note.action for note in crowd.kept.notes] == ["promote"]
+    assert refused_hello(crowd, name="ada") == "name_taken"
+    crowd.come("bob", "another")
+    crowd.back("ada")
+    assert isinstance(crowd.do("ada", Bans(id="b", room=LOBBY)), BanList)
+    crowd.order("demote", "ada")
+    crowd.go("ada")
+    crowd.come("ada", "another")
+
+
 def test_a_look_alike_of_a_forgotten_name_takes_its_place() -> None:
     crowd = Crowd("ada", "Ian", owned=False)
     crowd.go("Ian")
@@ -227,8 +244,10 @@ def test_a_device_that_is_revoked_is_let_in_no_more() -> None:
     crowd.come("ada", client="laptop")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
     crowd.come("ada", "phone", account_password="long enough", client="phone\x1b")
+    crowd.advance(3600.0)
     listed = crowd.do("ada", Devices(id="d"))
     assert isinstance(listed, DeviceList)
+    assert {d.seen for d in listed.devices} == {stamp(crowd.now)}  # both are connected
     assert [(d.client, d.current) for d in listed.devices] == [("laptop", True), ("phone\u241b", False)]
     token = welcome_of(crowd, "phone").token
     assert crowd.do("ada", Revoke(id="r", device=listed.devices[1].id)) == Ok(id="r")

@@ -226,6 +226,9 @@ def test_a_search_goes_through_ones_own_rooms_only() -> None:
     asked = {who: crowd.do(who, Search(id="s", words=("x",))) for who in ("ada", "bob", "cyd")}
     found = {who: sorted(a.rooms) for who, a in asked.items() if isinstance(a, Seek)}
     assert found == {"ada": [1, 2], "bob": [1, 2, 3], "cyd": [1, 3]}
+    alone = crowd.do("ada", Search(id="s", room="#ops"))
+    assert isinstance(alone, Seek)
+    assert alone.rooms == (2,)
     assert crowd.refused("cyd", Search(id="s", words=("x",), room="#ops")).code == "not_a_member"
     assert crowd.refused("ada", Search(id="s", words=("x",), room="@bob+cyd")).code == "unknown_room"
 

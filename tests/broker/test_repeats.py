@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 def ops(**settings: object) -> Crowd:
     """``#ops`` with its owner, a member and another; a message of the member's; somebody is banned."""
-    crowd = Crowd("owner1", "plain", "other", "banned1", **settings)
+    crowd = Crowd("owner1", "plain", "other", "banned1", "outside", **settings)
     crowd.enter("#ops", "owner1", "plain", "other")
     crowd.say("plain", "hello", room="#ops")
     crowd.do("owner1", Ban(id="b0", room="#ops", name="banned1"))
@@ -59,7 +59,7 @@ DEEDS = [
     Mute(id="d", room="#ops", name="plain", seconds=60.0),
     SetRole(id="d", room="#ops", name="plain", role="owner"),
     Configure(id="d", room="#ops", private=True, slow=5.0),
-    Invite(id="d", room="#ops", name="banned1"),
+    Invite(id="d", room="#ops", name="outside"),
     Topic(id="d", room="#ops", text="tea"),
     Delete(id="d", room="#ops", target=1),
     React(id="d", room="#ops", target=1, mark="+1"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.broker.crowd import Crowd
-from trio_chat.protocol.events import Message, Ok, People, Presence, Room, RoomInfo, RoomList, TopicChanged
+from trio_chat.protocol.events import Message, Moderated, Ok, People, Presence, Room, RoomInfo, RoomList, TopicChanged
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Join, Leave, Rooms, Send, Topic, Who
 
@@ -72,7 +72,10 @@ def test_one_who_leaves_hears_nothing_more_and_the_others_are_told() -> None:
     crowd.all_read()
     assert crowd.do("ada", Leave(id="l", room="#ops")) == Ok(id="l", room="#ops")
     assert crowd.news("ada") == [Ok(id="l", room="#ops")]
-    assert crowd.news("bob") == [Presence(room="#ops", count=1, left=("ada",))]
+    made, left = crowd.news("bob")
+    assert isinstance(made, Moderated)
+    assert (made.sender, made.action, made.target, made.value) == ("ada", "role", "bob", "owner")
+    assert left == Presence(room="#ops", count=1, left=("ada",))
     crowd.say("bob", "gone?", room="#ops")
     assert crowd.news("ada") == []
     assert crowd.refused("ada", Send(id="s", room="#ops", text="no")).code == "not_a_member"

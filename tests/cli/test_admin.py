@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import signal
 import stat
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.programs import ServerProgram, Started, as_somebody, run, say
+from trio_chat.cli import main
 from trio_chat.client import Chat
 
 DATA = "data"
@@ -62,7 +65,7 @@ def test_orders_are_carried_out_on_a_running_server_and_on_a_stopped_one(
         ("ada", 1, False),
         ("mallory", 1, False),
     ]
-    assert [(row["room"], row["members"], row["messages"]) for row in rows("rooms", data=data)] == [
+    assert [(row["room"], row["members"], row["events"]) for row in rows("rooms", data=data)] == [
         ("#lobby", 2, 1),
         ("#ops", 1, 2),
     ]
@@ -81,7 +84,7 @@ def test_orders_are_carried_out_on_a_running_server_and_on_a_stopped_one(
         ("ada", "ban", "mallory"),
         ("server", "promote", "ada"),
         ("server", "demote", "ada"),
-        ("server", "unban", ""),
+        ("server", "unban", "mallory"),
         ("server", "reset-name", "mallory"),
     ]
     assert len(rows("audit", "-n", "2", data=data)) == 2
@@ -175,6 +178,22 @@ def test_where_there_is_no_database_it_says_so_and_makes_none(verb: list[str], d
     assert done.status == 1
     assert "--data" in done.err
     assert not data.exists()
+
+
+@pytest.mark.parametrize("verb", ["users", "check"])
+def test_a_directory_of_somebody_else_is_said(
+    verb: str, data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = Path.stat
+
+    def refuse(path: Path, **more: bool) -> os.stat_result:
+        if data in path.parents:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return look(path, **more)
+
+    monkeypatch.setattr(Path, "stat", refuse)
+    assert main(["admin", verb, "--data", str(data)]) == 1
+    assert "cannot be used: Permission denied. Look at its owner" in capsys.readouterr().err
 
 
 def test_a_socket_that_a_killed_server_left_behind_is_no_server(server: ServerProgram, data: Path) -> None:

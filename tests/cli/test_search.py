@@ -86,7 +86,7 @@ def test_more_than_one_answer_holds_is_fetched(server: ServerProgram) -> None:
     "arguments",
     [
         [],
-        ["--room", "ops"],
+        ["--from", "@"],
         ["has:image"],
         ["x", "from:ada", "--from", "bob"],
         ["x", "--before", "soon"],

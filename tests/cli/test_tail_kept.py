@@ -85,3 +85,14 @@ async def test_a_program_is_told_by_an_object(chat: Chat, capsys: pytest.Capture
     assert events[0] == {"type": "missed", "room": "#kept", "count": 5}
     assert [event["seq"] for event in events[1:]] == [7, 8, 9, 10]
     assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize(("since", "json_too"), [(None, [11, 12]), ("1h", [11, 12])])
+async def test_the_last_lines_are_those_that_are_told(chat: Chat, since: str | None, json_too: list[int]) -> None:
+    await chat.react("#kept", 10, "+1")
+    await chat.edit("#kept", 10, "text 10 again")
+    for as_json, expected in ((False, ["text 9", "text 10 again (edited)", "    +1 ada"]), (True, json_too)):
+        sink = Sink()
+        talk = Talk(chat, look_of(ClientConfig(), json=as_json))
+        assert await _show_backlog(talk, sink, ["#kept"], _read_begin(2, since)) == {"#kept": 12}
+        assert [json.loads(line)["seq"] if as_json else line.rpartition("ada: ")[2] for line in sink.lines] == expected

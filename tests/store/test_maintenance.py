@@ -258,6 +258,10 @@ async def test_a_damaged_database_is_not_put_in_the_place_of_a_good_backup(
         backup(path, file)
     assert await trio.Path(file).read_bytes() == good
     assert "chat.backup.partial" not in names(tmp_path)
+    write_file(file, good[:20_000] + b"\x55" * 8192 + good[28_192:])
+    with pytest.raises(StoreError, match=r"is damaged.* Nothing was changed") as told:
+        restore(file, tmp_path / "other")
+    assert "\n" not in str(told.value)
 
 
 async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file(

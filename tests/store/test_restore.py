@@ -48,6 +48,10 @@ def names(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir() if not file.name.endswith(".lock")}
 
 
+def owner_of(path: Path) -> tuple[int, int]:
+    return path.stat().st_uid, path.stat().st_gid
+
+
 def spoil(path: Path) -> None:
     path.write_bytes(b"no database any more, but long enough to be taken for one" * 200)
 
@@ -255,3 +259,17 @@ async def test_a_copy_of_a_backup_that_was_not_finished_is_no_database_that_was(
         pass
     async with SqliteStore.open(path):
         assert names(path.parent) == {DATABASE, WAL, f"{DATABASE}-shm"}
+
+
+@pytest.mark.parametrize("is_root", [True, False])
+async def test_what_root_restores_is_whose_the_directory_is(
+    killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_root: bool
+) -> None:
+    given: list[tuple[str, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: 0 if is_root else 1000)
+    monkeypatch.setattr(os, "chown", lambda path, user, group: given.append((path.name, user, group)))
+    restore(tmp_path / "good.backup", killed)
+    user, group = owner_of(killed)
+    made = [f"{DATABASE}.lock", f"{DATABASE}.restored"] if is_root else []
+    assert given == [(name, user, group) for name in made]
+    assert await texts(killed / DATABASE) == ["kept"]

@@ -112,3 +112,16 @@ def test_the_others_of_a_direct_conversation_are_known_by_name() -> None:
     assert one.members("@ada+bob+eve") == ("bob", "eve")
     one.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("Ada", "Bob"))))
     assert one.members("@ada+bob") == ("Bob",)
+
+
+def test_who_takes_another_name_is_the_same_in_private_and_in_what_was_said() -> None:
+    one = place()
+    one.take(Room(id="", room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
+    one.take(said("bob"))
+    one.take(Renamed(old="bob", new="robert"))
+    assert (one.members("@ada+bob"), one.find_direct("@robert")) == (("robert",), "@ada+bob")
+    assert one.said("#ops", 1) == ("robert", "x")
+    one.note_said("#ops", 2, "mine")
+    one.take(Renamed(old="ada", new="grace"))
+    assert one.members("@ada+bob") == ("robert",)
+    assert one.find_said("#ops", 1, own=True) == 2

@@ -54,7 +54,6 @@ def in_ops() -> Place:
         ("/edit #12 new", EditMessage("#ops", At(12), "new")),
         ("/edit ^^ new", EditMessage("#ops", Back(2, own=True), "new")),
         ("/edit ^ 3 apples", EditMessage("#ops", Back(1, own=True), "3 apples")),
-        ("/edit 12", EditMessage("#ops", Back(own=True), "12")),
         ("/delete", DeleteMessage("#ops", Back(own=True))),
         ("/delete 12", DeleteMessage("#ops", At(12))),
         ("/delete ^^^", DeleteMessage("#ops", Back(3))),
@@ -114,6 +113,9 @@ def test_a_line_means_what_the_reference_says(line: str, meaning: Action) -> Non
     "line",
     [
         "/edit",
+        "/edit 12",
+        "/edit ^^",
+        f"/react {'x' * 33}",
         "/delete that",
         "/react",
         "/react 1 2 3",

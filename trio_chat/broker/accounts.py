@@ -40,10 +40,14 @@ def list_devices(
     now: float,
     effects: list[Effect],
 ) -> Refusal | None:
-    """Say which devices are a person's."""
+    """Say which devices are a person's; those that are connected are here now."""
+    person, time = rooms.person_of(session), registry.stamp(now)
+    here = {registry.sessions[number].device for number in person.sessions}
     devices = tuple(
-        DeviceInfo(id=d.id, client=d.label, created=d.created, seen=d.seen, current=d is session.device)
-        for d in sorted(rooms.person_of(session).devices.values(), key=lambda device: device.id)
+        DeviceInfo(
+            id=d.id, client=d.label, created=d.created, seen=time if d in here else d.seen, current=d is session.device
+        )
+        for d in sorted(person.devices.values(), key=lambda device: device.id)
     )
     effects.append(Reply(session.id, DeviceList(id=request.id, devices=devices)))
     return None

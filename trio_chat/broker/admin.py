@@ -18,7 +18,7 @@ from trio_chat.records import DropBan, Note
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import Person
+    from trio_chat.broker.state import Person, Room
 
 ACTOR: Final = "server"
 """Who stands in the audit log for what is done from outside the chat."""
@@ -70,17 +70,22 @@ def _promote(registry: Registry, order: Order, now: float, effects: list[Effect]
     person = _person(registry, order.name)
     if isinstance(person, Refusal):
         return person
+    changes = person.admin is not (order.do == "promote")
     registry.journal.set(person, "admin", order.do == "promote")
     effects.append(Persist(account_of(person)))
-    effects.append(Persist(Note(registry.stamp(now), ACTOR, order.do, target=person.name.shown)))
+    if changes:
+        effects.append(Persist(Note(registry.stamp(now), ACTOR, order.do, target=person.name.shown)))
     return Table(("name", "admin"), [(person.name.shown, person.admin)])
 
 
 def _rooms(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
     rooms = sorted((r for r in registry.rooms.values() if r.direct is None), key=lambda room: room.name)
     return Table(
-        ("room", "members", "here", "messages", "private", "announce_only", "slow", "topic"),
-        [(r.name, len(r.members), len(r.here), r.last, r.private, r.announce_only, r.slow, r.topic) for r in rooms],
+        ("room", "members", "here", "events", "private", "announce_only", "slow", "keep", "topic"),
+        [
+            (r.name, len(r.members), len(r.here), _kept(r), r.private, r.announce_only, r.slow, r.keep or 0.0, r.topic)
+            for r in rooms
+        ],
     )
 
 
@@ -105,9 +110,11 @@ def _unban(registry: Registry, order: Order, now: float, effects: list[Effect]) 
     for room in registry.rooms.values():
         for number in room.bans:
             if str(number) == order.name:
-                registry.journal.pop(room.bans, number)
+                ban = registry.journal.pop(room.bans, number)
+                whom = "" if ban is None or ban.person is None else ban.person.name.shown
+                network = "" if ban is None else ban.record.network or ""
                 effects.append(Persist(DropBan(number)))
-                effects.append(Persist(Note(registry.stamp(now), ACTOR, "unban", room.name, detail=order.name)))
+                effects.append(Persist(Note(registry.stamp(now), ACTOR, "unban", room.name, whom, network)))
                 return Table(("lifted",), [(number,)])
     return refuse("unknown_ban", number=quoted(order.name))
 
@@ -122,9 +129,14 @@ def _stats(registry: Registry, order: Order, now: float, effects: list[Effect]) 
             ("names", now_is.people),
             ("rooms", now_is.rooms),
             ("direct conversations", now_is.conversations),
-            ("room events", sum(room.last for room in registry.rooms.values())),
+            ("room events", sum(map(_kept, registry.rooms.values()))),
         ],
     )
+
+
+def _kept(room: Room) -> int:
+    """How many lines of a room's log are kept: messages, and what was done there."""
+    return room.last - room.first + 1
 
 
 def _person(registry: Registry, name: str) -> Person | Refusal:

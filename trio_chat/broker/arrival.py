@@ -134,17 +134,19 @@ def rename(registry: Registry, session: Session, request: Nick, now: float, effe
     journal.put(registry.people, name.key, person)
     journal.put(registry.skeletons, name.skeleton, person)
     effects.append(Persist(account_of(person)))
-    effects.append(Reply(session.id, Ok(id=request.id)))
-    effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
+    effects.append(Reply(session.id, Ok(id=request.id, unchanged=name.shown == old.shown and not request.again)))
+    if name.shown != old.shown:
+        effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
     return None
 
 
 def away(registry: Registry, session: Session, request: Away, now: float, effects: list[Effect]) -> Refusal | None:
     """Say that a person is away and why, or back."""
     person = rooms.person_of(session)
-    person.away = None if request.text is None else clean_line(request.text) or "away"
-    effects.append(Reply(session.id, Ok(id=request.id)))
-    effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
+    before, person.away = person.away, None if request.text is None else clean_line(request.text) or "away"
+    effects.append(Reply(session.id, Ok(id=request.id, unchanged=person.away == before)))
+    if person.away != before:
+        effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
     return None
 
 
@@ -196,13 +198,13 @@ def _owning_device(person: Person, token: str | None) -> Device | None:
 
 
 def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
-    """Whether a name that has a holder is free all the same: the holder is not here, and is a guest, or has not
-    used it for too long and no password keeps it."""
-    if holder.sessions or (request is not None and _owning_device(holder, request.token) is not None):
+    """Whether a name that has a holder is free all the same: the holder is not here, is no administrator, and is a
+    guest, or has not used it for too long and no password keeps it."""
+    if holder.sessions or holder.admin or (request is not None and _owning_device(holder, request.token) is not None):
         return False
     settings = registry.settings
     until = seconds(holder.seen) + settings.name_expiry + settings.visits
-    if not holder.guest and (not settings.name_expiry or holder.password is not None or holder.admin or until > now):
+    if not holder.guest and (not settings.name_expiry or holder.password is not None or until > now):
         return False
     return not _is_restrained(registry, holder, now)
 
@@ -342,7 +344,7 @@ def _leave_where_kept_out(
         ban = rooms.ban_of(room, None, session.address, now)
         if ban is not None:
             gone = PutOut(room.name, ban.record.by, action="ban", reason=ban.record.reason)
-            rooms.put_out(registry, person, gone, now, effects, arriving=True)
+            rooms.put_out(registry, person, gone, now, effects, by=None)
 
 
 def _enter(
@@ -372,8 +374,10 @@ def _enter(
     token = session.spare_token if is_new_device else request.token or ""
     welcome = _welcome(registry, person, token, request.id, now)
     effects.append(Reply(session.id, replace(welcome, asked=asked) if asked else welcome))
-    if person.put_out and not request.quiet:
+    if (person.put_out or person.invites) and not request.quiet:
+        rooms.tell_invited(registry, session, person, now, effects)
         registry.journal.set(person, "put_out", {})
+        registry.journal.set(person, "invites", {})
         registry.unsaved_visits[person.id] = person  # told once more is better than not let in by a full disk
         registry.save_soon(now)
     effects.extend(Subscribe(session.id, room) for room in person.rooms)

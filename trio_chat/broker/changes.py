@@ -94,7 +94,7 @@ def react(registry: Registry, session: Session, request: React, now: float, effe
         return refuse("bad_field", why=f"a message has {_MARKS} different marks at the most")
     if marks == message.reactions:
         effects.append(Persist(account_of(person)))  # it may be so by what is of this very batch, and not stored either
-        effects.append(Acknowledge(session.id, Ok(id=request.id)))
+        effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
         return None
     now_is = msgspec.structs.replace(message, reactions=marks)
     effects.append(Persist(Amend(room.id, message.seq, encode(now_is), message.text)))

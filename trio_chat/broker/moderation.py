@@ -15,7 +15,7 @@ from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import clean_line, quoted
-from trio_chat.records import DropBan, DropMember, Note, PutOut, SaveBan, SaveInvite
+from trio_chat.records import INVITE, DropBan, DropMember, Note, PutOut, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -37,12 +37,18 @@ def invite(registry: Registry, session: Session, request: Invite, now: float, ef
         return guest
     if guest.id in room.members and not request.again:
         return refuse("member_already", name=guest.name.shown, room=room.name)
+    if not guest.admin and _keeps_out(registry, room, guest, now):
+        return refuse("banned_there", name=guest.name.shown, room=room.name)
     if guest.id not in room.members:
         is_new = guest.id not in room.invited
         registry.journal.put(room.invited, guest.id, None)
         effects.append(Persist(SaveInvite(room.id, guest.id)))  # also when it is there, as in set_role
         if is_new:
             effects.append(Persist(Note(registry.stamp(now), actor.name.shown, "invite", room.name, guest.name.shown)))
+        if not guest.visible:  # they are told when they come back
+            told = PutOut(room.name, actor.name.shown, action=INVITE)
+            registry.journal.put(guest.invites, room.name, told)
+            effects.append(Persist(account_of(guest)))
     if guest.sessions and guest.id not in room.members:
         effects.append(Tell(tuple(guest.sessions), Invited(room=room.name, by=actor.name.shown)))
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
@@ -58,7 +64,7 @@ def configure(
     if (request.private is not None or request.keep is not None) and room.role_of(actor) < Role.OWNER:
         return refuse("not_allowed", room=room.name, role="owner")
     if room.is_lobby and request.private:
-        return refuse("stays_in_lobby", room=room.name)
+        return refuse("stays_in_lobby", room=room.name, advice="Make a room of its own for some only.")
     changed: list[tuple[str, str]] = []
     for field in ("private", "announce_only", "slow", "keep"):
         value = getattr(request, field)
@@ -115,10 +121,11 @@ def kick(registry: Registry, session: Session, request: Kick, now: float, effect
     if refusal is not None:
         return refusal
     if room.is_lobby:
-        return refuse("stays_in_lobby", room=room.name)
+        return refuse("stays_in_lobby", room=room.name, advice="/ban keeps somebody out of the server.")
     reason = clean_line(request.reason)
     _tell_room(registry, room, actor, now, effects, _Deed("kick", member.person, reason=reason))
-    rooms.put_out(registry, member.person, PutOut(room.name, actor.name.shown, reason=reason), now, effects)
+    gone = PutOut(room.name, actor.name.shown, reason=reason)
+    rooms.put_out(registry, member.person, gone, now, effects, by=actor)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -138,11 +145,13 @@ def ban(registry: Registry, session: Session, request: Ban, now: float, effects:
     if before and request.again:
         _done_already(session, request, effects)
         return None
+    reason, end = clean_line(request.reason), later(now, request.seconds)
+    if any((held.until, held.record.reason) == (end, reason) for held in before):
+        _done_already(session, request, effects, unchanged=True)
+        return None
     for held in before:  # one is enough: the last that was said holds
         registry.journal.pop(room.bans, held.record.id)
         effects.append(Persist(DropBan(held.record.id)))
-    reason = clean_line(request.reason)
-    end = later(now, request.seconds)
     until = None if end == float("inf") else stamp(end)
     record = SaveBan(
         registry.next_ban,
@@ -161,7 +170,7 @@ def ban(registry: Registry, session: Session, request: Ban, now: float, effects:
     event = _Deed("ban", person, value=network or "", reason=reason, until=until)
     _tell_room(registry, room, actor, now, effects, event)
     for other in _covered(registry, room, held, actor):
-        _keep_out(registry, room, other, held, now, effects)
+        _keep_out(registry, room, other, held, actor, now, effects)
     effects.append(Acknowledge(session.id, Ok(id=request.id)))
     return None
 
@@ -227,24 +236,27 @@ def mute(registry: Registry, session: Session, request: Mute, now: float, effect
     if refusal is not None:
         return refusal
     until = 0.0 if request.seconds == 0 else later(now, request.seconds)
+    changes = until != (member.muted if member.muted > now else 0.0)
     registry.journal.set(member, "muted", until)
     if member.role is Role.NOBODY and not until:  # in a slow room they still have to wait
         effects.append(Persist(DropMember(room.id, member.person.id)))
     else:
         effects.append(rooms.save_member(room, member))
-    shown = None if until in (0.0, float("inf")) else stamp(until)
-    _tell_room(registry, room, actor, now, effects, _Deed("mute" if until else "unmute", member.person, until=shown))
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    if changes:
+        shown = None if until in (0.0, float("inf")) else stamp(until)
+        deed = _Deed("mute" if until else "unmute", member.person, until=shown)
+        _tell_room(registry, room, actor, now, effects, deed)
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not (changes or request.again))))
     return None
 
 
 # ---- steps --------------------------------------------------------------------------------------
 
 
-def _done_already(session: Session, request: Deed, effects: list[Effect]) -> None:
-    """What is asked again is so already."""
+def _done_already(session: Session, request: Deed, effects: list[Effect], *, unchanged: bool = False) -> None:
+    """What is asked (again, or ``unchanged``) is so already."""
     effects.append(Persist(account_of(rooms.person_of(session))))  # as in set_role
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+    effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=unchanged)))
 
 
 def _same_target(held: HeldBan, person: Person | None, network: str | None) -> bool:
@@ -306,7 +318,9 @@ def _member(registry: Registry, room: Room, name: str, *, former: bool = False) 
 
 def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
     role = room.role_of(person)
-    if actor is person or (role >= room.role_of(actor) and not (actor.admin and not person.admin)):
+    if actor is person:
+        return refuse("yourself")
+    if role >= room.role_of(actor) and not (actor.admin and not person.admin):
         return refuse("outranked", name=person.name.shown, role=role.word, room=room.name)
     return None
 
@@ -325,6 +339,12 @@ def _banned_person(registry: Registry, room: Room, actor: Person, request: Ban) 
         return None
     person = registry.find_person(request.name)
     return person if isinstance(person, Refusal) else _outranked(room, actor, person) or person
+
+
+def _keeps_out(registry: Registry, room: Room, person: Person, now: float) -> bool:
+    """Whether a ban keeps somebody out of a room: of them, or of where they are connected from."""
+    places = [registry.sessions[number].address for number in person.sessions] or [""]
+    return any(rooms.ban_of(room, person, place, now) is not None for place in places)
 
 
 def _network(text: str) -> str | Refusal:
@@ -347,9 +367,11 @@ def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> li
     ]
 
 
-def _keep_out(registry: Registry, room: Room, person: Person, held: HeldBan, now: float, effects: list[Effect]) -> None:
+def _keep_out(
+    registry: Registry, room: Room, person: Person, held: HeldBan, by: Person, now: float, effects: list[Effect]
+) -> None:
     if room.is_lobby:
         effects.extend(Disconnect(number, rooms.kept_out(room, held)) for number in sorted(person.sessions))
     else:
         gone = PutOut(room.name, held.record.by, action="ban", reason=held.record.reason)
-        rooms.put_out(registry, person, gone, now, effects)
+        rooms.put_out(registry, person, gone, now, effects, by=by)

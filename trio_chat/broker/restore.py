@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from trio_chat.broker.effects import Effect, Persist
 from trio_chat.broker.state import FOR_GOOD, RECENT, Ban, Device, Member, Person, Role, Room, seconds, stamp
 from trio_chat.protocol.names import LOBBY, Name
-from trio_chat.records import SaveAccount, SaveRoom
+from trio_chat.records import INVITE, SaveAccount, SaveRoom
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -82,7 +82,7 @@ def account_of(person: Person) -> SaveAccount:
         seen=person.seen,
         password=person.password,
         admin=person.admin,
-        put_out=tuple(person.put_out.values()),
+        put_out=(*person.put_out.values(), *person.invites.values()),
         guest=person.guest,
     )
 
@@ -102,7 +102,8 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
         person.guest = account.guest
-        person.put_out = {gone.room: gone for gone in account.put_out}
+        for told in account.put_out:
+            (person.invites if told.action == INVITE else person.put_out)[told.room] = told
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:
         holder = registry.persons.get(device.account)
@@ -124,6 +125,7 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
             room.members[person.id] = held
             person.rooms[room.name] = room
             person.put_out.pop(room.name, None)  # told, and in again, before that was stored
+            person.invites.pop(room.name, None)
     for invite in snapshot.invites:
         if invite.room in registry.numbered:
             registry.numbered[invite.room].invited[invite.account] = None

@@ -11,7 +11,9 @@ from trio_chat.broker.restore import account_of, add_room, record_of
 from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
+    Invited,
     Left,
+    Moderated,
     Ok,
     People,
     PersonInfo,
@@ -25,7 +27,7 @@ from trio_chat.protocol.events import (
 from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropInvite, DropMember, DropRoom, SaveMember, SaveRoom
+from trio_chat.records import DropInvite, DropMember, DropRoom, Note, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -126,8 +128,9 @@ def enter(registry: Registry, person: Person, room: Room, effects: list[Effect],
     if person.id in room.invited:
         registry.journal.pop(room.invited, person.id)
         effects.append(Persist(DropInvite(room.id, person.id)))
-    if room.name in person.put_out:
+    if room.name in person.put_out or room.name in person.invites:
         registry.journal.pop(person.put_out, room.name)
+        registry.journal.pop(person.invites, room.name)
         effects.append(Persist(account_of(person)))
 
 
@@ -149,26 +152,34 @@ def exit_room(registry: Registry, person: Person, room: Room, effects: list[Effe
 
 
 def put_out(
-    registry: Registry, person: Person, gone: PutOut, now: float, effects: list[Effect], *, arriving: bool = False
+    registry: Registry, person: Person, gone: PutOut, now: float, effects: list[Effect], *, by: Person | None
 ) -> None:
-    """Make a person no member of a room any more, whether they want it or not. Who is not here, or ``arriving``
-    and not told anything yet, is told with their welcome."""
+    """Make a person no member of a room any more, whether they want it or not. Who is not here, or is just arriving
+    (``by`` nobody) and not told anything yet, is told with their welcome."""
     room = registry.rooms[gone.room]
     was_here = person.id in room.here
     exit_room(registry, person, room, effects)
     if person.sessions:
         effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=removal(gone).why)))
-    if arriving or not person.visible:
+    if by is None or not person.visible:
         registry.journal.put(person.put_out, room.name, gone)
         effects.append(Persist(account_of(person)))
     if was_here:
         presence.went(registry, room, person.name.shown, now, effects)
-    pass_on(registry, room, effects)
+    pass_on(registry, room, effects, by, now)
 
 
 def removal(gone: PutOut) -> Removal:
     """What somebody is told who had to go."""
     return Removal(room=gone.room, by=gone.by, action=gone.action, reason=gone.reason)
+
+
+def tell_invited(registry: Registry, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
+    """Tell somebody who comes back which rooms they were let into meanwhile, and may enter still."""
+    for invite in person.invites.values():
+        room = registry.rooms.get(invite.room)
+        if room is not None and person.id in room.invited and banned(room, person, session.address, now) is None:
+            effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by)))
 
 
 def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
@@ -241,7 +252,7 @@ def leave(registry: Registry, session: Session, request: Leave, now: float, effe
     is left of the moderators, or else of the members, and came first, owns it."""
     person = person_of(session)
     if request.room == LOBBY:
-        return refuse("stays_in_lobby", room=LOBBY)
+        return refuse("stays_in_lobby", room=LOBBY, advice="Leave the chat with /quit.")
     room = person.rooms[request.room]
     was_here = person.id in room.here
     exit_room(registry, person, room, effects)
@@ -250,7 +261,7 @@ def leave(registry: Registry, session: Session, request: Leave, now: float, effe
         effects.append(Tell(others, Left(room=room.name)))
     effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
     if room.direct is None:
-        pass_on(registry, room, effects)
+        pass_on(registry, room, effects, person, now)
         if was_here:
             presence.went(registry, room, person.name.shown, now, effects)
     return None
@@ -278,6 +289,10 @@ def set_topic(
     text = clean_line(request.text)
     if len(text) > _MAX_TOPIC:
         return refuse("topic_too_long", size=len(text), limit=_MAX_TOPIC)
+    if text == room.topic:
+        effects.append(Persist(record_of(room)))  # what it repeats may be of this very batch, and not stored either
+        effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
+        return None
     registry.journal.set(room, "topic", text)
     seq, time = number_next(registry, room), registry.stamp(now)
     event = TopicChanged(room=room.name, seq=seq, time=time, sender=person.name.shown, text=text)
@@ -339,9 +354,10 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     return banned(room, person, address, now)
 
 
-def pass_on(registry: Registry, room: Room, effects: list[Effect]) -> None:
+def pass_on(registry: Registry, room: Room, effects: list[Effect], by: Person | None = None, now: float = 0.0) -> None:
     """See that a room with members has an owner, and let go of one without members in which nothing was ever
-    said: else everybody could fill the server with names of rooms."""
+    said: else everybody could fill the server with names of rooms. The room is told who owns it now, if somebody
+    in the chat brought it about: who left, or put the owner out."""
     if room.is_lobby:
         return
     members = list(room.members.values())
@@ -355,3 +371,9 @@ def pass_on(registry: Registry, room: Room, effects: list[Effect]) -> None:
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
     registry.journal.set(heir, "role", Role.OWNER)
     effects.append(save_member(room, heir))
+    if by is not None:
+        seq, time, name, word = number_next(registry, room), registry.stamp(now), by.name.shown, Role.OWNER.word
+        target = heir.person.name.shown
+        event = Moderated(room=room.name, seq=seq, time=time, sender=name, action="role", target=target, value=word)
+        publish(room, event, by, effects)
+        effects.append(Persist(Note(time, name, "role", room.name, target, word)))

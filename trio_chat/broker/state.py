@@ -144,8 +144,9 @@ class Person:
     """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
     which others see the person as here: all but the quiet ones. ``passing`` is who only looks, under a name that was
     made up: they are forgotten when they go, unless they said something, or scripts would use up the names.
-    ``put_out`` are, by their names, the rooms that they were put out of and have not been told yet. The name of a
-    ``guest``, who came while names were not owned, is free when they are not here."""
+    ``put_out`` are, by their names, the rooms that they were put out of and have not been told yet, ``invites`` those
+    that they were let into. The name of a ``guest``, who came while names were not owned, is free when they are not
+    here."""
 
     id: int
     name: Name
@@ -163,6 +164,7 @@ class Person:
     recent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     done: dict[str, Ok] = field(default_factory=dict)
     put_out: dict[str, PutOut] = field(default_factory=dict)
+    invites: dict[str, PutOut] = field(default_factory=dict)
     since: str = ""
     away: str | None = None
     passing: bool = False

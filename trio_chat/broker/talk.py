@@ -194,7 +194,7 @@ def search(registry: Registry, session: Session, request: Search, now: float, ef
         if given is not None and moment is None:
             return refuse("bad_time", time=quoted(given))
         times.append(moment)
-    if not (request.words or sender or request.has_link or any(times)):
+    if not (request.words or sender or request.has_link or any(times) or request.room):
         return refuse("empty")
     effects.append(Seek(session.id, request, tuple(readable.values()), sender, *times))
     return None

@@ -186,8 +186,9 @@ for _command in (
     _order_command(
         "rooms",
         "Show all rooms.",
-        "Show all rooms, private ones too, with their settings. Direct conversations are nobody else's business and "
-        "not shown.",
+        "Show all rooms, private ones too, with their settings: the seconds of slow, the days of keep. Of events "
+        "there are as many as are kept: messages, and what was done there. Direct conversations are nobody else's "
+        "business and not shown.",
         example="rooms",
     ),
     _order_command("bans", "Show all bans.", "Show whom the server and its rooms keep out.", example="bans"),

@@ -6,6 +6,7 @@ import contextlib
 import socket
 from typing import TYPE_CHECKING, Final
 
+from trio_chat.cli.offline import is_there
 from trio_chat.errors import TrioChatError
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def administer_running(directory: Path, order: Order) -> Table | None:
     from trio_chat.server.doors.control import NAME, Answer, short_path  # noqa: PLC0415 - as above
 
     path = directory / NAME
-    if not path.exists():
+    if not is_there(path):
         return None
     with contextlib.closing(socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)) as sock:
         sock.settimeout(_PATIENCE)

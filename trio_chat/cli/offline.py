@@ -14,12 +14,26 @@ if TYPE_CHECKING:
     from trio_chat.records import Note
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file. Raises ``TrioChatError`` where that may not be seen."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError as error:
+        why = error.strerror or error
+        raise TrioChatError(
+            f"{path} cannot be used: {why}. Look at its owner; the server's user may use it."
+        ) from error
+    return True
+
+
 def database(directory: Path) -> Path:
-    """The database in a data directory. Raises ``TrioChatError`` when there is none."""
+    """The database in a data directory. Raises ``TrioChatError`` when there is none, or it is not for this user."""
     from trio_chat.store import DATABASE  # noqa: PLC0415 - a help page needs none of it
 
     path = directory / DATABASE
-    if not path.exists():
+    if not is_there(path):
         raise TrioChatError(f"There is no {path}. Say with --data where the server keeps what it remembers.")
     return path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
@@ -25,7 +25,7 @@ from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from trio_chat.client import Chat, Missed, Past, RoomView
     from trio_chat.protocol.events import Event, Removal, RoomEvent
@@ -34,6 +34,12 @@ if TYPE_CHECKING:
 
 _PAGE: Final = 500
 """Events in one page of history, at the most (the protocol's bound)."""
+
+_FEW: Final = 50
+"""Events asked for at the least: among them some may be that are not told."""
+
+_Told: TypeAlias = "Callable[[RoomEvent], bool]"
+"""Whether an event of the past is told."""
 
 
 @click.command(
@@ -194,7 +200,7 @@ async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], begin: _
     for word in rooms or [talk.chat.welcome.lobby]:
         view = _find(talk, word) if word.startswith("@") else await _enter(talk.chat, word)
         shown[view.name] = 0
-        async for past in _read_past(talk.chat, view.name, begin):
+        async for past in _read_past(talk.chat, view.name, begin, told=_told(talk)):
             if isinstance(past, Missed):
                 await _remark(talk, sink, past)
                 continue
@@ -208,30 +214,43 @@ async def _enter(chat: Chat, room: str) -> RoomView:
     return chat.rooms[room] if room in chat.rooms else await chat.join(room)
 
 
-async def _read_back(chat: Chat, room: str, wanted: int) -> list[RoomEvent]:
-    """The last events of a room, oldest first, as many as wanted or as are kept."""
+async def _read_back(chat: Chat, room: str, wanted: int, told: _Told) -> list[RoomEvent]:
+    """The last events of a room, oldest first: as many that are told as are wanted, or as are kept."""
     events: list[RoomEvent] = []
-    while len(events) < wanted:
+    missing = wanted
+    while missing > 0:
         before = events[0].seq if events else None
-        page = await chat.history(room, before=before, limit=min(wanted - len(events), _PAGE))
+        page = await chat.history(room, before=before, limit=min(max(missing, _FEW), _PAGE))
         events[:0] = page.events
+        missing -= sum(map(told, page.events))
         if not page.more or not page.events:
             break
-    return events
+    return _last(events, wanted, told)
 
 
-def _tell_past(talk: Talk, past: list[RoomEvent]) -> list[str]:
-    """The lines for what is past. Messages come as they are now: what changed them is for programs only."""
+def _last(events: list[RoomEvent], wanted: int, told: _Told) -> list[RoomEvent]:
+    """The end of a stretch that holds as many events that are told as are wanted."""
+    places = [at for at, event in enumerate(events) if told(event)]
+    return events if len(places) <= wanted else events[places[-wanted] :] if wanted else []
+
+
+def _told(talk: Talk) -> _Told:
+    """Which events of the past are told. Messages come as they are now: what changed them is for programs only."""
     from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page needs none of it
 
     changes = () if talk.look.json else (Edited, Deleted, Reacted)
-    return [line for event in past if not isinstance(event, changes) for line in talk.tell(event)]
+    return lambda event: not isinstance(event, changes)
 
 
-async def _read_past(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent] | Missed]:
+def _tell_past(talk: Talk, past: list[RoomEvent]) -> list[str]:
+    """The lines for what is past."""
+    return [line for event in filter(_told(talk), past) for line in talk.tell(event)]
+
+
+async def _read_past(chat: Chat, room: str, begin: _Begin, told: _Told) -> AsyncIterator[list[RoomEvent] | Missed]:
     """Stretches of a room's past, oldest first, none of them empty; and what is missing of it, where it is."""
     if begin.at_end:
-        events = await _read_back(chat, room, begin.most or 0)
+        events = await _read_back(chat, room, begin.most or 0, told)
         if events:
             yield events
         return
@@ -241,10 +260,10 @@ async def _read_past(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list
         if begin.most is None:
             yield stretch
         elif isinstance(stretch, list):
-            kept = [*kept, *stretch][-begin.most :] if begin.most else []
+            kept = _last([*kept, *stretch], begin.most, told)
         else:
             missed = stretch
-    if missed is not None and begin.most is not None and len(kept) < begin.most:  # else enough came after it
+    if missed is not None and begin.most is not None and sum(map(told, kept)) < begin.most:  # else enough came after it
         yield missed
     if kept:
         yield kept

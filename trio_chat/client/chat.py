@@ -182,9 +182,11 @@ class Chat:
         """Take back a message: our own, or as a moderator anybody's."""
         return _receipt(await self._ask(requests.Delete(id=self._id(), room=room, target=seq), Ok))
 
-    async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> None:
-        """Put a mark (an emoji, or a word) on a message, or with ``on=False`` take ours off."""
-        await self._ask(requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on), Ok)
+    async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> bool:
+        """Put a mark (an emoji, or a word) on a message, or with ``on=False`` take ours off. Returns whether it was
+        otherwise before."""
+        request = requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on)
+        return not (await self._ask(request, Ok)).unchanged
 
     async def typing(self, room: str) -> None:
         """Tell a room that we are writing. Without a connection nothing is told."""
@@ -254,9 +256,9 @@ class Chat:
         """Go out of a room."""
         await self._ask(requests.Leave(id=self._id(), room=room), Ok)
 
-    async def set_topic(self, room: str, text: str) -> None:
-        """Set a room's topic; an empty text clears it."""
-        await self._ask(requests.Topic(id=self._id(), room=room, text=text), Ok)
+    async def set_topic(self, room: str, text: str) -> bool:
+        """Set a room's topic; an empty text clears it. Returns whether it is another now."""
+        return not (await self._ask(requests.Topic(id=self._id(), room=room, text=text), Ok)).unchanged
 
     async def list_rooms(self) -> tuple[RoomLine, ...]:
         """The rooms there are, the fullest first."""
@@ -274,13 +276,13 @@ class Chat:
             key=lambda person: person.name,
         )
 
-    async def rename(self, name: str) -> None:
-        """Change what we are called."""
-        await self._ask(requests.Nick(id=self._id(), name=name), Ok)
+    async def rename(self, name: str) -> bool:
+        """Change what we are called. Returns whether it is another name."""
+        return not (await self._ask(requests.Nick(id=self._id(), name=name), Ok)).unchanged
 
-    async def away(self, text: str | None = None) -> None:
-        """Say that we are away and why; without a text, that we are back."""
-        await self._ask(requests.Away(id=self._id(), text=text), Ok)
+    async def away(self, text: str | None = None) -> bool:
+        """Say that we are away and why; without a text, that we are back. Returns whether it was not said before."""
+        return not (await self._ask(requests.Away(id=self._id(), text=text), Ok)).unchanged
 
     # ---- our account --------------------------------------------------------------------------
 
@@ -336,11 +338,11 @@ class Chat:
         network: str | None = None,
         seconds: float | None = None,
         reason: str = "",
-    ) -> None:
+    ) -> bool:
         """Put somebody, or all from a ``network`` (192.0.2.0/24), out of a room and keep them out, for so many
-        ``seconds`` or for good. The lobby's bans are the server's."""
+        ``seconds`` or for good. The lobby's bans are the server's. Returns whether they were not kept out just so."""
         request = requests.Ban(id=self._id(), room=room, name=name, network=network, seconds=seconds, reason=reason)
-        await self._ask(request, Ok)
+        return not (await self._ask(request, Ok)).unchanged
 
     async def unban(self, room: str, name: str | None = None, *, network: str | None = None) -> None:
         """Lift a ban."""
@@ -354,9 +356,11 @@ class Chat:
             key=lambda ban: (ban.name, ban.network),
         )
 
-    async def mute(self, room: str, name: str, *, seconds: float | None = None) -> None:
-        """Let somebody read but not speak in a room, for so many ``seconds`` or until unmuted; 0 unmutes."""
-        await self._ask(requests.Mute(id=self._id(), room=room, name=name, seconds=seconds), Ok)
+    async def mute(self, room: str, name: str, *, seconds: float | None = None) -> bool:
+        """Let somebody read but not speak in a room, for so many ``seconds`` or until unmuted; 0 unmutes. Returns
+        whether it was otherwise before."""
+        request = requests.Mute(id=self._id(), room=room, name=name, seconds=seconds)
+        return not (await self._ask(request, Ok)).unchanged
 
     # ---- the connection -----------------------------------------------------------------------
 

@@ -157,8 +157,8 @@ class Welcome(Event, frozen=True):
 
 
 class Ok(Event, frozen=True):
-    """Done. For a message: stored, at that place of that room's sequence. A setting or role that was so already
-    is ``unchanged``: nobody else is told of it."""
+    """Done. For a message: stored, at that place of that room's sequence. What was so already (a setting, a role, a
+    mute, a mark, a name) is ``unchanged``: nobody else is told of it."""
 
     id: str
     room: RoomName | None = None

@@ -43,7 +43,7 @@ class Query:
     @property
     def empty(self) -> bool:
         """Whether nothing narrows it down."""
-        return not (self.words or self.sender or self.before or self.after or self.has_link)
+        return not (self.words or self.sender or self.room or self.before or self.after or self.has_link)
 
     def __str__(self) -> str:
         """As it would be typed."""

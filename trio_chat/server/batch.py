@@ -18,12 +18,14 @@ if TYPE_CHECKING:
 
 
 class Turn(NamedTuple):
-    """What one request led to: the batch's effects up to ``end``, from where the last turn ended."""
+    """What one request led to: the batch's effects up to ``end``, from where the last turn ended. An ``order`` is
+    done whole or not at all."""
 
     session: int
     request: str | None
     arrival: Arrival | None
     end: int
+    order: bool = False
 
 
 class Batch:
@@ -41,9 +43,11 @@ class Batch:
         self._sent: dict[tuple[int, str], FoundSent] = {}
         self._told = 0  # of so many effects what they say of messages is known
 
-    def end_turn(self, session: int = 0, request: str | None = None, arrival: Arrival | None = None) -> None:
+    def end_turn(
+        self, session: int = 0, request: str | None = None, arrival: Arrival | None = None, *, order: bool = False
+    ) -> None:
         """What was decided since the last turn was decided for this request."""
-        self.turns.append(Turn(session, request, arrival, len(self.effects)))
+        self.turns.append(Turn(session, request, arrival, len(self.effects), order))
 
     def find_line(self, wanted: WantsLine) -> FoundLine | None:
         """A message as it is after what was decided in this batch, if it was said or looked up in it."""

@@ -278,7 +278,7 @@ class Hub:
         elif isinstance(item, Administration):
             item.answer = administer(self._broker, item.order, self._now, batch.effects)
             batch.orders.append(item)
-            batch.end_turn()
+            batch.end_turn(order=True)
         elif isinstance(item, Forgotten):
             self._broker.forgotten(item.firsts)
         elif isinstance(item, Stop):
@@ -433,8 +433,10 @@ class Hub:
         for turn in batch.turns:
             effects, start = batch.effects[start : turn.end], turn.end
             kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
-            if len(kept) == len(effects) or not turn.session:  # whom an order sends away has gone already
+            if len(kept) == len(effects) or not (turn.session or turn.order):  # who has gone has gone
                 remaining.extend(kept)
+            elif turn.order:
+                pass  # nobody is sent away by what was not done
             elif turn.arrival is not None:
                 turn.arrival.refusal = refuse("not_stored")
                 self._out.remove(turn.session)

@@ -102,6 +102,13 @@ def rename(source: Path, target: Path) -> None:
     sync(target.parent)
 
 
+def hand_over(path: Path, like: Path) -> None:
+    """Give a file that root made to whose ``like`` is: else root's restore leaves one that the server cannot open."""
+    if os.geteuid() == 0:
+        owner = like.stat()
+        os.chown(path, owner.st_uid, owner.st_gid)
+
+
 def remove(path: Path) -> None:
     """Remove a database that is not needed, and what SQLite left beside it; there need not be any."""
     for suffix in ("", *_BESIDE):

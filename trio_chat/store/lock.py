@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from trio_chat.errors import StoreError
 from trio_chat.store.faults import explain_system
+from trio_chat.store.files import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,7 @@ class DatabaseLock:
         self._path = path.with_name(path.name + ".lock")
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            hand_over(self._path, path.parent)
         except OSError as error:
             raise explain_system(error, self._path) from error
         try:

@@ -20,7 +20,7 @@ from trio_chat.errors import StoreError
 from trio_chat.store import reading, schema
 from trio_chat.store.checking import check
 from trio_chat.store.faults import code_of, damaged, explain_system, translated
-from trio_chat.store.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
+from trio_chat.store.files import HEADER, PARTIAL, RESTORED, hand_over, remove, rename, set_aside
 from trio_chat.store.lock import is_held, locked
 from trio_chat.store.schema import (
     APPLICATION,
@@ -84,12 +84,14 @@ def restore(file: Path, data: Path) -> Path | None:
     with locked(path), translated(file), _open(file) as connection:
         problem = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
         if problem != "ok":
-            raise StoreError(f"{file} is damaged ({problem}). Nothing was changed; try an older backup.")
+            why = " ".join(problem.split())
+            raise StoreError(f"{file} is damaged ({why}). Nothing was changed; try an older backup.")
         place = Path(os.path.realpath(path))  # should it be a link: the database stays where it leads
         fresh = place.with_name(place.name + RESTORED)
         try:
             _copy(connection, file, fresh, None, new_history=True)
             with translated(path):
+                hand_over(fresh, place if place.exists() else place.parent)
                 kept = set_aside(place)
                 rename(fresh, place)
         except BaseException:

@@ -15,9 +15,12 @@ from typing import TYPE_CHECKING, Literal, TypeAlias
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Left, People, RoomInfo, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.governing import AccountAction, ListBans, ListDevices, RoomAction, do_account, do_in_room
 from trio_chat.ui.ignored import Ignore
 from trio_chat.ui.messages import AnswerMessage, MessageAction, Search, ShowContext, do_message
+from trio_chat.ui.notes import Note
+from trio_chat.ui.sentences import topic_already
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat, RoomView
@@ -154,21 +157,30 @@ async def _do_talking(action: Talking, chat: Chat, place: Place) -> list[Event]:
             await chat.leave(room)
             place.leave(room)
             return [Left(room=room)]
-        case SetTopic(room=room, text=text):
-            await chat.set_topic(room, text)
         case ListRooms():
             return [RoomList(id="", rooms=await chat.list_rooms())]
         case ListPeople(room=room):
             people = People(id="", room=room, people=await chat.who(room))
             place.take(people)
             return [people]
-        case Rename(name=name):
-            await chat.rename(name)
-        case SetAway(text=why):
-            await chat.away(why)
+        case SetTopic() | Rename() | SetAway():
+            already = await _change(action, chat)
+            return [Note(lines=(already,))] if already else []
         case Quit():
             pass
     return []
+
+
+async def _change(action: SetTopic | Rename | SetAway, chat: Chat) -> str:
+    """Do what may be so already; then, what to say of it."""
+    match action:
+        case SetTopic(room=room, text=text):
+            return "" if await chat.set_topic(room, text) else topic_already(room, text)
+        case Rename(name=name):
+            return "" if await chat.rename(name) else f"You are {clean_line(name)} already."
+        case SetAway(text=why):
+            known = "You are not away." if why is None else "The others know that already."
+            return "" if await chat.away(why) else known
 
 
 async def _send_to(action: SendTo, chat: Chat, place: Place) -> None:

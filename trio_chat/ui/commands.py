@@ -248,7 +248,7 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
         "nick",
         "NAME",
         "change your name",
-        "Direct conversations are between names, so those under the old one end.",
+        "Rooms, roles and direct conversations stay yours; what you said before stands under the old one.",
         "/nick ada",
         _nick,
         ("text",),
@@ -267,9 +267,9 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
         "ignore",
         "[NAME]",
         "hide what somebody says, or show whom you ignore",
-        "Their messages, marks and calls are not shown, and they are not told. It holds on this device, for this "
-        "server, until /unignore, and stays with them when they change their name. What they said before is hidden "
-        "from the full screen too; --json, tail and search leave nothing out.",
+        "Their messages, marks and calls are neither shown nor counted, and they are not told. It holds on this "
+        "device, for this server, until /unignore, and stays with them when they change their name. What they said "
+        "before is hidden from the full screen too; --json, tail and search leave nothing out.",
         "/ignore mallory",
         lambda argument, _place: _ignore(argument, on=True),
         ("people",),

@@ -9,7 +9,7 @@ from trio_chat.errors import NotDone
 from trio_chat.protocol.events import BanList, DeviceList, Event
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.notes import Note
-from trio_chat.ui.sentences import role_already, so_already
+from trio_chat.ui.sentences import banned_already, muted_already, role_already, so_already
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -126,29 +126,40 @@ AccountAction: TypeAlias = AskPassword | SetPassword | ListDevices | Revoke
 
 async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event]:
     """Do one of these; what comes of most, the room hears. Raises :class:`~trio_chat.errors.ChatError`."""
+    del place
     match action:
         case Invite(room=room, name=name):
             await chat.invite(room, name)
             return [Note(lines=(f"{clean_line(name)} may enter {room}, and is told so.",))]
-        case Configure(room=room):
-            wanted = action.wanted()
-            if not await chat.configure(room, **wanted):
-                return [Note(lines=tuple(so_already(room, setting, value) for setting, value in wanted.items()))]
-        case SetRole(room=room, name=name, role=role):
-            if not await chat.set_role(room, name, role):
-                return [Note(lines=(role_already(room, name, role),))]
         case Kick(room=room, name=name, reason=reason):
             await chat.kick(room, name, reason)
-        case Ban(room=room):
-            await chat.ban(room, action.name, network=action.network, seconds=action.seconds, reason=action.reason)
         case Unban(room=room):
             await chat.unban(room, action.name, network=action.network)
         case ListBans(room=room):
             return [BanList(id="", room=room, bans=await chat.bans(room))]
-        case Mute(room=room, name=name, seconds=seconds):
-            await chat.mute(room, name, seconds=seconds)
-    del place
+        case _:
+            already = await _change(action, chat)
+            return [Note(lines=already)] if already else []
     return []
+
+
+async def _change(action: Configure | SetRole | Ban | Mute, chat: Chat) -> tuple[str, ...]:
+    """Do what may be so already; then, what to say of it."""
+    match action:
+        case Configure(room=room):
+            wanted = action.wanted()
+            if not await chat.configure(room, **wanted):
+                return tuple(so_already(room, setting, value) for setting, value in wanted.items())
+        case SetRole(room=room, name=name, role=role):
+            if not await chat.set_role(room, name, role):
+                return (role_already(room, name, role),)
+        case Ban(room=room, name=whom, network=network):
+            if not await chat.ban(room, whom, network=network, seconds=action.seconds, reason=action.reason):
+                return (banned_already(room, whom or network or ""),)
+        case Mute(room=room, name=name, seconds=seconds):
+            if not await chat.mute(room, name, seconds=seconds):
+                return (muted_already(room, name, seconds),)
+    return ()
 
 
 async def do_account(action: AccountAction, chat: Chat, place: Place) -> list[Event]:

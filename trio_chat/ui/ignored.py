@@ -92,14 +92,18 @@ class Ignored:
         match event:
             case events.Message() if any(name in self for names in event.reactions.values() for name in names):
                 return structs.replace(event, reactions=self.marks(event.reactions))
-            case Backlog() | Context():
-                return structs.replace(
-                    event, events=tuple(self.left_of(line) for line in event.events if not self.hides(line))
-                )
+            case Backlog(unread_from=begin):
+                hidden = sum(begin is not None and line.seq >= begin and self.hides(line) for line in event.events)
+                return structs.replace(event, events=self._left(event.events), unread=event.unread - hidden)
+            case Context():
+                return structs.replace(event, events=self._left(event.events))
             case Hits():
                 return structs.replace(event, messages=tuple(one for one in event.messages if not self.hides(one)))
             case _:
                 return event
+
+    def _left(self, past: Iterable[events.RoomEvent]) -> tuple[events.RoomEvent, ...]:
+        return tuple(self.left_of(line) for line in past if not self.hides(line))
 
     def marks(self, marks: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         """The marks on a message, by who is left of those that put them there."""

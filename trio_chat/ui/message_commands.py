@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _NUMBER: Final = re.compile(r"#?([0-9]{1,15})")
 _CARETS: Final = re.compile(r"\^{1,100}")
+_LONGEST_MARK: Final = 32  # characters; the protocol's bound
 
 WHICH: Final = (
     "WHICH message is said by its number (12 or #12; /numbers on shows them, /search and /context too) or from the "
@@ -51,10 +52,10 @@ def _edit(argument: str, place: Place) -> Reading:
     if not argument:
         return "What is the new text?"
     first, rest = _split(argument)
-    which = read_which(first, own=True) if rest else None
+    which = read_which(first, own=True)
     if which is None:
         return EditMessage(place.room, Back(own=True), argument)
-    return EditMessage(place.room, which, rest)
+    return EditMessage(place.room, which, rest) if rest else "What is the new text?"
 
 
 def _delete(argument: str, place: Place) -> Reading:
@@ -74,6 +75,8 @@ def _mark(argument: str, place: Place, *, on: bool) -> Reading:
     words = argument.split()
     if not words:
         return "Which mark?"
+    if len(words[-1]) > _LONGEST_MARK:
+        return f"A mark has {_LONGEST_MARK} characters at the most."
     if len(words) == 1:
         return MarkMessage(place.room, Back(), words[0], on)
     which = read_which(words[0])

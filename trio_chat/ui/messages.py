@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from trio_chat.errors import NotDone
 from trio_chat.protocol.spans import to_utc
 from trio_chat.ui.notes import Context, Hits, Note
+from trio_chat.ui.sentences import marked_already
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -115,7 +116,8 @@ async def do_message(action: MessageAction, chat: Chat, place: Place) -> list[Ev
         case DeleteMessage(room=room, which=which):
             await chat.delete(room, find(place, room, which))
         case MarkMessage(room=room, which=which, mark=mark, on=on):
-            await chat.react(room, find(place, room, which), mark, on=on)
+            if not await chat.react(room, find(place, room, which), mark, on=on):
+                return [Note(lines=(marked_already(mark, on=on),))]
         case AnswerMessage(room=room, which=which, text=text):
             receipt = await chat.send(room, text, reply_to=find(place, room, which))
             place.note_said(receipt.room, receipt.seq, text)

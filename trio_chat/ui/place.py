@@ -208,6 +208,12 @@ class Place:
                 self._people.pop(name, None)
 
     def _rename(self, old: str, new: str) -> None:
+        for name, info in self.rooms.items():
+            if old in info.members:
+                members = tuple(new if one == old else one for one in info.members)
+                self.rooms[name] = structs.replace(info, members=members)
+        for held in self._said.values():
+            held.update({seq: said._replace(sender=new) for seq, said in held.items() if said.sender == old})
         if old == self.me:
             self.me = new
         elif self._people.pop(old, "") is None:

@@ -98,6 +98,27 @@ def role_already(room: str, name: str, role: str) -> str:
     return f"{clean_line(name)} is {_a(role)} of {clean_line(room)} already."
 
 
+def muted_already(room: str, name: str, seconds: float | None) -> str:
+    """What somebody is told who muted another for good, or (0 ``seconds``) unmuted them, where that is so."""
+    how = "is muted" if seconds != 0 else "may speak"
+    return f"{clean_line(name)} {how} in {clean_line(room)} already."
+
+
+def banned_already(room: str, whom: str) -> str:
+    """What somebody is told who banned another just as they are banned."""
+    return f"{clean_line(whom)} is banned from {clean_line(room)} already."
+
+
+def topic_already(room: str, text: str) -> str:
+    """What somebody is told who set the topic that a room has."""
+    return f"That is the topic of {clean_line(room)} already." if text else f"{clean_line(room)} has no topic."
+
+
+def marked_already(mark: str, *, on: bool) -> str:
+    """What somebody is told who put the same mark on a message again, or took one off that is not there."""
+    return f"Your {clean_line(mark)} is on that message already." if on else f"There is no {clean_line(mark)} of yours."
+
+
 def _a(role: str) -> str:
     return f"an {role}" if role[:1] in "aeiou" else f"a {role}"
 

@@ -12,9 +12,10 @@ from trio_chat.client.events import Disconnected
 from trio_chat.protocol import events
 from trio_chat.protocol.query import BadQuery, Query
 from trio_chat.ui.editing import Editor
+from trio_chat.ui.ignored import Ignore, Ignored
 from trio_chat.ui.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
-from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, SayRead
+from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.room import RoomModel
@@ -114,6 +115,72 @@ def test_the_title_counts_what_is_for_one() -> None:
     rooms = [RoomModel("#a"), RoomModel("#b", unread=3, mentions=1), RoomModel("@d", direct=True, unread=2)]
     assert window_title(rooms, "#a", "#a") == "(3) #a - trio-chat"
     assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
+
+
+def test_who_takes_another_name_has_it_in_private_too() -> None:
+    model = entered()
+    model.take(events.Renamed(old="bob", new="robert"), 0.0, 0.0)
+    room = model.rooms["@ada+bob"]
+    assert (model.label(room), room.members) == ("robert", ("ada", "robert"))
+    assert [entry.text for entry in room.log.entries] == ["bob is robert now."]
+
+
+@pytest.mark.parametrize(("given", "shown"), [("moderator", "moderator"), ("member", "")])
+def test_who_has_another_role_is_shown_with_it(given: str, shown: str) -> None:
+    model = entered()
+    people = (events.PersonInfo(name="ada"), events.PersonInfo(name="bob", role="owner"))
+    model.take(events.People(id="", room="#ops", people=people), 0.0, 0.0)
+    deed = {"room": "#ops", "seq": 1, "time": stamp(1), "sender": "ada", "action": "role"}
+    for target in ("bob", "somebody"):
+        model.take(events.Moderated(**deed, target=target, value=given), 0.0, 0.0)  # type: ignore[arg-type] # its fields
+    assert {person.name: person.role for person in model.rooms["#ops"].people.values()} == {"ada": "", "bob": shown}
+
+
+def test_what_somebody_said_first_in_private_while_one_was_away_is_unread() -> None:
+    direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=2)
+    model = entered(events.RoomInfo(name=LOBBY, last=9), direct)
+    assert (model.rooms[LOBBY].unread, model.rooms["@ada+bob"].unread) == (0, 2)
+    assert model.next_room() == "@ada+bob"
+    assert model.rooms["@ada+bob"].new_since == 0
+
+
+def test_what_people_say_who_are_ignored_is_not_unread() -> None:
+    model = ChatModel()
+    model.place.ignored = Ignored(["Mallory"])
+    infos = (
+        events.RoomInfo(name=LOBBY),
+        events.RoomInfo(name="#ops", last=6, read=1, mentions=2),
+        events.RoomInfo(name="#old", last=3, read=3),
+    )
+    effects = model.enter("ada", LOBBY, infos, 0.0, 0.0)
+    assert effects[-1] == Load(("#ops",))
+    ops = model.rooms["#ops"]
+    assert (ops.unread, ops.mentions) == (5, 2)  # all that the server can know
+    mark = events.Reacted(room="#ops", seq=6, time=stamp(6), sender="bob", target=5, mark="+1")
+    spam = [message(seq, "hey @ada", "mallory", "#ops") for seq in (2, 3)]
+    page = [*spam, message(4, "mine", "ada", "#ops"), message(5, "hello", room="#ops"), mark]
+    ops.log.take_older(page, more=True)
+    ops.loaded = True
+    model.recount(ops)
+    assert (ops.unread, ops.mentions) == (1, 0)
+    model.take(message(7, "more", "mallory", "#ops"), 0.0, 0.0)
+    assert ops.unread == 1
+    model.place.ignored.do(Ignore("mallory", on=False), "ada")
+    assert model.count() == []
+    assert (ops.unread, ops.mentions) == (4, 2)
+    model.place.ignored.do(Ignore("bob"), "ada")
+    assert model.count() == []
+    assert (ops.unread, ops.mentions) == (3, 2)
+
+
+def test_of_what_is_not_loaded_every_line_counts() -> None:
+    model = entered(events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops", last=200, read=10, mentions=3))
+    ops = model.rooms["#ops"]
+    model.place.ignored.do(Ignore("mallory"), "ada")
+    assert model.count() == [Load(("#ops",))]
+    ops.log.take_older([message(200, "@ada", "mallory", "#ops")], more=True)
+    model.recount(ops)
+    assert (ops.unread, ops.mentions) == (189, 3)
 
 
 def test_entering_a_room_fetches_its_newest_page_once() -> None:

@@ -59,8 +59,10 @@ def test_numbers_stand_before_the_messages_and_commands_take_them(house: Running
     assert house.wait_asked(requests.Send, count=3).reply_to == 2
     ada.type("/react 2 tada\r")
     assert (house.wait_asked(requests.React).target, house.wait_asked(requests.React).on) == (2, True)
+    ada.type("/react 2 tada\r")
+    assert house.wait_asked(requests.React, count=2).on is True
     ada.type("/unreact 2 tada\r")
-    assert house.wait_asked(requests.React, count=2).on is False
+    assert house.wait_asked(requests.React, count=3).on is False
     ada.type("/delete ^\r")
     ada.wait_for("Take it back")
     ada.press("Enter")

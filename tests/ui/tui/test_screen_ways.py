@@ -53,7 +53,7 @@ def test_ctrl_k_switches_by_a_few_letters(house: Running, ada: Screen) -> None:
     ada.wait_prompt(LOBBY)
     ada.type("/go rando\r")
     ada.wait_prompt("#random")
-    ada.type("/go eve\r")
+    ada.type("/go @eve\r")
     ada.wait_until(lambda: "@eve: " in ada.screen.display[-1], "a line to eve to be begun")
     ada.press("C-u")
     ada.wait_prompt("#random")

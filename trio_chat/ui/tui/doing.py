@@ -21,8 +21,9 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions import Action, JoinRoom, SendRoom, SendTo, carry_out, refused
 from trio_chat.ui.messages import moment
 from trio_chat.ui.notes import Context, Hits
+from trio_chat.ui.sentences import marked_already
 from trio_chat.ui.tui.model.attention import Notify
-from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, SayRead
+from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.panes import Choice, ListPane
 from trio_chat.ui.tui.model.room import RoomModel
 
@@ -131,6 +132,8 @@ class Doing:
                     self._say_read(effect)
                 case AskPeople():
                     self._beside(partial(self._ask_people, effect))
+                case Load():
+                    self._beside(partial(self._load, effect))
 
     def fetch(self, room: str, which: str) -> None:
         """Get an older or a newer page, unless one is on its way."""
@@ -156,6 +159,7 @@ class Doing:
                 page = await chat.history(room.name, before=before, limit=limit)
                 log.take_older(page.events, more=page.more)
                 room.loaded = True
+                self.model.recount(room)
                 log.trim(log.oldest if room.bottom is not None else None)
         finally:
             room.fetching = ""
@@ -163,6 +167,13 @@ class Doing:
             self.fetch(room.name, "older")  # more is wanted at first than comes at once
         if room is self.model.room:
             self.apply(self.model.saw())
+
+    async def _load(self, wanted: Load) -> None:
+        for name in wanted.rooms:
+            room = self.model.rooms.get(name)
+            if room is not None and not room.loaded and not room.fetching:
+                room.fetching = "newest"
+                await self._fetch(Fetch(name, "newest"))
 
     async def _ask_people(self, wanted: AskPeople) -> None:
         people = await self.connected().who(wanted.room)
@@ -276,7 +287,11 @@ class Doing:
         """Put a mark on a message or take it off; where that is not said, one that is there already is taken off."""
         entry = self.model.rooms[room].log.find(seq)
         mine = entry is not None and self.model.me in (entry.reactions or {}).get(mark, ())
-        self.queue(lambda: self.connected().react(room, seq, mark, on=not mine if on is None else on))
+        self.queue(lambda: self._react(room, seq, mark, on=not mine if on is None else on))
+
+    async def _react(self, room: str, seq: int, mark: str, *, on: bool) -> None:
+        if not await self.connected().react(room, seq, mark, on=on):
+            self.model.tell(marked_already(mark, on=on), time.time())
 
     def jump(self, room: str, seq: int) -> None:
         """Show a line where it was said, fetching it if it is not there."""

@@ -274,6 +274,7 @@ class Hands(Ordered):
             case Ignore():
                 note = self._model.place.ignored.do(meaning, self._model.me)
                 self._model.take(note, window.now(), time.time())
+                window.doing.apply(self._model.count())
             case Note() | Error():
                 window.doing.apply(self._model.take(meaning, window.now(), time.time()))
                 if isinstance(meaning, Error):

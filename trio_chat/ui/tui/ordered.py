@@ -177,7 +177,7 @@ class Ordered(Picked):
             self._room.selected = self._room.reveal = seq if entry is None or seq is not None else entry.seq
             self._ask_delete()
 
-    def _cmd_react(self, argument: str, *, on: bool | None = None) -> None:
+    def _cmd_react(self, argument: str, *, on: bool = True) -> None:
         seq, mark = self._which(argument)
         if seq is None or not mark:
             entry = self._target()
@@ -217,11 +217,12 @@ class Ordered(Picked):
             self._model.tell(f"Themes: {', '.join(THEMES)}.", time.time())
 
     def _cmd_go(self, argument: str) -> None:
-        labels = {self._model.label(room): room.name for room in self._model.listed()}
+        wanted, direct = argument.removeprefix("@"), argument.startswith("@")
+        labels = {self._model.label(room): room.name for room in self._model.listed() if room.direct or not direct}
         people = self._model.place.people
-        if argument and (found := fuzzy(argument, labels)):
+        if wanted and (found := fuzzy(wanted, labels)):
             self.go(labels[found[0]])
-        elif argument and (found := fuzzy(argument, people)):
+        elif wanted and (found := fuzzy(wanted, people)):
             self.go(found[0])
         else:
             self._switcher()

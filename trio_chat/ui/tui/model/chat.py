@@ -2,8 +2,8 @@
 
 Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and what the
 person does, and answers with effects: :class:`~trio_chat.ui.tui.model.attention.Notify`, :class:`Fetch`,
-:class:`SayRead`. Time comes in as an argument. ``changed`` grows with whatever may be seen, so that the shell knows
-when to draw.
+:class:`SayRead` and others. Time comes in as an argument. ``changed`` grows with whatever may be seen, so that the
+shell knows when to draw.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final, TypeAlias
+
+from msgspec import structs
 
 from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.protocol import addressing, events
@@ -26,6 +28,7 @@ from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.lost import Lost, opened
 from trio_chat.ui.tui.model.panes import Pane, Question
 from trio_chat.ui.tui.model.room import TYPING, Policy, RoomModel
+from trio_chat.ui.tui.model.unread import recount
 
 PAGE: Final = 100
 """Lines fetched at once."""
@@ -56,7 +59,14 @@ class AskPeople:
     room: str
 
 
-Effect: TypeAlias = Notify | Fetch | SayRead | AskPeople
+@dataclass(frozen=True, slots=True)
+class Load:
+    """Get the newest page of each of these rooms, one after another, unless it is there."""
+
+    rooms: tuple[str, ...]
+
+
+Effect: TypeAlias = Notify | Fetch | SayRead | AskPeople | Load
 
 
 @dataclass(slots=True)
@@ -164,15 +174,16 @@ class ChatModel:
         for info in infos:
             room, known = self._open(info, clock)
             if not known:
-                room.unread = max(0, room.last - room.read) if room.read else 0
+                missed = bool(room.read) or room.direct  # of a room that was never read, nothing
+                room.unread = max(0, room.last - room.read) if missed else 0
                 room.mentions = info.mentions
-                room.new_since = room.read if 0 < room.read < room.last else None
+                room.new_since = room.read if room.unread else None
         self._move_in()
         for room in gone:
             self._put_out(room, "The server knows nothing of it any more.", clock, was_here=room.name == here)
         self.connection = Connection("connected", since=now, latency=self.connection.latency)
         self.changed += 1
-        return [AskPeople(lobby), *self.look(self.place.room)]
+        return [AskPeople(lobby), *self.look(self.place.room), *self.count()]
 
     def _open(self, info: events.RoomInfo, clock: float) -> tuple[RoomModel, bool]:
         """A room that one is in, as the server describes it now; and whether it was there before."""
@@ -243,6 +254,18 @@ class ChatModel:
             if room.see(max(room.last, room.log.newest)):
                 effects.append(SayRead(room.name, room.read))
         return effects
+
+    def count(self) -> list[Effect]:
+        """Count anew what is unread everywhere, now that others are ignored than before."""
+        self.changed += 1
+        for room in self.rooms.values():
+            self.recount(room)
+        unread = tuple(room.name for room in self.listed() if room.unread and not room.loaded)
+        return [Load(unread)] if unread and self.place.ignored.names and self.backlog else []
+
+    def recount(self, room: RoomModel) -> None:
+        """Count anew what is unread in a room, of whose log more is loaded now."""
+        recount(room, self.me, self.place.ignored, self.mentions_me)
 
     def wants_older(self, room: RoomModel) -> bool:
         """Whether lines before those that are there are wanted, as soon as one could see them: so many are shown at
@@ -341,8 +364,8 @@ class ChatModel:
         room.last = max(room.last, event.seq)
         if isinstance(event, events.TopicChanged):
             room.topic = event.text
-        elif isinstance(event, events.Moderated) and event.action == "private":
-            room.private = event.value == "on"
+        elif isinstance(event, events.Moderated):
+            room.moderate(event)
         entry = room.log.take(event)
         if entry is None:
             return self.saw() if room is self.room else []
@@ -441,11 +464,11 @@ class ChatModel:
         if event.old in self.away:
             self.away[event.new] = self.away.pop(event.old)
         for room in self.rooms.values():
-            if event.old in room.people:
-                person = room.people.pop(event.old)
-                room.people[event.new] = events.PersonInfo(
-                    name=event.new, away=person.away, since=person.since, role=person.role
-                )
+            is_theirs = event.old in room.people or event.old in room.members
+            room.members = tuple(event.new if name == event.old else name for name in room.members)
+            if (person := room.people.pop(event.old, None)) is not None:
+                room.people[event.new] = structs.replace(person, name=event.new)
+            if is_theirs:
                 text = f"You are {new} now." if event.new == self.me else f"{old} is {new} now."
                 if room is self.room or room.direct:
                     room.log.tell(text, clock)

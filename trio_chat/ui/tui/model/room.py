@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
+from msgspec import structs
+
 from trio_chat.protocol import events
 from trio_chat.ui.editing import Editor
 from trio_chat.ui.tui.model.log import Entry, RoomLog
@@ -77,6 +79,13 @@ class RoomModel:
         self.members = info.members or self.members
         self.last = max(self.last, info.last)
         self.read = max(self.read, info.read)
+
+    def moderate(self, event: events.Moderated) -> None:
+        """Take over what a moderator decided."""
+        if event.action == "private":
+            self.private = event.value == "on"
+        elif event.action == "role" and (person := self.people.get(event.target)) is not None:
+            self.people[event.target] = structs.replace(person, role=event.value.replace("member", ""))
 
     @property
     def following(self) -> bool:

@@ -1,0 +1,28 @@
+"""How much of a room is unread, where its log is loaded. Pure.
+
+The server counts every line of a log; which of them somebody said, and who, is seen only where they are loaded. So
+who ignores somebody has the rooms loaded in which something is unread, and what those people said is not counted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trio_chat.ui.ignored import Ignored
+    from trio_chat.ui.tui.model.room import RoomModel
+
+
+def recount(room: RoomModel, me: str, ignored: Ignored, calls: Callable[[str], bool]) -> None:
+    """Count what others said in a room since it was read, but for those who are ignored. ``calls`` tells whether a
+    text names one. Lines that are not loaded count in full."""
+    log, read = room.log, room.read or room.new_since
+    if read is None or not log.at_end:
+        return
+    before = 0 if log.at_start else max(0, (log.before or room.last + 1) - 1 - read)
+    since = log.entries[log.last_index(read) + 1 :]
+    said = [one.text for one in since if one.said and not one.local and one.sender != me and one.sender not in ignored]
+    named = sum(map(calls, said))
+    room.unread = before + len(said)
+    room.mentions = max(named, room.mentions) if before else named
