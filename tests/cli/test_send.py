@@ -113,7 +113,10 @@ def test_under_a_name_that_is_somebodys_nothing_is_delivered(
 
 
 def test_beside_an_open_join_of_the_same_person_it_just_works(server: ServerProgram, env: dict[str, str]) -> None:
-    with Started("join", "robot", server.url, "--room", "beside") as robot, Started("tail", "#beside", env=env) as tail:
+    with (
+        Started("join", "robot", server.url, "--room", "beside") as robot,
+        Started("tail", "-n", "9", "#beside", env=env) as tail,  # whichever comes first
+    ):
         robot.wait_for("You are in #beside")
         assert run("send", "#beside", "from beside", env=env).status == 0
         robot.wait_for("#beside robot: from beside")
