@@ -125,6 +125,11 @@ class PtyProgram:
         return rows
 
     @property
+    def last_row(self) -> str:
+        """The last row with something in it; nothing while the screen is empty."""
+        return (self.rows or [""])[-1]
+
+    @property
     def everything(self) -> list[str]:
         """The rows that have left the screen, and those on it."""
         columns = self.screen.columns

@@ -33,12 +33,12 @@ def test_what_is_typed_is_said_and_shown_once_above_the_prompt(server: ServerPro
         ada.wait_for("#lobby> ")
         ada.type("hello there\r")
         ada.wait_for("#lobby ada: hello there")
-        ada.wait_until(lambda: ada.rows[-1] == "#lobby>", "an empty prompt")
+        ada.wait_until(lambda: ada.last_row == "#lobby>", "an empty prompt")
         assert sum("hello there" in row for row in ada.rows) == 1
         ada.type("/quit\r")
         assert ada.wait_exit() == 0
         ada.assert_given_back()
-        assert "ada: hello there" in ada.rows[-1]
+        assert "ada: hello there" in ada.last_row
 
 
 def test_arriving_messages_do_not_tear_what_is_being_typed(server: ServerProgram) -> None:
@@ -77,7 +77,7 @@ def test_the_prompt_shows_where_the_line_would_go(server: ServerProgram) -> None
         ada.type(b"\x15@ALL: hi")
         ada.wait_for("→ everyone> @ALL: hi")
         ada.type(b"\x15\x15")
-        ada.wait_until(lambda: ada.rows[-1] == "#ops>", "the room's own prompt")
+        ada.wait_until(lambda: ada.last_row == "#ops>", "the room's own prompt")
 
 
 def test_an_unknown_recipient_is_an_error_and_nothing_is_sent(server: ServerProgram) -> None:
@@ -94,11 +94,11 @@ def test_keys_edit_the_line_as_emacs_and_readline_taught(server: ServerProgram) 
         ada.type("two three\x01one \x1b[F!\x17\x7fx\x7f\x15\x19\r")
         ada.wait_for("#lobby ada: one two")
         ada.type("\x1b[A")
-        ada.wait_until(lambda: ada.rows[-1].startswith("#lobby> one two"), "the line before")
+        ada.wait_until(lambda: ada.last_row.startswith("#lobby> one two"), "the line before")
         ada.type("\x1b[B\x12two")
         ada.wait_for("search 'two': one two")
         ada.type("\x07")
-        ada.wait_until(lambda: ada.rows[-1] == "#lobby>", "an empty prompt")
+        ada.wait_until(lambda: ada.last_row == "#lobby>", "an empty prompt")
 
 
 def test_a_paste_and_alt_enter_make_one_message_of_several_lines(server: ServerProgram) -> None:
@@ -280,7 +280,7 @@ def test_programs_of_others_learn_that_somebody_types_and_people_are_not_disturb
         bob.wait_for('{"type":"typing","room":"#lobby","name":"ada"}')
         ada.type("\r")
         eve.wait_for("#lobby ada: finished")
-        eve.wait_until(lambda: eve.rows[-1] == "#lobby> half a line", "what eve typed")
+        eve.wait_until(lambda: eve.last_row == "#lobby> half a line", "what eve typed")
         assert not any("typing" in row for row in eve.rows)
 
 
@@ -299,7 +299,7 @@ def test_ctrl_z_gives_the_terminal_back_to_the_shell_and_fg_goes_on(server: Serv
         terminal.type(" goes on\r")
         terminal.wait_for("#lobby ada: half a line goes on")
         terminal.type("\x04")
-        terminal.wait_until(lambda: terminal.rows[-1].startswith("shell$"), "the shell")
+        terminal.wait_until(lambda: terminal.last_row.startswith("shell$"), "the shell")
 
 
 def test_a_stop_where_no_shell_can_go_on_does_not_stop_it(server: ServerProgram) -> None:

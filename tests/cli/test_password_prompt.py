@@ -86,7 +86,7 @@ def test_after_ctrl_z_and_fg_it_is_still_not_shown(server: ServerProgram) -> Non
         terminal.wait_for("#lobby> ")
         assert b"horse" not in terminal.raw
         terminal.type("\x04")
-        terminal.wait_until(lambda: terminal.rows[-1].startswith("shell$"), "the shell")
+        terminal.wait_until(lambda: terminal.last_row.startswith("shell$"), "the shell")
         terminal.type("stty -a | grep -o ' echo '; echo '=modes again'\r")
         terminal.wait_until(lambda: "=modes again" in terminal.rows, "the modes")
         assert " echo" in terminal.rows

@@ -94,7 +94,7 @@ class Screen(PtyProgram):
 
     def prompts(self, where: str) -> bool:
         """Whether the prompt says that the input goes there; a narrow one leaves out its beginning."""
-        shown = self.rows[-1] if self.rows else ""
+        shown = self.last_row
         return shown == f"→ {where}>" or (shown.startswith("→ …") and shown.endswith(f"{where[-6:]}>"))
 
     @property

@@ -50,13 +50,13 @@ def test_a_terminal_that_hangs_up_ends_it_and_frees_the_name(
 ) -> None:
     with Screen(house.url, tmp_path, columns=size[0], rows=size[1]).ready() as ada:
         ada.type("half a thought")
-        ada.wait_until(lambda: "thought" in ada.rows[-1], "the draft")
+        ada.wait_until(lambda: "thought" in ada.last_row, "the draft")
         ada.hang_up()
         assert ada.wait_exit() == 129
         ada.wait_until(lambda: gone(house), "the name to be free")
     assert not list((tmp_path / "state" / "trio-chat").glob("crash-*.txt"))
     with Screen(house.url, tmp_path, columns=size[0], rows=size[1]).ready() as ada:
-        ada.wait_until(lambda: ada.rows[-1].endswith("thought"), "the draft, as it was")
+        ada.wait_until(lambda: ada.last_row.endswith("thought"), "the draft, as it was")
 
 
 @pytest.mark.parametrize("key", ["C-c", "C-d"])
@@ -76,7 +76,7 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again(house: Run
         ada.wait_for("before")
         ada.type("draft")
         ada.press("C-z")
-        ada.wait_until(lambda: b"\x1b[?1049l" in ada.raw and "shell:" in ada.rows[-1], "the shell")
+        ada.wait_until(lambda: b"\x1b[?1049l" in ada.raw and "shell:" in ada.last_row, "the shell")
         assert ada.echoes
         assert not ada.screen.cursor.hidden
         house.say("meanwhile", room=LOBBY)
@@ -84,10 +84,10 @@ def test_ctrl_z_gives_the_terminal_to_the_shell_and_fg_takes_it_again(house: Run
         ada.screen.reset()
         ada.type("fg\r")
         ada.wait_for("meanwhile")
-        ada.wait_until(lambda: ada.rows[-1] == "→ #lobby> draft" and len(ada.rows) == 10, "the screen as it was")
+        ada.wait_until(lambda: ada.last_row == "→ #lobby> draft" and len(ada.rows) == 10, "the screen as it was")
         ada.press("C-u")
         ada.type("/quit\r")
-        ada.wait_until(lambda: "shell:" in ada.rows[-1], "the shell")
+        ada.wait_until(lambda: "shell:" in ada.last_row, "the shell")
         ada.type("exit\r")
         assert ada.wait_exit() == 0
 

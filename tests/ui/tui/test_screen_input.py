@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import stat
 from functools import partial
@@ -42,7 +43,7 @@ def test_ctrl_r_searches_what_was_typed_before(house: Running, ada: Screen) -> N
         ada.sees(f"{text} ✓")
     ada.press("C-r")
     ada.type("ap")
-    ada.wait_until(lambda: ada.rows[-1].endswith("apples") or "apples" in ada.rows[-1], "what was found")
+    ada.wait_until(lambda: ada.last_row.endswith("apples") or "apples" in ada.last_row, "what was found")
     ada.press("Enter")
     assert house.wait_asked(requests.Send, count=4).text == "apples"
 
@@ -90,17 +91,17 @@ def test_what_is_over_the_limit_is_said_before_it_is_sent(house: Running, ada: S
 def test_the_prompt_says_where_a_line_goes_and_a_stranger_is_a_warning(house: Running, ada: Screen) -> None:
     narrow = ada.screen.columns == 20
     ada.type("hi @bob @eve")
-    ada.wait_until(lambda: ("(private)> " if not narrow else "vate)> ") in ada.rows[-1], "the people it is for")
-    assert narrow or "→ bob, eve (private)> " in ada.rows[-1]
+    ada.wait_until(lambda: ("(private)> " if not narrow else "vate)> ") in ada.last_row, "the people it is for")
+    assert narrow or "→ bob, eve (private)> " in ada.last_row
     plain = ada.style("→ ").fg  # type: ignore[attr-defined] # a cell of pyte
     ada.press("C-u")
     ada.type("hi @siss")
     ada.wait_for("siss> ")
-    assert narrow or "→ nobody is called siss> " in ada.rows[-1]
+    assert narrow or "→ nobody is called siss> " in ada.last_row
     assert ada.style("→ ").fg != plain  # type: ignore[attr-defined] # a cell of pyte
     ada.press("Enter")
     ada.sees("Nothing was sent.")
-    assert "@siss" in ada.rows[-1]
+    assert "@siss" in ada.last_row
     assert not house.server.asked(requests.Send)
     ada.press("C-u")
     ada.wait_prompt(house.here)
@@ -114,7 +115,7 @@ def test_the_editor_writes_what_is_in_the_input(house: Running, tmp_path: Path) 
         for _ in ada.at_sizes():
             ada.type("begun")
             ada.press("C-x", "C-e")
-            ada.wait_until(lambda: "and more" in ada.rows[-1], "what the editor wrote")
+            ada.wait_until(lambda: bool(re.match("→ .*and more$", ada.last_row)), "what the editor wrote")
             assert (tmp_path / "editor.sh.seen").read_text().startswith("-rw")
             house.forget()
             ada.press("Enter")
@@ -139,7 +140,7 @@ def test_drafts_are_kept_by_room_and_over_a_crash(house: Running, tmp_path: Path
         ada.signal(signal.SIGKILL)
         ada.wait_exit()
     with Screen(house.url, tmp_path, "--room", "ops", columns=20, rows=5).ready() as ada:
-        ada.wait_until(lambda: ada.rows[-1] == "→ #ops> … a thought", "the draft")
+        ada.wait_until(lambda: ada.last_row == "→ #ops> … a thought", "the draft")
         for columns, _ in ada.at_sizes():
             ada.wait_for("→ #ops> half a thought" if columns > 20 else "→ #ops> … a thought")
 
@@ -178,7 +179,7 @@ def test_tab_offers_whoever_spoke_last_first_and_then_one_after_the_other(house:
     ada.wait_for("bert  bob")
     for offered in ("bert:", "bob:", "bert:"):
         ada.press("Tab")
-        ada.wait_until(lambda offered=offered: ada.rows[-1].endswith(f"> {offered}"), offered)  # type: ignore[misc] # bound now
+        ada.wait_until(lambda offered=offered: ada.last_row.endswith(f"> {offered}"), offered)  # type: ignore[misc] # bound now
     ada.press("C-u")
     ada.wait_prompt(house.here)
 

@@ -61,8 +61,8 @@ def test_the_input_grows_with_its_text_and_shrinks_again(house: Running, ada: Sc
     ada.press("M-Enter")
     ada.type("three")
     if ada.screen.lines < 12:  # a small screen keeps its rows for the conversation
-        ada.wait_until(lambda: ada.rows[-1].startswith(f"→ {house.here}> …"), "where it goes")
-        assert ada.rows[-1].endswith("⏎two⏎three")
+        ada.wait_until(lambda: ada.last_row.startswith(f"→ {house.here}> …"), "where it goes")
+        assert ada.last_row.endswith("⏎two⏎three")
     else:
         wanted = [f"→ {house.here}> one", "two", "three"]
         ada.wait_until(lambda: [row.strip() for row in ada.rows[-3:]] == wanted, "the rows of the input")

@@ -22,7 +22,7 @@ def test_an_outage_shows_since_when_the_next_try_and_what_is_queued(tmp_path: Pa
         server.process.wait()
         ada.wait_for("no connection for")
         ada.wait_for("next try in")
-        assert "(offline)" in ada.rows[-1]
+        assert "(offline)" in ada.last_row
         ada.type("said meanwhile\r")
         ada.wait_for("said meanwhile …")
         ada.wait_for("1 to send")

@@ -30,11 +30,11 @@ def test_alt_a_goes_to_what_needs_attention_and_back(house: Running, ada: Screen
         ada.wait_for("2 unread")
         assert any(row.startswith(f"3 @{who} ") and row[:22].split("│")[0].rstrip().endswith(" 1") for row in ada.rows)
     ada.press("M-a")
-    ada.wait_until(lambda: "vate)>" in ada.rows[-1], "the private conversation")
+    ada.wait_until(lambda: "vate)>" in ada.last_row, "the private conversation")
     ada.press("M-a")
     ada.wait_prompt(LOBBY)
     ada.press("M-a")
-    ada.wait_until(lambda: "vate)>" in ada.rows[-1], "the way back")
+    ada.wait_until(lambda: "vate)>" in ada.last_row, "the way back")
     ada.type(f"/go {here}\r")
     ada.wait_prompt(here)
 
