@@ -119,7 +119,8 @@ def covers(network: str, address: str) -> bool:
     """Whether an address is in a network, also where it is written as an IPv6 one."""
     ip = ipaddress.ip_address(address)
     mapped = getattr(ip, "ipv4_mapped", None)
-    return (mapped or ip) in ipaddress.ip_network(network) or ip in ipaddress.ip_network(network)
+    held = ipaddress.ip_network(network, strict=False)
+    return (mapped or ip) in held or ip in held
 
 
 def check_refusal(hub: Hub, session: int, error: Error) -> None:
@@ -295,15 +296,11 @@ def _check_banned(hub: Hub, session: int, request: requests.Ban, name: str) -> N
             request.network is not None
             and who != actor
             and hub.ahead.role(name, who) < rank
-            and any(covers(_network(hub), hub.addresses[s]) for s in sessions)
+            and any(covers(request.network, hub.addresses[s]) for s in sessions)
         )
         if by_name or by_network:
             assert name == LOBBY, f"{name}: who was banned is in the room still"
             assert sessions <= ended, "who was banned is connected still"
-
-
-def _network(hub: Hub) -> str:
-    return hub.ahead.bans[max(hub.ahead.bans)].network or ""
 
 
 def check_told(hub: Hub, effects: list[Effect]) -> None:

@@ -218,6 +218,22 @@ def test_what_cannot_be_done_is_refused(request_: AnyRequest, code: str) -> None
     assert crowd.refused("boss" if getattr(request_, "room", "") == LOBBY else "owner1", request_).code == code
 
 
+def test_an_owner_who_repeats_a_moderators_ban_of_a_network_puts_out_moderators_too() -> None:
+    crowd = ops()
+    network = Ban(id="b", room="#ops", network="192.0.2.0/24")  # where all of them come from
+    crowd.do("mod1", network)
+    assert "mod2" in members(crowd)
+    assert crowd.do("owner1", network) == Ok(id="b")
+    assert "mod2" not in members(crowd)
+    assert crowd.do("owner1", network) == Ok(id="b", unchanged=True)
+
+
+def members(crowd: Crowd) -> set[str]:
+    """Who is in the room that :func:`ops` makes."""
+    room = crowd.broker.rooms["#ops"]
+    return {member.person.name.shown for member in room.members.values()}
+
+
 def test_somebody_banned_from_the_server_is_not_let_in() -> None:
     crowd = ops()
     crowd.do("boss", Ban(id="b", room=LOBBY, name="plain"))

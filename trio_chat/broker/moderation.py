@@ -146,7 +146,8 @@ def ban(registry: Registry, session: Session, request: Ban, now: float, effects:
         _done_already(session, request, effects)
         return None
     reason, end = clean_line(request.reason), later(now, request.seconds)
-    if any((held.until, held.record.reason) == (end, reason) for held in before):
+    same = [held for held in before if (held.until, held.record.reason) == (end, reason)]
+    if same and not _covered(registry, room, same[0], actor):  # who outranks the first to ban puts out more people
         _done_already(session, request, effects, unchanged=True)
         return None
     for held in before:  # one is enough: the last that was said holds
