@@ -133,6 +133,15 @@ def read(crowd: Crowd, seq: int) -> None:
     crowd.ask(crowd.who["ada"], Read(id=f"r{seq}", room=LOBBY, seq=seq))
 
 
+def reading() -> Crowd:
+    """Bob has said two things, and ada has read the first."""
+    crowd = Crowd("ada", "bob")
+    for text in ("one", "two"):
+        crowd.say("bob", text)
+    read(crowd, 1)
+    return crowd
+
+
 def stored(crowd: Crowd) -> list[int]:
     """Up to where she has read, as it is stored."""
     ada = crowd.broker.people["ada"]
@@ -140,10 +149,7 @@ def stored(crowd: Crowd) -> list[int]:
 
 
 def test_what_was_read_is_stored_half_a_second_after_the_first_of_it() -> None:
-    crowd = Crowd("ada", "bob")
-    for text in ("one", "two"):
-        crowd.say("bob", text)
-    read(crowd, 1)
+    crowd = reading()
     crowd.advance(0.4)
     read(crowd, 2)
     assert crowd.broker.due() == pytest.approx(crowd.now + 0.1)
@@ -153,10 +159,7 @@ def test_what_was_read_is_stored_half_a_second_after_the_first_of_it() -> None:
 
 
 def test_what_was_read_and_could_not_be_stored_waits_five_seconds_whatever_is_read_meanwhile() -> None:
-    crowd = Crowd("ada", "bob")
-    for text in ("one", "two"):
-        crowd.say("bob", text)
-    read(crowd, 1)
+    crowd = reading()
     crowd.advance(0.5)
     crowd.fail()
     again = crowd.now + 5.0
