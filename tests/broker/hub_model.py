@@ -6,7 +6,7 @@ would know; after each step a broker made from ``ahead`` must know what the runn
 at twice:
 
 * when they are *decided* (:meth:`Hub.ask` and the like): are they for the right sessions, may the asker do that
-  (see :mod:`tests.broker.law`), do they agree with what the broker now says of itself;
+  (see :mod:`tests.broker.rules`), do they agree with what the broker now says of itself;
 * when a batch is *carried out* (:meth:`Hub.commit`, :meth:`Hub.fail`): what does each session get, in which order.
 
 A batch is made of turns and taken back by turns, as the server's hub does it. Every check is an ``assert`` whose
@@ -19,8 +19,8 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.broker import law, whole
-from tests.broker.books import Books, positions, stored_part
+from tests.broker import invariants, rules
+from tests.broker.expected_store import Books, positions, stored_part
 from trio_chat.broker import Failed, Settings
 from trio_chat.broker.admin import Order, Table, administer
 from trio_chat.broker.effects import (
@@ -103,60 +103,60 @@ class Hub:
     def connect(self, hello: Hello | None = None, number: int = 0, address: str = "192.0.2.1") -> int:
         """A connection comes, perhaps with credentials in its headers. Returns its session."""
         session = self._opened = self._opened + 1
-        before = whole.summary(self.broker)
+        before = invariants.summary(self.broker)
         self.addresses[session] = address
         self.broker.open(session, self.now, token=f"token-{session}", number=number, address=address)
         proven = None if hello is None else self._proof(hello)
         effects = [] if hello is None else self.broker.greet(session, hello, self.now, proven=proven)
         if isinstance(effects, Refusal):
             assert self.broker.close(session, self.now) == [], "who was not let in was announced"
-            assert whole.summary(self.broker) == before, "a refused hello changed something"
+            assert invariants.summary(self.broker) == before, "a refused hello changed something"
             return session
         self.open.add(session)
         self.peers.add(session)
         self.inboxes[session], self.places[session], self.shown[session] = [], {}, {}
         if hello is not None:
-            law.check_let_in(self, session, hello, effects, proven=proven is not None)
+            rules.check_let_in(self, session, hello, effects, proven=proven is not None)
             self._decide(Turn(session, "", effects, arrival=True), hello)
         return session
 
     def ask(self, session: int, request: AnyRequest) -> Event | Recall | Seek | None:
         """A session asks something. Returns the answer as decided; ``None`` where the session is closed."""
         found = self._find(session, request)
-        before = whole.summary(self.broker)
+        before = invariants.summary(self.broker)
         effects = self.broker.handle(session, request, self.now, found)
         if session not in self.open:
             assert effects == [], "a closed session was answered"
-            assert whole.summary(self.broker) == before, "a closed session changed something"
+            assert invariants.summary(self.broker) == before, "a closed session changed something"
             return None
-        answer = law.answer_in(effects, session, request.id)
+        answer = rules.answer_in(effects, session, request.id)
         if isinstance(answer, Error):
             self._check_refused(effects, before)
-            law.check_refusal(self, session, answer)
+            rules.check_refusal(self, session, answer)
         else:
-            law.check_allowed(self, session, request, answer, effects, found)
+            rules.check_allowed(self, session, request, answer, effects, found)
         self._decide(Turn(session, request.id, effects), request)
-        law.check_done(self, session, request, answer)
+        rules.check_done(self, session, request, answer)
         return answer
 
     def reject(self, session: int, request_id: str, refusal: Refusal) -> None:
         """A session sends what is no request."""
-        before = whole.summary(self.broker)
+        before = invariants.summary(self.broker)
         effects = self.broker.reject(session, request_id, refusal, self.now)
         if session not in self.open:
             assert effects == [], "a closed session was answered"
             return
-        assert isinstance(law.answer_in(effects, session, request_id), Error), "what was no request was not refused"
+        assert isinstance(rules.answer_in(effects, session, request_id), Error), "what was no request was not refused"
         self._check_refused(effects, before)
         self._decide(Turn(session, NO_TURN, effects))
 
     def order(self, do: Any, name: str = "") -> Table | Refusal:
         """Whoever runs the server wants something done."""
-        before, effects = whole.summary(self.broker), list[Effect]()
+        before, effects = invariants.summary(self.broker), list[Effect]()
         answer = administer(self.broker, Order(do, name), self.now, effects)
         if isinstance(answer, Refusal):
             assert effects == [], "a refused order had an effect"
-            assert whole.summary(self.broker) == before, "a refused order changed something"
+            assert invariants.summary(self.broker) == before, "a refused order changed something"
         gone = [effect.session for effect in effects if isinstance(effect, Disconnect)]
         expelled = {s: (self.whose[s], s in self.quiet) for s in gone} if do == "reset-name" else {}
         for session in expelled:
@@ -171,7 +171,7 @@ class Hub:
 
     def check(self) -> None:
         """All that must hold after every step."""
-        whole.check_whole(self)
+        invariants.check_whole(self)
 
     def advance(self, seconds: float) -> None:
         """Time passes, and the broker does what has become due."""
@@ -316,7 +316,7 @@ class Hub:
             else:
                 self._follow(effect, turn, request)
         self.batch.append(turn)
-        law.check_told(self, turn.effects)
+        rules.check_told(self, turn.effects)
 
     def _check_audience(self, room: str) -> None:
         ears = {self.whose[session] for session in self.ears[room]}
@@ -350,7 +350,7 @@ class Hub:
         assert session in self.open, "a closed session was told something"
         if isinstance(event, Welcome):
             assert session not in self.whose, "a session was welcomed twice"
-            account = self.ahead.account(whole.forms_of(event.name).key)
+            account = self.ahead.account(invariants.forms_of(event.name).key)
             assert account is not None, "somebody is welcomed who has no account"
             self.whose[session], self.tokens[session] = account.id, event.token
             if isinstance(request, requests.Hello) and request.quiet:
@@ -392,7 +392,7 @@ class Hub:
     def _check_refused(self, effects: list[Effect], before: dict[str, Any]) -> None:
         for effect in effects:
             assert isinstance(effect, Throttle | Reply | Disconnect), "a refused request had an effect"
-        assert whole.summary(self.broker) == before, "a refused request changed something"
+        assert invariants.summary(self.broker) == before, "a refused request changed something"
 
     # ---- carrying out -------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.broker import Broker, Failed, Settings
 from trio_chat.broker.admin import Table
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import Crowd
-from tests.broker.whole import summary
+from tests.broker.invariants import summary
+from tests.broker.scenario import Crowd
 from trio_chat.broker.effects import Disconnect
 from trio_chat.errors import FAULTS, Refusal
 from trio_chat.protocol.events import (

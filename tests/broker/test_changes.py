@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.broker.effects import Seek
 from trio_chat.broker.journal import Journal
 from trio_chat.protocol.codec import encode

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from tests.broker.crowd import EXAMPLES, Crowd
-from tests.broker.whole import summary
+from tests.broker.invariants import summary
+from tests.broker.scenario import EXAMPLES, Crowd
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.state import Role, State
 from trio_chat.errors import refuse

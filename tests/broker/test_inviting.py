@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.protocol.events import Invited, Ok, Welcome
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Ban, Configure, Invite, Join, Kick, Unban

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.broker import Broker, Settings
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Effect, Persist, Reply, Throttle

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.broker.effects import Disconnect
 from trio_chat.protocol.events import (
     BanList,

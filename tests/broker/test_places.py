@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.broker.places import Places, is_loopback, place_of
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.requests import Hello

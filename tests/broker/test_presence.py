@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.broker.state import BIG_ROOM, GATHERING
 from trio_chat.protocol.events import Event, Ok, Presence, Renamed, TypingNotice
 from trio_chat.protocol.names import LOBBY

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.protocol.events import BanList, Error, Left, Moderated, Ok
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import Crowd
+from tests.broker.scenario import Crowd
 from trio_chat.protocol.events import Message, Moderated, Ok, People, Presence, Room, RoomInfo, RoomList, TopicChanged
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Join, Leave, Rooms, Send, Topic, Who

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import Crowd
 from tests.broker.hub_model import START
-from tests.broker.whole import summary
+from tests.broker.invariants import summary
+from tests.broker.scenario import Crowd
 from trio_chat.broker.effects import Recall
 from trio_chat.broker.state import stamp
 from trio_chat.protocol.events import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.broker.crowd import EXAMPLES, Crowd
+from tests.broker.scenario import EXAMPLES, Crowd
 from trio_chat.broker.commands import PASSIVE
 from trio_chat.broker.effects import Disconnect
 from trio_chat.protocol.events import Presence

@@ -24,7 +24,7 @@ from tests.programs import (
     write_config,
 )
 from trio_chat.cli import main
-from trio_chat.cli.entering import server_url
+from trio_chat.cli.connecting import server_url
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 

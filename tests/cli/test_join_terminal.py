@@ -200,9 +200,9 @@ def test_the_terminal_is_given_back_when_the_server_ends_it() -> None:
 def test_an_error_of_the_programs_own_gives_the_terminal_back(server: ServerProgram, tmp_path: Path) -> None:
     broken = tmp_path / "sitecustomize.py"
     broken.write_text(
-        "import trio_chat.ui.painting\n"
+        "import trio_chat.ui.terminal.painting\n"
         "def fail(*_, **__): raise ZeroDivisionError\n"
-        "trio_chat.ui.painting.lay_out = fail\n"
+        "trio_chat.ui.terminal.painting.lay_out = fail\n"
     )
     env = environment(PYTHONPATH=os.pathsep.join([str(tmp_path), *sys.path]))
     with PtyProgram([*PROGRAM, "join", "--plain", "ada", server.url], env=env) as ada:

@@ -14,8 +14,8 @@ from trio_chat.client import Chat
 from trio_chat.config import ClientConfig, ServerConfig
 from trio_chat.server.app import Server
 from trio_chat.store import MemoryStore
-from trio_chat.ui.pipes import Output
-from trio_chat.ui.plain import Talk, look_of
+from trio_chat.ui.plain.pipes import Output
+from trio_chat.ui.plain.talk import Talk, look_of
 
 
 class Sink(Output):

@@ -9,7 +9,7 @@ from tests.client.scripted import LOBBY, NOW, ScriptedServer, Session, next_of, 
 from tests.client.test_state import frames, message, welcome
 from trio_chat.client import Backlog, Missed
 from trio_chat.client.frames import read_event
-from trio_chat.client.owed import Step
+from trio_chat.client.pending import Step
 from trio_chat.client.state import Conversation
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import encode

@@ -14,7 +14,7 @@ from trio_chat.client import Chat
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error, Left, Message, Presence, Renamed, Room, RoomInfo
-from trio_chat.server.frames import text_frame
+from trio_chat.server.net.frames import text_frame
 
 # ---- talking ---------------------------------------------------------------------------------
 

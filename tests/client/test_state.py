@@ -13,7 +13,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from trio_chat.client.events import ChatEvent, Missed, Reconnected
 from trio_chat.client.frames import read_event
-from trio_chat.client.owed import Step
+from trio_chat.client.pending import Step
 from trio_chat.client.state import MOST_RECEIVED, PATIENCE, Conversation
 from trio_chat.errors import NotDone
 from trio_chat.protocol import requests

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Final
 
 from trio_chat.broker import Broker, Settings
-from trio_chat.server.gate import Gate
-from trio_chat.server.hub import Hub
+from trio_chat.server.hub.hub import Hub
 from trio_chat.server.metrics import exposition, make_metrics
+from trio_chat.server.net.gate import Gate
 from trio_chat.server.tally import Tally
 from trio_chat.store import MemoryStore
 

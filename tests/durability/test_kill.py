@@ -12,7 +12,7 @@ import trio
 
 from tests.durability import changes
 from tests.durability.changes import Changer
-from tests.durability.crowd import Crowd, Member, check
+from tests.durability.members import Crowd, Member, check
 from tests.programs import ServerProgram, find_free_port
 
 KILLS = int(os.environ.get("TRIO_CHAT_TRIAL_KILLS", "4"))

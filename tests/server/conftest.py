@@ -11,7 +11,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from tests.server.house import House, Log, Serve, run_house
+from tests.server.live_server import House, Log, Serve, run_house
 from trio_chat.config import ServerConfig
 from trio_chat.store import Store
 

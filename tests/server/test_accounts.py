@@ -9,7 +9,7 @@ from urllib.parse import quote
 import pytest
 import trio
 
-from tests.server.house import House, Serve
+from tests.server.live_server import House, Serve
 from tests.server.raw_client import Answer, RawClient, request, until, upgrade_head
 from trio_chat.store import DATABASE
 
@@ -146,14 +146,14 @@ async def test_the_servers_password_is_checked_before_any_hash_is_made(
     client = await house.enter({"Username": "ada", "Authorization": "Bearer come%20in"})
     await client.until("welcome")
     await client.ask("password", password=SECRET)
-    monkeypatch.setattr("trio_chat.server.passwords._verify", None)
+    monkeypatch.setattr("trio_chat.server.hub.passwords._verify", None)
     for authorization in ("", "Bearer wrong"):
         code = "wrong_password" if authorization else "password_needed"
         assert told(await house.refused({**proof("ada"), "Authorization": authorization})) == (401, code)
 
 
 async def test_no_password_is_hashed_for_a_stranger_or_a_guest(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trio_chat.server.passwords._hash", None)
+    monkeypatch.setattr("trio_chat.server.hub.passwords._hash", None)
     house = await serve()
     stranger = await house.enter()
     assert (await stranger.ask("password", password=SECRET))["code"] == "not_greeted"
@@ -172,8 +172,8 @@ async def test_when_too_many_prove_themselves_at_once_the_next_is_told_and_all_e
     def verify(encoded: str, password: str) -> bool:
         return go_on.wait(60)
 
-    monkeypatch.setattr("trio_chat.server.passwords._verify", verify)
-    monkeypatch.setattr("trio_chat.server.passwords._WAITING", 1)
+    monkeypatch.setattr("trio_chat.server.hub.passwords._verify", verify)
+    monkeypatch.setattr("trio_chat.server.hub.passwords._WAITING", 1)
     answers: list[int] = []
 
     async def come() -> None:
@@ -202,7 +202,7 @@ async def test_whoever_goes_while_their_password_is_checked_leaves_nothing_behin
     house = await serve()
     ada = await with_password(house)
     go_on = threading.Event()
-    monkeypatch.setattr("trio_chat.server.passwords._verify", lambda *_: go_on.wait(60))
+    monkeypatch.setattr("trio_chat.server.hub.passwords._verify", lambda *_: go_on.wait(60))
     try:
         by_header, by_hello = await house.knock(), await house.enter()
         await by_header.send(upgrade_head(proof("ada")))

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.house import House, Serve
+from tests.server.live_server import House, Serve
 from tests.server.raw_client import CONTINUATION, Closed, RawClient, frame, request, until
 
 virtual = {"clock": lambda: 1e9 + trio.current_time()}

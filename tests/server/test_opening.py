@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.server.house import Serve
+from tests.server.live_server import Serve
 from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.server.app import default_data_directory, open_server

@@ -7,7 +7,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from tests.server.house import GateStore, House, Serve
+from tests.server.live_server import GateStore, House, Serve
 from tests.server.raw_client import Json, RawClient, request, until
 
 LIMIT = 100_000

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.house import House, Serve
+from tests.server.live_server import House, Serve
 from tests.server.raw_client import Answer, Json, RawClient
 from trio_chat.broker.admin import Order
-from trio_chat.server.items import Administration
+from trio_chat.server.hub.items import Administration
 
 
 def told(answer: Answer) -> tuple[int, str]:

@@ -18,7 +18,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.house import GateStore, House, Log, run_house
+from tests.server.live_server import GateStore, House, Log, run_house
 from tests.server.raw_client import Closed, Gone, RawClient, request, until, upgrade_head
 from trio_chat.config import ServerConfig
 from trio_chat.errors import TrioChatError
@@ -183,7 +183,7 @@ async def test_whoever_never_answers_is_cut_off_at_the_deadline(
 async def test_a_hub_that_is_stuck_does_not_keep_the_server_from_ending(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_chat.server.hub._INBOX", 3)
+    monkeypatch.setattr("trio_chat.server.hub.hub._INBOX", 3)
     store = GateStore()
     async with opened(nursery, store=store, grace=3.0) as house:
         clients = await house.join_all(*"abcdefgh")
@@ -247,7 +247,7 @@ async def test_who_is_proven_only_after_the_end_was_decided_is_refused_in_words(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
-    monkeypatch.setattr("trio_chat.server.passwords._verify", lambda *_: go_on.wait(60))
+    monkeypatch.setattr("trio_chat.server.hub.passwords._verify", lambda *_: go_on.wait(60))
     async with opened(nursery) as house:
         ada = await house.join("ada")
         assert (await ada.ask("password", password="correct horse"))["type"] == "ok"

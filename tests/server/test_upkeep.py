@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.house import GateStore
+from tests.server.live_server import GateStore
 from tests.server.raw_client import until
 from trio_chat.errors import StoreError
 from trio_chat.server import upkeep
@@ -17,7 +17,7 @@ from trio_chat.store import DATABASE, MemoryStore
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.server.house import Log, Serve
+    from tests.server.live_server import Log, Serve
 
 
 def everything_in(folder: Path) -> bytes:

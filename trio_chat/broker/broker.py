@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from msgspec import structs
 
-from trio_chat.broker import arrival, presence, repeated, retract, talk
+from trio_chat.broker import arrival, presence, resent, retract, talk
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
 from trio_chat.broker.registry import NEVER, Found, Registry
@@ -166,7 +166,7 @@ class Broker(Registry):
             refusal is None
             and isinstance(request, Deed)
             and request.again
-            and repeated.acknowledge(known, request, effects)
+            and resent.acknowledge(known, request, effects)
         ):
             return effects
         if refusal is None:
@@ -185,7 +185,7 @@ class Broker(Registry):
                 self.journal.undo(mark)
                 del effects[before:]
             elif isinstance(request, Deed):
-                repeated.remember(self.journal, known, request, effects)
+                resent.remember(self.journal, known, request, effects)
         if refusal is not None:
             self._refused(session, request.id, refusal, effects)
         return effects

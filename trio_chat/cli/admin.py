@@ -110,7 +110,7 @@ def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bo
         for row in rows:
             click.echo(msgspec.json.encode(dict(zip(keys, row, strict=True))).decode())
         return
-    from trio_chat.ui.lines import table  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.lines import table  # noqa: PLC0415 - as above
 
     cells = [tuple(_cell(name, value) for name, value in zip(names, row, strict=True)) for row in rows]
     if not cells:

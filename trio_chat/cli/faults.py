@@ -84,7 +84,7 @@ def _rows(line: str, columns: int) -> list[str]:
     """A line in rows that end between words. A word that is wider than a row stays whole, so that it can be copied."""
     if not columns or len(line) <= columns // 2:
         return [line]
-    from trio_chat.ui.graphemes import text_width  # noqa: PLC0415 - only for a terminal
+    from trio_chat.ui.terminal.graphemes import text_width  # noqa: PLC0415 - only for a terminal
 
     first, *words = line.split(" ")
     rows = [first]

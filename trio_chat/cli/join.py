@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import (
+from trio_chat.cli.connecting import (
     SETTINGS,
     Entry,
     check_given,
@@ -25,7 +25,7 @@ from trio_chat.errors import ChatError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
-    from trio_chat.ui.plain import Look
+    from trio_chat.ui.plain.talk import Look
 
 _LOOKS: Final = ("backlog", "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
 
@@ -106,8 +106,8 @@ def _looks_like_a_server(word: str) -> bool:
 
 
 def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
-    from trio_chat.ui.plain import look_of  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.terminal import usable  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.talk import look_of  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
 
     at_terminal = usable() and not as_json
     if at_terminal and not plain:
@@ -123,9 +123,9 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
 
 def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
-    from trio_chat.ui.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.tui.opening import open_full_screen  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.wishes import Proof, Wishes  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.options import Proof, Wishes  # noqa: PLC0415 - as above
 
     def dial(proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
         from trio_chat.client import connect  # noqa: PLC0415 - there is something to see before it is needed
@@ -144,11 +144,11 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
 
 
 async def _talk(chat: Chat, look: Look, room: str | None, *, at_terminal: bool) -> int:
-    from trio_chat.ui.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.plain import Talk, talk_through_pipes  # noqa: PLC0415 - as above
-    from trio_chat.ui.prompt import talk_at_terminal  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain.prompt import talk_at_terminal  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.talk import Talk, talk_through_pipes  # noqa: PLC0415 - as above
     from trio_chat.ui.state_files import load_ignored  # noqa: PLC0415 - as above
-    from trio_chat.ui.terminal import Terminal  # noqa: PLC0415 - as above
+    from trio_chat.ui.terminal.terminal import Terminal  # noqa: PLC0415 - as above
 
     talk = Talk(chat, look, load_ignored(chat.url))
     if room is not None:

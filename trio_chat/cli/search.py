@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, enter, server_options, server_url
+from trio_chat.cli.connecting import SETTINGS, Entry, enter, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
 from trio_chat.config import ClientConfig
@@ -125,10 +125,10 @@ def _moment(typed: str | None) -> str | None:
 
 
 async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, context: int, *, as_json: bool) -> int:
-    from trio_chat.ui.messages import look_around  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.notes import Hits  # noqa: PLC0415 - as above
-    from trio_chat.ui.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
+    from trio_chat.ui.actions.messages import look_around  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.model.notes import Hits  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.talk import Talk, look_of  # noqa: PLC0415 - as above
 
     talk = Talk(chat, look_of(config, json=as_json))
     if query.room is not None and query.room.startswith("@"):

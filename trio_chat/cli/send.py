@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.entering import (
+from trio_chat.cli.connecting import (
     SETTINGS,
     Entry,
     check_given,
@@ -98,7 +98,7 @@ def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:
 
 async def _messages(text: str, *, lines: bool) -> AsyncIterator[str]:
     """The messages to send, one after the other."""
-    from trio_chat.ui.pipes import standard_input  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain.pipes import standard_input  # noqa: PLC0415 - the help page needs none of it
 
     if text:
         yield text
@@ -137,7 +137,7 @@ class _Destination:
 
 async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> int:
     """Send all; say of each that was not delivered why. Returns the exit status."""
-    from trio_chat.ui.patience import patiently  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.actions.retry import patiently  # noqa: PLC0415 - the help page needs none of it
 
     status = 0
     async for text in messages:

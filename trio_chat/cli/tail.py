@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import click
 
-from trio_chat.cli.entering import (
+from trio_chat.cli.connecting import (
     SETTINGS,
     Entry,
     check_given,
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from trio_chat.client import Chat, Missed, Past, RoomView
     from trio_chat.protocol.events import Event, Removal, RoomEvent
-    from trio_chat.ui.pipes import Output
-    from trio_chat.ui.plain import Talk
+    from trio_chat.ui.plain.pipes import Output
+    from trio_chat.ui.plain.talk import Talk
 
 _PAGE: Final = 500
 """Events in one page of history, at the most (the protocol's bound)."""
@@ -165,8 +165,8 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
     """Show rooms until the conversation ends or nobody reads any more."""
     import trio  # noqa: PLC0415 - the help page needs none of it
 
-    from trio_chat.ui.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.talk import Talk, look_of  # noqa: PLC0415 - as above
 
     talk = Talk(chat, look_of(config, json=as_json))
     sink = standard_output(talk.look.encoding)
@@ -303,7 +303,7 @@ async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
     """Show what these rooms hear, each event once, until the conversation ends."""
     from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused  # noqa: PLC0415 - as above
     from trio_chat.protocol.events import Closing, Left, RoomEvent  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain import why_ended  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.talk import why_ended  # noqa: PLC0415 - as above
 
     async for event in talk.chat:
         if isinstance(event, RoomEvent):
@@ -326,7 +326,7 @@ async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
 async def _tell_put_out(talk: Talk, sink: Output, gone: Removal) -> None:
     """Say that one was put out of a room while one was away; the tail then tries to enter it again."""
     from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.sentences import put_out  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.sentences import put_out  # noqa: PLC0415 - as above
 
     if talk.look.json:
         await sink.write(talk.tell(Left(room=gone.room, reason=gone.why)))

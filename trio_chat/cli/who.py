@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_chat.cli.entering import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
+from trio_chat.cli.connecting import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 
@@ -48,8 +48,8 @@ def command(
 
 async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:
     from trio_chat.protocol.events import People  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain import Talk, look_of  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.talk import Talk, look_of  # noqa: PLC0415 - as above
 
     name = room or chat.welcome.lobby
     people = await chat.who(name)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
     from trio_chat.client.address import Address
     from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
-    from trio_chat.client.owed import Answer, Step
+    from trio_chat.client.pending import Answer, Step
     from trio_chat.protocol.requests import AnyRequest
 
 ASK_AGAIN: Final = 1.0

@@ -24,7 +24,7 @@ import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
-from trio_chat.client.owed import Answer, Owed, Step, Why, is_early, leave_out_opened, leave_out_outdated, told_what
+from trio_chat.client.pending import Answer, Owed, Step, Why, is_early, leave_out_opened, leave_out_outdated, told_what
 from trio_chat.client.rooms import Phase, RoomView
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode

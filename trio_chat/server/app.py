@@ -39,17 +39,17 @@ from wsproto.utilities import LocalProtocolError
 from trio_chat.broker import Broker, Settings
 from trio_chat.errors import Refusal, TrioChatError
 from trio_chat.server import upkeep
-from trio_chat.server.dispatch import RETRY, closing_frame
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.forwarded import Proxies
-from trio_chat.server.gate import Gate
-from trio_chat.server.hub import Hub
-from trio_chat.server.items import Arrival, Departure, Stop
+from trio_chat.server.hub.dispatch import RETRY, closing_frame
+from trio_chat.server.hub.hub import Hub
+from trio_chat.server.hub.items import Arrival, Departure, Stop
 from trio_chat.server.metrics import exposition, make_metrics
-from trio_chat.server.outbox import SHARE
+from trio_chat.server.net.connection import Connection
+from trio_chat.server.net.gate import Gate
+from trio_chat.server.net.outbox import SHARE
 from trio_chat.server.tally import Tally
-from trio_chat.server.wire import Connection
 from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__
 

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
-    from trio_chat.server.gate import Gate
-    from trio_chat.server.hub import Hub
+    from trio_chat.server.hub.hub import Hub
+    from trio_chat.server.net.gate import Gate
     from trio_chat.server.tally import Distribution
 
 

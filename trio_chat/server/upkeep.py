@@ -10,12 +10,12 @@ import structlog
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.server.items import Forgotten
+from trio_chat.server.hub.items import Forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from trio_chat.server.hub import Hub
+    from trio_chat.server.hub.hub import Hub
     from trio_chat.store import Store
 
 _P = ParamSpec("_P")

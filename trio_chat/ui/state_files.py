@@ -14,7 +14,7 @@ from typing import Final
 
 import msgspec
 
-from trio_chat.ui.ignored import Ignored
+from trio_chat.ui.model.ignored import Ignored
 
 _MOST: Final = 1024 * 1024
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from trio_chat.errors import ConfigError
-from trio_chat.ui import commands as shared
-from trio_chat.ui.editing import BINDINGS, Editor
+from trio_chat.ui.commands import table as shared
+from trio_chat.ui.input.editor import BINDINGS, Editor
 from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.hands import Hands
+from trio_chat.ui.tui.controller.keys import Hands
 
 
 def test_no_key_has_two_meanings_in_one_context() -> None:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_chat.protocol.text import clean
-from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.layout import Span, clip, fit, inline, links, markup, row_width, wrap
 
 

@@ -11,7 +11,7 @@ from msgspec import structs
 
 from tests.ui.tui.rich_server import stamp
 from trio_chat.protocol import events
-from trio_chat.ui.ignored import Ignored
+from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
 
 LOBBY = "#lobby"

@@ -11,9 +11,9 @@ from tests.ui.tui.rich_server import stamp
 from trio_chat.client.events import Disconnected
 from trio_chat.protocol import events
 from trio_chat.protocol.query import BadQuery, Query
-from trio_chat.ui.editing import Editor
-from trio_chat.ui.ignored import Ignore, Ignored
-from trio_chat.ui.place import Place
+from trio_chat.ui.input.editor import Editor
+from trio_chat.ui.model.ignored import Ignore, Ignored
+from trio_chat.ui.model.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
 from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.completing import complete_here

@@ -13,24 +13,24 @@ import pytest
 
 from trio_chat.errors import ConfigError
 from trio_chat.protocol.events import RoomInfo
-from trio_chat.ui.keys import Press, Typed
-from trio_chat.ui.tui.doing import Doing
+from trio_chat.ui.input.decoder import Press, Typed
+from trio_chat.ui.tui.escapes import MouseEvent, copied, notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.layout import Row, Span
 from trio_chat.ui.tui.memory import Kept, Memory
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import why_no_emoji
 from trio_chat.ui.tui.model.panes import SHUT, Answered, Choice, Chosen, ListPane, Pressed, Question, TextPane
-from trio_chat.ui.tui.speaking import MouseEvent, copied, notified, notify_by, split_mouse, titled
+from trio_chat.ui.tui.tasks import Doing
 from trio_chat.ui.tui.themes import THEMES, by_itself, choose, read_theme
 from trio_chat.ui.tui.widgets.bars import lay_out_input
+from trio_chat.ui.tui.widgets.frame import Shown, cut_cells, cut_spans, divide
 from trio_chat.ui.tui.widgets.screen import Palette, runs
-from trio_chat.ui.tui.widgets.whole import Shown, cut_cells, cut_spans, divide
 
 
 def test_what_is_shown_is_decided_without_a_terminal_or_a_connection() -> None:
     code = (
-        "import sys, trio_chat.ui.tui.model.chat, trio_chat.ui.tui.model.completing, trio_chat.ui.tui.widgets.whole;"
+        "import sys, trio_chat.ui.tui.model.chat, trio_chat.ui.tui.model.completing, trio_chat.ui.tui.widgets.frame;"
         "sys.exit(', '.join({'trio', 'urwid', 'socket', 'ssl'} & sys.modules.keys()) or 0)"
     )
     done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True, text=True)

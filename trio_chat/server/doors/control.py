@@ -18,14 +18,14 @@ from msgspec import Struct
 
 from trio_chat.broker.admin import Order
 from trio_chat.errors import Refusal, refuse
-from trio_chat.server.items import Administration
+from trio_chat.server.hub.items import Administration
 from trio_chat.store.faults import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from trio_chat.server.hub import Hub
+    from trio_chat.server.hub.hub import Hub
 
 NAME: Final = "control.sock"
 """The socket's name in the data directory."""

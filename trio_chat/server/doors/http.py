@@ -21,7 +21,7 @@ from trio_chat.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trio_chat.server.hub import Hub
+    from trio_chat.server.hub.hub import Hub
 
 MAX_HEAD: Final = 16 * 1024
 """Bytes of an HTTP head at the most; browsers and proxies stay far below."""

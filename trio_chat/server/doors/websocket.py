@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import trio
 
     from trio_chat.server.doors.http import Head
-    from trio_chat.server.wire import Connection
+    from trio_chat.server.net.connection import Connection
 
 
 def read_credentials(head: Head) -> Hello | Refusal | None:

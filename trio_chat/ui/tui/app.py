@@ -20,27 +20,27 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
-from trio_chat.ui.editing import Editor
-from trio_chat.ui.keys import ESCAPE_DELAY, Decoder
-from trio_chat.ui.room_commands import keeps_secret
-from trio_chat.ui.signals import BY_SIGNAL, heeded, outlived
-from trio_chat.ui.terminal import Terminal
-from trio_chat.ui.tui.conversing import Conversing
-from trio_chat.ui.tui.doing import Doing
-from trio_chat.ui.tui.hands import Hands
+from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
+from trio_chat.ui.input.editor import Editor
+from trio_chat.ui.terminal.signals import BY_SIGNAL, heeded, outlived
+from trio_chat.ui.terminal.terminal import Terminal
+from trio_chat.ui.tui.controller.keys import Hands
+from trio_chat.ui.tui.controller.mouse import Mouse
+from trio_chat.ui.tui.escapes import notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.keys import bind, shown
+from trio_chat.ui.tui.login import Conversing
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.lost import Lost
 from trio_chat.ui.tui.model.room import read_policy
-from trio_chat.ui.tui.mouse import Mouse
-from trio_chat.ui.tui.speaking import notified, notify_by, split_mouse, titled
+from trio_chat.ui.tui.options import Dial, Proof, Wishes, chosen_theme, has_links, theme_name
+from trio_chat.ui.tui.tasks import Doing
 from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import Conversation, Look
+from trio_chat.ui.tui.widgets.frame import Frame, Shown, divide, draw, mark_selection
 from trio_chat.ui.tui.widgets.screen import Display, Palette
-from trio_chat.ui.tui.widgets.whole import Frame, Shown, divide, draw, mark_selection
-from trio_chat.ui.tui.wishes import Dial, Proof, Wishes, chosen_theme, has_links, theme_name
 
 if TYPE_CHECKING:
     pass
@@ -344,13 +344,13 @@ class FullScreen:
 
     async def edit_outside(self) -> None:
         """Write in $EDITOR what is in the input."""
-        from trio_chat.ui.tui import outside  # noqa: PLC0415 - rarely needed
+        from trio_chat.ui.tui import external_editor  # noqa: PLC0415 - rarely needed
 
         editor = self.model.room.editor
         await self._leave_screen()
         self._terminal.give_back()
         try:
-            text, why = await outside.edit(editor.text)
+            text, why = await external_editor.edit(editor.text)
         finally:
             self._terminal.take()
             await self._take_screen()

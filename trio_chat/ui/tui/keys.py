@@ -18,10 +18,10 @@ from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias
 
 from trio_chat.errors import ConfigError
-from trio_chat.ui import commands as shared
-from trio_chat.ui.editing import Editor
-from trio_chat.ui.input_keys import HELP, keys_of
-from trio_chat.ui.input_keys import shown as shown  # noqa: PLC0414 - for whoever shows a key of these tables
+from trio_chat.ui.commands import table as shared
+from trio_chat.ui.input.bindings import HELP, keys_of
+from trio_chat.ui.input.bindings import shown as shown  # noqa: PLC0414 - for whoever shows a key of these tables
+from trio_chat.ui.input.editor import Editor
 
 Context: TypeAlias = Literal["input", "message", "list"]
 

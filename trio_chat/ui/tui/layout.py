@@ -14,7 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
-from trio_chat.ui.graphemes import clusters, text_width, width
+from trio_chat.ui.terminal.graphemes import clusters, text_width, width
 
 
 class Span(NamedTuple):

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import trio
 
 from trio_chat.errors import ChatError, ConfigError
-from trio_chat.ui.terminal import Terminal
+from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.app import FullScreen
 from trio_chat.ui.tui.memory import Memory
-from trio_chat.ui.tui.wishes import Dial, Wishes
+from trio_chat.ui.tui.options import Dial, Wishes
 
 
 def open_full_screen(dial: Dial, wishes: Wishes, url: str) -> int:

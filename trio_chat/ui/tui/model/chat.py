@@ -18,10 +18,10 @@ from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.addressing import target
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.editing import Editor
-from trio_chat.ui.notes import Note
-from trio_chat.ui.place import Place
-from trio_chat.ui.sentences import called, left_out, put_out
+from trio_chat.ui.input.editor import Editor
+from trio_chat.ui.model.notes import Note
+from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.sentences import called, left_out, put_out
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.log import Entry

@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Final, NamedTuple
 
-from trio_chat.ui.completion import Completion, complete
-from trio_chat.ui.editing import Editor
-from trio_chat.ui.place import Place
+from trio_chat.ui.commands.completion import Completion, complete
+from trio_chat.ui.input.editor import Editor
+from trio_chat.ui.model.place import Place
 from trio_chat.ui.tui.keys import COMMANDS
 from trio_chat.ui.tui.model.emoji import EMOJI
 

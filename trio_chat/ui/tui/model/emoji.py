@@ -7,7 +7,7 @@ import unicodedata
 from difflib import get_close_matches
 from typing import Final
 
-from trio_chat.ui.graphemes import clusters
+from trio_chat.ui.terminal.graphemes import clusters
 
 EMOJI: Final[dict[str, str]] = {
     "+1": "👍", "-1": "👎", "thumbsup": "👍", "thumbsdown": "👎", "ok": "👌", "clap": "👏", "wave": "👋",

@@ -23,7 +23,7 @@ from msgspec import Struct
 
 from trio_chat.protocol import events
 from trio_chat.protocol.text import clean, clean_line
-from trio_chat.ui.ignored import Ignored
+from trio_chat.ui.model.ignored import Ignored
 
 MOST: Final = 20_000
 """Entries kept of one room: several screens of scrolling, and about ten megabytes."""

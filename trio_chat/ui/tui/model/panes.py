@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from trio_chat.ui.completion import Completion
-from trio_chat.ui.editing import Editor, Submitted, Wanted
-from trio_chat.ui.keys import Key, Pasted, Press, Typed
+from trio_chat.ui.commands.completion import Completion
+from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
+from trio_chat.ui.input.editor import Editor, Submitted, Wanted
 from trio_chat.ui.tui.model.completing import Completing
 
 

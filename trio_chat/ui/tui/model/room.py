@@ -8,7 +8,7 @@ from typing import Final, Literal, TypeAlias
 from msgspec import structs
 
 from trio_chat.protocol import events
-from trio_chat.ui.editing import Editor
+from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.tui.model.log import Entry, RoomLog
 
 Policy: TypeAlias = Literal["all", "mentions", "nothing"]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trio_chat.ui.ignored import Ignored
+    from trio_chat.ui.model.ignored import Ignored
     from trio_chat.ui.tui.model.room import RoomModel
 
 

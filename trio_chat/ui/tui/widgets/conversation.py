@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
-from trio_chat.ui.graphemes import text_width
-from trio_chat.ui.ignored import Ignored
+from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel

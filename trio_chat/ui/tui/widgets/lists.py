@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.layout import Row, Span, clip, fit
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, NamedTuple
 
-from trio_chat.ui.graphemes import text_width
+from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.layout import Row, Span, clip, fit, wrap
 from trio_chat.ui.tui.model.panes import ListPane, Pane, Question, TextPane
 from trio_chat.ui.tui.widgets.bars import lay_out_input

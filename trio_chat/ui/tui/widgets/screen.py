@@ -16,10 +16,10 @@ import urwid
 from urwid.display.common import AttrSpec, Hyperlink
 from urwid.display.raw import Screen as RawScreen
 
-from trio_chat.ui.graphemes import clusters, text_width
+from trio_chat.ui.terminal.graphemes import clusters, text_width
 from trio_chat.ui.tui.layout import Row
 from trio_chat.ui.tui.themes import read_style
-from trio_chat.ui.tui.widgets.whole import Frame
+from trio_chat.ui.tui.widgets.frame import Frame
 
 Colours = Literal[1, 16, 88, 256, 16777216]
 _ON: Final = "\x1b[?1004h"  # xterm: focus in and out are reported

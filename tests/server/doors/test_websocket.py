@@ -1,0 +1,309 @@
+"""The WebSocket door: who gets in, who is told no and how, before the upgrade and after."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+import trio.testing
+
+from tests.server.live_server import Serve
+from tests.server.raw_client import Answer, request, until
+from trio_chat.protocol.codec import SUBPROTOCOL
+from trio_chat.protocol.names import LOBBY
+
+Headers = dict[str, str]
+
+
+def basic(text: str) -> str:
+    return "Basic " + base64.b64encode(text.encode()).decode()
+
+
+def told(answer: Answer) -> tuple[int, str]:
+    """Status and code; the body is the error that a session would get."""
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json["type"] == "error"
+    assert answer.json["message"]
+    return answer.status, answer.json["code"]
+
+
+# ---- the password ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({}, None),  # nothing said: it may still come in the first message
+        ({"Authorization": "Bearer wrong"}, "wrong_password"),
+        ({"Authorization": "Bearer "}, "wrong_password"),
+        ({"Authorization": basic("ada:wrong")}, "wrong_password"),
+        ({"Authorization": basic("secret")}, "wrong_password"),  # a name without a colon
+        ({"Username": "ada"}, "password_needed"),
+        ({"Authorization": "Bearer SECRET", "Username": "ada"}, "wrong_password"),
+        ({"Authorization": "Bearer secret", "Username": "ada"}, None),
+        ({"Authorization": "bearer secret"}, None),
+        ({"Authorization": "Bearer s%65cret"}, None),
+        ({"Authorization": basic("ada:secret")}, None),
+        ({"Authorization": basic(":secret")}, None),
+    ],
+)
+async def test_the_password_is_checked_before_the_upgrade(serve: Serve, headers: Headers, code: str | None) -> None:
+    house = await serve(password="secret")
+    client = await house.knock()
+    answer = await client.upgrade(headers)
+    if code is None:
+        assert answer.status == 101
+    else:
+        assert told(answer) == (401, code)
+        assert answer.headers["www-authenticate"] == 'Bearer realm="trio-chat"'
+        assert house.server.hub.broker.statistics().sessions <= 1
+
+
+async def test_a_password_beyond_ascii_is_given_percent_encoded(serve: Serve) -> None:
+    house = await serve(password="pässwört: %")
+    client = await house.enter({"Authorization": "Bearer p%C3%A4ssw%C3%B6rt: %25", "Username": "ada"})
+    assert (await client.next())["name"] == "ada"
+    client = await house.enter({"Authorization": basic("bob:pässwört: %")})
+    assert (await client.next())["name"] == "bob"
+
+
+@pytest.mark.parametrize(
+    "value", ["Basic ###", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Digest x=y", "secret", "Bearersecret x"]
+)
+async def test_credentials_that_cannot_be_read_are_refused_with_a_sentence(serve: Serve, value: str) -> None:
+    house = await serve(password="secret")
+    assert told(await house.refused({"Authorization": value})) == (400, "bad_head")
+
+
+async def test_without_a_password_any_is_fine(serve: Serve) -> None:
+    house = await serve()
+    client = await house.enter({"Authorization": "Bearer whatever", "Username": "ada"})
+    assert (await client.next())["name"] == "ada"
+
+
+# ---- names ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "code"),
+    [
+        ("ada", 409, "name_owned"),
+        ("ADA", 409, "name_owned"),
+        ("%61da", 409, "name_owned"),
+        ("%D0%B0da", 409, "name_lookalike"),  # a Cyrillic a
+        ("ALL", 409, "name_reserved"),
+        ("server", 409, "name_reserved"),
+        ("two words", 400, "name_invalid"),
+        ("%1b[2J", 400, "name_invalid"),
+        ("x" * 33, 400, "name_invalid"),
+        ("x" * 5000, 400, "name_invalid"),
+        ("%ff%fe", 400, "name_invalid"),
+        ("%ED%A0%80", 400, "name_invalid"),  # half of a surrogate pair
+    ],
+)
+async def test_a_name_that_cannot_be_had_is_refused_before_the_upgrade(
+    serve: Serve, name: str, status: int, code: str
+) -> None:
+    house = await serve()
+    ada = await house.join("ada")
+    assert told(await house.refused({"Username": name})) == (status, code)
+    assert (await ada.say("mine"))["type"] == "ok"
+    assert [event["type"] for event in ada.passed] == ["message"]
+
+
+async def test_a_name_of_any_script_comes_percent_encoded_or_in_basic(serve: Serve) -> None:
+    house = await serve()
+    client = await house.enter({"Username": "%E6%97%A5%E6%9C%AC"})
+    assert (await client.next())["name"] == "日本"
+    client = await house.enter({"Authorization": basic("søren:")})
+    assert (await client.next())["name"] == "søren"
+
+
+async def test_the_username_header_beats_the_name_in_basic(serve: Serve) -> None:
+    house = await serve()
+    client = await house.enter({"Authorization": basic("bob:x"), "Username": "ada"})
+    assert (await client.next())["name"] == "ada"
+
+
+async def test_without_a_name_one_is_made_up_that_is_free(serve: Serve) -> None:
+    house = await serve()
+    names = set()
+    for _ in range(20):
+        client = await house.enter({"Authorization": "Bearer x"})
+        names.add((await client.next())["name"])
+    assert len(names) == 20
+    assert all(name.startswith("user_") for name in names)
+
+
+async def test_a_guests_name_is_free_again_when_its_holder_is_gone_however_they_went(serve: Serve) -> None:
+    house = await serve(names="guest")
+    for leave in ("hang_up", "reset"):
+        client = await house.join("ada")
+        getattr(client, leave)()
+        await until(lambda: not house.server.hub.broker.here)
+    assert (await house.join("ada")).name == "ada"
+
+
+async def test_whoever_proves_with_the_token_comes_in_as_one_more_device(serve: Serve) -> None:
+    house = await serve()
+    ada = await house.enter({"Username": "ada"})
+    token = (await ada.next())["token"]
+    assert told(await house.refused({"Username": "ada", "Trio-Chat-Token": "guess"})) == (409, "name_owned")
+    phone = await house.enter({"Username": "ada", "Trio-Chat-Token": token})
+    assert (await phone.next())["name"] == "ada"
+    await ada.say("to myself")
+    assert (await phone.until("message"))["text"] == "to myself"
+    assert house.server.hub.broker.statistics().people == 1
+
+
+# ---- hello ----------------------------------------------------------------------------------------
+
+
+async def test_the_welcome_says_all_that_a_client_needs(serve: Serve) -> None:
+    house = await serve(motd="Be kind.", max_text=100, max_frame=2048, max_recipients=3)
+    client = await house.enter({"Username": "ada"})
+    welcome = await client.next()
+    assert welcome["type"] == "welcome"
+    assert (welcome["name"], welcome["lobby"], welcome["motd"]) == ("ada", LOBBY, "Be kind.")
+    assert welcome["limits"] == {"text": 100, "frame": 2048, "to": 3}
+    assert welcome["rooms"] == [{"name": LOBBY, "count": 1, "slow": 0.0}]
+    assert welcome["epoch"]
+    assert welcome["token"]
+    assert await client.next() == {"type": "presence", "room": LOBBY, "count": 1, "joined": ["ada"]}
+
+
+@pytest.mark.parametrize("fields", [{"name": "ada"}, {"name": "ada", "password": "secret"}, {}])
+async def test_hello_may_come_as_the_first_message(serve: Serve, fields: dict[str, Any]) -> None:
+    house = await serve(password="secret" if "password" in fields else None)
+    client = await house.enter()
+    answer = await client.ask("hello", **fields)
+    assert answer["type"] == "welcome"
+    assert answer["name"] == fields.get("name", answer["name"])
+    assert (await client.say("hi"))["type"] == "ok"
+
+
+async def test_hello_sent_together_with_the_head_is_heard(serve: Serve) -> None:
+    house = await serve()
+    client = await house.knock()
+    await client.upgrade(behind=request("hello", "1", name="ada") + request("ping", "2"))
+    assert (await client.next())["type"] == "welcome"
+    assert (await client.until("pong"))["id"] == "2"
+
+
+@pytest.mark.parametrize(("password", "code"), [("wrong", "wrong_password"), (None, "password_needed")])
+async def test_a_wrong_password_in_a_hello_ends_the_connection_with_the_reason(
+    serve: Serve, password: str | None, code: str
+) -> None:
+    house = await serve(password="secret")
+    client = await house.enter()
+    await client.send(request("hello", "1", name="ada", password=password))
+    events, close, reason = await client.wait_closed()
+    assert [(event["type"], event["code"]) for event in events] == [("error", code), ("closing", code)]
+    assert close == 1008
+    assert events[0]["message"].startswith(reason)
+
+
+async def test_a_taken_name_in_a_hello_leaves_another_try(serve: Serve) -> None:
+    house = await serve()
+    await house.join("ada")
+    client = await house.enter()
+    assert (await client.ask("hello", name="Ada"))["code"] == "name_owned"
+    assert (await client.ask("hello", name="bob"))["type"] == "welcome"
+
+
+async def test_whoever_says_no_hello_is_told_so_and_closed(serve: Serve, mock_clock: trio.testing.MockClock) -> None:
+    house = await serve(handshake_timeout=10.0, clock=lambda: 1e9 + trio.current_time())
+    ada = await house.join("ada")
+    client = await house.enter()
+    await client.ask("ping")
+    mock_clock.jump(11)
+    events, code, _ = await client.wait_closed()
+    assert [event["code"] for event in events] == ["hello_timeout"]
+    assert code == 1008
+    assert (await ada.say("still here"))["type"] == "ok"
+
+
+# ---- the upgrade ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("offered", "chosen"),
+    [("", None), (SUBPROTOCOL, SUBPROTOCOL), (f"chat, {SUBPROTOCOL}", SUBPROTOCOL), ("chat, superchat", None)],
+)
+async def test_the_subprotocol_is_answered_when_it_is_offered(serve: Serve, offered: str, chosen: str | None) -> None:
+    house = await serve()
+    client = await house.knock()
+    answer = await client.upgrade({"Sec-WebSocket-Protocol": offered, "Username": "ada"})
+    assert (answer.status, answer.headers.get("sec-websocket-protocol")) == (101, chosen)
+    assert answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, 1.3
+    assert (await client.next())["type"] == "welcome"
+
+
+async def test_the_chat_is_at_the_root_alone(serve: Serve) -> None:
+    house = await serve()
+    assert (await house.refused(target="/chat")).status == 404
+    assert (await house.enter()).name == ""
+    client = await house.knock()
+    assert (await client.upgrade(target="/?x=1")).status == 101
+
+
+@pytest.mark.parametrize(
+    ("headers", "status", "code"),
+    [
+        ({"Sec-WebSocket-Key": ""}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Version": ""}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Version": "8"}, 426, "bad_version"),
+        ({"Connection": "close"}, 400, "bad_upgrade"),
+        ({"Connection": ""}, 400, "bad_upgrade"),
+        ({"Upgrade": "websocket, h2c"}, 400, "bad_upgrade"),
+    ],
+)
+async def test_an_upgrade_that_is_none_is_refused_and_nobody_hears_of_it(
+    serve: Serve, headers: Headers, status: int, code: str
+) -> None:
+    house = await serve()
+    ada = await house.join("ada")
+    answer = await house.refused({"Username": "bob", **headers})
+    assert (answer.status, answer.json["code"], answer.json["type"]) == (status, code, "error")
+    assert answer.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
+    assert house.server.hub.tally.refusals == {code: 1}
+    await until(lambda: house.server._sockets == 1)
+    assert (await ada.say("still here"))["type"] == "ok"
+    assert [event["type"] for event in ada.passed] == ["message"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "host", "status"),
+    [
+        (None, "chat.example", 101),
+        ("https://chat.example", "chat.example", 101),
+        ("https://CHAT.example:8765", "chat.example:8765", 101),
+        ("https://friend.example", "chat.example", 101),
+        ("https://elsewhere.example", "chat.example", 403),
+        ("https://friend.example.evil.example", "chat.example", 403),
+        ("null", "chat.example", 403),
+        ("https://chat.example:1", "chat.example", 403),
+        ("http://[", "chat.example", 403),
+        ("", "chat.example", 101),
+    ],
+)
+async def test_a_page_of_another_site_may_not_connect_unless_allowed(
+    serve: Serve, origin: str | None, host: str, status: int
+) -> None:
+    house = await serve(allow_origin=("https://friend.example",))
+    client = await house.knock()
+    answer = await client.upgrade({"Host": host, "Username": "ada", **({"Origin": origin} if origin else {})})
+    assert answer.status == status
+    if status == 403:
+        assert told(answer) == (403, "bad_origin")
+
+
+async def test_a_page_on_an_empty_host_is_not_its_own(serve: Serve) -> None:
+    house = await serve()
+    client = await house.knock()
+    await client.send(
+        b"GET / HTTP/1.1\r\nHost:\r\nOrigin: null\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
+        b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
+    )
+    assert told(await client.read_answer()) == (403, "bad_origin")

@@ -1,0 +1,172 @@
+"""Frames: the fast way and wsproto agree about every client's bytes, however they are cut."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from wsproto.connection import Connection, ConnectionType
+from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
+
+from tests.server.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
+from trio_chat.server.net.frames import FrameReader, text_frame
+
+EDGES = [0, 1, 125, 126, 127, 65535, 65536]
+LIMIT = 65536
+
+masks = st.binary(min_size=4, max_size=4)
+texts = st.text(max_size=200).map(str.encode) | st.sampled_from([b"x" * size for size in EDGES[:-1]])
+ordinary = st.builds(lambda payload, mask: (payload, frame(payload, mask=mask)), texts, masks)
+control = st.builds(
+    lambda payload, opcode, mask: (None, frame(payload, opcode, mask=mask)),
+    st.binary(max_size=125),
+    st.sampled_from([PING, PONG]),
+    masks,
+)
+fragmented = st.builds(
+    lambda one, other, mask: (
+        one + other,
+        frame(one, fin=False, mask=mask) + frame(b"", PING) + frame(other, CONTINUATION, mask=mask),
+    ),
+    texts,
+    texts,
+    masks,
+)
+binary = st.builds(lambda payload, mask: (payload, frame(payload, BINARY, mask=mask)), st.binary(max_size=300), masks)
+bad = st.sampled_from(
+    [
+        frame(b"\xff\xfe"),  # not UTF-8
+        frame("\ud800".encode("utf-8", "surrogatepass")),
+        frame(b"x", mask=None),
+        frame(b"x", bits=4),
+        frame(b"x", bits=1),
+        frame(b"x", 3),
+        frame(b"x", 11),
+        frame(b"x" * 126, PING),
+        frame(b"x", PING, fin=False),
+        frame(b"x", CONTINUATION),
+        b"\x81\xfe\x00\x05\x01\x02\x03\x04hello",  # a length in more bytes than it needs
+    ]
+)
+
+
+def cut(data: bytes, places: list[int]) -> list[bytes]:
+    """The data in pieces."""
+    edges = [0, *sorted(place % (len(data) + 1) for place in places), len(data)]
+    return [data[start:stop] for start, stop in pairwise(edges)]
+
+
+cuts = st.lists(st.integers(0, 2**20), max_size=6)
+
+
+def read_with_wsproto(pieces: list[bytes]) -> tuple[list[bytes], list[Event], bool]:
+    """What wsproto makes of a client's bytes: messages, control frames, and whether it refused them."""
+    server = Connection(ConnectionType.SERVER)
+    messages: list[bytes] = []
+    controls: list[Event] = []
+    part = b""
+    for piece in pieces:
+        server.receive_data(piece)
+        for event in server.events():
+            if isinstance(event, CloseConnection):  # what wsproto makes of a bad frame
+                return messages, controls, True
+            if isinstance(event, TextMessage | BytesMessage):
+                part += event.data.encode() if isinstance(event.data, str) else event.data
+                if event.message_finished:
+                    messages.append(part)
+                    part = b""
+            else:
+                controls.append(event)
+    return messages, controls, False
+
+
+def read_with_ours(pieces: list[bytes], limit: int = LIMIT) -> tuple[list[bytes], list[bytes], FrameReader]:
+    reader = FrameReader(limit)
+    messages: list[bytes] = []
+    rests: list[bytes] = []
+    for piece in pieces:
+        found, rest = reader.feed(piece)
+        messages += found
+        rests.append(rest)
+    return messages, rests, reader
+
+
+@pytest.mark.parametrize("size", EDGES)
+def test_a_servers_frame_is_what_wsproto_would_send(size: int) -> None:
+    wanted = Connection(ConnectionType.SERVER).send(TextMessage(data="x" * size))
+    assert text_frame(b"x" * size) == wanted
+
+
+@given(st.lists(ordinary | control, max_size=12), cuts)
+def test_ordinary_messages_come_out_in_order_and_control_frames_are_left(
+    frames: list[tuple[bytes | None, bytes]], places: list[int]
+) -> None:
+    messages, rests, reader = read_with_ours(cut(b"".join(data for _, data in frames), places))
+    assert messages == [payload for payload, _ in frames if payload is not None]
+    assert b"".join(rests) == b"".join(data for payload, data in frames if payload is None)
+    assert not reader.unusual
+
+
+@given(st.lists(ordinary | control | fragmented | binary, max_size=8), st.none() | bad, cuts)
+def test_nothing_is_lost_changed_or_overtaken_by_going_past_wsproto(
+    frames: list[tuple[bytes | None, bytes]], end: bytes | None, places: list[int]
+) -> None:
+    data = b"".join(data for _, data in frames) + (end or b"")
+    wanted, controls, refused = read_with_wsproto([data])
+    messages, rests, reader = read_with_ours(cut(data, places))
+    late, left, late_refused = read_with_wsproto(rests)
+    assert messages + late == wanted
+    assert left == controls
+    assert late_refused == refused == (end is not None)
+    assert all(isinstance(event, Ping | Pong) for event in controls)
+    assert reader.unusual or not late
+
+
+@given(st.sampled_from([frame(b"x", BINARY), frame(b"x", fin=False), frame(b"\xff"), frame(b"x", mask=None)]), cuts)
+def test_after_an_unusual_frame_everything_is_wsprotos_for_good(unusual: bytes, places: list[int]) -> None:
+    data = unusual + frame(b"one") + frame(b"", CONTINUATION) + frame(b"two")
+    messages, rests, reader = read_with_ours([frame(b"before"), *cut(data, places)])
+    assert messages == [b"before"]
+    assert b"".join(rests) == data
+    assert reader.unusual
+
+
+@pytest.mark.parametrize("size", [125, 126, 4096, 65535])
+def test_the_limit_is_the_greatest_size_that_is_read(size: int) -> None:
+    messages, rests, _ = read_with_ours([frame(b"x" * size)], limit=size)
+    assert (messages, rests) == ([b"x" * size], [b""])
+    messages, rests, _ = read_with_ours([frame(b"x" * (size + 1))], limit=size)
+    assert (messages, rests) == ([], [frame(b"x" * (size + 1))])
+
+
+def test_a_frame_over_the_limit_is_handed_on_when_its_header_is_there() -> None:
+    header = frame(b"x" * 5000)[:8]
+    _, rests, reader = read_with_ours([header[:3], header[3:4], header[4:]], limit=4999)
+    assert b"".join(rests) == header
+    assert reader.unusual
+
+
+def test_a_length_in_eight_bytes_is_not_waited_for() -> None:
+    reader = FrameReader(100)
+    assert reader.feed(b"\x81\xff\x7f") == ([], b"\x81\xff\x7f")
+    assert reader.unusual
+
+
+@given(st.lists(st.binary(max_size=400), max_size=30))
+def test_no_bytes_make_it_fail_or_keep_more_than_a_frame(pieces: list[bytes]) -> None:
+    reader = FrameReader(1000)
+    for piece in pieces:
+        reader.feed(piece)
+        assert len(reader._part) <= 1000 + 8
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
+def test_a_control_frame_in_one_piece_with_messages_keeps_their_order(opcode: int) -> None:
+    data = frame(b"one") + frame(b"zz", opcode) + frame(b"two", TEXT)
+    for at in range(len(data)):
+        messages, rests, reader = read_with_ours([data[:at], data[at:]])
+        assert messages == [b"one", b"two"]
+        assert b"".join(rests) == frame(b"zz", opcode)
+        assert not reader.unusual

@@ -1,0 +1,46 @@
+"""A script's line that came too fast gets through a little later; anything else is refused at once."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock
+
+from trio_chat.errors import NotDone, Refused
+from trio_chat.ui.actions.retry import LONGEST, patiently
+
+
+class Server:
+    """Refuses so often, with one code."""
+
+    def __init__(self, times: int, code: str = "too_fast") -> None:
+        self.left = times
+        self.code = code
+        self.asked = 0
+
+    async def ask(self) -> str:
+        await trio.lowlevel.checkpoint()
+        self.asked += 1
+        if self.left:
+            self.left -= 1
+            raise NotDone(self.code, "No.")
+        return "done"
+
+
+async def test_what_comes_too_fast_is_asked_again(autojump_clock: MockClock) -> None:
+    server = Server(5)
+    assert await patiently(server.ask) == "done"
+    assert server.asked == 6
+
+
+async def test_in_the_end_it_is_refused_all_the_same(autojump_clock: MockClock) -> None:
+    with pytest.raises(Refused):
+        await patiently(Server(100_000).ask)
+    assert trio.current_time() >= LONGEST
+
+
+async def test_any_other_refusal_comes_at_once(autojump_clock: MockClock) -> None:
+    server = Server(1, "unknown_person")
+    with pytest.raises(Refused):
+        await patiently(server.ask)
+    assert server.asked == 1

@@ -1,0 +1,56 @@
+"""Tab makes of a word what may have been meant."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_chat.protocol.events import Message, RoomInfo
+from trio_chat.ui.commands.completion import complete
+from trio_chat.ui.model.place import Place
+
+
+def place() -> Place:
+    one = Place(me="ada", room="#ops")
+    one.enter([RoomInfo(name="#lobby"), RoomInfo(name="#ops"), RoomInfo(name="#opera"), RoomInfo(name="@ada+bob")])
+    for name in ("eve", "bob", "Bobby"):
+        one.take(Message(room="#ops", seq=1, time="t", sender=name, text="x", cid="c"))
+    return one
+
+
+@pytest.mark.parametrize(
+    ("text", "candidates", "after"),
+    [
+        ("/to", ("/topic",), " "),
+        ("/", None, " "),
+        ("@e", ("@eve",), ": "),
+        ("hi @b", ("@Bobby", "@bob"), " "),
+        ("@", ("@Bobby", "@bob", "@eve"), ": "),
+        ("ev", ("eve",), ": "),
+        ("ask ev", ("eve",), " "),
+        ("", (), ": "),
+        ("see #op", ("#opera", "#ops"), " "),
+        ("/join #l", ("#lobby",), " "),
+        ("/who ", ("#lobby", "#opera", "#ops"), " "),
+        ("/msg bob", ("Bobby", "bob"), " "),
+        ("/msg eve,b", ("Bobby", "bob"), " "),
+        ("/help t", ("topic",), " "),
+        ("/me hugs ev", ("eve",), " "),
+        ("nobody-like-that", (), ": "),
+    ],
+)
+def test_a_word_is_completed_by_what_fits_its_place(text: str, candidates: tuple[str, ...] | None, after: str) -> None:
+    found = complete(text, len(text), place())
+    if candidates is None:
+        assert "/join" in found.candidates
+    else:
+        assert found.candidates == candidates
+        assert not candidates or found.after == after
+
+
+def test_only_the_word_before_the_cursor_is_replaced() -> None:
+    found = complete("/msg eve,bo hello", 11, place())
+    assert (found.start, found.end) == (9, 11)
+
+
+def test_what_several_agree_on_can_be_typed_at_once() -> None:
+    assert complete("#o", 2, place()).agreed == "#op"

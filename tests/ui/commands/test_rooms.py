@@ -1,0 +1,205 @@
+"""The commands for messages, rooms and accounts: what each line means, and what is wrong with others."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_chat.protocol.events import Error, Message, RoomInfo
+from trio_chat.protocol.query import Query
+from trio_chat.ui.actions.actions import Action
+from trio_chat.ui.actions.messages import (
+    AnswerMessage,
+    At,
+    Back,
+    DeleteMessage,
+    EditMessage,
+    MarkMessage,
+    Search,
+    ShowContext,
+    ShowNumbers,
+)
+from trio_chat.ui.actions.moderation import (
+    AskPassword,
+    Ban,
+    Configure,
+    Invite,
+    Kick,
+    ListBans,
+    ListDevices,
+    Mute,
+    Revoke,
+    SetPassword,
+    SetRole,
+    Unban,
+)
+from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.commands.table import interpret
+from trio_chat.ui.model.place import MOST_SAID, Place
+
+
+def in_ops() -> Place:
+    place = Place(me="ada", room="#ops")
+    place.rooms = {
+        "#ops": RoomInfo(name="#ops"),
+        "@ada+bob": RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")),
+    }
+    return place
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("/edit new text", EditMessage("#ops", Back(own=True), "new text")),
+        ("/edit 12 new\ntext", EditMessage("#ops", At(12), "new\ntext")),
+        ("/edit #12 new", EditMessage("#ops", At(12), "new")),
+        ("/edit ^^ new", EditMessage("#ops", Back(2, own=True), "new")),
+        ("/edit ^ 3 apples", EditMessage("#ops", Back(1, own=True), "3 apples")),
+        ("/delete", DeleteMessage("#ops", Back(own=True))),
+        ("/delete 12", DeleteMessage("#ops", At(12))),
+        ("/delete ^^^", DeleteMessage("#ops", Back(3))),
+        ("/react 👍", MarkMessage("#ops", Back(), "👍")),
+        ("/react #3 done", MarkMessage("#ops", At(3), "done")),
+        ("/unreact ^^ 👍", MarkMessage("#ops", Back(2), "👍", on=False)),
+        ("/reply 12 so do I", AnswerMessage("#ops", At(12), "so do I")),
+        ("/reply ^ yes", AnswerMessage("#ops", Back(), "yes")),
+        ("/search disk from:bob", Search(Query(("disk",), sender="bob"))),
+        ("/search tea in:@bob", Search(Query(("tea",), room="@ada+bob"))),
+        ("/search", Search()),
+        ("/context 12", ShowContext("#ops", At(12))),
+        ("/context dev ^", ShowContext("#dev", Back())),
+        ("/numbers", ShowNumbers(on=True)),
+        ("/numbers off", ShowNumbers(on=False)),
+        ("/password", AskPassword()),
+        ("/devices", ListDevices()),
+        ("/revoke 3", Revoke(3)),
+        ("/invite @bob", Invite("#ops", "bob")),
+        ("/invite bob dev", Invite("#dev", "bob")),
+        ("/private on", Configure("#ops", private=True)),
+        ("/private OFF", Configure("#ops", private=False)),
+        ("/announce-only on", Configure("#ops", announce_only=True)),
+        ("/slow 10", Configure("#ops", slow=10.0)),
+        ("/slow 2m", Configure("#ops", slow=120.0)),
+        ("/slow off", Configure("#ops", slow=0.0)),
+        ("/keep 30", Configure("#ops", keep=30.0)),
+        ("/keep 2w", Configure("#ops", keep=14.0)),
+        ("/keep 0", Configure("#ops", keep=0.0)),
+        ("/op bob", SetRole("#ops", "bob", "moderator")),
+        ("/op bob owner", SetRole("#ops", "bob", "owner")),
+        ("/deop bob", SetRole("#ops", "bob", "member")),
+        ("/kick bob take a  walk", Kick("#ops", "bob", "take a walk")),
+        ("/ban bob", Ban("#ops", "bob")),
+        ("/ban bob 2h enough", Ban("#ops", "bob", seconds=7200.0, reason="enough")),
+        ("/ban bob 30 times told", Ban("#ops", "bob", reason="30 times told")),
+        ("/ban 192.0.2.0/24 7d", Ban("#ops", network="192.0.2.0/24", seconds=604800.0)),
+        ("/ban 2001:db8::1", Ban("#ops", network="2001:db8::1")),
+        ("/ban @192.0.2.1", Ban("#ops", "192.0.2.1")),
+        ("/unban bob", Unban("#ops", "bob")),
+        ("/unban 192.0.2.0/24", Unban("#ops", network="192.0.2.0/24")),
+        ("/bans", ListBans("#ops")),
+        ("/bans lobby", ListBans("#lobby")),
+        ("/bans #LOBBY", ListBans("#lobby")),
+        ("/context DEV 3", ShowContext("#dev", At(3))),
+        ("/search tea in:OPS", Search(Query(("tea",), room="#ops"))),
+        ("/mute bob", Mute("#ops", "bob")),
+        ("/mute bob 10m", Mute("#ops", "bob", 600.0)),
+        ("/unmute bob", Mute("#ops", "bob", 0.0)),
+    ],
+)
+def test_a_line_means_what_the_reference_says(line: str, meaning: Action) -> None:
+    assert interpret(line, in_ops()) == meaning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/edit",
+        "/edit 12",
+        "/edit ^^",
+        f"/react {'x' * 33}",
+        "/delete that",
+        "/react",
+        "/react 1 2 3",
+        "/react that 👍",
+        "/reply",
+        "/reply yes",
+        "/reply 3",
+        "/search from:",
+        "/search tea in:@eve",
+        "/context",
+        "/context a b 3",
+        "/numbers maybe",
+        "/revoke",
+        "/revoke laptop",
+        "/revoke ²",
+        "/invite",
+        "/private",
+        "/announce-only perhaps",
+        "/slow",
+        "/slow 2d",
+        "/keep for ever",
+        "/op",
+        "/op bob king",
+        "/deop",
+        "/kick",
+        "/ban",
+        "/ban bob 0h",
+        "/unban",
+        "/mute",
+        "/mute bob soon",
+        "/mute bob 0",
+        "/unmute",
+        "/password hunter2 hunter2",
+    ],
+)
+def test_what_does_not_fit_is_told_with_the_right_form(line: str) -> None:
+    meaning = interpret(line, in_ops())
+    assert isinstance(meaning, Error)
+    assert meaning.advice.startswith(f"Write {line.split(maxsplit=1)[0]}")
+
+
+def test_a_password_in_a_line_is_repeated_nowhere() -> None:
+    meaning = interpret("/password hunter2", in_ops())
+    assert isinstance(meaning, Error)
+    assert "hunter2" not in meaning.message + meaning.advice
+    assert "hunter2" not in repr(SetPassword("hunter2"))
+
+
+@pytest.mark.parametrize(
+    ("line", "kept"), [("/password x", True), ("  /PASSWORD x", True), ("/pass", False), ("hi", False)]
+)
+def test_only_lines_that_may_hold_a_password_stay_out_of_the_history(line: str, *, kept: bool) -> None:
+    assert keeps_secret(line) is kept
+
+
+# ---- which message -----------------------------------------------------------------------------
+
+
+def message(seq: int, sender: str = "bob", room: str = "#ops") -> Message:
+    return Message(room=room, seq=seq, time="", sender=sender, text=f"text {seq}", cid="")
+
+
+def test_messages_are_counted_from_the_end_of_what_was_shown_in_the_room() -> None:
+    place = in_ops()
+    for event in (message(1, "ada"), message(2), message(3, "ada"), message(9, room="#dev"), message(5)):
+        place.take(event)
+    assert [place.find_said("#ops", count) for count in (1, 2, 3, 4, 5)] == [5, 3, 2, 1, None]
+    assert [place.find_said("#ops", count, own=True) for count in (1, 2, 3)] == [3, 1, None]
+    assert place.find_said("#nowhere", 1) is None
+
+
+def test_what_one_said_counts_as_soon_as_it_is_acknowledged_and_once() -> None:
+    place = in_ops()
+    place.take(message(1))
+    place.note_said("#ops", 3, "mine")
+    assert place.find_said("#ops", 1, own=True) == 3
+    place.take(message(2))  # heard after the acknowledgement, said before
+    place.take(message(3, "ada"))
+    assert [place.find_said("#ops", count) for count in (1, 2, 3, 4)] == [3, 2, 1, None]
+
+
+def test_what_is_known_of_messages_is_bounded() -> None:
+    place = in_ops()
+    for seq in range(1, MOST_SAID + 50):
+        place.take(message(seq))
+    assert place.find_said("#ops", MOST_SAID) == 50
+    assert place.find_said("#ops", MOST_SAID + 1) is None

@@ -1,0 +1,41 @@
+"""The keys of the input line are told, and told as they are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from trio_chat.ui.commands.table import interpret
+from trio_chat.ui.input.bindings import HELP, overview, reference, shown
+from trio_chat.ui.input.editor import BINDINGS
+from trio_chat.ui.model.notes import Note
+from trio_chat.ui.model.place import Place
+
+PAGE = Path(__file__).parents[3] / "docs" / "reference" / "line-keys.md"
+
+
+def test_every_key_is_told_and_no_other() -> None:
+    assert set(HELP) == set(BINDINGS.values())
+    page = reference()
+    for key in BINDINGS:
+        assert f"`{shown(key)}`" in page
+
+
+def test_keys_shows_what_each_does_in_rows_that_fit() -> None:
+    meaning = interpret("/keys", Place())
+    assert isinstance(meaning, Note)
+    assert meaning.lines == overview()
+    assert all(len(line) <= 80 for line in meaning.lines)
+    for keys, text in (("Alt-Enter", "begin a new line"), ("Ctrl-R", "search in"), ("Ctrl-_", "undo")):
+        assert any(line.startswith(keys) and text in line for line in meaning.lines)
+
+
+def test_help_says_how_to_see_them() -> None:
+    meaning = interpret("/help", Place())
+    assert isinstance(meaning, Note)
+    assert "/keys shows the keys." in meaning.lines[-1]
+
+
+def test_the_reference_page_is_as_the_table_says() -> None:
+    assert PAGE.read_text("utf-8") == reference(), (
+        "write it anew: python -m trio_chat.ui.input.bindings > docs/reference/line-keys.md"
+    )

@@ -1,0 +1,108 @@
+"""Whom one ignores: hidden in lines, kept in a file, followed when they change their name."""
+
+from __future__ import annotations
+
+import stat
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from trio_chat.client.events import Backlog
+from trio_chat.protocol import events
+from trio_chat.protocol.events import Error
+from trio_chat.ui.commands.table import interpret
+from trio_chat.ui.model.ignored import Ignore, Ignored
+from trio_chat.ui.model.lines import Teller
+from trio_chat.ui.model.notes import Context, Hits
+from trio_chat.ui.model.place import Place
+from trio_chat.ui.state_files import load_ignored
+
+TIME = "2026-01-31T12:00:00.000Z"
+
+
+def said(seq: int, sender: str, text: str = "", room: str = "#ops", **more: object) -> events.Message:
+    return events.Message(
+        room=room, seq=seq, time=TIME, sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more  # type: ignore[arg-type] # a message's fields
+    )  # fmt: skip
+
+
+def reader(*ignored: str) -> tuple[Place, Teller]:
+    place = Place("ada", "#ops")
+    place.ignored = Ignored(ignored)
+    return place, Teller(place, now=lambda: datetime(2026, 1, 31, 12, tzinfo=UTC), zone=UTC)
+
+
+def test_nothing_that_they_say_mark_or_write_is_told_or_rings() -> None:
+    place, teller = reader("Mallory")
+    change = {"room": "#ops", "seq": 9, "time": TIME, "sender": "mallory", "target": 1}
+    for event in (
+        said(1, "mallory", "hey @ada"),
+        said(2, "mallory", "psst", "@ada+mallory"),
+        events.Edited(**change, text="x"),  # type: ignore[arg-type] # as above
+        events.Reacted(**change, mark="👎"),  # type: ignore[arg-type] # as above
+    ):
+        place.take(event)
+        assert (teller.tell(event), teller.rings(event)) == ([], False)
+    past = (
+        said(1, "mallory", "hey @ada"),
+        said(2, "bob", "hello", reactions={"👎": ("mallory",), "👍": ("eve", "mallory")}),
+    )
+    hello = ["[12:00] #ops bob: hello", "    👍 eve"]
+    backlog = Backlog(room="#ops", events=past, unread_from=1, unread=2)
+    place.take(backlog)
+    assert teller.tell(backlog) == ["-- new in #ops since you left", *hello]
+    assert not teller.rings(backlog)
+    assert teller.tell(Hits(messages=past))[0].endswith("bob: hello")
+    assert len(teller.tell(Context(room="#ops", around=2, events=past))) == 2
+    assert place.find_said("#ops", 1) == 2
+    assert place.find_said("#ops", 2) is None  # what was not shown is not counted
+    assert teller.tell(events.Presence(room="#ops", count=3, joined=("mallory",))) != []
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("/ignore @mallory", Ignore("mallory")),
+        ("/ignore", Ignore()),
+        ("/unignore mallory", Ignore("mallory", on=False)),
+    ],
+)
+def test_what_is_typed_for_it(line: str, meaning: Ignore) -> None:
+    assert interpret(line, Place("ada")) == meaning
+    for faulty in ("/unignore", "/ignore a b"):
+        assert isinstance(interpret(faulty, Place("ada")), Error)
+
+
+def test_what_is_told_about_it() -> None:
+    ignored = Ignored()
+    for action, told in (
+        (Ignore(), "You ignore nobody."),
+        (Ignore("Mallory"), "You ignore Mallory now, on this device. /unignore Mallory undoes it."),
+        (Ignore("mallory"), "You ignore mallory already."),
+        (Ignore("bob"), "You ignore bob now, on this device. /unignore bob undoes it."),
+        (Ignore(), "You ignore bob, Mallory."),
+        (Ignore("ADA"), "That is you: nobody can be ignored by themselves."),
+        (Ignore("mallory", on=False), "You do not ignore mallory any more."),
+        (Ignore("mallory", on=False), "You do not ignore mallory."),
+    ):
+        assert ignored.do(action, "ada").lines == (told,)
+
+
+def test_it_is_kept_for_each_server_and_who_changes_their_name_stays_ignored(tmp_path: Path) -> None:
+    place = Place("ada")
+    place.ignored = load_ignored("ws://one/", tmp_path)
+    place.ignored.do(Ignore("mallory"), "ada")
+    place.take(events.Renamed(old="mallory", new="Trent"))
+    place.take(events.Renamed(old="bob", new="bert"))
+    assert load_ignored("ws://one/", tmp_path).names == ["Trent"]
+    assert load_ignored("ws://two/", tmp_path).names == []
+    (path,) = (tmp_path / "ignored").iterdir()
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    path.write_text("{broken")
+    assert load_ignored("ws://one/", tmp_path).names == []
+    path.unlink()
+    path.parent.rmdir()
+    path.parent.write_text("a file in the way")
+    place.ignored.do(Ignore("eve"), "ada")  # cannot be kept, and holds all the same
+    assert "eve" in place.ignored

@@ -1,0 +1,86 @@
+"""A terminal is taken over and given back, on every way out of it."""
+
+from __future__ import annotations
+
+import os
+import termios
+from collections.abc import Iterator
+
+import pytest
+
+from trio_chat.ui.terminal.terminal import Terminal, is_terminal, usable
+
+
+@pytest.fixture
+def pty() -> Iterator[tuple[int, int]]:
+    master, slave = os.openpty()
+    yield master, slave
+    for fd in (master, slave):
+        os.close(fd)
+
+
+def test_it_is_given_back_as_it_was_found_when_an_error_ends_it(pty: tuple[int, int]) -> None:
+    master, slave = pty
+    before = termios.tcgetattr(slave)
+    taken = []
+
+    def fail() -> None:
+        taken.append(termios.tcgetattr(slave)[3] & (termios.ECHO | termios.ICANON | termios.ISIG))
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError), Terminal(slave, slave):
+        fail()
+    assert taken == [0]
+    assert termios.tcgetattr(slave) == before
+    shown = b""
+    while not shown.endswith(b"l"):  # what was written may come in pieces
+        shown += os.read(master, 100)
+    assert shown == b"\x1b[?2004h\x1b[?2004l"
+
+
+def test_giving_back_twice_is_giving_back(pty: tuple[int, int]) -> None:
+    before = termios.tcgetattr(pty[1])
+    terminal = Terminal(pty[1], pty[1])
+    terminal.take()
+    terminal.take()
+    terminal.give_back()
+    terminal.give_back()
+    assert termios.tcgetattr(pty[1]) == before
+
+
+def test_a_terminal_that_is_gone_needs_nothing_back() -> None:
+    master, slave = os.openpty()
+    with Terminal(slave, slave):
+        os.close(master)
+    os.close(slave)
+    assert Terminal(slave, slave).size() == (80, 24)
+
+
+async def test_keys_come_as_they_are_pressed_and_a_hangup_is_an_end() -> None:
+    master, slave = os.openpty()
+    with Terminal(slave, slave) as terminal:
+        os.write(master, b"\x03x\r")
+        assert await terminal.read() == b"\x03x\r"
+        await terminal.write(b"shown\n")
+        shown = b""
+        while not shown.endswith(b"shown\r\n"):  # what was written may come in pieces
+            shown += os.read(master, 100)
+        os.close(master)
+        assert await terminal.read() == b""
+        await terminal.write(b"to nobody")
+    os.close(slave)
+
+
+def test_only_a_terminal_with_abilities_on_both_sides_is_used(
+    pty: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reading, writing = os.pipe()
+    monkeypatch.setenv("TERM", "xterm")
+    assert usable(pty[1], pty[1])
+    assert not usable(reading, pty[1])
+    assert not usable(pty[1], writing)
+    monkeypatch.setenv("TERM", "dumb")
+    assert not usable(pty[1], pty[1])
+    os.close(reading)
+    os.close(writing)
+    assert not is_terminal(reading)

@@ -1,0 +1,268 @@
+"""What ``join``, ``send``, ``tail``, ``search`` and ``who`` share: which server, who one is, and getting in."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+import click
+
+from trio_chat.cli.faults import FAILED, say
+from trio_chat.cli.options import GroupedOption
+from trio_chat.config import ClientConfig
+from trio_chat.errors import NotAdmitted, Refusal, UsageError
+
+if TYPE_CHECKING:
+    import trio
+
+    from trio_chat.client import Chat
+
+SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
+"""The settings that all of them take as options."""
+
+_GROUP: Final = "The server and you"
+_HIGHEST_PORT: Final = 65535
+_SLOW: Final = 1.0
+"""Seconds of connecting after which a person at a terminal is told what takes so long."""
+_DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
+"""What strftime knows, with the flags and widths of the C library's; a % alone matches as such."""
+_TRIES: Final = 3
+"""Passwords, and names, that a person may try before it is over."""
+_NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
+_OWNED: Final = frozenset({"name_owned", "wrong_account_password"})
+_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
+
+F = TypeVar("F", bound=Callable[..., object])
+Session = Callable[["Chat"], Awaitable[int]]
+
+
+def server_options(function: F) -> F:
+    """Give a command ``--host`` and ``--port``, beside ``--url``."""
+    port = click.option(
+        "--port", cls=GroupedOption, group=_GROUP, metavar="PORT", type=int, callback=_check_port, help="its port alone"
+    )
+    host = click.option("--host", cls=GroupedOption, group=_GROUP, metavar="HOST", help="the server's host alone")
+    return host(port(function))
+
+
+def _check_port(ctx: click.Context, param: click.Parameter, value: int | None) -> int | None:
+    del param
+    if value is None or 0 < value <= _HIGHEST_PORT:
+        return value
+    raise click.UsageError(f"--port {value} is no port: they go from 1 to {_HIGHEST_PORT}.", ctx)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """How to get into which server.
+
+    ``may_ask``: a person can be asked for a name or a password. ``any_name``: who one is does not matter, so
+    a name that is taken gives way to one that the server makes up. ``listen``: whether events are wanted.
+    ``patient``: requests wait for as long as an outage lasts. ``backlog``: how much of each room's past is
+    wanted. ``quiet``: one only looks or posts, and is not to be seen as here.
+    """
+
+    url: str
+    config: ClientConfig
+    may_ask: bool = False
+    any_name: bool = False
+    listen: bool = True
+    patient: bool = False
+    backlog: int = 0
+    quiet: bool = False
+
+
+def server_url(config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None) -> str:
+    """The server's address, from what was given: an argument, ``--url``, ``--host`` and ``--port``, the settings.
+
+    Raises ``UsageError`` when two of them contradict each other, or what is given is no address.
+    """
+    from trio_chat.client.address import DEFAULT_PORT, parse_url  # noqa: PLC0415 - the help page does not need it
+
+    given = [name for name, value in (("the argument", server), ("--url", url), ("--host", host)) if value is not None]
+    if len(given) > 1:
+        raise UsageError(f"The server is given twice, by {' and by '.join(given)}. Leave one of them out.")
+    address = parse_url(config.url)
+    if server is not None:
+        address = parse_url(server)
+    elif host is not None:
+        address = parse_url(host)
+        if address.port != DEFAULT_PORT and port is not None:
+            raise UsageError(f"The port is given twice, by --host {host} and by --port {port}. Leave one of them out.")
+    return address._replace(port=port).url if port is not None else address.url
+
+
+def room_name(word: str) -> str:
+    """The room that somebody names in a command line, where ``#`` needs quotes and so may be left out.
+
+    Raises ``UsageError`` for what can be no room's name.
+    """
+    from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page needs none of it
+
+    if word.startswith("@"):
+        raise UsageError(f"{word} is a person, and a room is wanted, such as '#ops'.")
+    checked = check_room(word if word.startswith("#") else f"#{word}")
+    if isinstance(checked, Refusal):
+        raise UsageError(str(checked))
+    return checked
+
+
+def person_name(word: str) -> str:
+    """A person's name given in a command line. Raises ``UsageError`` for what can be nobody's; whether it is
+    reserved or in use is the server's to know."""
+    from trio_chat.protocol.names import check_name  # noqa: PLC0415 - the help page needs none of it
+
+    checked = check_name(word)
+    if isinstance(checked, Refusal) and checked.code == "name_invalid":
+        raise UsageError(str(checked))
+    return word
+
+
+def check_given(config: ClientConfig, name: object) -> None:
+    """Check what the settings' table does not: the name, where the command line gave one (else ``None``), and the
+    time's format. Raises ``UsageError``."""
+    if name is not None:
+        person_name(str(name))
+    for found in _DIRECTIVES.finditer(config.time_format):
+        if found[0] == "%":
+            wrong = config.time_format[found.start() : found.start() + 2]
+            raise UsageError(
+                f"The time format {config.time_format!r} cannot be: strftime has no {wrong}. Give one such as %H:%M."
+            )
+
+
+def enter(entry: Entry, session: Session) -> int:
+    """Get in, hold a session, and return its exit status.
+
+    On a terminal a refused name or password is asked for again. Raises ``Unreachable`` when nobody answers
+    there, and ``NotAdmitted`` when the server does not let us in.
+    """
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    proof = _Proof(entry.config.name, entry.config.password)
+    tries = 0
+    while True:
+        outcome = trio.run(partial(_try, entry, session, proof))
+        if not isinstance(outcome, NotAdmitted):
+            return outcome
+        tries += 1
+        if entry.any_name and outcome.code in _NAME_REFUSED and tries == 1:
+            proof = _Proof(None, proof.password)
+        elif entry.may_ask and tries <= _TRIES:
+            proof = _ask(outcome, proof)
+        else:
+            raise outcome
+
+
+class _Proof(NamedTuple):
+    """Who one is, and what proves it: the server's password, and the name's own."""
+
+    name: str | None
+    password: str | None
+    account_password: str | None = None
+
+
+def _ask(refusal: NotAdmitted, proof: _Proof) -> _Proof:
+    """Ask the person for what the server refused. Raises the refusal when nobody can help it."""
+    from trio_chat.cli.password_prompt import ask_unseen  # noqa: PLC0415 - the help page needs none of it
+
+    if refusal.code in _OWNED:
+        say(refusal.message)
+        text = "If it is yours, its own password; else just Enter, for another name"
+        own = ask_unseen(text, default="")
+        if own:
+            return proof._replace(account_password=own)
+        return proof._replace(name=_ask_name(), account_password=None)
+    if refusal.code in _NAME_REFUSED:
+        say(refusal.message)
+        return proof._replace(name=_ask_name())
+    if refusal.code in _PASSWORD_REFUSED:
+        say(refusal.message)
+        return proof._replace(password=ask_unseen("Password"))
+    raise refusal
+
+
+def _ask_name() -> str:
+    return str(click.prompt("Another name", err=True)).strip()
+
+
+async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitted:
+    """Get in once and hold a session; a refusal to let us in comes back as a value."""
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.sentences import called  # noqa: PLC0415 - as above
+    from trio_chat.ui.terminal.signals import until_signal  # noqa: PLC0415 - as above
+
+    refusal: NotAdmitted | None = None
+    where = parse_url(entry.url).authority
+    connecting = trio.CancelScope()
+
+    async def work() -> int:
+        nonlocal refusal
+        try:
+            async with connect(
+                entry.url,
+                name=proof.name,
+                password=proof.password,
+                account_password=proof.account_password,
+                backlog=entry.backlog,
+                quiet=entry.quiet,
+                wait=entry.config.wait,
+                waiting=_Waiting(where, connecting),
+                listen=entry.listen,
+                request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
+            ) as chat:
+                connecting.cancel()
+                if chat.welcome.asked and entry.quiet:  # else the welcome is shown, and tells so
+                    say(called(chat.welcome))
+                return await session(chat)
+        except NotAdmitted as error:
+            refusal = error
+            return FAILED
+        finally:
+            connecting.cancel()
+
+    status = await until_signal(work, partial(_say_connecting, where, connecting))
+    return status if refusal is None else refusal
+
+
+async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
+    """Tell a person at a terminal what takes so long, unless it is over, or something was said, before that."""
+    import trio  # noqa: PLC0415 - the help page needs none of it
+
+    with connecting:
+        await trio.sleep(_SLOW)
+        if sys.stderr is not None and sys.stderr.isatty():
+            say(f"Connecting to {where} ...")
+
+
+class _Waiting:
+    """Says once what is waited for, and again when the reason is another."""
+
+    def __init__(self, where: str, connecting: trio.CancelScope) -> None:
+        self._where = where
+        self._connecting = connecting
+        self._said = ""
+
+    def __call__(self, error: Exception, seconds: float) -> None:
+        del seconds
+        self._connecting.cancel()
+        if str(error) != self._said:
+            self._said = str(error)
+            say(f"Waiting for {self._where} ({self._reason(str(error))}) ... Ctrl-C gives up.")
+
+    def _reason(self, sentences: str) -> str:
+        """The first sentence, for brackets behind the server's address."""
+        first = sentences.partition(". ")[0].rstrip(".")
+        first = first.removeprefix(f"{self._where} ").replace(f" at {self._where}", "")
+        return first[:1].lower() + first[1:]
+
+
+def person_present() -> bool:
+    """Whether somebody can be asked: standard input and standard error are terminals."""
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

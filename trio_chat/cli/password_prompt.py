@@ -1,0 +1,100 @@
+"""A password asked for at a terminal that does not show it.
+
+Theory of operation. The terminal's echo is off while somebody types, and that is a setting of the terminal, not of
+this program. A shell that gets the terminal back, because the program was stopped with Ctrl-Z, sets it as it likes,
+and so it does when ``fg`` lets the program go on. So before a stop echo is given back, and whenever the program goes on
+echo is turned off again and the prompt written anew. A signal that ends the program gives echo back too.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import sys
+import termios
+from collections.abc import Iterator
+from types import FrameType
+from typing import Final
+
+import click
+
+from trio_chat.ui.terminal.signals import BY_SIGNAL
+
+_ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
+_LFLAG: Final = 3  # place of the local modes in what termios.tcgetattr returns
+
+
+def ask_unseen(question: str, default: str | None = None) -> str:
+    """Ask for what nobody may see, on standard error. Without a default, nothing is no answer, and it asks again.
+
+    Raises ``click.Abort`` for Ctrl-C and for the end of the input, ``SystemExit`` for SIGTERM and SIGHUP.
+    """
+    with _staying_unseen(f"{question}: "):
+        return str(click.prompt(question, hide_input=True, default=default, show_default=False, err=True))
+
+
+@contextlib.contextmanager
+def _staying_unseen(prompt: str) -> Iterator[None]:
+    """Keep echo off over a stop, and give the terminal back as it was found however this ends."""
+    fd = _open_terminal()
+    if fd is None:
+        yield
+        return
+    found = termios.tcgetattr(fd)
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        _set(fd, found)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)  # stopped here, unless no shell could go on with it
+        signal.signal(number, stop)
+        _hide(fd)
+
+    def go_on(number: int, frame: FrameType | None) -> None:
+        del number, frame
+        _hide(fd)
+        with contextlib.suppress(OSError):
+            os.write(fd, prompt.encode("utf-8", "replace"))
+
+    def end(number: int, frame: FrameType | None) -> None:
+        del frame
+        with contextlib.suppress(OSError):
+            os.write(fd, b"\n")
+        sys.exit(BY_SIGNAL + number)
+
+    handlers = {signal.SIGTSTP: stop, signal.SIGCONT: go_on, **dict.fromkeys(_ENDING, end)}
+    heeded = [number for number in handlers if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, handlers[number]) for number in heeded}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        _set(fd, found)
+        os.close(fd)
+
+
+def _open_terminal() -> int | None:
+    """The terminal that is asked at; ``None`` where there is none."""
+    with contextlib.suppress(OSError):
+        return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
+    with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor
+        fd = os.dup(sys.stdin.fileno())
+        if os.isatty(fd):
+            return fd
+        os.close(fd)
+    return None
+
+
+def _hide(fd: int) -> None:
+    """Turn echo off. In the background this waits until the program is in front again: the system stops it."""
+    with contextlib.suppress(termios.error):
+        modes = termios.tcgetattr(fd)
+        modes[_LFLAG] &= ~termios.ECHO
+        termios.tcsetattr(fd, termios.TCSADRAIN, modes)
+
+
+def _set(fd: int, modes: list[int | list[bytes | int]]) -> None:
+    with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing back
+        termios.tcsetattr(fd, termios.TCSADRAIN, modes)

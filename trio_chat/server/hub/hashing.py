@@ -1,0 +1,70 @@
+"""Passwords, which take long: done beside the hub, which gets what came of it as an item. Part of the hub."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import structlog
+
+from trio_chat.broker.places import place_of
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.requests import SetPassword
+from trio_chat.server.hub.items import Prepared
+from trio_chat.server.hub.passwords import Passwords
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import trio
+
+    from trio_chat.broker.registry import Found
+    from trio_chat.broker.state import Session
+    from trio_chat.protocol.requests import Hello
+    from trio_chat.server.hub.items import Arrival, Item
+
+log = structlog.get_logger()
+
+
+class Hashing:
+    """Puts on the inbox of the hub, of which ``open_inbox`` gives an end, each request that it was begun for."""
+
+    def __init__(self, open_inbox: Callable[[], trio.MemorySendChannel[Item]]) -> None:
+        self._open_inbox = open_inbox
+        self.passwords = Passwords()
+
+    def __repr__(self) -> str:
+        return f"<Hashing {self.passwords!r}>"
+
+    def begin(
+        self,
+        known: Session,
+        request: Hello | SetPassword,
+        encoded: str | None,
+        arrival: Arrival | None,
+        nursery: trio.Nursery,
+    ) -> Refusal | None:
+        """Begin to hash a new password, or to check the one of a hello against the hash ``encoded``; or say why not."""
+        if isinstance(request, SetPassword):
+            place = place_of(known.address) or f"session {known.id}"
+        else:
+            place = place_of(known.address) or f"name {(request.name or '').casefold()}"
+        refusal = self.passwords.begin(known.id, place)
+        if refusal is None:
+            nursery.start_soon(self._prepare, known.id, place, request, encoded, arrival)
+        return refusal
+
+    async def _prepare(
+        self, session: int, place: str, request: Hello | SetPassword, encoded: str | None, arrival: Arrival | None
+    ) -> None:
+        found: Found | Refusal = None
+        try:
+            if isinstance(request, SetPassword):
+                found = await self.passwords.hash(session, place, request.password)
+            elif await self.passwords.verify(session, place, encoded or "", request.account_password or ""):
+                found = encoded
+        except Exception:  # a bug of ours must not end everybody's chat
+            made = isinstance(request, SetPassword)
+            log.exception("password not hashed" if made else "password not checked", session=session)
+            found = refuse("internal")
+        async with self._open_inbox() as inbox:
+            await inbox.send(Prepared(session, request, found, arrival))

@@ -1,0 +1,475 @@
+"""The hub: one task between the connections and the broker.
+
+Theory of operation. Everything that happens (a connection arrived, requests came, a connection went)
+is an item on one bounded inbox. The hub takes what is there, up to a batch, asks the broker about each,
+stores what is to be stored in one commit, and only then carries out the effects: so what anybody gets,
+and what a sender is told, is stored. It never waits for a peer, only for the store. When a batch cannot
+be stored, the broker takes back what it decided and the senders are told; what needed no storing goes on.
+
+Order on the way out. A room's frames are gathered while the effects of a batch are carried out, and
+each member's share is written with one call. So a room is *flushed* before its membership changes,
+and before one of its members gets a direct answer, or order would be lost. Acknowledgements may come
+late but not early: they ride behind their room's frames.
+
+What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked; what the batch itself is
+to store comes first, so that nothing decided so far is missed. What takes long (hashing a password) is done by a task
+beside the hub and comes back as an item.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import TYPE_CHECKING, Final, NoReturn
+
+import structlog
+import trio
+
+from trio_chat.broker import Failed
+from trio_chat.broker.admin import administer
+from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.codec import decode_request, encode, tag
+from trio_chat.protocol.events import ROOM_EVENTS
+from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
+from trio_chat.records import Line, Record
+from trio_chat.server.hub.batch import Batch
+from trio_chat.server.hub.clock import Clock
+from trio_chat.server.hub.dispatch import Dispatcher
+from trio_chat.server.hub.hashing import Hashing
+from trio_chat.server.hub.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
+from trio_chat.server.hub.persistence import Storing
+from trio_chat.server.net.connection import Payloads
+from trio_chat.server.net.frames import text_frame
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from trio_chat.broker import Broker
+    from trio_chat.broker.registry import Found
+    from trio_chat.protocol.requests import AnyRequest
+    from trio_chat.server.tally import Tally
+    from trio_chat.store import Store
+
+_BATCH: Final = 2048
+"""Requests in one batch at the most: enough to gather, and a few tens of milliseconds of work."""
+
+_BATCH_BYTES: Final = 256 * 1024
+"""Bytes of requests in one batch: what one room may get at once must be far from filling an outbox."""
+
+_LOOK_UP: Final = 2048
+"""What a look-up in the store counts for among the bytes of a batch: a hundred of them take some ten milliseconds."""
+
+_INBOX: Final = 1024
+"""Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
+
+_AFTER_A_BUG: Final = 60.0
+"""Seconds after which it is tried again to do what is due, when that failed as nobody expected: it stays due."""
+
+_TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
+_CHANGES: Final = frozenset({Edit, Delete, React})
+_SLOW: Final = frozenset({Hello, SetPassword})
+
+log = structlog.get_logger()
+
+
+class Hub:
+    """See the module. ``clock`` gives seconds since 1970."""
+
+    def __init__(self, broker: Broker, store: Store, tally: Tally, *, clock: Callable[[], float] = time.time) -> None:
+        self.storing = Storing(store, tally)
+        self._broker = broker
+        self._clock = Clock(clock)
+        self._now = 0.0
+        self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
+        self._out = Dispatcher(store, tally)
+        self._hashing = Hashing(self.open_inbox)
+        self._stopping = False
+        self._not_due_before = 0.0
+        self.tally = tally
+
+    def __repr__(self) -> str:
+        return f"<Hub {self.waiting} items waiting, {self._out!r}>"
+
+    @property
+    def broker(self) -> Broker:
+        """The broker that this hub asks; look, but ask it nothing."""
+        return self._broker
+
+    @property
+    def waiting(self) -> int:
+        """Items on the inbox."""
+        return self._receiver.statistics().current_buffer_used
+
+    @property
+    def outbox_bytes(self) -> int:
+        """Bytes that wait for their peers."""
+        return self._out.outbox_bytes
+
+    def open_inbox(self) -> trio.MemorySendChannel[Item]:
+        """A sending end of the inbox, to be closed by whoever asked for it."""
+        return self._sender.clone()
+
+    async def probe(self) -> None:
+        """Return when an item put on the inbox now has come through the hub."""
+        probe = Probe()
+        async with self.open_inbox() as inbox:
+            await inbox.send(probe)
+            await probe.answered.wait()
+
+    async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
+        """Serve the inbox until cancelled. Raises ``StoreError`` if what a new server must store cannot be."""
+        async with self._receiver, trio.open_nursery() as nursery:
+            self._now = self._clock()
+            await self.storing.begin([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
+            task_status.started()
+            while True:
+                first = await self._wait_item()
+                started = time.perf_counter()
+                self._now = self._clock()
+                await self._carry_out(await self._ask(first, nursery), nursery)
+                if self._stopping:
+                    await self._save_last()
+                self.tally.batch_seconds.observe(time.perf_counter() - started)
+
+    async def _carry_out(self, batch: Batch, nursery: trio.Nursery) -> None:
+        """Store and carry out a batch, and what follows from whom that disconnects."""
+        while True:
+            effects, frames = await self._commit(batch)
+            closed = await self._out.carry_out(effects, frames, nursery)
+            if not closed:
+                return
+            batch = Batch()
+            for session in closed:
+                batch.effects.extend(self._close(session))
+            batch.end_turn()
+
+    def _close(self, session: int) -> list[Effect]:
+        """A session was disconnected: what follows for others."""
+        try:
+            return self._broker.close(session, self._now)
+        except Exception:  # as in _take_requests
+            log.exception("not seen off", session=session)
+            return []
+
+    # ---- in ---------------------------------------------------------------------------------
+
+    async def _wait_item(self) -> Item | None:
+        """The next item; ``None`` when time has come for the broker to look at its clock."""
+        due = self._due()
+        if due is None:
+            return await self._receiver.receive()
+        with trio.move_on_after(max(0.0, due - self._clock())):
+            return await self._receiver.receive()
+        return None
+
+    async def _ask(self, item: Item | None, nursery: trio.Nursery) -> Batch:
+        """Ask the broker about everything that is there, up to a batch."""
+        batch = Batch()
+        if type(item) is Payloads:
+            self.tally.delay_seconds.observe(time.perf_counter() - item.came)
+        while item is not None:
+            if type(item) is Payloads:
+                await self._take_requests(item, batch, nursery)
+            else:
+                self._take(item, batch, nursery)
+            if batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
+                break
+            try:
+                item = self._receiver.receive_nowait()
+            except trio.WouldBlock:
+                break
+        due = self._due()
+        if due is not None and due <= self._now:
+            self._do_due(batch)
+        self.tally.batch_requests.observe(batch.asked)
+        return batch
+
+    def _due(self) -> float | None:
+        """When the broker next has something to do by itself."""
+        if self._now < self._not_due_before:
+            return self._not_due_before
+        try:
+            return self._broker.due()
+        except Exception:  # as in _do_due
+            log.exception("not known what is due")
+            self._not_due_before = self._now + _AFTER_A_BUG
+            return self._not_due_before
+
+    def _do_due(self, batch: Batch) -> None:
+        mark = self._broker.journal.mark()
+        try:
+            batch.effects.extend(self._broker.tick(self._now))
+        except Exception:  # a bug of ours must not end everybody's chat
+            log.exception("nothing done that was due")
+            self._broker.journal.undo(mark)
+            self._not_due_before = self._now + _AFTER_A_BUG
+        batch.end_turn()
+
+    async def _take_requests(self, item: Payloads, batch: Batch, nursery: trio.Nursery) -> None:
+        if self._stopping:
+            return
+        session, now, effects = item.session, self._now, batch.effects
+        batch.size += item.size
+        try:
+            for payload in item.messages:
+                request = ("", refuse("not_text")) if payload is None else decode_request(payload)
+                batch.asked += 1
+                if isinstance(request, tuple):
+                    effects.extend(self._broker.reject(session, *request, now))
+                    batch.end_turn()
+                    continue
+                kind = type(request)
+                found: Found = None
+                if kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None)):  # type: ignore[union-attr] # it is a Send
+                    wanted = self._broker.wants(session, request)
+                    looked_up = None if wanted is None else await self.storing.look_up(wanted, batch)
+                    if isinstance(looked_up, Refusal):
+                        effects.extend(self._broker.reject(session, request.id, looked_up, now))
+                        batch.end_turn()
+                        continue
+                    found = looked_up
+                    batch.size += _LOOK_UP
+                elif kind in _SLOW and self._prepare(session, request, None, batch, nursery):
+                    continue
+                effects.extend(self._broker.handle(session, request, now, found))
+                batch.end_turn(session, request.id)
+        except Exception:  # a bug of ours must not end everybody's chat: this one session ends
+            log.exception("request failed", session=session)
+            effects.append(Disconnect(session, refuse("internal")))
+            batch.end_turn()
+
+    def _take(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
+        """Whatever is not requests, and the boundary that no error of it passes."""
+        before, mark = (len(batch.effects), len(batch.turns)), self._broker.journal.mark()
+        try:
+            self._take_one(item, batch, nursery)
+        except Exception:  # as in _take_requests
+            log.exception("item failed", kind=type(item).__name__)
+            del batch.effects[before[0] :], batch.turns[before[1] :]
+            self._broker.journal.undo(mark)
+            self._give_up(item, batch)
+
+    def _give_up(self, item: Item, batch: Batch) -> None:
+        """Tell whoever waits for an item that nothing comes of it."""
+        arrival = item if isinstance(item, Arrival) else item.arrival if isinstance(item, Prepared) else None
+        if arrival is not None:
+            arrival.refusal = refuse("internal")
+            self._broker.close(arrival.peer.session, self._now)
+            self._settle_arrival(arrival)
+        elif isinstance(item, Prepared):
+            batch.effects.append(Disconnect(item.session, refuse("internal")))
+            batch.end_turn()
+        elif isinstance(item, Administration):
+            batch.orders.append(item)
+
+    def _take_one(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
+        if isinstance(item, Arrival):
+            self._take_arrival(item, batch, nursery)
+        elif isinstance(item, Departure):
+            self._out.remove(item.session)
+            log.debug("gone", session=item.session)
+            batch.effects.extend(self._broker.close(item.session, self._now))
+            batch.end_turn()
+        elif isinstance(item, Prepared):
+            self._take_prepared(item, batch)
+        elif isinstance(item, Probe):
+            item.answered.set()
+        elif isinstance(item, Administration):
+            item.answer = administer(self._broker, item.order, self._now, batch.effects)
+            batch.orders.append(item)
+            batch.end_turn(order=True)
+        elif isinstance(item, Forgotten):
+            self._broker.forgotten(item.firsts)
+        elif isinstance(item, Stop):
+            self._stopping = True
+            reason = refuse("shutting_down")
+            batch.effects.extend(Disconnect(session, reason, item.retry) for session in self._out.sessions())
+            batch.end_turn()
+
+    def _take_arrival(self, arrival: Arrival, batch: Batch, nursery: trio.Nursery) -> None:
+        session, hello = arrival.peer.session, arrival.hello
+        if self._stopping:
+            arrival.refusal = refuse("shutting_down")
+            self._settle_arrival(arrival)
+            return
+        self._broker.open(
+            session,
+            self._now,
+            token=secrets.token_urlsafe(24),
+            number=secrets.randbelow(9000),
+            address=arrival.address,
+        )
+        if hello is None:
+            self._settle_arrival(arrival)
+        elif not self._prepare(session, hello, arrival, batch, nursery):
+            self._greet(arrival, hello, batch, proven=None)
+
+    def _take_prepared(self, item: Prepared, batch: Batch) -> None:
+        """A request comes back from having been prepared."""
+        if self._stopping and item.arrival is not None:
+            item = item._replace(found=refuse("shutting_down"))
+        if isinstance(item.found, Refusal):
+            if item.arrival is not None:
+                item.arrival.refusal = item.found
+                self._broker.close(item.session, self._now)
+                self._settle_arrival(item.arrival)
+            else:
+                batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
+                batch.end_turn()
+        elif item.arrival is not None and isinstance(item.request, Hello):
+            self._greet(item.arrival, item.request, batch, proven=item.found if isinstance(item.found, str) else None)
+        else:
+            batch.effects.extend(self._broker.handle(item.session, item.request, self._now, item.found))
+            batch.end_turn(item.session, item.request.id)
+
+    def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: str | None) -> None:
+        session = arrival.peer.session
+        try:
+            greeted = self._broker.greet(session, hello, self._now, proven=proven)
+        except Exception:  # as in _take_requests
+            log.exception("request failed", session=session)
+            greeted = refuse("internal")
+        if isinstance(greeted, Refusal):
+            arrival.refusal = greeted
+            self._broker.close(session, self._now)
+            self._settle_arrival(arrival)
+        else:
+            batch.effects.extend(greeted)
+            batch.end_turn(session, "", arrival)
+            self._out.add(arrival.peer)
+
+    def _settle_arrival(self, arrival: Arrival) -> None:
+        if arrival.refusal is not None:
+            self.tally.refuse(arrival.refusal.code)
+            name = None if arrival.hello is None else arrival.hello.name
+            log.info("not admitted", code=arrival.refusal.code, name=name, address=arrival.address)
+        elif arrival.hello is None:
+            self._out.add(arrival.peer)
+        else:
+            log.debug("admitted", session=arrival.peer.session, name=arrival.hello.name, address=arrival.address)
+        arrival.settled.set()
+
+    # ---- what takes long ------------------------------------------------------------------------
+
+    def _prepare(
+        self, session: int, request: AnyRequest, arrival: Arrival | None, batch: Batch, nursery: trio.Nursery
+    ) -> bool:
+        """Whether a request must wait for a hash, which is then being made, or is refused for it."""
+        known = self._broker.sessions.get(session)
+        if known is None:
+            return False
+        encoded: str | None = None
+        if isinstance(request, Hello) and known.person is None:
+            encoded = self._broker.wants_proof(request, self._now)
+            if encoded is None:
+                return False
+        elif not isinstance(request, SetPassword) or not self._broker.wants_hash(session):
+            return False
+        refusal = self._hashing.begin(known, request, encoded, arrival, nursery)
+        if refusal is not None:
+            self._take_prepared(Prepared(session, request, refusal, arrival), batch)
+        return True
+
+    # ---- the store ----------------------------------------------------------------------------
+
+    async def _commit(self, batch: Batch) -> tuple[list[Effect], list[bytes]]:
+        """Store what is to be stored. Returns the effects that hold, and the frames of what they publish."""
+        effects = batch.effects
+        try:
+            records, frames = _to_store(effects)
+        except Exception:  # as in _take_requests
+            log.exception("not stored", effects=len(effects))
+            effects, frames = self._take_back(batch), []
+        else:
+            if records and not await self.storing.commit(records, len(frames)):
+                effects, frames = self._take_back(batch), []
+        self._broker.settle()
+        for turn in batch.turns:
+            if turn.arrival is not None:
+                self._settle_arrival(turn.arrival)
+        for order in batch.orders:
+            order.settled.set()
+        return effects, frames
+
+    async def _save_last(self) -> None:
+        """Store at the end what is otherwise stored now and then."""
+        batch = Batch()
+        try:
+            batch.effects.extend(self._broker.save(self._now))
+        except Exception:  # as in _take_requests
+            log.exception("not saved")
+        batch.end_turn()
+        await self._commit(batch)
+
+    def _take_back(self, batch: Batch) -> list[Effect]:
+        """What remains of a batch that could not be stored: refusals for what was to be stored, and all that
+        was not."""
+        try:
+            failed, remaining = self._sort_out(batch)
+            remaining = self._broker.take_back(remaining, failed)
+            reason = refuse("not_stored")
+        except Exception:  # nobody knows any more what holds: whoever asked for any of it is sent away
+            log.exception("not taken back")
+            self._broker.journal.undo()
+            remaining = [Disconnect(turn.session, refuse("internal")) for turn in batch.turns if turn.session]
+            reason = refuse("internal")
+            for turn in batch.turns:
+                if turn.arrival is not None:
+                    turn.arrival.refusal = reason
+                    self._out.remove(turn.session)
+        for turn in batch.turns:
+            if turn.arrival is not None and turn.arrival.refusal is not None:
+                self._close(turn.session)
+        for order in batch.orders:
+            order.answer = reason
+        return remaining
+
+    def _sort_out(self, batch: Batch) -> tuple[list[Failed], list[Effect]]:
+        """Which requests of a batch that could not be stored failed by that, and the effects that needed no storing."""
+        failed: list[Failed] = []
+        remaining: list[Effect] = []
+        start = 0
+        for turn in batch.turns:
+            effects, start = batch.effects[start : turn.end], turn.end
+            kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
+            if len(kept) == len(effects) or not (turn.session or turn.order):  # who has gone has gone
+                remaining.extend(kept)
+            elif turn.order:
+                pass  # nobody is sent away by what was not done
+            elif turn.arrival is not None:
+                turn.arrival.refusal = refuse("not_stored")
+                self._out.remove(turn.session)
+            else:
+                failed.append(Failed(turn.session, turn.request or ""))
+        return failed, remaining
+
+
+def _to_store(effects: list[Effect]) -> tuple[list[Record], list[bytes]]:
+    """What is to be stored, in order, and the frames of what is published, each encoded here, once."""
+    records: list[Record] = []
+    frames: list[bytes] = []
+    for effect in effects:
+        kind = type(effect)
+        if kind is Publish:
+            line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
+            records.append(line)
+            frames.append(text_frame(line.event))
+        elif kind is Persist:
+            records.append(effect.record)  # type: ignore[union-attr] # mypy does not narrow by type() is
+    return records, frames
+
+
+def _line(effect: Publish) -> Line:
+    event = effect.event
+    return Line(
+        effect.number,
+        event.seq,
+        event.time,
+        effect.sender,
+        effect.cid,
+        _TAGS[type(event)],
+        effect.text,
+        effect.target,
+        encode(event),
+    )

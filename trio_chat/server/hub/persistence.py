@@ -1,0 +1,121 @@
+"""What the hub asks of the store, and whether the store does what it should. Part of the hub; see there."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import structlog
+import trio
+
+from trio_chat.broker.broker import WantsLine
+from trio_chat.broker.state import FoundLine, FoundSent
+from trio_chat.errors import Refusal, StoreError, refuse
+from trio_chat.protocol.codec import decode_event
+from trio_chat.protocol.events import Message
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trio_chat.broker.broker import Wanted
+    from trio_chat.broker.registry import Found
+    from trio_chat.records import Record
+    from trio_chat.server.hub.batch import Batch
+    from trio_chat.server.tally import Tally
+    from trio_chat.store import Store
+
+_LOG_EVERY: Final = 10.0
+"""Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
+
+log = structlog.get_logger()
+
+
+class Storing:
+    """See the module. ``failing`` is a sentence on why nothing is stored just now, if that is so; ``stored`` is set
+    when something was."""
+
+    def __init__(self, store: Store, tally: Tally) -> None:
+        self._store = store
+        self._tally = tally
+        self.stored = trio.Event()
+        self.failing: str | None = None
+        self._since: float | None = None
+        self._untold, self._told_until = 0, 0.0
+
+    def __repr__(self) -> str:
+        return f"<Storing {self.failing or 'works'}>"
+
+    @property
+    def waits_for(self) -> str | None:
+        """Why nothing comes through just now, as far as it is the store that does not answer."""
+        if self._since is None:
+            return None
+        return self.failing or (
+            f"The store has not answered for {trio.current_time() - self._since:.0f} seconds: another program "
+            "keeps the database locked, or its disk is slow."
+        )
+
+    def works_again(self) -> None:
+        """Storing does what it should, whether it did before or not."""
+        if self.failing is not None:
+            self.failing = None
+            log.info("storing works again")
+
+    async def begin(self, records: Sequence[Record]) -> None:
+        """Store what a new server has to. Raises ``StoreError``."""
+        await self._store.commit(records)
+
+    async def commit(self, records: Sequence[Record], lines: int) -> bool:
+        """Store these records, of which so many are lines of rooms; whether they are stored. Why not is logged."""
+        self._since = trio.current_time()
+        try:
+            await self._store.commit(records)
+        except StoreError as error:
+            self._fail("not stored", error, records=len(records))
+            return False
+        except Exception:  # a bug of ours must not end everybody's chat
+            log.exception("not stored", records=len(records))
+            return False
+        finally:
+            self._since = None
+        if lines:  # what is smaller than a message may be stored where none has room
+            self.works_again()
+        self._tally.messages += lines
+        self.stored.set()
+        return True
+
+    async def look_up(self, wanted: Wanted, batch: Batch) -> Found | Refusal:
+        """What this batch or the store has of what the broker wants; a refusal, if it cannot be read: what is not known
+        to be there must not count as missing, or it would be stored twice."""
+        try:
+            if isinstance(wanted, WantsLine):
+                return batch.find_line(wanted) or await self._read_line(wanted, batch)
+            known = batch.find_sent(wanted)
+            if known is not None:
+                return known
+            sent = await self._store.find(wanted.sender, wanted.cid)
+        except StoreError as error:
+            self._fail("not looked up", error)
+            return refuse("not_looked_up")
+        if sent is not None:
+            return FoundSent(*sent)
+        return None if wanted.answered is None else await self.look_up(wanted.answered, batch)
+
+    async def _read_line(self, wanted: WantsLine, batch: Batch) -> FoundLine | None:
+        line = await self._store.look_up(wanted.room, wanted.seq)
+        event = None if line is None else decode_event(line.event)
+        if line is None or not isinstance(event, Message):
+            return None
+        found = FoundLine(line.sender, event)
+        batch.keep_line(wanted, found)
+        return found
+
+    def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
+        """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
+        now = trio.current_time()
+        if str(error) == self.failing and now < self._told_until:
+            self._untold += 1
+            return
+        if self._untold:
+            more["times"] = self._untold + 1
+        self.failing, self._untold, self._told_until = str(error), 0, now + _LOG_EVERY
+        log.error(what, error=str(error), **more)

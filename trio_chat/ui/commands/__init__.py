@@ -1,0 +1,1 @@
+"""The slash commands: their table, their parsing and their completion. Pure."""

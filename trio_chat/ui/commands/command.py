@@ -1,0 +1,62 @@
+"""What a command in the chat is: a row of the table. The rows stand in the modules that hold their meanings."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+from trio_chat.protocol.events import Error
+from trio_chat.protocol.names import fold_room
+from trio_chat.ui.actions.actions import Action
+from trio_chat.ui.model.notes import Note
+from trio_chat.ui.model.place import Place
+
+Takes: TypeAlias = Literal["people", "room", "command", "text"]
+Meaning: TypeAlias = Action | Note | Error
+Reading: TypeAlias = Meaning | str
+"""What an argument means; or a sentence on what is wrong with it, to which the right form is added."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCommand:
+    """One row of the table.
+
+    ``form`` is what stands behind the name, ``help`` one line, ``more`` what else there is to know,
+    ``takes`` what each argument is (for completion), ``read`` gives the argument its meaning.
+    """
+
+    name: str
+    form: str
+    help: str
+    more: str
+    example: str
+    read: Callable[[str, Place], Reading]
+    takes: tuple[Takes, ...] = ()
+    aliases: tuple[str, ...] = ()
+    needs_room: bool = False
+
+    @property
+    def usage(self) -> str:
+        """The whole form: ``/msg USER[,USER] TEXT``."""
+        return f"/{self.name} {self.form}".rstrip()
+
+    def mean(self, argument: str, place: Place) -> Meaning:
+        """What the command means with this argument."""
+        reading = self.read(argument, place)
+        if isinstance(reading, str):
+            advice = f"Write {self.usage}, for example: {self.example}"
+            return Error(code="usage", message=reading, advice=advice)
+        return reading
+
+
+def named_room(argument: str, place: Place) -> str:
+    """The room an argument names, with its ``#`` or without, in whatever case; else the current one."""
+    if not argument:
+        return place.room
+    return fold_room(argument if argument[0] in "#@" else f"#{argument}")
+
+
+def is_on(word: str) -> bool | None:
+    """Whether a word says on (True) or off (False); ``None`` when it is neither."""
+    return {"on": True, "yes": True, "off": False, "no": False}.get(word.casefold())

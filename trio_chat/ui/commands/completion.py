@@ -1,0 +1,73 @@
+"""What Tab can make of the word before the cursor. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from trio_chat.ui.commands.table import COMMANDS, find
+from trio_chat.ui.model.place import Place
+
+
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """What may stand in the place of ``text[start:end]``; ``after`` follows when it is the only one."""
+
+    start: int
+    end: int
+    candidates: tuple[str, ...]
+    after: str = " "
+
+    @property
+    def agreed(self) -> str:
+        """What all candidates begin with."""
+        first, last = min(self.candidates), max(self.candidates)  # in order, the others lie between these
+        same = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
+        return first[: next(same, min(len(first), len(last)))]
+
+
+def complete(text: str, cursor: int, place: Place) -> Completion:
+    """What the word before the cursor can become: a command, a person, a room."""
+    start = cursor
+    while start > 0 and not text[start - 1].isspace():
+        start -= 1
+    word, before = text[start:cursor], text[:start]
+    if word.startswith("@"):
+        return _people(word, start, place, mark="@", after=": " if not before.strip() else " ")
+    if word.startswith("#"):
+        return _matching(start, cursor, place.rooms, word)
+    if not before.strip() and word.startswith("/"):
+        return _matching(start, cursor, (f"/{command.name}" for command in COMMANDS), word)
+    if before.startswith("/"):
+        return _argument(before, word, start, place)
+    return _people(word, start, place, mark="", after=": " if not before.strip() else " ")
+
+
+def _argument(before: str, word: str, start: int, place: Place) -> Completion:
+    name, *others = before.split()
+    command = find(name)
+    takes = command.takes[len(others)] if command is not None and len(others) < len(command.takes) else "text"
+    end = start + len(word)
+    if takes == "room":
+        rooms = [room for room in place.rooms if room.startswith("#")]
+        return _matching(start, end, rooms, word or "#")
+    if takes == "command":
+        return _matching(start, end, (one.name for one in COMMANDS), word)
+    if takes == "people":
+        given = word.rpartition(",")[0]
+        begin = start + (len(given) + 1 if "," in word else 0)
+        return _people(word[begin - start :], begin, place, mark="", after=" ")
+    return _people(word, start, place, mark="", after=" ")
+
+
+def _people(word: str, start: int, place: Place, *, mark: str, after: str) -> Completion:
+    wanted = word.removeprefix(mark).casefold()
+    if not wanted and not mark:
+        return Completion(start, start, ())
+    names = tuple(mark + name for name in place.people if name.casefold().startswith(wanted))
+    return Completion(start, start + len(word), names, after)
+
+
+def _matching(start: int, end: int, known: Iterable[str], word: str) -> Completion:
+    wanted = word.casefold()
+    return Completion(start, end, tuple(sorted(one for one in known if one.casefold().startswith(wanted))))

@@ -1,0 +1,1 @@
+"""The input line: decoding keys, key bindings, the editor and its motions. Pure."""

@@ -1,0 +1,78 @@
+"""A new password being typed at a terminal: twice, and nobody sees it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from trio_chat.ui.input.decoder import Key, Press
+from trio_chat.ui.input.editor import Editor, Submitted, Wanted
+
+SHORTEST: Final = 8
+"""Characters of a password at the least, as the protocol has it."""
+
+_LONGEST: Final = 1024  # characters, as the protocol has it
+_GIVE_UP: Final = frozenset({"Escape", "C-g"})
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The same password was typed twice."""
+
+    password: str
+
+    def __repr__(self) -> str:
+        return "Chosen(password=...)"
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """There is no new password."""
+
+    why: str
+
+
+class NewPassword:
+    """Takes keys until it is :class:`Chosen` or :class:`GivenUp`. Nothing of it stays in a history."""
+
+    def __init__(self) -> None:
+        self._editor = Editor(limit=_LONGEST, keeps=lambda _line: False)
+        self._first: str | None = None
+
+    def __repr__(self) -> str:
+        return f"<NewPassword {'typed once' if self._first is not None else 'not typed yet'}>"
+
+    @property
+    def prompt(self) -> str:
+        """What stands before the unseen input."""
+        if self._first is None:
+            return f"New password, {SHORTEST} characters or more (not shown; Esc gives up): "
+        return "The same once more (not shown): "
+
+    def press(self, key: Key) -> Chosen | GivenUp | None:
+        """Take a key; ``None`` while it goes on."""
+        if isinstance(key, Press) and key.name in _GIVE_UP:
+            return self.give_up()
+        match self._editor.press(key):
+            case Submitted(text):
+                return self.take(text)
+            case Wanted("leave" | "interrupt"):
+                return self.give_up()
+            case _:
+                return None
+
+    @staticmethod
+    def give_up() -> GivenUp:
+        """Leave it at the password there was."""
+        return GivenUp("Your password is as it was.")
+
+    def take(self, text: str) -> Chosen | GivenUp | None:
+        """Take a whole line; ``None`` where it is to be typed once more."""
+        if self._first is None:
+            if len(text) < SHORTEST:
+                return GivenUp(f"That is shorter than {SHORTEST} characters. Your password is as it was.")
+            self._first = text
+            return None
+        if text != self._first:
+            return GivenUp("These two are not the same. Your password is as it was.")
+        return Chosen(text)

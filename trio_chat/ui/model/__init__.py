@@ -1,0 +1,1 @@
+"""What both interfaces know of the chat and how they say it in words. Pure."""

@@ -1,0 +1,446 @@
+"""Events as lines of text, for line mode, pipes and ``tail``. Pure.
+
+A message's time is its sender's own clock, shown in the reader's zone; the order is the server's. Whatever
+came over the network goes through :func:`~trio_chat.protocol.text.clean` once more before it is part of a line,
+so nobody has to trust a server.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import OrderedDict
+from collections.abc import Callable, Iterable
+from datetime import UTC, datetime, tzinfo
+from typing import Final
+
+import msgspec
+
+from trio_chat.client.events import Backlog
+from trio_chat.protocol import addressing, events
+from trio_chat.protocol.codec import encode
+from trio_chat.protocol.text import clean, clean_line
+from trio_chat.ui.model.notes import Context, Hits, Note
+from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.sentences import called, connection, left_out, moderated, put_out, rules
+from trio_chat.ui.terminal.graphemes import text_width
+
+_NAMED: Final = 4  # people named in one line about who came; the others are counted
+_WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
+_EXCERPT: Final = 40  # characters of a message that say which one is meant
+_INDENT: Final = "    "
+_NICK_COLOURS: Final = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)  # SGR (ECMA-48, 8.3.117); red is for errors
+_RESET: Final = "\x1b[0m"
+_JSON_UNSAFE: Final = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
+)
+
+
+def as_json(event: events.Event) -> str:
+    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\u`` and four digits.
+
+    An ``id`` is left out where there is none: the answer was to no request of the reader's.
+    """
+    frame = encode(event)
+    if getattr(event, "id", None) == "":
+        fields = msgspec.to_builtins(event)
+        frame = msgspec.json.encode({key: value for key, value in fields.items() if key != "id"})
+    return _JSON_UNSAFE.sub(_escaped, frame.decode())
+
+
+def _escaped(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be")  # JSON escapes are UTF-16 (RFC 8259, section 7)
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+
+
+class Teller:
+    """Tells events as lines.
+
+    ``place`` says who the reader is and where; it must have taken the event already. ``now`` is a clock
+    with a zone; ``zone`` the reader's (``None`` for the machine's); ``time_format`` is in strftime's letters.
+    ``symbols`` tells that arrows and check marks can be shown.
+    """
+
+    def __init__(
+        self,
+        place: Place,
+        *,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        zone: tzinfo | None = None,
+        time_format: str = "%H:%M",
+        colour: bool = False,
+        symbols: bool = True,
+    ) -> None:
+        self._place = place
+        self._now = now
+        self._zone = zone
+        self._time_format = time_format
+        self._colour = colour
+        self._arrow, self._check = ("→", "✓") if symbols else ("->", "ok:")
+        self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
+
+    def tell(self, event: events.Event) -> list[str]:
+        """The lines for one event; none for what a reader of lines need not see, or does not want to."""
+        ignored = self._place.ignored
+        return [] if ignored.hides(event) else self._tell(ignored.left_of(event))
+
+    def _tell(self, event: events.Event) -> list[str]:  # noqa: PLR0911 - a table of the kinds of events
+        match event:
+            case events.Message():
+                return self._message(event, numbered=self._place.numbered)
+            case events.Edited() | events.Deleted() | events.Reacted():
+                return self._changed(event)
+            case Backlog():
+                return self._backlog(event)
+            case Hits():
+                return self._hits(event)
+            case Context():
+                return self._past(event.events, around=event.around)
+            case events.TopicChanged():
+                return self._topic(event)
+            case events.Error():
+                return self._error(event.message, event.advice)
+            case events.Welcome(motd=motd):
+                missing = (*map(put_out, event.put_out), left_out(event.left_out))
+                told = (self._welcome(event), *clean(motd).split("\n"), *missing)
+                return [self._dim(f"-- {line}") for line in told if line]
+            case Note():
+                return [" " * (len(line) - len(line.lstrip(" "))) + clean_line(line) for line in event.lines]
+            case _:
+                return self._table(event) or self._remark(self._notice(event))
+
+    def rings(self, event: events.Event) -> bool:
+        """Whether the reader should be called: somebody else's message to them, or one that names them; also
+        when it came while they were away."""
+        if isinstance(event, Backlog):
+            begin = event.unread_from
+            return begin is not None and any(self.rings(line) for line in event.events if line.seq >= begin)
+        if not isinstance(event, events.Message) or event.sender == self._place.me or self._place.ignored.hides(event):
+            return False
+        return event.room.startswith("@") or self._names_me(event.text)
+
+    # ---- what is said --------------------------------------------------------------------------
+
+    def _message(self, event: events.Message, *, numbered: bool) -> list[str]:
+        sender = clean_line(event.sender)
+        direct, action = event.room.startswith("@"), event.kind == "action"
+        if direct and event.sender == self._place.me:
+            self._remember(event)
+        who = self._who(event, sender) + (f" {self._dim(self._answered(event))}" if event.reply_to else "")
+        text = "(taken back)" if event.deleted else clean(event.text) + (" (edited)" if event.edited else "")
+        first, *rest = text.split("\n")
+        colon = "" if action and not direct else ":"
+        if action and direct:
+            first = f"* {sender} {first}"
+        mark = self._dim if event.deleted else self._strong if self.rings(event) and self._names_me(text) else str
+        head = self._head(event, event.sent, numbered=numbered)
+        marks = [
+            self._dim(f"{_INDENT}{clean_line(one)} {_names(list(whose))}") for one, whose in event.reactions.items()
+        ]
+        return [f"{head}{who}{colon} {mark(first)}", *(_INDENT + mark(line) for line in rest), *marks]
+
+    def _who(self, event: events.Message, sender: str) -> str:
+        """Who says it, and to whom or where."""
+        if not event.room.startswith("@"):
+            return f"{'* ' if event.kind == 'action' else ''}{self._nick(sender)}"
+        me = self._place.me
+        others = [clean_line(n) for n in self._place.members(event.room) if n.casefold() != event.sender.casefold()]
+        if not others or event.sender.casefold() != me.casefold():
+            others.append(clean_line(me))
+        return f"{self._nick(sender)} {self._arrow} {', '.join(others)} (private)"
+
+    def _head(self, event: events.RoomEvent, sent: str | None, *, numbered: bool) -> str:
+        """What a line begins with: when and where, and the number if it is wanted."""
+        room = "" if event.room.startswith("@") else f"{clean_line(event.room)} "
+        number = f"#{event.seq} " if numbered else ""
+        return f"[{self._time(sent, event.time)}] {room}{self._dim(number) if number else ''}"
+
+    def _answered(self, event: events.Message) -> str:
+        said = self._place.said(event.room, event.reply_to or 0)
+        return f"(to #{event.reply_to})" if said is None else f"(to {clean_line(said.sender)}: {_excerpt(said.text)})"
+
+    def _changed(self, event: events.Edited | events.Deleted | events.Reacted) -> list[str]:
+        """What became of a message; an edit that a later one replaced is not told."""
+        who, number = self._nick(clean_line(event.sender)), f"#{event.target}"
+        head = self._head(event, None, numbered=False)
+        where = f" ({', '.join(map(clean_line, self._place.members(event.room)))})" if event.room[0] == "@" else ""
+        match event:
+            case events.Edited(text=""):
+                return []
+            case events.Edited(text=text):
+                first, *rest = clean(text).split("\n")
+                return [f"{head}* {who} edited {number}{where}: {first}", *(_INDENT + line for line in rest)]
+            case events.Deleted():
+                return [f"{head}* {who} took back {number}{where}"]
+            case events.Reacted(mark=mark, on=on):
+                said = self._place.said(event.room, event.target)
+                which = f" ({_excerpt(said.text)})" if said is not None else where
+                did = f"marked {number} {clean_line(mark)}" if on else f"took {clean_line(mark)} off {number}"
+                return [f"{head}* {who} {did}{which}"]
+
+    # ---- the past ------------------------------------------------------------------------------
+
+    def _backlog(self, event: Backlog) -> list[str]:
+        begin = event.unread_from
+        before = [line for line in event.events if begin is None or line.seq < begin]
+        since = [line for line in event.events if begin is not None and line.seq >= begin]
+        lines = self._past(before)
+        news = self._past(since)
+        if news:
+            older = event.unread - len(since)
+            more = f"; {older} more before these" if older > 0 and not before else ""
+            lines += [self._dim(f"-- new in {clean_line(self._where(event.room))} since you left{more}"), *news]
+        return lines
+
+    def _where(self, room: str) -> str:
+        return ", ".join(self._place.members(room)) + " (private)" if room.startswith("@") else room
+
+    def _past(self, past: Iterable[events.RoomEvent], *, around: int | None = None) -> list[str]:
+        """Messages as they are now; what changed them need not be told again."""
+        numbered = self._place.numbered or around is not None
+        lines: list[str] = []
+        for event in past:
+            if isinstance(event, events.Message):
+                shown = self._message(event, numbered=numbered)
+                lines += [self._strong(line) for line in shown] if event.seq == around else shown
+            elif not isinstance(event, events.Edited | events.Deleted | events.Reacted):
+                lines += self.tell(event)
+        return lines
+
+    def _hits(self, event: Hits) -> list[str]:
+        lines = [line for message in event.messages for line in self._message(message, numbered=True)]
+        if not lines:
+            lines = ["Nothing is found."]
+        if event.behind:
+            lines += self._remark(f"The newest {event.behind} lines cannot be found yet; try again in a moment.")
+        return lines + (self._remark("There is more: /search alone goes on.") if event.more else [])
+
+    # ---- other lines ---------------------------------------------------------------------------
+
+    def _remark(self, sentence: str) -> list[str]:
+        return [self._dim(f"-- {sentence}")] if sentence else []
+
+    def _topic(self, event: events.TopicChanged) -> list[str]:
+        did = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
+        return [self._dim(f"-- {clean_line(event.sender)} {did} ({clean_line(event.room)})")]
+
+    def _remember(self, event: events.Message) -> None:
+        self._sent[event.room, event.seq] = _excerpt(event.text)
+        if len(self._sent) > _WAITING:
+            self._sent.popitem(last=False)
+
+    # ---- what happened -------------------------------------------------------------------------
+
+    def _notice(self, event: events.Event) -> str:  # noqa: PLR0911 - a table of the kinds of events
+        match event:
+            case events.Presence():
+                return self._presence(event)
+            case events.Room():
+                return self._entered(event.room)
+            case events.Left(reason=reason) if reason:
+                return f"You are no longer in {clean_line(event.room)}: {clean_line(reason)}"
+            case events.Left():
+                return f"You have left {clean_line(event.room)}." if event.room.startswith("#") else ""
+            case events.Renamed():
+                who = "You are" if event.new == self._place.me else f"{clean_line(event.old)} is"
+                return f"{who} {clean_line(event.new)} now."
+            case events.AwayChanged():
+                return self._away(event)
+            case events.Delivered():
+                excerpt = self._sent.get((event.room, event.seq))
+                what = f": {excerpt}" if excerpt is not None else ""
+                return f"{self._check} {clean_line(event.by)} has your message{what}"
+            case events.Welcome():
+                return self._welcome(event)
+            case events.Moderated():
+                return moderated(event, self.clock)
+            case events.Invited():
+                room = clean_line(event.room)
+                return f"{clean_line(event.by)} lets you into {room}. Enter it with /join {room}"
+            case _:
+                return connection(event, _company(self._place.rooms.get(self._place.lobby)))
+
+    def _welcome(self, event: events.Welcome) -> str:
+        lobby = next((room for room in event.rooms if room.name == event.lobby), None)
+        return f"{called(event)}{_company(lobby)}"
+
+    def _presence(self, event: events.Presence) -> str:
+        where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"
+        came = [name for name in event.joined if name != self._place.me]
+        left = [name for name in event.left if name != self._place.me]
+        parts = []
+        if came:
+            parts.append(f"{_names(came)} {'is' if len(came) == 1 else 'are'} here{where}")
+        if left:
+            whence = where.removeprefix(" in")
+            parts.append(f"{_names(left)} {'has' if len(left) == 1 else 'have'} left{whence}")
+        if not parts:
+            return ""
+        if event.count <= 1:
+            alone = f"you are alone {'there' if where else 'here'}. You will be told when somebody comes."
+            return f"{' and '.join(parts)}; {alone}"
+        return f"{' and '.join(parts)} ({_people(event.count)} now)"
+
+    def _entered(self, room: events.RoomInfo) -> str:
+        if room.direct or room.name.startswith("@"):
+            return ""
+        topic = f" Topic: {clean_line(room.topic)}" if room.topic else ""
+        alone = "you are alone there; you will be told when somebody comes"
+        about = ", ".join([*rules(room), alone if room.count <= 1 else _people(room.count)])
+        return f"You are in {clean_line(room.name)} ({about}).{topic}"
+
+    def _away(self, event: events.AwayChanged) -> str:
+        who = "You are" if event.name == self._place.me else f"{clean_line(event.name)} is"
+        if event.text is None:
+            return f"{who} back."
+        why = clean_line(event.text)
+        return f"{who} away." if why in {"", "away"} else f"{who} away: {why}"
+
+    def _error(self, message: str, advice: str) -> list[str]:
+        text = f"! {clean_line(message)} {clean_line(advice)}".rstrip()
+        return [self._paint(text, "31")]
+
+    # ---- tables --------------------------------------------------------------------------------
+
+    def _table(self, event: events.Event) -> list[str]:
+        """The lines for what is a list; none for what is not."""
+        match event:
+            case events.RoomList():
+                return self._rooms(event.rooms)
+            case events.People():
+                return self._people(event)
+            case events.DeviceList():
+                return self._devices(event.devices)
+            case events.BanList():
+                return self._bans(event)
+            case _:
+                return []
+
+    def _rooms(self, rooms: Iterable[events.RoomLine]) -> list[str]:
+        rows = [
+            (
+                f"{'*' if room.joined else ' '} {clean_line(room.name)}",
+                str(room.count),
+                " ".join([*(f"({rule})" for rule in rules(room)), clean_line(room.topic)]),
+            )
+            for room in rooms
+        ]
+        return table(("  room", "people", "topic"), rows)
+
+    def _devices(self, devices: Iterable[events.DeviceInfo]) -> list[str]:
+        rows = [
+            (
+                f"{'*' if device.current else ' '} {device.id}",
+                clean_line(device.client),
+                self.clock(device.created),
+                "now" if device.current else self.clock(device.seen),
+            )
+            for device in devices
+        ]
+        return table(("  number", "program", "first here", "last here"), rows)
+
+    def _bans(self, event: events.BanList) -> list[str]:
+        if not event.bans:
+            return [f"Nobody is banned from {clean_line(event.room)}."]
+        rows = [
+            (
+                clean_line(ban.name or ban.network or ""),
+                self.clock(ban.until) if ban.until else "for good",
+                clean_line(ban.by),
+                clean_line(ban.reason),
+            )
+            for ban in event.bans
+        ]
+        return table(("banned", "until", "by", "why"), rows)
+
+    def _people(self, event: events.People) -> list[str]:
+        count = _people(len(event.people)) if event.people else "nobody"
+        return [f"{clean_line(event.room)}: {count}", *(people_table(event.people, self.clock) if event.people else [])]
+
+    def clock(self, time: str) -> str:
+        """A time of the server's, in the reader's zone; empty where it is none."""
+        moment = _parse(time, self._zone)
+        return "" if moment is None else self._shown(moment)
+
+    # ---- how it looks --------------------------------------------------------------------------
+
+    def _time(self, sent: str | None, time: str) -> str:
+        moment = (None if sent is None else _parse(sent, self._zone)) or _parse(time, self._zone)
+        return "--:--" if moment is None else self._shown(moment)
+
+    def _shown(self, moment: datetime) -> str:
+        today = self._now().astimezone(self._zone).date()
+        clock = clean_line(moment.strftime(self._time_format))
+        return clock if moment.date() == today else f"{moment:%Y-%m-%d} {clock}"
+
+    def _names_me(self, text: str) -> bool:
+        me = self._place.me.casefold()
+        return any(name.casefold() == me for _, _, name in addressing.mentions(text))
+
+    def _nick(self, name: str) -> str:
+        colour = _NICK_COLOURS[zlib.crc32(name.casefold().encode()) % len(_NICK_COLOURS)]
+        return self._paint(name, f"1;{colour}" if name == self._place.me else str(colour))
+
+    def _dim(self, text: str) -> str:
+        return self._paint(text, "2")
+
+    def _strong(self, text: str) -> str:
+        return self._paint(text, "1")
+
+    def _paint(self, text: str, code: str) -> str:
+        return f"\x1b[{code}m{text}{_RESET}" if self._colour else text
+
+
+def people_table(people: Iterable[events.PersonInfo], clock: Callable[[str], str]) -> list[str]:
+    """Who is there, since when, what they are in the room, and who of them is away and why."""
+    rows = [(clean_line(person.name), clock(person.since), _state(person)) for person in people]
+    return table(("name", "since", ""), rows)
+
+
+def _state(person: events.PersonInfo) -> str:
+    away = "" if person.away is None else "away" if person.away == "away" else f"away: {clean_line(person.away)}"
+    return ", ".join(filter(None, (clean_line(person.role), away)))
+
+
+def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
+    """Rows under a head, each column as wide as its widest cell, in a terminal's columns."""
+    cells = [head, *rows]
+    wide = [max(text_width(row[at]) for row in cells) for at in range(len(head))]
+    return [
+        "  ".join(cell + " " * (wide[at] - text_width(cell)) for at, cell in enumerate(row)).rstrip() for row in cells
+    ]
+
+
+def _parse(time: str, zone: tzinfo | None) -> datetime | None:
+    """A time with a zone, in the reader's; ``None`` for what is none, or has no place in a calendar."""
+    try:
+        moment = datetime.fromisoformat(time)
+        return None if moment.tzinfo is None else moment.astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _people(count: int) -> str:
+    return "1 person" if count == 1 else f"{count} people"
+
+
+def _company(lobby: events.RoomInfo | None) -> str:
+    """Who is here besides the reader, as a sentence; empty where that is not known."""
+    if lobby is None:
+        return ""
+    if lobby.count <= 1:
+        return " Nobody else is here yet; you will be told when somebody comes."
+    return f" {_people(lobby.count)} are here."
+
+
+def _names(names: list[str]) -> str:
+    shown = [clean_line(name) for name in names[:_NAMED]]
+    more = len(names) - len(shown)
+    if more:
+        return f"{', '.join(shown)} and {more} more"
+    return " and ".join([", ".join(shown[:-1]), shown[-1]] if len(shown) > 1 else shown)
+
+
+def _excerpt(text: str) -> str:
+    line = clean_line(text)
+    return line if len(line) <= _EXCERPT else line[: _EXCERPT - 1].rstrip() + "…"

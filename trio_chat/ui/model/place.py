@@ -1,0 +1,235 @@
+"""Where a person is in the chat: their name, the room they talk in, the rooms they are in, who is there. Pure.
+
+Kept up to date from the events as they come, so that every interface agrees on what a line means now.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from msgspec import structs
+
+from trio_chat.client.events import Backlog, Reconnected
+from trio_chat.protocol import events
+from trio_chat.protocol.addressing import Direct, Say, ToLobby, parse, target
+from trio_chat.protocol.names import LOBBY
+from trio_chat.ui.model.ignored import Ignored
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.query import Query
+
+MOST_SAID: Final = 200
+"""Messages of each room that are known by what was shown: nobody counts further back."""
+
+
+class Said(NamedTuple):
+    """A message that was shown: who said what."""
+
+    sender: str
+    text: str
+
+
+MOST_PEOPLE: Final = 5000
+"""Names kept for completion and for telling who is meant; more than that are not looked through."""
+
+
+class Place:
+    """Where one person is. ``room`` is the room that a plain line goes to.
+
+    ``numbered`` tells whether messages are shown with their numbers; ``search`` is the last search and where
+    it goes on, while there is more of it; ``ignored`` are those whom one does not want to hear.
+    """
+
+    def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
+        self.me = me
+        self.room = room
+        self.lobby = lobby
+        self.rooms: dict[str, events.RoomInfo] = {}
+        self.numbered = False
+        self.search: tuple[Query, int] | None = None
+        self.ignored = Ignored()
+        self._said: dict[str, OrderedDict[int, Said]] = {}
+        self._people: dict[str, None] = {}  # those who spoke last stand last
+
+    def __repr__(self) -> str:
+        return f"<Place of {self.me!r} in {self.room}, one of {len(self.rooms)} rooms>"
+
+    @property
+    def people(self) -> tuple[str, ...]:
+        """The names known to be here, those who spoke last first; without one's own."""
+        return tuple(reversed(self._people))
+
+    def enter(self, rooms: Iterable[events.RoomInfo]) -> None:
+        """Take over the rooms one is in, as a server's welcome names them."""
+        self.rooms = {room.name: room for room in rooms}
+        for room in self.rooms.values():
+            self._meet(room.members)
+        if self.room not in self.rooms:
+            self.room = self.lobby
+
+    def take(self, event: events.Event) -> None:
+        """Change with what happened."""
+        match event:
+            case events.Welcome():
+                self.me, self.lobby = event.name, event.lobby
+                self.enter(event.rooms)
+            case events.Room():
+                self.rooms[event.room.name] = event.room
+                self._meet(event.room.members)
+            case events.Left():
+                self.leave(event.room)
+            case events.People():
+                self._meet(person.name for person in event.people)
+            case events.Presence():
+                self._presence(event)
+            case events.TopicChanged() if event.room in self.rooms:
+                self._update(event.room, topic=event.text)
+            case events.Renamed():
+                self._rename(event.old, event.new)
+                self.ignored.rename(event.old, event.new)
+            case _ if isinstance(event, events.Deleted) or not self.ignored.hides(event):
+                self._take_said(event)
+
+    def _take_said(self, event: events.Event) -> None:
+        """Change with what is said, and with what becomes of it."""
+        match event:
+            case events.Message():
+                self._meet([event.sender])
+                self._hear(event)
+            case Backlog():
+                for line in event.events:
+                    self.take(line)
+            case events.Edited():
+                self._change(event.room, event.target, event.text)
+            case events.Deleted():
+                self._said_in(event.room).pop(event.target, None)
+            case Reconnected(anew=True):
+                self._said.clear()
+
+    def leave(self, room: str) -> None:
+        """One is no longer in this room."""
+        self.rooms.pop(room, None)
+        self._said.pop(room, None)
+        if self.room == room:
+            self.room = self.lobby
+
+    # ---- what was said -------------------------------------------------------------------------
+
+    def said(self, room: str, seq: int) -> Said | None:
+        """The message of this number, if it was shown."""
+        return self._said_in(room).get(seq)
+
+    def find_said(self, room: str, count: int, *, own: bool = False) -> int | None:
+        """The number of the last message shown in a room (``count`` 1), of the one before it (2), ...; of
+        one's ``own`` alone, or of all."""
+        said = self._said_in(room)
+        for seq in reversed(said):
+            if not own or said[seq].sender == self.me:
+                count -= 1
+                if not count:
+                    return seq
+        return None
+
+    def note_said(self, room: str, seq: int, text: str) -> None:
+        """One has said this; it may have been heard already, or is heard yet."""
+        self._keep(room, seq, Said(self.me, text))
+
+    def _said_in(self, room: str) -> OrderedDict[int, Said]:
+        return self._said.get(room) or OrderedDict()
+
+    def _hear(self, event: events.Message) -> None:
+        if not event.deleted:
+            self._keep(event.room, event.seq, Said(event.sender, event.text))
+
+    def _keep(self, room: str, seq: int, said: Said) -> None:
+        held = self._said.setdefault(room, OrderedDict())
+        late = bool(held) and seq < next(reversed(held))
+        held[seq] = said
+        if late:  # one's own, known by its acknowledgement before those before it were heard
+            self._said[room] = held = OrderedDict(sorted(held.items()))
+        if len(held) > MOST_SAID:
+            held.popitem(last=False)
+
+    def _change(self, room: str, seq: int, text: str) -> None:
+        held = self._said_in(room)
+        if seq in held:
+            held[seq] = held[seq]._replace(text=text)
+
+    # ---- people and rooms ----------------------------------------------------------------------
+
+    def find_direct(self, name: str) -> str | None:
+        """The direct conversation that is called so, or is with these people: ``@bob``, ``@bob+eve``."""
+        if name in self.rooms:
+            return name
+        wanted = {one.casefold() for one in name.removeprefix("@").split("+")}
+        for room, info in self.rooms.items():
+            if info.direct and {one.casefold() for one in self.members(room)} == wanted:
+                return room
+        return None
+
+    def members(self, room: str) -> tuple[str, ...]:
+        """Who else is in a direct conversation; read off its name where nobody said so."""
+        info = self.rooms.get(room)
+        names = info.members if info is not None and info.members else tuple(room.removeprefix("@").split("+"))
+        return tuple(name for name in names if name.casefold() != self.me.casefold())
+
+    def goes_to(self, line: str) -> str:
+        """Where Enter would send a line, in words: ``#lobby``, ``bob, eve (private)``, ``everyone``."""
+        where = target(line, self.room) or self.room
+        if where.startswith("@"):
+            return ", ".join(word.removeprefix("@") for word in where.replace(",", " ").split()) + " (private)"
+        return "everyone" if where == self.lobby != self.room else where
+
+    def typing_in(self, line: str) -> str | None:
+        """The room whose members may know that this line is being typed; ``None`` where nobody may, or there is
+        no conversation yet with those it is for. A command is nobody's business."""
+        match parse(line):
+            case Say(text=text) if text.startswith("@") and len(text.split()) == 1:
+                return None  # the beginning of a name, and then it may be for one person only
+            case Say():
+                return self.room
+            case ToLobby():
+                return self.lobby
+            case Direct(to=to):
+                wanted = {name.casefold() for name in to}
+                direct = (room for room in self.rooms if room.startswith("@"))
+                return next((r for r in direct if {n.casefold() for n in self.members(r)} == wanted), None)
+            case _:
+                return None
+
+    def _presence(self, event: events.Presence) -> None:
+        if event.room in self.rooms:
+            self._update(event.room, count=event.count)
+        self._meet(event.joined, keep_order=True)
+        if event.room == self.lobby:
+            for name in event.left:
+                self._people.pop(name, None)
+
+    def _rename(self, old: str, new: str) -> None:
+        for name, info in self.rooms.items():
+            if old in info.members:
+                members = tuple(new if one == old else one for one in info.members)
+                self.rooms[name] = structs.replace(info, members=members)
+        for held in self._said.values():
+            held.update({seq: said._replace(sender=new) for seq, said in held.items() if said.sender == old})
+        if old == self.me:
+            self.me = new
+        elif self._people.pop(old, "") is None:
+            self._people[new] = None
+
+    def _update(self, room: str, *, topic: str | None = None, count: int | None = None) -> None:
+        known = self.rooms[room]
+        self.rooms[room] = structs.replace(
+            known, topic=known.topic if topic is None else topic, count=known.count if count is None else count
+        )
+
+    def _meet(self, names: Iterable[str], *, keep_order: bool = False) -> None:
+        for name in names:
+            if name == self.me or (keep_order and name in self._people):
+                continue
+            self._people.pop(name, None)
+            self._people[name] = None
+            if len(self._people) > MOST_PEOPLE:
+                del self._people[next(iter(self._people))]

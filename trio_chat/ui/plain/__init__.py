@@ -1,0 +1,1 @@
+"""Line mode: a prompt on a terminal, pipes and JSON elsewhere."""

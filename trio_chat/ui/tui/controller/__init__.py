@@ -1,0 +1,1 @@
+"""What keys and the mouse do in the full screen."""
