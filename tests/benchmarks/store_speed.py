@@ -21,7 +21,7 @@ import trio
 from trio_chat.records import Line, Redact, SaveRoom
 from trio_chat.store import DATABASE, SearchQuery, SqliteStore
 from trio_chat.store.interface import cutoff
-from trio_chat.store.schema import Synchronous
+from trio_chat.store.sqlite.schema import Synchronous
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator

@@ -17,7 +17,7 @@ from pathlib import Path
 from trio_chat.cli import main
 from trio_chat.server import app, hub
 from trio_chat.store import SqliteStore
-from trio_chat.store.schema import Synchronous
+from trio_chat.store.sqlite.schema import Synchronous
 
 
 class QuickStore(SqliteStore):

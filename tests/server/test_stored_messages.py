@@ -12,7 +12,7 @@ import trio.testing
 
 from tests.server.live_server import GateStore, House, Log, Serve
 from tests.server.raw_client import Json, RawClient, request, until
-from tests.store.earlier import ADAS_TOKEN, lay_down
+from tests.store.sqlite.earlier_versions import ADAS_TOKEN, lay_down
 from trio_chat.store import DATABASE, MemoryStore
 
 DAY = 86400.0

@@ -258,7 +258,7 @@ def backup(file: Path, config_path: Path | None, **flags: object) -> None:
     holds all that was said.
     """
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page needs none of it
-    from trio_chat.store import maintenance  # noqa: PLC0415 - as above
+    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(_directory(config_path, flags))
     with _progress() as progress:
@@ -280,7 +280,7 @@ def restore(file: Path, config_path: Path | None, **flags: object) -> None:
     What it remembered until now is kept beside it, under a name that is told. Clients notice that the history is
     another one.
     """
-    from trio_chat.store import maintenance  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - a help page needs none of it
 
     directory = _directory(config_path, flags)
     kept = maintenance.restore(file, directory)
@@ -308,7 +308,7 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
     """
     del as_json  # what it is in any case; who writes it says what they mean
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page needs none of it
-    from trio_chat.store import maintenance  # noqa: PLC0415 - as above
+    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(_directory(config_path, flags))
     with _output(file) as out:
@@ -330,7 +330,7 @@ def check(config_path: Path | None, **flags: object) -> int:
     Exit status: 0 when all is well, 1 when something is wrong; each thing is told in a sentence.
     """
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page needs none of it
-    from trio_chat.store import maintenance  # noqa: PLC0415 - as above
+    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(_directory(config_path, flags))
     findings = maintenance.check(path)

@@ -66,6 +66,6 @@ async def _administer(path: Path, order: Order) -> Table:
 
 def read_audit(directory: Path, limit: int) -> list[Note]:
     """The last lines of the audit log, oldest first, whether a server runs or not. Raises ``TrioChatError``."""
-    from trio_chat.store.maintenance import read_notes  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.store.sqlite.maintenance import read_notes  # noqa: PLC0415 - a help page needs none of it
 
     return read_notes(database(directory), limit)

@@ -2,8 +2,7 @@
 
 from trio_chat.store.interface import AuditLine, Found, Hit, Kept, Place, SearchQuery, Statistics, Store, Stretch, fill
 from trio_chat.store.memory import MemoryStore
-from trio_chat.store.schema import DATABASE
-from trio_chat.store.sqlite import SqliteStore
+from trio_chat.store.sqlite import DATABASE, SqliteStore
 
 __all__ = [
     "DATABASE",

@@ -23,7 +23,7 @@ from trio_chat.store.interface import (
     cutoff,
     fill,
 )
-from trio_chat.store.recording import EDITED, blanked, misplaced
+from trio_chat.store.lines import EDITED, blanked, misplaced
 from trio_chat.store.words import has_link, matches, phrases_of
 
 if TYPE_CHECKING:

@@ -19,7 +19,7 @@ from msgspec import Struct
 from trio_chat.broker.admin import Order
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.hub.items import Administration
-from trio_chat.store.faults import translated
+from trio_chat.store.sqlite.faults import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

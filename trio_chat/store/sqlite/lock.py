@@ -8,8 +8,8 @@ import os
 from typing import TYPE_CHECKING
 
 from trio_chat.errors import StoreError
-from trio_chat.store.faults import explain_system
-from trio_chat.store.files import hand_over
+from trio_chat.store.sqlite.faults import explain_system
+from trio_chat.store.sqlite.files import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ a table that is filled up or thinned out shares its rows anew with its neighbour
 between the rows of the page they came from, bytes that belong to no row: a row removed later is then
 overwritten only where it stands. So where a text was deleted, the rows around it are removed and put
 back (:func:`scrub`): that empties their pages, and an emptied page is overwritten whole. The index is
-treated alike, a volume at a time (:mod:`trio_chat.store.indexing`). What then is still in the WAL goes
+treated alike, a volume at a time (:mod:`trio_chat.store.sqlite.search_index`). What then is still in the WAL goes
 with a checkpoint that truncates it.
 """
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.store import indexing
+from trio_chat.store.sqlite import search_index
 
 if TYPE_CHECKING:
     import sqlite3
@@ -33,7 +33,7 @@ def prune(connection: sqlite3.Connection, room: int, upto: int) -> bool:
     if not rows:
         return False
     last = rows[-1][1]
-    indexing.mark_dirty(connection, [number for number, _ in rows])
+    search_index.mark_dirty(connection, [number for number, _ in rows])
     connection.execute("DELETE FROM events WHERE room = ? AND seq <= ?", (room, last))
     connection.execute("DELETE FROM mentions WHERE room = ? AND seq <= ?", (room, last))
     connection.execute("UPDATE rooms SET first = ? WHERE id = ?", (last + 1, room))
@@ -47,7 +47,7 @@ def purge(connection: sqlite3.Connection) -> bool:
         return False
     numbers = connection.execute("SELECT id FROM events WHERE room = ? ORDER BY seq LIMIT ?", (row[0], STEP)).fetchall()
     if numbers:
-        indexing.mark_dirty(connection, [number for (number,) in numbers])
+        search_index.mark_dirty(connection, [number for (number,) in numbers])
         connection.executemany("DELETE FROM events WHERE id = ?", numbers)
     if len(numbers) < STEP:
         connection.execute("DELETE FROM purges WHERE room = ?", row)

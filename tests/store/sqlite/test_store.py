@@ -17,9 +17,9 @@ import trio.testing
 
 from trio_chat.errors import StoreError
 from trio_chat.records import Amend, DropRoom, Line, Redact, SaveMention
-from trio_chat.store import SearchQuery, SqliteStore, recording
-from trio_chat.store import reading as questions
-from trio_chat.store.faults import explain
+from trio_chat.store import SearchQuery, SqliteStore
+from trio_chat.store.sqlite import changes, queries
+from trio_chat.store.sqlite.faults import explain
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -173,8 +173,8 @@ async def test_lines_that_change_while_they_are_indexed_are_indexed_as_they_are_
 
 
 async def test_search_goes_through_many_volumes(sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
-    for module in ("indexing", "reading", "writing"):
-        monkeypatch.setattr(f"trio_chat.store.{module}.VOLUME", 10)
+    for module in ("search_index", "queries", "writer"):
+        monkeypatch.setattr(f"trio_chat.store.sqlite.{module}.VOLUME", 10)
     await sqlite.commit([pen.room(1), *pen.lines(*(f"word {n % 7}" for n in range(95)))])
     while await sqlite.index_some(30):
         pass
@@ -464,7 +464,7 @@ async def test_after_a_failure_that_may_be_the_connections_own_it_is_opened_anew
         raise error
 
     with monkeypatch.context() as patch:
-        patch.setattr(recording.Batch, "store", fail)
+        patch.setattr(changes.Changes, "store", fail)
         with pytest.raises(StoreError, match="could not be read or written"):
             await sqlite.commit(batch)
     await sqlite.commit(batch)
@@ -493,7 +493,7 @@ async def test_a_reader_that_failed_is_replaced(sqlite: SqliteStore, pen: Pen, m
         raise sqlite3.DatabaseError("no luck")
 
     with monkeypatch.context() as patch:
-        patch.setattr(questions, "look_up", fail)
+        patch.setattr(queries, "look_up", fail)
         for _ in range(5):
             with pytest.raises(StoreError, match="no luck"):
                 await sqlite.look_up(1, 1)

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.store import indexing, reading
-from trio_chat.store.faults import code_of, damaged, explain, tells_damage, translated
-from trio_chat.store.files import clear_up
 from trio_chat.store.interface import Found, Statistics, cutoff
-from trio_chat.store.lock import DatabaseLock
-from trio_chat.store.schema import make_directory, meta, open_reader, prepare
-from trio_chat.store.writing import Writer
+from trio_chat.store.sqlite import queries, search_index
+from trio_chat.store.sqlite.faults import code_of, damaged, explain, tells_damage, translated
+from trio_chat.store.sqlite.files import clear_up
+from trio_chat.store.sqlite.lock import DatabaseLock
+from trio_chat.store.sqlite.schema import make_directory, meta, open_reader, prepare
+from trio_chat.store.sqlite.writer import Writer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from trio_chat.records import Record, Snapshot
     from trio_chat.store.interface import AuditLine, Kept, Place, SearchQuery, Stretch
-    from trio_chat.store.schema import Synchronous
+    from trio_chat.store.sqlite.schema import Synchronous
 
 READERS: Final = 3
 """Connections that read: what one big search occupies, others need not wait for."""
@@ -145,7 +145,7 @@ class SqliteStore:
         async with self._tidying:
             if writer.behind:
                 retellings, last = writer.retellings, writer.last_id  # as they are before the lines are read
-                lines = await self._read(indexing.read_lines, writer.indexed, last + 1, max(1, limit))
+                lines = await self._read(search_index.read_lines, writer.indexed, last + 1, max(1, limit))
                 upto = last if len(lines) < limit else lines[-1].id
                 await self._write(writer.index, lines, upto, retellings)
             if writer.untidy:
@@ -155,7 +155,7 @@ class SqliteStore:
     async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
         """Remove what is too old; see :class:`~trio_chat.store.interface.Store`."""
         firsts: dict[int, int] = {}
-        for state in await self._read(reading.rooms):
+        for state in await self._read(queries.rooms):
             days = keep if state.room.keep is None else state.room.keep
             if not days or state.first > state.last:
                 continue
@@ -170,35 +170,35 @@ class SqliteStore:
 
     async def load(self) -> Snapshot:
         """Everything but the logs; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.load)
+        return await self._read(queries.load)
 
     async def read(
         self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
     ) -> Stretch:
         """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.read, room, after, before, limit, floor=floor, size=size)
+        return await self._read(queries.read, room, after, before, limit, floor=floor, size=size)
 
     async def look_up(self, room: int, seq: int) -> Kept | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.look_up, room, seq)
+        return await self._read(queries.look_up, room, seq)
 
     async def find(self, sender: int, cid: str) -> Place | None:
         """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.find, sender, cid)
+        return await self._read(queries.find, sender, cid)
 
     async def seq_at(self, room: int, time: str) -> int:
         """Where a time stands; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.seq_at, room, time)
+        return await self._read(queries.seq_at, room, time)
 
     async def search(self, query: SearchQuery) -> Found:
         """Find lines; see :class:`~trio_chat.store.interface.Store`."""
         behind = self._writer.behind
-        hits, more = await self._read(reading.search, query)
+        hits, more = await self._read(queries.search, query)
         return Found(hits, more, behind)
 
     async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
         """The audit log; see :class:`~trio_chat.store.interface.Store`."""
-        return await self._read(reading.notes, limit, before)
+        return await self._read(queries.notes, limit, before)
 
     async def look_over(self) -> None:
         """See that the pages hold together; see :class:`~trio_chat.store.interface.Store`."""
@@ -231,7 +231,7 @@ class SqliteStore:
         if dirty is not None:
             retellings = writer.retellings
             after, before = writer.volume_range(dirty)
-            lines = await self._read(indexing.read_lines, after, before, -1)
+            lines = await self._read(search_index.read_lines, after, before, -1)
             await self._write(writer.rebuild, dirty, lines, retellings)
 
     async def _write(self, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
@@ -284,7 +284,7 @@ class SqliteStore:
         with contextlib.closing(open_reader(self._path, self._patience)) as connection:
             looking.append(connection)
             try:
-                wrong = reading.look_over(connection)
+                wrong = queries.look_over(connection)
             except sqlite3.OperationalError as error:
                 if code_of(error) != sqlite3.SQLITE_INTERRUPT:
                     raise

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from trio_chat.store import schema, tidying
+from trio_chat.store.sqlite import removal, schema
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,7 +58,7 @@ def test_no_page_keeps_a_copy_that_was_made_when_rows_moved(events: sqlite3.Conn
             gone += secrets.pop(number)
             events.execute("UPDATE events SET text = '', event = '' WHERE id = ?", (number,))
             events.execute("INSERT INTO scrubs VALUES (?)", (number,))
-            while tidying.scrub(events):
+            while removal.scrub(events):
                 pass
     assert events.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
     left = path.read_bytes()
@@ -72,8 +72,8 @@ def test_putting_rows_back_changes_none_of_them(events: sqlite3.Connection, numb
         put(events, each * 3, f"text {each}")
     before = events.execute("SELECT * FROM events ORDER BY id").fetchall()
     events.execute("INSERT INTO scrubs VALUES (?)", (number * 3,))
-    assert tidying.left(events) == 1
-    assert tidying.scrub(events)
-    assert not tidying.scrub(events)
+    assert removal.left(events) == 1
+    assert removal.scrub(events)
+    assert not removal.scrub(events)
     assert events.execute("SELECT * FROM events ORDER BY id").fetchall() == before
     assert events.execute("PRAGMA integrity_check").fetchall() == [("ok",)]

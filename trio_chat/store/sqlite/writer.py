@@ -10,19 +10,19 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
-from trio_chat.store import indexing, tidying
-from trio_chat.store.faults import explain_system, spoils_connection
-from trio_chat.store.files import beside
-from trio_chat.store.recording import Batch
-from trio_chat.store.schema import VOLUME, meta, open_writer
+from trio_chat.store.sqlite import removal, search_index
+from trio_chat.store.sqlite.changes import Changes
+from trio_chat.store.sqlite.faults import explain_system, spoils_connection
+from trio_chat.store.sqlite.files import beside
+from trio_chat.store.sqlite.schema import VOLUME, meta, open_writer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
     from trio_chat.records import Record
-    from trio_chat.store.indexing import Prepared
-    from trio_chat.store.schema import Synchronous
+    from trio_chat.store.sqlite.schema import Synchronous
+    from trio_chat.store.sqlite.search_index import Prepared
 
 
 _ROOM: Final = 128 * 1024
@@ -66,7 +66,7 @@ class Writer:
     def commit(self, batch: Sequence[Record]) -> None:
         """Store these records durably."""
         with self._transaction() as connection:
-            work = Batch(connection, self._lasts, self.last_id, self.indexed)
+            work = Changes(connection, self._lasts, self.last_id, self.indexed)
             work.store(batch)
         for room, last in work.lasts.items():
             if last is None:
@@ -110,7 +110,7 @@ class Writer:
         when some were retold since they were read, that is, since ``retellings`` was that."""
         if retellings == self.retellings:
             with self._transaction() as connection:
-                indexing.insert(connection, lines)
+                search_index.insert(connection, lines)
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'indexed'", (upto,))
             self.indexed = upto
 
@@ -118,7 +118,7 @@ class Writer:
         """Make a volume of the index anew, under the same condition."""
         if retellings == self.retellings:
             with self._transaction() as connection:
-                indexing.rebuild(connection, number, lines)
+                search_index.rebuild(connection, number, lines)
 
     def volume_range(self, number: int) -> tuple[int, int]:
         """The ids between which are the lines that a volume is to hold, themselves excluded."""
@@ -127,12 +127,12 @@ class Writer:
     def tidy(self) -> int | None:
         """One step of removing what is gone. The number of a volume when one is to be made anew instead."""
         with self._transaction() as connection:
-            if tidying.purge(connection):
+            if removal.purge(connection):
                 self.retellings += 1
                 return None
-            if tidying.scrub(connection):
+            if removal.scrub(connection):
                 return None
-            dirty = tidying.next_dirty(connection)
+            dirty = removal.next_dirty(connection)
         if dirty is None:
             self._truncate_wal()
         return dirty
@@ -140,7 +140,7 @@ class Writer:
     def prune(self, room: int, upto: int) -> bool:
         """Remove some of a room's oldest lines; whether there are more up to that sequence number."""
         with self._transaction() as connection:
-            more = tidying.prune(connection, room, upto)
+            more = removal.prune(connection, room, upto)
         self.retellings += 1
         self._note_removed(removed=True)
         return more
@@ -148,7 +148,7 @@ class Writer:
     def left(self) -> int:
         """How much of indexing and removing is left to do."""
         if self._soiled:
-            self.untidy = tidying.left(self._open()) + 1
+            self.untidy = removal.left(self._open()) + 1
         return self.behind + self.untidy
 
     def close(self) -> None:
@@ -173,7 +173,7 @@ class Writer:
                 FROM rooms"""
             )
         )
-        self.untidy = tidying.left(connection)
+        self.untidy = removal.left(connection)
         self._soiled = self.untidy > 0
 
     def _note_removed(self, removed: bool) -> None:  # noqa: FBT001 - one private switch

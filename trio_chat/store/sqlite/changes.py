@@ -13,18 +13,15 @@ import msgspec
 from msgspec.structs import asdict, astuple
 
 from trio_chat import records
-from trio_chat.errors import StoreError
 from trio_chat.records import Line
-from trio_chat.store import indexing
+from trio_chat.store.lines import EDITED, blanked, misplaced
+from trio_chat.store.sqlite import search_index
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
     from trio_chat.records import Amend, Record, Redact, SaveAccount, SaveRead, SaveRoom
-
-EDITED: Final = "edited"
-"""The kind of a line that gives the line at its target another text."""
 
 _INSERT_LINE: Final = (
     "INSERT INTO events (id, room, seq, time, sender, cid, kind, text, target, event) VALUES (?,?,?,?,?,?,?,?,?,?)"
@@ -90,7 +87,7 @@ _AFTER_LINES: Final = frozenset({records.DropRoom, records.Amend, records.Redact
 """Records that act on lines: those before them must be stored by then."""
 
 
-class Batch:
+class Changes:
     """The records of one transaction, on their way into the database.
 
     ``lasts`` are the rooms' last sequence numbers and ``last_id`` the last event's, before and, once
@@ -185,9 +182,9 @@ class Batch:
                 self.retold = True
                 self._blank_edits(amend.room, amend.seq)
                 if number <= self._indexed:
-                    before = indexing.prepare(number, amend.room, sender, time, old)
-                    after = indexing.prepare(number, amend.room, sender, time, amend.text)
-                    indexing.replace(self._connection, before, after)
+                    before = search_index.prepare(number, amend.room, sender, time, old)
+                    after = search_index.prepare(number, amend.room, sender, time, amend.text)
+                    search_index.replace(self._connection, before, after)
 
     def _redact(self, redactions: Sequence[Redact]) -> None:
         for redaction in redactions:
@@ -197,7 +194,7 @@ class Batch:
             if row is None:
                 continue
             self._connection.execute("UPDATE events SET event = ?, text = '' WHERE id = ?", (redaction.event, row[0]))
-            indexing.mark_dirty(self._connection, row)
+            search_index.mark_dirty(self._connection, row)
             gone = [row[0], *self._blank_edits(redaction.room, redaction.seq)]
             self._connection.executemany("INSERT OR IGNORE INTO scrubs VALUES (?)", [(number,) for number in gone])
             self.retold = self.removed = True
@@ -213,22 +210,9 @@ class Batch:
         )
         findable = [number for number, _, text in edits if text]
         if findable:
-            indexing.mark_dirty(self._connection, findable)
+            search_index.mark_dirty(self._connection, findable)
             self.removed = True
         return [number for number, _, _ in edits]
-
-
-def misplaced(line: Line, last: int | None) -> StoreError:
-    """The error for a line that does not follow its room's last one; ``None`` when there is no such room."""
-    if last is None:
-        return StoreError(f"There is no room {line.room} for its line {line.seq}. Nothing was stored.")
-    return StoreError(f"Line {line.seq} of room {line.room} does not follow line {last}. Nothing was stored.")
-
-
-def blanked(event: bytes) -> bytes:
-    """An event, a JSON object, without its text."""
-    fields: dict[str, Any] = msgspec.json.decode(event)
-    return msgspec.json.encode({**fields, "text": ""})
 
 
 def pack(accounts: tuple[int, ...]) -> str:

@@ -8,7 +8,7 @@ only grows. The search index is cut into volumes, each an FTS5 table ``words_N``
 so that one can be made anew in a moment; ``volumes`` tells which are there, the times of the lines they
 hold, and whether they hold something that must go (``dirty``). All lines up to the id ``indexed`` in
 ``meta`` are in the index. ``purges`` names rooms that are gone whose lines are still to be removed,
-``scrubs`` lines whose text was deleted (see :mod:`trio_chat.store.tidying`).
+``scrubs`` lines whose text was deleted (see :mod:`trio_chat.store.sqlite.removal`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from trio_chat.errors import StoreError
-from trio_chat.store.faults import explain, explain_system
+from trio_chat.store.sqlite.faults import explain, explain_system
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,8 +20,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
-from trio_chat.store.faults import code_of, tells_damage
-from trio_chat.store.schema import connect, make_file
+from trio_chat.store.sqlite.faults import code_of, tells_damage
+from trio_chat.store.sqlite.schema import connect, make_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

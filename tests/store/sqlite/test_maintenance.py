@@ -14,8 +14,9 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.records import DropRoom, Note, Redact, SaveDevice, SaveMember
-from trio_chat.store import DATABASE, SqliteStore, maintenance, schema
-from trio_chat.store.maintenance import backup, check, export_json, read_notes, restore
+from trio_chat.store import DATABASE, SqliteStore
+from trio_chat.store.sqlite import maintenance, schema
+from trio_chat.store.sqlite.maintenance import backup, check, export_json, read_notes, restore
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from trio_chat.errors import StoreError
-from trio_chat.store import SqliteStore, schema
+from trio_chat.store import SqliteStore
+from trio_chat.store.sqlite import schema
 
 if TYPE_CHECKING:
     from pathlib import Path

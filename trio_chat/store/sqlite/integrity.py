@@ -7,9 +7,9 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
-from trio_chat.store.faults import explain
-from trio_chat.store.indexing import room_tag, table
-from trio_chat.store.schema import MIGRATIONS, VOLUME, connect, identify, meta
+from trio_chat.store.sqlite.faults import explain
+from trio_chat.store.sqlite.schema import MIGRATIONS, VOLUME, connect, identify, meta
+from trio_chat.store.sqlite.search_index import room_tag, table
 from trio_chat.store.words import words_of
 
 if TYPE_CHECKING:

@@ -8,9 +8,9 @@ from contextlib import closing
 
 import pytest
 
-from trio_chat.store import recording, schema
+from trio_chat.store.sqlite import changes, schema
 
-STATEMENTS = [statement for each in recording._PLAIN.values() for statement in each]
+STATEMENTS = [statement for each in changes._PLAIN.values() for statement in each]
 FEW = {"bans"}
 """Tables of which a walk through all is nothing."""
 

@@ -10,11 +10,12 @@ import msgspec
 import pytest
 import trio
 
-from tests.store.earlier import ADAS_TOKEN, lay_down
+from tests.store.sqlite.earlier_versions import ADAS_TOKEN, lay_down
 from trio_chat.errors import StoreError
 from trio_chat.records import Line, Note, Redact, SaveInvite, SaveMember, SaveMention, SaveRead, SaveRoom
-from trio_chat.store import SearchQuery, SqliteStore, schema
-from trio_chat.store.maintenance import backup, check, restore
+from trio_chat.store import SearchQuery, SqliteStore
+from trio_chat.store.sqlite import schema
+from trio_chat.store.sqlite.maintenance import backup, check, restore
 
 if TYPE_CHECKING:
     from pathlib import Path

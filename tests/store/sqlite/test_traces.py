@@ -136,8 +136,8 @@ async def test_while_somebody_reads_the_wal_the_rest_is_done_and_it_is_tried_aga
 async def test_in_a_busy_log_no_deleted_text_leaves_a_byte(
     sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in ("indexing", "writing", "reading"):
-        monkeypatch.setattr(f"trio_chat.store.{module}.VOLUME", 256)
+    for module in ("search_index", "writer", "queries"):
+        monkeypatch.setattr(f"trio_chat.store.sqlite.{module}.VOLUME", 256)
     dice = random.Random(7)
     await sqlite.commit([pen.room(1)])
     secrets: dict[int, list[str]] = {}

@@ -9,7 +9,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from trio_chat.store import SqliteStore
-from trio_chat.store.maintenance import check
+from trio_chat.store.sqlite.maintenance import check
 
 if TYPE_CHECKING:
     from pathlib import Path

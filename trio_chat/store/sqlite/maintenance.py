@@ -1,7 +1,7 @@
 """What is done to a database from outside a server: backup, restore, export, the audit log. Not async.
 
 All but :func:`restore` work while a server runs: they see the state that was committed when they began, and
-hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.checking.check` is here too.
+hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.sqlite.integrity.check` is here too.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ import msgspec
 from msgspec.structs import asdict
 
 from trio_chat.errors import StoreError
-from trio_chat.store import reading, schema
-from trio_chat.store.checking import check
-from trio_chat.store.faults import code_of, damaged, explain_system, translated
-from trio_chat.store.files import HEADER, PARTIAL, RESTORED, hand_over, remove, rename, set_aside
-from trio_chat.store.lock import is_held, locked
-from trio_chat.store.schema import (
+from trio_chat.store.sqlite import queries, schema
+from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
+from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, hand_over, remove, rename, set_aside
+from trio_chat.store.sqlite.integrity import check
+from trio_chat.store.sqlite.lock import is_held, locked
+from trio_chat.store.sqlite.schema import (
     APPLICATION,
     DATABASE,
     connect,
@@ -118,12 +118,12 @@ def export_json(path: Path, out: IO[bytes]) -> int:
 def read_notes(path: Path, limit: int) -> list[Note]:
     """The last ``limit`` lines of the audit log, oldest first."""
     with translated(path), _open(path) as connection:
-        return [line.note for line in reversed(reading.notes(connection, limit, None))]
+        return [line.note for line in reversed(queries.notes(connection, limit, None))]
 
 
 def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     yield {"type": "export", "epoch": meta(connection, "epoch")}
-    snapshot = reading.snapshot(connection)
+    snapshot = queries.snapshot(connection)
     for account in snapshot.accounts:
         fields = asdict(account)
         yield {"type": "account", **{key: fields[key] for key in ("id", "name", "created", "seen", "admin")}}

@@ -12,7 +12,8 @@ import pytest
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.store import SqliteStore, reading
+from trio_chat.store import SqliteStore
+from trio_chat.store.sqlite import queries
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -183,7 +184,7 @@ async def test_looking_over_ends_at_once_when_cancelled(
             SELECT count(*) FROM numbers WHERE begun() IS NULL"""
         )
 
-    monkeypatch.setattr(reading, "look_over", look_for_ever)
+    monkeypatch.setattr(queries, "look_over", look_for_ever)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(sqlite.look_over)
         await trio.to_thread.run_sync(begun.wait)

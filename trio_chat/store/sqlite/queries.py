@@ -23,10 +23,10 @@ from trio_chat.records import (
     Snapshot,
 )
 from trio_chat.store import interface
-from trio_chat.store.indexing import LINK_TAG, room_tag, sender_tag, table
 from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch, fill
-from trio_chat.store.recording import unpack
-from trio_chat.store.schema import VOLUME
+from trio_chat.store.sqlite.changes import unpack
+from trio_chat.store.sqlite.schema import VOLUME
+from trio_chat.store.sqlite.search_index import LINK_TAG, room_tag, sender_tag, table
 from trio_chat.store.words import Phrase, phrases_of
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ import pytest
 
 from trio_chat.errors import StoreError
 from trio_chat.store import DATABASE, SqliteStore
-from trio_chat.store.maintenance import backup, check, restore
+from trio_chat.store.sqlite.maintenance import backup, check, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable

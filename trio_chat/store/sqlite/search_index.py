@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from trio_chat.store.schema import VOLUME
+from trio_chat.store.sqlite.schema import VOLUME
 from trio_chat.store.words import has_link, spaced
 
 if TYPE_CHECKING:
