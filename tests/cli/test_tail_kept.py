@@ -14,8 +14,8 @@ from trio_chat.client import Chat
 from trio_chat.config import ClientConfig, ServerConfig
 from trio_chat.server.app import Server
 from trio_chat.store import MemoryStore
+from trio_chat.ui.plain.line_mode import LineMode, plain_options
 from trio_chat.ui.plain.pipes import Output
-from trio_chat.ui.plain.talk import Talk, look_of
 
 
 class Sink(Output):
@@ -69,7 +69,7 @@ async def test_what_is_no_longer_kept_is_said(
     seqs: list[int],
 ) -> None:
     sink = Sink()
-    talk = Talk(chat, look_of(ClientConfig()))
+    talk = LineMode(chat, plain_options(ClientConfig()))
     assert await _show_backlog(talk, sink, ["#kept"], _read_begin(backlog, since)) == {"#kept": (seqs or [0])[-1]}
     assert [line.partition("ada: ")[2] for line in sink.lines] == [f"text {seq}" for seq in seqs]
     messages = "messages in #kept are" if lost != 1 else "message in #kept is"
@@ -79,7 +79,7 @@ async def test_what_is_no_longer_kept_is_said(
 
 async def test_a_program_is_told_by_an_object(chat: Chat, capsys: pytest.CaptureFixture[str]) -> None:
     sink = Sink()
-    talk = Talk(chat, look_of(ClientConfig(), json=True))
+    talk = LineMode(chat, plain_options(ClientConfig(), json=True))
     await _show_backlog(talk, sink, ["#kept"], _read_begin(None, "2"))
     events = [json.loads(line) for line in sink.lines]
     assert events[0] == {"type": "missed", "room": "#kept", "count": 5}
@@ -93,6 +93,6 @@ async def test_the_last_lines_are_those_that_are_told(chat: Chat, since: str | N
     await chat.edit("#kept", 10, "text 10 again")
     for as_json, expected in ((False, ["text 9", "text 10 again (edited)", "    +1 ada"]), (True, json_too)):
         sink = Sink()
-        talk = Talk(chat, look_of(ClientConfig(), json=as_json))
+        talk = LineMode(chat, plain_options(ClientConfig(), json=as_json))
         assert await _show_backlog(talk, sink, ["#kept"], _read_begin(2, since)) == {"#kept": 12}
         assert [json.loads(line)["seq"] if as_json else line.rpartition("ada: ")[2] for line in sink.lines] == expected

@@ -25,7 +25,7 @@ from trio_chat.errors import ChatError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
-    from trio_chat.ui.plain.talk import Look
+    from trio_chat.ui.plain.line_mode import PlainOptions
 
 _LOOKS: Final = ("backlog", "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
 
@@ -106,13 +106,13 @@ def _looks_like_a_server(word: str) -> bool:
 
 
 def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
-    from trio_chat.ui.plain.talk import look_of  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
 
     at_terminal = usable() and not as_json
     if at_terminal and not plain:
         return _open(config, url, room)
-    look = look_of(config, json=as_json)
+    look = plain_options(config, json=as_json)
 
     async def session(chat: Chat) -> int:
         return await _talk(chat, look, room, at_terminal=at_terminal)
@@ -125,7 +125,7 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.tui.opening import open_full_screen  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.options import Proof, Wishes  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.options import Proof, ScreenOptions  # noqa: PLC0415 - as above
 
     def dial(proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
         from trio_chat.client import connect  # noqa: PLC0415 - there is something to see before it is needed
@@ -140,19 +140,19 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
             request_timeout=float("inf"),
         )
 
-    return open_full_screen(dial, Wishes.of(config, room, colour=coloured(config.color)), url)
+    return open_full_screen(dial, ScreenOptions.of(config, room, colour=coloured(config.color)), url)
 
 
-async def _talk(chat: Chat, look: Look, room: str | None, *, at_terminal: bool) -> int:
+async def _talk(chat: Chat, look: PlainOptions, room: str | None, *, at_terminal: bool) -> int:
+    from trio_chat.ui.plain.line_mode import LineMode, chat_through_pipes  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.plain.prompt import talk_at_terminal  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain.talk import Talk, talk_through_pipes  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.prompt import chat_at_terminal  # noqa: PLC0415 - as above
     from trio_chat.ui.state_files import load_ignored  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.terminal import Terminal  # noqa: PLC0415 - as above
 
-    talk = Talk(chat, look, load_ignored(chat.url))
+    talk = LineMode(chat, look, load_ignored(chat.url))
     if room is not None:
         await talk.go_to(room)
     if at_terminal:
-        return await talk_at_terminal(talk, Terminal())
-    return await talk_through_pipes(talk, standard_input(), standard_output(look.encoding))
+        return await chat_at_terminal(talk, Terminal())
+    return await chat_through_pipes(talk, standard_input(), standard_output(look.encoding))

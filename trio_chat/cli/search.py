@@ -127,10 +127,10 @@ def _moment(typed: str | None) -> str | None:
 async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, context: int, *, as_json: bool) -> int:
     from trio_chat.ui.actions.messages import look_around  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.model.notes import Hits  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.line_mode import LineMode, plain_options  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain.talk import Talk, look_of  # noqa: PLC0415 - as above
 
-    talk = Talk(chat, look_of(config, json=as_json))
+    talk = LineMode(chat, plain_options(config, json=as_json))
     if query.room is not None and query.room.startswith("@"):
         room = talk.place.find_direct(query.room)
         if room is None:

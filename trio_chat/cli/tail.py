@@ -29,8 +29,8 @@ if TYPE_CHECKING:
 
     from trio_chat.client import Chat, Missed, Past, RoomView
     from trio_chat.protocol.events import Event, Removal, RoomEvent
+    from trio_chat.ui.plain.line_mode import LineMode
     from trio_chat.ui.plain.pipes import Output
-    from trio_chat.ui.plain.talk import Talk
 
 _PAGE: Final = 500
 """Events in one page of history, at the most (the protocol's bound)."""
@@ -132,7 +132,7 @@ def _name(word: str) -> str:
     return "@" + "+".join(map(person_name, people))
 
 
-def _find(talk: Talk, conversation: str) -> RoomView:
+def _find(talk: LineMode, conversation: str) -> RoomView:
     """A direct conversation that there is. Raises ``UsageError``."""
     found = talk.place.find_direct(conversation)
     if found is None:
@@ -165,10 +165,10 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
     """Show rooms until the conversation ends or nobody reads any more."""
     import trio  # noqa: PLC0415 - the help page needs none of it
 
+    from trio_chat.ui.plain.line_mode import LineMode, plain_options  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain.talk import Talk, look_of  # noqa: PLC0415 - as above
 
-    talk = Talk(chat, look_of(config, json=as_json))
+    talk = LineMode(chat, plain_options(config, json=as_json))
     sink = standard_output(talk.look.encoding)
     status = FAILED
     try:
@@ -192,7 +192,7 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
     return status
 
 
-async def _show_backlog(talk: Talk, sink: Output, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
+async def _show_backlog(talk: LineMode, sink: Output, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
     """Enter the rooms and show where each begins, oldest first. Returns up to where each was shown."""
     from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page needs none of it
 
@@ -234,7 +234,7 @@ def _last(events: list[RoomEvent], wanted: int, told: _Told) -> list[RoomEvent]:
     return events if len(places) <= wanted else events[places[-wanted] :] if wanted else []
 
 
-def _told(talk: Talk) -> _Told:
+def _told(talk: LineMode) -> _Told:
     """Which events of the past are told. Messages come as they are now: what changed them is for programs only."""
     from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page needs none of it
 
@@ -242,7 +242,7 @@ def _told(talk: Talk) -> _Told:
     return lambda event: not isinstance(event, changes)
 
 
-def _tell_past(talk: Talk, past: list[RoomEvent]) -> list[str]:
+def _tell_past(talk: LineMode, past: list[RoomEvent]) -> list[str]:
     """The lines for what is past."""
     return [line for event in filter(_told(talk), past) for line in talk.tell(event)]
 
@@ -299,11 +299,11 @@ def _count_lost(page: Past, after: int | None, last: int) -> int:
     return page.first - 1 if is_whole else 0
 
 
-async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
+async def _show_events(talk: LineMode, sink: Output, shown: dict[str, int]) -> None:
     """Show what these rooms hear, each event once, until the conversation ends."""
     from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused  # noqa: PLC0415 - as above
     from trio_chat.protocol.events import Closing, Left, RoomEvent  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain.talk import why_ended  # noqa: PLC0415 - as above
+    from trio_chat.ui.plain.line_mode import why_ended  # noqa: PLC0415 - as above
 
     async for event in talk.chat:
         if isinstance(event, RoomEvent):
@@ -323,7 +323,7 @@ async def _show_events(talk: Talk, sink: Output, shown: dict[str, int]) -> None:
         await _remark(talk, sink, why)
 
 
-async def _tell_put_out(talk: Talk, sink: Output, gone: Removal) -> None:
+async def _tell_put_out(talk: LineMode, sink: Output, gone: Removal) -> None:
     """Say that one was put out of a room while one was away; the tail then tries to enter it again."""
     from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.model.sentences import put_out  # noqa: PLC0415 - as above
@@ -334,7 +334,7 @@ async def _tell_put_out(talk: Talk, sink: Output, gone: Removal) -> None:
         say(put_out(gone))
 
 
-async def _remark(talk: Talk, sink: Output, event: Event) -> None:
+async def _remark(talk: LineMode, sink: Output, event: Event) -> None:
     """Show what is no part of a room: as an event in JSON, else to the person, on standard error."""
     lines = talk.tell(event)
     if talk.look.json:

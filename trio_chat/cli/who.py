@@ -48,12 +48,12 @@ def command(
 
 async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:
     from trio_chat.protocol.events import People  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain.line_mode import LineMode, plain_options  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain.talk import Talk, look_of  # noqa: PLC0415 - as above
 
     name = room or chat.welcome.lobby
     people = await chat.who(name)
-    talk = Talk(chat, look_of(config, json=as_json))
+    talk = LineMode(chat, plain_options(config, json=as_json))
     try:
         await standard_output(talk.look.encoding).write(talk.tell(People(id="", room=name, people=people)))
     except ReaderGone:

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
-from trio_chat.ui.input.editor import BELL, BINDINGS, Editor, Submitted, Wanted
+from trio_chat.ui.input.editor import BELL, BINDINGS, Editor, InterfaceCommand, Submitted
 from trio_chat.ui.input.motions import Buffer
 from trio_chat.ui.terminal.graphemes import after, before, clusters, snap
 
@@ -78,13 +78,13 @@ def test_enter_gives_the_text_and_begins_anew() -> None:
 
 
 def test_ctrl_d_leaves_on_an_empty_line_only() -> None:
-    assert Editor().press(Press("C-d")) == Wanted("leave")
+    assert Editor().press(Press("C-d")) == InterfaceCommand("leave")
     assert typed("x").press(Press("C-d")) == BELL
 
 
 @pytest.mark.parametrize(("key", "what"), [("C-c", "interrupt"), ("C-z", "suspend"), ("C-l", "redraw")])
 def test_what_only_the_program_can_do_comes_back(key: str, what: str) -> None:
-    assert typed("half a line").press(Press(key)) == Wanted(what)
+    assert typed("half a line").press(Press(key)) == InterfaceCommand(what)
 
 
 def test_history_comes_back_with_up_and_the_draft_with_down() -> None:

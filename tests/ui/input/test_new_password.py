@@ -7,14 +7,14 @@ import pytest
 from trio_chat.ui.commands.rooms import keeps_secret
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
 from trio_chat.ui.input.editor import Editor, Submitted
-from trio_chat.ui.input.new_password import Chosen, GivenUp, NewPassword
+from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
 
 ENTER = Press("Enter")
 
 
-def press(*keys: Key) -> Chosen | GivenUp | None:
+def press(*keys: Key) -> PasswordChosen | PasswordUnchanged | None:
     secret = NewPassword()
-    outcome: Chosen | GivenUp | None = None
+    outcome: PasswordChosen | PasswordUnchanged | None = None
     for key in keys:
         assert outcome is None
         outcome = secret.press(key)
@@ -22,7 +22,7 @@ def press(*keys: Key) -> Chosen | GivenUp | None:
 
 
 def test_the_same_typed_twice_is_chosen() -> None:
-    assert press(Typed("hunter22"), ENTER, Pasted("hunter22"), ENTER) == Chosen("hunter22")
+    assert press(Typed("hunter22"), ENTER, Pasted("hunter22"), ENTER) == PasswordChosen("hunter22")
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_the_same_typed_twice_is_chosen() -> None:
 )
 def test_anything_else_leaves_the_password_as_it_was(keys: tuple[Key, ...]) -> None:
     outcome = press(*keys)
-    assert isinstance(outcome, GivenUp)
+    assert isinstance(outcome, PasswordUnchanged)
     assert "as it was" in outcome.why
 
 

@@ -16,8 +16,8 @@ from trio_chat.client import Chat, Reconnected
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Left, Room, RoomInfo, TypingNotice
 from trio_chat.ui.actions.actions import SendRoom
+from trio_chat.ui.plain.line_mode import LineMode, PlainOptions
 from trio_chat.ui.plain.prompt import Prompt
-from trio_chat.ui.plain.talk import Look, Talk
 from trio_chat.ui.terminal.terminal import Terminal
 
 
@@ -57,7 +57,7 @@ class Person:
 
     async def talk(self, chat: Chat) -> None:
         """Have the program serve this terminal."""
-        prompt = Prompt(Talk(chat, Look()), cast("Terminal", self._terminal))
+        prompt = Prompt(LineMode(chat, PlainOptions()), cast("Terminal", self._terminal))
         self._status = await prompt.run()
         self._left.set()
 
@@ -288,7 +288,7 @@ async def test_lines_for_a_private_room_go_nowhere_when_it_is_gone_with_the_serv
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with server.connect() as chat:
-        talk = Talk(chat, Look())
+        talk = LineMode(chat, PlainOptions())
         await talk.go_to("#secret")
         await server.session.say(Room(room=RoomInfo(name="#secret", private=True)))
         assert talk.tell(await next_of(chat, Room)) is not None

@@ -19,7 +19,7 @@ from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, Load, SayRe
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.room import RoomModel
-from trio_chat.ui.tui.widgets.conversation import Conversation, Look, plain_text
+from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
 
 LOBBY = "#lobby"
 
@@ -310,13 +310,13 @@ def test_completion_of_emoji_commands_and_search_words() -> None:
 # ---- scrolling ----------------------------------------------------------------------------------
 
 
-def filled(count: int) -> tuple[RoomModel, Conversation, Look]:
+def filled(count: int) -> tuple[RoomModel, ConversationLayout, ConversationStyle]:
     room = RoomModel(LOBBY)
     room.log.take_older([message(n) for n in range(1, count + 1)], more=False)
-    return room, Conversation(), Look("ada")
+    return room, ConversationLayout(), ConversationStyle("ada")
 
 
-def shown(room: RoomModel, conversation: Conversation, look: Look, height: int = 10) -> list[str]:
+def shown(room: RoomModel, conversation: ConversationLayout, look: ConversationStyle, height: int = 10) -> list[str]:
     return [plain_text(row).split("  ")[-1].strip() for row in conversation.view(room, 80, height, look).rows]
 
 
@@ -403,11 +403,11 @@ def test_numbers_take_a_column_of_their_own_as_wide_as_the_rooms_largest() -> No
     room = RoomModel(LOBBY, last=120)
     for event in (message(9), message(10), message(120, sender="eve")):
         room.log.take(event)
-    look = Look(me="ada", zone=UTC, numbered=True)
+    look = ConversationStyle(me="ada", zone=UTC, numbered=True)
     for columns, wanted in (
         (80, ["12:00   #9          bob  m9", "       #10               m10", "12:02 #120          eve  m120"]),
         (40, ["12:00 #9 bob: m9", "      #10 m10", "12:02 #120 eve: m120"]),
         (20, ["#9 bob: m9", " #10 m10", "#120 eve: m120"]),
     ):
-        view = Conversation().view(room, columns, 4, look)
+        view = ConversationLayout().view(room, columns, 4, look)
         assert [plain_text(row) for row in view.rows[1:]] == wanted

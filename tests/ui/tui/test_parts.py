@@ -16,12 +16,12 @@ from trio_chat.protocol.events import RoomInfo
 from trio_chat.ui.input.decoder import Press, Typed
 from trio_chat.ui.tui.escapes import MouseEvent, copied, notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.layout import Row, Span
-from trio_chat.ui.tui.memory import Kept, Memory
+from trio_chat.ui.tui.memory import Memory, ScreenState
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import why_no_emoji
 from trio_chat.ui.tui.model.panes import SHUT, Answered, Choice, Chosen, ListPane, Pressed, Question, TextPane
-from trio_chat.ui.tui.tasks import Doing
+from trio_chat.ui.tui.tasks import ActionQueue
 from trio_chat.ui.tui.themes import THEMES, by_itself, choose, read_theme
 from trio_chat.ui.tui.widgets.bars import lay_out_input
 from trio_chat.ui.tui.widgets.frame import Shown, cut_cells, cut_spans, divide
@@ -39,21 +39,21 @@ def test_what_is_shown_is_decided_without_a_terminal_or_a_connection() -> None:
 
 def test_what_is_remembered_comes_back_and_is_nobody_elses_business(tmp_path: Path) -> None:
     memory = Memory("ws://one/", tmp_path)
-    assert memory.load() == Kept()
-    memory.save(Kept(drafts={"#lobby": "half"}, policies={"#ops": "nothing"}, room="#ops", typed=["a", "b"]))
+    assert memory.load() == ScreenState()
+    memory.save(ScreenState(drafts={"#lobby": "half"}, policies={"#ops": "nothing"}, room="#ops", typed=["a", "b"]))
     (path,) = (tmp_path / "screen").iterdir()
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert Memory("ws://one/", tmp_path).load().drafts == {"#lobby": "half"}
-    assert Memory("ws://two/", tmp_path).load() == Kept()
+    assert Memory("ws://two/", tmp_path).load() == ScreenState()
     path.write_text("{broken")
-    assert Memory("ws://one/", tmp_path).load() == Kept()
+    assert Memory("ws://one/", tmp_path).load() == ScreenState()
 
 
 def test_a_memory_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:
     (tmp_path / "screen").write_text("a file in the way")
     memory = Memory("ws://one/", tmp_path)
-    memory.save(Kept(room="#ops"))
-    assert memory.load() == Kept()
+    memory.save(ScreenState(room="#ops"))
+    assert memory.load() == ScreenState()
 
 
 def test_a_crash_leaves_its_traceback_in_a_file(tmp_path: Path) -> None:
@@ -215,7 +215,7 @@ def test_what_is_not_loaded_cannot_be_gone_to_without_a_connection() -> None:
     model = ChatModel()
     model.enter("ada", "#lobby", (RoomInfo(name="#lobby", last=500, read=20),), 0.0, 0.0)
     model.room.fetching = ""
-    doing = Doing(model, lambda: None, lambda _call: None)
+    doing = ActionQueue(model, lambda: None, lambda _call: None)
     for go in (doing.jump, doing.reach):
         go("#lobby", 20)
         assert model.room.fetching == ""

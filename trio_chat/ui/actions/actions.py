@@ -16,7 +16,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Left, People, RoomInfo, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions.messages import AnswerMessage, MessageAction, Search, ShowContext, do_message
+from trio_chat.ui.actions.messages import MessageAction, ReplyToMessage, SearchMessages, ShowContext, do_message
 from trio_chat.ui.actions.moderation import AccountAction, ListBans, ListDevices, RoomAction, do_account, do_in_room
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Note
@@ -98,18 +98,18 @@ class Quit:
     """Leave the chat."""
 
 
-Talking: TypeAlias = (
+ChatAction: TypeAlias = (
     SendRoom | SendTo | JoinRoom | LeaveRoom | SetTopic | ListRooms | ListPeople | Rename | SetAway | Quit
 )
-Action: TypeAlias = Talking | MessageAction | RoomAction | AccountAction | Ignore
+Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | Ignore
 
-Saying: TypeAlias = SendRoom | SendTo | AnswerMessage
+SendingAction: TypeAlias = SendRoom | SendTo | ReplyToMessage
 """What says something; the others do something."""
-Question: TypeAlias = ListPeople | ListRooms | ListBans | ListDevices | Search | ShowContext
+LookupAction: TypeAlias = ListPeople | ListRooms | ListBans | ListDevices | SearchMessages | ShowContext
 """What only shows what the server knows: without a connection, an answer would come when nobody wants it any more."""
 
 
-def refused(error: ChatError) -> Error:
+def as_error(error: ChatError) -> Error:
     """What went wrong on the way, as the event that a server would have sent."""
     if isinstance(error, Refused):
         return Error(code=error.code, message=error.message, advice=error.advice)
@@ -128,7 +128,7 @@ async def carry_out(action: Action, chat: Chat, place: Place) -> list[Event]:
     except ConnectionClosed:
         raise
     except ChatError as error:
-        return [refused(error)]
+        return [as_error(error)]
 
 
 async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
@@ -144,7 +144,7 @@ async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
     return await _do_talking(action, chat, place)
 
 
-async def _do_talking(action: Talking, chat: Chat, place: Place) -> list[Event]:
+async def _do_talking(action: ChatAction, chat: Chat, place: Place) -> list[Event]:
     match action:
         case SendRoom(room=room, text=text, kind=kind):
             receipt = await chat.send(room, text, action=kind == "action")

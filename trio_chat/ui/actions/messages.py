@@ -1,6 +1,6 @@
 """What a person can do with messages that were said: change them, take them back, mark, answer, find them.
 
-Which one is meant is a number (:class:`At`), or counted from the end (:class:`Back`), and found only when it
+Which one is meant is a number (:class:`ByNumber`), or counted from the end (:class:`FromEnd`), and found only when it
 is carried out: what was sent a moment ago counts then.
 """
 
@@ -28,21 +28,21 @@ AROUND: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
-class At:
+class ByNumber:
     """The message of this number."""
 
     seq: int
 
 
 @dataclass(frozen=True, slots=True)
-class Back:
+class FromEnd:
     """The last message (1), the one before it (2), ...; of one's ``own`` alone, or of all."""
 
     count: int = 1
     own: bool = False
 
 
-Which: TypeAlias = At | Back
+WhichMessage: TypeAlias = ByNumber | FromEnd
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,7 @@ class EditMessage:
     """Give a message of one's own another text."""
 
     room: str
-    which: Which
+    which: WhichMessage
     text: str
 
 
@@ -59,30 +59,30 @@ class DeleteMessage:
     """Take back a message."""
 
     room: str
-    which: Which
+    which: WhichMessage
 
 
 @dataclass(frozen=True, slots=True)
-class MarkMessage:
+class ReactToMessage:
     """Put a mark on a message, or take one's own off."""
 
     room: str
-    which: Which
+    which: WhichMessage
     mark: str
     on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerMessage:
+class ReplyToMessage:
     """Say something in answer to a message."""
 
     room: str
-    which: Which
+    which: WhichMessage
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class SearchMessages:
     """Find messages; without a query, more of what was found last."""
 
     query: Query | None = None
@@ -93,7 +93,7 @@ class ShowContext:
     """Show a message with those around it."""
 
     room: str
-    which: Which
+    which: WhichMessage
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ class ShowNumbers:
 
 
 MessageAction: TypeAlias = (
-    EditMessage | DeleteMessage | MarkMessage | AnswerMessage | Search | ShowContext | ShowNumbers
+    EditMessage | DeleteMessage | ReactToMessage | ReplyToMessage | SearchMessages | ShowContext | ShowNumbers
 )
 
 
@@ -115,13 +115,13 @@ async def do_message(action: MessageAction, chat: Chat, place: Place) -> list[Ev
             await chat.edit(room, find(place, room, which), text)
         case DeleteMessage(room=room, which=which):
             await chat.delete(room, find(place, room, which))
-        case MarkMessage(room=room, which=which, mark=mark, on=on):
+        case ReactToMessage(room=room, which=which, mark=mark, on=on):
             if not await chat.react(room, find(place, room, which), mark, on=on):
                 return [Note(lines=(marked_already(mark, on=on),))]
-        case AnswerMessage(room=room, which=which, text=text):
+        case ReplyToMessage(room=room, which=which, text=text):
             receipt = await chat.send(room, text, reply_to=find(place, room, which))
             place.note_said(receipt.room, receipt.seq, text)
-        case Search(query=query):
+        case SearchMessages(query=query):
             return [await _search(query, chat, place)]
         case ShowContext(room=room, which=which):
             return [await look_around(chat, room, find(place, room, which), AROUND)]
@@ -131,9 +131,9 @@ async def do_message(action: MessageAction, chat: Chat, place: Place) -> list[Ev
     return []
 
 
-def find(place: Place, room: str, which: Which) -> int:
+def find(place: Place, room: str, which: WhichMessage) -> int:
     """The number of the message that is meant. Raises :class:`~trio_chat.errors.NotDone` when none is known."""
-    if isinstance(which, At):
+    if isinstance(which, ByNumber):
         return which.seq
     seq = place.find_said(room, which.count, own=which.own)
     if seq is None:
@@ -141,7 +141,7 @@ def find(place: Place, room: str, which: Which) -> int:
     return seq
 
 
-def no_such(room: str, which: Back) -> NotDone:
+def no_such(room: str, which: FromEnd) -> NotDone:
     """What to say where there are not so many messages."""
     whose = " of yours" if which.own else ""
     how = "no message" if which.count == 1 else "not so many messages"

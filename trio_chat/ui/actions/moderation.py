@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Invite:
+class InvitePerson:
     """Let somebody into a private room."""
 
     room: str
@@ -25,7 +25,7 @@ class Invite:
 
 
 @dataclass(frozen=True, slots=True)
-class Configure:
+class ConfigureRoom:
     """Change what is given of a room's settings."""
 
     room: str
@@ -40,7 +40,7 @@ class Configure:
 
 
 @dataclass(frozen=True, slots=True)
-class SetRole:
+class SetPersonRole:
     """Make somebody owner, moderator or plain member of a room."""
 
     room: str
@@ -49,7 +49,7 @@ class SetRole:
 
 
 @dataclass(frozen=True, slots=True)
-class Kick:
+class KickPerson:
     """Put somebody out of a room."""
 
     room: str
@@ -58,7 +58,7 @@ class Kick:
 
 
 @dataclass(frozen=True, slots=True)
-class Ban:
+class BanPerson:
     """Keep somebody, or a network, out of a room, for so many seconds or for good."""
 
     room: str
@@ -69,7 +69,7 @@ class Ban:
 
 
 @dataclass(frozen=True, slots=True)
-class Unban:
+class LiftBan:
     """Lift a ban."""
 
     room: str
@@ -85,7 +85,7 @@ class ListBans:
 
 
 @dataclass(frozen=True, slots=True)
-class Mute:
+class MutePerson:
     """Let somebody read but not speak; 0 seconds let them speak again, none are for good."""
 
     room: str
@@ -99,7 +99,7 @@ class AskPassword:
 
 
 @dataclass(frozen=True, slots=True)
-class SetPassword:
+class SetOwnPassword:
     """Set one's own password."""
 
     password: str
@@ -114,26 +114,28 @@ class ListDevices:
 
 
 @dataclass(frozen=True, slots=True)
-class Revoke:
+class RevokeDevice:
     """Let a device in no more."""
 
     device: int
 
 
-RoomAction: TypeAlias = Invite | Configure | SetRole | Kick | Ban | Unban | ListBans | Mute
-AccountAction: TypeAlias = AskPassword | SetPassword | ListDevices | Revoke
+RoomAction: TypeAlias = (
+    InvitePerson | ConfigureRoom | SetPersonRole | KickPerson | BanPerson | LiftBan | ListBans | MutePerson
+)
+AccountAction: TypeAlias = AskPassword | SetOwnPassword | ListDevices | RevokeDevice
 
 
 async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event]:
     """Do one of these; what comes of most, the room hears. Raises :class:`~trio_chat.errors.ChatError`."""
     del place
     match action:
-        case Invite(room=room, name=name):
+        case InvitePerson(room=room, name=name):
             await chat.invite(room, name)
             return [Note(lines=(f"{clean_line(name)} may enter {room}, and is told so.",))]
-        case Kick(room=room, name=name, reason=reason):
+        case KickPerson(room=room, name=name, reason=reason):
             await chat.kick(room, name, reason)
-        case Unban(room=room):
+        case LiftBan(room=room):
             await chat.unban(room, action.name, network=action.network)
         case ListBans(room=room):
             return [BanList(id="", room=room, bans=await chat.bans(room))]
@@ -143,20 +145,20 @@ async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event
     return []
 
 
-async def _change(action: Configure | SetRole | Ban | Mute, chat: Chat) -> tuple[str, ...]:
+async def _change(action: ConfigureRoom | SetPersonRole | BanPerson | MutePerson, chat: Chat) -> tuple[str, ...]:
     """Do what may be so already; then, what to say of it."""
     match action:
-        case Configure(room=room):
+        case ConfigureRoom(room=room):
             wanted = action.wanted()
             if not await chat.configure(room, **wanted):
                 return tuple(so_already(room, setting, value) for setting, value in wanted.items())
-        case SetRole(room=room, name=name, role=role):
+        case SetPersonRole(room=room, name=name, role=role):
             if not await chat.set_role(room, name, role):
                 return (role_already(room, name, role),)
-        case Ban(room=room, name=whom, network=network):
+        case BanPerson(room=room, name=whom, network=network):
             if not await chat.ban(room, whom, network=network, seconds=action.seconds, reason=action.reason):
                 return (banned_already(room, whom or network or ""),)
-        case Mute(room=room, name=name, seconds=seconds):
+        case MutePerson(room=room, name=name, seconds=seconds):
             if not await chat.mute(room, name, seconds=seconds):
                 return (muted_already(room, name, seconds),)
     return ()
@@ -168,12 +170,12 @@ async def do_account(action: AccountAction, chat: Chat, place: Place) -> list[Ev
         case AskPassword():
             why = "A password is asked for at a terminal only, where nobody sees it."
             raise NotDone("no_terminal", why, "Join at one, and write /password there.")
-        case SetPassword(password=password):
+        case SetOwnPassword(password=password):
             await chat.set_password(password)
             line = f"Your password is set. On another device, join as {place.me}; it is asked for there."
             return [Note(lines=(line,))]
         case ListDevices():
             return [DeviceList(id="", devices=await chat.devices())]
-        case Revoke(device=device):
+        case RevokeDevice(device=device):
             await chat.revoke(device)
             return [Note(lines=(f"Device {device} is let in no more.",))]

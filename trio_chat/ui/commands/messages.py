@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.protocol.query import BadQuery, parse_query
 from trio_chat.ui.actions.messages import (
-    AnswerMessage,
-    At,
-    Back,
+    ByNumber,
     DeleteMessage,
     EditMessage,
-    MarkMessage,
-    Search,
+    FromEnd,
+    ReactToMessage,
+    ReplyToMessage,
+    SearchMessages,
     ShowContext,
     ShowNumbers,
-    Which,
+    WhichMessage,
 )
 from trio_chat.ui.commands.command import ChatCommand, Reading, is_on, named_room
 
@@ -35,11 +35,11 @@ WHICH: Final = (
 """How a message is named, for help."""
 
 
-def read_which(word: str, *, own: bool = False) -> Which | None:
+def read_which(word: str, *, own: bool = False) -> WhichMessage | None:
     """Which message a word names; ``None`` when it names none. With ``own``, carets count one's own only."""
     if found := _NUMBER.fullmatch(word):
-        return At(int(found[1]))
-    return Back(len(word), own=own) if _CARETS.fullmatch(word) else None
+        return ByNumber(int(found[1]))
+    return FromEnd(len(word), own=own) if _CARETS.fullmatch(word) else None
 
 
 def _split(argument: str) -> tuple[str, str]:
@@ -54,12 +54,12 @@ def _edit(argument: str, place: Place) -> Reading:
     first, rest = _split(argument)
     which = read_which(first, own=True)
     if which is None:
-        return EditMessage(place.room, Back(own=True), argument)
+        return EditMessage(place.room, FromEnd(own=True), argument)
     return EditMessage(place.room, which, rest) if rest else "What is the new text?"
 
 
 def _delete(argument: str, place: Place) -> Reading:
-    which = read_which(argument) if argument else Back(own=True)
+    which = read_which(argument) if argument else FromEnd(own=True)
     return "That names no message." if which is None else DeleteMessage(place.room, which)
 
 
@@ -78,11 +78,11 @@ def _mark(argument: str, place: Place, *, on: bool) -> Reading:
     if len(words[-1]) > _LONGEST_MARK:
         return f"A mark has {_LONGEST_MARK} characters at the most."
     if len(words) == 1:
-        return MarkMessage(place.room, Back(), words[0], on)
+        return ReactToMessage(place.room, FromEnd(), words[0], on)
     which = read_which(words[0])
     if which is None or len(words) > 2:  # noqa: PLR2004 - a message and a mark
         return "A mark is one emoji or word, and before it may stand which message."
-    return MarkMessage(place.room, which, words[1], on)
+    return ReactToMessage(place.room, which, words[1], on)
 
 
 def _reply(argument: str, place: Place) -> Reading:
@@ -92,12 +92,12 @@ def _reply(argument: str, place: Place) -> Reading:
     which = read_which(first)
     if which is None:
         return "The first word names no message."
-    return AnswerMessage(place.room, which, rest) if rest else "There is no text."
+    return ReplyToMessage(place.room, which, rest) if rest else "There is no text."
 
 
 def _search(argument: str, place: Place) -> Reading:
     if not argument:
-        return Search()
+        return SearchMessages()
     query = parse_query(argument)
     if isinstance(query, BadQuery):
         return query.why
@@ -106,7 +106,7 @@ def _search(argument: str, place: Place) -> Reading:
         if room is None:
             return f"You have no conversation {query.room}."
         query = replace(query, room=room)
-    return Search(query)
+    return SearchMessages(query)
 
 
 def _context(argument: str, place: Place) -> Reading:

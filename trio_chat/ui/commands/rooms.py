@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING, Final, Literal
 from trio_chat.protocol.spans import FORMS, has_unit, parse_span
 from trio_chat.ui.actions.moderation import (
     AskPassword,
-    Ban,
-    Configure,
-    Invite,
-    Kick,
+    BanPerson,
+    ConfigureRoom,
+    InvitePerson,
+    KickPerson,
+    LiftBan,
     ListBans,
     ListDevices,
-    Mute,
-    Revoke,
-    SetRole,
-    Unban,
+    MutePerson,
+    RevokeDevice,
+    SetPersonRole,
 )
 from trio_chat.ui.commands.command import ChatCommand, Reading, is_on, named_room
 
@@ -37,24 +37,24 @@ def _invite(argument: str, place: Place) -> Reading:
     words = argument.split()
     if len(words) not in {1, 2}:
         return _WHOM
-    return Invite(named_room(words[1] if len(words) > 1 else "", place), _name(words[0]))
+    return InvitePerson(named_room(words[1] if len(words) > 1 else "", place), _name(words[0]))
 
 
 def _private(argument: str, place: Place) -> Reading:
     on = is_on(argument)
-    return "On or off?" if on is None else Configure(place.room, private=on)
+    return "On or off?" if on is None else ConfigureRoom(place.room, private=on)
 
 
 def _announce_only(argument: str, place: Place) -> Reading:
     on = is_on(argument)
-    return "On or off?" if on is None else Configure(place.room, announce_only=on)
+    return "On or off?" if on is None else ConfigureRoom(place.room, announce_only=on)
 
 
 def _slow(argument: str, place: Place) -> Reading:
     seconds = 0.0 if is_on(argument) is False else parse_span(argument)
     if seconds is None or seconds > _MOST_SLOW:
         return "How many seconds? A day is the most, 0 is none."
-    return Configure(place.room, slow=seconds)
+    return ConfigureRoom(place.room, slow=seconds)
 
 
 def _keep(argument: str, place: Place) -> Reading:
@@ -62,7 +62,7 @@ def _keep(argument: str, place: Place) -> Reading:
     days = None if span is None else span / 86400 if has_unit(argument) else span
     if days is None or days > _MOST_KEEP:
         return "How many days? 0 is for as long as the server says."
-    return Configure(place.room, keep=days)
+    return ConfigureRoom(place.room, keep=days)
 
 
 _ROLES: Final[dict[str, Literal["owner", "moderator", "member"]]] = {
@@ -78,17 +78,17 @@ def _op(argument: str, place: Place) -> Reading:
     if len(words) not in {1, 2}:
         return _WHOM
     role = _ROLES.get(words[1].casefold()) if len(words) > 1 else "moderator"
-    return "A role is owner, moderator or member." if role is None else SetRole(place.room, _name(words[0]), role)
+    return "A role is owner, moderator or member." if role is None else SetPersonRole(place.room, _name(words[0]), role)
 
 
 def _deop(argument: str, place: Place) -> Reading:
     words = argument.split()
-    return SetRole(place.room, _name(words[0]), "member") if len(words) == 1 else _WHOM
+    return SetPersonRole(place.room, _name(words[0]), "member") if len(words) == 1 else _WHOM
 
 
 def _kick(argument: str, place: Place) -> Reading:
     name, why = _split(argument)
-    return Kick(place.room, _name(name), why) if name else _WHOM
+    return KickPerson(place.room, _name(name), why) if name else _WHOM
 
 
 def _ban(argument: str, place: Place) -> Reading:
@@ -101,12 +101,12 @@ def _ban(argument: str, place: Place) -> Reading:
         why = rest
     elif not seconds:
         return f"For how long? Write it as {FORMS}, or leave it out for good."
-    return Ban(place.room, **_banned(whom), seconds=seconds, reason=why)
+    return BanPerson(place.room, **_banned(whom), seconds=seconds, reason=why)
 
 
 def _unban(argument: str, place: Place) -> Reading:
     words = argument.split()
-    return Unban(place.room, **_banned(words[0])) if len(words) == 1 else "Whom, or which network?"
+    return LiftBan(place.room, **_banned(words[0])) if len(words) == 1 else "Whom, or which network?"
 
 
 def _mute(argument: str, place: Place) -> Reading:
@@ -116,12 +116,12 @@ def _mute(argument: str, place: Place) -> Reading:
     seconds = parse_span(words[1]) if len(words) > 1 else None
     if len(words) > 1 and not seconds:
         return f"For how long? Write it as {FORMS}, or leave it out until /unmute."
-    return Mute(place.room, _name(words[0]), seconds)
+    return MutePerson(place.room, _name(words[0]), seconds)
 
 
 def _unmute(argument: str, place: Place) -> Reading:
     words = argument.split()
-    return Mute(place.room, _name(words[0]), 0.0) if len(words) == 1 else _WHOM
+    return MutePerson(place.room, _name(words[0]), 0.0) if len(words) == 1 else _WHOM
 
 
 def _password(argument: str, place: Place) -> Reading:
@@ -132,7 +132,9 @@ def _password(argument: str, place: Place) -> Reading:
 def _revoke(argument: str, place: Place) -> Reading:
     del place
     return (
-        Revoke(int(argument)) if argument.isascii() and argument.isdigit() else "Which device? /devices shows numbers."
+        RevokeDevice(int(argument))
+        if argument.isascii() and argument.isdigit()
+        else "Which device? /devices shows numbers."
     )
 
 

@@ -44,7 +44,7 @@ class Submitted:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class InterfaceCommand:
     """Something that only the surrounding program can do: ``leave`` (Ctrl-D on nothing), ``interrupt``,
     ``suspend``, ``redraw``, ``complete``, ``bell`` (it could not be done)."""
 
@@ -52,7 +52,7 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
+class HistorySearch:
     """A search through the history: for what, in which line it was found, and what there was before."""
 
     wanted: str
@@ -62,8 +62,8 @@ class Search:
     before: Buffer
 
 
-Outcome: TypeAlias = Submitted | Wanted | None
-BELL: Final = Wanted("bell")
+Outcome: TypeAlias = Submitted | InterfaceCommand | None
+BELL: Final = InterfaceCommand("bell")
 
 _NEWLINES: Final = re.compile(r"\r\n?|[\u2028\u2029\x85]")
 _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
@@ -74,7 +74,7 @@ def printable(text: str) -> str:
     return _CONTROLS.sub("", _NEWLINES.sub("\n", text)).replace("\t", "    ")
 
 
-WISHES: Final = frozenset({"redraw", "complete", "interrupt", "suspend"})
+INTERFACE_COMMANDS: Final = frozenset({"redraw", "complete", "interrupt", "suspend"})
 """Commands that only the surrounding program can carry out."""
 
 BINDINGS: Final[dict[str, str]] = {
@@ -145,7 +145,7 @@ class Editor:
         keeps: Callable[[str], bool] = lambda _line: True,
     ) -> None:
         self.buffer = Buffer()
-        self.search: Search | None = None
+        self.search: HistorySearch | None = None
         self._bindings = bindings
         self._limit = limit
         self._keeps = keeps
@@ -192,8 +192,8 @@ class Editor:
 
     def run(self, command: str) -> Outcome:
         """Do what one of :attr:`commands` does."""
-        if command in WISHES:
-            outcome: Outcome = Wanted(command)
+        if command in INTERFACE_COMMANDS:
+            outcome: Outcome = InterfaceCommand(command)
         elif command in MOVES:
             outcome = self._move(MOVES[command])
         elif command in DELETIONS:
@@ -266,7 +266,7 @@ class Editor:
         return None if self._take(motion) else BELL
 
     def _delete_or_leave(self) -> Outcome:
-        return self._delete(char_right) if self.buffer.text else Wanted("leave")
+        return self._delete(char_right) if self.buffer.text else InterfaceCommand("leave")
 
     def _newline(self) -> Outcome:
         return self.insert("\n")
@@ -368,7 +368,7 @@ class Editor:
 
     def _begin_search(self) -> Outcome:
         self._edited[self._at] = self.buffer
-        self.search = Search("", self._at, found=True, origin=self._at, before=self.buffer)
+        self.search = HistorySearch("", self._at, found=True, origin=self._at, before=self.buffer)
         return None
 
     def _press_in_search(self, key: Key) -> Press | Outcome:
@@ -390,7 +390,7 @@ class Editor:
         self._last = "search"
         return key
 
-    def _look_for(self, search: Search, wanted: str, newest: int) -> Outcome:
+    def _look_for(self, search: HistorySearch, wanted: str, newest: int) -> Outcome:
         for position in range(newest, -1, -1):
             at = self._line(position).text.casefold().find(wanted.casefold())
             if at >= 0:
@@ -414,5 +414,5 @@ class Editor:
         "redo": _redo_one,
         "search": _begin_search,
     }
-    commands: ClassVar[frozenset[str]] = frozenset((*MOVES, *DELETIONS, *KILLINGS, *WISHES, *_own))
+    commands: ClassVar[frozenset[str]] = frozenset((*MOVES, *DELETIONS, *KILLINGS, *INTERFACE_COMMANDS, *_own))
     """The names that bindings may use."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from trio_chat.ui.input.decoder import Key, Press
-from trio_chat.ui.input.editor import Editor, Submitted, Wanted
+from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
 
 SHORTEST: Final = 8
 """Characters of a password at the least, as the protocol has it."""
@@ -16,7 +16,7 @@ _GIVE_UP: Final = frozenset({"Escape", "C-g"})
 
 
 @dataclass(frozen=True, slots=True)
-class Chosen:
+class PasswordChosen:
     """The same password was typed twice."""
 
     password: str
@@ -26,14 +26,14 @@ class Chosen:
 
 
 @dataclass(frozen=True, slots=True)
-class GivenUp:
+class PasswordUnchanged:
     """There is no new password."""
 
     why: str
 
 
 class NewPassword:
-    """Takes keys until it is :class:`Chosen` or :class:`GivenUp`. Nothing of it stays in a history."""
+    """Takes keys until the result is :class:`PasswordChosen` or :class:`PasswordUnchanged`. Keeps no history."""
 
     def __init__(self) -> None:
         self._editor = Editor(limit=_LONGEST, keeps=lambda _line: False)
@@ -49,30 +49,30 @@ class NewPassword:
             return f"New password, {SHORTEST} characters or more (not shown; Esc gives up): "
         return "The same once more (not shown): "
 
-    def press(self, key: Key) -> Chosen | GivenUp | None:
+    def press(self, key: Key) -> PasswordChosen | PasswordUnchanged | None:
         """Take a key; ``None`` while it goes on."""
         if isinstance(key, Press) and key.name in _GIVE_UP:
             return self.give_up()
         match self._editor.press(key):
             case Submitted(text):
                 return self.take(text)
-            case Wanted("leave" | "interrupt"):
+            case InterfaceCommand("leave" | "interrupt"):
                 return self.give_up()
             case _:
                 return None
 
     @staticmethod
-    def give_up() -> GivenUp:
+    def give_up() -> PasswordUnchanged:
         """Leave it at the password there was."""
-        return GivenUp("Your password is as it was.")
+        return PasswordUnchanged("Your password is as it was.")
 
-    def take(self, text: str) -> Chosen | GivenUp | None:
+    def take(self, text: str) -> PasswordChosen | PasswordUnchanged | None:
         """Take a whole line; ``None`` where it is to be typed once more."""
         if self._first is None:
             if len(text) < SHORTEST:
-                return GivenUp(f"That is shorter than {SHORTEST} characters. Your password is as it was.")
+                return PasswordUnchanged(f"That is shorter than {SHORTEST} characters. Your password is as it was.")
             self._first = text
             return None
         if text != self._first:
-            return GivenUp("These two are not the same. Your password is as it was.")
-        return Chosen(text)
+            return PasswordUnchanged("These two are not the same. Your password is as it was.")
+        return PasswordChosen(text)

@@ -24,17 +24,17 @@ import trio
 from trio_chat.client.events import Backlog, Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event, RoomEvent
-from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, Question, Quit, Saying
+from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, LookupAction, Quit, SendingAction
 from trio_chat.ui.actions.messages import ShowNumbers
-from trio_chat.ui.actions.moderation import AskPassword, SetPassword
+from trio_chat.ui.actions.moderation import AskPassword, SetOwnPassword
 from trio_chat.ui.commands.completion import complete
 from trio_chat.ui.commands.rooms import keeps_secret
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder, Key
-from trio_chat.ui.input.editor import Editor, Outcome, Submitted, Wanted
-from trio_chat.ui.input.new_password import Chosen, GivenUp, NewPassword
+from trio_chat.ui.input.editor import Editor, InterfaceCommand, Outcome, Submitted
+from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Context, Hits, Note
-from trio_chat.ui.plain.talk import Talk, why_ended
+from trio_chat.ui.plain.line_mode import LineMode, why_ended
 from trio_chat.ui.terminal.painting import Drawing, Painter, fold, is_own, lay_out
 from trio_chat.ui.terminal.signals import BY_SIGNAL, INTERRUPTED
 from trio_chat.ui.terminal.terminal import Terminal
@@ -52,7 +52,7 @@ _OF_PEOPLE: Final = (RoomEvent, Backlog, Hits, Context)
 """What is shown as people said or did it; all else is this program's own sentences."""
 
 
-async def talk_at_terminal(talk: Talk, terminal: Terminal) -> int:
+async def chat_at_terminal(talk: LineMode, terminal: Terminal) -> int:
     """Talk until the person leaves or the server ends it. The terminal is given back in every case.
 
     Returns the exit status: 0 when the person left, 130 after Ctrl-C, 1 when the server ended it.
@@ -64,7 +64,7 @@ async def talk_at_terminal(talk: Talk, terminal: Terminal) -> int:
 class Prompt:
     """What is being typed at a terminal, and what is still to be painted and to be done."""
 
-    def __init__(self, talk: Talk, terminal: Terminal) -> None:
+    def __init__(self, talk: LineMode, terminal: Terminal) -> None:
         self._talk = talk
         self._terminal = terminal
         self._editor = Editor(keeps=lambda line: not keeps_secret(line))
@@ -142,22 +142,22 @@ class Prompt:
             self._press_unseen(self._secret, key)
             return
         outcome: Outcome = self._editor.press(key)
-        if outcome != Wanted("complete"):
+        if outcome != InterfaceCommand("complete"):
             self._listed = ()
         match outcome:
             case Submitted(text):
                 await self._submit(text)
-            case Wanted("leave"):
+            case InterfaceCommand("leave"):
                 await self._leave()
-            case Wanted("interrupt"):
+            case InterfaceCommand("interrupt"):
                 self._end(INTERRUPTED)
-            case Wanted("suspend"):
+            case InterfaceCommand("suspend"):
                 await self._stop()
-            case Wanted("redraw"):
+            case InterfaceCommand("redraw"):
                 self._clears = True
-            case Wanted("complete"):
+            case InterfaceCommand("complete"):
                 self._complete()
-            case Wanted("bell"):
+            case InterfaceCommand("bell"):
                 self._rings = True
 
     async def _submit(self, text: str) -> None:
@@ -181,23 +181,25 @@ class Prompt:
 
     def _press_unseen(self, secret: NewPassword, key: Key) -> None:
         match secret.press(key):
-            case Chosen(password):
+            case PasswordChosen(password):
                 self._secret = None
-                self._hand_over("/password", SetPassword(password))
-            case GivenUp(why):
+                self._hand_over("/password", SetOwnPassword(password))
+            case PasswordUnchanged(why):
                 self._secret = None
                 self._show(Note(lines=(why,)))
 
     def _hand_over(self, text: str, meaning: Action) -> None:
         """Have it done, after what was submitted before; ``text`` is what was typed for it."""
-        if not self._connected and isinstance(meaning, Question):
+        if not self._connected and isinstance(meaning, LookupAction):
             why = "There is no connection, so that cannot be known now."
             self._show(Error(code="offline", message=why, advice="Ask again when it is back."))
             return
         # what is typed behind a /join is for the room that it leads to: what it means is settled when it is done
         moves = isinstance(meaning, JoinRoom | LeaveRoom)
         try:
-            self._send.send_nowait((text if self._moving and not isinstance(meaning, SetPassword) else meaning, moves))
+            self._send.send_nowait(
+                (text if self._moving and not isinstance(meaning, SetOwnPassword) else meaning, moves)
+            )
         except trio.WouldBlock:
             why = f"{_SUBMITTED} lines are waiting for the connection."
             self._show(Error(code="waiting", message=why, advice="That one was not kept."))
@@ -205,7 +207,7 @@ class Prompt:
         self._undone.append(text)
         self._moving += moves
         if not self._connected:
-            what = "sent" if isinstance(meaning, Saying) else "done"
+            what = "sent" if isinstance(meaning, SendingAction) else "done"
             self._show(Note(lines=(f"It will be {what} when the connection is back.",)))
 
     async def _leave(self) -> None:

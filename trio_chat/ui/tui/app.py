@@ -35,10 +35,10 @@ from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, win
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.lost import Lost
 from trio_chat.ui.tui.model.room import read_policy
-from trio_chat.ui.tui.options import Dial, Proof, Wishes, chosen_theme, has_links, theme_name
-from trio_chat.ui.tui.tasks import Doing
+from trio_chat.ui.tui.options import Dial, Proof, ScreenOptions, chosen_theme, has_links, theme_name
+from trio_chat.ui.tui.tasks import ActionQueue
 from trio_chat.ui.tui.themes import THEMES, choose
-from trio_chat.ui.tui.widgets.conversation import Conversation, Look
+from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle
 from trio_chat.ui.tui.widgets.frame import Frame, Shown, divide, draw, mark_selection
 from trio_chat.ui.tui.widgets.screen import Display, Palette
 
@@ -56,7 +56,7 @@ _DRAFTS_AFTER: Final = 1.0
 class FullScreen:
     """One person's screen. Raises :class:`~trio_chat.errors.ConfigError` when keys clash or a theme is none."""
 
-    def __init__(self, dial: Dial, wishes: Wishes, memory: Memory, terminal: Terminal) -> None:
+    def __init__(self, dial: Dial, wishes: ScreenOptions, memory: Memory, terminal: Terminal) -> None:
         self._wishes = wishes
         self._memory = memory
         self._kept = memory.load()
@@ -70,7 +70,7 @@ class FullScreen:
         self.model.policies = {room: one for room, kept in self._kept.policies.items() if (one := read_policy(kept))}
         self.model.make_editor = lambda: Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
-        self.doing = Doing(self.model, self.show, self._call)
+        self.doing = ActionQueue(self.model, self.show, self._call)
         proof = Proof(wishes.name, wishes.password)
         self._conversing = Conversing(dial, proof, wishes.room, self.doing, self.show)
         bindings = bind(wishes.keys)
@@ -80,12 +80,12 @@ class FullScreen:
         self._mouse = Mouse(self, self.hands)
         self.unknown_recipients = wishes.unknown_recipients
         self.frame: Frame | None = None
-        self._conversation = Conversation()
+        self._conversation = ConversationLayout()
         self._shown = Shown()
         self._display = Display(None if wishes.colour else 1, mouse=wishes.mouse, links=has_links())
         self._palette = self._make_palette(theme)
         self._by = notify_by(wishes.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
-        self._look = Look(time_format=wishes.time_format)
+        self._look = ConversationStyle(time_format=wishes.time_format)
         self._out: list[str] = []
         self._title = ""
         self._changed, self._hurry, self._painted = trio.Event(), trio.Event(), trio.Event()
@@ -282,7 +282,7 @@ class FullScreen:
         columns, rows = self._terminal.size()
         self._conversing.look()
         place = model.place
-        self._look = Look(
+        self._look = ConversationStyle(
             model.me, self._wishes.time_format, None, place.numbered, model.attention.words, place.ignored
         )
         room = model.room

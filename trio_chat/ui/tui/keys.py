@@ -23,7 +23,7 @@ from trio_chat.ui.input.bindings import HELP, keys_of
 from trio_chat.ui.input.bindings import shown as shown  # noqa: PLC0414 - for whoever shows a key of these tables
 from trio_chat.ui.input.editor import Editor
 
-Context: TypeAlias = Literal["input", "message", "list"]
+KeyContext: TypeAlias = Literal["input", "message", "list"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Binding:
     keys: tuple[str, ...]
     help: str
     section: str
-    context: Context = "input"
+    context: KeyContext = "input"
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,15 +159,15 @@ class Bindings:
     def __repr__(self) -> str:
         return f"<Bindings of {len(self._commands)} keys>"
 
-    def command(self, context: Context, key: str) -> str | None:
+    def command(self, context: KeyContext, key: str) -> str | None:
         """What a key, or two with a space between, does; ``None`` for nothing."""
         return self._commands.get((context, key))
 
-    def begins(self, context: Context, key: str) -> bool:
+    def begins(self, context: KeyContext, key: str) -> bool:
         """Whether a key only begins others."""
         return (context, key) in self._firsts
 
-    def keys(self, command: str, context: Context = "input") -> tuple[str, ...]:
+    def keys(self, command: str, context: KeyContext = "input") -> tuple[str, ...]:
         """The keys of a command."""
         return next((row.keys for row in self.rows if (row.command, row.context) == (command, context)), ())
 
@@ -207,7 +207,7 @@ def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> 
     """
     names = {setting(row): row for row in KEYS}
     faults: list[str] = []
-    given: dict[tuple[Context, str], str] = {}
+    given: dict[tuple[KeyContext, str], str] = {}
     wanted: dict[str, tuple[str, ...]] = {}
     for name, keys in changes.items():
         if name not in names:
@@ -232,7 +232,7 @@ def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> 
     return Bindings(rows)
 
 
-def _with_keys(row: Binding, wanted: tuple[str, ...] | None, given: Mapping[tuple[Context, str], str]) -> Binding:
+def _with_keys(row: Binding, wanted: tuple[str, ...] | None, given: Mapping[tuple[KeyContext, str], str]) -> Binding:
     keys = wanted if wanted is not None else tuple(key for key in row.keys if (row.context, key) not in given)
     return Binding(row.command, keys, row.help, row.section, row.context)
 

@@ -19,7 +19,7 @@ from trio_chat.protocol import events
 from trio_chat.ui.actions.actions import room_info
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.options import Dial, Proof
-from trio_chat.ui.tui.tasks import Doing
+from trio_chat.ui.tui.tasks import ActionQueue
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -34,7 +34,9 @@ Refusal: TypeAlias = ChatError | events.Closing | None
 class Conversing:
     """Keeps a conversation with a server. ``show`` has the screen drawn; ``room`` is where to go at first."""
 
-    def __init__(self, dial: Dial, proof: Proof, room: str | None, doing: Doing, show: Callable[..., None]) -> None:
+    def __init__(
+        self, dial: Dial, proof: Proof, room: str | None, doing: ActionQueue, show: Callable[..., None]
+    ) -> None:
         self._dial = dial
         self._proof = proof
         self._room = room

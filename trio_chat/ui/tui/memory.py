@@ -20,7 +20,7 @@ _LINES: Final = 500
 """What was typed is kept for that many lines."""
 
 
-class Kept(msgspec.Struct, kw_only=True, omit_defaults=True):
+class ScreenState(msgspec.Struct, kw_only=True, omit_defaults=True):
     """What is remembered: by room what is typed and not sent, and what calls one; of those typed in, which were
     private; the room one was in; lines typed."""
 
@@ -44,13 +44,13 @@ class Memory:
     def __repr__(self) -> str:
         return f"<Memory {self._path}>"
 
-    def load(self) -> Kept:
+    def load(self) -> ScreenState:
         """What was remembered."""
         with suppress(OSError, msgspec.MsgspecError), self._path.open("rb") as stream:
-            return msgspec.json.decode(stream.read(_MOST), type=Kept)
-        return Kept()
+            return msgspec.json.decode(stream.read(_MOST), type=ScreenState)
+        return ScreenState()
 
-    def save(self, kept: Kept) -> None:
+    def save(self, kept: ScreenState) -> None:
         """Remember this; nothing is written that was written before."""
         data = msgspec.json.encode(msgspec.structs.replace(kept, typed=kept.typed[-_LINES:]))
         if data == self._written:

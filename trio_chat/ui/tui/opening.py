@@ -11,10 +11,10 @@ from trio_chat.errors import ChatError, ConfigError
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.app import FullScreen
 from trio_chat.ui.tui.memory import Memory
-from trio_chat.ui.tui.options import Dial, Wishes
+from trio_chat.ui.tui.options import Dial, ScreenOptions
 
 
-def open_full_screen(dial: Dial, wishes: Wishes, url: str) -> int:
+def open_full_screen(dial: Dial, wishes: ScreenOptions, url: str) -> int:
     """Run the full screen on this process's terminal; returns the exit status.
 
     Raises what the first connection raises (:class:`~trio_chat.errors.Unreachable` and the like) and

@@ -33,7 +33,7 @@ class Dial(Protocol):
 
 
 @dataclass(slots=True)
-class Wishes:
+class ScreenOptions:
     """How a person wants the full screen to be."""
 
     name: str | None = None
@@ -51,7 +51,7 @@ class Wishes:
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> Wishes:
+    def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> ScreenOptions:
         """What the settings say."""
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,

@@ -18,7 +18,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, Refused
 from trio_chat.protocol import events
 from trio_chat.protocol.query import Query
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions.actions import Action, JoinRoom, SendRoom, SendTo, carry_out, refused
+from trio_chat.ui.actions.actions import Action, JoinRoom, SendRoom, SendTo, as_error, carry_out
 from trio_chat.ui.actions.messages import moment
 from trio_chat.ui.model.notes import Context, Hits
 from trio_chat.ui.model.sentences import marked_already
@@ -42,7 +42,7 @@ _TABLES: Final = (events.People, events.RoomList, events.DeviceList, events.BanL
 Job: TypeAlias = Callable[[], Awaitable[object]]
 
 
-class Doing:
+class ActionQueue:
     """Carries out what a person asks for. ``show`` has the screen drawn, ``call`` rings."""
 
     def __init__(self, model: ChatModel, show: Callable[[], None], call: Callable[[Notify], None]) -> None:
@@ -61,7 +61,7 @@ class Doing:
         self._settled = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
-        return f"<Doing, {self.waiting} waiting>"
+        return f"<ActionQueue, {self.waiting} waiting>"
 
     async def run(self) -> None:
         """Carry out what is submitted, until cancelled."""
@@ -110,7 +110,7 @@ class Doing:
 
     def _fail(self, error: ChatError) -> None:
         if not isinstance(error, ConnectionClosed):
-            self.apply(self.model.take(refused(error), trio.current_time(), time.time()))
+            self.apply(self.model.take(as_error(error), trio.current_time(), time.time()))
 
     def connected(self) -> Chat:
         """The conversation. Raises :class:`~trio_chat.errors.ConnectionClosed` when there is none."""

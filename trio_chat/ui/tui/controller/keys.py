@@ -14,14 +14,13 @@ from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command, parse
 from trio_chat.protocol.events import Error
 from trio_chat.ui.actions.actions import Quit, SendRoom
-from trio_chat.ui.actions.moderation import AskPassword, SetPassword
+from trio_chat.ui.actions.moderation import AskPassword, SetOwnPassword
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.rooms import keeps_secret
 from trio_chat.ui.commands.table import interpret
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
-from trio_chat.ui.input.editor import Editor, Submitted, Wanted, printable
-from trio_chat.ui.input.new_password import Chosen as NewlyChosen
-from trio_chat.ui.input.new_password import GivenUp, NewPassword
+from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted, printable
+from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.tui import keys
@@ -108,17 +107,17 @@ class Hands(Ordered):
         match outcome:
             case Submitted(text):
                 self._hand_in(text)
-            case Wanted("leave"):
+            case InterfaceCommand("leave"):
                 await self._window.leave()
-            case Wanted("interrupt"):
+            case InterfaceCommand("interrupt"):
                 self._window.end(130)
-            case Wanted("suspend"):
+            case InterfaceCommand("suspend"):
                 await self._window.suspend()
-            case Wanted("redraw"):
+            case InterfaceCommand("redraw"):
                 self._window.repaint()
-            case Wanted("complete"):
+            case InterfaceCommand("complete"):
                 self._complete()
-            case Wanted("bell"):
+            case InterfaceCommand("bell"):
                 self._window.say(BELL)
 
     def _say_typing(self) -> None:
@@ -303,10 +302,10 @@ class Hands(Ordered):
             case None:
                 self._secret = secret
                 self._ask_new_password()
-            case GivenUp(why):
+            case PasswordUnchanged(why):
                 self._model.tell(why, time.time(), error=True)
-            case NewlyChosen(password):
-                self._window.doing.act(SetPassword(password), lambda: None)
+            case PasswordChosen(password):
+                self._window.doing.act(SetOwnPassword(password), lambda: None)
 
     def _complete(self) -> None:
         arguments = {"notify": tuple(POLICIES), "theme": tuple(THEMES)}

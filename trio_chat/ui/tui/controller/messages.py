@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from trio_chat.ui.actions.messages import At, no_such
+from trio_chat.ui.actions.messages import ByNumber, no_such
 from trio_chat.ui.commands.messages import read_which
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.tui import keys
@@ -64,7 +64,7 @@ class Picked:
         which = read_which(first, own=own)
         if which is None:
             return None, argument
-        if isinstance(which, At):
+        if isinstance(which, ByNumber):
             return which.seq, "".join(rest)
         said = [one.seq for one in self._room.log.entries if self._counts(one, mine=own or None)]
         if which.count > len(said):

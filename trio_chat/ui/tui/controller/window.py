@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from trio_chat.ui.tui.model.chat import ChatModel
-from trio_chat.ui.tui.tasks import Doing
+from trio_chat.ui.tui.tasks import ActionQueue
 from trio_chat.ui.tui.widgets.frame import Frame
 
 
@@ -13,7 +13,7 @@ class Window(Protocol):
     """A person's screen, for whoever carries out what the person wants. ``frame`` is what was drawn last."""
 
     model: ChatModel
-    doing: Doing
+    doing: ActionQueue
     frame: Frame | None
     unknown_recipients: str
 

@@ -12,7 +12,7 @@ from typing import Final, Literal, TypeAlias
 
 from trio_chat.ui.commands.completion import Completion
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
-from trio_chat.ui.input.editor import Editor, Submitted, Wanted
+from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
 from trio_chat.ui.tui.model.completing import Completing
 
 
@@ -148,7 +148,7 @@ class Question:
             key = Pasted(key.text.partition("\n")[0])
         before = self.editor.buffer
         outcome = self.editor.press(key)
-        if outcome == Wanted("complete") and self.find is not None:
+        if outcome == InterfaceCommand("complete") and self.find is not None:
             shown = self.completing.press(self.editor, self.find)
             self.said = "Nothing begins like that." if shown is None else shown
             return None

@@ -31,7 +31,7 @@ _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class ConversationStyle:
     """How a person wants lines to be shown; ``me`` is who they are, ``numbered`` tells whether each message has its
     number before it, ``words`` finds those that call them as their name does, ``ignored`` are those whom they do not
     want to hear."""
@@ -44,7 +44,7 @@ class Look:
     ignored: Ignored = field(default_factory=Ignored)
 
 
-class Place(NamedTuple):
+class RowOwner(NamedTuple):
     """Which entry a row on the screen belongs to."""
 
     seq: int
@@ -65,13 +65,13 @@ class View:
     """What is shown of a conversation: its rows from the top, whose they are, and what is near its ends."""
 
     rows: list[Row] = field(default_factory=list)
-    places: list[Place | None] = field(default_factory=list)
+    places: list[RowOwner | None] = field(default_factory=list)
     wants_older: bool = False
     wants_newer: bool = False
     below: int = 0
 
 
-class Conversation:
+class ConversationLayout:
     """Lays out conversations, and remembers what it laid out."""
 
     def __init__(self) -> None:
@@ -82,7 +82,7 @@ class Conversation:
 
     # ---- one entry -----------------------------------------------------------------------------
 
-    def block(self, room: RoomModel, at: int, columns: int, look: Look) -> list[Row]:
+    def block(self, room: RoomModel, at: int, columns: int, look: ConversationStyle) -> list[Row]:
         """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
         entry = _item(room, at)
         if is_hidden(entry, look.ignored):
@@ -129,21 +129,21 @@ class Conversation:
 
     # ---- what is shown -------------------------------------------------------------------------
 
-    def view(self, room: RoomModel, columns: int, height: int, look: Look) -> View:
+    def view(self, room: RoomModel, columns: int, height: int, look: ConversationStyle) -> View:
         """What is shown in so many columns and rows."""
         view = View()
         at, hidden = self._bottom(room, columns, look)
         view.wants_newer = not room.log.at_end and at > len(room.log) - height
         view.below = max(0, len(room.log) - 1 - at) if room.bottom is not None else 0
         rows: list[Row] = []
-        places: list[Place | None] = []
+        places: list[RowOwner | None] = []
         while at >= 0 and len(rows) < height:
             entry = _item(room, at)
             block = self.block(room, at, columns, look)
             selected = entry.said and entry.seq == room.selected and not entry.local
             for row in reversed(block[: len(block) - hidden] if hidden else block):
                 rows.append(_highlight(row) if selected else row)
-                places.append(Place(entry.seq, entry.said and not entry.local))
+                places.append(RowOwner(entry.seq, entry.said and not entry.local))
             hidden = 0
             at -= 1
         view.wants_older = not room.log.at_start and at < height
@@ -153,11 +153,11 @@ class Conversation:
                 return self.view(room, columns, height, look)
         missing = max(0, height - len(rows))
         view.rows = [[Span("", "")] for _ in range(missing)] + rows[height - 1 :: -1][: height - missing]
-        empty: list[Place | None] = [None] * missing
+        empty: list[RowOwner | None] = [None] * missing
         view.places = empty + places[height - 1 :: -1][: height - missing]
         return view
 
-    def _fill_from_top(self, room: RoomModel, columns: int, height: int, look: Look) -> bool:
+    def _fill_from_top(self, room: RoomModel, columns: int, height: int, look: ConversationStyle) -> bool:
         """Put the first line at the top; tell whether that is another view than the newest."""
         used = 0
         for at in range(_count(room)):
@@ -167,7 +167,7 @@ class Conversation:
                 return room.bottom is not None
         return False
 
-    def _bottom(self, room: RoomModel, columns: int, look: Look) -> tuple[int, int]:
+    def _bottom(self, room: RoomModel, columns: int, look: ConversationStyle) -> tuple[int, int]:
         """The place of the lowest entry shown, and how many of its rows are hidden below."""
         if room.bottom is None:
             return _count(room) - 1, 0
@@ -178,7 +178,7 @@ class Conversation:
             at -= 1
         return at, min(hidden, max(len(self.block(room, at, columns, look)) - 1, 0)) if len(room.log) else 0
 
-    def _anchor(self, room: RoomModel, at: int, hidden: int, columns: int, look: Look) -> None:
+    def _anchor(self, room: RoomModel, at: int, hidden: int, columns: int, look: ConversationStyle) -> None:
         """Make this the lowest entry shown; at the very end, follow what comes."""
         last = len(room.log) - 1
         while hidden <= 0 and at < last and not self.block(room, at + 1, columns, look):
@@ -191,7 +191,7 @@ class Conversation:
             hidden += len(self.block(room, later, columns, look))
         room.bottom = seq, hidden
 
-    def scroll(self, room: RoomModel, rows: int, columns: int, look: Look) -> None:
+    def scroll(self, room: RoomModel, rows: int, columns: int, look: ConversationStyle) -> None:
         """Go back by so many rows, or on (negative)."""
         if not len(room.log):
             return
@@ -208,7 +208,7 @@ class Conversation:
             hidden += len(self.block(room, at, columns, look))
         self._anchor(room, at, hidden, columns, look)
 
-    def reveal(self, room: RoomModel, seq: int, columns: int, height: int, look: Look) -> None:
+    def reveal(self, room: RoomModel, seq: int, columns: int, height: int, look: ConversationStyle) -> None:
         """Scroll so that a line is on the screen, as little as that takes; a far one comes to the middle."""
         if any(
             place is not None and place.seq == seq and place.said
@@ -238,7 +238,7 @@ def is_hidden(entry: Entry, ignored: Ignored) -> bool:
     return entry.said and not entry.local and entry.sender in ignored
 
 
-def _shown_before(room: RoomModel, at: int, look: Look) -> Entry | None:
+def _shown_before(room: RoomModel, at: int, look: ConversationStyle) -> Entry | None:
     """The entry that is shown above that place."""
     return next((one for n in range(at - 1, -1, -1) if not is_hidden(one := _item(room, n), look.ignored)), None)
 
@@ -282,7 +282,7 @@ def nick_style(name: str, me: str) -> str:
     return "me" if name == me else f"nick{zlib.crc32(name.casefold().encode()) % NICKS}"
 
 
-def _entry(entry: Entry, origin: Entry | None, columns: int, look: Look, head: _Head) -> Iterator[Row]:
+def _entry(entry: Entry, origin: Entry | None, columns: int, look: ConversationStyle, head: _Head) -> Iterator[Row]:
     if entry.kind == "people":
         yield from wrap([Span("dim", _people(entry))], columns)
     elif entry.kind in {"note", "gap"}:
@@ -302,7 +302,7 @@ def _told(style: str, bullet: str, text: str, columns: int) -> Iterator[Row]:
         yield from _hang(Span(style, bullet if at == 0 else " " * len(bullet)), [Span(style, line)], columns)
 
 
-def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, shape: _Head) -> Iterator[Row]:
+def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationStyle, shape: _Head) -> Iterator[Row]:
     head, indent = _head(entry, columns, look, shape)
     if entry.reply_to is not None:
         who = f"{origin.sender}: " if origin is not None else ""
@@ -321,7 +321,7 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: Look, shape: _
             yield [Span("", " " * indent), *line]
 
 
-def _head(entry: Entry, columns: int, look: Look, shape: _Head) -> tuple[Row, int]:
+def _head(entry: Entry, columns: int, look: ConversationStyle, shape: _Head) -> tuple[Row, int]:
     """What stands before a message's first row, and how far its other rows are indented."""
     time = datetime.fromtimestamp(entry.time, look.zone).strftime(look.time_format)
     style = nick_style(entry.sender, look.me)
@@ -352,7 +352,7 @@ def _number(entry: Entry, digits: int) -> str:
     return f" {'' if entry.local else f'#{entry.seq}':>{digits + 1}}"
 
 
-def _body(entry: Entry, look: Look) -> Iterator[tuple[str, Row]]:
+def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
     if entry.deleted:
         yield "", [Span("dim italic", "(taken back)")]
         return

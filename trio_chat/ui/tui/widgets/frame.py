@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from trio_chat.ui.tui.layout import Row, Span, fit
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.widgets.bars import Entered, lay_out_input, prompt, status_row, topic_row
-from trio_chat.ui.tui.widgets.conversation import Conversation, Look, View
+from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, View
 from trio_chat.ui.tui.widgets.lists import people_rows, room_rows
 from trio_chat.ui.tui.widgets.overlay import pane_rows, size
 
@@ -110,7 +110,13 @@ def cut_cells(text: str, start: int, end: int) -> str:
 
 
 def draw(
-    model: ChatModel, conversation: Conversation, look: Look, shown: Shown, columns: int, rows: int, now: float
+    model: ChatModel,
+    conversation: ConversationLayout,
+    look: ConversationStyle,
+    shown: Shown,
+    columns: int,
+    rows: int,
+    now: float,
 ) -> Frame:
     """Everything, for a screen of so many columns and rows. ``now`` is the clock of :meth:`ChatModel.take`."""
     parts = divide(columns, rows, shown)

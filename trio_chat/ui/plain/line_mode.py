@@ -1,7 +1,7 @@
 """Line mode: what is said as lines, what is typed line by line. For pipes, plain terminals, screen readers.
 
-Two shells around one :class:`Talk`. :func:`talk_through_pipes` reads lines and writes lines and never an escape
-sequence of its own. :func:`trio_chat.ui.plain.prompt.talk_at_terminal` adds an input line that arriving lines do not
+Two shells around one :class:`LineMode`. :func:`chat_through_pipes` reads lines and writes lines and never an escape
+sequence of its own. :func:`trio_chat.ui.plain.prompt.chat_at_terminal` adds an input line that arriving lines do not
 tear.
 """
 
@@ -20,7 +20,7 @@ from msgspec import structs
 from trio_chat.client.events import Backlog, Missed, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
-from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, carry_out, do, refused, room_info
+from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, as_error, carry_out, do, room_info
 from trio_chat.ui.actions.retry import patiently
 from trio_chat.ui.commands.table import interpret
 from trio_chat.ui.model.ignored import Ignored
@@ -40,7 +40,7 @@ _READ_PAUSE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class PlainOptions:
     """How things are shown: ``json`` one event a line; ``encoding`` what standard output takes; ``is_read``
     tells that a person sees it, so that what was shown counts as read."""
 
@@ -61,9 +61,9 @@ class Look:
         return True
 
 
-def look_of(config: ClientConfig, *, json: bool = False) -> Look:
+def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
     """How the settings and standard output want things to be shown."""
-    return Look(
+    return PlainOptions(
         json=json,
         colour=not json and coloured(config.color),
         time_format=config.time_format,
@@ -73,10 +73,10 @@ def look_of(config: ClientConfig, *, json: bool = False) -> Look:
     )
 
 
-class Talk:
+class LineMode:
     """One person's conversation over one connection: what lines mean now, what events look like."""
 
-    def __init__(self, chat: Chat, look: Look, ignored: Ignored | None = None) -> None:
+    def __init__(self, chat: Chat, look: PlainOptions, ignored: Ignored | None = None) -> None:
         self.chat = chat
         self.look = look
         self.place = Place()
@@ -201,7 +201,7 @@ class Talk:
         except ConnectionClosed:
             raise
         except ChatError as error:
-            return self._note_entered(meaning, [refused(error)])
+            return self._note_entered(meaning, [as_error(error)])
 
     def _note_entered(self, meaning: Action, told: list[Event]) -> list[Event]:
         """Keep in mind which room could not be entered, until another is."""
@@ -210,7 +210,7 @@ class Talk:
         return told
 
 
-async def talk_through_pipes(talk: Talk, source: Input, sink: Output) -> int:
+async def chat_through_pipes(talk: LineMode, source: Input, sink: Output) -> int:
     """Say what comes in line by line and write what is heard, until the input ends.
 
     Returns 0 when all of it is acknowledged, or nobody reads the output any more; 1 when something was
@@ -244,7 +244,7 @@ async def talk_through_pipes(talk: Talk, source: Input, sink: Output) -> int:
     return int(failed or not well_ended)
 
 
-async def _say_lines(talk: Talk, source: Input, sink: Output) -> bool:
+async def _say_lines(talk: LineMode, source: Input, sink: Output) -> bool:
     """Say all lines, one after the other; tell whether something could not be done."""
     failed = False
     async for line in source.lines():
@@ -262,7 +262,7 @@ async def _say_lines(talk: Talk, source: Input, sink: Output) -> bool:
     return failed
 
 
-async def _show_events(talk: Talk, sink: Output) -> None:
+async def _show_events(talk: LineMode, sink: Output) -> None:
     """Write what is heard, until the conversation ends."""
     async for event in talk.chat:
         await sink.write(talk.tell(event))
@@ -271,4 +271,4 @@ async def _show_events(talk: Talk, sink: Output) -> None:
 
 def why_ended(chat: Chat) -> list[Error]:
     """What there is to tell about a conversation's end, beyond what the server said of it by itself."""
-    return [refused(chat.ended)] if isinstance(chat.ended, ChatError) else []
+    return [as_error(chat.ended)] if isinstance(chat.ended, ChatError) else []

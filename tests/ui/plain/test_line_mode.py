@@ -8,7 +8,7 @@ from trio_chat.client import Chat
 from trio_chat.client.events import Backlog, Missed
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol.events import Limits, Message, RoomInfo, Welcome
-from trio_chat.ui.plain.talk import Look, Talk
+from trio_chat.ui.plain.line_mode import LineMode, PlainOptions
 
 
 class Listener:
@@ -31,7 +31,7 @@ class Listener:
 
 async def test_of_what_is_no_longer_kept_it_is_told_once_where_nothing_is_read() -> None:
     chat = Listener(RoomInfo(name="#lobby", first=27, last=30, read=3), RoomInfo(name="#ops", last=5, read=2))
-    talk = Talk(cast(Chat, chat), Look(is_read=False))
+    talk = LineMode(cast(Chat, chat), PlainOptions(is_read=False))
     assert talk.tell(Missed(room="#lobby", count=23))
     line = Message(room="#lobby", seq=30, time="2026-01-01T00:00:00Z", sender="bob", text="hello", cid="")
     talk.tell(Backlog(room="#lobby", events=(line,)))
