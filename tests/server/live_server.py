@@ -17,6 +17,7 @@ from trio_chat.errors import StoreError
 from trio_chat.records import Line, Record
 from trio_chat.server.app import Server, open_server
 from trio_chat.server.net.connection import Connection
+from trio_chat.server.net.transport import TcpTransport
 from trio_chat.store import MemoryStore, Store, Stretch
 
 
@@ -87,18 +88,26 @@ class House:
         here = client.socket.getsockname()
         for peer in self.server.hub._out._peers.values():
             assert isinstance(peer, Connection)
-            if peer._socket.fileno() >= 0 and peer._socket.getpeername() == here:
+            near = socket_of(peer)
+            if near.fileno() >= 0 and near.getpeername() == here:
                 return peer
         raise LookupError(here)
 
     def squeeze(self, client: RawClient) -> None:
         """Let the kernel keep as little as it can for this client."""
-        self.connection_of(client)._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
+        socket_of(self.connection_of(client)).setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
 
     def send_everyone_away(self) -> None:
         """Close all clients' sockets."""
         for client in self.clients:
             client.hang_up()
+
+
+def socket_of(connection: Connection) -> socket.socket:
+    """The server's socket of a connection."""
+    transport = connection._transport
+    assert isinstance(transport, TcpTransport)
+    return transport._socket
 
 
 class Log:

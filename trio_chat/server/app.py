@@ -19,14 +19,11 @@ cut off whoever is still there. Then what was deleted is removed from the disk.
 from __future__ import annotations
 
 import contextlib
-import errno
 import gc
 import itertools
-import os
 import resource
 import secrets
 import signal
-import socket
 import time
 from typing import TYPE_CHECKING, Final
 
@@ -37,7 +34,7 @@ from trio_websocket import ConnectionClosed, HandshakeError
 from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, Settings
-from trio_chat.errors import Refusal, TrioChatError
+from trio_chat.errors import Refusal
 from trio_chat.server import upkeep
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
@@ -49,6 +46,7 @@ from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.gate import Gate
 from trio_chat.server.net.outbox import SHARE
+from trio_chat.server.net.transport import listen
 from trio_chat.server.tally import Tally
 from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__
@@ -59,6 +57,7 @@ if TYPE_CHECKING:
 
     from trio_chat.config import ServerConfig
     from trio_chat.records import Snapshot
+    from trio_chat.server.net.transport import TcpListener, TcpTransport, Transport
     from trio_chat.store import Store
 
 _HUB_GRACE: Final = 1.0
@@ -66,9 +65,6 @@ _HUB_GRACE: Final = 1.0
 
 _SPARE: Final = 64
 """Sockets beyond the limit of connections: for health checks, and to tell the next one that it is full."""
-
-_BACKLOG: Final = 1024
-"""Connections that the kernel may hold until they are accepted."""
 
 log = structlog.get_logger()
 
@@ -116,14 +112,14 @@ class Server:
 
         Raises ``TrioChatError`` when it cannot listen. Cancelling ends it at once, telling nobody.
         """
-        listeners = await _listen(self.config.host, self.config.port)
-        self.addresses = [listener.getsockname()[:2] for listener in listeners]
+        listeners = await listen(self.config.host, self.config.port)
+        self.addresses = [listener.address for listener in listeners]
         with contextlib.ExitStack() as held:
             for listener in listeners:  # closed here where what follows cannot begin
                 held.enter_context(listener)
             await self._serve_all(listeners, task_status)
 
-    async def _serve_all(self, listeners: list[socket.socket], task_status: trio.TaskStatus[Server]) -> None:
+    async def _serve_all(self, listeners: list[TcpListener], task_status: trio.TaskStatus[Server]) -> None:
         """The nurseries of :meth:`run`."""
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
@@ -152,32 +148,28 @@ class Server:
 
     # ---- accepting ----------------------------------------------------------------------------
 
-    async def _accept(self, listener: socket.socket, connections: trio.Nursery) -> None:
+    async def _accept(self, listener: TcpListener, connections: trio.Nursery) -> None:
         with listener:
             while True:
-                await trio.lowlevel.wait_readable(listener)
                 try:
-                    sock, address = listener.accept()
-                except (BlockingIOError, ConnectionError):
-                    continue
-                except OSError as error:  # out of file descriptors, mostly: others' going helps
+                    transport, address = await listener.accept()
+                except OSError as error:  # mostly for want of file descriptors, until a connection ends
                     log.warning("cannot accept", error=error.strerror)
                     await trio.sleep(0.1)
                     continue
                 if self._sockets >= self.config.max_connections + _SPARE:
-                    sock.close()
+                    transport.close()
                     continue
-                connections.start_soon(self._serve, sock, address[0])
+                connections.start_soon(self._serve, transport, address)
 
-    async def _serve(self, sock: socket.socket, address: str) -> None:
+    async def _serve(self, transport: TcpTransport, address: str) -> None:
         """One connection, and the boundary that no error of it passes."""
         session = next(self._numbers)
         self._sockets += 1
         self.hub.tally.connections += 1
         try:
-            with sock:
-                _prepare(sock)
-                await self._connect(sock, session, address)
+            with transport:
+                await self._connect(transport, session, address)
         except* Exception as group:  # beside a cancellation too, which goes on
             if group.split(_EXPECTED)[1] is None:
                 log.debug("connection broken", session=session, error=repr(group))
@@ -186,12 +178,12 @@ class Server:
         finally:
             self._sockets -= 1
 
-    async def _connect(self, sock: socket.socket, session: int, address: str) -> None:
+    async def _connect(self, transport: Transport, session: int, address: str) -> None:
         config = self.config
         with self.hub.open_inbox() as inbox:
             async with trio.open_nursery() as nursery:
                 connection = Connection(
-                    sock,
+                    transport,
                     session,
                     nursery,
                     inbox,
@@ -331,36 +323,6 @@ async def _stop_on_signal(signals: AsyncIterator[int], server: Server, nursery: 
             log.info("stopping", signal=signal.Signals(number).name, connections=server.gate.inside)
             server.stop()
             stopping = True
-
-
-async def _listen(host: str, port: int) -> list[socket.socket]:
-    """Sockets that listen on every address of ``host``, without waiting in ``accept``."""
-    try:
-        listeners = await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG)
-    except OSError as error:
-        message = f"Cannot listen on {host} port {port}: {error.strerror or error}."
-        if error.errno == errno.EADDRINUSE:
-            message = f"Port {port} on {host} is in use already. Choose another with --port, or stop what uses it."
-        elif error.errno == errno.EACCES:
-            message = f"Port {port} may not be used by you. Choose one above 1023 with --port."
-        raise TrioChatError(message) from error
-    sockets = []
-    for listener in listeners:
-        sock = socket.socket(fileno=os.dup(listener.socket.fileno()))
-        sock.setblocking(False)
-        sockets.append(sock)
-        await listener.aclose()
-    return sockets
-
-
-def _prepare(sock: socket.socket) -> None:
-    """Small writes go at once, and a peer that vanished without a word is noticed within a minute."""
-    sock.setblocking(False)
-    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
-        if hasattr(socket, name):  # not every system has all of them
-            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
 
 
 _EXPECTED: Final = (

@@ -28,6 +28,7 @@ from trio_chat.server.doors.websocket import examine, serve, upgrade
 from trio_chat.server.hub.dispatch import closing_frame
 from trio_chat.server.net.connection import Connection, Payloads
 from trio_chat.server.net.frames import text_frame
+from trio_chat.server.net.transport import TcpTransport
 
 
 @dataclass
@@ -61,7 +62,7 @@ async def wire(nursery: trio.Nursery) -> Wire:
         with near:
             async with trio.open_nursery() as own:
                 connection = Connection(
-                    near,
+                    TcpTransport(near),
                     7,
                     own,
                     sender,
@@ -308,7 +309,7 @@ async def test_a_connection_that_is_over_starts_nothing_more(nursery: trio.Nurse
     with near, far:
         async with trio.open_nursery() as own:
             connection = Connection(
-                near, 7, own, sender, max_frame=100, outbox_bytes=100, last_words=lambda reason: b""
+                TcpTransport(near), 7, own, sender, max_frame=100, outbox_bytes=100, last_words=lambda reason: b""
             )
             connection.finish()
         connection.outbox.write(b"x" * 10**6)
@@ -321,7 +322,9 @@ async def test_a_reset_is_a_broken_resource_and_ends_the_connection(wire: Wire, 
     near, far = _tcp_pair()
     sender, _ = trio.open_memory_channel[Payloads](1)
     with near:
-        connection = Connection(near, 7, nursery, sender, max_frame=100, outbox_bytes=100, last_words=lambda _: b"")
+        connection = Connection(
+            TcpTransport(near), 7, nursery, sender, max_frame=100, outbox_bytes=100, last_words=lambda _: b""
+        )
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         far.close()
         with pytest.raises(trio.BrokenResourceError):

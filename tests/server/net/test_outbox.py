@@ -16,6 +16,7 @@ from wsproto.events import TextMessage
 from tests.server.raw_client import until
 from trio_chat.server.net.frames import text_frame
 from trio_chat.server.net.outbox import Outbox
+from trio_chat.server.net.transport import TcpTransport
 
 Step = Callable[[], Any]
 
@@ -39,7 +40,7 @@ class Peers:
         def broke() -> None:
             self.broken += 1
 
-        outbox = Outbox(self.near, limit, spawn=spawn, too_slow=self.too_slow.append, broken=broke)
+        outbox = Outbox(TcpTransport(self.near), limit, spawn=spawn, too_slow=self.too_slow.append, broken=broke)
         if not corked:
             outbox.uncork()
         return outbox

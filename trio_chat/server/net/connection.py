@@ -1,6 +1,6 @@
 """One peer's connection, as the stream that trio-websocket works on.
 
-Theory of operation. The connection owns a non-blocking socket. While it is *corked* (up to the answer
+Theory of operation. The connection works over a transport, which never waits. While it is *corked* (up to the answer
 to the upgrade) it is an ordinary stream: the head of the request is read here and given to
 trio-websocket again, whose answer goes straight out. Then it is uncorked, and two things go past
 trio-websocket:
@@ -16,7 +16,6 @@ trio-websocket:
 from __future__ import annotations
 
 import contextlib
-import socket
 import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -31,8 +30,7 @@ if TYPE_CHECKING:
 
     from trio_websocket import WebSocketConnection
 
-_RECEIVE: Final = 65536
-"""Bytes read at a time: a few hundred messages, and quickly allocated."""
+    from trio_chat.server.net.transport import Transport
 
 _FAREWELL: Final = 5.0
 """Seconds that a peer has to take what is left for it and to answer the close frame."""
@@ -61,7 +59,7 @@ class Connection(trio.abc.Stream):
 
     def __init__(
         self,
-        sock: socket.socket,
+        transport: Transport,
         session: int,
         nursery: trio.Nursery,
         inbox: trio.MemorySendChannel[Payloads],
@@ -72,7 +70,7 @@ class Connection(trio.abc.Stream):
     ) -> None:
         self.session = session
         self._last_words = last_words
-        self._socket = sock
+        self._transport = transport
         self._inbox = inbox
         self._nursery = nursery
         self._websocket: WebSocketConnection | None = None
@@ -83,7 +81,7 @@ class Connection(trio.abc.Stream):
         self._pause_until = 0.0
         self._closing = self._said_bye = self._given_up = self._over = False
         self.outbox = Outbox(
-            sock,
+            transport,
             outbox_bytes,
             spawn=nursery.start_soon,  # type: ignore[arg-type] # the writer is a coroutine function without arguments
             too_slow=self._too_slow,
@@ -121,7 +119,7 @@ class Connection(trio.abc.Stream):
         if self._given_up:
             return
         with trio.move_on_after(_LINGER), contextlib.suppress(OSError, trio.BrokenResourceError):
-            self._socket.shutdown(socket.SHUT_WR)
+            self._transport.shutdown()
             while await self._receive():
                 pass
 
@@ -203,8 +201,8 @@ class Connection(trio.abc.Stream):
         await trio.lowlevel.checkpoint()
 
     async def wait_send_all_might_not_block(self) -> None:
-        """Wait until the socket can be written to."""
-        await trio.lowlevel.wait_writable(self._socket)
+        """Wait until the transport may take something."""
+        await self._transport.wait_writable()
 
     async def aclose(self) -> None:
         """End the connection's tasks; the socket is closed by whoever opened it, after :meth:`linger`.
@@ -241,11 +239,11 @@ class Connection(trio.abc.Stream):
 
     async def _receive(self) -> bytes:
         while True:
-            await trio.lowlevel.wait_readable(self._socket)
+            await self._transport.wait_readable()
             if self._pause_until > trio.current_time():  # it may have come to that while this waited
                 await trio.sleep_until(self._pause_until)
             try:
-                return self._socket.recv(_RECEIVE)
+                return self._transport.receive()
             except BlockingIOError:
                 continue
             except OSError as error:
@@ -253,9 +251,9 @@ class Connection(trio.abc.Stream):
 
     async def _send_directly(self, data: bytes) -> None:
         while data:
-            await trio.lowlevel.wait_writable(self._socket)
+            await self._transport.wait_writable()
             try:
-                data = data[self._socket.send(data) :]
+                data = data[self._transport.send(data) :]
             except BlockingIOError:
                 continue
             except OSError as error:

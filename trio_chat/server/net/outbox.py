@@ -1,10 +1,10 @@
-"""The bytes on their way to one peer.
+"""The bytes that wait for one peer.
 
-Whoever writes never waits: what the kernel takes goes at once, with one system call; what it does not
-take is kept, and a writer task exists only while something is kept. What is kept is bounded in bytes:
-a peer that lets it grow past that is *too slow*. It then loses what is kept behind the block being
-sent (every block is whole frames, so the stream stays readable), gets nothing more of the ordinary
-kind, and can still be told why with :meth:`Outbox.write_last`.
+Writing never waits. Bytes that the transport takes go out at once, with one system call. The outbox keeps the rest,
+and a writer task exists only while it keeps something. The size of an outbox is bounded in bytes. A peer whose outbox
+grows past the bound is *too slow*: the outbox drops the bytes behind the block that is being sent (a block is whole
+frames, so the stream stays readable) and refuses ordinary writes from then on. :meth:`Outbox.write_last` can still
+tell the peer why.
 """
 
 from __future__ import annotations
@@ -14,20 +14,23 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 if TYPE_CHECKING:
-    import socket
     from collections.abc import Callable
 
+    from trio_chat.server.net.transport import Transport
+
 SHARE: Final = 8
-"""A page of an answer takes an eighth of an outbox: two may be in it, which leaves most of it for what is said
-meanwhile."""
+"""A page of history takes an eighth of an outbox. Two pages may be in it, which leaves most of it for live events."""
 
 _BLOCK: Final = 256 * 1024
-"""Bytes given to the kernel at a time: more than its buffer takes, so a greater one saves nothing."""
+"""Bytes given to the transport at a time: more than the kernel's buffer takes, so a greater block saves nothing."""
 
 
 class Outbox:
-    """See the module. ``spawn`` starts a task for this connection; ``too_slow`` is called once, with the
-    bytes that waited, when ``limit`` is passed; ``broken`` when the peer is gone."""
+    """See the module.
+
+    ``limit`` is the greatest size in bytes. ``spawn`` starts a task of this connection. ``too_slow`` is called once,
+    with the size, when the outbox grows past the limit. ``broken`` is called when the peer is gone.
+    """
 
     __slots__ = (
         "_block",
@@ -37,9 +40,10 @@ class Outbox:
         "_progress",
         "_queue",
         "_refusing",
-        "_socket",
+        "_send",
         "_spawn",
         "_too_slow",
+        "_transport",
         "_writing",
         "limit",
         "size",
@@ -47,52 +51,53 @@ class Outbox:
 
     def __init__(
         self,
-        sock: socket.socket,
+        transport: Transport,
         limit: int,
         *,
         spawn: Callable[[Callable[[], object]], None],
         too_slow: Callable[[int], None],
         broken: Callable[[], None],
     ) -> None:
-        self._socket = sock
+        self._transport = transport
+        self._send = transport.send  # looked up once: it is called for every delivery
         self.limit = limit
         self._spawn = spawn
         self._too_slow = too_slow
         self._broken = broken
-        self._queue: list[bytes] = []  # an empty deque takes twelve times as much, in every connection
+        self._queue: list[bytes] = []  # an empty deque takes twelve times the memory, in every connection
         self._block = b""
         self._writing = False
         self._corked = True
         self._gone = False
         self._refusing = False
-        self._progress: trio.Event | None = None  # something more of it is out
+        self._progress: trio.Event | None = None  # set when the transport has taken more of what is kept
         self.size = 0
 
     def __repr__(self) -> str:
         return f"<Outbox {self.size} bytes waiting{', refusing' if self._refusing else ''}>"
 
     def uncork(self) -> None:
-        """The upgrade is answered: from now on frames may go out, those kept so far first."""
+        """Let frames out, beginning with those kept so far: the upgrade is answered."""
         self._corked = False
         if self._queue:
             self._start()
 
     def write(self, data: bytes) -> None:
-        """Send whole frames, now or as soon as the peer takes them. Never waits, never raises."""
+        """Send whole frames, now or as soon as the transport takes them. Never waits, never raises."""
         if not self._refusing:
             self._put(data)
 
     def write_last(self, data: bytes) -> None:
-        """Send whole frames even to a peer that was too slow or is being closed."""
+        """Send whole frames even to a peer that was too slow or whose connection is being closed."""
         if not self._gone:
             self._put(data)
 
     def refuse_more(self) -> None:
-        """Take nothing of the ordinary kind from now on: the last words were written."""
+        """Refuse ordinary writes from now on: the last words were written."""
         self._refusing = True
 
     def abandon(self) -> None:
-        """The connection is over: keep nothing, and start no writer any more."""
+        """Keep nothing and start no writer any more: the connection is over."""
         self._gone = self._refusing = True
         self._queue.clear()
         self._block = b""
@@ -101,11 +106,11 @@ class Outbox:
 
     @property
     def takes_more(self) -> bool:
-        """Whether what is written now is sent, unless the peer goes."""
+        """Whether ordinary writes are sent and not refused."""
         return not self._refusing
 
     async def wait_empty(self) -> None:
-        """Wait until the kernel has taken everything, or the peer is gone."""
+        """Wait until the transport has taken everything, or the peer is gone."""
         await self.wait_room(0)
 
     async def wait_room(self, most: int) -> None:
@@ -118,7 +123,7 @@ class Outbox:
     def _put(self, data: bytes) -> None:
         if not self.size and not self._corked:
             try:
-                sent = self._socket.send(data)
+                sent = self._send(data)
             except BlockingIOError:
                 sent = 0
             except OSError:
@@ -149,14 +154,14 @@ class Outbox:
             self._spawn(self._drain)
 
     async def _drain(self) -> None:
-        """The writer task: lives only while something is kept."""
+        """The writer task: it lives only while something is kept."""
         try:
             while self.size:
                 if not self._block:
                     self._block = self._next_block()
-                await trio.lowlevel.wait_writable(self._socket)
+                await self._transport.wait_writable()
                 try:
-                    sent = self._socket.send(self._block)
+                    sent = self._send(self._block)
                 except BlockingIOError:
                     continue
                 except OSError:

@@ -1,0 +1,172 @@
+"""The transport of one peer: bytes to and from the network, and the listeners that accept peers.
+
+This is the only module that calls a socket for a peer. :class:`Transport` is the interface; a connection and its
+outbox know nothing else. :class:`TcpTransport` is plain TCP.
+
+The interface is that of a non-blocking stream. ``send`` and ``receive`` never wait; whoever waits calls
+``wait_writable`` or ``wait_readable`` and tries again. It is also made for TLS over memory BIOs
+(https://docs.python.org/3/library/ssl.html#memory-bio-support), where these differ from the readiness of the socket:
+
+- ``wait_writable`` may have to read from the socket, and ``wait_readable`` may have to write to it;
+- ``wait_readable`` returns at once while decrypted bytes are left;
+- bytes that ``send`` did not count may be encrypted already, so the next ``send`` has to begin with the same bytes.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+from typing import TYPE_CHECKING, Final, Protocol, Self
+
+import trio
+
+from trio_chat.errors import TrioChatError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+_RECEIVE: Final = 65536
+"""Bytes received at a time: a few hundred messages, and quickly allocated."""
+
+_BACKLOG: Final = 1024
+"""Connections that the kernel may hold until they are accepted."""
+
+
+class Transport(Protocol):
+    """A stream of bytes to one peer."""
+
+    def send(self, data: bytes, /) -> int:
+        """Send the beginning of ``data`` without waiting; return the number of bytes taken.
+
+        The next call has to begin with the bytes that were not taken. Raises ``BlockingIOError`` when nothing can be
+        taken now, and any other ``OSError`` when the peer is gone.
+        """
+
+    def receive(self) -> bytes:
+        """Return the bytes that are there without waiting, or ``b""`` when the peer sends no more.
+
+        Raises ``BlockingIOError`` when there are none yet, and any other ``OSError`` when the peer is gone.
+        """
+
+    async def wait_writable(self) -> None:
+        """Wait until ``send`` may take something. A checkpoint."""
+
+    async def wait_readable(self) -> None:
+        """Wait until ``receive`` may return something. A checkpoint."""
+
+    def shutdown(self) -> None:
+        """Tell the peer that nothing more will be sent. Raises ``OSError`` when the peer is gone."""
+
+    def close(self) -> None:
+        """Let go of the connection. Closing twice does nothing."""
+
+
+class TcpTransport:
+    """A :class:`Transport` over a connected socket, which the transport owns from here on.
+
+    ``send`` is the socket's own method: a call around it would cost every delivery to every member of a room.
+    """
+
+    __slots__ = ("_socket", "send")
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self.send = sock.send
+
+    def __repr__(self) -> str:
+        return f"<TcpTransport {self._socket!r}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def receive(self) -> bytes:
+        """See :meth:`Transport.receive`."""
+        return self._socket.recv(_RECEIVE)
+
+    async def wait_writable(self) -> None:
+        """See :meth:`Transport.wait_writable`."""
+        await trio.lowlevel.wait_writable(self._socket)
+
+    async def wait_readable(self) -> None:
+        """See :meth:`Transport.wait_readable`."""
+        await trio.lowlevel.wait_readable(self._socket)
+
+    def shutdown(self) -> None:
+        """See :meth:`Transport.shutdown`."""
+        self._socket.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """See :meth:`Transport.close`."""
+        self._socket.close()
+
+
+class TcpListener:
+    """A socket that accepts peers. ``address`` is the host and port that it listens on."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self.address: tuple[str, int] = sock.getsockname()[:2]
+
+    def __repr__(self) -> str:
+        return f"<TcpListener {self.address}>"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    async def accept(self) -> tuple[TcpTransport, str]:
+        """Wait for the next peer; return its transport and its address. The caller closes the transport.
+
+        Raises ``OSError`` when the system cannot give the server another socket just now.
+        """
+        while True:
+            await trio.lowlevel.wait_readable(self._socket)
+            try:
+                sock, address = self._socket.accept()
+            except (BlockingIOError, ConnectionError):  # the peer hung up before it was accepted
+                continue
+            _set_options(sock)
+            return TcpTransport(sock), address[0]
+
+    def close(self) -> None:
+        """Stop listening. Closing twice does nothing."""
+        self._socket.close()
+
+
+async def listen(host: str, port: int) -> list[TcpListener]:
+    """Listen on every address of ``host``. Raises ``TrioChatError``, whose sentence says why that cannot be done."""
+    try:
+        listeners = await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG)
+    except OSError as error:
+        message = f"Cannot listen on {host} port {port}: {error.strerror or error}."
+        if error.errno == errno.EADDRINUSE:
+            message = f"Port {port} on {host} is in use already. Choose another with --port, or stop what uses it."
+        elif error.errno == errno.EACCES:
+            message = f"Port {port} may not be used by you. Choose one above 1023 with --port."
+        raise TrioChatError(message) from error
+    accepting = []
+    for listener in listeners:  # trio's own accept waits a turn of the event loop for every peer
+        accepting.append(TcpListener(socket.socket(fileno=os.dup(listener.socket.fileno()))))
+        await listener.aclose()
+    return accepting
+
+
+def _set_options(sock: socket.socket) -> None:
+    """Send small writes at once, and notice within a minute that a peer vanished without closing."""
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in (("TCP_KEEPIDLE", 30), ("TCP_KEEPINTVL", 10), ("TCP_KEEPCNT", 3), ("TCP_USER_TIMEOUT", 60_000)):
+        if hasattr(socket, name):  # not every system has all of them
+            sock.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), value)
