@@ -324,7 +324,7 @@ def test_a_name_that_is_somebodys_is_asked_for_again(server: ServerProgram, tmp_
     say(server.url, "ada", "mine")
     with join_elsewhere(server, tmp_path, "ada") as other:
         other.wait_for("The name ada is somebody's.")
-        other.wait_asked("another name: ")
+        other.wait_asked("Account password: ")
         other.type("\r")
         other.wait_for("Another name: ")
         other.type("hopper\r")

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import ServerProgram, elsewhere, environment
+from tests.programs import ServerProgram, elsewhere, environment, find_free_port
 from tests.pty_driver import PtyProgram
 
 
@@ -31,10 +31,10 @@ def join(server: ServerProgram, name: str = "ada", env: dict[str, str] | None = 
 def test_a_password_is_asked_for_without_showing_it(server: ServerProgram) -> None:
     with join(server) as ada:
         ada.wait_for("This server wants a password.")
-        ada.wait_asked("Password:")
+        ada.wait_asked("Server password:")
         ada.type("wrong\r")
         ada.wait_for("The password is wrong.")
-        ada.wait_asked("Password:", 2)
+        ada.wait_asked("Server password:", 2)
         ada.type("correct horse\r")
         ada.wait_for("#lobby> ")
         assert b"horse" not in ada.raw
@@ -43,7 +43,7 @@ def test_a_password_is_asked_for_without_showing_it(server: ServerProgram) -> No
 def test_after_three_wrong_ones_it_is_over(server: ServerProgram) -> None:
     with join(server) as eve:
         for tries in range(1, 4):
-            eve.wait_asked("Password:", tries)
+            eve.wait_asked("Server password:", tries)
             eve.type("wrong\r")
         assert eve.wait_exit() == 1
         eve.assert_given_back()
@@ -52,7 +52,7 @@ def test_after_three_wrong_ones_it_is_over(server: ServerProgram) -> None:
 @pytest.mark.parametrize(("name", "status"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
 def test_a_signal_at_the_prompt_gives_the_terminal_back(server: ServerProgram, name: str, status: int) -> None:
     with join(server) as ada:
-        ada.wait_asked("Password:")
+        ada.wait_asked("Server password:")
         ada.signal(signal.Signals[name])
         assert ada.wait_exit() == status
         ada.assert_given_back()
@@ -76,12 +76,12 @@ def test_after_ctrl_z_and_fg_it_is_still_not_shown(server: ServerProgram) -> Non
     with PtyProgram(shell, env=environment(PS1="shell$ ", NO_COLOR="1"), columns=100) as terminal:
         terminal.wait_for("shell$")
         terminal.type(f"{' '.join(PROGRAM)} join --plain ada {server.url}\r")
-        terminal.wait_asked("Password:")
+        terminal.wait_asked("Server password:")
         press_until_stopped(terminal)
         terminal.type("stty -a | grep -o ' icanon\\| echo ' | tr -d '\\n'; echo '=modes'\r")
         terminal.wait_for(" icanon echo =modes")
         terminal.type("fg\r")
-        terminal.wait_asked("Password:", 2)
+        terminal.wait_asked("Server password:", 2)
         terminal.type("correct horse\r")
         terminal.wait_for("#lobby> ")
         assert b"horse" not in terminal.raw
@@ -102,12 +102,33 @@ def test_a_password_set_unseen_lets_another_device_in(tmp_path: Path) -> None:
         one.type("correct horse\r")
         one.wait_for("Your password is set.")
         with join(server, "lovelace", elsewhere(tmp_path, NO_COLOR="1")) as other:
-            other.wait_asked("its own password")
+            other.wait_asked("Account password:")
             other.type("wrong horse\r")
             other.wait_for("That is not the password of lovelace.")
-            other.wait_asked("its own password", 2)
+            other.wait_asked("Account password:", 2)
             other.type("correct horse\r")
             other.wait_for("#lobby> ")
             assert any("-- You are lovelace." in row for row in other.everything)
             assert b"horse" not in other.raw
         assert b"horse" not in one.raw
+
+
+def test_a_server_password_that_changed_meanwhile_is_asked_for_and_the_chat_goes_on(tmp_path: Path) -> None:
+    secret = tmp_path / "password"
+    secret.write_text("correct horse\n")
+    secret.chmod(0o600)
+    port = find_free_port()
+    with ServerProgram(port=port) as server, join(server) as ada:
+        ada.wait_for("#lobby> ")
+        server.signal(signal.SIGKILL)
+        ada.wait_for("(offline)> ")
+        with ServerProgram("--password-file", str(secret), port=port):
+            ada.wait_asked("Server password:")
+            assert sum("This server wants a password." in row for row in ada.everything) == 1
+            ada.type("correct horse\r")
+            ada.wait_for("#lobby> ")
+            ada.type("still here\r")
+            ada.wait_for("#lobby ada: still here")
+            ada.type("/quit\r")
+            assert ada.wait_exit() == 0
+            ada.assert_given_back()

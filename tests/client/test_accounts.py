@@ -15,7 +15,8 @@ from tests.client.test_repeats import Deaf
 from tests.client.test_state import welcome
 from trio_chat.client import Backlog, Chat, Identities
 from trio_chat.client.address import Address
-from trio_chat.client.admission import Credentials, make_headers
+from trio_chat.client.admission import make_headers
+from trio_chat.client.credentials import Credentials
 from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.protocol import requests
@@ -71,7 +72,7 @@ def test_a_file_that_cannot_be_read_is_said_not_replaced(tmp_path: Path) -> None
 
 
 def test_credentials_travel_percent_encoded() -> None:
-    headers = dict(make_headers(Credentials("zoë", None, "t/1", "", account_password="a b:ü", quiet=True)))
+    headers = dict(make_headers(Credentials("zoë", account_password="a b:ü", token="t/1"), quiet=True))
     assert headers == {
         b"Username": b"zo%C3%AB",
         b"Trio-Chat-Token": b"t%2F1",

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import trio
 
     from trio_chat.client import Chat
+    from trio_chat.ui.login import Login
 
 SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
 """The settings that all of them take as options."""
@@ -30,14 +31,12 @@ _SLOW: Final = 1.0
 """Seconds of connecting after which a person at a terminal is told what takes so long."""
 _DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
 """What strftime knows, with the flags and widths of the C library's; a % alone matches as such."""
-_TRIES: Final = 3
-"""Passwords, and names, that a person may try before it is over."""
-_NAME_REFUSED: Final = frozenset({"name_taken", "name_owned", "name_lookalike", "name_invalid", "name_reserved"})
-_OWNED: Final = frozenset({"name_owned", "wrong_account_password"})
-_PASSWORD_REFUSED: Final = frozenset({"wrong_password", "password_needed"})
+_PASSWORDS: Final = 3
+"""How often a password is asked for before the command gives up, as ssh and sudo do."""
 
 F = TypeVar("F", bound=Callable[..., object])
-Session = Callable[["Chat"], Awaitable[int]]
+ChatTask = Callable[["Chat"], Awaitable[int]]
+"""What a command does with the chat; its result is the exit status."""
 
 
 def server_options(function: F) -> F:
@@ -57,13 +56,15 @@ def _check_port(ctx: click.Context, param: click.Parameter, value: int | None) -
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
-    """How to get into which server.
+class ConnectionPlan:
+    """Which server to connect to, and how.
 
-    ``may_ask``: a person can be asked for a name or a password. ``any_name``: who one is does not matter, so
-    a name that is taken gives way to one that the server makes up. ``listen``: whether events are wanted.
-    ``patient``: requests wait for as long as an outage lasts. ``backlog``: how much of each room's past is
-    wanted. ``quiet``: one only looks or posts, and is not to be seen as here.
+    - ``may_ask``: a person can be asked for a name or a password.
+    - ``any_name``: the name does not matter, so the server makes up another when the configured name is refused.
+    - ``listen``: events are wanted.
+    - ``patient``: requests wait for as long as an outage lasts.
+    - ``backlog``: how many events of each room's past are wanted.
+    - ``quiet``: the session only reads or posts, and nobody is told that the person comes and goes.
     """
 
     url: str
@@ -135,92 +136,92 @@ def check_given(config: ClientConfig, name: object) -> None:
             )
 
 
-def enter(entry: Entry, session: Session) -> int:
-    """Get in, hold a session, and return its exit status.
+def connect_and_run(plan: ConnectionPlan, task: ChatTask) -> int:
+    """Connect, run a task with the chat, and return the task's exit status.
 
-    On a terminal a refused name or password is asked for again. Raises ``Unreachable`` when nobody answers
-    there, and ``NotAdmitted`` when the server does not let us in.
+    On a terminal a refused name or password is asked for again. Raises ``Unreachable`` when no server answers, and
+    ``NotAdmitted`` when the server refuses the login.
     """
-    import trio  # noqa: PLC0415 - the help page needs none of it
+    import trio  # noqa: PLC0415 - the help page does not need it
 
-    proof = _Proof(entry.config.name, entry.config.password)
-    tries = 0
+    from trio_chat.client.credentials import Credentials  # noqa: PLC0415 - as above
+    from trio_chat.ui.login import CONNECTING, Login  # noqa: PLC0415 - as above
+
+    credentials = Credentials(plan.config.name, plan.config.password)
+    login = Login(credentials, can_ask=plan.may_ask, any_name=plan.any_name, passwords_left=_PASSWORDS)
     while True:
-        outcome = trio.run(partial(_try, entry, session, proof))
-        if not isinstance(outcome, NotAdmitted):
-            return outcome
-        tries += 1
-        if entry.any_name and outcome.code in _NAME_REFUSED and tries == 1:
-            proof = _Proof(None, proof.password)
-        elif entry.may_ask and tries <= _TRIES:
-            proof = _ask(outcome, proof)
+        outcome = trio.run(partial(_try_login, plan, task, login))
+        if outcome.refusal is None:
+            return outcome.status
+        if outcome.name is not None:  # the chat had begun
+            login = login.connected(outcome.name)
+        login = login.refused(outcome.refusal)
+        if login.question is not None:
+            login = _ask(login, say_reason=outcome.name is None)
+        if login.state is not CONNECTING:
+            if outcome.name is None:
+                raise outcome.refusal
+            return outcome.status
+
+
+class _Outcome(NamedTuple):
+    """How one try ended: the task's exit status, the refusal, and the name, where the chat had begun."""
+
+    status: int
+    refusal: NotAdmitted | None = None
+    name: str | None = None
+
+
+def _ask(login: Login, *, say_reason: bool) -> Login:
+    """Ask the person until the login can be tried again. An interface that had begun has shown the reason itself."""
+    from trio_chat.cli.password_prompt import ask_unseen  # noqa: PLC0415 - the help page does not need it
+
+    if say_reason and login.question is not None:
+        say(login.question.reason)
+    while (question := login.question) is not None:
+        if question.secret:
+            text = ask_unseen(question.prompt, default="")
         else:
-            raise outcome
+            text = str(click.prompt(question.prompt, err=True))
+        login = login.answered(text)
+    return login
 
 
-class _Proof(NamedTuple):
-    """Who one is, and what proves it: the server's password, and the name's own."""
-
-    name: str | None
-    password: str | None
-    account_password: str | None = None
-
-
-def _ask(refusal: NotAdmitted, proof: _Proof) -> _Proof:
-    """Ask the person for what the server refused. Raises the refusal when nobody can help it."""
-    from trio_chat.cli.password_prompt import ask_unseen  # noqa: PLC0415 - the help page needs none of it
-
-    if refusal.code in _OWNED:
-        say(refusal.message)
-        text = "If it is yours, its own password; else just Enter, for another name"
-        own = ask_unseen(text, default="")
-        if own:
-            return proof._replace(account_password=own)
-        return proof._replace(name=_ask_name(), account_password=None)
-    if refusal.code in _NAME_REFUSED:
-        say(refusal.message)
-        return proof._replace(name=_ask_name())
-    if refusal.code in _PASSWORD_REFUSED:
-        say(refusal.message)
-        return proof._replace(password=ask_unseen("Password"))
-    raise refusal
-
-
-def _ask_name() -> str:
-    return str(click.prompt("Another name", err=True)).strip()
-
-
-async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitted:
-    """Get in once and hold a session; a refusal to let us in comes back as a value."""
-    import trio  # noqa: PLC0415 - the help page needs none of it
+async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Outcome:
+    """Log in once and run the task with the chat."""
+    import trio  # noqa: PLC0415 - the help page does not need it
 
     from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
     from trio_chat.ui.model.sentences import called  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
-    where = parse_url(entry.url).authority
+    name: str | None = None
+    where = parse_url(plan.url).authority
     connecting = trio.CancelScope()
 
     async def work() -> int:
-        nonlocal refusal
+        nonlocal refusal, name
         try:
             async with connect(
-                entry.url,
-                name=proof.name,
-                password=proof.password,
-                account_password=proof.account_password,
-                backlog=entry.backlog,
-                quiet=entry.quiet,
-                wait=entry.config.wait,
-                waiting=_Waiting(where, connecting),
-                listen=entry.listen,
-                request_timeout=float("inf") if entry.patient else entry.config.request_timeout,
+                plan.url,
+                name=login.credentials.name,
+                password=login.credentials.password,
+                account_password=login.credentials.account_password,
+                backlog=plan.backlog,
+                quiet=plan.quiet,
+                wait=plan.config.wait,
+                waiting=_WaitingNotice(where, connecting),
+                listen=plan.listen,
+                request_timeout=float("inf") if plan.patient else plan.config.request_timeout,
             ) as chat:
                 connecting.cancel()
-                if chat.welcome.asked and entry.quiet:  # else the welcome is shown, and tells so
+                if chat.welcome.asked and plan.quiet:  # an interface that shows the welcome says it there
                     say(called(chat.welcome))
-                return await session(chat)
+                status = await task(chat)
+                if isinstance(chat.ended, NotAdmitted) and plan.patient:
+                    refusal, name = chat.ended, chat.name
+                return status
         except NotAdmitted as error:
             refusal = error
             return FAILED
@@ -228,7 +229,7 @@ async def _try(entry: Entry, session: Session, proof: _Proof) -> int | NotAdmitt
             connecting.cancel()
 
     status = await until_signal(work, partial(_say_connecting, where, connecting))
-    return status if refusal is None else refusal
+    return _Outcome(status, refusal, name)
 
 
 async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
@@ -241,7 +242,7 @@ async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
             say(f"Connecting to {where} ...")
 
 
-class _Waiting:
+class _WaitingNotice:
     """Says once what is waited for, and again when the reason is another."""
 
     def __init__(self, where: str, connecting: trio.CancelScope) -> None:

@@ -11,9 +11,9 @@ import click
 
 from trio_chat.cli.connecting import (
     SETTINGS,
-    Entry,
+    ConnectionPlan,
     check_given,
-    enter,
+    connect_and_run,
     person_present,
     room_name,
     server_options,
@@ -25,6 +25,7 @@ from trio_chat.errors import ChatError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
+    from trio_chat.client.credentials import Credentials
     from trio_chat.ui.plain.line_mode import PlainOptions
 
 _LOOKS: Final = ("backlog", "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
@@ -117,24 +118,26 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
     async def session(chat: Chat) -> int:
         return await _talk(chat, look, room, at_terminal=at_terminal)
 
-    entry = Entry(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
-    return enter(entry, session)
+    plan = ConnectionPlan(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
+    return connect_and_run(plan, session)
 
 
 def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
     from trio_chat.ui.tui.opening import open_full_screen  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.options import Proof, ScreenOptions  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.options import ScreenOptions  # noqa: PLC0415 - as above
 
-    def dial(proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
+    def dial(
+        credentials: Credentials, waiting: Callable[[ChatError, float], None]
+    ) -> AbstractAsyncContextManager[Chat]:
         from trio_chat.client import connect  # noqa: PLC0415 - there is something to see before it is needed
 
         return connect(
             url,
-            name=proof.name,
-            password=proof.password,
-            account_password=proof.account_password,
+            name=credentials.name,
+            password=credentials.password,
+            account_password=credentials.account_password,
             wait=config.wait,
             waiting=waiting,
             request_timeout=float("inf"),

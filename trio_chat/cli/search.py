@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.connecting import SETTINGS, Entry, enter, server_options, server_url
+from trio_chat.cli.connecting import SETTINGS, ConnectionPlan, connect_and_run, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
 from trio_chat.config import ClientConfig
@@ -100,7 +100,7 @@ def command(  # noqa: PLR0913 - each is an option of the command
     async def session(chat: Chat) -> int:
         return await _show(chat, config, query, limit, context, as_json=as_json)
 
-    return enter(Entry(url, config, listen=False, quiet=True), session)
+    return connect_and_run(ConnectionPlan(url, config, listen=False, quiet=True), session)
 
 
 def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:

@@ -11,9 +11,9 @@ import click
 
 from trio_chat.cli.connecting import (
     SETTINGS,
-    Entry,
+    ConnectionPlan,
     check_given,
-    enter,
+    connect_and_run,
     person_name,
     person_present,
     room_name,
@@ -77,7 +77,7 @@ def command(
         destination = _Destination(chat, room, people)
         return await _say_all(destination, _messages(" ".join(text), lines=lines))
 
-    return enter(Entry(url, config, listen=False, quiet=True), session)
+    return connect_and_run(ConnectionPlan(url, config, listen=False, quiet=True), session)
 
 
 def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:

@@ -11,9 +11,9 @@ import click
 
 from trio_chat.cli.connecting import (
     SETTINGS,
-    Entry,
+    ConnectionPlan,
     check_given,
-    enter,
+    connect_and_run,
     person_name,
     room_name,
     server_options,
@@ -105,7 +105,7 @@ def command(
     async def session(chat: Chat) -> int:
         return await _follow(chat, config, names, begin, as_json=as_json)
 
-    return enter(Entry(url, config, any_name=flags.get("name") is None, quiet=True), session)
+    return connect_and_run(ConnectionPlan(url, config, any_name=flags.get("name") is None, quiet=True), session)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_chat.cli.connecting import SETTINGS, Entry, check_given, enter, room_name, server_options, server_url
+from trio_chat.cli.connecting import (
+    SETTINGS,
+    ConnectionPlan,
+    check_given,
+    connect_and_run,
+    room_name,
+    server_options,
+    server_url,
+)
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 
@@ -43,7 +51,9 @@ def command(
     async def session(chat: Chat) -> int:
         return await _show(chat, config, asked, as_json=as_json)
 
-    return enter(Entry(url, config, any_name=flags.get("name") is None, listen=False, quiet=True), session)
+    return connect_and_run(
+        ConnectionPlan(url, config, any_name=flags.get("name") is None, listen=False, quiet=True), session
+    )
 
 
 async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:

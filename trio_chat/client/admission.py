@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final, NamedTuple
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 import msgspec
@@ -13,6 +14,7 @@ from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, re
 from trio_chat.protocol.events import Closing, Error
 
 if TYPE_CHECKING:
+    from trio_chat.client.credentials import Credentials
     from trio_chat.client.identity import Identities
 
 _PASSING: Final = frozenset(
@@ -27,23 +29,6 @@ _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r|$)
 _WANTS_TLS: Final = re.compile(rb"to (?:an )?(?:HTTPS|SSL)")  # ... and how web servers do, in a page of their own
 
 
-class Credentials(NamedTuple):
-    """What proves who we are. ``token`` is what an earlier welcome gave, ``account_password`` the name's own;
-    ``quiet`` is for who only looks or posts, and does not want to be seen as here."""
-
-    name: str | None
-    password: str | None
-    token: str | None
-    client: str
-    account_password: str | None = None
-    quiet: bool = False
-
-    @property
-    def empty(self) -> bool:
-        """Whether nothing in the headers would tell the server who comes."""
-        return not (self.name or self.password or self.token or self.account_password)
-
-
 class Setback(Exception):
     """A connection did not come about. ``error`` is what to tell the person, ``again`` whether another try
     may end otherwise."""
@@ -54,23 +39,23 @@ class Setback(Exception):
         self.again = again
 
 
-def make_headers(credentials: Credentials) -> list[tuple[bytes, bytes]]:
-    """The upgrade's headers. The name and the passwords travel percent-encoded, for a header is no place
-    for every character.
+def make_headers(credentials: Credentials, client: str = "", *, quiet: bool = False) -> list[tuple[bytes, bytes]]:
+    """Make the headers of the upgrade from the credentials, the program's name and whether the session is quiet.
 
-    Raises :class:`~trio_chat.errors.UsageError` for text that is no Unicode.
+    Names and passwords are percent-encoded, because a header cannot carry every character.
+
+    Raises :class:`~trio_chat.errors.UsageError` when a text has half of a surrogate pair.
     """
-    name, password, token, client, account_password, quiet = credentials
     try:
         headers = [(b"User-Agent", quote(client, safe="/ .-_()").encode())] if client else []
-        if name:
-            headers.append((b"Username", quote(name, safe="").encode()))
-        if password:
-            headers.append((b"Authorization", b"Bearer " + quote(password, safe="").encode()))
-        if token:
-            headers.append((b"Trio-Chat-Token", quote(token, safe="-_.~").encode()))
-        if account_password:
-            headers.append((b"Trio-Chat-Password", quote(account_password, safe="").encode()))
+        if credentials.name:
+            headers.append((b"Username", quote(credentials.name, safe="").encode()))
+        if credentials.password:
+            headers.append((b"Authorization", b"Bearer " + quote(credentials.password, safe="").encode()))
+        if credentials.token:
+            headers.append((b"Trio-Chat-Token", quote(credentials.token, safe="-_.~").encode()))
+        if credentials.account_password:
+            headers.append((b"Trio-Chat-Password", quote(credentials.account_password, safe="").encode()))
         if quiet:
             headers.append((b"Trio-Chat-Quiet", b"1"))
     except UnicodeEncodeError:
@@ -89,7 +74,7 @@ def recall(identities: Identities, url: str, credentials: Credentials) -> Creden
         token = credentials.token or (identities.claim(url, name) if name else None)
     except ChatError as error:
         raise Setback(error, again=False) from error
-    return credentials._replace(name=name, token=token)
+    return replace(credentials, name=name, token=token)
 
 
 def refused_by(event: Error | Closing) -> Setback:

@@ -14,9 +14,9 @@ import trio
 from msgspec import structs
 
 from trio_chat.client.address import parse_url
-from trio_chat.client.admission import Credentials
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.connection import Habits, Link
+from trio_chat.client.credentials import Credentials
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
@@ -459,10 +459,10 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
     address = parse_url(url)
     conversation = Conversation(secrets.token_hex(6), listening=listen, backlog=backlog)
     mailbox = Mailbox()
-    habits = Habits(wait, reconnect, backoff or Backoff(), request_timeout, keepalive, listen, waiting)
+    habits = Habits(wait, reconnect, backoff or Backoff(), request_timeout, keepalive, listen, quiet, client, waiting)
     link = Link(
         address,
-        Credentials(name, password, token, client, account_password, quiet),
+        Credentials(name, password, account_password, token),
         habits,
         conversation,
         mailbox,

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import contextlib
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import trio
 
-from trio_chat.client.admission import Credentials, Setback, make_headers, recall, refused_by
+from trio_chat.client.admission import Setback, make_headers, recall, refused_by
 from trio_chat.client.backoff import Backoff
 from trio_chat.client.events import ChatEvent, Disconnected
 from trio_chat.client.frames import read_event
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.client.address import Address
+    from trio_chat.client.credentials import Credentials
     from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
     from trio_chat.client.pending import Answer, Step
@@ -58,6 +59,8 @@ class Habits:
     request_timeout: float = 30.0
     keepalive: float = 20.0
     listen: bool = True
+    quiet: bool = False
+    client: str = ""
     waiting: Callable[[ChatError, float], None] | None = None
 
 
@@ -106,7 +109,7 @@ class Link:
         self._over = False
         self.ended: Closing | ChatError | None = None
         self.latency: float | None = None
-        make_headers(credentials)  # what cannot be sent is said at once
+        self._make_headers(credentials)  # a text that cannot be sent raises at once
 
     def __repr__(self) -> str:
         state = "over" if self._over else "connected" if self.connected else "disconnected"
@@ -253,10 +256,10 @@ class Link:
         conversation, credentials = self._conversation, self._credentials
         if self._entered and conversation.welcome is not None:
             token = conversation.welcome.token
-            credentials = credentials._replace(name=conversation.name, token=token, account_password=None)
+            credentials = replace(credentials, name=conversation.name, token=token, account_password=None)
         elif self._identities is not None:
             credentials = recall(self._identities, self._address.url, credentials)
-        headers = make_headers(credentials)
+        headers = self._make_headers(credentials)
         with trio.CancelScope(deadline=trio.current_time() + CONNECT_TIMEOUT) as opening:
             async with open_wire(
                 self._address, headers, self._open_stream, has_password=credentials.password is not None
@@ -270,6 +273,9 @@ class Link:
                 self._begun.set()
                 return await self._talk(wire, step)
         raise timed_out(self._address)
+
+    def _make_headers(self, credentials: Credentials) -> list[tuple[bytes, bytes]]:
+        return make_headers(credentials, self._habits.client, quiet=self._habits.quiet)
 
     def _remember(self) -> None:
         """Keep what proves that the name is ours. It is a small file, written when the name or its token is
@@ -287,7 +293,7 @@ class Link:
         try:
             if say_hello:
                 request_id = self._conversation.make_id()
-                hello = Hello(id=request_id, client=self._credentials.client, quiet=self._credentials.quiet)
+                hello = Hello(id=request_id, client=self._habits.client, quiet=self._habits.quiet)
                 await wire.send(encode(hello))
             while True:
                 event = in_local_time(read_event(await wire.receive()))

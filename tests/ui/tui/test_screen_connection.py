@@ -131,10 +131,10 @@ def test_a_refused_password_is_asked_again_in_a_dialog(
     guarded: ServerProgram, tmp_path: Path, columns: int, rows: int
 ) -> None:
     with Screen(guarded.url, tmp_path, columns=columns, rows=rows, name=f"ada{columns}") as ada:
-        ada.wait_for("Password: ")
+        ada.wait_for("Server password: ")
         ada.type("wrong\r")
         ada.wait_until(lambda: "wrong" in ada.text, "the refusal")
-        ada.wait_for("Password: ")
+        ada.wait_for("Server password: ")
         ada.type("letmein\r")
         ada.wait_prompt(LOBBY)
         assert b"letmein" not in ada.raw
@@ -189,7 +189,7 @@ def test_an_owned_name_is_given_for_its_own_password_or_left_for_another_name(tm
         with Screen(server.url, tmp_path / "guest") as guest:
             guest.wait_for("The name ada is somebody's.")
             guest.type("\r")
-            guest.wait_for("Another name")
+            guest.wait_for("Another name: ")
             guest.type("guest\r")
             guest.wait_for("→ #lobby>")
             guest.type("hello from a guest\r")

@@ -20,22 +20,24 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from trio_chat.client.credentials import Credentials
 from trio_chat.ui.commands.rooms import keeps_secret
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
+from trio_chat.ui.login import Login
 from trio_chat.ui.terminal.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.controller.keys import Hands
 from trio_chat.ui.tui.controller.mouse import Mouse
 from trio_chat.ui.tui.escapes import notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.keys import bind, shown
-from trio_chat.ui.tui.login import Conversing
+from trio_chat.ui.tui.login import ScreenConnection
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, Notify, whole_words, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.lost import Lost
 from trio_chat.ui.tui.model.room import read_policy
-from trio_chat.ui.tui.options import Dial, Proof, ScreenOptions, chosen_theme, has_links, theme_name
+from trio_chat.ui.tui.options import Dial, ScreenOptions, chosen_theme, has_links, theme_name
 from trio_chat.ui.tui.tasks import ActionQueue
 from trio_chat.ui.tui.themes import THEMES, choose
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle
@@ -71,8 +73,8 @@ class FullScreen:
         self.model.make_editor = lambda: Editor(history=self._kept.typed, keeps=lambda line: not keeps_secret(line))
         self.model.place.room = wishes.room or self._kept.room or self.model.place.room
         self.doing = ActionQueue(self.model, self.show, self._call)
-        proof = Proof(wishes.name, wishes.password)
-        self._conversing = Conversing(dial, proof, wishes.room, self.doing, self.show)
+        login = Login(Credentials(wishes.name, wishes.password))
+        self._connection = ScreenConnection(dial, login, wishes.room, self.doing, self.show)
         bindings = bind(wishes.keys)
         self.hands = Hands(self, bindings)
         if not self._kept.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
@@ -126,7 +128,7 @@ class FullScreen:
                         self.show(at_once=True)
                         with trio.move_on_after(BATCH):
                             await self._painted.wait()  # there is something to see before connecting takes its time
-                        self.end(1, await self._conversing.run())
+                        self.end(1, await self._connection.run())
                 finally:
                     self._remember()
                     await self._give_back()
@@ -147,7 +149,7 @@ class FullScreen:
 
     def answer(self, text: str | None) -> None:
         """What the person said to a question about the connection."""
-        self._conversing.answer(text)
+        self._connection.answer(text)
 
     # ---- what is remembered --------------------------------------------------------------------
 
@@ -280,7 +282,7 @@ class FullScreen:
     def _paint(self) -> str:
         model, now = self.model, self.now()
         columns, rows = self._terminal.size()
-        self._conversing.look()
+        self._connection.look()
         place = model.place
         self._look = ConversationStyle(
             model.me, self._wishes.time_format, None, place.numbered, model.attention.words, place.ignored

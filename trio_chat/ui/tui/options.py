@@ -7,28 +7,23 @@ from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from trio_chat.errors import ChatError, ConfigError
 from trio_chat.ui.tui.themes import THEMES, by_itself, read_theme
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
+    from trio_chat.client.credentials import Credentials
     from trio_chat.config import ClientConfig
 
 
-class Proof(NamedTuple):
-    """Who one is, and what proves it: the server's password, and the name's own."""
-
-    name: str | None = None
-    password: str | None = None
-    account_password: str | None = None
-
-
 class Dial(Protocol):
-    """Gets a connection with this proof of who one is. ``waiting`` is told of each failed try."""
+    """Connects with these credentials. ``waiting`` is told of each failed try."""
 
-    def __call__(self, proof: Proof, waiting: Callable[[ChatError, float], None]) -> AbstractAsyncContextManager[Chat]:
+    def __call__(
+        self, credentials: Credentials, waiting: Callable[[ChatError, float], None]
+    ) -> AbstractAsyncContextManager[Chat]:
         """Connect."""
 
 

@@ -1,0 +1,126 @@
+"""The table of the login dialogue: what each refusal asks for, and what each answer does."""
+
+from __future__ import annotations
+
+import pytest
+
+from trio_chat.client.credentials import Credentials
+from trio_chat.errors import FAULTS, ConnectionClosed, NotAdmitted, Unreachable
+from trio_chat.protocol.events import Closing
+from trio_chat.ui.login import ANSWERS, REFUSALS, Login, LoginQuestion, LoginState
+
+ADA = Credentials("ada", password="letmein", account_password="correct horse", token="t")
+CONNECTING, ENDED = LoginState.CONNECTING, LoginState.ENDED
+SERVER_PASSWORD, ACCOUNT_PASSWORD = LoginState.ASKING_SERVER_PASSWORD, LoginState.ASKING_ACCOUNT_PASSWORD
+NAME = LoginState.ASKING_NAME
+
+
+def refusal(code: str, message: str = "No.", advice: str = "Do this.") -> NotAdmitted:
+    return NotAdmitted(code, message, advice)
+
+
+@pytest.mark.parametrize(
+    ("code", "state"),
+    [
+        ("password_needed", SERVER_PASSWORD),
+        ("wrong_password", SERVER_PASSWORD),
+        ("name_owned", ACCOUNT_PASSWORD),
+        ("wrong_account_password", ACCOUNT_PASSWORD),
+        ("name_taken", NAME),
+        ("name_lookalike", NAME),
+        ("name_invalid", NAME),
+        ("name_reserved", NAME),
+        ("banned", ENDED),
+        ("server_full", ENDED),
+        ("too_many_guesses", ENDED),
+        ("from_a_newer_server", ENDED),
+    ],
+)
+def test_each_refusal_asks_for_what_would_help(code: str, state: LoginState) -> None:
+    assert Login(ADA).refused(refusal(code)).state is state
+    assert Login(ADA, can_ask=False).refused(refusal(code)).state is ENDED
+
+
+def test_every_refusal_in_the_table_is_one_that_servers_send() -> None:
+    assert set(REFUSALS) <= set(FAULTS)
+
+
+def test_every_question_has_both_answers() -> None:
+    asking = {state for state in LoginState if state not in {CONNECTING, ENDED}}
+    assert set(ANSWERS) == {(state, text) for state in asking for text in (True, False)}
+    assert set(REFUSALS.values()) == asking
+
+
+@pytest.mark.parametrize(
+    ("code", "answer", "state", "credentials"),
+    [
+        ("wrong_password", "open", CONNECTING, Credentials("ada", "open", "correct horse", "t")),
+        ("wrong_password", " open ", CONNECTING, Credentials("ada", " open ", "correct horse", "t")),
+        ("wrong_password", "", SERVER_PASSWORD, ADA),
+        ("name_owned", "staple", CONNECTING, Credentials("ada", "letmein", "staple", "t")),
+        ("name_owned", "", NAME, ADA),
+        ("name_taken", " eve ", CONNECTING, Credentials("eve", "letmein")),
+        ("name_taken", "  ", NAME, ADA),
+        ("name_taken", None, ENDED, ADA),
+        ("name_owned", None, ENDED, ADA),
+    ],
+)
+def test_each_answer_changes_what_was_asked_for_and_nothing_else(
+    code: str, answer: str | None, state: LoginState, credentials: Credentials
+) -> None:
+    login = Login(ADA).refused(refusal(code)).answered(answer)
+    assert (login.state, login.credentials) == (state, credentials)
+    assert (login.question is None) == (state in {CONNECTING, ENDED})
+
+
+def test_the_account_password_of_one_name_is_never_sent_for_another() -> None:
+    login = Login(ADA).refused(refusal("wrong_account_password")).answered("").answered("eve")
+    assert login.credentials == Credentials("eve", "letmein")
+
+
+def test_a_name_that_does_not_matter_gives_way_once() -> None:
+    login = Login(ADA, any_name=True, can_ask=False).refused(refusal("name_owned"))
+    assert (login.state, login.credentials) == (CONNECTING, Credentials(None, "letmein"))
+    assert login.refused(refusal("name_taken")).state is ENDED
+
+
+def test_passwords_are_asked_for_as_often_as_the_interface_allows_and_names_without_bound() -> None:
+    login = Login(ADA, passwords_left=2)
+    for _ in range(10):
+        login = login.refused(refusal("name_taken")).answered("eve")
+    login = login.refused(refusal("wrong_password")).answered("one")
+    login = login.refused(refusal("name_owned")).answered("two")
+    assert login.state is CONNECTING
+    assert login.refused(refusal("wrong_password")).state is ENDED
+    unbounded = Login(ADA)
+    for _ in range(10):
+        unbounded = unbounded.refused(refusal("wrong_password")).answered("guess")
+    assert unbounded.state is CONNECTING
+
+
+def test_a_question_says_why_and_never_shows_a_secret() -> None:
+    assert Login(ADA).question is None
+    password = Login(ADA).refused(refusal("wrong_password", "The password is wrong.")).question
+    assert password == LoginQuestion("Server password", "The password is wrong.", "Server password", secret=True)
+    account = Login(ADA).refused(refusal("name_owned", "The name ada is taken.")).question
+    assert account is not None
+    assert account.secret
+    assert account.reason.startswith("The name ada is taken. If the name is yours, ")
+    name = Login(ADA).refused(refusal("name_invalid", "x y cannot be a name.", "Names have no spaces.")).question
+    assert name == LoginQuestion("Another name", "x y cannot be a name. Names have no spaces.", "Another name")
+    assert "correct horse" not in repr(Login(ADA))
+    assert "letmein" not in repr(Login(ADA))
+
+
+def test_a_chat_that_ended_says_why_and_can_be_tried_again_under_the_last_name() -> None:
+    begun = Login(ADA).connected("eve")
+    for why, reason in (
+        (Closing(code="idle", message="Bye!", advice="Join again."), "Bye! Join again."),
+        (ConnectionClosed("It was closed."), "It was closed."),
+        (Unreachable("Nobody answers."), "Nobody answers."),
+        (None, "The connection ended."),
+    ):
+        ended = begun.refused(why)
+        assert (ended.state, ended.reason, ended.question) == (ENDED, reason, None)
+        assert (ended.again().state, ended.again().credentials.name) == (CONNECTING, "eve")
+    assert begun.refused(refusal("name_taken")).state is NAME

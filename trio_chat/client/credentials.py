@@ -1,0 +1,27 @@
+"""Credentials: the name that a person asks for, and the secrets that prove a right to it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The name and the secrets that a client gives when it connects. The secrets stay out of ``repr``.
+
+    - ``name``: the name to have; without it, the last name used on that server, else one that the server makes up.
+    - ``password``: the server's password.
+    - ``account_password``: the password of the account behind the name, set with
+      :meth:`~trio_chat.client.chat.Chat.set_password`. It lets a new device in.
+    - ``token``: the token of an earlier welcome, which proves the same. Without a token, the stored token is used.
+    """
+
+    name: str | None = None
+    password: str | None = field(default=None, repr=False)
+    account_password: str | None = field(default=None, repr=False)
+    token: str | None = field(default=None, repr=False)
+
+    @property
+    def empty(self) -> bool:
+        """Whether the headers would carry no name and no secret, so that the client must say hello instead."""
+        return not (self.name or self.password or self.token or self.account_password)
