@@ -120,9 +120,42 @@ def test_defaults_are_left_out() -> None:
     }
 
 
-def test_a_sender_is_called_from_on_the_wire() -> None:
-    event = events.Message(room="#ops", seq=1, time="2026-01-31T12:00:00.000Z", sender="ada", text="hi", cid="1")
-    assert json.loads(encode(event))["from"] == "ada"
+TIME = "2026-01-31T12:00:00.000Z"
+
+
+def test_a_sender_is_called_from_on_the_wire_and_their_account_from_id() -> None:
+    event = events.Message(room="#ops", seq=1, time=TIME, sender="ada", sender_id=7, text="hi", cid="1")
+    wire = json.loads(encode(event))
+    assert (wire["from"], wire["from_id"]) == ("ada", 7)
+
+
+@pytest.mark.parametrize(
+    ("kind", "more"),
+    [
+        (events.Message, {"text": "hi", "cid": "1"}),
+        (events.Edited, {"target": 1, "text": "ho"}),
+        (events.Deleted, {"target": 1}),
+        (events.Reacted, {"target": 1, "mark": "👍"}),
+        (events.Moderated, {"action": "mute"}),
+        (events.TopicChanged, {"text": "tea"}),
+    ],
+)
+def test_a_room_event_of_an_older_server_has_the_account_number_0(
+    kind: type[events.PersonEvent], more: dict[str, Any]
+) -> None:
+    wire = {"type": tag(kind), "room": "#ops", "seq": 1, "time": TIME, "from": "ada", **more}
+    event = decode_event(json.dumps(wire))
+    assert isinstance(event, events.PersonEvent)
+    assert (event.sender, event.sender_id) == ("ada", 0)
+    assert json.loads(encode(event)) == wire  # and what is not known is left out again
+
+
+def test_names_of_accounts_have_their_numbers_as_keys() -> None:
+    page = events.Page(id="1", room="#ops", events=(), more=False, first=1, names={7: "eve"})
+    assert json.loads(encode(page))["names"] == {"7": "eve"}
+    back = decode_event(encode(page))
+    assert isinstance(back, events.Page)
+    assert back.names == {7: "eve"}
 
 
 @pytest.mark.parametrize(

@@ -15,6 +15,16 @@ from msgspec import Meta, Raw, Struct
 Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
 Role: TypeAlias = Literal["owner", "moderator", "member"]
 RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's begins with @")]
+AccountId: TypeAlias = Annotated[
+    int, Meta(description="the number of that account, which never changes; 0 where it is not known")
+]
+AccountNames: TypeAlias = Annotated[
+    dict[int, str], Meta(description="numbers of accounts, each with the name the account has now")
+]
+Departure: TypeAlias = Annotated[
+    Literal["quit", "left", "removed"],
+    Meta(description="quit: went offline; left: went out of the room; removed: was kicked or banned"),
+]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True, gc=False):
@@ -46,6 +56,7 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     topic: str = ""
     count: Annotated[int, Meta(description="people in it who are here now")] = 0
     members: tuple[str, ...] = ()
+    member_ids: Annotated[tuple[int, ...], Meta(description="their accounts, in the order of members")] = ()
     first: int = 1
     last: int = 0
     read: int = 0
@@ -73,6 +84,7 @@ class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     moderator, or empty."""
 
     name: str
+    id: AccountId = 0
     away: str | None = None
     since: Annotated[Time, Meta(description="when they came")] = ""
     role: str = ""
@@ -84,6 +96,7 @@ class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     room: RoomName
     by: str
+    by_id: AccountId = 0
     action: str = "kick"
     reason: str = ""
 
@@ -120,7 +133,9 @@ class BanInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     by: str
     time: Time
+    by_id: AccountId = 0
     name: str | None = None
+    id: AccountId = 0
     network: str | None = None
     until: Time | None = None
     reason: str = ""
@@ -137,6 +152,8 @@ class Welcome(Event, frozen=True):
 
     ``rooms`` has all your rooms, and of your direct conversations as many as a welcome may hold, those first that you
     have read. ``left_out`` is how many it has not: you hear those too, and may ask for their ``history``.
+
+    ``account`` is the number of your account; ``names`` has the people of the direct conversations in ``rooms``.
     """
 
     name: str
@@ -153,6 +170,8 @@ class Welcome(Event, frozen=True):
     put_out: tuple[Removal, ...] = ()
     asked: str = ""
     left_out: int = 0
+    account: AccountId = 0
+    names: AccountNames = {}
     id: str = ""
 
 
@@ -217,7 +236,8 @@ class Page(Event, frozen=True, tag="history"):
     """A stretch of a room's log, in order. ``more`` tells whether the log goes on in the direction asked: a page
     is bounded in bytes too, and may hold fewer events than were asked for, but always one where there is one.
 
-    ``first`` is the oldest sequence number still kept: a gap below it cannot be filled.
+    ``first`` is the oldest sequence number still kept: a gap below it cannot be filled. ``names`` has the accounts
+    that sent these events: a name there that differs from an event's ``from`` is the account's name now.
     """
 
     id: str
@@ -225,16 +245,18 @@ class Page(Event, frozen=True, tag="history"):
     events: tuple[Raw, ...]
     more: bool
     first: int
+    names: AccountNames = {}
 
 
 class Found(Event, frozen=True):
     """What a search found, newest first. ``cursor`` goes on from there, and is left out where that was all;
-    ``behind`` is how many of the newest lines are not searched yet."""
+    ``behind`` is how many of the newest lines are not searched yet. ``names`` is as in ``history``."""
 
     id: str
     events: tuple[Raw, ...]
     cursor: int | None = None
     behind: int = 0
+    names: AccountNames = {}
 
 
 class DeviceList(Event, frozen=True, tag="devices"):
@@ -263,14 +285,23 @@ class Pong(Event, frozen=True):
 # ---- room events ------------------------------------------------------------------------------
 
 
-class Message(RoomEvent, frozen=True, rename={"sender": "from"}):
+class PersonEvent(RoomEvent, frozen=True, kw_only=True, rename={"sender": "from", "sender_id": "from_id"}):
+    """What all lines share that a person caused: the ``sender``'s name at that time, and their account."""
+
+    sender: Annotated[str, Meta(description="name of the person who caused it, at that time")]
+    sender_id: AccountId = 0
+
+
+class Message(PersonEvent, frozen=True, kw_only=True):
     """Something said. ``sent`` is its sender's own clock; ``cid`` the id its sender made for it.
 
     A history brings it back as it is now: with the text of its last edit and when that was (``edited``),
-    with the marks on it and whose they are, or, ``deleted``, without its text.
+    with its reactions and whose they are, or, ``deleted``, without its text.
+
+    ``mentions`` are the accounts that its text mentions. ``reactions`` gives for each reaction the names of the people,
+    and ``reaction_ids`` their accounts in the same order.
     """
 
-    sender: Annotated[str, Meta(description="who said it")]
     text: str
     cid: str
     sent: str | None = None
@@ -279,49 +310,47 @@ class Message(RoomEvent, frozen=True, rename={"sender": "from"}):
     edited: Time | None = None
     deleted: bool = False
     reactions: dict[str, tuple[str, ...]] = {}
+    mentions: tuple[int, ...] = ()
+    reaction_ids: dict[str, tuple[int, ...]] = {}
 
 
-class Edited(RoomEvent, frozen=True, rename={"sender": "from"}):
+class Edited(PersonEvent, frozen=True, kw_only=True):
     """The message at ``target`` has another text now. The text is empty where it was edited again or deleted
     since."""
 
-    sender: str
     target: int
     text: str
 
 
-class Deleted(RoomEvent, frozen=True, rename={"sender": "from"}):
+class Deleted(PersonEvent, frozen=True, kw_only=True):
     """The message at ``target`` was taken back."""
 
-    sender: str
     target: int
 
 
-class Reacted(RoomEvent, frozen=True, rename={"sender": "from"}):
+class Reacted(PersonEvent, frozen=True, kw_only=True):
     """Somebody put a mark on the message at ``target``, or took theirs off."""
 
-    sender: str
     target: int
     mark: str
     on: bool = True
 
 
-class Moderated(RoomEvent, frozen=True, rename={"sender": "from"}):
+class Moderated(PersonEvent, frozen=True, kw_only=True):
     """A room's rules or members were changed: ``action`` is kick, ban, unban, mute, unmute, role, private,
     announce_only, slow or keep; ``target`` whom it is about; ``value`` the new state; ``until`` its end."""
 
-    sender: str
     action: str
     target: str = ""
+    target_id: AccountId = 0
     value: str = ""
     reason: str = ""
     until: Time | None = None
 
 
-class TopicChanged(RoomEvent, frozen=True, tag="topic", rename={"sender": "from"}):
+class TopicChanged(PersonEvent, frozen=True, kw_only=True, tag="topic"):
     """Somebody set the room's topic."""
 
-    sender: str
     text: str
 
 
@@ -331,13 +360,17 @@ class TopicChanged(RoomEvent, frozen=True, tag="topic", rename={"sender": "from"
 class Presence(Event, frozen=True):
     """Who came and who went, and how many are here now.
 
-    In a big room the comings and goings of a quarter of a second arrive as one.
+    In a big room the comings and goings of a quarter of a second arrive as one. ``joined_ids``, ``left_ids`` and
+    ``left_how`` stand in the order of ``joined`` and ``left``.
     """
 
     room: RoomName
     count: int
     joined: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
+    joined_ids: tuple[int, ...] = ()
+    left_ids: tuple[int, ...] = ()
+    left_how: tuple[Departure, ...] = ()
 
 
 class Renamed(Event, frozen=True):
@@ -345,6 +378,7 @@ class Renamed(Event, frozen=True):
 
     old: str
     new: str
+    id: AccountId = 0
 
 
 class AwayChanged(Event, frozen=True, tag="away"):
@@ -352,6 +386,7 @@ class AwayChanged(Event, frozen=True, tag="away"):
 
     name: str
     text: str | None = None
+    id: AccountId = 0
 
 
 class TypingNotice(Event, frozen=True, tag="typing"):
@@ -359,6 +394,7 @@ class TypingNotice(Event, frozen=True, tag="typing"):
 
     room: RoomName
     name: str
+    id: AccountId = 0
 
 
 class ReadUpTo(Event, frozen=True, tag="read"):
@@ -374,6 +410,7 @@ class Delivered(Event, frozen=True):
     room: RoomName
     seq: int
     by: str
+    by_id: AccountId = 0
 
 
 class Invited(Event, frozen=True):
@@ -381,6 +418,7 @@ class Invited(Event, frozen=True):
 
     room: RoomName
     by: str
+    by_id: AccountId = 0
 
 
 class Closing(Event, frozen=True):

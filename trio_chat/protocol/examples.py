@@ -18,26 +18,34 @@ _LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=4
 _DEVICE: Final = events.DeviceInfo(
     id=3, client="trio-chat 0.1.0", created="2026-01-02T08:00:00.000Z", seen=_TIME, current=True
 )
-_BAN: Final = events.BanInfo(by="ada", time=_TIME, name="mallory", until="2026-01-31T14:00:00.000Z", reason="enough")
+_BAN: Final = events.BanInfo(
+    by="ada", time=_TIME, name="mallory", id=9, by_id=1, until="2026-01-31T14:00:00.000Z", reason="enough"
+)
 _OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0, role="owner")
-_DIRECT: Final = events.RoomInfo(name="@ada+bob", direct=True, count=2, members=("ada", "bob"), last=7, mentions=1)
+_DIRECT: Final = events.RoomInfo(
+    name="@ada+bob", direct=True, count=2, members=("ada", "bob"), member_ids=(1, 2), last=7, mentions=1
+)
 _LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
-_REMOVAL: Final = events.Removal(room="#ops", by="bob", reason="take a walk")
-_PERSON: Final = events.PersonInfo(name="bob", away="lunch", since="2026-01-31T09:12:30.250Z")
+_REMOVAL: Final = events.Removal(room="#ops", by="bob", by_id=2, reason="take a walk")
+_PERSON: Final = events.PersonInfo(name="bob", id=2, away="lunch", since="2026-01-31T09:12:30.250Z")
 _LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
 _MESSAGE: Final = events.Message(
     room="#ops",
     seq=42,
     time=_TIME,
     sender="ada",
-    text="The disk is full again.",
+    sender_id=1,
+    text="The disk is full again. @bob, can you look?",
+    mentions=(2,),
     cid="a1-7",
     sent="2026-01-31T13:00:00.004+01:00",
 )
 
 REQUESTS: Final[tuple[requests.Request, ...]] = (
     requests.Hello(id="1", name="ada", password="correct horse", client="my-bot/1.0"),  # noqa: S106 - for show
-    requests.Send(id="a1-7", text="The disk is full again.", room="#ops", sent="2026-01-31T13:00:00.004+01:00"),
+    requests.Send(
+        id="a1-7", text="The disk is full again. @bob, can you look?", room="#ops", sent="2026-01-31T13:00:00.004+01:00"
+    ),
     requests.Edit(id="16", room="#ops", target=42, text="The disk is full again, this time on both."),
     requests.Delete(id="17", room="#ops", target=42),
     requests.React(id="18", room="#ops", target=42, mark="👍"),
@@ -80,40 +88,54 @@ EVENTS: Final[tuple[events.Event, ...]] = (
         time=_TIME,
         server="trio-chat 0.1.0",
         owned=True,
+        account=1,
     ),
     events.Ok(id="a1-7", room="#ops", seq=42, time=_TIME),
     events.Error(id="15", code=_WRONG.code, message=_WRONG.message, advice=_WRONG.advice),
     events.Room(id="3", room=_OPS),
     events.RoomList(id="6", rooms=(_LINE,)),
     events.People(id="7", room="#ops", people=(_PERSON,)),
-    events.Page(id="13", room="#ops", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), more=False, first=1),
-    events.Found(id="19", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), cursor=1042, behind=0),
+    events.Page(
+        id="13",
+        room="#ops",
+        events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),),
+        more=False,
+        first=1,
+        names={1: "ada_l"},
+    ),
+    events.Found(id="19", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), cursor=1042, names={1: "ada_l"}),
     events.DeviceList(id="21", devices=(_DEVICE,)),
     events.BanList(id="29", room="#ops", bans=(_BAN,)),
     events.Pong(id="14", time=_TIME),
     _MESSAGE,
-    events.Edited(room="#ops", seq=44, time=_TIME, sender="ada", target=42, text="The disk is full again, on both."),
-    events.Deleted(room="#ops", seq=45, time=_TIME, sender="ada", target=42),
-    events.Reacted(room="#ops", seq=46, time=_TIME, sender="bob", target=42, mark="👍"),
+    events.Edited(
+        room="#ops", seq=44, time=_TIME, sender="ada", sender_id=1, target=42, text="The disk is full again, on both."
+    ),
+    events.Deleted(room="#ops", seq=45, time=_TIME, sender="ada", sender_id=1, target=42),
+    events.Reacted(room="#ops", seq=46, time=_TIME, sender="bob", sender_id=2, target=42, mark="👍"),
     events.Moderated(
         room="#ops",
         seq=47,
         time=_TIME,
         sender="ada",
+        sender_id=1,
         action="ban",
         target="mallory",
+        target_id=9,
         reason="enough",
         until="2026-01-31T14:00:00.000Z",
     ),
-    events.TopicChanged(room="#ops", seq=43, time=_TIME, sender="ada", text="Who is on call"),
+    events.TopicChanged(room="#ops", seq=43, time=_TIME, sender="ada", sender_id=1, text="Who is on call"),
     events.Left(room="#ops"),
-    events.Presence(room=LOBBY, count=4, joined=("eve",)),
-    events.Renamed(old="ada", new="ada_l"),
-    events.AwayChanged(name="bob", text="lunch"),
-    events.TypingNotice(room="#ops", name="bob"),
+    events.Presence(
+        room=LOBBY, count=4, joined=("eve",), left=("bob",), joined_ids=(3,), left_ids=(2,), left_how=("quit",)
+    ),
+    events.Renamed(old="ada", new="ada_l", id=1),
+    events.AwayChanged(name="bob", text="lunch", id=2),
+    events.TypingNotice(room="#ops", name="bob", id=2),
     events.ReadUpTo(room="#ops", seq=42),
-    events.Delivered(room="@ada+bob", seq=7, by="bob"),
-    events.Invited(room="#plans", by="ada"),
+    events.Delivered(room="@ada+bob", seq=7, by="bob", by_id=2),
+    events.Invited(room="#plans", by="ada", by_id=1),
     events.Closing(code=_STOP.code, message=_STOP.message, advice=_STOP.advice, retry=2.0),
 )
 """One of each of :data:`trio_chat.protocol.events.EVENTS`."""
