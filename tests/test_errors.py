@@ -1,4 +1,4 @@
-"""The error table: each row makes sentences for people, and is used with the parameters it needs."""
+"""The error table: each row makes whole sentences, and the program gives each row the parameters it needs."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
 
 
 def fields(code: str) -> set[str]:
-    """What a row's two templates ask for."""
+    """The parameters of a row's two templates."""
     fault = FAULTS[code]
     both = [*string.Formatter().parse(fault.sentence), *string.Formatter().parse(fault.advice)]
     return {name for _, name, _, _ in both if name}
@@ -124,7 +124,7 @@ def test_each_row_makes_whole_sentences(code: str) -> None:
 
 
 @pytest.mark.parametrize("code", FAULTS)
-def test_each_sample_has_just_what_the_templates_need(code: str) -> None:
+def test_each_sample_has_exactly_the_parameters_of_the_templates(code: str) -> None:
     assert set(SAMPLES[code]) == fields(code)
 
 
@@ -136,7 +136,7 @@ def test_each_status_and_close_code_is_one_that_exists(code: str) -> None:
 
 
 def refusals() -> Iterator[tuple[str, str, set[str]]]:
-    """Each ``refuse("code", ...)`` in the package: where it stands, its code, its parameters."""
+    """Each ``refuse("code", ...)`` in the package: its place, its code, its parameters."""
     root = Path(trio_chat.__file__).parent
     for path in sorted(root.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
@@ -156,12 +156,12 @@ def test_every_refusal_in_the_program_fits_its_row() -> None:
         assert given == fields(code), place
 
 
-def test_a_refusal_of_no_row_is_a_bug() -> None:
+def test_a_refusal_with_an_unknown_code_is_a_bug() -> None:
     with pytest.raises(KeyError):
         _ = refuse("no_such_code").message
 
 
-def test_every_exception_is_in_the_tree_that_the_module_draws() -> None:
+def test_every_exception_is_in_the_tree_of_the_docstring() -> None:
     drawn = errors.__doc__ or ""
     tree = [kind for kind in vars(errors).values() if isinstance(kind, type) and issubclass(kind, Exception)]
     for kind in tree:
@@ -170,7 +170,7 @@ def test_every_exception_is_in_the_tree_that_the_module_draws() -> None:
 
 
 @pytest.mark.parametrize("kind", [Refused, NotAdmitted, NotDone])
-def test_what_the_server_refused_reads_as_sentence_and_advice(kind: type[Refused]) -> None:
+def test_a_refused_error_prints_its_message_and_its_advice(kind: type[Refused]) -> None:
     error = kind("name_taken", "The name bob is in use.", "Choose another name.")
     assert (error.code, error.message, error.advice) == (
         "name_taken",

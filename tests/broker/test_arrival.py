@@ -75,7 +75,7 @@ def test_a_name_that_is_connected_is_refused_however_it_is_spelled(name: str) ->
     crowd = Crowd("ada")
     session = crowd.connect()
     refusal = crowd.refused(session, Hello(id="h", name=name))
-    assert (refusal.code, refusal.message) == ("name_owned", "The name ada is somebody's.")
+    assert (refusal.code, refusal.message) == ("name_owned", "The name ada already has an owner.")
     assert FAULTS["name_owned"].http == 409
     assert isinstance(crowd.do(session, Hello(id="h", name="bob")), Welcome)  # asked for another, let in
 

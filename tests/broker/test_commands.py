@@ -127,6 +127,6 @@ def test_what_is_no_request_is_answered_and_leaves_the_session_usable() -> None:
     crowd.step()
     (error,) = crowd.news("ada")
     assert isinstance(error, Error)
-    assert (error.id, error.code, error.message) == ("n", "not_json", "That is not JSON: it ends too soon.")
+    assert (error.id, error.code, error.message) == ("n", "not_json", "The request is not JSON: it ends too soon.")
     assert isinstance(crowd.say("ada", "still here"), Ok)
     assert crowd.news("bob") != []

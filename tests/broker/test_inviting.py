@@ -89,7 +89,7 @@ def test_who_is_kept_out_of_a_room_is_not_invited(network: str | None) -> None:
     ban = Ban(id="b", room="#board", name=None if network else "eve", network=network)
     crowd.do("ada", ban)
     refusal = crowd.refused("bob", Invite(id="i", room="#board", name="eve"))
-    assert (refusal.code, refusal.message) == ("banned_there", "eve is kept out of #board.")
+    assert (refusal.code, refusal.message) == ("banned_there", "eve is banned from #board.")
     crowd.do("ada", Unban(id="u", room="#board", name=ban.name, network=network))
     invite(crowd, "eve")
     assert crowd.news_of("eve", Invited) == [INVITED]

@@ -78,7 +78,7 @@ def test_a_refusal_for_speed_says_how_long_to_wait_and_changes_nothing() -> None
     crowd.step()
     crowd.all_read()
     refusal = crowd.refused("ada", Send(id="m", room=LOBBY, text="too much"))
-    assert (refusal.code, refusal.advice) == ("too_fast", "Wait 5.0 seconds and go on.")
+    assert (refusal.code, refusal.advice) == ("too_fast", "Wait 5.0 seconds, then continue.")
 
 
 def test_without_a_rate_nothing_is_slowed_down() -> None:
@@ -119,7 +119,7 @@ def test_one_can_be_in_so_many_rooms_and_enter_others_after_leaving_one() -> Non
     crowd.enter("#b", "ada")
     crowd.all_read()
     refusal = crowd.refused("ada", Join(id="j", room="#c"))
-    assert (refusal.code, refusal.message) == ("too_many_rooms", "You are in 3 rooms, which is the most.")
+    assert (refusal.code, refusal.message) == ("too_many_rooms", "You are in 3 rooms, the most allowed.")
     assert "#c" not in crowd.broker.rooms
     assert isinstance(crowd.do("ada", Join(id="j", room="#b")), Room)  # one that one is in already
     crowd.do("ada", Leave(id="l", room="#a"))
@@ -143,8 +143,8 @@ def test_whoever_begins_too_many_conversations_has_to_wait_and_goes_on_with_thos
     crowd.say("ada", "hello", "bob")
     crowd.say("ada", "hello", "cyd")
     refusal = crowd.refused("ada", Send(id="m", to=("eve",), text="x"))
-    assert (refusal.code, refusal.message) == ("too_many_conversations", "You began too many conversations.")
-    assert refusal.advice == "Go on with those that there are, or try again in 1800 seconds."
+    assert (refusal.code, refusal.message) == ("too_many_conversations", "You started too many direct conversations.")
+    assert refusal.advice == "Continue one you have, or try again in 1800 seconds."
     crowd.say("ada", "and you?", "dan")
     crowd.say("ada", "still there?", "bob")
     crowd.say("eve", "hello", "ada")
@@ -156,7 +156,7 @@ def test_whoever_begins_too_many_conversations_has_to_wait_and_goes_on_with_thos
 def test_one_message_is_for_so_many_people_at_the_most() -> None:
     crowd = Crowd("ada", "bob", "cyd", "dan", max_recipients=2)
     refusal = crowd.refused("ada", Send(id="m", to=("bob", "cyd", "dan"), text="x"))
-    assert (refusal.code, refusal.message) == ("too_many_recipients", "That message is for 3 people; 2 is the most.")
+    assert (refusal.code, refusal.message) == ("too_many_recipients", "The message has 3 recipients; the limit is 2.")
     assert crowd.say("ada", "x", "bob", "cyd").room == "@ada+bob+cyd"
 
 

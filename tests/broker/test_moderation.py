@@ -88,7 +88,7 @@ def test_a_plain_member_decides_nothing(request_: AnyRequest) -> None:
 def test_a_moderator_does_not_do_what_is_the_owners(request_: AnyRequest) -> None:
     crowd = ops()
     refusal = crowd.refused("mod1", request_)
-    assert (refusal.code, refusal.message) == ("not_allowed", "In #ops only owners may do that.")
+    assert (refusal.code, refusal.message) == ("not_allowed", "Only owners of #ops can do that.")
 
 
 @pytest.mark.parametrize("request_", [r for r in MODERATORS + OWNERS if not isinstance(r, Unban)], ids=repr)
@@ -480,7 +480,7 @@ def test_who_has_to_go_is_told_who_wants_it_and_why() -> None:
     assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you.")]
     crowd.ask(crowd.who["boss"], Ban(id="b", room=LOBBY, name="plain", seconds=60.0, reason="enough"))
     (out,) = [effect for effect in crowd.waiting() if isinstance(effect, Disconnect)]
-    assert out.reason.message == "You are kept out of this server until 2023-11-14 22:14:20 UTC. Why: enough."
+    assert out.reason.message == "You are banned from this server until 2023-11-14 22:14:20 UTC. Why: enough."
     crowd.step()
 
 

@@ -57,7 +57,7 @@ def test_from_one_place_only_so_many_names_are_claimed_in_an_hour_and_nobody_els
     assert isinstance(answer, Error)
     assert (answer.code, answer.advice) == (
         "too_many_names",
-        "Use a name that is yours already, or try again in 1800 seconds.",
+        "Use a name you already own, or try again in 1800 seconds.",
     )
     crowd.go("bob")
     crowd.back("bob", address="198.51.100.7")  # whoever has a name comes as ever

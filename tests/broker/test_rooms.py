@@ -84,7 +84,7 @@ def test_one_who_leaves_hears_nothing_more_and_the_others_are_told() -> None:
 def test_nobody_leaves_the_lobby() -> None:
     crowd = Crowd("ada")
     refusal = crowd.refused("ada", Leave(id="l", room=LOBBY))
-    assert (refusal.code, refusal.message) == ("stays_in_lobby", "Everyone is in #lobby.")
+    assert (refusal.code, refusal.message) == ("stays_in_lobby", "Everyone is always in #lobby.")
 
 
 def test_a_room_that_empties_keeps_its_log_and_topic() -> None:

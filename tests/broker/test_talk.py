@@ -109,7 +109,7 @@ def test_nothing_is_no_message(text: str) -> None:
 def test_what_is_too_long_is_refused_with_both_numbers() -> None:
     crowd = Crowd("ada", "bob", max_text=10)
     refusal = crowd.refused("ada", Send(id="m", room=LOBBY, text="x" * 11))
-    assert (refusal.code, refusal.message) == ("too_long", "That message has 11 characters; 10 is the most.")
+    assert (refusal.code, refusal.message) == ("too_long", "The message has 11 characters; the limit is 10.")
     assert isinstance(crowd.do("ada", Send(id="m", room=LOBBY, text="x" * 10)), Ok)
 
 

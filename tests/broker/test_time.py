@@ -26,7 +26,7 @@ def test_who_types_nothing_for_too_long_is_told_bye_once() -> None:
     crowd.say("bob", "still here")
     crowd.all_read()
     assert farewells(crowd, 29.9) == []
-    assert farewells(crowd, 0.1) == [(1, "idle", "Bye! Nothing came from you for 60 seconds.")]
+    assert farewells(crowd, 0.1) == [(1, "idle", "Bye! You sent nothing for 60 seconds.")]
     assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
     assert farewells(crowd, 29.9) == []
     assert [session for session, *_ in farewells(crowd, 0.1)] == [2]
@@ -78,7 +78,7 @@ def test_a_connection_that_never_says_hello_is_closed_with_the_reason() -> None:
     nameless = crowd.connect()
     assert crowd.broker.due() == crowd.now + 10.0
     assert farewells(crowd, 9.9) == []
-    assert farewells(crowd, 0.1) == [(nameless, "hello_timeout", "No hello came within 10 seconds.")]
+    assert farewells(crowd, 0.1) == [(nameless, "hello_timeout", "Your client sent no hello within 10 seconds.")]
     assert crowd.news("ada") == []
 
 

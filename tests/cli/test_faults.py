@@ -53,7 +53,7 @@ def from_prompt(cause: BaseException) -> click.Abort:
         (TrioChatError("It failed."), 1, "trio-chat: It failed.\n"),
         (NotAdmitted("name_taken", "It is taken.", "Choose."), 1, "trio-chat: It is taken. Choose.\n"),
         (
-            NotDone("unknown_room", "There is no room #x.", "See which there are with /rooms."),
+            NotDone("unknown_room", "There is no room #x.", "/rooms lists the rooms."),
             1,
             "trio-chat: There is no room #x.\n",
         ),

@@ -269,7 +269,7 @@ def test_a_name_that_is_somebodys_is_refused_with_a_sentence(server: ServerProgr
     assert run("join", "ada", server.url).status == 0
     done = run("join", "ADA", server.url, env=elsewhere(tmp_path))
     assert done.status == 1
-    assert done.err.startswith("trio-chat: The name ada is somebody's. If it is yours, ")
+    assert done.err.startswith("trio-chat: The name ada already has an owner. If it is yours, ")
     assert (done.out, done.err.count("\n")) == ("", 1)
 
 
@@ -280,10 +280,10 @@ def test_a_password_is_needed_and_comes_from_a_file_or_the_environment(tmp_path:
     with ServerProgram("--password-file", str(secret)) as server:
         done = run("join", "ada", server.url)
         assert (done.status, done.err.count("\n")) == (1, 1)
-        assert "This server wants a password." in done.err
+        assert "This server requires a password." in done.err
         done = run("join", "ada", server.url, env=environment(TRIO_CHAT_PASSWORD="wrong"))
         assert (done.status, done.err.count("\n")) == (1, 1)
-        assert "The password is wrong." in done.err
+        assert "The server password is wrong." in done.err
         assert run("join", "ada", server.url, "--password-file", str(secret)).status == 0
         assert run("join", "ada", server.url, env=environment(TRIO_CHAT_PASSWORD="correct horse")).status == 0
 

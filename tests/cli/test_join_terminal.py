@@ -323,7 +323,7 @@ def join_elsewhere(server: ServerProgram, folder: Path, name: str) -> PtyProgram
 def test_a_name_that_is_somebodys_is_asked_for_again(server: ServerProgram, tmp_path: Path) -> None:
     say(server.url, "ada", "mine")
     with join_elsewhere(server, tmp_path, "ada") as other:
-        other.wait_for("The name ada is somebody's.")
+        other.wait_for("The name ada already has an owner.")
         other.wait_asked("Account password: ")
         other.type("\r")
         other.wait_for("Another name: ")

@@ -30,10 +30,10 @@ def join(server: ServerProgram, name: str = "ada", env: dict[str, str] | None = 
 
 def test_a_password_is_asked_for_without_showing_it(server: ServerProgram) -> None:
     with join(server) as ada:
-        ada.wait_for("This server wants a password.")
+        ada.wait_for("This server requires a password.")
         ada.wait_asked("Server password:")
         ada.type("wrong\r")
-        ada.wait_for("The password is wrong.")
+        ada.wait_for("The server password is wrong.")
         ada.wait_asked("Server password:", 2)
         ada.type("correct horse\r")
         ada.wait_for("#lobby> ")
@@ -104,7 +104,7 @@ def test_a_password_set_unseen_lets_another_device_in(tmp_path: Path) -> None:
         with join(server, "lovelace", elsewhere(tmp_path, NO_COLOR="1")) as other:
             other.wait_asked("Account password:")
             other.type("wrong horse\r")
-            other.wait_for("That is not the password of lovelace.")
+            other.wait_for("The password for lovelace is wrong.")
             other.wait_asked("Account password:", 2)
             other.type("correct horse\r")
             other.wait_for("#lobby> ")
@@ -124,7 +124,7 @@ def test_a_server_password_that_changed_meanwhile_is_asked_for_and_the_chat_goes
         ada.wait_for("(offline)> ")
         with ServerProgram("--password-file", str(secret), port=port):
             ada.wait_asked("Server password:")
-            assert sum("This server wants a password." in row for row in ada.everything) == 1
+            assert sum("This server requires a password." in row for row in ada.everything) == 1
             ada.type("correct horse\r")
             ada.wait_for("#lobby> ")
             ada.type("still here\r")

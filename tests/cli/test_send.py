@@ -77,8 +77,8 @@ def test_people_get_what_is_for_them_and_nobody_else_does(server: ServerProgram,
         (["@nobody-like-that", "hi"], "", "Nobody here is called"),
         (["#ops"], "", "There is nothing to send"),
         (["#ops"], " \n", "There is nothing to send"),
-        (["#ops"], "x" * 9000, "8000 is the most"),
-        (["#ops"], "x" * 100_000, "has 100000 characters; 8000 is the most"),
+        (["#ops"], "x" * 9000, "the limit is 8000"),
+        (["#ops"], "x" * 100_000, "has 100000 characters; the limit is 8000"),
     ],
 )
 def test_what_is_not_delivered_ends_with_1_and_a_sentence(
@@ -108,7 +108,7 @@ def test_under_a_name_that_is_somebodys_nothing_is_delivered(
     assert run("send", "#taken", "mine", env=env).status == 0
     done = run("send", "#taken", "hi", env=elsewhere(tmp_path, **{k: env[k] for k in env if k.startswith("TRIO")}))
     assert done.status == 1
-    assert "The name robot is somebody's." in done.err
+    assert "The name robot already has an owner." in done.err
     assert past(server.url, "#taken") == [("robot", "mine")]
 
 

@@ -125,7 +125,7 @@ def test_a_configured_name_that_is_somebodys_gives_way_but_a_named_one_does_not(
         tail.wait_for("hello")
     done = run("tail", "#way", "--name", "ada", env=env)
     assert done.status == 1
-    assert "The name ada is somebody's." in done.err
+    assert "The name ada already has an owner." in done.err
 
 
 def test_since_a_number_or_a_time_shows_what_came_from_then_on(server: ServerProgram) -> None:
@@ -164,7 +164,7 @@ def test_who_was_put_out_of_a_room_is_told_and_enters_it_again_if_they_may(serve
         tail.wait_for("trio-chat: You are no longer in #out: lou banned you.\n")
     done = run("tail", "#out", "--json", env=env)
     assert (done.status, done.events) == (1, [{"type": "left", "room": "#out", "reason": "lou banned you."}])
-    assert done.err == "trio-chat: You are kept out of #out. Ask a moderator.\n"
+    assert done.err == "trio-chat: You are banned from #out. Ask a moderator of #out.\n"
 
 
 def test_a_direct_conversation_is_followed_by_the_people_in_it(server: ServerProgram, tmp_path: Path) -> None:

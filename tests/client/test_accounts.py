@@ -109,7 +109,7 @@ async def test_a_refusal_takes_no_proof_away(server: ScriptedServer, tmp_path: P
     identities = Identities(tmp_path)
     async with server.connect("ada", identities=identities) as chat:
         url = chat.url
-    server.refusal = trio_chat.protocol.events.Error(code="name_owned", message="The name ada is somebody's.")
+    server.refusal = trio_chat.protocol.events.Error(code="name_owned", message="The name ada already has an owner.")
     with pytest.raises(trio_chat.NotAdmitted):
         async with server.connect(None, identities=identities):
             pass

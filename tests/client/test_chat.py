@@ -134,7 +134,7 @@ async def test_a_text_that_is_too_long_is_counted_here_and_never_sent(server: Sc
             with pytest.raises(trio_chat.NotDone) as caught:
                 await chat.send(LOBBY, "x" * size)
             assert caught.value.code == "too_long"
-            assert caught.value.message == f"That message has {size} characters; 8000 is the most."
+            assert caught.value.message == f"The message has {size} characters; the limit is 8000."
         await chat.send(LOBBY, "x" * 8000)
         await chat.send(LOBBY, "hello" + "\u200b" * 8000)  # the server takes out what nobody sees before it counts
     assert len(server.asked(requests.Send)) == 2

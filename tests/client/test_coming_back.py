@@ -98,7 +98,7 @@ async def test_a_log_that_cannot_be_had_is_asked_for_again_while_the_server_is_b
         if not isinstance(request, requests.History) or not busy:
             return False
         busy -= 1
-        await session.say(Error(id=request.id, code="too_fast", message="Too much at once."))
+        await session.say(Error(id=request.id, code="too_fast", message="You are sending too fast."))
         return True
 
     server.before = refuse

@@ -37,13 +37,13 @@ def error(message: str = MUTED.message, until: str | None = END) -> Error:
 )
 def test_a_time_is_shown_as_it_is_here_with_the_day_unless_that_is_today(hours: int, now: str, shown: str) -> None:
     zone, clock = timezone(timedelta(hours=hours)), datetime.fromisoformat(now)
-    assert in_local_time(error(), now=clock, zone=zone) == error(f"You may not speak in #ops {shown}")
+    assert in_local_time(error(), now=clock, zone=zone) == error(f"You are muted in #ops {shown}")
 
 
 @pytest.mark.parametrize(
     "event",
     [
-        error("You may not speak in #ops.", None),
+        error("You are muted in #ops.", None),
         error(until="soon"),
         error(until="0001-01-01T00:00:00+23:00"),
         error("Another sentence, of a later server."),
@@ -64,12 +64,12 @@ async def test_each_refusal_that_a_client_gets_is_in_its_time(
 
     server.before = refuse_all
     async with server.connect(reconnect=False) as chat:
-        with pytest.raises(trio_chat.NotDone, match=r"^You may not speak in #ops until 2026-01-31 23:30\.$"):
+        with pytest.raises(trio_chat.NotDone, match=r"^You are muted in #ops until 2026-01-31 23:30\.$"):
             await chat.send(LOBBY, "hello")
         await server.session.close(Closing(code=BANNED.code, message=BANNED.message, until=END))
         closing = await next_of(chat, Closing)
         assert isinstance(closing, Closing)
-        assert closing.message == "You are kept out of this server until 2026-01-31 23:30. Why: until 2026-01-31."
+        assert closing.message == "You are banned from this server until 2026-01-31 23:30. Why: until 2026-01-31."
     server.refusal = Closing(code=BANNED.code, message=BANNED.message, until=END)
     with pytest.raises(trio_chat.NotAdmitted, match=r"until 2026-01-31 23:30\."):
         async with server.connect():

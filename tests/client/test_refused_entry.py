@@ -46,7 +46,7 @@ async def test_a_refused_upgrade_carries_its_reason(server: ScriptedServer, stat
 @pytest.mark.parametrize(
     ("status", "kind", "sentence"),
     [
-        (401, trio_chat.NotAdmitted, "wants a password"),
+        (401, trio_chat.NotAdmitted, "requires a password"),
         (409, trio_chat.NotAdmitted, "in use"),
         (404, trio_chat.Unreachable, r"no trio-chat server \(HTTP 404\)"),
         (200, trio_chat.Unreachable, r"no trio-chat server \(HTTP 200\)"),
@@ -158,7 +158,7 @@ async def test_hanging_up_after_the_upgrade_is_told(server: ScriptedServer) -> N
 
 
 async def test_a_refusal_after_the_upgrade_is_one_too(server: ScriptedServer) -> None:
-    server.refusal = Error(code="wrong_password", message="The password is wrong.", advice="Ask.")
+    server.refusal = Error(code="wrong_password", message="The server password is wrong.", advice="Ask.")
     error = await fails(server, name=None)
     assert isinstance(error, trio_chat.NotAdmitted)
     assert error.code == "wrong_password"
@@ -181,7 +181,7 @@ async def test_wait_keeps_trying_and_says_so(server: ScriptedServer, autojump_cl
 
 
 async def test_wait_does_not_wait_for_a_better_password(server: ScriptedServer, autojump_clock: MockClock) -> None:
-    server.refusal = Error(code="wrong_password", message="The password is wrong.")
+    server.refusal = Error(code="wrong_password", message="The server password is wrong.")
     assert isinstance(await fails(server, wait=True), trio_chat.NotAdmitted)
     assert len(server.tried_at) == 1
 

@@ -461,7 +461,7 @@ def test_the_members_of_a_direct_conversation_are_renamed() -> None:
 
 def test_an_error_that_belongs_to_no_request_is_yielded() -> None:
     conversation = talking()
-    error = Error(code="not_text", message="Binary messages are not understood.")
+    error = Error(code="not_text", message="The server does not accept binary messages.")
     assert conversation.take(error).events == [error]
 
 

@@ -41,7 +41,7 @@ async def test_a_bug_in_a_handler_ends_one_session_and_nobody_elses(
     events, code, reason = await ada.wait_closed()
     assert [event["type"] for event in events] == ["message", "ok", "closing"]
     assert (events[-1]["code"], code) == ("internal", 1011)
-    assert reason == "Something went wrong in the server; it is in its log."
+    assert reason == "The server had an internal error; its log has the details."
     assert logged.take("request failed")["session"] == 1
     assert (await bob.until("message"))["text"] == "before"
     assert (await bob.until("presence"))["left"] == ["ada"]

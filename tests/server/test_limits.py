@@ -22,7 +22,7 @@ async def test_one_more_than_m_connections_is_told_so_and_closed_and_the_others_
     for _ in range(5):
         answer = await house.refused({"Username": "eve"})
         assert (answer.status, answer.json["code"]) == (503, "server_full")
-        assert answer.json["message"] == "The server is full: 2 of 2 connections are in use."
+        assert answer.json["message"] == "The server is full: all 2 connections are in use."
         assert answer.headers["retry-after"] == "2"
     assert (await ada.say("hi"))["type"] == "ok"
     assert (await bob.until("message"))["text"] == "hi"
@@ -87,7 +87,7 @@ async def test_a_frame_over_the_limit_closes_with_1009_and_others_are_unharmed(
     await ada.say("before")
     nursery.start_soon(send_what_is_taken, ada, data)
     closing = await ada.until("closing")
-    assert (closing["code"], closing["message"]) == ("too_big", "A frame had more than 2048 bytes.")
+    assert (closing["code"], closing["message"]) == ("too_big", "The request is over the limit of 2048 bytes.")
     assert "retry" not in closing
     with pytest.raises(Closed) as closed:
         await ada.next()
@@ -122,7 +122,7 @@ async def test_a_text_over_the_limit_of_characters_leaves_the_session_usable(ser
     ada = await house.join("ada")
     assert (await ada.say("\u65e5" * 10))["type"] == "ok"
     answer = await ada.say("\u65e5" * 11)
-    assert (answer["code"], answer["message"]) == ("too_long", "That message has 11 characters; 10 is the most.")
+    assert (answer["code"], answer["message"]) == ("too_long", "The message has 11 characters; the limit is 10.")
     assert (await ada.say("fine"))["seq"] == 2
 
 
@@ -162,7 +162,7 @@ async def test_a_peer_that_stops_reading_is_disconnected_with_the_reason_while_o
     assert [event["seq"] for event in messages] == list(range(1, len(messages) + 1))  # whole, in order, then the end
     assert len(messages) < count
     assert closing["code"] == "too_slow"
-    assert "bytes waited for you" in closing["message"]
+    assert "bytes were waiting" in closing["message"]
     assert code == 1008
     assert reason.startswith("You were disconnected")
     assert (await bob.until("presence", left=["slow"]))["count"] == 2
@@ -219,7 +219,7 @@ async def test_a_flood_is_throttled_then_refused_and_then_read_again_and_others_
     refused = [answer for answer in answers if answer["type"] == "error"]
     assert len(refused) == 20  # a burst of credit, and as much debt
     assert {answer["code"] for answer in refused} == {"too_fast"}
-    assert refused[0]["message"] == "Too much at once."
+    assert refused[0]["message"] == "You are sending too fast."
     assert refused[0]["advice"].startswith("Wait 2.")
 
     await trio.testing.wait_all_tasks_blocked()
@@ -255,7 +255,7 @@ async def test_whoever_is_silent_for_too_long_is_told_bye_and_whoever_types_is_n
     mock_clock.jump(6)
     events, code, reason = await bob.wait_closed()
     assert events[-1]["code"] == "idle"
-    assert events[-1]["message"] == "Bye! Nothing came from you for 20 seconds."
+    assert events[-1]["message"] == "Bye! You sent nothing for 20 seconds."
     assert "retry" not in events[-1]
     assert (code, reason) == (1000, events[-1]["message"])
     assert (await ada.until("presence"))["left"] == ["bob"]

@@ -98,7 +98,10 @@ async def test_where_moderators_make_rooms_those_of_the_lobby_do(serve: Serve) -
     house = await serve(room_creation="moderators")
     ada, bob = await house.join_all("ada", "bob")
     refused = await bob.ask("join", room="#ops")
-    assert (code_of(refused), refused["message"]) == ("rooms_closed", "Here only moderators of #lobby make rooms.")
+    assert (code_of(refused), refused["message"]) == (
+        "rooms_closed",
+        "On this server only moderators of #lobby can make rooms.",
+    )
     await order(house, "promote", "ada")
     await ada.ask("role", room="#lobby", name="bob", role="moderator")
     assert code_of(await bob.ask("join", room="#ops")) == "room"

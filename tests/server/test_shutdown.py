@@ -53,7 +53,7 @@ async def test_everyone_is_told_why_and_when_to_come_back_and_then_closed(
                     "type": "closing",
                     "code": "shutting_down",
                     "message": "The server is shutting down.",
-                    "advice": "It may be back soon: try again.",
+                    "advice": "It may be back soon; try again.",
                     "retry": 2.0,
                 }
             ]

@@ -120,7 +120,7 @@ def _moment(typed: str | None) -> str | None:
 
     moment = None if typed is None else to_utc(typed)
     if typed is not None and moment is None:
-        raise UsageError(f"{typed} is no day or time. Write it as 2026-01-31 or 2026-01-31T12:00Z.")
+        raise UsageError(f"{typed} is not a day or a time. Write it as 2026-01-31 or 2026-01-31T12:00Z.")
     return moment
 
 

@@ -95,12 +95,12 @@ def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Set
 
 
 def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setback:
-    """What answers is not ours, or a proxy that speaks for it."""
+    """A proxy or another program answered, not trio-chat."""
     if status == _UNAUTHORIZED:
         refusal = refuse("wrong_password" if has_password else "password_needed")
         return Setback(NotAdmitted(refusal.code, refusal.message, refusal.advice), again=False)
     if status == _CONFLICT:
-        return Setback(NotAdmitted("name_taken", "That name is in use.", "Choose another name."), again=False)
+        return Setback(NotAdmitted("name_taken", "The name is in use.", "Choose another name."), again=False)
     if status >= _SERVER_ERROR:
         sentence = f"The server behind {where} is not there (HTTP {status}). Try again later."
         return Setback(Unreachable(sentence), again=True)

@@ -105,7 +105,7 @@ RFC 8265), and one that looks like another in use is refused (Unicode Technical 
 {{reserved}}, nor anything that looks like one of these.
 
 {names.ROOM_RULE} Rooms are written in lower case, and a request
-may call one in any case and width, with its `#` or without: `OPS` is `#ops`. Everyone is in `{names.LOBBY}`.
+may call one in any case and width, with its `#` or without: `OPS` is `#ops`. Everyone is always in `{names.LOBBY}`.
 
 Texts are cleaned on the server's way in: control characters become visible signs, and characters that
 turn the direction of a line or cannot be seen are removed where they do no work.

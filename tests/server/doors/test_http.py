@@ -228,7 +228,7 @@ async def test_garbage_is_answered_with_a_sentence(serve: Serve, garbage: bytes)
     await client.send(garbage)
     answer = await client.read_answer()
     assert (answer.status, answer.json["code"]) == (400, "bad_head")
-    assert answer.json["message"].startswith("That is no request this server understands: ")
+    assert answer.json["message"].startswith("The server does not understand the request: ")
     assert (await house.get("/healthz")).status == 200
 
 

@@ -257,7 +257,7 @@ async def test_closing_says_why_and_ends_when_the_peer_answers(wire: Wire, mock_
     wired.connection.close_soon(refuse("idle", seconds=60))
     event = await wired.far.next_frame()
     assert isinstance(event, Closed)
-    assert (event.code, event.reason) == (1000, "Bye! Nothing came from you for 60 seconds.")
+    assert (event.code, event.reason) == (1000, "Bye! You sent nothing for 60 seconds.")
     wired.connection.outbox.write(text_frame(b'{"too":"late"}'))
     await trio.testing.wait_all_tasks_blocked()
     assert not wired.ended.is_set()

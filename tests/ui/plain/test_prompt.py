@@ -159,7 +159,7 @@ async def test_a_refusal_or_an_outage_while_typing_disturbs_nobody(
 ) -> None:
     async def refuse(session: Session, request: requests.AnyRequest) -> bool:
         if isinstance(request, requests.Typing):
-            await session.say(Error(id=request.id, code="too_fast", message="Too much at once."))
+            await session.say(Error(id=request.id, code="too_fast", message="You are sending too fast."))
         return isinstance(request, requests.Typing)
 
     server.before = refuse

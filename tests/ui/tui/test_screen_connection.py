@@ -93,7 +93,7 @@ def test_who_comes_back_is_told_that_they_were_put_out_of_a_room(tmp_path: Path)
 def test_away_and_errors_are_shown_where_one_looks(house: Running, ada: Screen) -> None:
     house.tell(AwayChanged(name="bob", text="lunch"))
     house.tell(Error(code="internal", message=FAULTS["internal"].sentence, advice="Try again."))
-    ada.sees("server; it is in its log. Try again.")
+    ada.sees("its log has the details. Try again.")
     if ada.screen.columns == 200:
         people = [ada.screen.buffer[ada.row_of(f"│ {name} ")][179] for name in ("ada", "bob")]
         assert [cell.data for cell in people] == ["a", "b"]
@@ -179,15 +179,15 @@ def test_an_owned_name_is_given_for_its_own_password_or_left_for_another_name(tm
             ada.type("/quit\r")
             assert ada.wait_exit() == 0
         with Screen(server.url, tmp_path / "away") as ada:
-            ada.wait_for("The name ada is somebody's.")
+            ada.wait_for("The name ada already has an owner.")
             ada.type("wrong guess\r")
-            ada.wait_for("That is not the password of ada.")
+            ada.wait_for("The password for ada is wrong.")
             ada.type("correct horse\r")
             ada.wait_for("→ #lobby>")
             ada.type("/quit\r")
             assert ada.wait_exit() == 0
         with Screen(server.url, tmp_path / "guest") as guest:
-            guest.wait_for("The name ada is somebody's.")
+            guest.wait_for("The name ada already has an owner.")
             guest.type("\r")
             guest.wait_for("Another name: ")
             guest.type("guest\r")
