@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Final
 
 import trio
 
+from tests.store.committing import save
 from trio_chat.records import Line, Redact, SaveRoom
 from trio_chat.store import DATABASE, SearchQuery, SqliteStore
 from trio_chat.store.interface import cutoff
@@ -82,12 +83,12 @@ async def clocked(what: str, repeat: int, call: Callable[[], Awaitable[object]])
 async def build(path: Path, talk: Talk, lines: int) -> None:
     """Fill a database that is to have so many lines."""
     async with SqliteStore.open(path, synchronous="NORMAL") as store:
-        await store.commit([SaveRoom(room, f"#room{room}", "") for room in range(1, ROOMS + 1)])
+        await save(store, [SaveRoom(room, f"#room{room}", "") for room in range(1, ROOMS + 1)])
         spent = indexing = wall = 0.0
         for batch in _cut(lines, 5_000):
             records = talk.lines(batch)
             start, cpu = time.perf_counter(), time.process_time()
-            await store.commit(records)
+            await save(store, records)
             wall += time.perf_counter() - start
             spent += time.process_time() - cpu
             cpu = time.process_time()
@@ -145,7 +146,7 @@ async def measure_commits(path: Path, talk: Talk, synchronous: Synchronous) -> N
     async with SqliteStore.open(path, synchronous=synchronous) as store:
         for size, repeat in ((1, 300), (16, 200), (200, 100), (2000, 20)):
             batches = iter([talk.lines(size) for _ in range(repeat)])
-            await clocked(f"commit {size} lines, {synchronous}", repeat, lambda: store.commit(next(batches)))  # noqa: B023 - called at once
+            await clocked(f"commit {size} lines, {synchronous}", repeat, lambda: save(store, next(batches)))  # noqa: B023 - called at once
         while await store.index_some(500):
             pass
 
@@ -157,7 +158,7 @@ async def measure_deleting(path: Path) -> None:
 
         async def redact() -> None:
             room, seq = next(places)
-            await store.commit([Redact(room, seq, b'{"type":"message","text":""}')])
+            await save(store, [Redact(room, seq, b'{"type":"message","text":""}')])
 
         async def scrub() -> None:
             while await store.index_some(500):

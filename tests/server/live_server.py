@@ -18,7 +18,7 @@ from trio_chat.records import Line, Record
 from trio_chat.server.app import Server, open_server
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport
-from trio_chat.store import MemoryStore, Store, Stretch
+from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, Store
 
 
 @dataclass
@@ -162,18 +162,21 @@ class GateStore(MemoryStore):
         self._gate.set()
         self._gate = trio.Event() if shut_again else None
 
-    async def commit(self, batch: Sequence[Record]) -> None:
-        self.commits.append(list(batch))
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        self.commits.append(list(records))
         if self._gate is not None:
             await self._gate.wait()
-        self._check()
-        await super().commit(batch)
+        try:
+            self._check()
+        except StoreError as error:
+            return CommitRefused(str(error))
+        return await super().commit(records)
 
     async def check_writable(self) -> None:
         self._check()
         await super().check_writable()
 
-    async def fail_to_read(self, *_: object, **__: object) -> Stretch:
+    async def fail_to_read(self, *_: object, **__: object) -> LogSlice:
         """A ``read`` that cannot."""
         raise StoreError("The disk is gone.")
 

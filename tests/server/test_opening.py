@@ -14,7 +14,7 @@ from tests.server.live_server import Serve
 from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.server.app import default_data_directory, open_server
-from trio_chat.store import DATABASE
+from trio_chat.store import DATABASE, CommitRefused
 
 
 async def refusal(folder: Path) -> str:
@@ -100,8 +100,8 @@ async def test_a_store_that_fails_before_the_first_line_is_stored_ends_the_start
 ) -> None:
     async with open_server(ServerConfig(port=0, data=tmp_path)) as server:
 
-        async def fail(_: object) -> None:
-            raise StoreError("The disk is full.")
+        async def fail(_: object) -> CommitRefused:
+            return CommitRefused("The disk is full.")
 
         monkeypatch.setattr(server.store, "commit", fail)
         with pytest.RaisesGroup(pytest.RaisesExc(StoreError, match="The disk is full"), flatten_subgroups=True):

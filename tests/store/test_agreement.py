@@ -11,7 +11,6 @@ import trio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from trio_chat.errors import StoreError
 from trio_chat.records import (
     Amend,
     DropAccount,
@@ -28,10 +27,10 @@ from trio_chat.records import (
     SaveRead,
     SaveRoom,
 )
-from trio_chat.store import MemoryStore, SearchQuery, SqliteStore
+from trio_chat.store import CommitStored, MemoryStore, SearchQuery, SqliteStore
 
 if TYPE_CHECKING:
-    from trio_chat.store import Store
+    from trio_chat.store import CommitStored, Store
 
 rooms = st.integers(1, 3)
 accounts = st.integers(1, 3)
@@ -102,11 +101,8 @@ async def everything(store: Store) -> list[object]:
 
 
 async def commit(store: Store, batch: list[Record]) -> str:
-    try:
-        await store.commit(batch)
-    except StoreError as error:
-        return str(error)
-    return ""
+    outcome = await store.commit(batch)
+    return "" if isinstance(outcome, CommitStored) else outcome.why
 
 
 @settings(deadline=None, max_examples=40)

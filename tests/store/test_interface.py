@@ -8,6 +8,7 @@ import pytest
 import trio
 from msgspec.structs import replace
 
+from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.records import (
     Amend,
@@ -31,11 +32,11 @@ from trio_chat.records import (
     Sent,
     Snapshot,
 )
-from trio_chat.store import Kept, MemoryStore, Place, Stretch
+from trio_chat.store import STORED, CommitRefused, LinePosition, LogSlice, MemoryStore, StoredLine
 
 if TYPE_CHECKING:
     from tests.store.conftest import Pen
-    from trio_chat.store import Store
+    from trio_chat.store import STORED, CommitRefused, Store
 
 
 async def settle(store: Store) -> None:
@@ -56,7 +57,7 @@ async def test_a_new_store_is_empty_and_counts_from_one(store: Store) -> None:
     snapshot = await store.load()
     assert snapshot == Snapshot()
     assert store.epoch
-    assert await store.read(1, None, None, 10) == Stretch([], more=False, first=1)
+    assert await store.read(1, None, None, 10) == LogSlice([], more=False, first=1)
 
 
 async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None:
@@ -77,7 +78,7 @@ async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None
         ban(3, room=1),
         ban(5, account=2),
     ]
-    await store.commit(saved)
+    await save(store, saved)
     snapshot = await store.load()
     assert list(snapshot.accounts) == saved[:2]
     assert list(snapshot.devices) == [saved[2]]
@@ -91,27 +92,27 @@ async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None
 
 
 async def test_saving_again_replaces_and_dropping_removes(store: Store, pen: Pen) -> None:
-    await store.commit([pen.account(1), pen.room(1), device(1, 1), ban(1), SaveMember(1, 1), SaveInvite(1, 1)])
-    await store.commit([pen.account(1, "eve"), pen.room(1, "#ops"), SaveMember(1, 1, 2, 9)])
+    await save(store, [pen.account(1), pen.room(1), device(1, 1), ban(1), SaveMember(1, 1), SaveInvite(1, 1)])
+    await save(store, [pen.account(1, "eve"), pen.room(1, "#ops"), SaveMember(1, 1, 2, 9)])
     snapshot = await store.load()
     assert snapshot.accounts[0].name == "eve"
     assert snapshot.devices == (device(1, 1),)
     assert snapshot.rooms[0].room.name == "#ops"
     assert snapshot.members == (SaveMember(1, 1, 2, 9),)
-    await store.commit([DropDevice(1), DropBan(1), DropInvite(1, 1), DropMember(1, 1)])
+    await save(store, [DropDevice(1), DropBan(1), DropInvite(1, 1), DropMember(1, 1)])
     snapshot = await store.load()
     assert (snapshot.devices, snapshot.bans, snapshot.invites, snapshot.members) == ((), (), (), ())
 
 
 async def test_a_number_that_was_somebodys_is_never_free_again(store: Store, pen: Pen) -> None:
-    await store.commit([pen.account(7), device(8, 7), pen.room(9), ban(10)])
-    await store.commit([DropDevice(8), DropAccount(7), DropRoom(9), DropBan(10)])
+    await save(store, [pen.account(7), device(8, 7), pen.room(9), ban(10)])
+    await save(store, [DropDevice(8), DropAccount(7), DropRoom(9), DropBan(10)])
     snapshot = await store.load()
     assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (8, 9, 10, 11)
 
 
 async def test_an_account_goes_with_all_that_is_its_own_and_what_it_said_stays(store: Store, pen: Pen) -> None:
-    await store.commit([pen.account(1), pen.account(2, "bob"), pen.room(1), device(1, 1), device(2, 2)])
+    await save(store, [pen.account(1), pen.account(2, "bob"), pen.room(1), device(1, 1), device(2, 2)])
     for account in (1, 2):
         mine: list[Record] = [
             SaveMember(1, account),
@@ -119,8 +120,8 @@ async def test_an_account_goes_with_all_that_is_its_own_and_what_it_said_stays(s
             SaveRead(1, account, 1),
             SaveMention(1, account, 2),
         ]
-        await store.commit([*mine, ban(account, account=account)])
-    await store.commit([*pen.lines("one", "two", sender=1), DropAccount(1)])
+        await save(store, [*mine, ban(account, account=account)])
+    await save(store, [*pen.lines("one", "two", sender=1), DropAccount(1)])
     snapshot = await store.load()
     assert [account.id for account in snapshot.accounts] == [2]
     for held in (
@@ -136,30 +137,30 @@ async def test_an_account_goes_with_all_that_is_its_own_and_what_it_said_stays(s
 
 
 async def test_a_room_goes_with_its_lines_and_all_that_refers_to_it(store: Store, pen: Pen) -> None:
-    await store.commit([pen.account(1), pen.room(1), pen.room(2, "#ops")])
+    await save(store, [pen.account(1), pen.room(1), pen.room(2, "#ops")])
     for room in (1, 2):
-        await store.commit([SaveMember(room, 1), SaveInvite(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2)])
-        await store.commit([ban(room, room=room), *pen.lines("one", "two", room=room), pen.line(room=room, cid="x")])
-    await store.commit([DropRoom(2)])
+        await save(store, [SaveMember(room, 1), SaveInvite(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2)])
+        await save(store, [ban(room, room=room), *pen.lines("one", "two", room=room), pen.line(room=room, cid="x")])
+    await save(store, [DropRoom(2)])
     for _ in range(2):
         snapshot = await store.load()
         assert [state.room.id for state in snapshot.rooms] == [1]
         for held in (snapshot.members, snapshot.invites, snapshot.reads, snapshot.mentions, snapshot.bans):
             assert [record.room for record in held] == [1]
-        assert await store.read(2, 0, None, 10) == Stretch([], more=False, first=1)
+        assert await store.read(2, 0, None, 10) == LogSlice([], more=False, first=1)
         assert await store.look_up(2, 1) is None
-        assert await store.find(1, "x") in (None, Place(1, 3, "2026-01-01T00:00:03.000Z"))
+        assert await store.find(1, "x") in (None, LinePosition(1, 3, "2026-01-01T00:00:03.000Z"))
         assert await store.seq_at(2, "2027") == 0
         await settle(store)
     assert len((await store.read(1, 0, None, 10)).events) == 3
 
 
 async def test_leaving_a_room_takes_the_reading_position_and_mentions_there_along(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), pen.room(2, "#ops"), pen.account(1)])
-    await store.commit(
-        [r for room in (1, 2) for r in (SaveMember(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2))]
+    await save(store, [pen.room(1), pen.room(2, "#ops"), pen.account(1)])
+    await save(
+        store, [r for room in (1, 2) for r in (SaveMember(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2))]
     )
-    await store.commit([DropMember(1, 1)])
+    await save(store, [DropMember(1, 1)])
     snapshot = await store.load()
     assert (snapshot.members, snapshot.reads, snapshot.mentions) == (
         (SaveMember(2, 1),),
@@ -169,9 +170,9 @@ async def test_leaving_a_room_takes_the_reading_position_and_mentions_there_alon
 
 
 async def test_reading_a_room_clears_the_mentions_read_and_no_others(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), pen.room(2, "#ops"), pen.account(1), pen.account(2, "bob")])
-    await store.commit([SaveMention(1, 1, 3), SaveMention(1, 1, 4), SaveMention(1, 2, 3), SaveMention(2, 1, 3)])
-    await store.commit([SaveRead(1, 1, 3), SaveMention(1, 1, 2)])
+    await save(store, [pen.room(1), pen.room(2, "#ops"), pen.account(1), pen.account(2, "bob")])
+    await save(store, [SaveMention(1, 1, 3), SaveMention(1, 1, 4), SaveMention(1, 2, 3), SaveMention(2, 1, 3)])
+    await save(store, [SaveRead(1, 1, 3), SaveMention(1, 1, 2)])
     snapshot = await store.load()
     assert snapshot.mentions == (
         SaveMention(1, 1, 2),
@@ -183,7 +184,8 @@ async def test_reading_a_room_clears_the_mentions_read_and_no_others(store: Stor
 
 async def test_records_of_one_commit_act_in_their_order(store: Store, pen: Pen) -> None:
     first, second = pen.line("first"), pen.line("second")
-    await store.commit(
+    await save(
+        store,
         [
             pen.room(1),
             first,
@@ -196,7 +198,7 @@ async def test_records_of_one_commit_act_in_their_order(store: Store, pen: Pen) 
             pen.room(2, "#gone"),
             pen.line(room=2),
             DropRoom(2),
-        ]
+        ],
     )
     assert (await store.read(1, 0, None, 10)).events == [b'{"text":"changed"}', b'{"text":""}']
     snapshot = await store.load()
@@ -241,8 +243,8 @@ async def test_a_stretch_is_what_was_asked_for(
     rest: tuple[bool, int],
 ) -> None:
     lines = pen.lines(*map(str, range(1, 11)))
-    await store.commit([pen.room(1), pen.room(2, "#other"), *lines, *pen.lines("elsewhere", room=2)])
-    expected = Stretch([lines[seq - 1].event for seq in seqs], *rest)
+    await save(store, [pen.room(1), pen.room(2, "#other"), *lines, *pen.lines("elsewhere", room=2)])
+    expected = LogSlice([lines[seq - 1].event for seq in seqs], *rest)
     assert await store.read(1, *asked, floor=floor) == expected
 
 
@@ -266,8 +268,8 @@ async def test_a_stretch_has_no_more_bytes_than_it_may_but_one_line_at_the_least
     store: Store, pen: Pen, asked: tuple[int | None, int | None, int], size: int, seqs: list[int], *, more: bool
 ) -> None:
     lines = [replace(line, event=b"%04d" % line.seq * 250) for line in pen.lines(*"abcde")]
-    await store.commit([pen.room(1), *lines])
-    expected = Stretch([lines[seq - 1].event for seq in seqs], more=more, first=1)
+    await save(store, [pen.room(1), *lines])
+    expected = LogSlice([lines[seq - 1].event for seq in seqs], more=more, first=1)
     assert await store.read(1, *asked, size=size) == expected
 
 
@@ -275,10 +277,10 @@ async def test_the_ids_of_the_last_lines_are_loaded_in_their_order(
     store: Store, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.store.interface.SENT", 5)
-    await store.commit([pen.room(1), pen.room(2, "#other"), pen.line("far away", cid="a")])
+    await save(store, [pen.room(1), pen.room(2, "#other"), pen.line("far away", cid="a")])
     lines = [pen.line("one", sender=2, cid="c"), pen.line("", kind="topic"), pen.line("two", cid="b")]
     elsewhere = [pen.line("three", room=2, sender=2, cid="c"), pen.line("four", cid="b")]
-    await store.commit([*lines, *elsewhere, pen.room(3, "#gone"), pen.line("five", room=3, cid="d"), DropRoom(3)])
+    await save(store, [*lines, *elsewhere, pen.room(3, "#gone"), pen.line("five", room=3, cid="d"), DropRoom(3)])
     await settle(store)
     kept = [lines[0], lines[2], *elsewhere]
     assert (await store.load()).sent == tuple(
@@ -287,34 +289,34 @@ async def test_the_ids_of_the_last_lines_are_loaded_in_their_order(
 
 
 async def test_a_room_without_lines_reads_as_empty(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1)])
-    assert await store.read(1, None, None, 10) == Stretch([], more=False, first=1)
-    assert await store.read(1, 5, None, 10, floor=3) == Stretch([], more=False, first=4)
+    await save(store, [pen.room(1)])
+    assert await store.read(1, None, None, 10) == LogSlice([], more=False, first=1)
+    assert await store.read(1, 5, None, 10, floor=3) == LogSlice([], more=False, first=4)
     assert (await store.load()).rooms[0].last == 0
 
 
 async def test_events_come_back_byte_for_byte(store: Store, pen: Pen) -> None:
     event = '{"type":"message","text":"日本 \\u0000 \\" 👍","odd":[1.50,null]}'.encode()
-    await store.commit([pen.room(1), replace(pen.line("日本"), event=event)])
+    await save(store, [pen.room(1), replace(pen.line("日本"), event=event)])
     assert (await store.read(1, None, None, 1)).events == [event]
-    assert await store.look_up(1, 1) == Kept(1, event)
+    assert await store.look_up(1, 1) == StoredLine(1, event)
 
 
 async def test_a_line_is_looked_up_and_found_by_its_senders_id(store: Store, pen: Pen) -> None:
     mine, same_id, noname = pen.line(cid="a1", sender=5), pen.line(cid="a1", sender=6), pen.line(sender=5)
-    await store.commit([pen.room(1), mine, same_id, noname])
-    assert await store.look_up(1, 2) == Kept(6, same_id.event)
+    await save(store, [pen.room(1), mine, same_id, noname])
+    assert await store.look_up(1, 2) == StoredLine(6, same_id.event)
     assert await store.look_up(1, 4) is None
     assert await store.look_up(9, 1) is None
-    assert await store.find(5, "a1") == Place(1, 1, mine.time)
-    assert await store.find(6, "a1") == Place(1, 2, same_id.time)
+    assert await store.find(5, "a1") == LinePosition(1, 1, mine.time)
+    assert await store.find(6, "a1") == LinePosition(1, 2, same_id.time)
     assert await store.find(7, "a1") is None
     assert await store.find(5, "") is None
 
 
 async def test_a_time_is_found_in_a_rooms_log(store: Store, pen: Pen) -> None:
     lines = pen.lines(*"abcde")
-    await store.commit([pen.room(1), *lines, pen.room(2, "#none")])
+    await save(store, [pen.room(1), *lines, pen.room(2, "#none")])
     assert await store.seq_at(1, "2025-12-31T23:59:59.000Z") == 0
     assert await store.seq_at(1, lines[0].time) == 0
     assert await store.seq_at(1, lines[2].time) == 2
@@ -324,7 +326,7 @@ async def test_a_time_is_found_in_a_rooms_log(store: Store, pen: Pen) -> None:
 
 
 async def test_the_end_of_each_log_is_loaded(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), pen.room(2, "#ops"), *pen.lines("a", "b", "c"), *pen.lines("d", room=2)])
+    await save(store, [pen.room(1), pen.room(2, "#ops"), *pen.lines("a", "b", "c"), *pen.lines("d", room=2)])
     assert [(state.first, state.last) for state in (await store.load()).rooms] == [(1, 3), (1, 1)]
 
 
@@ -332,30 +334,31 @@ async def test_the_end_of_each_log_is_loaded(store: Store, pen: Pen) -> None:
 async def test_lines_out_of_sequence_are_refused_with_all_that_came_with_them(
     store: Store, pen: Pen, seqs: list[int]
 ) -> None:
-    await store.commit([pen.room(1)])
+    assert await store.commit([pen.room(1)]) == STORED
     wrong = [replace(line, seq=seq) for seq, line in zip(seqs, pen.lines(*map(str, seqs)), strict=True)]
-    with pytest.raises(StoreError, match="Nothing was stored"):
-        await store.commit([pen.account(1), *wrong])
+    outcome = await store.commit([pen.account(1), *wrong])
+    assert isinstance(outcome, CommitRefused)
+    assert outcome.why.endswith("Nothing was stored.")
     snapshot = await store.load()
     assert snapshot.accounts == ()
     assert (await store.read(1, 0, None, 10)).events == []
     assert store.statistics().failures == 1
     pen.lasts[1] = 0
-    await store.commit(pen.lines("fine"))
+    await save(store, pen.lines("fine"))
     assert (await store.load()).rooms[0].last == 1
 
 
 async def test_a_line_for_a_room_that_is_not_there_is_refused(store: Store, pen: Pen) -> None:
     with pytest.raises(StoreError, match="no room 3"):
-        await store.commit([pen.line(room=3)])
-    await store.commit([pen.room(3)])
-    await store.commit([DropRoom(3)])
+        await save(store, [pen.line(room=3)])
+    await save(store, [pen.room(3)])
+    await save(store, [DropRoom(3)])
     with pytest.raises(StoreError, match="no room 3"):
-        await store.commit([pen.line(room=3)])
+        await save(store, [pen.line(room=3)])
 
 
 async def test_an_empty_commit_does_nothing(store: Store) -> None:
-    await store.commit([])
+    await save(store, [])
     assert (await store.load()).rooms == ()
 
 
@@ -363,8 +366,8 @@ async def test_an_empty_commit_does_nothing(store: Store) -> None:
 
 
 async def test_an_amended_line_reads_as_it_is_now(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), *pen.lines("one", "two", "three")])
-    await store.commit([Amend(1, 2, b'{"text":"zwei","longer":"than it was before"}', "zwei")])
+    await save(store, [pen.room(1), *pen.lines("one", "two", "three")])
+    await save(store, [Amend(1, 2, b'{"text":"zwei","longer":"than it was before"}', "zwei")])
     events = (await store.read(1, 0, None, 10)).events
     assert events == [pen.event(1, "one"), b'{"text":"zwei","longer":"than it was before"}', pen.event(3, "three")]
 
@@ -374,10 +377,10 @@ async def test_a_new_text_blanks_the_edits_that_it_supersedes(store: Store, pen:
     edit = pen.line("eins", kind="edited", target=1)
     stray = pen.line("of another", kind="edited", target=2)
     reply = pen.line("a reply", target=1)
-    await store.commit([pen.room(1), first, other, edit, stray, reply])
-    await store.commit([Amend(1, 1, b'{"text":"one","reactions":1}', "one")])
-    assert await store.look_up(1, 3) == Kept(1, edit.event)
-    await store.commit([Amend(1, 1, b'{"text":"uno"}', "uno"), pen.line("uno", kind="edited", target=1)])
+    await save(store, [pen.room(1), first, other, edit, stray, reply])
+    await save(store, [Amend(1, 1, b'{"text":"one","reactions":1}', "one")])
+    assert await store.look_up(1, 3) == StoredLine(1, edit.event)
+    await save(store, [Amend(1, 1, b'{"text":"uno"}', "uno"), pen.line("uno", kind="edited", target=1)])
     events = (await store.read(1, 0, None, 10)).events
     assert events == [
         b'{"text":"uno"}',
@@ -392,8 +395,8 @@ async def test_a_new_text_blanks_the_edits_that_it_supersedes(store: Store, pen:
 async def test_a_deleted_line_keeps_its_place_and_its_edits_lose_their_texts(store: Store, pen: Pen) -> None:
     first, edit = pen.line("one"), pen.line("eins", kind="edited", target=1)
     again, other = pen.line("uno", kind="edited", target=1), pen.line("other", kind="edited", target=9)
-    await store.commit([pen.room(1), first, edit, again, other])
-    await store.commit([Redact(1, 1, b'{"deleted":true}')])
+    await save(store, [pen.room(1), first, edit, again, other])
+    await save(store, [Redact(1, 1, b'{"deleted":true}')])
     assert (await store.read(1, 0, None, 10)).events == [
         b'{"deleted":true}',
         b'{"type":"message","seq":2,"text":""}',
@@ -403,9 +406,9 @@ async def test_a_deleted_line_keeps_its_place_and_its_edits_lose_their_texts(sto
 
 
 async def test_a_change_to_a_line_that_is_not_there_does_nothing(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), *pen.lines("one")])
-    await store.commit([Amend(1, 5, b"{}", "x"), Redact(1, 6, b"{}"), Amend(8, 1, b"{}", "x"), Redact(8, 1, b"{}")])
-    await store.commit([DropBan(5), DropDevice(5), DropAccount(5), DropRoom(5), DropMember(5, 5), DropInvite(5, 5)])
+    await save(store, [pen.room(1), *pen.lines("one")])
+    await save(store, [Amend(1, 5, b"{}", "x"), Redact(1, 6, b"{}"), Amend(8, 1, b"{}", "x"), Redact(8, 1, b"{}")])
+    await save(store, [DropBan(5), DropDevice(5), DropAccount(5), DropRoom(5), DropMember(5, 5), DropInvite(5, 5)])
     assert (await store.read(1, 0, None, 10)).events == [pen.event(1, "one")]
 
 
@@ -415,44 +418,44 @@ async def test_a_change_to_a_line_that_is_not_there_does_nothing(store: Store, p
 async def test_what_is_older_than_it_is_kept_is_removed_and_the_sequence_goes_on(store: Store, pen: Pen) -> None:
     old = [*pen.lines("a", "b", "c"), *pen.lines("x", room=2), *pen.lines("for ever", room=3), *pen.lines("y", room=4)]
     rooms = [pen.room(1), pen.room(2, "#week", keep=7), pen.room(3, "#for-ever", keep=0), pen.room(4, "#all-old")]
-    await store.commit([*rooms, *old, SaveMention(1, 1, 2), SaveMention(1, 1, 4)])
+    await save(store, [*rooms, *old, SaveMention(1, 1, 2), SaveMention(1, 1, 4)])
     pen.wait(days=10)
-    await store.commit(pen.lines("d", "e"))
+    await save(store, pen.lines("d", "e"))
     assert await store.prune(pen.now, None) == {2: 2}
     assert await store.prune(pen.now, 5) == {1: 4, 4: 2}
     assert await store.prune(pen.now, 5) == {}
     await settle(store)
-    assert await store.read(1, 0, None, 10) == Stretch([pen.event(4, "d"), pen.event(5, "e")], more=False, first=4)
-    assert await store.read(1, None, None, 1) == Stretch([pen.event(5, "e")], more=True, first=4)
-    assert await store.read(4, 0, None, 10) == Stretch([], more=False, first=2)
+    assert await store.read(1, 0, None, 10) == LogSlice([pen.event(4, "d"), pen.event(5, "e")], more=False, first=4)
+    assert await store.read(1, None, None, 1) == LogSlice([pen.event(5, "e")], more=True, first=4)
+    assert await store.read(4, 0, None, 10) == LogSlice([], more=False, first=2)
     assert await store.look_up(1, 3) is None
     assert await store.seq_at(1, "2026-01-01T00:00:02.000Z") == 3
     snapshot = await store.load()
     assert [(state.first, state.last) for state in snapshot.rooms] == [(4, 5), (2, 1), (1, 1), (2, 1)]
     assert snapshot.mentions == (SaveMention(1, 1, 4),)
-    await store.commit([pen.line("goes on", room=4), pen.line("f")])
+    await save(store, [pen.line("goes on", room=4), pen.line("f")])
     assert (await store.read(4, 0, None, 10)).events == [pen.event(2, "goes on")]
     assert (await store.read(1, 5, None, 10)).events == [pen.event(6, "f")]
 
 
 async def test_retention_removes_more_than_one_step_of_lines(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), *pen.lines(*["old"] * 1200)])
+    await save(store, [pen.room(1), *pen.lines(*["old"] * 1200)])
     pen.wait(days=2)
-    await store.commit(pen.lines("new"))
+    await save(store, pen.lines("new"))
     assert await store.prune(pen.now, 1) == {1: 1201}
     assert (await store.read(1, 0, None, 10)).events == [pen.event(1201, "new")]
 
 
 async def test_zero_days_keep_for_ever(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), *pen.lines("old")])
+    await save(store, [pen.room(1), *pen.lines("old")])
     pen.wait(days=1000)
     assert await store.prune(pen.now, 0) == {}
 
 
 async def test_the_audit_log_comes_back_newest_first_in_pages(store: Store, pen: Pen) -> None:
     notes = [Note(pen.stamp(), "ada", "ban", "#lobby", "bob", f"number {n}") for n in range(5)]
-    await store.commit(notes[:3])
-    await store.commit(notes[3:])
+    await save(store, notes[:3])
+    await save(store, notes[3:])
     newest = await store.notes(2)
     assert [line.note for line in newest] == notes[4:2:-1]
     older = await store.notes(10, before=newest[-1].id)
@@ -463,7 +466,7 @@ async def test_the_audit_log_comes_back_newest_first_in_pages(store: Store, pen:
 async def test_a_commit_that_is_cancelled_before_it_began_stores_nothing(store: Store, pen: Pen) -> None:
     with trio.CancelScope() as scope:
         scope.cancel()
-        await store.commit([pen.room(1)])
+        await save(store, [pen.room(1)])
     assert scope.cancelled_caught
     assert (await store.load()).rooms == ()
 
@@ -472,8 +475,8 @@ async def test_a_store_counts_what_it_did_and_can_be_written(store: Store, pen: 
     await store.check_writable()
     await store.look_over()
     assert store.damage is None
-    await store.commit([pen.room(1), *pen.lines("a", "b")])
-    await store.commit(pen.lines("c"))
+    await save(store, [pen.room(1), *pen.lines("a", "b")])
+    await save(store, pen.lines("c"))
     statistics = store.statistics()
     assert (statistics.commits, statistics.lines, statistics.failures) == (2, 3, 0)
     await settle(store)
@@ -482,11 +485,11 @@ async def test_a_store_counts_what_it_did_and_can_be_written(store: Store, pen: 
 
 async def test_a_memory_store_keeps_the_newest_lines_of_each_room(pen: Pen) -> None:
     store = MemoryStore("epoch", backlog=3)
-    await store.commit([pen.room(1), pen.line(cid="old"), *pen.lines("b", "c"), pen.line(cid="new")])
-    assert await store.read(1, 0, None, 10) == Stretch(
+    await save(store, [pen.room(1), pen.line(cid="old"), *pen.lines("b", "c"), pen.line(cid="new")])
+    assert await store.read(1, 0, None, 10) == LogSlice(
         [pen.event(n, t) for n, t in ((2, "b"), (3, "c"), (4, "hello"))], more=False, first=2
     )
     assert (await store.load()).rooms[0].first == 2
     assert await store.find(1, "old") is None
-    assert await store.find(1, "new") == Place(1, 4, "2026-01-01T00:00:04.000Z")
+    assert await store.find(1, "new") == LinePosition(1, 4, "2026-01-01T00:00:04.000Z")
     assert repr(store) == "<MemoryStore 3 events of 1 rooms>"

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.store.committing import save
 from trio_chat.records import Amend, DropRoom, Redact
 from trio_chat.store import SearchQuery
 
@@ -30,7 +31,7 @@ async def found(store: Store, *words: str, **more: object) -> list[int]:
 
 
 async def write(store: Store, pen: Pen, *texts: str) -> None:
-    await store.commit([pen.room(1), *pen.lines(*texts)])
+    await save(store, [pen.room(1), *pen.lines(*texts)])
     await settle(store)
 
 
@@ -110,7 +111,7 @@ async def test_words_of_any_script_are_found_and_only_they(store: Store, pen: Pe
     ],
 )
 async def test_any_text_may_be_searched_for_and_is_only_ever_a_text(store: Store, pen: Pen, word: str) -> None:
-    await store.commit([pen.room(2, "#secret"), pen.line("r2 a b OR 1=1 x", room=2)])
+    await save(store, [pen.room(2, "#secret"), pen.line("r2 a b OR 1=1 x", room=2)])
     await write(store, pen, "nothing of that", "1 2 3")
     assert await found(store, word) == []
     assert await found(store, word, has_link=True) == []
@@ -125,9 +126,9 @@ async def test_a_text_finds_itself_however_odd(store: Store, pen: Pen) -> None:
 
 async def test_only_rooms_that_one_may_read_are_searched_and_only_after_ones_floor(store: Store, pen: Pen) -> None:
     rooms = range(1, 13)
-    await store.commit([pen.room(room, f"#r{room}") for room in rooms])
+    await save(store, [pen.room(room, f"#r{room}") for room in rooms])
     for _ in range(3):
-        await store.commit([pen.line("word", room=room) for room in rooms])
+        await save(store, [pen.line("word", room=room) for room in rooms])
     await settle(store)
 
     async def places(*asked: tuple[int, int], **more: object) -> list[tuple[int, int]]:
@@ -143,9 +144,9 @@ async def test_only_rooms_that_one_may_read_are_searched_and_only_after_ones_flo
 
 
 async def test_senders_times_and_links_narrow_a_search(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), pen.line("a https://x.example", sender=1), pen.line("a", sender=2)])
+    await save(store, [pen.room(1), pen.line("a https://x.example", sender=1), pen.line("a", sender=2)])
     pen.wait(days=1)
-    await store.commit([pen.line("a www.x.example", sender=2), pen.line("a", sender=3), pen.line("", sender=2)])
+    await save(store, [pen.line("a www.x.example", sender=2), pen.line("a", sender=3), pen.line("", sender=2)])
     await settle(store)
     assert await found(store, "a", senders=(2,)) == [3, 2]
     assert await found(store, "a", senders=(1, 3)) == [4, 1]
@@ -179,21 +180,21 @@ async def test_a_long_result_comes_in_pages(store: Store, pen: Pen) -> None:
 
 async def test_an_edited_line_is_found_by_its_new_words_only(store: Store, pen: Pen) -> None:
     await write(store, pen, "old words", "others", "")
-    await store.commit([Amend(1, 1, pen.event(1, "new words"), "new words")])
+    await save(store, [Amend(1, 1, pen.event(1, "new words"), "new words")])
     assert await found(store, "new") == [1]
     assert await found(store, "old") == []
     assert await found(store, "words") == [1]
-    await store.commit([Amend(1, 1, b'{"text":"new words","reactions":1}', "new words"), Amend(1, 3, b"{}", "late")])
+    await save(store, [Amend(1, 1, b'{"text":"new words","reactions":1}', "new words"), Amend(1, 3, b"{}", "late")])
     assert await found(store, "new") == [1]
     assert await found(store, "late") == [3]
-    await store.commit([Amend(1, 1, b"{}", "")])
+    await save(store, [Amend(1, 1, b"{}", "")])
     await settle(store)
     assert await found(store, "words") == []
 
 
 async def test_a_deleted_line_is_not_found_at_once_nor_later(store: Store, pen: Pen) -> None:
     await write(store, pen, "secret one", "secret two")
-    await store.commit([Amend(1, 1, pen.event(1, "secret three"), "secret three"), Redact(1, 1, b'{"text":""}')])
+    await save(store, [Amend(1, 1, pen.event(1, "secret three"), "secret three"), Redact(1, 1, b'{"text":""}')])
     for _ in range(2):
         assert await found(store, "secret") == [2]
         assert await found(store, "three") == []
@@ -202,11 +203,11 @@ async def test_a_deleted_line_is_not_found_at_once_nor_later(store: Store, pen: 
 
 
 async def test_lines_of_dropped_rooms_and_pruned_ones_are_not_found(store: Store, pen: Pen) -> None:
-    await store.commit([pen.room(1), pen.room(2, "#ops"), pen.line("word"), pen.line("word", room=2)])
+    await save(store, [pen.room(1), pen.room(2, "#ops"), pen.line("word"), pen.line("word", room=2)])
     pen.wait(days=3)
-    await store.commit(pen.lines("word"))
+    await save(store, pen.lines("word"))
     await settle(store)
-    await store.commit([DropRoom(2)])
+    await save(store, [DropRoom(2)])
     await store.prune(pen.now, 1)
     for _ in range(2):
         answer = await store.search(SearchQuery(("word",), ((1, 0), (2, 0))))

@@ -49,7 +49,7 @@ async def _administer(path: Path, order: Order) -> Table:
     from trio_chat.broker import Broker, Settings  # noqa: PLC0415 - a help page needs none of it
     from trio_chat.broker.admin import administer  # noqa: PLC0415 - as above
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
-    from trio_chat.store import SqliteStore  # noqa: PLC0415 - as above
+    from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
 
     async with SqliteStore.open(path) as store:
         now = time.time()
@@ -60,7 +60,7 @@ async def _administer(path: Path, order: Order) -> Table:
             raise TrioChatError(str(answer))
         records = [effect.record for effect in effects if isinstance(effect, Persist)]
         if records:
-            await store.commit(records)
+            require_stored(await store.commit(records))
         return answer
 
 

@@ -34,7 +34,7 @@ from trio_websocket import ConnectionClosed, HandshakeError
 from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, Settings
-from trio_chat.errors import Refusal
+from trio_chat.errors import Refusal, StoreError
 from trio_chat.server import upkeep
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
@@ -110,7 +110,8 @@ class Server:
     async def run(self, *, task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until :meth:`stop`; started when it listens.
 
-        Raises ``TrioChatError`` when it cannot listen. Cancelling ends it at once, telling nobody.
+        Raises ``TrioChatError`` when it cannot listen, and ``StoreError`` when it had to stop because the store could
+        not tell whether a batch is stored. Cancelling ends it at once, telling nobody.
         """
         listeners = await listen(self.config.host, self.config.port)
         self.addresses = [listener.address for listener in listeners]
@@ -127,6 +128,7 @@ class Server:
             root.start_soon(upkeep.keep_up, upkeep.prune, self.hub, self.store, self.config.keep)
             root.start_soon(upkeep.keep_up, upkeep.look_over, self.store)
             root.start_soon(upkeep.keep_up, upkeep.watch_store, self.hub, self.store)
+            root.start_soon(self._stop_when_store_lost)
             if self._directory is not None:
                 await root.start(serve_control, self._directory, self.hub)
             async with trio.open_nursery() as connections:
@@ -144,7 +146,17 @@ class Server:
             for _ in range(2):  # when the second has come through, all that came before the first is stored
                 await self.hub.probe()
             root.cancel_scope.cancel()
+        if self.hub.storing.unknown is not None:
+            raise StoreError(
+                f"It is not known whether the last messages are stored: {self.hub.storing.unknown.why} "
+                "Start the server again: it goes on with the messages that are stored."
+            )
         await upkeep.finish(self.store)
+
+    async def _stop_when_store_lost(self) -> None:
+        """End the server once it is not known whether a batch is stored."""
+        await self.hub.storing.lost.wait()
+        self.stop()
 
     # ---- accepting ----------------------------------------------------------------------------
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from trio_chat.server.hub.hub import Hub
-    from trio_chat.store import Store
+    from trio_chat.store import StoreUpkeep
 
 _P = ParamSpec("_P")
 
@@ -60,7 +60,7 @@ async def keep_up(task: Callable[_P, Awaitable[NoReturn]], *args: _P.args, **kwa
         await trio.sleep(_AFTER_A_BUG)
 
 
-async def fill_index(hub: Hub, store: Store) -> NoReturn:
+async def fill_index(hub: Hub, store: StoreUpkeep) -> NoReturn:
     """Keep the search index up with the log."""
     told = ""
     while True:
@@ -81,7 +81,7 @@ async def fill_index(hub: Hub, store: Store) -> NoReturn:
             await trio.sleep(_BREATH)
 
 
-async def finish(store: Store) -> None:
+async def finish(store: StoreUpkeep) -> None:
     """At the end of the server: let nothing stay on the disk that was deleted, as far as that is soon done."""
     advice = "the next start goes on with it"
     left: int | None = None
@@ -99,7 +99,7 @@ async def finish(store: Store) -> None:
     log.warning("not all that was deleted is removed from the disk", advice=advice)
 
 
-async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
+async def prune(hub: Hub, store: StoreUpkeep, keep: float) -> NoReturn:
     """Let go of what is older than ``keep`` days (0: for ever), or than a room's own time."""
     while True:
         try:
@@ -115,7 +115,7 @@ async def prune(hub: Hub, store: Store, keep: float) -> NoReturn:
         await trio.sleep(_PRUNING)
 
 
-async def look_over(store: Store) -> NoReturn:
+async def look_over(store: StoreUpkeep) -> NoReturn:
     """Look for damage now and then: what nobody reads would else be found when it is too late for the backups."""
     await trio.sleep(_CALM)
     while True:
@@ -126,7 +126,7 @@ async def look_over(store: Store) -> NoReturn:
         await trio.sleep(_LOOKING)
 
 
-async def _look_at(store: Store) -> str | None:
+async def _look_at(store: StoreUpkeep) -> str | None:
     """What is wrong with a store, though nobody has met it yet."""
     try:
         await store.check_in_place()
@@ -135,7 +135,7 @@ async def _look_at(store: Store) -> str | None:
     return store.damage
 
 
-async def watch_store(hub: Hub, store: Store) -> NoReturn:
+async def watch_store(hub: Hub, store: StoreUpkeep) -> NoReturn:
     """See whether storing works, and while it fails, whether it works again: nobody may be sending just now."""
     while True:
         await trio.sleep(_RETRY)

@@ -1,21 +1,50 @@
-"""What is remembered: accounts, rooms and their logs, behind one interface."""
+"""The store: accounts, rooms and their logs, behind one interface."""
 
-from trio_chat.store.interface import AuditLine, Found, Hit, Kept, Place, SearchQuery, Statistics, Store, Stretch, fill
+from trio_chat.store.interface import (
+    STORED,
+    AuditLine,
+    CommitOutcome,
+    CommitRefused,
+    CommitStored,
+    CommitUnknown,
+    Hit,
+    LinePosition,
+    LogSlice,
+    SearchQuery,
+    SearchResult,
+    Store,
+    StoreCommitter,
+    StoredLine,
+    StoreReader,
+    StoreStatistics,
+    StoreUpkeep,
+    fill,
+    require_stored,
+)
 from trio_chat.store.memory import MemoryStore
 from trio_chat.store.sqlite import DATABASE, SqliteStore
 
 __all__ = [
     "DATABASE",
+    "STORED",
     "AuditLine",
-    "Found",
+    "CommitOutcome",
+    "CommitRefused",
+    "CommitStored",
+    "CommitUnknown",
     "Hit",
-    "Kept",
+    "LinePosition",
+    "LogSlice",
     "MemoryStore",
-    "Place",
     "SearchQuery",
+    "SearchResult",
     "SqliteStore",
-    "Statistics",
     "Store",
-    "Stretch",
+    "StoreCommitter",
+    "StoreReader",
+    "StoreStatistics",
+    "StoreUpkeep",
+    "StoredLine",
     "fill",
+    "require_stored",
 ]

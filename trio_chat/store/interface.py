@@ -1,17 +1,25 @@
-"""What every store can do, and the values it answers with.
+"""What a store can do, in three parts, and the values that it answers with.
 
-A store holds the state of the server (accounts, rooms, members, ...), which is read once, by
-:meth:`Store.load`, and the rooms' logs, which are read in stretches. Everything is changed by
-:meth:`Store.commit` alone. Nothing outside a store may assume that it alone writes to it.
+A store holds the state of the server (accounts, rooms, members, ...), which is loaded once, and the rooms' logs,
+which are read in slices. The interface is three protocols, and each user is typed by the part that it needs:
+
+- :class:`StoreReader` reads. Look-ups, history and search need this part.
+- :class:`StoreCommitter` stores records. Only the hub, which decides, needs this part.
+- :class:`StoreUpkeep` keeps the store in order: the search index, retention, health checks.
+
+:class:`Store` is all three together, for the code that opens and closes a store. The store is changed through
+:meth:`StoreCommitter.commit`; the upkeep removes old lines and changes nothing that people see otherwise. No code
+outside a store may assume that only its own process writes to that store.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from trio_chat.errors import StoreError
 from trio_chat.records import Note
 
 if TYPE_CHECKING:
@@ -21,28 +29,31 @@ if TYPE_CHECKING:
 
 
 SENT: Final = 4096
-"""Of so many of the last lines a store's beginning tells the ids under which they were sent: a client that lost a
-server that was restarted sends its last ones again, and reading so many takes milliseconds."""
+"""Number of newest lines whose sent ids :meth:`StoreReader.load` returns. A client that lost its server to a restart
+sends its last messages again; reading this many lines takes milliseconds."""
 
 
-class Stretch(NamedTuple):
-    """Part of a room's log, in order; ``more`` tells whether it goes on in the direction asked for, and
-    ``first`` the oldest sequence number kept at all."""
+# ---- answers ----------------------------------------------------------------------------------------
+
+
+class LogSlice(NamedTuple):
+    """Part of a room's log, in order. ``more`` tells whether the log goes on in the direction that was asked for,
+    and ``first`` is the oldest sequence number that is kept."""
 
     events: list[bytes]
     more: bool
     first: int
 
 
-class Kept(NamedTuple):
-    """A line as it is now: whose it is, and its event."""
+class StoredLine(NamedTuple):
+    """A line as it is now: the account that sent it, and its event."""
 
     sender: int
     event: bytes
 
 
-class Place(NamedTuple):
-    """Where a line stands."""
+class LinePosition(NamedTuple):
+    """The place of a line in the rooms' logs, and its time."""
 
     room: int
     seq: int
@@ -50,13 +61,17 @@ class Place(NamedTuple):
 
 
 class SearchQuery(Struct, frozen=True):
-    """What to search for, and where.
+    """A search for lines.
 
-    A line is found when its text has all ``words`` (each may be several words, then in that order; one
-    that ends in ``*`` stands for all that begin so), when it is in one of ``rooms`` (pairs of a room and
-    a floor: only what came after it), from one of ``senders`` (none: anybody), at ``after`` or later
-    and earlier than ``before`` (times, or the beginnings of times), and holds a link if ``has_link``.
-    ``before_id`` goes on where an earlier answer ended: the ``id`` of its last hit.
+    A line matches when all of these hold:
+
+    - Its text has all ``words``. A word that splits into several is a phrase; one that ends in ``*`` is a prefix.
+    - It is in one of ``rooms``. Each is a pair of a room and a floor: only lines after the floor match.
+    - It is from one of ``senders``. Without any, lines of all senders match.
+    - Its time is ``after`` or later, and earlier than ``before``. Both are times or beginnings of times.
+    - It holds a link, if ``has_link`` is set.
+
+    ``before_id`` continues an earlier search: it is the ``id`` of that search's last hit.
     """
 
     words: tuple[str, ...] = ()
@@ -70,7 +85,7 @@ class SearchQuery(Struct, frozen=True):
 
 
 class Hit(NamedTuple):
-    """A line that was found; ``id`` grows with every line stored, whatever its room."""
+    """A line that a search found. ``id`` grows with every line stored, in whatever room."""
 
     id: int
     room: int
@@ -78,9 +93,9 @@ class Hit(NamedTuple):
     event: bytes
 
 
-class Found(NamedTuple):
-    """The newest hits, newest first; whether there are ``more``; how many lines at the most the index is
-    ``behind``, so cannot be found yet."""
+class SearchResult(NamedTuple):
+    """The newest hits, newest first, and whether there are ``more``. ``behind`` is the number of lines, at most,
+    that are not in the search index yet, so that no search finds them."""
 
     hits: list[Hit]
     more: bool
@@ -94,8 +109,8 @@ class AuditLine(NamedTuple):
     note: Note
 
 
-class Statistics(Struct, frozen=True):
-    """What a store did since it was opened, and how many lines its search index is ``behind``."""
+class StoreStatistics(Struct, frozen=True):
+    """Counts since the store was opened, and the number of lines by which its search index is ``behind``."""
 
     commits: int
     lines: int
@@ -103,15 +118,173 @@ class Statistics(Struct, frozen=True):
     behind: int
 
 
+# ---- outcomes of a commit ---------------------------------------------------------------------------
+
+
+class CommitStored(Struct, frozen=True):
+    """All records are stored durably."""
+
+
+class CommitRefused(Struct, frozen=True):
+    """None of the records is stored, and none ever will be by this commit. ``why`` is a sentence for the person who
+    runs the server."""
+
+    why: str
+
+
+class CommitUnknown(Struct, frozen=True):
+    """Either all records are stored or none is, and the store cannot tell which: it lost the connection to its
+    engine during the commit, for example. ``why`` is a sentence for the person who runs the server."""
+
+    why: str
+
+
+CommitOutcome: TypeAlias = CommitStored | CommitRefused | CommitUnknown
+
+STORED: Final = CommitStored()
+
+
+def require_stored(outcome: CommitOutcome) -> None:
+    """Raise ``StoreError`` unless the records of a commit are stored."""
+    if not isinstance(outcome, CommitStored):
+        raise StoreError(outcome.why)
+
+
+# ---- the three parts --------------------------------------------------------------------------------
+
+
+class StoreReader(Protocol):
+    """The part of a store that reads.
+
+    Its methods may be called from any task of one event loop, several at once. All raise ``StoreError`` when the
+    store cannot be read; its sentence is for the person who runs the server.
+    """
+
+    @property
+    def epoch(self) -> str:
+        """The identity of this history. A different value means that sequence numbers began anew."""
+
+    async def load(self) -> Snapshot:
+        """Return everything except the logs, and the sent ids of the last :data:`SENT` lines."""
+
+    async def read(
+        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
+    ) -> LogSlice:
+        """Return at most ``limit`` events of a room, in the order of their sequence.
+
+        They are the first ones after ``after``, or the last ones before ``before``, or without both the newest.
+        Events up to ``floor`` are treated as if they were not there. ``size`` bounds the bytes of all events
+        together; one event is returned whatever its size.
+        """
+
+    async def look_up(self, room: int, seq: int) -> StoredLine | None:
+        """Return one line as it is now, or ``None`` if there is no such line any more."""
+
+    async def find(self, sender: int, cid: str) -> LinePosition | None:
+        """Return the position of a line that ``sender`` sent under the id ``cid``, any of them if there are several."""
+
+    async def seq_at(self, room: int, time: str) -> int:
+        """Return the last sequence number before that time: reading ``after`` it gives the lines since then.
+
+        If all lines that are kept are later, it is one less than the oldest of them.
+        """
+
+    async def search(self, query: SearchQuery) -> SearchResult:
+        """Find lines by their words, newest first.
+
+        Any text is a valid word; one without letters, digits or signs finds nothing. Deleted texts are not found,
+        nor are lines that are not indexed yet.
+        """
+
+    async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
+        """Return the newest lines of the audit log (before the line numbered ``before``), newest first."""
+
+
+class StoreCommitter(Protocol):
+    """The part of a store that stores records."""
+
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """Store all these records, in their order, or none of them.
+
+        A ``Save...`` record makes something new or replaces it whole. With an account, its devices, memberships,
+        invitations, read positions, mentions and bans are removed; with a room, everything that refers to it; with
+        a membership, its read position and mentions. A ``Redact``, and an ``Amend`` with another text, also blanks
+        the ``text`` in the events of earlier edits of its line: events of the kind ``edited`` whose target it is.
+        A change of a line that is not kept any more does nothing.
+
+        A commit is refused, among other reasons, when a line does not follow the last line of its room. On
+        cancellation either all records are stored or none. An exception means a bug in the store, and that no
+        record is stored.
+        """
+
+
+class StoreUpkeep(Protocol):
+    """The part of a store that keeps it in order, beside the chat.
+
+    All methods raise ``StoreError`` when the store cannot do it; its sentence is for the person who runs the
+    server. A call that is cancelled has done all of a step or nothing of it.
+    """
+
+    @property
+    def damage(self) -> str | None:
+        """A sentence, once it is known that the stored data is damaged. From then on the store refuses every
+        commit."""
+
+    async def index_some(self, limit: int) -> int:
+        """Add up to ``limit`` lines to the search index, and do one bounded step of removal: lines of deleted rooms,
+        and traces of deleted texts.
+
+        Call it again and again, away from delivery. Returns how much is left to do (0: nothing).
+        """
+
+    async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
+        """Remove lines older than ``keep`` days (``None`` or 0: none); a room's own ``keep`` takes precedence.
+
+        Works in bounded steps, and other calls are served between them; if it is cancelled, finished steps stay
+        done. Returns the rooms that lost lines, each with the oldest sequence number that is kept now.
+        """
+
+    async def check_writable(self) -> None:
+        """Write as many bytes as a long message takes, durably, and remove them.
+
+        Raises ``StoreError``, which says why that fails.
+        """
+
+    async def check_in_place(self) -> None:
+        """Check that the files of the store are still at their place, and save data that would be lost otherwise.
+
+        Writes nothing. Raises ``StoreError`` if a file was removed or replaced.
+        """
+
+    async def look_over(self) -> None:
+        """Read all stored data and check its integrity; :attr:`damage` tells the result.
+
+        Takes long in a big store and blocks no other call; if it is cancelled, it stops at once.
+        """
+
+
+class Store(StoreReader, StoreCommitter, StoreUpkeep, Protocol):
+    """A whole store."""
+
+    def statistics(self) -> StoreStatistics:
+        """Return counts of the work done so far, without waiting."""
+
+    async def aclose(self) -> None:
+        """Wait for calls that are under way and release all resources. A second call does nothing."""
+
+
+# ---- what all stores share --------------------------------------------------------------------------
+
+
 def cutoff(now: datetime, days: float) -> str:
-    """The time so many days before ``now``, as records hold times. ``now`` knows its zone."""
+    """Return the time ``days`` before ``now``, written as in records. ``now`` has a time zone."""
     then = (now - timedelta(days=days)).astimezone(UTC)
     return then.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def fill(events: Iterable[bytes], size: int | None) -> tuple[list[bytes], bool]:
-    """As many of these events as have no more than ``size`` bytes together, but one at the least; and whether any
-    were left."""
+    """Return the first events that have at most ``size`` bytes together, but at least one event, and whether any
+    events were left out."""
     taken: list[bytes] = []
     room = float("inf") if size is None else size
     for event in events:
@@ -120,99 +293,3 @@ def fill(events: Iterable[bytes], size: int | None) -> tuple[list[bytes], bool]:
             return taken, True
         taken.append(event)
     return taken, False
-
-
-class Store(Protocol):
-    """A store. Its methods may be called from any task of one event loop, also at once.
-
-    All raise ``StoreError`` when the store cannot do it; its sentence is for whoever runs the server.
-    A call that is cancelled has done all or nothing.
-    """
-
-    @property
-    def epoch(self) -> str:
-        """Which history this is: another value means that sequence numbers began anew."""
-
-    @property
-    def damage(self) -> str | None:
-        """A sentence, once it is known that what the store holds is damaged: then it stores nothing any more."""
-
-    async def load(self) -> Snapshot:
-        """Everything but the logs, and of the last :data:`SENT` lines where those stand that were sent under an id."""
-
-    async def commit(self, records: Sequence[Record]) -> None:
-        """Make all these changes, in their order, or none of them; what was committed is durable.
-
-        ``Save...`` makes something, or replaces it whole. With an account go its devices, memberships,
-        invitations, reading positions, mentions and bans, with a room all that refers to it, with a
-        membership its reading position and mentions. A ``Redact``, and an ``Amend`` with another text,
-        also blanks the ``text`` in the events of earlier edits of its line: those of the kind ``edited``
-        whose target it is. What changes a line that is not kept any more does nothing.
-
-        Raises ``StoreError``, and nothing of it is stored: also for a line that does not follow its
-        room's last one. On cancellation either all or nothing is stored.
-        """
-
-    async def read(
-        self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
-    ) -> Stretch:
-        """At most ``limit`` events after ``after`` (oldest first), or the last before ``before``, or the
-        newest; always in the order of their sequence, and as if there were none up to ``floor``. With ``size`` so
-        many that they have no more bytes together, but one at the least."""
-
-    async def look_up(self, room: int, seq: int) -> Kept | None:
-        """One line as it is now; ``None`` where there is none, or no longer."""
-
-    async def find(self, sender: int, cid: str) -> Place | None:
-        """Where the line stands that ``sender`` sent under this id; one of them, should there be several."""
-
-    async def seq_at(self, room: int, time: str) -> int:
-        """The last sequence number before that time: reading ``after`` it gives what came since.
-
-        One less than the oldest kept when all that is kept is later.
-        """
-
-    async def search(self, query: SearchQuery) -> Found:
-        """Find lines by their words, newest first. Any text is a valid word; one without letters, digits or
-        signs finds nothing. Deleted texts are not found; those not indexed yet neither."""
-
-    async def index_some(self, limit: int) -> int:
-        """Take up to ``limit`` lines into the search index, and do one bounded piece of what else waits:
-        removing dropped rooms' lines, and what deleted texts left behind.
-
-        To be called off the path of delivery, again and again. Returns how much is left to do (0: nothing).
-        """
-
-    async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
-        """Remove what is older than ``keep`` days (``None`` or 0: nothing), a room's own ``keep`` coming first.
-
-        Goes in bounded steps, between which others are served; cancelled, it keeps the steps it did.
-        Returns the rooms that lost lines, each with the oldest sequence number kept now.
-        """
-
-    async def check_writable(self) -> None:
-        """Write as much as a long message takes, durably, and remove it.
-
-        Raises ``StoreError``, which says why that cannot be.
-        """
-
-    async def check_in_place(self) -> None:
-        """See that what it writes to is where it was, and save what else would be lost; writes nothing.
-
-        Raises ``StoreError`` where it was removed or replaced.
-        """
-
-    async def look_over(self) -> None:
-        """Read all that there is and see that it holds together; what is wrong is :attr:`damage` from then on.
-
-        Takes long in a big store, and keeps nobody waiting; cancelled, it stops at once.
-        """
-
-    async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
-        """The newest lines of the audit log (before the one numbered ``before``), newest first."""
-
-    async def aclose(self) -> None:
-        """Let go of everything, once what is being done is done. A second time does nothing."""
-
-    def statistics(self) -> Statistics:
-        """What it did so far; waits for nothing."""

@@ -9,17 +9,21 @@ import trio
 from msgspec.structs import replace
 
 from trio_chat import records
+from trio_chat.errors import StoreError
 from trio_chat.records import Line, RoomState, Snapshot
 from trio_chat.store import interface
 from trio_chat.store.interface import (
+    STORED,
     AuditLine,
-    Found,
+    CommitOutcome,
+    CommitRefused,
     Hit,
-    Kept,
-    Place,
+    LinePosition,
+    LogSlice,
     SearchQuery,
-    Statistics,
-    Stretch,
+    SearchResult,
+    StoredLine,
+    StoreStatistics,
     cutoff,
     fill,
 )
@@ -73,7 +77,7 @@ class MemoryStore:
         self._mentions: dict[tuple[int, int, int], records.SaveMention] = {}
         self._bans: dict[int, records.SaveBan] = {}
         self._notes: list[AuditLine] = []
-        self._places: dict[tuple[int, str], Place] = {}
+        self._places: dict[tuple[int, str], LinePosition] = {}
         self._ends = dict.fromkeys((records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan), 0)
         self._commits = self._lines = self._failures = 0
         self._actions: dict[type[Any], Callable[[Any], None]] = {
@@ -111,9 +115,9 @@ class MemoryStore:
         """Memory is not damaged; see :class:`~trio_chat.store.interface.Store`."""
         return None
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> StoreStatistics:
         """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
-        return Statistics(commits=self._commits, lines=self._lines, failures=self._failures, behind=0)
+        return StoreStatistics(commits=self._commits, lines=self._lines, failures=self._failures, behind=0)
 
     async def aclose(self) -> None:
         """Nothing is to be let go of; see :class:`~trio_chat.store.interface.Store`."""
@@ -121,13 +125,18 @@ class MemoryStore:
 
     # ---- writing ------------------------------------------------------------------------------
 
-    async def commit(self, batch: Sequence[Record]) -> None:
-        """Keep these records, all or none; see :class:`~trio_chat.store.interface.Store`."""
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """Keep these records, all or none; see :class:`~trio_chat.store.interface.StoreCommitter`."""
         await trio.lowlevel.checkpoint()
-        self._check_order(batch)
-        for record in batch:
+        try:
+            self._check_order(records)
+        except StoreError as error:
+            self._failures += 1
+            return CommitRefused(str(error))
+        for record in records:
             self._actions[type(record)](record)
         self._commits += 1
+        return STORED
 
     async def check_writable(self) -> None:
         """Memory can always be written; see :class:`~trio_chat.store.interface.Store`."""
@@ -183,12 +192,12 @@ class MemoryStore:
 
     async def read(
         self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
-    ) -> Stretch:
+    ) -> LogSlice:
         """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         log = self._logs.get(room)
         if log is None or not log.last:
-            return Stretch([], more=False, first=floor + 1)
+            return LogSlice([], more=False, first=floor + 1)
         end = log.last + 1
         first = min(max(log.first, floor + 1), end)
         if after is not None:
@@ -201,15 +210,15 @@ class MemoryStore:
             more = start > first
         step = 1 if after is not None else -1
         events, cut = fill((log.lines[seq].line.event for seq in range(start, stop)[::step]), size)
-        return Stretch(events[::step], more or cut, first)
+        return LogSlice(events[::step], more or cut, first)
 
-    async def look_up(self, room: int, seq: int) -> Kept | None:
+    async def look_up(self, room: int, seq: int) -> StoredLine | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         kept = self._find_kept(room, seq)
-        return None if kept is None else Kept(kept.line.sender, kept.line.event)
+        return None if kept is None else StoredLine(kept.line.sender, kept.line.event)
 
-    async def find(self, sender: int, cid: str) -> Place | None:
+    async def find(self, sender: int, cid: str) -> LinePosition | None:
         """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         return self._places.get((sender, cid))
@@ -220,16 +229,16 @@ class MemoryStore:
         log = self._logs.get(room)
         return 0 if log is None else _seq_at(log, time)
 
-    async def search(self, query: SearchQuery) -> Found:
+    async def search(self, query: SearchQuery) -> SearchResult:
         """Find lines; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         phrases = phrases_of(query.words)
         if phrases is None or query.limit < 1:
-            return Found([], more=False, behind=0)
+            return SearchResult([], more=False, behind=0)
         found = [kept for kept in self._readable(query) if _is_hit(kept, phrases, query)]
         found.sort(key=lambda kept: kept.id, reverse=True)
         hits = [Hit(kept.id, kept.line.room, kept.line.seq, kept.line.event) for kept in found[: query.limit]]
-        return Found(hits, len(found) > query.limit, 0)
+        return SearchResult(hits, len(found) > query.limit, 0)
 
     async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
         """The audit log; see :class:`~trio_chat.store.interface.Store`."""
@@ -246,7 +255,6 @@ class MemoryStore:
             if isinstance(record, Line):
                 last = self._last(record.room, lasts)
                 if last is None or record.seq != last + 1:
-                    self._failures += 1
                     raise misplaced(record, last)
                 lasts[record.room] = record.seq
             elif isinstance(record, records.SaveRoom):
@@ -320,7 +328,7 @@ class MemoryStore:
         log.lines[line.seq] = _Numbered(next(self._numbers), line)
         log.last = line.seq
         if line.cid:
-            self._places[line.sender, line.cid] = Place(line.room, line.seq, line.time)
+            self._places[line.sender, line.cid] = LinePosition(line.room, line.seq, line.time)
         self._lines += 1
         if len(log.lines) > self._backlog:
             self._forget(log)

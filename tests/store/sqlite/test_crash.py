@@ -22,7 +22,7 @@ PROGRAM = """
 import sys, trio
 from pathlib import Path
 from trio_chat.records import Amend, Line, Redact, SaveAccount, SaveRead, SaveRoom
-from trio_chat.store import SqliteStore
+from trio_chat.store import SqliteStore, require_stored
 
 def line(room, seq):
     text = f"line {seq} of {room} " + "x" * (seq % 300)
@@ -38,7 +38,8 @@ async def main():
     async with SqliteStore.open(Path(sys.argv[1])) as store, trio.open_nursery() as nursery:
         lasts = {state.room.id: state.last for state in (await store.load()).rooms} or {1: 0, 2: 0, 3: 0}
         if not any(lasts.values()):
-            await store.commit([SaveAccount(1, *["ada"] * 5), *(SaveRoom(room, f"#r{room}", "2026") for room in lasts)])
+            rooms = [SaveRoom(room, f"#r{room}", "2026") for room in lasts]
+            require_stored(await store.commit([SaveAccount(1, *["ada"] * 5), *rooms]))
         nursery.start_soon(fill, store)
         count = 0
         while True:
@@ -49,7 +50,7 @@ async def main():
             batch.append(SaveRead(room, 1, last + size))
             if count % 4 == 0 and last > 3:
                 batch += [Amend(room, last - 1, b'{"text":"changed"}', "changed"), Redact(room, last, b'{"text":""}')]
-            await store.commit(batch)
+            require_stored(await store.commit(batch))
             lasts[room] = last + size
             print(room, lasts[room], flush=True)
 

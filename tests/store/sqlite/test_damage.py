@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 
+from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.store import SqliteStore
 from trio_chat.store.sqlite import queries
@@ -30,20 +31,20 @@ def put(path: Path, content: bytes) -> None:
 async def test_a_database_replaced_under_a_running_server_is_noticed(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("before")])
+    await save(sqlite, [pen.room(1), *pen.lines("before")])
     lines = pen.lines("what would be lost")
     copy, aside = tmp_path / "copy", tmp_path / "aside"
     shutil.copyfile(sqlite.path, copy)
     sqlite.path.rename(aside)
-    for write in (sqlite.check_writable, partial(sqlite.commit, lines)):
+    for write in (sqlite.check_writable, partial(save, sqlite, lines)):
         with pytest.raises(StoreError, match="was removed or renamed while the server runs"):
             await write()
     copy.replace(sqlite.path)
-    for write in (sqlite.check_writable, partial(sqlite.commit, lines)):
+    for write in (sqlite.check_writable, partial(save, sqlite, lines)):
         with pytest.raises(StoreError, match="was replaced while the server runs"):
             await write()
     aside.replace(sqlite.path)
-    await sqlite.commit(lines)
+    await save(sqlite, lines)
 
 
 @pytest.mark.parametrize("replaced", [False, True])
@@ -55,13 +56,13 @@ async def test_a_wal_removed_under_a_running_server_is_noticed_and_what_was_ackn
 ) -> None:
     wal = path.with_name(f"{path.name}-wal")
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines("acknowledged")])
+        await save(store, [pen.room(1), *pen.lines("acknowledged")])
         assert wal.stat().st_size
         wal.unlink()
         if replaced:
             put(wal, b"")
         refused = pen.lines("refused")
-        for write in (partial(store.commit, refused), store.check_writable):
+        for write in (partial(save, store, refused), store.check_writable):
             with pytest.raises(StoreError) as caught:
                 await write()
             assert str(caught.value) == (
@@ -71,17 +72,17 @@ async def test_a_wal_removed_under_a_running_server_is_noticed_and_what_was_ackn
     async with SqliteStore.open(tmp_path / "killed") as left, SqliteStore.open(path) as ended:
         for store in (left, ended):
             assert (await store.read(1, 0, None, 9)).events == [pen.event(1, "acknowledged")]
-        await ended.commit(refused)
+        await save(ended, refused)
 
 
 async def test_a_wal_that_is_put_back_is_gone_on_with(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
     wal = sqlite.path.with_name(f"{sqlite.path.name}-wal")
-    await sqlite.commit([pen.room(1), *pen.lines("before")])
+    await save(sqlite, [pen.room(1), *pen.lines("before")])
     wal.rename(tmp_path / "aside")
     with pytest.raises(StoreError, match="-wal was removed or replaced"):
         await sqlite.check_writable()
     (tmp_path / "aside").rename(wal)
-    await sqlite.commit(pen.lines("after"))
+    await save(sqlite, pen.lines("after"))
     assert len((await sqlite.read(1, 0, None, 9)).events) == 2
 
 
@@ -97,16 +98,16 @@ def limit_pages(store: SqliteStore, more: int | None) -> None:
 async def test_where_the_longest_message_has_no_room_the_store_is_not_said_to_work(
     sqlite: SqliteStore, pen: Pen, more: int
 ) -> None:
-    await sqlite.commit([pen.room(1), pen.line("before")])
+    await save(sqlite, [pen.room(1), pen.line("before")])
     longest = [pen.line("\N{GRINNING FACE}" * 8000)]
     limit_pages(sqlite, more)
-    for write in (sqlite.check_writable, partial(sqlite.commit, longest)):
+    for write in (sqlite.check_writable, partial(save, sqlite, longest)):
         for _ in range(3):
             with pytest.raises(StoreError, match="is full"):
                 await write()
     limit_pages(sqlite, None)
     await sqlite.check_writable()
-    await sqlite.commit(longest)
+    await save(sqlite, longest)
 
 
 async def test_trying_whether_it_works_costs_no_more_the_next_time(sqlite: SqliteStore) -> None:
@@ -120,7 +121,7 @@ async def test_trying_whether_it_works_costs_no_more_the_next_time(sqlite: Sqlit
 
 async def test_a_damaged_database_is_said_when_it_is_opened_and_when_it_is_read(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines(*["word " * 50] * 400)])
+        await save(store, [pen.room(1), *pen.lines(*["word " * 50] * 400)])
     whole = await trio.Path(path).read_bytes()
     for damaged in (whole[:8192] + b"\xff" * (len(whole) - 8192), whole[: len(whole) // 2 + 100]):
         put(path, damaged)
@@ -142,7 +143,7 @@ def spoil(path: Path) -> None:
 
 async def test_once_damage_is_found_nothing_more_is_acknowledged(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines(*["word " * 50] * 400)])
+        await save(store, [pen.room(1), *pen.lines(*["word " * 50] * 400)])
     async with SqliteStore.open(path) as store:
         spoil(path)
         with pytest.raises(StoreError, match="is damaged"):
@@ -152,14 +153,14 @@ async def test_once_damage_is_found_nothing_more_is_acknowledged(path: Path, pen
 
 
 async def refuses_to_write(store: SqliteStore, pen: Pen) -> None:
-    for write in (store.check_writable, partial(store.commit, pen.lines("would be lost"))):
+    for write in (store.check_writable, partial(save, store, pen.lines("would be lost"))):
         with pytest.raises(StoreError, match="is damaged"):
             await write()
 
 
 async def test_damage_that_nobody_reads_is_found_by_looking_the_file_over(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines(*["word " * 50] * 400)])
+        await save(store, [pen.room(1), *pen.lines(*["word " * 50] * 400)])
     async with SqliteStore.open(path) as store:
         await store.look_over()
         await store.check_writable()
@@ -189,5 +190,5 @@ async def test_looking_over_ends_at_once_when_cancelled(
         nursery.start_soon(sqlite.look_over)
         await trio.to_thread.run_sync(begun.wait)
         nursery.cancel_scope.cancel()
-    await sqlite.commit([pen.room(1), *pen.lines("and on")])
+    await save(sqlite, [pen.room(1), *pen.lines("and on")])
     assert len((await sqlite.read(1, 0, None, 10)).events) == 1

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import trio
 
+from tests.store.committing import save
 from tests.store.sqlite.earlier_versions import ADAS_TOKEN, lay_down
 from trio_chat.errors import StoreError
 from trio_chat.records import Line, Note, Redact, SaveInvite, SaveMember, SaveMention, SaveRead, SaveRoom
@@ -154,10 +155,10 @@ async def test_it_is_written_to_where_it_ended(path: Path, tmp_path: Path) -> No
     async with SqliteStore.open(path) as store:
         line = Line(1, 11, "2026-11-22T00:00:00.000Z", BOB, "new", "message", "welcome back", None, b'{"seq":11}')
         with pytest.raises(StoreError, match="does not follow line 10"):
-            await store.commit([msgspec.structs.replace(line, seq=12)])
+            await save(store, [msgspec.structs.replace(line, seq=12)])
         people = (await store.load()).accounts
         away = msgspec.structs.replace(people[BOB - 1], guest=True)
-        await store.commit([line, SaveRead(1, BOB, 11), away, Redact(1, 3, b'{"seq":3}')])
+        await save(store, [line, SaveRead(1, BOB, 11), away, Redact(1, 3, b'{"seq":3}')])
         assert (await store.find(ADA, "unlike-any-other") or ())[:2] == (1, 7)
         assert (await store.find(BOB, "new") or ())[:2] == (1, 11)
         await settle(store)
@@ -183,7 +184,7 @@ async def test_a_further_migration_keeps_everything(
         lines = [await log(store, room) for room, _ in EVERYWHERE]
         await settle(store)
         assert await found(store, "token") == [(1, 3)]
-        await store.commit([SaveRoom(1, "#lobby", "2026", topic="new")])
+        await save(store, [SaveRoom(1, "#lobby", "2026", topic="new")])
     assert version_of(path) == len(schema.MIGRATIONS)
     assert check(path) == []
     monkeypatch.undo()

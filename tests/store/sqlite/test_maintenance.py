@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import trio
 
+from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.records import DropRoom, Note, Redact, SaveDevice, SaveMember
 from trio_chat.store import DATABASE, SqliteStore
@@ -58,13 +59,13 @@ def write_file(path: Path, content: bytes) -> Path:
 async def test_a_backup_made_while_a_server_writes_is_one_state_of_it(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines(*["x" * 500] * 3000)])
+    await save(sqlite, [pen.room(1), *pen.lines(*["x" * 500] * 3000)])
     stop = trio.Event()
     seen: list[tuple[int, int]] = []
 
     async def write() -> None:
         while not stop.is_set():
-            await sqlite.commit(pen.lines(*["y" * 500] * 20))
+            await save(sqlite, pen.lines(*["y" * 500] * 20))
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(write)
@@ -88,7 +89,7 @@ async def test_a_backup_made_while_a_server_writes_is_one_state_of_it(
 async def test_a_backup_does_not_begin_again_when_something_is_written_meanwhile(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines(*["x" * 500] * 500)])
+    await save(sqlite, [pen.room(1), *pen.lines(*["x" * 500] * 500)])
     monkeypatch.setattr(maintenance, "_PAGES", 20)
     seen: list[int] = []
 
@@ -106,9 +107,9 @@ async def test_a_backup_is_one_file_replaced_only_by_a_newer_one(sqlite: SqliteS
     folder = tmp_path / "kept"
     folder.mkdir()
     target = folder / "chat.backup"
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     backup(sqlite.path, target)
-    await sqlite.commit(pen.lines("a"))
+    await save(sqlite, pen.lines("a"))
     backup(sqlite.path, target)
     assert names(folder) == ["chat.backup"]
     out = io.BytesIO()
@@ -162,7 +163,7 @@ async def test_no_database_that_is_somebodys_is_taken_for_an_earlier_backup(path
 async def test_a_backup_that_finds_no_room_says_on_which_disk(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines(*["x" * 500] * 100)])
+    await save(sqlite, [pen.room(1), *pen.lines(*["x" * 500] * 100)])
 
     def connect_to_full_disk(path: Path, *, write: bool, patience: float) -> sqlite3.Connection:
         connection = schema.connect(path, write=write, patience=patience)
@@ -188,10 +189,10 @@ async def _make(path: Path) -> None:
 async def test_a_restored_backup_is_what_was_with_an_epoch_of_its_own(path: Path, pen: Pen, tmp_path: Path) -> None:
     file = tmp_path / "chat.backup"
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.account(1), pen.room(1), *pen.lines("kept")])
+        await save(store, [pen.account(1), pen.room(1), *pen.lines("kept")])
         epoch = store.epoch
         backup(path, file)
-        await store.commit(pen.lines("later"))
+        await save(store, pen.lines("later"))
     kept = restore(file, path.parent)
     assert kept is not None
     assert kept.is_file()
@@ -221,9 +222,9 @@ async def test_what_a_killed_server_left_beside_its_database_does_not_meet_the_r
 ) -> None:
     file = tmp_path / "chat.backup"
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines("kept")])
+        await save(store, [pen.room(1), *pen.lines("kept")])
         backup(path, file)
-        await store.commit(pen.lines(*["later"] * 100))
+        await save(store, pen.lines(*["later"] * 100))
         shutil.copytree(path.parent, tmp_path / "killed")
     assert (tmp_path / "killed" / f"{DATABASE}-wal").stat().st_size > 0
     kept = restore(file, tmp_path / "killed")
@@ -237,7 +238,7 @@ async def test_what_a_killed_server_left_beside_its_database_does_not_meet_the_r
 async def test_the_audit_log_is_read_beside_a_server_and_without_one(path: Path, pen: Pen, tmp_path: Path) -> None:
     notes = [Note(pen.stamp(), "ada", deed, "#ops", "bob") for deed in ("kick", "ban", "unban")]
     async with SqliteStore.open(path) as store:
-        await store.commit(notes)
+        await save(store, notes)
         assert read_notes(path, 2) == notes[1:]
     assert read_notes(path, 50) == notes
     with pytest.raises(StoreError, match="is not there"):
@@ -250,7 +251,7 @@ async def test_a_damaged_database_is_not_put_in_the_place_of_a_good_backup(
     path: Path, pen: Pen, tmp_path: Path
 ) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines(*["x" * 300] * 200)])
+        await save(store, [pen.room(1), *pen.lines(*["x" * 300] * 200)])
     file = tmp_path / "chat.backup"
     backup(path, file)
     good = await trio.Path(file).read_bytes()
@@ -268,7 +269,7 @@ async def test_a_damaged_database_is_not_put_in_the_place_of_a_good_backup(
 async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines(*["x" * 300] * 200)])
+    await save(sqlite, [pen.room(1), *pen.lines(*["x" * 300] * 200)])
     file = tmp_path / "chat.backup"
     backup(sqlite.path, file)
     with pytest.raises(StoreError, match="in use by another server"):
@@ -285,7 +286,7 @@ async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file
 
 
 async def test_what_is_no_backup_is_said_to_be_what_it_is(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
-    await sqlite.commit([pen.account(1), pen.room(1), *pen.lines("hello")])
+    await save(sqlite, [pen.account(1), pen.room(1), *pen.lines("hello")])
     file = tmp_path / "chat.jsonl"
     with file.open("wb") as out:
         export_json(sqlite.path, out)
@@ -317,11 +318,9 @@ def test_an_export_of_a_database_of_an_earlier_version_is_refused_with_a_sentenc
 
 async def test_an_export_holds_what_people_said_and_no_secrets(sqlite: SqliteStore, pen: Pen) -> None:
     secret = SaveDevice(1, 1, b"\x07" * 32, "laptop", "2026", "2026")
-    await sqlite.commit([pen.account(1, "ada", password="$argon2id$"), secret, pen.room(1), SaveMember(1, 1, 3)])
-    await sqlite.commit(
-        [pen.room(2, "#gone"), *pen.lines("x", room=2), *pen.lines("hello 日本", "secret"), DropRoom(2)]
-    )
-    await sqlite.commit([Redact(1, 2, b'{"deleted":true}')])
+    await save(sqlite, [pen.account(1, "ada", password="$argon2id$"), secret, pen.room(1), SaveMember(1, 1, 3)])
+    await save(sqlite, [pen.room(2, "#gone"), *pen.lines("x", room=2), *pen.lines("hello 日本", "secret"), DropRoom(2)])
+    await save(sqlite, [Redact(1, 2, b'{"deleted":true}')])
     out = io.BytesIO()
     count = export_json(sqlite.path, out)
     lines: list[dict[str, Any]] = [json.loads(line) for line in out.getvalue().splitlines()]
@@ -342,14 +341,14 @@ async def test_an_export_holds_what_people_said_and_no_secrets(sqlite: SqliteSto
 
 async def test_a_sound_database_has_no_findings_with_a_server_and_without(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.account(1), pen.room(1), pen.room(2, "#gone"), SaveMember(1, 1)])
-        await store.commit([*pen.lines("a b", "...", "日本", "last"), *pen.lines("x", room=2)])
+        await save(store, [pen.account(1), pen.room(1), pen.room(2, "#gone"), SaveMember(1, 1)])
+        await save(store, [*pen.lines("a b", "...", "日本", "last"), *pen.lines("x", room=2)])
         await store.index_some(2)
-        await store.commit([DropRoom(2), Redact(1, 1, b"{}")])
+        await save(store, [DropRoom(2), Redact(1, 1, b"{}")])
         assert check(path) == []
         await settle(store)
         pen.wait(days=2)
-        await store.commit(pen.lines("new"))
+        await save(store, pen.lines("new"))
         await store.prune(pen.now, 1)
         assert check(path) == []
     assert check(path) == []
@@ -374,7 +373,7 @@ TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]', 0 F
 )
 async def test_what_is_wrong_is_found(path: Path, pen: Pen, statement: str, finding: str) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.account(1), pen.room(1), SaveMember(1, 1), *pen.lines("a", "b", "c", "d", "e")])
+        await save(store, [pen.account(1), pen.room(1), SaveMember(1, 1), *pen.lines("a", "b", "c", "d", "e")])
         await settle(store)
     assert check(path) == []
     change(path, statement)
@@ -383,7 +382,7 @@ async def test_what_is_wrong_is_found(path: Path, pen: Pen, statement: str, find
 
 async def test_damage_to_the_file_is_found(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines(*["word " * 40] * 300)])
+        await save(store, [pen.room(1), *pen.lines(*["word " * 40] * 300)])
     whole = await trio.Path(path).read_bytes()
     write_file(path, whole[:100_000] + b"\x33" * 8192 + whole[108_192:])
     assert any("damaged" in finding for finding in check(path))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.store import DATABASE, SqliteStore
 from trio_chat.store.sqlite.maintenance import backup, check, restore
@@ -28,10 +29,10 @@ async def killed(path: Path, pen: Pen, tmp_path: Path) -> Path:
     """The directory of a server that was killed after it stored ``kept`` and, after a backup, ``later``; the
     latter stands in its WAL alone. The backup lies beside the directory."""
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines("kept")])
+        await save(store, [pen.room(1), *pen.lines("kept")])
     backup(path, tmp_path / "good.backup")
     async with SqliteStore.open(path) as store:
-        await store.commit(pen.lines("later"))
+        await save(store, pen.lines("later"))
         shutil.copytree(path.parent, tmp_path / "killed")
     (tmp_path / "killed" / f"{DATABASE}-shm").touch()
     assert (tmp_path / "killed" / WAL).stat().st_size > 0

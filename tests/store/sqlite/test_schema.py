@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.store import SqliteStore
 from trio_chat.store.sqlite import schema
@@ -38,7 +39,7 @@ async def test_a_further_migration_is_done_once_and_keeps_everything(
 ) -> None:
     async with SqliteStore.open(path) as store:
         epoch = store.epoch
-        await store.commit([pen.room(1), *pen.lines("a")])
+        await save(store, [pen.room(1), *pen.lines("a")])
     further = ("CREATE TABLE further (x)", "INSERT INTO further VALUES (1)")
     monkeypatch.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, further))
     for _ in range(2):
@@ -52,7 +53,7 @@ async def test_a_migration_that_fails_leaves_the_version_before_it(
     path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1)])
+        await save(store, [pen.room(1)])
     with monkeypatch.context() as broken:
         broken.setattr(schema, "MIGRATIONS", (*schema.MIGRATIONS, ("CREATE TABLE further (x)", "no statement")))
         with pytest.raises(StoreError, match="syntax error"):
@@ -108,9 +109,9 @@ async def test_what_is_in_the_wal_goes_into_the_database_now_and_then_and_not_al
     wal = path.with_name(f"{path.name}-wal")
     sizes = []
     async with SqliteStore.open(path, synchronous="NORMAL") as store:
-        await store.commit([pen.room(1)])
+        await save(store, [pen.room(1)])
         for _ in range(24):
-            await store.commit(pen.lines("x" * 1_000_000))  # twice: as a text and as an event
+            await save(store, pen.lines("x" * 1_000_000))  # twice: as a text and as an event
             sizes.append(wal.stat().st_size)
     assert 16_000_000 < max(sizes) < 24_000_000
     assert len(set(sizes)) < len(sizes)  # it was begun anew from its start, and did not grow meanwhile

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import sqlite3
 import stat
 import subprocess
@@ -15,9 +16,10 @@ import pytest
 import trio
 import trio.testing
 
+from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.records import Amend, DropRoom, Line, Redact, SaveMention
-from trio_chat.store import SearchQuery, SqliteStore
+from trio_chat.store import CommitRefused, SearchQuery, SqliteStore
 from trio_chat.store.sqlite import changes, queries
 from trio_chat.store.sqlite.faults import explain
 
@@ -62,14 +64,14 @@ def run_python(program: str, *arguments: object) -> str:
 async def test_everything_is_there_when_it_is_opened_again(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         epoch = store.epoch
-        await store.commit([pen.account(1), pen.room(1), *pen.lines("a", "b"), SaveMention(1, 1, 2)])
+        await save(store, [pen.account(1), pen.room(1), *pen.lines("a", "b"), SaveMention(1, 1, 2)])
         await store.index_some(1)
         before = await store.load()
     async with SqliteStore.open(path) as store:
         assert store.epoch == epoch
         assert await store.load() == before
         assert store.statistics().behind == 1
-        await store.commit(pen.lines("c"))
+        await save(store, pen.lines("c"))
         assert (await store.read(1, 0, None, 9)).events == [pen.event(n, t) for n, t in ((1, "a"), (2, "b"), (3, "c"))]
         while await store.index_some(1):
             pass
@@ -89,12 +91,12 @@ async def test_what_was_committed_is_on_the_disk_before_it_is_said(sqlite: Sqlit
 
 
 async def test_a_commit_cancelled_while_it_runs_is_finished(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     other = sqlite3.connect(sqlite.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")  # the commit waits, in its thread
     with trio.CancelScope() as scope:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(sqlite.commit, pen.lines("a"))
+            nursery.start_soon(save, sqlite, pen.lines("a"))
             await trio.testing.wait_all_tasks_blocked()
             scope.cancel()
             other.execute("ROLLBACK")
@@ -103,16 +105,16 @@ async def test_a_commit_cancelled_while_it_runs_is_finished(sqlite: SqliteStore,
 
 
 async def test_a_commit_cancelled_while_it_waits_for_another_stores_nothing(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     async with sqlite._writing:
         with trio.move_on_after(0) as scope:
-            await sqlite.commit(pen.lines("a"))
+            await save(sqlite, pen.lines("a"))
     assert scope.cancelled_caught
     assert (await sqlite.read(1, 0, None, 9)).events == []
 
 
 async def test_many_at_once_are_served(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines(*map(str, range(50)))])
+    await save(sqlite, [pen.room(1), *pen.lines(*map(str, range(50)))])
     batches = [pen.lines(str(n)) for n in range(20)]
 
     async def read() -> None:
@@ -122,7 +124,7 @@ async def test_many_at_once_are_served(sqlite: SqliteStore, pen: Pen) -> None:
 
     async def write() -> None:
         for batch in batches:
-            await sqlite.commit(batch)
+            await save(sqlite, batch)
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(write)
@@ -134,7 +136,7 @@ async def test_many_at_once_are_served(sqlite: SqliteStore, pen: Pen) -> None:
 
 
 async def test_a_search_says_how_far_the_index_is_behind(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("word one", "word two", "word three")])
+    await save(sqlite, [pen.room(1), *pen.lines("word one", "word two", "word three")])
     query = SearchQuery(("word",), ((1, 0),))
     assert await sqlite.search(query) == ([], False, 3)
     assert await sqlite.index_some(2) == 1
@@ -145,8 +147,8 @@ async def test_a_search_says_how_far_the_index_is_behind(sqlite: SqliteStore, pe
 
 
 async def test_a_line_changed_before_it_is_indexed_is_found_by_its_new_words(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("old", "gone", "new")])
-    await sqlite.commit([Amend(1, 1, b"{}", "changed"), Redact(1, 2, b"{}")])
+    await save(sqlite, [pen.room(1), *pen.lines("old", "gone", "new")])
+    await save(sqlite, [Amend(1, 1, b"{}", "changed"), Redact(1, 2, b"{}")])
     while await sqlite.index_some(10):
         pass
     for word, seqs in (("old", []), ("changed", [1]), ("gone", []), ("new", [3])):
@@ -156,12 +158,12 @@ async def test_a_line_changed_before_it_is_indexed_is_found_by_its_new_words(sql
 async def test_lines_that_change_while_they_are_indexed_are_indexed_as_they_are_then(
     sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("old")])
+    await save(sqlite, [pen.room(1), *pen.lines("old")])
     whole = sqlite._read
 
     async def slow(*asked: object) -> object:
         answer: object = await whole(*asked)  # type: ignore[arg-type] # handed through
-        await sqlite.commit([Amend(1, 1, b"{}", "changed")])
+        await save(sqlite, [Amend(1, 1, b"{}", "changed")])
         return answer
 
     with monkeypatch.context() as patch:
@@ -175,7 +177,7 @@ async def test_lines_that_change_while_they_are_indexed_are_indexed_as_they_are_
 async def test_search_goes_through_many_volumes(sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
     for module in ("search_index", "queries", "writer"):
         monkeypatch.setattr(f"trio_chat.store.sqlite.{module}.VOLUME", 10)
-    await sqlite.commit([pen.room(1), *pen.lines(*(f"word {n % 7}" for n in range(95)))])
+    await save(sqlite, [pen.room(1), *pen.lines(*(f"word {n % 7}" for n in range(95)))])
     while await sqlite.index_some(30):
         pass
     seen: list[int] = []
@@ -187,7 +189,7 @@ async def test_search_goes_through_many_volumes(sqlite: SqliteStore, pen: Pen, m
         if not answer.more:
             break
     assert seen == [seq for seq in range(95, 0, -1) if (seq - 1) % 7 == 3]
-    await sqlite.commit([Redact(1, 4, b"{}"), Redact(1, 11, b"{}")])
+    await save(sqlite, [Redact(1, 4, b"{}"), Redact(1, 11, b"{}")])
     pen.wait(days=2)
     await sqlite.prune(pen.now, 1)
     while await sqlite.index_some(30):
@@ -204,7 +206,7 @@ async def test_only_its_owner_may_read_the_data_whatever_the_umask(path: Path, p
     before = os.umask(umask)
     try:
         async with SqliteStore.open(path) as store:
-            await store.commit([pen.room(1)])
+            await save(store, [pen.room(1)])
             assert mode(path.parent) == 0o700
             beside = sorted(file.name for file in path.parent.iterdir())
             assert beside == [path.name, f"{path.name}-shm", f"{path.name}-wal", f"{path.name}.lock"]
@@ -225,7 +227,7 @@ async def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
 async def test_odd_characters_in_the_path_are_only_characters(tmp_path: Path, pen: Pen) -> None:
     path = tmp_path / "a b?c#d%41" / "chat ?mode=memory.sqlite3"
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1)])
+        await save(store, [pen.room(1)])
     assert path.is_file()
 
 
@@ -276,10 +278,10 @@ async def test_a_closed_store_says_so_and_closes_twice(path: Path) -> None:
 
 async def test_closing_waits_for_what_is_under_way(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store, trio.open_nursery() as nursery:
-        await store.commit([pen.room(1), *pen.lines("a")])
+        await save(store, [pen.room(1), *pen.lines("a")])
         for _ in range(9):
             nursery.start_soon(store.read, 1, 0, None, 9)
-        nursery.start_soon(store.commit, pen.lines("b"))
+        nursery.start_soon(save, store, pen.lines("b"))
         await trio.testing.wait_all_tasks_blocked()
         await store.aclose()
     async with SqliteStore.open(path) as store:
@@ -292,47 +294,47 @@ async def test_closing_waits_for_what_is_under_way(path: Path, pen: Pen) -> None
 async def test_a_full_disk_is_said_nothing_is_stored_and_it_goes_on_when_there_is_room(
     sqlite: SqliteStore, pen: Pen
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("a")])
+    await save(sqlite, [pen.room(1), *pen.lines("a")])
     pages = writer(sqlite).execute("PRAGMA page_count").fetchone()[0]
     writer(sqlite).execute(f"PRAGMA max_page_count = {pages + 3}")
     batch = pen.lines(*["x" * 1000] * 50)
     for _ in range(2):
-        with pytest.raises(StoreError, match=r"The disk that holds .* is full") as caught:
-            await sqlite.commit(batch)
-        assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
+        outcome = await sqlite.commit(batch)
+        assert isinstance(outcome, CommitRefused)
+        assert re.match(r"The disk that holds .* is full\.", outcome.why)
+    with pytest.raises(StoreError, match=r"The disk that holds .* is full") as caught:
+        await sqlite.check_writable()
+    assert isinstance(caught.value.__cause__, sqlite3.OperationalError)
     assert len((await sqlite.read(1, 0, None, 99)).events) == 1
     writer(sqlite).execute("PRAGMA max_page_count = 1000000")
     await sqlite.check_writable()
-    await sqlite.commit(batch)
+    await save(sqlite, batch)
     assert len((await sqlite.read(1, 0, None, 99)).events) == 51
-    assert sqlite.statistics().failures == 2
+    assert sqlite.statistics().failures == 3
 
 
 def test_a_file_that_may_not_grow_fails_commits_until_it_may(path: Path) -> None:
     program = """
         import resource, sys, trio
         from pathlib import Path
-        from trio_chat.errors import StoreError
         from trio_chat.records import Line, SaveRoom
-        from trio_chat.store import SqliteStore
+        from trio_chat.store import STORED, SqliteStore
 
         def lines(first):
             return [Line(1, n, "2026", 1, "", "message", "", None, b"x" * 4000) for n in range(first, first + 50)]
 
         async def main():
             async with SqliteStore.open(Path(sys.argv[1])) as store:
-                await store.commit([SaveRoom(1, "#lobby", "2026"), *lines(1)])
+                assert await store.commit([SaveRoom(1, "#lobby", "2026"), *lines(1)]) == STORED
                 soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
                 resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, hard))
-                for check in (store.commit(lines(51)), store.commit(lines(51))):
-                    try:
-                        await check
-                    except StoreError as error:
-                        print("refused", "could not be read or written" in str(error) or "full" in str(error))
+                for _ in range(2):
+                    refused = await store.commit(lines(51))
+                    print("refused", "could not be read or written" in refused.why or "full" in refused.why)
                 print(len((await store.read(1, 0, None, 999)).events))
                 resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
                 await store.check_writable()
-                await store.commit(lines(51))
+                assert await store.commit(lines(51)) == STORED
                 print(len((await store.read(1, 0, None, 999)).events))
 
         trio.run(main)
@@ -343,16 +345,16 @@ def test_a_file_that_may_not_grow_fails_commits_until_it_may(path: Path) -> None
 async def test_a_database_that_another_program_locks_is_said_and_works_again_afterwards(
     sqlite: SqliteStore, pen: Pen
 ) -> None:
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     other = sqlite3.connect(sqlite.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     batch = pen.lines("a")
-    for refused in (sqlite.commit(batch), sqlite.check_writable()):
+    for refused in (save(sqlite, batch), sqlite.check_writable()):
         with pytest.raises(StoreError, match=r"Another program keeps .* locked"):
             await refused
     other.execute("ROLLBACK")
     other.close()
-    await sqlite.commit(batch)
+    await save(sqlite, batch)
 
 
 @pytest.mark.parametrize("where", ["chat/data", "."])
@@ -443,19 +445,19 @@ def test_writing_where_one_may_only_read_is_said_so(path: Path) -> None:
 
 
 async def test_a_record_that_cannot_be_stored_leaves_the_store_as_it_was(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     line = pen.line("a")
     odd = Line(1, 1, line.time, 2**70, "", "message", "a", None, b"{}")
     with pytest.raises(OverflowError):
-        await sqlite.commit([pen.account(1), odd])
+        await save(sqlite, [pen.account(1), odd])
     assert (await sqlite.load()).accounts == ()
-    await sqlite.commit([line])
+    await save(sqlite, [line])
 
 
 async def test_after_a_failure_that_may_be_the_connections_own_it_is_opened_anew(
     sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     before, batch = writer(sqlite), pen.lines("a")
 
     def fail(*asked: object) -> None:
@@ -466,28 +468,28 @@ async def test_after_a_failure_that_may_be_the_connections_own_it_is_opened_anew
     with monkeypatch.context() as patch:
         patch.setattr(changes.Changes, "store", fail)
         with pytest.raises(StoreError, match="could not be read or written"):
-            await sqlite.commit(batch)
-    await sqlite.commit(batch)
+            await save(sqlite, batch)
+    await save(sqlite, batch)
     assert writer(sqlite) is not before
     assert writer(sqlite).execute("PRAGMA synchronous").fetchone() == (2,)
 
 
 async def test_a_line_after_a_purged_end_of_the_log_is_indexed(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), pen.room(2, "#gone"), *pen.lines("a"), *pen.lines("b", "c", room=2)])
+        await save(store, [pen.room(1), pen.room(2, "#gone"), *pen.lines("a"), *pen.lines("b", "c", room=2)])
         await store.index_some(10)
-        await store.commit([DropRoom(2)])
+        await save(store, [DropRoom(2)])
         while await store.index_some(10):
             pass
     async with SqliteStore.open(path) as store:
-        await store.commit(pen.lines("word"))
+        await save(store, pen.lines("word"))
         while await store.index_some(10):
             pass
         assert [hit.seq for hit in (await store.search(SearchQuery(("word",), ((1, 0),)))).hits] == [2]
 
 
 async def test_a_reader_that_failed_is_replaced(sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("a")])
+    await save(sqlite, [pen.room(1), *pen.lines("a")])
 
     def fail(*asked: object) -> None:
         raise sqlite3.DatabaseError("no luck")

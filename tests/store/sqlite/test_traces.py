@@ -6,6 +6,7 @@ import random
 import sqlite3
 from typing import TYPE_CHECKING
 
+from tests.store.committing import save
 from trio_chat.records import Amend, DropRoom, Redact
 from trio_chat.store import SearchQuery, SqliteStore
 
@@ -30,12 +31,12 @@ async def settle(store: SqliteStore) -> None:
 async def test_a_deleted_text_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
     folder = sqlite.path.parent
     lines = pen.lines("hello Xylophone Quagmire", "another xylophone")
-    await sqlite.commit([pen.room(1), *lines, pen.line("Zeppelin", kind="edited", target=1)])
+    await save(sqlite, [pen.room(1), *lines, pen.line("Zeppelin", kind="edited", target=1)])
     await settle(sqlite)
-    await sqlite.commit([Amend(1, 1, pen.event(1, "hello Vermilion"), "hello Vermilion")])
+    await save(sqlite, [Amend(1, 1, pen.event(1, "hello Vermilion"), "hello Vermilion")])
     await settle(sqlite)
     assert b"vermilion" in everything_in(folder)
-    await sqlite.commit([Redact(1, 1, b'{"deleted":true}')])
+    await save(sqlite, [Redact(1, 1, b'{"deleted":true}')])
     await settle(sqlite)
     left = everything_in(folder)
     for word in (b"quagmire", b"vermilion", b"zeppelin"):
@@ -46,25 +47,25 @@ async def test_a_deleted_text_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> N
 
 
 async def test_an_edit_that_was_superseded_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1), pen.line("one"), pen.line("quagmire", kind="edited", target=1)])
+    await save(sqlite, [pen.room(1), pen.line("one"), pen.line("quagmire", kind="edited", target=1)])
     await settle(sqlite)
-    await sqlite.commit([Amend(1, 1, pen.event(1, "two"), "two"), pen.line("two", kind="edited", target=1)])
+    await save(sqlite, [Amend(1, 1, pen.event(1, "two"), "two"), pen.line("two", kind="edited", target=1)])
     await settle(sqlite)
     assert b"quagmire" not in everything_in(sqlite.path.parent)
 
 
 async def test_a_text_deleted_before_it_was_indexed_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("quagmire", "stays")])
-    await sqlite.commit([Redact(1, 1, b"{}")])
+    await save(sqlite, [pen.room(1), *pen.lines("quagmire", "stays")])
+    await save(sqlite, [Redact(1, 1, b"{}")])
     await settle(sqlite)
     assert b"quagmire" not in everything_in(sqlite.path.parent)
 
 
 async def test_what_a_crash_interrupted_is_gone_once_it_is_opened_and_settled(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
-        await store.commit([pen.room(1), *pen.lines("quagmire", "stays")])
+        await save(store, [pen.room(1), *pen.lines("quagmire", "stays")])
         await settle(store)
-        await store.commit([Redact(1, 1, b"{}")])
+        await save(store, [Redact(1, 1, b"{}")])
     async with SqliteStore.open(path) as store:
         await settle(store)
     left = everything_in(path.parent)
@@ -73,11 +74,11 @@ async def test_what_a_crash_interrupted_is_gone_once_it_is_opened_and_settled(pa
 
 
 async def test_a_dropped_rooms_lines_and_pruned_ones_leave_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
-    await sqlite.commit([pen.room(1), pen.room(2, "#ops"), *pen.lines("quagmire"), *pen.lines("zeppelin", room=2)])
+    await save(sqlite, [pen.room(1), pen.room(2, "#ops"), *pen.lines("quagmire"), *pen.lines("zeppelin", room=2)])
     await settle(sqlite)
-    await sqlite.commit([DropRoom(2)])
+    await save(sqlite, [DropRoom(2)])
     pen.wait(days=2)
-    await sqlite.commit(pen.lines("stays"))
+    await save(sqlite, pen.lines("stays"))
     await sqlite.prune(pen.now, 1)
     await settle(sqlite)
     left = everything_in(sqlite.path.parent)
@@ -88,7 +89,7 @@ async def test_a_dropped_rooms_lines_and_pruned_ones_leave_no_byte(sqlite: Sqlit
 
 async def test_of_what_is_pruned_between_lines_that_stay_nothing_is_left(sqlite: SqliteStore, pen: Pen) -> None:
     dice = random.Random(5)
-    await sqlite.commit([pen.room(1), pen.room(2, "#ops")])
+    await save(sqlite, [pen.room(1), pen.room(2, "#ops")])
     gone: list[str] = []
 
     def text() -> str:
@@ -100,15 +101,15 @@ async def test_of_what_is_pruned_between_lines_that_stay_nothing_is_left(sqlite:
             for room in (1, 2):
                 texts = [text() for _ in range(dice.randrange(1, 20))]
                 first = pen.lasts.get(room, 0) + 1
-                await sqlite.commit(pen.lines(*texts, room=room))
+                await save(sqlite, pen.lines(*texts, room=room))
                 said = text()
                 changed = Amend(room, first, pen.event(first, said), said)
-                await sqlite.commit([changed, pen.line(said, kind="edited", target=first, room=room)])
+                await save(sqlite, [changed, pen.line(said, kind="edited", target=first, room=room)])
                 if phase == 0 and room == 1:
                     gone += [each.rsplit(maxsplit=1)[-1] for each in (*texts, said)]
             await sqlite.index_some(100)
         pen.wait(days=5)
-    await sqlite.commit([pen.room(1, keep=6.0)])  # the second phase stays, and all of the other room
+    await save(sqlite, [pen.room(1, keep=6.0)])  # the second phase stays, and all of the other room
     assert set(await sqlite.prune(pen.now, None)) == {1}
     await settle(sqlite)
     left = everything_in(sqlite.path.parent)
@@ -119,15 +120,15 @@ async def test_of_what_is_pruned_between_lines_that_stay_nothing_is_left(sqlite:
 async def test_while_somebody_reads_the_wal_the_rest_is_done_and_it_is_tried_again(
     sqlite: SqliteStore, pen: Pen
 ) -> None:
-    await sqlite.commit([pen.room(1), *pen.lines("quagmire", "stays")])
+    await save(sqlite, [pen.room(1), *pen.lines("quagmire", "stays")])
     await settle(sqlite)
     reader = sqlite3.connect(sqlite.path, isolation_level=None)  # a backup, say
     reader.execute("BEGIN")
     reader.execute("SELECT count(*) FROM events").fetchone()
-    await sqlite.commit([Redact(1, 1, b"{}")])
+    await save(sqlite, [Redact(1, 1, b"{}")])
     for _ in range(8):
         assert await sqlite.index_some(10) > 0
-    await sqlite.commit(pen.lines("others are served"))
+    await save(sqlite, pen.lines("others are served"))
     reader.close()
     await settle(sqlite)
     assert b"quagmire" not in everything_in(sqlite.path.parent)
@@ -139,7 +140,7 @@ async def test_in_a_busy_log_no_deleted_text_leaves_a_byte(
     for module in ("search_index", "writer", "queries"):
         monkeypatch.setattr(f"trio_chat.store.sqlite.{module}.VOLUME", 256)
     dice = random.Random(7)
-    await sqlite.commit([pen.room(1)])
+    await save(sqlite, [pen.room(1)])
     secrets: dict[int, list[str]] = {}
     gone: list[str] = []
 
@@ -150,15 +151,15 @@ async def test_in_a_busy_log_no_deleted_text_leaves_a_byte(
     for _ in range(40):
         texts = [text() for _ in range(50)]
         first = pen.lasts.get(1, 0) + 1
-        await sqlite.commit(pen.lines(*texts))
+        await save(sqlite, pen.lines(*texts))
         secrets |= {seq: [said.rsplit(maxsplit=1)[-1]] for seq, said in enumerate(texts, first)}
         for seq in dice.sample(list(secrets), 10):
             said = text()
             secrets[seq].append(said.rsplit(maxsplit=1)[-1])
-            await sqlite.commit([Amend(1, seq, pen.event(seq, said), said)])
+            await save(sqlite, [Amend(1, seq, pen.event(seq, said), said)])
         for seq in dice.sample(list(secrets), 5):
             gone += secrets.pop(seq)
-            await sqlite.commit([Redact(1, seq, b'{"deleted":true}')])
+            await save(sqlite, [Redact(1, seq, b'{"deleted":true}')])
         await sqlite.index_some(60)
     await settle(sqlite)
     left = everything_in(sqlite.path.parent)

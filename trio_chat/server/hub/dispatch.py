@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from trio_chat.server.net.outbox import Outbox
     from trio_chat.server.tally import Tally
-    from trio_chat.store import Store
+    from trio_chat.store import StoreReader
 
 RETRY: Final = 2.0
 """Seconds after which a client should come back that was sent away for no fault of its own."""
@@ -82,7 +82,7 @@ class Channel:
 class Dispatcher:
     """Knows the peers and which channels each hears."""
 
-    def __init__(self, store: Store, tally: Tally) -> None:
+    def __init__(self, store: StoreReader, tally: Tally) -> None:
         self._lookup = Lookup(store, tally)
         self._tally = tally
         self._peers: dict[int, Peer] = {}

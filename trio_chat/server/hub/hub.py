@@ -4,7 +4,8 @@ Theory of operation. Everything that happens (a connection arrived, requests cam
 is an item on one bounded inbox. The hub takes what is there, up to a batch, asks the broker about each,
 stores what is to be stored in one commit, and only then carries out the effects: so what anybody gets,
 and what a sender is told, is stored. It never waits for a peer, only for the store. When a batch cannot
-be stored, the broker takes back what it decided and the senders are told; what needed no storing goes on.
+be stored, the broker takes back what it decided and the senders are told; what needed no storing goes on. When the
+store cannot tell whether a batch is stored, the hub acknowledges nothing, takes nothing back and sends everybody away.
 
 Order on the way out. A room's frames are gathered while the effects of a batch are carried out, and
 each member's share is written with one call. So a room is *flushed* before its membership changes,
@@ -35,12 +36,13 @@ from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPas
 from trio_chat.records import Line, Record
 from trio_chat.server.hub.batch import Batch
 from trio_chat.server.hub.clock import Clock
-from trio_chat.server.hub.dispatch import Dispatcher
+from trio_chat.server.hub.dispatch import RETRY, Dispatcher
 from trio_chat.server.hub.hashing import Hashing
 from trio_chat.server.hub.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
-from trio_chat.server.hub.persistence import Storing
+from trio_chat.server.hub.persistence import HubStore, Storing
 from trio_chat.server.net.connection import Payloads
 from trio_chat.server.net.frames import text_frame
+from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +51,6 @@ if TYPE_CHECKING:
     from trio_chat.broker.registry import Found
     from trio_chat.protocol.requests import AnyRequest
     from trio_chat.server.tally import Tally
-    from trio_chat.store import Store
 
 _BATCH: Final = 2048
 """Requests in one batch at the most: enough to gather, and a few tens of milliseconds of work."""
@@ -76,7 +77,9 @@ log = structlog.get_logger()
 class Hub:
     """See the module. ``clock`` gives seconds since 1970."""
 
-    def __init__(self, broker: Broker, store: Store, tally: Tally, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, broker: Broker, store: HubStore, tally: Tally, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self.storing = Storing(store, tally)
         self._broker = broker
         self._clock = Clock(clock)
@@ -382,8 +385,12 @@ class Hub:
             log.exception("not stored", effects=len(effects))
             effects, frames = self._take_back(batch), []
         else:
-            if records and not await self.storing.commit(records, len(frames)):
-                effects, frames = self._take_back(batch), []
+            if records:
+                outcome = await self.storing.commit(records, len(frames))
+                if isinstance(outcome, CommitUnknown):
+                    effects, frames = self._step_down(batch), []
+                elif isinstance(outcome, CommitRefused):
+                    effects, frames = self._take_back(batch), []
         self._broker.settle()
         for turn in batch.turns:
             if turn.arrival is not None:
@@ -391,6 +398,22 @@ class Hub:
         for order in batch.orders:
             order.settled.set()
         return effects, frames
+
+    def _step_down(self, batch: Batch) -> list[Effect]:
+        """End the chat after a commit whose outcome is unknown.
+
+        Nothing of the batch is acknowledged or delivered, and nothing is taken back: either could be wrong. All
+        clients are told to come back; a server that has read the store anew then knows what is stored.
+        """
+        self._stopping = True
+        reason = refuse("shutting_down")
+        for turn in batch.turns:
+            if turn.arrival is not None:
+                turn.arrival.refusal = reason
+                self._out.remove(turn.session)
+        for order in batch.orders:
+            order.answer = reason
+        return [Disconnect(session, reason, RETRY) for session in self._out.sessions()]
 
     async def _save_last(self) -> None:
         """Store at the end what is otherwise stored now and then."""

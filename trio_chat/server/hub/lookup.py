@@ -26,7 +26,7 @@ from trio_chat.store import SearchQuery, fill
 if TYPE_CHECKING:
     from trio_chat.server.net.outbox import Outbox
     from trio_chat.server.tally import Tally
-    from trio_chat.store import Store
+    from trio_chat.store import StoreReader
 
 _READERS: Final = 4
 """Reads at a time: more would only wait for the same disk."""
@@ -43,7 +43,7 @@ log = structlog.get_logger()
 class Lookup:
     """Answers from the store."""
 
-    def __init__(self, store: Store, tally: Tally) -> None:
+    def __init__(self, store: StoreReader, tally: Tally) -> None:
         self._store = store
         self._tally = tally
         self._limiter = trio.CapacityLimiter(_READERS)

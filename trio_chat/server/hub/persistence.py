@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import structlog
 import trio
@@ -12,6 +12,7 @@ from trio_chat.broker.state import FoundLine, FoundSent
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.codec import decode_event
 from trio_chat.protocol.events import Message
+from trio_chat.store import CommitRefused, CommitStored, CommitUnknown, StoreCommitter, StoreReader, require_stored
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trio_chat.records import Record
     from trio_chat.server.hub.batch import Batch
     from trio_chat.server.tally import Tally
-    from trio_chat.store import Store
+    from trio_chat.store import CommitOutcome
 
 _LOG_EVERY: Final = 10.0
 """Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
@@ -29,15 +30,25 @@ _LOG_EVERY: Final = 10.0
 log = structlog.get_logger()
 
 
-class Storing:
-    """See the module. ``failing`` is a sentence on why nothing is stored just now, if that is so; ``stored`` is set
-    when something was."""
+class HubStore(StoreReader, StoreCommitter, Protocol):
+    """The parts of a store that the hub needs."""
 
-    def __init__(self, store: Store, tally: Tally) -> None:
+
+class Storing:
+    """See the module.
+
+    ``failing`` is a sentence on why the store fails just now, if it does. ``stored`` is set when something was
+    stored. ``unknown`` is the outcome of a commit of which the store could not tell whether it is stored; from then
+    on ``lost`` is set, and nothing more is stored.
+    """
+
+    def __init__(self, store: HubStore, tally: Tally) -> None:
         self._store = store
         self._tally = tally
         self.stored = trio.Event()
         self.failing: str | None = None
+        self.unknown: CommitUnknown | None = None
+        self.lost = trio.Event()
         self._since: float | None = None
         self._untold, self._told_until = 0, 0.0
 
@@ -56,32 +67,41 @@ class Storing:
 
     def works_again(self) -> None:
         """Storing does what it should, whether it did before or not."""
-        if self.failing is not None:
+        if self.failing is not None and self.unknown is None:
             self.failing = None
             log.info("storing works again")
 
     async def begin(self, records: Sequence[Record]) -> None:
         """Store what a new server has to. Raises ``StoreError``."""
-        await self._store.commit(records)
+        require_stored(await self._store.commit(records))
 
-    async def commit(self, records: Sequence[Record], lines: int) -> bool:
-        """Store these records, of which so many are lines of rooms; whether they are stored. Why not is logged."""
+    async def commit(self, records: Sequence[Record], lines: int) -> CommitOutcome:
+        """Store these records, of which ``lines`` are lines of rooms. A failure is logged.
+
+        After an unknown outcome no later batch reaches the store: each commit has that outcome again.
+        """
+        if self.unknown is not None:
+            return self.unknown
         self._since = trio.current_time()
         try:
-            await self._store.commit(records)
-        except StoreError as error:
-            self._fail("not stored", error, records=len(records))
-            return False
-        except Exception:  # a bug of ours must not end everybody's chat
+            outcome = await self._store.commit(records)
+        except Exception:  # a bug in the store must not end the chat; the store has stored nothing then
             log.exception("not stored", records=len(records))
-            return False
+            return CommitRefused("An internal error.")
         finally:
             self._since = None
-        if lines:  # what is smaller than a message may be stored where none has room
-            self.works_again()
-        self._tally.messages += lines
-        self.stored.set()
-        return True
+        if isinstance(outcome, CommitStored):
+            if lines:  # records smaller than a message may be stored where no message fits
+                self.works_again()
+            self._tally.messages += lines
+            self.stored.set()
+        elif isinstance(outcome, CommitRefused):
+            self._fail("not stored", outcome.why, records=len(records))
+        else:
+            self.failing, self.unknown = outcome.why, outcome
+            log.critical("not known whether stored", error=outcome.why, records=len(records))
+            self.lost.set()
+        return outcome
 
     async def look_up(self, wanted: Wanted, batch: Batch) -> Found | Refusal:
         """What this batch or the store has of what the broker wants; a refusal, if it cannot be read: what is not known
@@ -94,7 +114,7 @@ class Storing:
                 return known
             sent = await self._store.find(wanted.sender, wanted.cid)
         except StoreError as error:
-            self._fail("not looked up", error)
+            self._fail("not looked up", str(error))
             return refuse("not_looked_up")
         if sent is not None:
             return FoundSent(*sent)
@@ -109,13 +129,13 @@ class Storing:
         batch.keep_line(wanted, found)
         return found
 
-    def _fail(self, what: str, error: StoreError, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
+    def _fail(self, what: str, error: str, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
         """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
         now = trio.current_time()
-        if str(error) == self.failing and now < self._told_until:
+        if error == self.failing and now < self._told_until:
             self._untold += 1
             return
         if self._untold:
             more["times"] = self._untold + 1
-        self.failing, self._untold, self._told_until = str(error), 0, now + _LOG_EVERY
-        log.error(what, error=str(error), **more)
+        self.failing, self._untold, self._told_until = error, 0, now + _LOG_EVERY
+        log.error(what, error=error, **more)

@@ -23,7 +23,7 @@ from trio_chat.records import (
     Snapshot,
 )
 from trio_chat.store import interface
-from trio_chat.store.interface import AuditLine, Hit, Kept, Place, SearchQuery, Stretch, fill
+from trio_chat.store.interface import AuditLine, Hit, LinePosition, LogSlice, SearchQuery, StoredLine, fill
 from trio_chat.store.sqlite.changes import unpack
 from trio_chat.store.sqlite.schema import VOLUME
 from trio_chat.store.sqlite.search_index import LINK_TAG, room_tag, sender_tag, table
@@ -125,12 +125,12 @@ def read(
     *,
     floor: int,
     size: int | None,
-) -> Stretch:
+) -> LogSlice:
     """See :meth:`trio_chat.store.interface.Store.read`."""
     with _one_state(connection):
         bounds = _bounds(connection, room)
         if bounds is None or not bounds[1]:
-            return Stretch([], more=False, first=floor + 1)
+            return LogSlice([], more=False, first=floor + 1)
         oldest, end = bounds[0], bounds[1] + 1
         first = min(max(oldest, floor + 1), end)
         if after is not None:
@@ -148,18 +148,18 @@ def read(
         )
         with contextlib.closing(rows):
             events, cut = fill((event for (event,) in rows), size)
-        return Stretch(events[::step], more or cut, first)
+        return LogSlice(events[::step], more or cut, first)
 
 
-def look_up(connection: sqlite3.Connection, room: int, seq: int) -> Kept | None:
+def look_up(connection: sqlite3.Connection, room: int, seq: int) -> StoredLine | None:
     """See :meth:`trio_chat.store.interface.Store.look_up`."""
     row = connection.execute(
         "SELECT sender, event FROM events WHERE room = ? AND seq = ? AND room IN (SELECT id FROM rooms)", (room, seq)
     ).fetchone()
-    return None if row is None else Kept(*row)
+    return None if row is None else StoredLine(*row)
 
 
-def find(connection: sqlite3.Connection, sender: int, cid: str) -> Place | None:
+def find(connection: sqlite3.Connection, sender: int, cid: str) -> LinePosition | None:
     """See :meth:`trio_chat.store.interface.Store.find`.
 
     Goes through the index of sent ids from the newest part down: a part is 8192 ids, some microseconds.
@@ -172,7 +172,7 @@ def find(connection: sqlite3.Connection, sender: int, cid: str) -> Place | None:
         WHERE e.room IN (SELECT id FROM rooms) LIMIT 1""",
         (sender, cid),
     ).fetchone()
-    return None if row is None else Place(*row)
+    return None if row is None else LinePosition(*row)
 
 
 def seq_at(connection: sqlite3.Connection, room: int, time: str) -> int:

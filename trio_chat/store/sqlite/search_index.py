@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 LINK_TAG: Final = "link"
 
 
-class Prepared(NamedTuple):
+class IndexEntry(NamedTuple):
     """A line as the index takes it; without ``words`` it is not in the index at all."""
 
     id: int
@@ -47,16 +47,16 @@ def table(number: int) -> str:
     return f"words_{number}"
 
 
-def prepare(number: int, room: int, sender: int, time: str, text: str) -> Prepared:
+def prepare(number: int, room: int, sender: int, time: str, text: str) -> IndexEntry:
     """Find the words and tags of the line with this id."""
     tags = f"{room_tag(room)} {sender_tag(sender)}"
     if has_link(text):
         tags += f" {LINK_TAG}"
     # A text without any words (only dots, say) still has its tags, so from: and has: find it.
-    return Prepared(number, spaced(text) if text else "", tags if text else "", time)
+    return IndexEntry(number, spaced(text) if text else "", tags if text else "", time)
 
 
-def read_lines(connection: sqlite3.Connection, after: int, before: int, limit: int) -> list[Prepared]:
+def read_lines(connection: sqlite3.Connection, after: int, before: int, limit: int) -> list[IndexEntry]:
     """Up to ``limit`` lines with ids between ``after`` and ``before``, neither included, as the index takes them."""
     rows = connection.execute(
         "SELECT id, room, sender, time, text FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
@@ -65,9 +65,9 @@ def read_lines(connection: sqlite3.Connection, after: int, before: int, limit: i
     return [prepare(*row) for row in rows]
 
 
-def insert(connection: sqlite3.Connection, lines: Iterable[Prepared]) -> None:
+def insert(connection: sqlite3.Connection, lines: Iterable[IndexEntry]) -> None:
     """Put lines that the index does not have into their volumes."""
-    volumes: dict[int, list[Prepared]] = {}
+    volumes: dict[int, list[IndexEntry]] = {}
     for line in lines:
         if line.tags:
             volumes.setdefault(line.id // VOLUME, []).append(line)
@@ -79,7 +79,7 @@ def insert(connection: sqlite3.Connection, lines: Iterable[Prepared]) -> None:
         )
 
 
-def replace(connection: sqlite3.Connection, before: Prepared, after: Prepared) -> None:
+def replace(connection: sqlite3.Connection, before: IndexEntry, after: IndexEntry) -> None:
     """Give a line that may be in the index other words. ``before`` must be exactly what was put in."""
     if before.tags:
         name = table(before.id // VOLUME)
@@ -90,7 +90,7 @@ def replace(connection: sqlite3.Connection, before: Prepared, after: Prepared) -
     insert(connection, [after])
 
 
-def rebuild(connection: sqlite3.Connection, number: int, lines: Sequence[Prepared]) -> None:
+def rebuild(connection: sqlite3.Connection, number: int, lines: Sequence[IndexEntry]) -> None:
     """Make a volume anew from the lines it is to hold; one of none goes."""
     connection.execute(f"DROP TABLE IF EXISTS {table(number)}")
     connection.execute("DELETE FROM volumes WHERE number = ?", (number,))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Concatenate, Final, ParamSpec, TypeVar
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.store.interface import Found, Statistics, cutoff
+from trio_chat.store.interface import STORED, CommitOutcome, CommitRefused, SearchResult, StoreStatistics, cutoff
 from trio_chat.store.sqlite import queries, search_index
 from trio_chat.store.sqlite.faults import code_of, damaged, explain, tells_damage, translated
 from trio_chat.store.sqlite.files import clear_up
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_chat.records import Record, Snapshot
-    from trio_chat.store.interface import AuditLine, Kept, Place, SearchQuery, Stretch
+    from trio_chat.store.interface import AuditLine, LinePosition, LogSlice, SearchQuery, StoredLine
     from trio_chat.store.sqlite.schema import Synchronous
 
 READERS: Final = 3
@@ -107,10 +107,12 @@ class SqliteStore:
         """What is known to be wrong with the file; see :class:`~trio_chat.store.interface.Store`."""
         return None if self._damage is None else str(self._damage)
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> StoreStatistics:
         """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
         writer = self._writer
-        return Statistics(commits=writer.commits, lines=writer.lines, failures=writer.failures, behind=writer.behind)
+        return StoreStatistics(
+            commits=writer.commits, lines=writer.lines, failures=writer.failures, behind=writer.behind
+        )
 
     async def aclose(self) -> None:
         """Let go of the file; see :class:`~trio_chat.store.interface.Store`."""
@@ -124,9 +126,16 @@ class SqliteStore:
 
     # ---- writing ------------------------------------------------------------------------------
 
-    async def commit(self, records: Sequence[Record]) -> None:
-        """Store these records, all or none; see :class:`~trio_chat.store.interface.Store`."""
-        await self._write(self._writer.commit, records)
+    async def commit(self, records: Sequence[Record]) -> CommitOutcome:
+        """Store these records, all or none; see :class:`~trio_chat.store.interface.StoreCommitter`.
+
+        The outcome is never unknown: SQLite rolls back a transaction that it cannot commit.
+        """
+        try:
+            await self._write(self._writer.commit, records)
+        except StoreError as error:
+            return CommitRefused(str(error))
+        return STORED
 
     async def check_writable(self) -> None:
         """Write as much as a long message takes; see :class:`~trio_chat.store.interface.Store`."""
@@ -174,15 +183,15 @@ class SqliteStore:
 
     async def read(
         self, room: int, after: int | None, before: int | None, limit: int, *, floor: int = 0, size: int | None = None
-    ) -> Stretch:
+    ) -> LogSlice:
         """Part of a room's log; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(queries.read, room, after, before, limit, floor=floor, size=size)
 
-    async def look_up(self, room: int, seq: int) -> Kept | None:
+    async def look_up(self, room: int, seq: int) -> StoredLine | None:
         """One line; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(queries.look_up, room, seq)
 
-    async def find(self, sender: int, cid: str) -> Place | None:
+    async def find(self, sender: int, cid: str) -> LinePosition | None:
         """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(queries.find, sender, cid)
 
@@ -190,11 +199,11 @@ class SqliteStore:
         """Where a time stands; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(queries.seq_at, room, time)
 
-    async def search(self, query: SearchQuery) -> Found:
+    async def search(self, query: SearchQuery) -> SearchResult:
         """Find lines; see :class:`~trio_chat.store.interface.Store`."""
         behind = self._writer.behind
         hits, more = await self._read(queries.search, query)
-        return Found(hits, more, behind)
+        return SearchResult(hits, more, behind)
 
     async def notes(self, limit: int, before: int | None = None) -> list[AuditLine]:
         """The audit log; see :class:`~trio_chat.store.interface.Store`."""

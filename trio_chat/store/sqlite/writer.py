@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from trio_chat.records import Record
     from trio_chat.store.sqlite.schema import Synchronous
-    from trio_chat.store.sqlite.search_index import Prepared
+    from trio_chat.store.sqlite.search_index import IndexEntry
 
 
 _ROOM: Final = 128 * 1024
@@ -105,7 +105,7 @@ class Writer:
 
     # ---- the index and what is removed -------------------------------------------------------
 
-    def index(self, lines: Sequence[Prepared], upto: int, retellings: int) -> None:
+    def index(self, lines: Sequence[IndexEntry], upto: int, retellings: int) -> None:
         """Put into the index the lines after those it has: all that there are up to this id. Nothing is done
         when some were retold since they were read, that is, since ``retellings`` was that."""
         if retellings == self.retellings:
@@ -114,7 +114,7 @@ class Writer:
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'indexed'", (upto,))
             self.indexed = upto
 
-    def rebuild(self, number: int, lines: Sequence[Prepared], retellings: int) -> None:
+    def rebuild(self, number: int, lines: Sequence[IndexEntry], retellings: int) -> None:
         """Make a volume of the index anew, under the same condition."""
         if retellings == self.retellings:
             with self._transaction() as connection:
