@@ -453,12 +453,6 @@ def test_the_name_is_spelled_as_the_server_spells_it(*, notice_first: bool) -> N
     assert conversation.name == "Lovelace"
 
 
-def test_the_members_of_a_direct_conversation_are_renamed() -> None:
-    conversation = talking(RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")))
-    conversation.take(Renamed(old="bob", new="rob"))
-    assert conversation.rooms["@ada+bob"].members == ("ada", "rob")
-
-
 def test_an_error_that_belongs_to_no_request_is_yielded() -> None:
     conversation = talking()
     error = Error(code="not_text", message="The server does not accept binary messages.")

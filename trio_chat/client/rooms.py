@@ -19,11 +19,12 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.client.events import Backlog, ChatEvent, Missed
+from trio_chat.protocol.events import Event, Left, Moderated, Presence, ReadUpTo, Renamed, RoomInfo, TopicChanged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trio_chat.protocol.events import Moderated, Role, RoomEvent, RoomInfo
+    from trio_chat.protocol.events import Role, RoomEvent
 
 FILL_PAGE: Final = 200
 """Events asked for at once; the server gives fewer where they are long, and then says that there are more."""
@@ -121,7 +122,8 @@ class RoomView:
 
     def update(self, info: RoomInfo) -> None:
         """Take over what the server says of the room. What was seen stays seen."""
-        self.direct, self.topic, self.count, self.members = info.direct, info.topic, info.count, info.members
+        self.direct, self.topic, self.count = info.direct, info.topic, info.count
+        self.members = info.members or self.members
         self.role, self.private, self.announce_only, self.slow = (
             info.role,
             info.private,
@@ -133,8 +135,26 @@ class RoomView:
         self._named = [seq for seq in self._named if seq > info.last]
         self.mark_read(info.read)
 
+    def info(self) -> RoomInfo:
+        """The room as the server would describe it now."""
+        return RoomInfo(
+            name=self.name,
+            direct=self.direct,
+            topic=self.topic,
+            count=self.count,
+            members=self.members,
+            first=self.first,
+            last=self.last,
+            read=self.read,
+            mentions=self.mentions,
+            role=self.role,
+            private=self.private,
+            announce_only=self.announce_only,
+            slow=self.slow,
+        )
+
     def moderate(self, event: Moderated, me: str) -> None:
-        """Change with what a moderator did."""
+        """Change the room's rules, or our role in it, as a moderator decided."""
         match event.action:
             case "private":
                 self.private = event.value == "on"
@@ -321,3 +341,27 @@ class RoomView:
         self.seen = seq
         self.last = max(self.last, seq)
         return [Missed(room=self.name, count=count)]
+
+
+def follow(rooms: dict[str, RoomView], event: Event, me: str) -> None:
+    """Change what is known of our ``rooms`` as an event says. ``me`` is our own name.
+
+    A room that we enter is the caller's to add: it decides how much of the past is wanted.
+    """
+    match event:
+        case Left(room=name):
+            rooms.pop(name, None)
+        case Presence(room=name, count=count) if name in rooms:
+            rooms[name].count = count
+        case ReadUpTo(room=name, seq=seq) if name in rooms:
+            rooms[name].mark_read(seq)
+        case TopicChanged(room=name, text=text) if name in rooms:
+            rooms[name].topic = text
+        case Moderated(room=name) if name in rooms:
+            rooms[name].moderate(event, me)
+        case Renamed(old=old, new=new):
+            for room in rooms.values():
+                if old in room.members:
+                    room.members = tuple(new if name == old else name for name in room.members)
+        case _:
+            pass

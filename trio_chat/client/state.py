@@ -25,7 +25,7 @@ import msgspec
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
 from trio_chat.client.pending import Answer, Owed, Step, Why, is_early, leave_out_opened, leave_out_outdated, told_what
-from trio_chat.client.rooms import Phase, RoomView
+from trio_chat.client.rooms import Phase, RoomView, follow
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
@@ -40,9 +40,8 @@ from trio_chat.protocol.events import (
     Moderated,
     Ok,
     Page,
-    Presence,
+    People,
     Reacted,
-    ReadUpTo,
     Renamed,
     Room,
     RoomEvent,
@@ -66,6 +65,7 @@ from trio_chat.protocol.requests import (
     Received,
     Send,
     Typing,
+    Who,
 )
 
 MOST_RECEIVED: Final = 1000
@@ -330,18 +330,13 @@ class Conversation:
         match event:
             case Room(room=info):
                 self._know(info)
-            case Left(room=name):
-                self.rooms.pop(name, None)
-            case Presence(room=name, count=count) if name in self.rooms:
-                self.rooms[name].count = count
-            case ReadUpTo(room=name, seq=seq) if name in self.rooms:
-                self.rooms[name].mark_read(seq)
-            case Renamed(old=old, new=new):
-                self._rename(old, new)
+            case Renamed(old=old, new=new) if old in (self.name, self._former_name) and old:
+                self.name, self._former_name = new, ""
             case Closing():
                 self.closing = event
             case _:
                 pass
+        follow(self.rooms, event, self.name)
 
     def _know(self, info: RoomInfo) -> RoomView:
         room = self.rooms.get(info.name)
@@ -351,13 +346,6 @@ class Conversation:
         else:
             room.update(info)
         return room
-
-    def _rename(self, old: str, new: str) -> None:
-        if old in (self.name, self._former_name) and old:
-            self.name, self._former_name = new, ""
-        for room in self.rooms.values():
-            if old in room.members:
-                room.members = tuple(new if name == old else name for name in room.members)
 
     # ---- answers ------------------------------------------------------------------------------
 
@@ -399,6 +387,8 @@ class Conversation:
             case Nick(name=new), Ok() if new.casefold() != self.name.casefold():
                 # The notice to everyone, which tells how the server spells it, may come before or after.
                 self._former_name, self.name = self.name, new
+            case Who(skip=skip), People(room=name, more=False) if name in self.rooms:
+                self.rooms[name].count = skip + len(event.people)
             case Read(room=name, seq=seq), Ok() if name in self.rooms:
                 self.rooms[name].mark_read(seq)
             case _:
@@ -438,10 +428,8 @@ class Conversation:
                     self._settle(event, step)
                 case Message():
                     self._hear(event, room)
-                case TopicChanged():
-                    room.topic = event.text
-                case Moderated():
-                    room.moderate(event, self.name)
+                case TopicChanged() | Moderated():
+                    follow(self.rooms, event, self.name)
                 case Edited() | Deleted() | Reacted() if event.sender == self.name:
                     self._settle_change(event, step)
                 case Backlog(unread_from=begin) if begin is not None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ui.followed import FollowedPlace
 from trio_chat.protocol.events import Message, RoomInfo
 from trio_chat.ui.commands.completion import complete
 from trio_chat.ui.model.place import Place
 
 
 def place() -> Place:
-    one = Place(me="ada", room="#ops")
-    one.enter([RoomInfo(name="#lobby"), RoomInfo(name="#ops"), RoomInfo(name="#opera"), RoomInfo(name="@ada+bob")])
+    rooms = ("#lobby", "#ops", "#opera", "@ada+bob")
+    one = FollowedPlace(rooms=[RoomInfo(name=name) for name in rooms])
     for name in ("eve", "bob", "Bobby"):
         one.take(Message(room="#ops", seq=1, time="t", sender=name, text="x", cid="c"))
     return one

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ui.followed import FollowedPlace
 from trio_chat.protocol.events import Error, Message, RoomInfo
 from trio_chat.protocol.query import Query
 from trio_chat.ui.actions.actions import Action
@@ -38,12 +39,8 @@ from trio_chat.ui.model.place import MOST_SAID, Place
 
 
 def in_ops() -> Place:
-    place = Place(me="ada", room="#ops")
-    place.rooms = {
-        "#ops": RoomInfo(name="#ops"),
-        "@ada+bob": RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")),
-    }
-    return place
+    direct = RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))
+    return FollowedPlace(rooms=[RoomInfo(name="#ops"), direct])
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.ui.followed import FollowedPlace
 from trio_chat.protocol.events import Error, RoomInfo
 from trio_chat.ui.actions.actions import (
     JoinRoom,
@@ -30,9 +31,7 @@ PAGE = Path(__file__).parents[3] / "docs" / "reference" / "chat-commands.md"
 
 
 def in_ops() -> Place:
-    place = Place(me="ada", room="#ops")
-    place.rooms = {"#ops": RoomInfo(name="#ops", topic="release"), "#lobby": RoomInfo(name="#lobby")}
-    return place
+    return FollowedPlace(rooms=[RoomInfo(name="#ops", topic="release"), RoomInfo(name="#lobby")])
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from tests.ui.followed import FollowedPlace, views
 from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import codec
 from trio_chat.protocol.events import (
@@ -37,7 +38,6 @@ from trio_chat.protocol.events import (
 )
 from trio_chat.ui.model.lines import Teller, as_json, table
 from trio_chat.ui.model.notes import Note
-from trio_chat.ui.model.place import Place
 from trio_chat.ui.terminal.graphemes import text_width
 
 NOW = datetime(2026, 1, 31, 18, 0, tzinfo=UTC)
@@ -46,8 +46,7 @@ HOSTILE = "\x1b[2J\x07\u202eevil\u200b\x9b31m"
 
 
 def teller(*, colour: bool = False, hours: int = 0, symbols: bool = True, **more: str) -> Teller:
-    place = Place(me="ada")
-    place.rooms = {"@ada+bob": RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))}
+    place = FollowedPlace(room="#lobby", rooms=[RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))])
     zone = timezone(timedelta(hours=hours))
     return Teller(place, now=lambda: NOW, zone=zone, colour=colour, symbols=symbols, **more)
 
@@ -225,7 +224,7 @@ def test_a_stop_that_is_not_for_good_is_one_line_with_its_reason_and_the_next_tr
 )
 def test_after_a_reconnect_it_says_who_is_there_as_at_the_start(count: int, *, anew: bool, line: str) -> None:
     one = teller()
-    one._place.rooms["#lobby"] = RoomInfo(name="#lobby", count=count)
+    one._place.rooms = views(RoomInfo(name="#lobby", count=count))
     assert tell(Reconnected(attempts=1, anew=anew), one) == [line]
 
 

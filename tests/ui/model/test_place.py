@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ui.followed import FollowedPlace, views
 from trio_chat.protocol.events import Left, Message, Presence, Renamed, Room, RoomInfo, TopicChanged
 from trio_chat.ui.model.place import Place
 
 
 def place() -> Place:
-    one = Place(me="ada", room="#ops")
-    one.enter([RoomInfo(name="#lobby", count=3), RoomInfo(name="#ops", count=2)])
-    return one
+    return FollowedPlace(rooms=[RoomInfo(name="#lobby", count=3), RoomInfo(name="#ops", count=2)])
 
 
 def said(sender: str) -> Message:
@@ -75,7 +74,7 @@ def test_a_room_that_one_left_is_not_talked_in() -> None:
 
 def test_a_room_that_is_gone_after_a_reconnect_is_not_talked_in() -> None:
     one = place()
-    one.enter([RoomInfo(name="#lobby")])
+    one.enter("ada", "#lobby", views(RoomInfo(name="#lobby")))
     assert one.room == "#lobby"
 
 

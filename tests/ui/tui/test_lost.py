@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.ui.followed import FollowedModel
 from tests.ui.tui.rich_server import Running, stamp
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.client.events import RejoinRefused
@@ -20,9 +21,9 @@ def info(name: str, *, private: bool = False) -> events.RoomInfo:
     return events.RoomInfo(name=name, private=private)
 
 
-def entered(*rooms: events.RoomInfo) -> ChatModel:
-    model = ChatModel()
-    model.enter("ada", LOBBY, (info(LOBBY), *rooms), 0.0, 0.0)
+def entered(*rooms: events.RoomInfo) -> FollowedModel:
+    model = FollowedModel()
+    model.begin(info(LOBBY), *rooms)
     return model
 
 
@@ -50,7 +51,7 @@ def test_what_waits_for_a_room_says_when_that_is_private_no_longer(*, private: b
     model.look(SECRET)
     model.send(SECRET, "waves", "action", 0.0)
     model.room.editor.insert("the secret")
-    model.enter("ada", LOBBY, (info(LOBBY),), 0.0, 0.0)  # the server lost its database
+    model.begin(info(LOBBY))  # the server lost its database
     assert isinstance(model.pane, Question)
     assert (model.place.room, model.room.editor.text) == (LOBBY, "")
     model.take(RejoinRefused(room=SECRET, code="opened", message="Gone.", advice="Join."), 0.0, 0.0)
@@ -67,19 +68,19 @@ def test_what_waits_for_a_room_says_when_that_is_private_no_longer(*, private: b
 
 def test_a_room_that_was_private_says_when_it_is_found_open() -> None:
     model = entered(info(SECRET, private=True))
-    model.enter("ada", LOBBY, (info(LOBBY), info(SECRET)), 0.0, 0.0)
+    model.begin(info(LOBBY), info(SECRET))
     model.look(SECRET)
     assert told(model) == ["#secret was private and is open to everybody now."]
     opened = events.Moderated(room=SECRET, seq=1, time=stamp(), sender="bob", target="", action="private", value="on")
     model.take(opened, 0.0, 0.0)
-    assert model.room.private
+    assert model.room.facts.private
 
 
 def test_a_draft_for_a_private_room_is_remembered_as_one() -> None:
-    model = ChatModel()
+    model = FollowedModel()
     model.lost.texts[SECRET] = "the secret"
     model.lost.private.add(SECRET)
-    model.enter("ada", LOBBY, (info(LOBBY), info(SECRET)), 0.0, 0.0)
+    model.begin(info(LOBBY), info(SECRET))
     model.look(SECRET)
     assert model.room.editor.text == "the secret"
     assert told(model)[0].startswith("#secret was private and is open to everybody now.")

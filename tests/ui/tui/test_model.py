@@ -7,15 +7,17 @@ from typing import Any
 
 import pytest
 
+from tests.ui.followed import FollowedModel
 from tests.ui.tui.rich_server import stamp
 from trio_chat.client.events import Disconnected
+from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
 from trio_chat.protocol.query import BadQuery, Query
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.ignored import Ignore, Ignored
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
-from trio_chat.ui.tui.model.chat import AskPeople, ChatModel, Fetch, Load, SayRead
+from trio_chat.ui.tui.model.chat import AskPeople, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
 from trio_chat.ui.tui.model.room import RoomModel
@@ -30,20 +32,10 @@ def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **
     )
 
 
-def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> ChatModel:
-    model = ChatModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
-    model.enter(
-        "ada",
-        LOBBY,
-        rooms
-        or (
-            events.RoomInfo(name=LOBBY),
-            events.RoomInfo(name="#ops"),
-            events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")),
-        ),
-        0.0,
-        0.0,
-    )
+def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
+    model = FollowedModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
+    direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))
+    model.begin(*(rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"), direct)))
     return model
 
 
@@ -97,10 +89,10 @@ def test_a_rooms_policy(policy: str, text: str, calls: bool) -> None:  # noqa: F
 def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
     attention = Attention()
     rooms = [
-        RoomModel("#a"),
-        RoomModel("#b", unread=3, policy="nothing"),
-        RoomModel("#c", unread=1),
-        RoomModel("@d", direct=True, unread=1),
+        RoomModel(RoomView("#a")),
+        RoomModel(RoomView("#b"), unread=3, policy="nothing"),
+        RoomModel(RoomView("#c"), unread=1),
+        RoomModel(RoomView("@d", direct=True), unread=1),
     ]
     assert next_attention(rooms, "#a", attention) == "@d"
     rooms[3].unread = 0
@@ -112,7 +104,11 @@ def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
 
 
 def test_the_title_counts_what_is_for_one() -> None:
-    rooms = [RoomModel("#a"), RoomModel("#b", unread=3, mentions=1), RoomModel("@d", direct=True, unread=2)]
+    rooms = [
+        RoomModel(RoomView("#a")),
+        RoomModel(RoomView("#b"), unread=3, mentions=1),
+        RoomModel(RoomView("@d", direct=True), unread=2),
+    ]
     assert window_title(rooms, "#a", "#a") == "(3) #a - trio-chat"
     assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
 
@@ -121,7 +117,7 @@ def test_who_takes_another_name_has_it_in_private_too() -> None:
     model = entered()
     model.take(events.Renamed(old="bob", new="robert"), 0.0, 0.0)
     room = model.rooms["@ada+bob"]
-    assert (model.label(room), room.members) == ("robert", ("ada", "robert"))
+    assert (model.label(room), room.facts.members) == ("robert", ("ada", "robert"))
     assert [entry.text for entry in room.log.entries] == ["bob is robert now."]
 
 
@@ -145,14 +141,14 @@ def test_what_somebody_said_first_in_private_while_one_was_away_is_unread() -> N
 
 
 def test_what_people_say_who_are_ignored_is_not_unread() -> None:
-    model = ChatModel()
+    model = FollowedModel()
     model.place.ignored = Ignored(["Mallory"])
     infos = (
         events.RoomInfo(name=LOBBY),
         events.RoomInfo(name="#ops", last=6, read=1, mentions=2),
         events.RoomInfo(name="#old", last=3, read=3),
     )
-    effects = model.enter("ada", LOBBY, infos, 0.0, 0.0)
+    effects = model.begin(*infos)
     assert effects[-1] == Load(("#ops",))
     ops = model.rooms["#ops"]
     assert (ops.unread, ops.mentions) == (5, 2)  # all that the server can know
@@ -311,7 +307,7 @@ def test_completion_of_emoji_commands_and_search_words() -> None:
 
 
 def filled(count: int) -> tuple[RoomModel, ConversationLayout, ConversationStyle]:
-    room = RoomModel(LOBBY)
+    room = RoomModel(RoomView(LOBBY))
     room.log.take_older([message(n) for n in range(1, count + 1)], more=False)
     return room, ConversationLayout(), ConversationStyle("ada")
 
@@ -400,7 +396,7 @@ def test_no_more_of_the_past_is_fetched_than_is_wanted_until_one_goes_back() -> 
 
 
 def test_numbers_take_a_column_of_their_own_as_wide_as_the_rooms_largest() -> None:
-    room = RoomModel(LOBBY, last=120)
+    room = RoomModel(RoomView(LOBBY, last=120))
     for event in (message(9), message(10), message(120, sender="eve")):
         room.log.take(event)
     look = ConversationStyle(me="ada", zone=UTC, numbered=True)

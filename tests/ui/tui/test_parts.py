@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from tests.ui.followed import FollowedModel
 from trio_chat.errors import ConfigError
 from trio_chat.protocol.events import RoomInfo
 from trio_chat.ui.input.decoder import Press, Typed
 from trio_chat.ui.tui.escapes import MouseEvent, copied, notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.layout import Row, Span
 from trio_chat.ui.tui.memory import Memory, ScreenState
-from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import why_no_emoji
 from trio_chat.ui.tui.model.panes import SHUT, Answered, Choice, Chosen, ListPane, Pressed, Question, TextPane
@@ -212,8 +212,8 @@ def test_questions_and_texts_are_answered_and_closed() -> None:
 
 
 def test_what_is_not_loaded_cannot_be_gone_to_without_a_connection() -> None:
-    model = ChatModel()
-    model.enter("ada", "#lobby", (RoomInfo(name="#lobby", last=500, read=20),), 0.0, 0.0)
+    model = FollowedModel()
+    model.begin(RoomInfo(name="#lobby", last=500, read=20))
     model.room.fetching = ""
     doing = ActionQueue(model, lambda: None, lambda _call: None)
     for go in (doing.jump, doing.reach):

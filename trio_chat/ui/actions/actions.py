@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
-from trio_chat.protocol.events import Error, Event, Left, People, RoomInfo, RoomList
+from trio_chat.protocol.events import Error, Event, Left, People, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.messages import MessageAction, ReplyToMessage, SearchMessages, ShowContext, do_message
@@ -193,27 +193,8 @@ async def _send_to(action: SendTo, chat: Chat, place: Place) -> None:
     place.note_said(receipt.room, receipt.seq, action.text)
 
 
-def room_info(room: RoomView) -> RoomInfo:
-    """A room as the connection follows it, as the server would describe it now."""
-    return RoomInfo(
-        name=room.name,
-        direct=room.direct,
-        topic=room.topic,
-        count=room.count,
-        members=room.members,
-        first=room.first,
-        last=room.last,
-        read=room.read,
-        mentions=room.mentions,
-        role=room.role,
-        private=room.private,
-        announce_only=room.announce_only,
-        slow=room.slow,
-    )
-
-
 def _enter(place: Place, room: RoomView) -> RoomEntered:
-    event = RoomEntered(room=room_info(room))
+    event = RoomEntered(room=room.info())
     place.take(event)
     place.room = event.room.name
     return event

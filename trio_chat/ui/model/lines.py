@@ -12,7 +12,7 @@ import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
@@ -24,6 +24,9 @@ from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import called, connection, left_out, moderated, put_out, rules
 from trio_chat.ui.terminal.graphemes import text_width
+
+if TYPE_CHECKING:
+    from trio_chat.client.rooms import RoomView
 
 _NAMED: Final = 4  # people named in one line about who came; the others are counted
 _WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
@@ -424,7 +427,7 @@ def _people(count: int) -> str:
     return "1 person" if count == 1 else f"{count} people"
 
 
-def _company(lobby: events.RoomInfo | None) -> str:
+def _company(lobby: events.RoomInfo | RoomView | None) -> str:
     """Who is here besides the reader, as a sentence; empty where that is not known."""
     if lobby is None:
         return ""

@@ -1,15 +1,15 @@
-"""Where a person is in the chat: their name, the room they talk in, the rooms they are in, who is there. Pure.
+"""Where a person is in the chat: their name, the room they talk in, who is there, which messages were shown. Pure.
 
-Kept up to date from the events as they come, so that every interface agrees on what a line means now.
+Both interfaces keep one, from the events as they show them, so that they agree on what a typed line means. What is
+known of the rooms themselves (topic, members, rules, ...) stands in the client's
+:class:`~trio_chat.client.rooms.RoomView` objects, which a place only reads.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
-
-from msgspec import structs
 
 from trio_chat.client.events import Backlog, Reconnected
 from trio_chat.protocol import events
@@ -18,6 +18,7 @@ from trio_chat.protocol.names import LOBBY
 from trio_chat.ui.model.ignored import Ignored
 
 if TYPE_CHECKING:
+    from trio_chat.client.rooms import RoomView
     from trio_chat.protocol.query import Query
 
 MOST_SAID: Final = 200
@@ -46,7 +47,7 @@ class Place:
         self.me = me
         self.room = room
         self.lobby = lobby
-        self.rooms: dict[str, events.RoomInfo] = {}
+        self.rooms: Mapping[str, RoomView] = {}
         self.numbered = False
         self.search: tuple[Query, int] | None = None
         self.ignored = Ignored()
@@ -61,10 +62,10 @@ class Place:
         """The names known to be here, those who spoke last first; without one's own."""
         return tuple(reversed(self._people))
 
-    def enter(self, rooms: Iterable[events.RoomInfo]) -> None:
-        """Take over the rooms one is in, as a server's welcome names them."""
-        self.rooms = {room.name: room for room in rooms}
-        for room in self.rooms.values():
+    def enter(self, me: str, lobby: str, rooms: Mapping[str, RoomView]) -> None:
+        """Begin with a connection's rooms, which the client keeps up to date from then on."""
+        self.me, self.lobby, self.rooms = me, lobby, rooms
+        for room in rooms.values():
             self._meet(room.members)
         if self.room not in self.rooms:
             self.room = self.lobby
@@ -72,11 +73,7 @@ class Place:
     def take(self, event: events.Event) -> None:
         """Change with what happened."""
         match event:
-            case events.Welcome():
-                self.me, self.lobby = event.name, event.lobby
-                self.enter(event.rooms)
             case events.Room():
-                self.rooms[event.room.name] = event.room
                 self._meet(event.room.members)
             case events.Left():
                 self.leave(event.room)
@@ -84,8 +81,6 @@ class Place:
                 self._meet(person.name for person in event.people)
             case events.Presence():
                 self._presence(event)
-            case events.TopicChanged() if event.room in self.rooms:
-                self._update(event.room, topic=event.text)
             case events.Renamed():
                 self._rename(event.old, event.new)
                 self.ignored.rename(event.old, event.new)
@@ -109,8 +104,7 @@ class Place:
                 self._said.clear()
 
     def leave(self, room: str) -> None:
-        """One is no longer in this room."""
-        self.rooms.pop(room, None)
+        """The person is no longer in this room."""
         self._said.pop(room, None)
         if self.room == room:
             self.room = self.lobby
@@ -200,30 +194,18 @@ class Place:
                 return None
 
     def _presence(self, event: events.Presence) -> None:
-        if event.room in self.rooms:
-            self._update(event.room, count=event.count)
         self._meet(event.joined, keep_order=True)
         if event.room == self.lobby:
             for name in event.left:
                 self._people.pop(name, None)
 
     def _rename(self, old: str, new: str) -> None:
-        for name, info in self.rooms.items():
-            if old in info.members:
-                members = tuple(new if one == old else one for one in info.members)
-                self.rooms[name] = structs.replace(info, members=members)
         for held in self._said.values():
             held.update({seq: said._replace(sender=new) for seq, said in held.items() if said.sender == old})
         if old == self.me:
             self.me = new
         elif self._people.pop(old, "") is None:
             self._people[new] = None
-
-    def _update(self, room: str, *, topic: str | None = None, count: int | None = None) -> None:
-        known = self.rooms[room]
-        self.rooms[room] = structs.replace(
-            known, topic=known.topic if topic is None else topic, count=known.count if count is None else count
-        )
 
     def _meet(self, names: Iterable[str], *, keep_order: bool = False) -> None:
         for name in names:

@@ -20,7 +20,7 @@ from msgspec import structs
 from trio_chat.client.events import Backlog, Missed, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
-from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, as_error, carry_out, do, room_info
+from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, as_error, carry_out, do
 from trio_chat.ui.actions.retry import patiently
 from trio_chat.ui.commands.table import interpret
 from trio_chat.ui.model.ignored import Ignored
@@ -97,16 +97,14 @@ class LineMode:
 
     def follow(self) -> None:
         """Take over from the connection who one is and in which rooms."""
-        self.place.me = self.chat.name
-        self.place.lobby = self.chat.welcome.lobby
-        self.place.enter(room_info(room) for room in self.chat.rooms.values())
+        self.place.enter(self.chat.name, self.chat.welcome.lobby, self.chat.rooms)
 
     async def go_to(self, room: str) -> None:
         """Go into a room and talk there. Raises :class:`~trio_chat.errors.NotDone` when the server refuses."""
         view = await self.chat.join(room)
         self.follow()
         self.place.room = view.name
-        self._opening.append(Room(room=room_info(view)))
+        self._opening.append(Room(room=view.info()))
 
     @property
     def opening(self) -> list[str]:

@@ -161,7 +161,7 @@ class FullScreen:
         rooms, lost = self.model.rooms, self.model.lost
         drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()} | lost.texts
         self._kept.drafts = {name: text for name, text in drafts.items() if not keeps_secret(text)}
-        private = {name for name, room in rooms.items() if room.private} | lost.private
+        private = {name for name, room in rooms.items() if room.facts.private} | lost.private
         self._kept.private = sorted(private & self._kept.drafts.keys())
         self._kept.policies |= {name: room.policy for name, room in rooms.items() if room.policy}
         self._kept.room = self.model.place.room

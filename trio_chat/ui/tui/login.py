@@ -15,7 +15,6 @@ import trio
 
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
-from trio_chat.ui.actions.actions import room_info
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.options import Dial
@@ -121,11 +120,9 @@ class ScreenConnection:
             self._show(at_once=isinstance(event, Disconnected))
 
     def _enter(self, chat: Chat) -> None:
-        told = {info.name: info for info in chat.welcome.rooms}
-        infos = [told.get(room.name) or room_info(room) for room in chat.rooms.values()]
         model = self._model
         model.most_text = chat.welcome.limits.text
-        self._doing.apply(model.enter(chat.name, chat.welcome.lobby, infos, trio.current_time(), time.time()))
+        self._doing.apply(model.enter(chat.name, chat.welcome.lobby, chat.rooms, trio.current_time(), time.time()))
         self._show(at_once=True)
 
     def look(self) -> None:

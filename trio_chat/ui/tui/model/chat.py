@@ -8,13 +8,14 @@ shell knows when to draw.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from msgspec import structs
 
 from trio_chat.client.events import Disconnected, Missed, RejoinRefused
+from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import addressing, events
 from trio_chat.protocol.addressing import target
 from trio_chat.protocol.text import clean_line
@@ -103,7 +104,7 @@ class ChatModel:
         self.make_editor: Callable[[], Editor] = Editor
         self.complete_people = False
         self.most_text = 0  # characters that a message may have; 0 before the server said
-        self._nowhere = RoomModel("")
+        self._nowhere = RoomModel(RoomView(""))
         self._acknowledged: dict[tuple[str, int], None] = {}
         self._delivered: dict[tuple[str, int], None] = {}
 
@@ -122,7 +123,7 @@ class ChatModel:
         """The room that one looks at."""
         room = self.rooms.get(self.place.room)
         if room is None:  # before one is in: what is typed and told there goes to the first room
-            self._nowhere.name = self.place.room
+            self._nowhere.facts.name = self.place.room
             room = self._nowhere
         return room
 
@@ -165,18 +166,18 @@ class ChatModel:
 
     # ---- the connection ------------------------------------------------------------------------
 
-    def enter(self, me: str, lobby: str, infos: Iterable[events.RoomInfo], now: float, clock: float) -> list[Effect]:
-        """We are in, for the first time or again: who one is and in which rooms. Times as in :meth:`take`."""
-        infos, here = tuple(infos), self.place.room
-        self.place.me, self.place.lobby = me, lobby
-        self.place.enter(infos)
-        gone = [self.rooms.pop(name) for name in set(self.rooms) - {info.name for info in infos}]
-        for info in infos:
-            room, known = self._open(info, clock)
+    def enter(self, me: str, lobby: str, rooms: Mapping[str, RoomView], now: float, clock: float) -> list[Effect]:
+        """Take over a connection, the first one or another: the person's name, and their rooms, which the client
+        keeps up to date. Times as in :meth:`take`."""
+        here = self.place.room
+        self.place.enter(me, lobby, rooms)
+        gone = [self.rooms.pop(name) for name in set(self.rooms) - set(rooms)]
+        for facts in rooms.values():
+            room, known = self._open(facts, clock)
             if not known:
                 missed = bool(room.read) or room.direct  # of a room that was never read, nothing
                 room.unread = max(0, room.last - room.read) if missed else 0
-                room.mentions = info.mentions
+                room.mentions = facts.mentions
                 room.new_since = room.read if room.unread else None
         self._move_in()
         for room in gone:
@@ -185,17 +186,18 @@ class ChatModel:
         self.changed += 1
         return [AskPeople(lobby), *self.look(self.place.room), *self.count()]
 
-    def _open(self, info: events.RoomInfo, clock: float) -> tuple[RoomModel, bool]:
-        """A room that one is in, as the server describes it now; and whether it was there before."""
-        room = self.rooms.get(info.name)
+    def _open(self, facts: RoomView, clock: float) -> tuple[RoomModel, bool]:
+        """Show a room that the person is in; returns it, and whether it was shown before."""
+        room = self.rooms.get(facts.name)
         if room is not None:
-            if room.private and not info.private:
+            if room.told_private and not facts.private:
                 self.tell(opened(room.name, typed=bool(room.unsent)), clock, error=True, room=room.name)
-            room.update(info)
+            room.facts, room.told_private = facts, facts.private
             return room, True
-        room = RoomModel(info.name, editor=self.make_editor(), policy=self.policies.get(info.name))
-        self.rooms[info.name] = room
-        room.update(info)
+        room = RoomModel(
+            facts, told_private=facts.private, editor=self.make_editor(), policy=self.policies.get(facts.name)
+        )
+        self.rooms[facts.name] = room
         if notice := self.lost.give_back(room):
             self.tell(notice, clock, error=True, room=room.name)
         return room, False
@@ -204,11 +206,11 @@ class ChatModel:
         """The server's history began anew: what is loaded of the rooms' logs means nothing any more."""
         for room in self.rooms.values():
             room.log.forget()
-            room.loaded = False
+            room.loaded, room.seen = False, 0
 
     def _move_in(self) -> None:
         """Take what was typed and told before one was in to the room that one looks at."""
-        early, self._nowhere = self._nowhere, RoomModel("")
+        early, self._nowhere = self._nowhere, RoomModel(RoomView(""))
         if self.room.name in self.rooms:
             for entry in early.log.entries:
                 self.room.log.tell(entry.text, entry.time, entry.kind)
@@ -288,8 +290,8 @@ class ChatModel:
         match event:
             case events.RoomEvent():
                 return self._line(event)
-            case events.Room():
-                self._open(event.room, clock)
+            case events.Room(room=info):  # the person may be out of it again by now
+                self._open(self.place.rooms.get(info.name) or RoomView.enter(info), clock)
             case events.Left() | RejoinRefused():
                 return self._left(event, here, clock)
             case events.Presence():
@@ -304,7 +306,6 @@ class ChatModel:
                 room = self.rooms[event.room]
                 if event.seq >= room.last:
                     room.unread = room.mentions = 0
-                room.read = max(room.read, event.seq)
             case events.Delivered():
                 self._mark(event.room, event.seq, delivered=True)
             case _:
@@ -361,10 +362,7 @@ class ChatModel:
         room = self.rooms.get(event.room)
         if room is None:
             return []
-        room.last = max(room.last, event.seq)
-        if isinstance(event, events.TopicChanged):
-            room.topic = event.text
-        elif isinstance(event, events.Moderated):
+        if isinstance(event, events.Moderated):
             room.moderate(event)
         entry = room.log.take(event)
         if entry is None:
@@ -435,7 +433,6 @@ class ChatModel:
         room = self.rooms.get(event.room)
         if room is None:
             return
-        room.count = event.count
         for name in event.joined:
             room.people.setdefault(name, events.PersonInfo(name=name))
         for name in event.left:
@@ -451,7 +448,6 @@ class ChatModel:
         if room is None:
             return
         room.people = {person.name: person for person in event.people}
-        room.count = len(event.people)
         for person in event.people:
             self.away.pop(person.name, None)
             if person.away is not None:
@@ -464,8 +460,7 @@ class ChatModel:
         if event.old in self.away:
             self.away[event.new] = self.away.pop(event.old)
         for room in self.rooms.values():
-            is_theirs = event.old in room.people or event.old in room.members
-            room.members = tuple(event.new if name == event.old else name for name in room.members)
+            is_theirs = event.old in room.people or event.new in room.facts.members
             if (person := room.people.pop(event.old, None)) is not None:
                 room.people[event.new] = structs.replace(person, name=event.new)
             if is_theirs:

@@ -23,7 +23,7 @@ class Lost:
         if not room.unsent.strip():
             return False
         self.texts[room.name] = room.unsent
-        if room.private:
+        if room.facts.private:
             self.private.add(room.name)
         return True
 
@@ -32,7 +32,7 @@ class Lost:
         text, private = self.texts.pop(room.name, ""), room.name in self.private
         self.private.discard(room.name)
         room.editor.insert(text)
-        return opened(room.name, typed=True) if text and private and not room.private else ""
+        return opened(room.name, typed=True) if text and private and not room.facts.private else ""
 
 
 def opened(room: str, *, typed: bool) -> str:

@@ -7,6 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import structs
 
+from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.tui.model.log import Entry, RoomLog
@@ -36,26 +37,24 @@ class Intent:
 
 @dataclass(slots=True)
 class RoomModel:
-    """A room that one is in.
+    """A room that the person is in, as they see it. What the room is (topic, members, rules, ...) stands in ``facts``,
+    which the client keeps up to date.
 
-    ``bottom`` is where one has scrolled to: the number and the place in the list of the lowest line shown, and how
-    many of its rows are hidden below; ``None`` follows the newest. ``new_since`` is the number of the last line read
-    when one came to the room; the line "new" stands behind it. ``reveal`` is the number of a message to be
-    scrolled to as soon as it is there. ``policy`` is ``None`` where the settings decide.
-    ``loaded`` tells that the newest lines are there, ``asked`` that one went back for older ones.
+    ``unread`` and ``mentions`` count what others said since the person looked, without people who are ignored;
+    ``seen`` is how far they have read here, which the server may not know yet. ``told_private`` is whether the room
+    was private when the person was last told. ``new_since`` is the number of the last event read when they came to
+    the room; the line "new" stands behind it. ``policy`` is ``None`` where the settings decide.
+
+    ``bottom`` is where they have scrolled to: the number and the index of the lowest entry shown, and how many of its
+    rows are hidden below; ``None`` follows the newest. ``reveal`` is the number of a message to scroll to as soon as
+    it is loaded. ``loaded`` tells that the newest events are there, ``asked`` that the person went back for older ones.
     """
 
-    name: str
-    direct: bool = False
-    private: bool = False
-    topic: str = ""
-    count: int = 0
-    members: tuple[str, ...] = ()
-    role: str = "member"
-    last: int = 0
-    read: int = 0
+    facts: RoomView
     unread: int = 0
     mentions: int = 0
+    seen: int = 0
+    told_private: bool = False
     new_since: int | None = None
     policy: Policy | None = None
     bottom: tuple[int, int] | None = None
@@ -71,19 +70,30 @@ class RoomModel:
     editor: Editor = field(default_factory=Editor)
     people: dict[str, events.PersonInfo] = field(default_factory=dict)
 
-    def update(self, info: events.RoomInfo) -> None:
-        """Take over what the server says of the room."""
-        self.direct = info.direct or info.name.startswith("@")
-        self.private = info.private
-        self.topic, self.count, self.role = info.topic, info.count, info.role
-        self.members = info.members or self.members
-        self.last = max(self.last, info.last)
-        self.read = max(self.read, info.read)
+    @property
+    def name(self) -> str:
+        """The room's name."""
+        return self.facts.name
+
+    @property
+    def direct(self) -> bool:
+        """Whether it is a direct conversation."""
+        return self.facts.direct or self.facts.name.startswith("@")
+
+    @property
+    def last(self) -> int:
+        """The number of the room's newest event."""
+        return self.facts.last
+
+    @property
+    def read(self) -> int:
+        """How far the person has read the room, here or on another device."""
+        return max(self.facts.read, self.seen)
 
     def moderate(self, event: events.Moderated) -> None:
-        """Take over what a moderator decided."""
+        """Take over what a moderator decided, which is shown."""
         if event.action == "private":
-            self.private = event.value == "on"
+            self.told_private = event.value == "on"
         elif event.action == "role" and (person := self.people.get(event.target)) is not None:
             self.people[event.target] = structs.replace(person, role=event.value.replace("member", ""))
 
@@ -108,7 +118,7 @@ class RoomModel:
         self.unread = self.mentions = 0
         if seq <= self.read:
             return False
-        self.read = seq
+        self.seen = seq
         return True
 
     def writing(self, now: float) -> tuple[str, ...]:

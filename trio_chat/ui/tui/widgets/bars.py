@@ -20,10 +20,10 @@ def topic_row(model: ChatModel, columns: int) -> Row:
     """The room's name, its topic, and how many are there."""
     room = model.room
     name = ("" if not room.direct else "@") + model.label(room)
-    kind = " private" if room.direct else f" {room.count}" if room.count else ""
+    kind = " private" if room.direct else f" {room.facts.count}" if room.facts.count else ""
     away = f" ({model.away[model.me]})" if model.me in model.away else ""
     right = f"{model.me}{away} "
-    text = " ".join(clean_line(room.topic).split())
+    text = " ".join(clean_line(room.facts.topic).split())
     spans = [Span("topic bold", f" {name}"), Span("topic", kind + (" │ " if text else ""))]
     spans += [
         Span(f"topic {span.style}".rstrip() if span.link else "topic", span.text, span.link) for span in inline(text)

@@ -56,7 +56,7 @@ def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row],
         (person.name in model.away, ranks.get(person.role, 2), person.name.casefold(), person) for person in people
     ]
     names.sort(key=lambda row: row[:3])
-    rows: list[Row] = [fit([Span("dim", f"{room.count or len(people)} here")], columns)]
+    rows: list[Row] = [fit([Span("dim", f"{room.facts.count or len(people)} here")], columns)]
     owners: list[str | None] = [None]
     for away, rank, _, person in names[: height - 1]:
         sign = {0: "&", 1: "+"}.get(rank, " ")
@@ -68,7 +68,7 @@ def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row],
         rows[-1] = fit([Span("dim", f" and {hidden + 1} more")], columns)
         owners[-1] = None
     if not people and room.direct:
-        for name in room.members[: height - 1]:
+        for name in room.facts.members[: height - 1]:
             rows.append(
                 fit([Span(nick_style(clean_line(name), model.me), " " + clip(clean_line(name), columns - 2))], columns)
             )

@@ -1,0 +1,55 @@
+"""A place and a full-screen model whose rooms follow the events that they take, as a connection's rooms do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from trio_chat.client.rooms import RoomView, follow
+from trio_chat.protocol import events
+from trio_chat.ui.model.place import Place
+from trio_chat.ui.tui.model.chat import ChatModel, Effect
+
+
+def views(*infos: events.RoomInfo) -> dict[str, RoomView]:
+    """Rooms as the client knows them after it entered them."""
+    return {info.name: RoomView.enter(info) for info in infos}
+
+
+def known_by(rooms: dict[str, RoomView], event: events.Event, me: str) -> None:
+    """Change the rooms as the client does before it gives an event to the application."""
+    match event:
+        case events.Room(room=info) if info.name in rooms:
+            rooms[info.name].update(info)
+        case events.Room(room=info):
+            rooms[info.name] = RoomView.enter(info)
+        case events.RoomEvent(room=name, seq=seq) if name in rooms:
+            rooms[name].last = max(rooms[name].last, seq)
+    follow(rooms, event, me)
+
+
+class FollowedPlace(Place):
+    """A place in some rooms."""
+
+    def __init__(self, me: str = "ada", room: str = "#ops", rooms: Iterable[events.RoomInfo] = ()) -> None:
+        super().__init__(me, room)
+        self.known = views(*rooms)
+        self.enter(me, self.lobby, self.known)
+
+    def take(self, event: events.Event) -> None:
+        known_by(self.known, event, self.me)
+        super().take(event)
+
+
+class FollowedModel(ChatModel):
+    """A full-screen model of the rooms it is told of."""
+
+    known: dict[str, RoomView]
+
+    def begin(self, *infos: events.RoomInfo, lobby: str = "#lobby") -> list[Effect]:
+        """Take over a connection, as ada, who is in these rooms."""
+        self.known = views(*infos)
+        return self.enter("ada", lobby, self.known, 0.0, 0.0)
+
+    def take(self, event: events.Event, now: float, clock: float) -> list[Effect]:
+        known_by(self.known, event, self.me)
+        return super().take(event, now, clock)
