@@ -1,4 +1,4 @@
-"""README.md's commands, its links and what continuous integration runs belong together."""
+"""README.md, CONTRIBUTING.md, CHANGELOG.md and SECURITY.md agree with the project and with each other."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from trio_chat.cli.app import VERBS
+from trio_chat.version import __version__
 
 if TYPE_CHECKING:
     from tests.docs.terminals import Desk
@@ -60,11 +61,31 @@ def test_the_verbs_of_the_commands_exist() -> None:
     assert {"serve", "join", "send", "tail"} <= used
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
 def test_links_to_files_lead_somewhere(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert "://" in target or (ROOT / target).exists(), f"{page} links to {target}"
+
+
+def test_the_newest_release_in_the_changelog_is_this_version() -> None:
+    releases = re.findall(
+        r"^## \[(\d[^]]*)\] - \d{4}-\d\d-\d\d$", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
+    assert releases[0] == __version__
+
+
+def test_security_md_supports_this_version() -> None:
+    assert f"| {__version__.rpartition('.')[0]} | yes |" in (ROOT / "SECURITY.md").read_text("utf-8")
+
+
+def test_each_path_in_the_map_of_contributing_exists() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    section = text.partition("| To change | Start in |")[2].partition("\n\n")[0]
+    paths = set(re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", section))
+    assert len(paths) > 30
+    for path in paths:
+        assert (ROOT / path).exists() or (ROOT / "trio_chat" / path).exists(), f"CONTRIBUTING.md names {path}: moved?"
 
 
 def test_the_licence_is_the_one_the_readme_names() -> None:

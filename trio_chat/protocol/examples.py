@@ -9,6 +9,7 @@ import msgspec
 from trio_chat.errors import refuse
 from trio_chat.protocol import events, requests
 from trio_chat.protocol.names import LOBBY
+from trio_chat.version import __version__
 
 _TIME: Final = "2026-01-31T12:00:00.000Z"
 _WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?", done="sent")
@@ -16,7 +17,7 @@ _STOP: Final = refuse("shutting_down")
 
 _LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=41, read=38)
 _DEVICE: Final = events.DeviceInfo(
-    id=3, client="trio-chat 0.1.0", created="2026-01-02T08:00:00.000Z", seen=_TIME, current=True
+    id=3, client=f"trio-chat {__version__}", created="2026-01-02T08:00:00.000Z", seen=_TIME, current=True
 )
 _BAN: Final = events.BanInfo(
     by="ada", time=_TIME, name="mallory", id=9, by_id=1, until="2026-01-31T14:00:00.000Z", reason="enough"
@@ -86,7 +87,7 @@ EVENTS: Final[tuple[events.Event, ...]] = (
         lobby=LOBBY,
         limits=_LIMITS,
         time=_TIME,
-        server="trio-chat 0.1.0",
+        server=f"trio-chat {__version__}",
         owned=True,
         account=1,
     ),
