@@ -100,8 +100,8 @@ class BrokerMachine(RuleBasedStateMachine):
             rate=rate,
             burst=25.0,
             idle_timeout=idle,
-            hello_timeout=10.0,
-            owned=owned,
+            handshake_timeout=10.0,
+            names="owned" if owned else "guest",
             name_expiry=expiry,
             new_names=new_names,
         )

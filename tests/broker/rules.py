@@ -254,7 +254,7 @@ def _check_join(hub: Hub, session: int, who: int, request: requests.Join) -> Non
     room = hub.ahead.room(request.room) or (hub.ahead.room(name) if isinstance(name, str) else None)
     account = hub.ahead.accounts[who]
     if room is None:
-        assert hub.settings.room_makers == "everyone" or account.admin, "a room was made by who may not"
+        assert hub.settings.room_creation == "everyone" or account.admin, "a room was made by who may not"
     elif (room.id, who) not in hub.ahead.members and not account.admin:
         assert not room.direct, "somebody entered a conversation"
         assert not room.private or (room.id, who) in hub.ahead.invites, "somebody entered a private room uninvited"

@@ -131,7 +131,7 @@ def test_a_name_in_use_is_not_free_after_the_server_was_killed() -> None:
 
 def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free_afterwards() -> None:
     crowd = Crowd("ada", "bob")
-    crowd.settings = Settings(owned=False)
+    crowd.settings = Settings(names="guest")
     crowd.restart(orderly=True)
     assert refused_hello(crowd, name="ada") == "name_owned"
     assert refused_hello(crowd, name="\u0430da") == "name_lookalike"
@@ -147,7 +147,7 @@ def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free
 
 
 def test_a_guest_who_comes_back_to_where_names_are_owned_owns_theirs() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     crowd.settings = Settings()
     crowd.restart(orderly=True)
     crowd.back("ada")
@@ -171,7 +171,7 @@ def test_a_password_and_an_office_keep_a_name(keeps: str) -> None:
 
 
 def test_where_names_are_free_an_administrators_is_not() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     crowd.order("promote", "ada")
     crowd.order("promote", "ada")
     crowd.go("ada")
@@ -187,14 +187,14 @@ def test_where_names_are_free_an_administrators_is_not() -> None:
 
 
 def test_a_look_alike_of_a_forgotten_name_takes_its_place() -> None:
-    crowd = Crowd("ada", "Ian", owned=False)
+    crowd = Crowd("ada", "Ian", names="guest")
     crowd.go("Ian")
     crowd.do("ada", Nick(id="n", name="lan"))
     assert {person.name.shown for person in crowd.broker.persons.values()} == {"lan"}
 
 
 def test_guests_own_nothing() -> None:
-    crowd = Crowd("ada", owned=False)
+    crowd = Crowd("ada", names="guest")
     assert not welcome_of(crowd, "ada").owned
     assert crowd.refused("ada", SetPassword(id="p", password="long enough")).code == "guest"
 

@@ -111,7 +111,7 @@ def test_a_name_may_have_letters_of_any_script(name: str) -> None:
 
 
 def test_a_guests_name_is_free_again_when_its_holder_leaves() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     assert crowd.refused(crowd.connect(), Hello(id="h", name="bob")).code == "name_taken"
     crowd.go("bob")
     crowd.come("BOB")
@@ -119,7 +119,7 @@ def test_a_guests_name_is_free_again_when_its_holder_leaves() -> None:
 
 
 def test_a_guests_name_is_held_until_the_last_device_leaves() -> None:
-    crowd = Crowd("ada", owned=False)
+    crowd = Crowd("ada", names="guest")
     crowd.come("ada", "phone", token=welcome_of(crowd, "ada").token)
     crowd.go("ada")
     assert crowd.refused(crowd.connect(), Hello(id="h", name="ada")).code == "name_taken"

@@ -354,7 +354,7 @@ def test_somebody_muted_reads_and_does_not_speak() -> None:
 
 
 def test_a_guests_mute_is_lifted_also_while_they_are_away() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     for name in ("ada", "bob"):
         crowd.do(name, Join(id="j", room="#ops"))
     crowd.do("ada", Mute(id="m", room="#ops", name="bob"))

@@ -11,7 +11,7 @@ from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Hello, Nick, Typing
 
 
-def big_crowd(more: int = 1, **settings: bool) -> Crowd:
+def big_crowd(more: int = 1, **settings: object) -> Crowd:
     """Ada and so many others that the lobby is big by ``more``, a while after the last of them came."""
     crowd = Crowd("ada", *(f"g{number}" for number in range(BIG_ROOM - 1 + more)), **settings)
     for _ in range(2):  # what was gathered is told, and that is a while ago too
@@ -90,7 +90,7 @@ def test_a_room_that_becomes_small_hears_at_once_again() -> None:
 
 
 def test_a_rename_waits_for_nobody_and_what_was_gathered_comes_before_it() -> None:
-    crowd = big_crowd(2, owned=False)
+    crowd = big_crowd(2, names="guest")
     crowd.come("first")
     crowd.come("second")
     crowd.go("g0")

@@ -176,7 +176,7 @@ def test_nobody_gets_round_a_slow_rooms_wait_by_going_out() -> None:
 
 
 def test_a_guest_who_is_kept_out_does_not_come_back_as_somebody_new() -> None:
-    crowd = ops(owned=False)
+    crowd = ops(names="guest")
     crowd.order("promote", "owner1")
     crowd.step()
     crowd.do("owner1", Mute(id="m", room="#ops", name="plain"))

@@ -243,7 +243,7 @@ def test_a_conversation_goes_on_under_its_rooms_name_and_brings_back_who_left() 
 
 
 def test_a_conversation_with_somebody_who_is_gone_is_refused() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     room = crowd.say("ada", "psst", "bob").room or ""
     crowd.go("bob")
     crowd.all_read()
@@ -251,7 +251,7 @@ def test_a_conversation_with_somebody_who_is_gone_is_refused() -> None:
 
 
 def test_a_new_guest_under_an_old_name_does_not_see_the_old_ones_conversation() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     room = crowd.say("ada", "for the first bob", "bob").room or ""
     crowd.go("bob")
     crowd.come("bob")
@@ -300,7 +300,7 @@ def test_no_sign_comes_for_what_is_no_direct_message_of_ones_own() -> None:
 
 
 def test_a_new_guest_under_an_old_name_cannot_sign_for_the_old_one() -> None:
-    crowd = Crowd("ada", "bob", owned=False)
+    crowd = Crowd("ada", "bob", names="guest")
     room = crowd.say("ada", "for the first bob", "bob").room or ""
     crowd.go("bob")
     crowd.come("bob")

@@ -101,7 +101,7 @@ def test_after_a_hello_the_idle_time_counts_from_it() -> None:
 
 
 def test_without_timeouts_nothing_is_ever_due() -> None:
-    crowd = Crowd("ada", hello_timeout=0.0)
+    crowd = Crowd("ada", handshake_timeout=0.0)
     crowd.connect()
     assert crowd.broker.due() is None
     assert crowd.broker.tick(crowd.now + 1e9) == []

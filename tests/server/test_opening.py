@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import sqlite3
 import subprocess
 import sys
@@ -11,6 +12,7 @@ import pytest
 import trio
 
 from tests.server.live_server import Serve
+from trio_chat.broker import Settings
 from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.server.app import default_data_directory, open_server
@@ -93,6 +95,16 @@ async def test_a_server_that_remembers_nothing_makes_no_file(serve: Serve, tmp_p
 def test_without_a_folder_it_is_the_platforms_own(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert default_data_directory().name == "trio-chat"
+
+
+def test_the_broker_calls_each_setting_by_the_name_that_it_has_in_the_file() -> None:
+    names = {field.name for field in dataclasses.fields(Settings)}
+    assert names - set(ServerConfig.__struct_fields__) == {
+        "server",  # the program's version
+        "epoch",  # the store's
+        "conversations",  # a limit without a setting
+        "page_bytes",  # worked out from outbox_bytes
+    }
 
 
 async def test_a_store_that_fails_before_the_first_line_is_stored_ends_the_start_with_its_sentence(

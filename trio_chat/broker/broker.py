@@ -280,7 +280,7 @@ class Broker(Registry):
 
     def _too_silent(self, session: Session) -> Refusal:
         if session.state is State.GREETING:
-            return refuse("hello_timeout", seconds=self.settings.hello_timeout)
+            return refuse("hello_timeout", seconds=self.settings.handshake_timeout)
         return refuse("idle", seconds=self.settings.idle_timeout)
 
     def _as_known(self, request: AnyRequest) -> AnyRequest:

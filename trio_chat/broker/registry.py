@@ -145,5 +145,5 @@ class Registry:
         """When a session has been silent for too long."""
         if session.expired:
             return NEVER
-        timeout = self.settings.hello_timeout if session.state is State.GREETING else self.settings.idle_timeout
+        timeout = self.settings.handshake_timeout if session.state is State.GREETING else self.settings.idle_timeout
         return session.active + timeout if timeout else NEVER

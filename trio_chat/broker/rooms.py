@@ -192,7 +192,7 @@ def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None 
 
 def _makers_but_for(registry: Registry, person: Person) -> str | None:
     """Who makes rooms here, unless this person may. Moderators are the lobby's: that is the room everybody is in."""
-    makers = registry.settings.room_makers
+    makers = registry.settings.room_creation
     if makers == "everyone" or person.admin:
         return None
     if makers == "admins":

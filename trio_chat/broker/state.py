@@ -75,11 +75,16 @@ class Settings:
     rate: float = 0.0
     burst: float = 100.0
     idle_timeout: float = 0.0
-    hello_timeout: float = 10.0
-    owned: bool = True
+    handshake_timeout: float = 10.0
+    names: Literal["owned", "guest"] = "owned"
     name_expiry: float = 0.0
     new_names: int = 0
-    room_makers: Literal["everyone", "moderators", "admins"] = "everyone"
+    room_creation: Literal["everyone", "moderators", "admins"] = "everyone"
+
+    @property
+    def owned(self) -> bool:
+        """Whether a name belongs to the account that claims it."""
+        return self.names == "owned"
 
     @property
     def visits(self) -> float:

@@ -361,11 +361,11 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
         rate=config.rate,
         burst=config.burst,
         idle_timeout=config.idle_timeout,
-        hello_timeout=config.handshake_timeout,
-        owned=config.names == "owned",
+        handshake_timeout=config.handshake_timeout,
+        names=config.names,
         name_expiry=config.name_expiry * 86400,
         new_names=config.new_names,
-        room_makers=config.room_creation,
+        room_creation=config.room_creation,
     )
 
 

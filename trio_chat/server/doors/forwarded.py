@@ -21,10 +21,10 @@ log = structlog.get_logger()
 
 
 class Proxies:
-    """The proxies that are ``trusted``, each an address or a network as text."""
+    """The proxies in ``trusted_proxy``, each an address or a network as text."""
 
-    def __init__(self, trusted: Iterable[str]) -> None:
-        self._trusted = [ipaddress.ip_network(one) for one in trusted]
+    def __init__(self, trusted_proxy: Iterable[str]) -> None:
+        self._trusted = [ipaddress.ip_network(one) for one in trusted_proxy]
         self._told = False
 
     def __repr__(self) -> str:

@@ -72,10 +72,10 @@ def check_upgrade(head: Head) -> Refusal | None:
     return None
 
 
-def check_origin(head: Head, allowed: tuple[str, ...]) -> Refusal | None:
+def check_origin(head: Head, allow_origin: tuple[str, ...]) -> Refusal | None:
     """Refuse a web page of another site: a browser says whose page it is (RFC 6455, 10.2)."""
     origin = head.headers.get("origin")
-    if origin is None or origin in allowed:
+    if origin is None or origin in allow_origin:
         return None
     if origin.partition("://")[2].lower() == head.headers.get("host", "").lower() != "":
         return None

@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 class Gate:
     """Counts who is ``inside``. ``per_address`` 0 means no limit; this machine's own addresses have none."""
 
-    def __init__(self, limit: int, per_address: int) -> None:
-        self._limit = limit
+    def __init__(self, max_connections: int, per_address: int) -> None:
+        self._max_connections = max_connections
         self._per_address = per_address
         self._inside: Counter[str] = Counter()
         self.inside = 0
 
     def __repr__(self) -> str:
-        return f"<Gate {self.inside} of {self._limit} inside>"
+        return f"<Gate {self.inside} of {self._max_connections} inside>"
 
     @contextlib.contextmanager
     def enter(self, address: str) -> Iterator[Refusal | None]:
@@ -43,8 +43,8 @@ class Gate:
                 del self._inside[address]
 
     def _check(self, address: str) -> Refusal | None:
-        if self.inside >= self._limit:
-            return refuse("server_full", limit=self._limit)
+        if self.inside >= self._max_connections:
+            return refuse("server_full", limit=self._max_connections)
         if self._per_address and self._inside[address] >= self._per_address and not is_loopback(address):
             return refuse("too_many_from_address", limit=self._per_address)
         return None
