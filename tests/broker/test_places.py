@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.broker.scenario import Crowd
-from trio_chat.broker.places import Places, is_loopback, place_of
+from trio_chat.broker.places import Places, place_of
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.requests import Hello
 
@@ -25,14 +25,6 @@ from trio_chat.protocol.requests import Hello
 )
 def test_a_place_is_an_address_or_a_network_of_one_and_not_this_machine(address: str, place: str | None) -> None:
     assert place_of(address) == place
-
-
-@pytest.mark.parametrize(
-    ("address", "is_ours"),
-    [("127.0.0.1", True), ("::1", True), ("::1%lo", True), ("192.0.2.1", False), ("fe80::1%eth0", False), ("", False)],
-)
-def test_loopback_is_told_from_the_rest(address: str, is_ours: bool) -> None:  # noqa: FBT001 - a column of the table
-    assert is_loopback(address) is is_ours
 
 
 def test_what_was_spent_is_forgiven_with_time_and_the_quiet_ones_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,7 +66,7 @@ def test_a_file_that_cannot_be_read_is_said_not_replaced(tmp_path: Path) -> None
     identities.remember(URL, "ada", "secret")
     (file,) = (tmp_path / "identities").glob("*.json")
     file.write_text("{")
-    with pytest.raises(trio_chat.ChatError, match="Mend or remove it"):
+    with pytest.raises(trio_chat.ChatError, match="Repair or remove it"):
         identities.remember(URL, "bob", "other")
     assert file.read_text() == "{"
 
@@ -133,7 +133,7 @@ async def test_a_name_is_claimed_with_a_token_that_is_kept_before(server: Script
 async def test_a_name_whose_proof_cannot_be_kept_is_not_claimed(server: ScriptedServer, tmp_path: Path) -> None:
     (tmp_path / "identities").mkdir()
     (tmp_path / "identities" / ".lock").mkdir()
-    with pytest.raises(trio_chat.ChatError, match="What proves that a name is yours is kept there"):
+    with pytest.raises(trio_chat.ChatError, match="where the tokens of your names are kept"):
         async with server.connect("ada", identities=Identities(tmp_path)):
             pass
     assert server.sessions == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
+from trio_chat.addresses import is_loopback
+
 if TYPE_CHECKING:
     from trio_chat.broker.journal import Journal
 
@@ -61,14 +63,3 @@ def place_of(address: str) -> str | None:
     if ip.version == 4:  # noqa: PLR2004 - the version of IP
         return str(ip)
     return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
-
-
-def is_loopback(address: str) -> bool:
-    """Whether an IP address, as a peer's, is this machine's own."""
-    try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
-    except ValueError:
-        return False
-    return ip.is_loopback or (
-        isinstance(ip, ipaddress.IPv6Address) and bool(ip.ipv4_mapped and ip.ipv4_mapped.is_loopback)
-    )

@@ -12,8 +12,9 @@ from urllib.parse import urlsplit
 
 import click
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.cli.options import Verb, load_settings, settings
-from trio_chat.config import ServerConfig, check_server, is_loopback
+from trio_chat.config import ServerConfig, check_server
 from trio_chat.version import __version__
 
 _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -57,7 +58,7 @@ def announce(config: ServerConfig, urls: list[str]) -> None:
     if sys.stdout.isatty():
         color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
         click.echo(banner(config, urls, log_is_here=sys.stderr.isatty()), color=color)
-    elif not is_loopback(config.host):
+    elif not is_this_machine(config.host):
         import structlog  # noqa: PLC0415 - the help page does not need it
 
         structlog.get_logger().warning("not encrypted", advice="what is said can be read on its way to other machines")
@@ -68,7 +69,7 @@ def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
 
     ``urls`` are those the server listens on; ``log_is_here`` tells whether the log comes to this terminal.
     """
-    local = is_loopback(config.host)
+    local = is_this_machine(config.host)
     if config.password is not None:
         admitted = "whoever has the password; join asks for it"
     elif local:

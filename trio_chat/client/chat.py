@@ -430,7 +430,7 @@ async def connect(  # noqa: PLR0913 - each is one setting with a default of its 
     - ``account_password``: our own, set with :meth:`Chat.set_password`, which proves that the name is ours on
       a device that the server does not know yet. ``token``: what an earlier welcome gave, which proves the same.
     - ``identities``: where the names that are ours and their tokens are kept; without, in this user's state
-      directory (:func:`~trio_chat.client.identity.state_directory`). A program that must not share a name with
+      directory (:func:`~trio_chat.client.state_files.state_directory`). A program that must not share a name with
       what else its user runs has a folder of its own: ``Identities(folder)``.
     - ``backlog``: how many of a room's last events to yield, as one ``Backlog``, when the room is seen first.
     - ``quiet``: we only look or post: our coming and going is told to nobody, and we do not count as here.

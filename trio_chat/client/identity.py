@@ -1,147 +1,123 @@
-"""Whose this device is: the tokens that prove that names are ours, one file a server.
+"""Identities: the names that belong to this device, and the tokens that prove it, in a file for each server.
 
-A token is as good as a password, so the files are their owner's alone (0600, in a folder that is 0700),
-and are replaced whole: a crash leaves the old one or the new one.
+A token is as good as a password. :mod:`trio_chat.client.state_files` keeps the files private and whole.
 """
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import hashlib
-import os
-import re
 import secrets
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
-from urllib.parse import urlsplit
 
 import msgspec
 
+from trio_chat.client.state_files import locked, state_directory, state_file, write_private
 from trio_chat.errors import ChatError, Refusal
 from trio_chat.protocol.names import check_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
-_THIS_MACHINE: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+_KIND: Final = "identities"
 
 
-class _Held(msgspec.Struct):
-    """What is kept for one server: its address, the name used last, and each name's token."""
+class _ServerIdentities(msgspec.Struct):
+    """The content of one server's file: its URL, the name used last, and each name's token."""
 
     url: str
     last: str | None = None
     tokens: dict[str, str] = {}
 
 
-def state_directory() -> Path:
-    """Where this person's programs keep what they must remember."""
-    from platformdirs import user_state_path  # noqa: PLC0415 - costs time that a bot with its own folder need not pay
-
-    return user_state_path("trio-chat")
-
-
 class Identities:
-    """The names that are this device's, kept in ``directory``. Raises ``ChatError`` when it cannot be used."""
+    """The names that belong to this device, kept in ``directory``; by default, in the user's state directory.
+
+    Every method raises ``ChatError`` when the directory or a file in it cannot be used.
+    """
 
     def __init__(self, directory: Path | None = None) -> None:
-        self._directory = (directory or state_directory()) / "identities"
+        self._directory = directory or state_directory()
 
     def __repr__(self) -> str:
         return f"<Identities in {self._directory}>"
 
     def token(self, url: str, name: str) -> str | None:
-        """The token that proves that a name is ours on that server; ``None`` if there is none."""
+        """The token that proves that a name is ours on the server at ``url``; ``None`` when there is none."""
         return self._read(self._path(url), url).tokens.get(_key(name))
 
     def last_name(self, url: str) -> str | None:
-        """The name that we used last on that server."""
+        """The name used last on the server at ``url``."""
         return self._read(self._path(url), url).last
 
     def claim(self, url: str, name: str) -> str:
-        """The token to come with under a name: the one that we have, or else a new one, which is kept before
-        anybody hears of it. So the name stays ours should the server's answer be lost, and programs that come
-        at one time come with the same."""
+        """The token to connect with under a name: the stored token, or else a new one, which is stored first.
+
+        Since it is stored before the server gets it, the name stays ours even if the server's reply is lost, and
+        programs that connect at the same moment use the same token.
+        """
         token = self.token(url, name)
         if token is not None:
             return token
         with self._locked():
             path = self._path(url)
-            held = self._read(path, url)
-            token = held.tokens.setdefault(_key(name), secrets.token_urlsafe(24))
-            self._write(path, held)
+            stored = self._read(path, url)
+            token = stored.tokens.setdefault(_key(name), secrets.token_urlsafe(24))
+            self._write(path, stored)
         return token
 
     def remember(self, url: str, name: str, token: str) -> None:
-        """Keep a name's token, and that it was used last. The token of a name that was ours before is kept
-        too: another server at that address may know us by it."""
+        """Store a name's token, and that this name was used last.
+
+        The tokens of earlier names stay: another server at the same address may know this device by one of them.
+        """
         with self._locked():
             path = self._path(url)
-            held = self._read(path, url)
-            if held.last == name and held.tokens.get(_key(name)) == token:
+            stored = self._read(path, url)
+            if stored.last == name and stored.tokens.get(_key(name)) == token:
                 return
-            held.last = name
-            held.tokens[_key(name)] = token
-            self._write(path, held)
+            stored.last = name
+            stored.tokens[_key(name)] = token
+            self._write(path, stored)
 
     def _path(self, url: str) -> Path:
-        """One file a server: by host and port, since a path or a scheme makes no other server of it, and
-        neither does another of the names that every machine has for itself."""
-        parts = urlsplit(url)
-        host = "127.0.0.1" if parts.hostname in _THIS_MACHINE else parts.hostname
-        server = f"{host}:{parts.port or (443 if parts.scheme == 'wss' else 80)}"
-        readable = re.sub(r"[^a-z0-9.-]", "_", server)[:60]
-        return self._directory / f"{readable}-{hashlib.sha256(server.encode()).hexdigest()[:8]}.json"
+        return state_file(self._directory, _KIND, url)
 
-    def _read(self, path: Path, url: str) -> _Held:
+    def _read(self, path: Path, url: str) -> _ServerIdentities:
         try:
-            return msgspec.json.decode(path.read_bytes(), type=_Held)
+            return msgspec.json.decode(path.read_bytes(), type=_ServerIdentities)
         except FileNotFoundError:
-            return _Held(url)
+            return _ServerIdentities(url)
         except (OSError, msgspec.DecodeError) as error:
-            message = f"Cannot read {path}, which holds the names that are yours: {error}. Mend or remove it."
+            message = f"Cannot read {path}, which holds the tokens of your names: {error}. Repair or remove it."
             raise ChatError(message) from error
 
-    def _write(self, path: Path, held: _Held) -> None:
-        fresh = path.with_suffix(f".{os.getpid()}.tmp")
+    def _write(self, path: Path, stored: _ServerIdentities) -> None:
         try:
-            handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(handle, "wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(held), indent=2) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            fresh.replace(path)
-            folder = os.open(self._directory, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                os.fsync(folder)  # the new entry too is to outlive a power cut
-            finally:
-                os.close(folder)
+            write_private(path, msgspec.json.format(msgspec.json.encode(stored), indent=2) + b"\n", durable=True)
         except OSError as error:
-            fresh.unlink(missing_ok=True)
-            message = f"Cannot keep the name in {path}: {error.strerror}. Make room there, or choose another folder."
+            message = (
+                f"Cannot save the name's token in {path}: {error.strerror}. Free some space, or use another folder."
+            )
             raise ChatError(message) from error
 
     @contextlib.contextmanager
     def _locked(self) -> Iterator[None]:
-        """Keep other processes of ours from changing the files meanwhile."""
-        try:
-            self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-            handle = os.open(self._directory / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
-        except OSError as error:
-            message = (
-                f"Cannot use {self._directory}: {error.strerror}. What proves that a name is yours is kept there: make "
-                "it a folder that you may write, or give XDG_STATE_HOME another."
-            )
-            raise ChatError(message) from error
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX)
+        """Keep this user's other processes out of the files meanwhile."""
+        folder = self._directory / _KIND
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(locked(folder))
+            except OSError as error:
+                message = (
+                    f"Cannot use {folder}, where the tokens of your names are kept: {error.strerror}. Make it a folder "
+                    "that you can write, or set XDG_STATE_HOME to another one."
+                )
+                raise ChatError(message) from error
             yield
-        finally:
-            os.close(handle)
 
 
 def _key(name: str) -> str:
-    """A name as servers compare it, however it is typed."""
+    """A name as servers compare names, whatever its case or width."""
     checked = check_name(name)
     return name.casefold() if isinstance(checked, Refusal) else checked.key

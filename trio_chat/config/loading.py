@@ -13,10 +13,10 @@ import os
 import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Final, Generic, Literal, TypeVar
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.config.settings import SECTIONS, ClientConfig, ServerConfig, Settings, options
 from trio_chat.config.source import SettingsFile, default_path, read
 from trio_chat.config.values import PREFIX, Option, Wrong, convert
@@ -266,16 +266,6 @@ def _read_password(path: Path) -> tuple[str, list[str]]:
 # ---- what must fit together -------------------------------------------------------------------
 
 
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine can reach that address or host name."""
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def check_server(config: ServerConfig) -> None:
     """Refuse server settings that are each fine and wrong together. Raises :class:`ConfigError`."""
     if config.outbox_bytes < 2 * config.max_frame:
@@ -283,7 +273,7 @@ def check_server(config: ServerConfig) -> None:
             f"outbox_bytes ({config.outbox_bytes}) must be at least twice max_frame ({config.max_frame}), "
             "or one long message disconnects whoever gets it."
         )
-    if not is_loopback(config.host) and config.password is None and not config.open:
+    if not is_this_machine(config.host) and config.password is None and not config.open:
         raise ConfigError(
             f"Listening on {config.host} lets others than this machine in, and no password is set. "
             "Give one with --password-file or TRIO_CHAT_PASSWORD, or let everybody in with --open. "

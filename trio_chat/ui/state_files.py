@@ -1,59 +1,32 @@
-"""What the interfaces keep between two runs: files in the state directory that nobody else can read.
-
-Each file belongs to one server. It is replaced whole, so a crash leaves the old one or the new one. What cannot be read
-or written is gone without.
-"""
+"""The ignored people of a server, kept between two runs; see :mod:`trio_chat.client.state_files`."""
 
 from __future__ import annotations
 
-import hashlib
-import os
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from trio_chat.client.state_files import load_state, state_directory, state_file, write_private
 from trio_chat.ui.model.ignored import Ignored
 
-_MOST: Final = 1024 * 1024
-
-
-def state_directory() -> Path:
-    """Where the program keeps what it remembers."""
-    import platformdirs  # noqa: PLC0415 - not needed before something is kept
-
-    return platformdirs.user_state_path("trio-chat")
-
-
-def server_file(directory: Path, kind: str, url: str) -> Path:
-    """The file of this kind that belongs to a server."""
-    return directory / kind / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Put data in a file that only its owner can read, whole or not at all."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    fd = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(fd, "wb") as stream:
-            stream.write(data)
-        new.replace(path)
-    except BaseException:
-        new.unlink(missing_ok=True)
-        raise
+_KIND: Final = "ignored"
 
 
 def load_ignored(url: str, directory: Path | None = None) -> Ignored:
-    """Whom the person at this machine ignores on a server; changes are kept."""
-    path = server_file(state_directory() if directory is None else directory, "ignored", url)
-    names: list[str] = []
-    with suppress(OSError, msgspec.MsgspecError), path.open("rb") as stream:
-        names = msgspec.json.decode(stream.read(_MOST), type=list[str])
+    """The people whom this user ignores on the server at ``url``. Changes are saved."""
+    directory = state_directory() if directory is None else directory
+    path = state_file(directory, _KIND, url)
 
     def save(names: list[str]) -> None:
         with suppress(OSError):
             write_private(path, msgspec.json.encode(names))
 
-    return Ignored(names, save)
+    names: list[str] | None = load_state(directory, _KIND, url, list[str], _merge)
+    return Ignored(names or [], save)
+
+
+def _merge(lists: Sequence[list[str]]) -> list[str]:
+    return sorted({name.casefold(): name for names in lists for name in names}.values(), key=str.casefold)

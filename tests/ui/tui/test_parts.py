@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import base64
+import hashlib
+import json
+import os
 import stat
 import subprocess
 import sys
@@ -47,6 +50,25 @@ def test_what_is_remembered_comes_back_and_is_nobody_elses_business(tmp_path: Pa
     assert Memory("ws://two/", tmp_path).load() == ScreenState()
     path.write_text("{broken")
     assert Memory("ws://one/", tmp_path).load() == ScreenState()
+
+
+def test_the_drafts_of_one_server_under_several_urls_become_one(tmp_path: Path) -> None:
+    first = {"drafts": {"#lobby": "old", "#ops": "half"}, "private": ["#ops"], "typed": ["a"], "room": "#ops"}
+    second = {"drafts": {"#lobby": "new"}, "policies": {"#ops": "nothing"}, "typed": ["b"]}
+    for age, url, content in ((2, "ws://localhost:9/", first), (1, "ws://127.0.0.1:9/", second)):
+        path = tmp_path / "screen" / f"{hashlib.sha256(url.encode()).hexdigest()[:16]}.json"  # as 0.1.0 named it
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(content))
+        os.utime(path, (2_000_000_000 - age,) * 2)
+    expected = ScreenState(
+        drafts={"#lobby": "new", "#ops": "half"},
+        private=["#ops"],
+        policies={"#ops": "nothing"},
+        room="#ops",
+        typed=["a", "b"],
+    )
+    for host in ("[::1]", "localhost"):
+        assert Memory(f"ws://{host}:9/", tmp_path).load() == expected
 
 
 def test_a_memory_that_cannot_be_written_stops_nobody(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from trio_chat.broker.places import is_loopback
+from trio_chat.addresses import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trio_chat.broker.places import is_loopback
+from trio_chat.addresses import is_loopback
 from trio_chat.errors import Refusal, refuse
 
 if TYPE_CHECKING:

@@ -1,11 +1,12 @@
-"""What the full screen remembers between two runs, and over a crash: drafts, the rooms' rules, what was typed.
+"""What the full screen restores at its next start: drafts, notification settings, the input's history.
 
-One file for each server; see :mod:`trio_chat.ui.state_files`.
+A file for each server; see :mod:`trio_chat.client.state_files`. A file that cannot be read or written is done without.
 """
 
 from __future__ import annotations
 
 import traceback
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -13,16 +14,21 @@ from typing import Final
 
 import msgspec
 
-from trio_chat.ui.state_files import load_ignored, server_file, state_directory, write_private
+from trio_chat.client.state_files import load_state, state_directory, state_file, write_private
+from trio_chat.ui.state_files import load_ignored
 
-_MOST: Final = 4 * 1024 * 1024
-_LINES: Final = 500
-"""What was typed is kept for that many lines."""
+_KIND: Final = "screen"
+_HISTORY: Final = 500
+"""Lines of the input's history that are kept."""
 
 
 class ScreenState(msgspec.Struct, kw_only=True, omit_defaults=True):
-    """What is remembered: by room what is typed and not sent, and what calls one; of those typed in, which were
-    private; the room one was in; lines typed."""
+    """The state of the full screen on one server.
+
+    - ``drafts``: by room, the text that was typed and not sent. ``private``: the rooms of drafts that were typed while
+      the room was private.
+    - ``policies``: by room, which messages notify. ``room``: the room that was shown. ``typed``: the input's history.
+    """
 
     drafts: dict[str, str] = {}
     private: list[str] = []
@@ -32,12 +38,12 @@ class ScreenState(msgspec.Struct, kw_only=True, omit_defaults=True):
 
 
 class Memory:
-    """One server's file. What cannot be read or written is gone without; the chat goes on. ``ignored`` are those whom
-    one does not want to hear there."""
+    """The stored state of the full screen on one server, and the people whom the user ignores there."""
 
     def __init__(self, url: str, directory: Path | None = None) -> None:
         self.directory = state_directory() if directory is None else directory
-        self._path = server_file(self.directory, "screen", url)
+        self._url = url
+        self._path = state_file(self.directory, _KIND, url)
         self.ignored = load_ignored(url, self.directory)
         self._written = b""
 
@@ -45,14 +51,12 @@ class Memory:
         return f"<Memory {self._path}>"
 
     def load(self) -> ScreenState:
-        """What was remembered."""
-        with suppress(OSError, msgspec.MsgspecError), self._path.open("rb") as stream:
-            return msgspec.json.decode(stream.read(_MOST), type=ScreenState)
-        return ScreenState()
+        """Load the state; an empty one when there is none."""
+        return load_state(self.directory, _KIND, self._url, ScreenState, _merge) or ScreenState()
 
-    def save(self, kept: ScreenState) -> None:
-        """Remember this; nothing is written that was written before."""
-        data = msgspec.json.encode(msgspec.structs.replace(kept, typed=kept.typed[-_LINES:]))
+    def save(self, state: ScreenState) -> None:
+        """Save the state, unless it is what was written last."""
+        data = msgspec.json.encode(msgspec.structs.replace(state, typed=state.typed[-_HISTORY:]))
         if data == self._written:
             return
         with suppress(OSError):
@@ -60,7 +64,7 @@ class Memory:
             self._written = data
 
     def report_crash(self, error: BaseException, now: datetime) -> Path | None:
-        """Write down what went wrong; the file's path, or ``None`` where nothing can be written."""
+        """Write the traceback to a file and return its path; ``None`` when it cannot be written."""
         path = self.directory / f"crash-{now:%Y%m%d-%H%M%S}.txt"
         text = "".join(traceback.format_exception(error))
         try:
@@ -68,3 +72,15 @@ class Memory:
         except OSError:
             return None
         return path
+
+
+def _merge(states: Sequence[ScreenState]) -> ScreenState:
+    """One state of several, ordered from the oldest to the newest: the newest wins where they differ."""
+    merged = ScreenState()
+    for state in states:
+        merged.drafts = {**merged.drafts, **state.drafts}
+        merged.private = sorted({*merged.private, *state.private})
+        merged.policies = {**merged.policies, **state.policies}
+        merged.room = state.room or merged.room
+        merged.typed = [*merged.typed, *state.typed][-_HISTORY:]
+    return merged
