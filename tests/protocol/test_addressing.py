@@ -1,4 +1,4 @@
-"""What is typed, and where it goes: every form, what is missing from it, and no guessing."""
+"""Typed lines: each form goes to the right people, and an incomplete form says what is missing."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ typed = st.lists(
         ("//", Say("/")),
     ],
 )
-def test_a_plain_text_goes_to_the_room(line: str, parsed: Line) -> None:
+def test_a_plain_text_goes_to_the_current_room(line: str, parsed: Line) -> None:
     assert parse(line) == parsed
 
 
@@ -73,7 +73,7 @@ def test_a_plain_text_goes_to_the_room(line: str, parsed: Line) -> None:
         ("x @user_1.b-c", ("user_1.b-c",), "x"),
     ],
 )
-def test_names_at_the_end_get_it_privately(line: str, to: tuple[str, ...], text: str) -> None:
+def test_names_at_the_end_make_the_line_private(line: str, to: tuple[str, ...], text: str) -> None:
     assert parse(line) == Direct(to, text)
 
 
@@ -93,12 +93,12 @@ def test_names_at_the_end_get_it_privately(line: str, to: tuple[str, ...], text:
         ("@\uff22ob: hi", ("Bob",), "hi"),
     ],
 )
-def test_names_before_a_colon_get_it_privately(line: str, to: tuple[str, ...], text: str) -> None:
+def test_names_before_a_colon_make_the_line_private(line: str, to: tuple[str, ...], text: str) -> None:
     assert parse(line) == Direct(to, text)
 
 
 @pytest.mark.parametrize("line", ["@ALL: tea", "@all: tea", "@All : tea", "tea @ALL", "tea @all", "tea\n@ALL"])
-def test_all_means_everyone_in_the_lobby(line: str) -> None:
+def test_all_addresses_everyone_in_the_lobby(line: str) -> None:
     assert parse(line) == ToLobby("tea")
 
 
@@ -114,7 +114,7 @@ def test_all_means_everyone_in_the_lobby(line: str) -> None:
         ("/usr/bin", "usr/bin", ""),
     ],
 )
-def test_a_slash_begins_a_command(line: str, name: str, argument: str) -> None:
+def test_a_slash_starts_a_command(line: str, name: str, argument: str) -> None:
     assert parse(line) == Command(name, argument)
 
 
@@ -139,7 +139,9 @@ def test_a_slash_begins_a_command(line: str, name: str, argument: str) -> None:
         ("/ quit", COMMAND_FORM, "There is no command after the slash.", "/help"),
     ],
 )
-def test_a_form_that_lacks_something_says_what_and_shows_how(line: str, form: str, why: str, help_: str) -> None:
+def test_an_incomplete_form_says_what_is_missing_and_shows_the_right_form(
+    line: str, form: str, why: str, help_: str
+) -> None:
     parsed = parse(line)
     assert isinstance(parsed, Malformed)
     assert parsed.form == form
@@ -150,12 +152,12 @@ def test_a_form_that_lacks_something_says_what_and_shows_how(line: str, form: st
 
 
 @pytest.mark.parametrize("line", ["", " ", "\n", "\t \u3000"])
-def test_spaces_say_nothing(line: str) -> None:
+def test_a_line_of_spaces_is_empty(line: str) -> None:
     assert parse(line) == Empty()
 
 
 @given(st.one_of(st.text(), typed))
-def test_whatever_is_typed_goes_somewhere_or_nowhere_and_never_fails(line: str) -> None:
+def test_parsing_never_fails(line: str) -> None:
     parsed = parse(line)
     if isinstance(parsed, Say | Direct | ToLobby):
         assert parsed.text
@@ -168,7 +170,7 @@ def test_whatever_is_typed_goes_somewhere_or_nowhere_and_never_fails(line: str) 
 
 
 @given(st.lists(words, min_size=1), st.lists(names, min_size=1, max_size=6, unique=True))
-def test_a_private_line_in_either_form_reaches_the_same_people(text: list[str], people: list[str]) -> None:
+def test_both_private_forms_reach_the_same_people(text: list[str], people: list[str]) -> None:
     said, to = " ".join(text), " ".join(f"@{name}" for name in people)
     assert parse(f"{said} {to}") == Direct(tuple(people), said)
     assert parse(f"{to}: {said}") == Direct(tuple(people), said)
@@ -177,7 +179,7 @@ def test_a_private_line_in_either_form_reaches_the_same_people(text: list[str], 
 @pytest.mark.parametrize(
     "line", ["@" * 60_000, "@a " * 20_000, "x" + " @a" * 20_000, "@ , " * 20_000 + ":", "@a@" * 20_000 + " :"]
 )
-def test_a_long_hostile_paste_is_read_in_one_pass(line: str) -> None:
+def test_a_long_hostile_paste_is_parsed_in_one_pass(line: str) -> None:
     parse(line)
     mentions(line)
 
@@ -205,7 +207,7 @@ def test_a_long_hostile_paste_is_read_in_one_pass(line: str) -> None:
         ("//quit", "#ops"),
     ],
 )
-def test_the_prompt_shows_where_it_would_go_while_it_is_typed(line: str, shown: str) -> None:
+def test_the_prompt_shows_where_an_unfinished_line_would_go(line: str, shown: str) -> None:
     assert target(line, "#ops") == shown
 
 
@@ -235,5 +237,5 @@ def test_mentions_are_names_that_stand_alone(text: str, found: list[str]) -> Non
     assert [name for _, _, name in mentions(text)] == found
 
 
-def test_a_mentions_place_is_where_it_stands() -> None:
+def test_a_mention_has_its_position_in_the_text() -> None:
     assert mentions("ask @bob.") == [(4, 8, "bob")]

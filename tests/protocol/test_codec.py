@@ -1,4 +1,4 @@
-"""Requests and events to bytes and back, and every kind of bad input."""
+"""Encoding and decoding of requests and events, and every kind of bad input."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from trio_chat.protocol.codec import MAX_FRAME, decode_event, decode_request, en
 
 
 def values(kind: types.Type) -> st.SearchStrategy[Any]:  # noqa: C901, PLR0911 - a table of types
-    """Values that fit a field, made from what msgspec knows of it."""
+    """A strategy for the values of a field, made from its msgspec type."""
     match kind:
         case types.Metadata(type=inner):
             return values(inner)
@@ -58,14 +58,14 @@ def refused(data: bytes | str) -> tuple[str, Refusal]:
     answer = decode_request(data)
     assert isinstance(answer, tuple), answer
     request_id, refusal = answer
-    assert str(refusal)  # its templates fit its parameters
+    assert str(refusal)  # the templates fit the parameters
     return request_id, refusal
 
 
 @pytest.mark.parametrize("kind", requests.REQUESTS, ids=tag)
 @settings(max_examples=30)  # for each of some fifty types
 @given(data=st.data())
-def test_every_request_comes_back_as_it_was(kind: type[requests.Request], data: st.DataObject) -> None:
+def test_every_request_survives_encoding_and_decoding(kind: type[requests.Request], data: st.DataObject) -> None:
     request = data.draw(instances(kind))
     assert decode_request(encode(request)) == request
 
@@ -73,14 +73,14 @@ def test_every_request_comes_back_as_it_was(kind: type[requests.Request], data: 
 @pytest.mark.parametrize("kind", events.EVENTS, ids=tag)
 @settings(max_examples=30)  # for each of some fifty types
 @given(data=st.data())
-def test_every_event_comes_back_as_it_was(kind: type[events.Event], data: st.DataObject) -> None:
+def test_every_event_survives_encoding_and_decoding(kind: type[events.Event], data: st.DataObject) -> None:
     event = data.draw(instances(kind))
     back = decode_event(encode(event))
     assert type(back) is kind
     assert encode(back) == encode(event)
 
 
-def test_each_struct_is_listed_and_has_a_tag_of_its_own() -> None:
+def test_each_struct_is_listed_and_has_a_unique_tag() -> None:
     for listed, union in ((requests.REQUESTS, requests.AnyRequest), (events.EVENTS, events.AnyEvent)):
         assert set(listed) == set(union.__args__)
         assert len({tag(kind) for kind in listed}) == len(listed)
@@ -100,7 +100,7 @@ def whole_numbers(kind: types.Type) -> Iterator[types.IntType]:
 
 
 @pytest.mark.parametrize("kind", requests.REQUESTS, ids=tag)
-def test_every_whole_number_in_a_request_is_one_that_json_and_a_database_hold(kind: type[requests.Request]) -> None:
+def test_every_whole_number_in_a_request_fits_json_and_the_database(kind: type[requests.Request]) -> None:
     info = types.type_info(kind)
     assert isinstance(info, types.StructType)
     for field in info.fields:
@@ -123,7 +123,7 @@ def test_defaults_are_left_out() -> None:
 TIME = "2026-01-31T12:00:00.000Z"
 
 
-def test_a_sender_is_called_from_on_the_wire_and_their_account_from_id() -> None:
+def test_the_wire_calls_the_sender_from_and_the_account_from_id() -> None:
     event = events.Message(room="#ops", seq=1, time=TIME, sender="ada", sender_id=7, text="hi", cid="1")
     wire = json.loads(encode(event))
     assert (wire["from"], wire["from_id"]) == ("ada", 7)
@@ -147,10 +147,10 @@ def test_a_room_event_of_an_older_server_has_the_account_number_0(
     event = decode_event(json.dumps(wire))
     assert isinstance(event, events.PersonEvent)
     assert (event.sender, event.sender_id) == ("ada", 0)
-    assert json.loads(encode(event)) == wire  # and what is not known is left out again
+    assert json.loads(encode(event)) == wire  # unknown numbers are left out again
 
 
-def test_names_of_accounts_have_their_numbers_as_keys() -> None:
+def test_account_names_are_keyed_by_account_number() -> None:
     page = events.Page(id="1", room="#ops", events=(), more=False, first=1, names={7: "eve"})
     assert json.loads(encode(page))["names"] == {"7": "eve"}
     back = decode_event(encode(page))
@@ -202,18 +202,18 @@ def test_names_of_accounts_have_their_numbers_as_keys() -> None:
         (b'{"type":"history","id":"1","room":"#ops","limit":501}', "bad_field", "1"),
     ],
 )
-def test_bad_input_gets_its_code_and_keeps_its_id(data: bytes | str, code: str, request_id: str) -> None:
+def test_bad_input_is_refused_with_its_code_and_request_id(data: bytes | str, code: str, request_id: str) -> None:
     got_id, refusal = refused(data)
     assert (refusal.code, got_id) == (code, request_id)
 
 
-def test_a_refusal_says_which_field_and_what_was_expected() -> None:
+def test_a_refusal_names_the_field_and_the_expected_type() -> None:
     _, refusal = refused(b'{"type":"send","id":"1","text":7}')
     assert "$.text" in refusal.message
     assert "str" in refusal.message
 
 
-def test_a_refusal_repeats_what_was_sent_harmlessly_and_in_short() -> None:
+def test_a_refusal_quotes_the_request_harmlessly_and_shortened() -> None:
     shout = json.dumps({"type": "send", "id": "1", "text": "x", "kind": "\x1b[31m" + "x" * 5000}).encode()
     dance = json.dumps({"type": "\x1b[31m\u202e" + "x" * 5000, "id": "1"}).encode()
     for data in (shout, dance):
@@ -224,7 +224,7 @@ def test_a_refusal_repeats_what_was_sent_harmlessly_and_in_short() -> None:
 
 
 @given(st.binary(max_size=60))
-def test_no_bytes_make_the_reader_fail(data: bytes) -> None:
+def test_no_bytes_make_the_decoder_raise(data: bytes) -> None:
     decode_request(data)
 
 
@@ -237,7 +237,7 @@ fields = st.sampled_from(["text", "room", "to", "seq", "kind", "limit", "after",
 
 
 @given(st.sampled_from(requests.REQUESTS), st.dictionaries(fields, json_values, max_size=5))
-def test_no_object_makes_the_reader_fail(kind: type[requests.Request], filled: dict[str, Any]) -> None:
+def test_no_object_makes_the_decoder_raise(kind: type[requests.Request], filled: dict[str, Any]) -> None:
     answer = decode_request(json.dumps({"type": tag(kind), **filled}))
     if isinstance(answer, tuple):
         request_id, refusal = answer
@@ -247,13 +247,13 @@ def test_no_object_makes_the_reader_fail(kind: type[requests.Request], filled: d
         assert request_id == (wanted if readable else "")
 
 
-def test_unknown_fields_are_passed_over() -> None:
+def test_unknown_fields_are_ignored() -> None:
     assert decode_request(b'{"type":"ping","id":"1","mood":"good","type2":{"a":[1]}}') == requests.Ping(id="1")
     event = decode_event(b'{"type":"pong","id":"1","time":"2026-01-31T12:00:00.000Z","mood":"good"}')
     assert isinstance(event, events.Pong)
 
 
-def test_an_event_of_a_later_version_is_passed_over() -> None:
+def test_an_event_of_a_later_version_is_ignored() -> None:
     assert decode_event(b'{"type":"reaction","room":"#ops","seq":1}') is None
 
 
@@ -271,12 +271,12 @@ def test_an_event_of_a_later_version_is_passed_over() -> None:
         b'{"type":"\xff"}',
     ],
 )
-def test_what_is_no_event_is_an_error(data: bytes) -> None:
+def test_bytes_that_are_no_event_are_an_error(data: bytes) -> None:
     with pytest.raises(msgspec.DecodeError):
         decode_event(data)
 
 
-def test_the_longest_text_fits_a_frame_however_it_is_written() -> None:
-    text = "\U0001f600" * 8000  # the server's limit, unless it is set
+def test_the_longest_text_fits_a_frame_in_every_encoding() -> None:
+    text = "\U0001f600" * 8000  # the server's default limit
     request = requests.Send(id="x" * 64, text=text, to=tuple(f"user_{number}" for number in range(20)))
     assert len(encode(request)) <= MAX_FRAME

@@ -1,4 +1,4 @@
-"""Names: what may be one, when two are one, when two look like one, and what was meant."""
+"""Names: which are valid, which are the same, which look alike, and which one was meant."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def refusal(text: str) -> Refusal:
         "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",  # a joiner where Persian needs one
     ],
 )
-def test_letters_of_any_script_make_a_name(text: str) -> None:
+def test_letters_of_every_script_are_valid_in_names(text: str) -> None:
     assert name(text).shown == text
 
 
@@ -91,7 +91,7 @@ def test_letters_of_any_script_make_a_name(text: str) -> None:
         ("\ud800a", "it has"),
     ],
 )
-def test_what_is_no_name_is_refused_with_its_reason_and_the_rule(text: str, why: str) -> None:
+def test_an_invalid_name_is_refused_with_the_reason_and_the_rule(text: str, why: str) -> None:
     no = refusal(text)
     assert no.code == "name_invalid"
     assert why in no.params["why"]
@@ -99,12 +99,12 @@ def test_what_is_no_name_is_refused_with_its_reason_and_the_rule(text: str, why:
 
 
 @pytest.mark.parametrize(("text", "shown"), [("a\nb", "'a␊b'"), ("  ", "'  '"), ("a\t", "'a␉'")])
-def test_a_refused_name_is_shown_with_what_is_odd_in_it(text: str, shown: str) -> None:
+def test_a_refusal_shows_the_character_that_is_wrong(text: str, shown: str) -> None:
     assert refusal(text).message.startswith(f"{shown} cannot be a name: ")
 
 
 @given(st.text(alphabet=st.characters(), max_size=300))
-def test_a_refused_name_is_shown_harmlessly_and_in_short(text: str) -> None:
+def test_a_refused_name_is_quoted_harmlessly_and_shortened(text: str) -> None:
     checked = check_name(text)
     if isinstance(checked, Refusal):
         assert len(checked.message) < 200
@@ -114,7 +114,7 @@ def test_a_refused_name_is_shown_harmlessly_and_in_short(text: str) -> None:
 
 
 @given(st.text(alphabet=st.characters(), max_size=40))
-def test_a_name_keeps_its_key_however_often_it_is_read(text: str) -> None:
+def test_checking_a_name_again_gives_the_same_key(text: str) -> None:
     checked = check_name(text)
     if isinstance(checked, Name):
         assert name(checked.shown) == checked
@@ -122,11 +122,11 @@ def test_a_name_keeps_its_key_however_often_it_is_read(text: str) -> None:
         assert 1 <= len(checked.shown) <= MAX_NAME
 
 
-def test_each_letter_there_is_makes_a_stable_key_or_is_refused() -> None:
+def test_every_letter_gives_a_stable_key_or_is_refused() -> None:
     for code in range(0x80, sys.maxunicode):
         ideograph = 0x3400 <= code < 0xA000 or 0xAC00 <= code < 0xD7A4 or code >= 0x17000
         if ideograph and code % 97:
-            continue  # thousands of a kind: some do
+            continue  # thousands of similar letters: a sample is enough
         char = chr(code)
         if unicodedata.category(char)[0] in "LNM":
             checked = check_name("x" + char)
@@ -148,7 +148,7 @@ def test_each_letter_there_is_makes_a_stable_key_or_is_refused() -> None:
         ("Ꮳ", "ꮳ"),
     ],
 )
-def test_two_spellings_of_a_name_have_one_key(one: str, other: str) -> None:
+def test_two_spellings_of_a_name_have_the_same_key(one: str, other: str) -> None:
     assert name(one).key == name(other).key
 
 
@@ -166,7 +166,7 @@ def test_reserved_words_are_refused_in_any_case(word: str) -> None:
 @pytest.mark.parametrize(
     "text", ["ALL", "A11", "\u0430ll", "r00t", "ADMlN", "admln", "You", "y0u", "S\u0443stem", "every\u03bfne"]
 )
-def test_what_looks_like_a_reserved_word_is_refused(text: str) -> None:
+def test_look_alikes_of_reserved_words_are_refused(text: str) -> None:
     assert refusal(text).code == "name_reserved"
 
 
@@ -186,7 +186,7 @@ def test_what_looks_like_a_reserved_word_is_refused(text: str) -> None:
         ("\u0646\u0645\u06cc\u200c\u062e", "\u0646\u0645\u06cc\u062e"),
     ],
 )
-def test_look_alikes_have_one_skeleton(one: str, other: str) -> None:
+def test_look_alikes_have_the_same_skeleton(one: str, other: str) -> None:
     assert name(one).skeleton == name(other).skeleton
 
 
@@ -205,11 +205,11 @@ def test_look_alikes_have_one_skeleton(one: str, other: str) -> None:
         ["Анна", "Инна"],
     ],
 )
-def test_unlike_names_keep_apart(distinct: list[str]) -> None:
+def test_different_looking_names_have_different_skeletons(distinct: list[str]) -> None:
     assert len({name(text).skeleton for text in distinct}) == len(distinct)
 
 
-def test_only_known_pairs_of_letters_look_alike_among_ascii_names() -> None:
+def test_among_ascii_letters_only_the_known_pairs_look_alike() -> None:
     looks: dict[str, set[str]] = {}
     for char in string.ascii_lowercase + string.digits + "_-.":
         looks.setdefault(skeleton(char), set()).add(char)
@@ -217,14 +217,14 @@ def test_only_known_pairs_of_letters_look_alike_among_ascii_names() -> None:
 
 
 @given(st.text(alphabet=string.ascii_letters + string.digits + "_-.", max_size=MAX_NAME))
-def test_the_short_way_for_ascii_agrees_with_the_table(text: str) -> None:
+def test_the_fast_path_for_ascii_agrees_with_the_table(text: str) -> None:
     looks = names._prototypes()
     folded = names._pass(names._pass(text, looks).casefold(), looks).casefold()
     assert skeleton(text) == folded
 
 
 @given(st.text(max_size=MAX_NAME))
-def test_a_skeleton_can_be_made_of_any_text(text: str) -> None:
+def test_every_text_has_a_skeleton(text: str) -> None:
     assert skeleton(text) == skeleton(unicodedata.normalize("NFD", text))
 
 
@@ -240,13 +240,13 @@ def test_a_skeleton_can_be_made_of_any_text(text: str) -> None:
         ("lobby", names.LOBBY),
     ],
 )
-def test_a_rooms_name_is_read_with_its_sign_or_without(text: str, room: str) -> None:
+def test_a_rooms_name_is_valid_with_and_without_its_sign(text: str, room: str) -> None:
     assert check_room(text) == room
     assert check_room(room) == room
 
 
 @pytest.mark.parametrize("text", ["", "#", "##ops", "@ada", "#a b", "#" + "x" * 33, "#\x1b", "#..."])
-def test_what_is_no_room_is_refused_with_its_reason_and_the_rule(text: str) -> None:
+def test_an_invalid_room_name_is_refused_with_the_reason_and_the_rule(text: str) -> None:
     no = check_room(text)
     assert isinstance(no, Refusal)
     assert no.code == "room_invalid"
@@ -273,18 +273,18 @@ def test_what_is_no_room_is_refused_with_its_reason_and_the_rule(text: str) -> N
         ("#osp", ["#lobby", "#ops"], "#ops"),
     ],
 )
-def test_the_nearest_name_is_the_one_that_was_meant(text: str, known: list[str], near: str | None) -> None:
+def test_the_nearest_name_is_the_one_most_likely_meant(text: str, known: list[str], near: str | None) -> None:
     assert nearest(text, known) == near
 
 
-def test_the_nearest_of_very_many_is_looked_for_with_bounded_effort() -> None:
+def test_the_search_for_the_nearest_name_is_bounded() -> None:
     crowd = [f"user_{number}" for number in range(20_000)]
     assert nearest("user_4711x", crowd) in {f"user_{number}" for number in range(20_000)}
     assert nearest("somebody_else", crowd) is None
 
 
 @given(st.text(max_size=12), st.lists(st.text(max_size=12), max_size=8))
-def test_the_nearest_is_one_of_those_known(text: str, known: list[str]) -> None:
+def test_the_nearest_name_is_a_known_one(text: str, known: list[str]) -> None:
     near = nearest(text, known)
     assert near is None or near in known
     if any(one.casefold() == text.casefold() for one in known):

@@ -1,4 +1,4 @@
-"""What a person types to search, and the times that go with it."""
+"""Typed searches, durations and times."""
 
 from __future__ import annotations
 
@@ -32,25 +32,25 @@ from trio_chat.protocol.spans import has_unit, parse_span, show_span, to_utc
         ("in:#Ops", Query(room="#ops")),
     ],
 )
-def test_a_search_is_read_as_the_reference_says(text: str, query: Query) -> None:
+def test_a_search_is_parsed_as_the_reference_says(text: str, query: Query) -> None:
     assert parse_query(text) == query
 
 
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("", "nothing to look for"),
-        ('  "" ', "nothing to look for"),
+        ("", "nothing to search for"),
+        ('  "" ', "nothing to search for"),
         ("from:", "nothing after from:"),
         ("from:@", "no name"),
         ("from: ada", "nothing after from:"),
         ("from:ada from:bob", "twice"),
         ("has:image", "has:link"),
-        (" ".join("x" * (MOST_WORDS + 1)), "20 are the most"),
+        (" ".join("x" * (MOST_WORDS + 1)), "the limit is 20"),
         ("x" * 257, "256"),
     ],
 )
-def test_what_is_no_search_is_told_why(text: str, why: str) -> None:
+def test_a_bad_search_says_why(text: str, why: str) -> None:
     answer = parse_query(text)
     assert isinstance(answer, BadQuery)
     assert why in answer.why
@@ -66,7 +66,7 @@ _NAMES = st.from_regex(r"[a-zä0-9_.-]{1,9}", fullmatch=True)
     room=st.none() | _NAMES.map("#{}".format),
     has_link=st.booleans(),
 )
-def test_a_search_written_out_reads_as_the_same(
+def test_a_formatted_search_parses_to_the_same_search(
     *, words: list[str], sender: str | None, room: str | None, has_link: bool
 ) -> None:
     query = Query(tuple(words), sender, room, has_link=has_link)
@@ -74,7 +74,7 @@ def test_a_search_written_out_reads_as_the_same(
 
 
 @given(st.text(max_size=300))
-def test_whatever_is_typed_is_a_search_or_is_told_why(text: str) -> None:
+def test_every_text_is_a_search_or_a_bad_search(text: str) -> None:
     answer = parse_query(text)
     assert isinstance(answer, BadQuery) or not answer.empty
 
@@ -86,18 +86,18 @@ def test_whatever_is_typed_is_a_search_or_is_told_why(text: str) -> None:
     ("text", "seconds"),
     [("90", 90), ("30s", 30), ("10m", 600), ("2h", 7200), ("1.5H", 5400), ("7d", 604800), ("2w", 1209600), ("0", 0)],
 )
-def test_a_length_of_time_is_read(text: str, seconds: float) -> None:
+def test_a_duration_is_parsed(text: str, seconds: float) -> None:
     assert parse_span(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "h", "-1h", "2 h", "2y", "1e9", "inf", "nan", "²h", "9" * 12])
-def test_what_is_no_length_of_time_is_none(text: str) -> None:
+def test_a_text_that_is_no_duration_gives_none(text: str) -> None:
     assert parse_span(text) is None
     assert not has_unit(text)
 
 
 @given(st.integers(1, 10**8))
-def test_a_length_written_out_reads_as_the_same(seconds: int) -> None:
+def test_a_formatted_duration_parses_to_the_same_duration(seconds: int) -> None:
     assert parse_span(show_span(seconds)) == seconds
 
 
@@ -113,5 +113,5 @@ def test_a_length_written_out_reads_as_the_same(seconds: int) -> None:
         ("0001-01-01", None),
     ],
 )
-def test_a_day_or_time_is_in_the_zone_of_whoever_typed_it(text: str, expected: str | None) -> None:
+def test_a_day_or_time_is_in_the_zone_of_the_person_who_typed_it(text: str, expected: str | None) -> None:
     assert to_utc(text, timezone(timedelta(hours=2))) == expected

@@ -1,4 +1,4 @@
-"""The page that describes the protocol is what the program does."""
+"""The protocol page describes the program as it is."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def test_the_command_prints_the_page() -> None:
 
 
 @pytest.mark.parametrize("kind", STRUCTS, ids=lambda kind: kind.__name__)
-def test_each_struct_says_what_it_is(kind: type[msgspec.Struct]) -> None:
+def test_each_struct_has_a_docstring(kind: type[msgspec.Struct]) -> None:
     assert kind.__doc__
     assert "." in kind.__doc__
 
@@ -43,18 +43,18 @@ def test_there_is_one_example_of_each_struct() -> None:
 
 
 @pytest.mark.parametrize("example", examples.REQUESTS, ids=lambda example: codec.tag(type(example)))
-def test_each_requests_example_is_one(example: requests.Request) -> None:
+def test_each_request_example_survives_encoding_and_decoding(example: requests.Request) -> None:
     assert codec.decode_request(codec.encode(example)) == example
 
 
 @pytest.mark.parametrize("example", examples.EVENTS, ids=lambda example: type(example).__name__)
-def test_each_events_example_is_one(example: events.Event) -> None:
+def test_each_event_example_survives_encoding_and_decoding(example: events.Event) -> None:
     back = codec.decode_event(codec.encode(example))
     assert type(back) is type(example)
     assert codec.encode(back) == codec.encode(example)
 
 
-def test_each_json_on_the_page_reads_as_what_stands_above_it() -> None:
+def test_each_json_example_decodes_to_the_struct_of_its_heading() -> None:
     blocks = re.findall(r"### `(\w+)`\n.*?```json\n(.*?)```", reference.page(), re.DOTALL)
     assert len(blocks) == len(requests.REQUESTS) + len(events.EVENTS)
     for kind, block in blocks:
@@ -73,7 +73,7 @@ def test_every_link_on_the_page_has_its_target() -> None:
         assert page.count(f"({link})=\n") == 1, link
 
 
-def test_how_many_ids_are_remembered_is_what_the_server_goes_by() -> None:
+def test_the_page_names_the_numbers_of_ids_that_the_server_remembers() -> None:
     text = " ".join(reference.page().split())
-    assert f"last {RECENT} messages of each person while the server runs" in text
-    assert f"last {SENT} events stored" in text
+    assert f"last {RECENT} messages of each account while it runs" in text
+    assert f"last {SENT} stored events" in text

@@ -1,4 +1,4 @@
-"""Texts from a network: harmless afterwards, and whole where they were harmless before."""
+"""Cleaning of texts: a cleaned text is harmless, and a harmless text is unchanged."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ NEVER = frozenset([*CONTROLS, *TURNING, *UNSEEN, *BREAKS, *map(chr, range(0xD800
 PLACED = list("\u200c\u200d\ufe0e\ufe0f\U000e0100\U000e0067\U000e007f\u0301\u0483\u0e4a\u180b")
 BASES = ["a", "1", "\u2764", "\U0001f468", "\U0001f3f4", "\U0001f3fd", "\u0915", "\u094d", "\u0645", "\u845b", "\u1820"]
 
-# Everything that has a rule of its own, thick, and among it whatever else there is.
+# Many characters that have rules of their own, mixed with all others.
 texts = st.lists(
     st.one_of(
         st.sampled_from([*CONTROLS, *TURNING, *UNSEEN, *BREAKS, "\r\n", "\n", "\t", " "]),
@@ -34,7 +34,7 @@ texts = st.lists(
 @given(texts)
 @example("a" + "\u0301" * 8 + "\u200b" + "\u0301")
 @example("\U0001f468\u200d\ufe0f\u200d\U0001f469")
-def test_what_is_clean_has_nothing_in_it_that_acts_on_a_terminal(text: str) -> None:
+def test_a_clean_text_has_no_character_that_acts_on_a_terminal(text: str) -> None:
     cleaned = clean(text)
     assert not NEVER.intersection(cleaned)
     cleaned.encode()
@@ -50,7 +50,7 @@ def test_cleaning_twice_changes_nothing(text: str) -> None:
 
 
 @given(texts)
-def test_a_line_is_one_line(text: str) -> None:
+def test_a_cleaned_line_is_one_line(text: str) -> None:
     line = clean_line(text)
     assert not {"\n", "\t"}.intersection(line)
     assert line == line.strip()
@@ -58,14 +58,14 @@ def test_a_line_is_one_line(text: str) -> None:
 
 
 @given(texts)
-def test_marks_pile_up_so_high_and_no_higher(text: str) -> None:
+def test_combining_marks_on_one_character_are_limited(text: str) -> None:
     run = 0
     for char in clean(text):
         if unicodedata.category(char)[0] == "M" and char not in "\ufe0e\ufe0f\U000e0100\u180b":
             run += 1
         elif char not in "\u200c\u200d":
             run = 0
-        assert run <= MAX_MARKS + 1  # a variation selector of another kind may stand among them
+        assert run <= MAX_MARKS + 1  # a variation selector may be among them
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_marks_pile_up_so_high_and_no_higher(text: str) -> None:
         "Tibetan: \u0f56\u0f66\u0f92\u0fb2\u0f74\u0f56\u0f66",
     ],
 )
-def test_what_people_write_stays_as_it_is(text: str) -> None:
+def test_ordinary_text_stays_unchanged(text: str) -> None:
     assert clean(text) == text
 
 
@@ -130,7 +130,7 @@ def test_what_people_write_stays_as_it_is(text: str) -> None:
         ("a" + "\u0301\u200b" * 20, "a" + "\u0301" * MAX_MARKS),
     ],
 )
-def test_what_acts_or_hides_becomes_visible_or_goes(text: str, cleaned: str) -> None:
+def test_acting_and_hidden_characters_become_visible_or_are_removed(text: str, cleaned: str) -> None:
     assert clean(text) == cleaned
 
 
@@ -143,7 +143,7 @@ def test_what_acts_or_hides_becomes_visible_or_goes(text: str, cleaned: str) -> 
         ("\u2028", ""),
     ],
 )
-def test_a_line_has_spaces_for_breaks_and_none_at_its_ends(text: str, line: str) -> None:
+def test_a_line_has_spaces_for_line_breaks_and_none_at_its_ends(text: str, line: str) -> None:
     assert clean_line(text) == line
 
 
@@ -160,5 +160,5 @@ def test_a_line_has_spaces_for_breaks_and_none_at_its_ends(text: str, line: str)
         ("\u200b" * 100_000, "''"),
     ],
 )
-def test_a_refused_word_is_quoted_harmlessly_and_in_short(text: str, shown: str) -> None:
+def test_a_refused_word_is_quoted_harmlessly_and_shortened(text: str, shown: str) -> None:
     assert quoted(text) == shown

@@ -1,1 +1,1 @@
-"""What is said: requests, events, names and addressing, and how they become bytes. Pure."""
+"""The protocol: requests, events, names and addressing, and how they become bytes. Pure."""

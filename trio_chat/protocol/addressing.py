@@ -1,16 +1,16 @@
-"""What a person types, and where it goes. Pure; every interface asks here, so all agree.
+"""Parse a typed line: where it goes and what it does. Pure. Every interface uses this module, so all agree.
 
 ======================  =====================================================
 ``text``                to the current room
 ``text @sis @mom``      to those people: names at the very end, after spaces
 ``@bob: text``          to bob; ``@bob @eve: text`` to both
 ``@ALL: text``          to everyone in the lobby; ``text @ALL`` too
-``/msg bob text``       a command; the interface knows which there are
-``//text``              ``/text``, said and not done
+``/msg bob text``       a command; the interface knows the commands
+``//text``              the text ``/text``, not a command
 ======================  =====================================================
 
-Whom a line is for is never guessed: a line that begins as one of these forms and does not fit it is
-:class:`Malformed`, so that what was meant for one is not told to all.
+The recipients of a line are never guessed: a line that starts like one of these forms but does not fit it is
+:class:`Malformed`, so that a private message never goes to the whole room by mistake.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Say:
 
 @dataclass(frozen=True, slots=True)
 class Direct:
-    """A text for these people, each once, in the order they were named; names as they were written."""
+    """A text for these people: each once, in the order of the line, with the names as they were typed."""
 
     to: tuple[str, ...]
     text: str
@@ -45,14 +45,14 @@ class Direct:
 
 @dataclass(frozen=True, slots=True)
 class ToLobby:
-    """A text for everyone, whichever room is the current one."""
+    """A text for everyone in the lobby, from any room."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """Something to do: its name without the slash, in lower case, and all that stood after it."""
+    """A slash command: its name without the slash, in lower case, and the rest of the line."""
 
     name: str
     argument: str
@@ -60,10 +60,10 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Malformed:
-    """A line that begins as one of the forms and does not fit it; nothing may be sent.
+    """A line that starts like one of the forms but does not fit it. Nothing may be sent.
 
-    ``form`` is one of the module's ``..._FORM``; ``why`` and ``help`` are sentences for a person:
-    what is missing, and the right form. ``to`` holds whom the line names so far.
+    ``form`` is one of the module's ``..._FORM``. ``why`` and ``help`` are sentences for a person: what is missing, and
+    the right form. ``to`` holds the names in the line.
     """
 
     form: str
@@ -74,7 +74,7 @@ class Malformed:
 
 @dataclass(frozen=True, slots=True)
 class Empty:
-    """Nothing but spaces."""
+    """A line with nothing but spaces."""
 
 
 Line: TypeAlias = Say | Direct | ToLobby | Command | Malformed | Empty
@@ -84,10 +84,10 @@ _COMMAND: Final = re.compile(r"/(\S+)\s*(.*)", re.DOTALL)
 
 
 def parse(line: str) -> Line:
-    """Find out where a line, or a text of several lines, is to go.
+    """Parse a line, or a text of several lines.
 
-    Never raises, whatever the line, so it can be asked at each key pressed. Names are checked for
-    their form only; whether anybody has them is the server's to know.
+    Never raises, so it can be called at each key press. Names are checked only for their form; the server knows whether
+    anybody has them.
     """
     text = line.strip()
     if not text:
@@ -97,7 +97,7 @@ def parse(line: str) -> Line:
     if text.startswith("/"):
         return _command(text)
     head, colon, rest = text.partition(":")
-    # "@bob:", "@bob @eve :", "@bob, @eve:": nothing but words with an @ before the first colon.
+    # "@bob:", "@bob @eve :", "@bob, @eve:": every word before the first colon starts with an @.
     words = _BETWEEN.split(head.strip(", ")) if colon and text.startswith("@") else []
     if words and all(word.startswith("@") for word in words):
         return _before_colon([word[1:] for word in words], rest.strip())
@@ -105,10 +105,10 @@ def parse(line: str) -> Line:
 
 
 def target(line: str, room: str) -> str:
-    """Where Enter would send this line, for the prompt to show while it is typed.
+    """Where Enter would send this line, for the prompt.
 
-    ``room`` (the current one), ``#lobby``, or people as ``@sis @mom``; empty where nothing would be
-    said: nothing typed yet, or a command other than ``/me`` and ``/msg``.
+    Returns ``room`` (the current room), ``#lobby``, or people as ``@sis @mom``. Returns an empty text if Enter would
+    send no message: for an empty line, and for commands other than ``/me`` and ``/msg``.
     """
     match parse(line):
         case Say():
@@ -125,10 +125,10 @@ def target(line: str, room: str) -> str:
 
 
 def mentions(text: str, most: int | None = None) -> list[tuple[int, int, str]]:
-    """Find the people a text mentions, the first ``most`` or all: where each ``@name`` begins and ends, and the name.
+    """Find the mentions in a text, the first ``most`` or all: the start and end of each ``@name``, and the name.
 
-    An ``@`` inside a word (an e-mail address, a path) mentions nobody, nor does a reserved word. A dot
-    or dash that ends the sentence is no part of the name.
+    An ``@`` inside a word (an e-mail address, a path) is no mention, and neither is a reserved word. A dot or dash at
+    the end of a sentence is not part of the name.
     """
     found: list[tuple[int, int, str]] = []
     at = text.find("@")
@@ -153,8 +153,8 @@ def _command(text: str) -> Command | Malformed:
 
 
 def _before_colon(names: list[str], text: str) -> Line:
-    """A line whose words before the first colon all begin with ``@``, which is taken off here."""
-    example = "Write @bob: and then what you want to tell bob."
+    """Parse a line whose words before the first colon all start with ``@``. ``names`` come without the ``@``."""
+    example = "Write @bob: and then the text."
     if not all(names):
         return Malformed(COLON_FORM, "There is no name after the @.", example)
     for name in names:
@@ -164,7 +164,7 @@ def _before_colon(names: list[str], text: str) -> Line:
 
 
 def _trailing(text: str) -> Line:
-    """A text whose last line may end with whom it is for: ``@sis @mom``, ``@sis, @mom``."""
+    """Parse a text whose last line may end with its recipients: ``@sis @mom``, ``@sis, @mom``."""
     names: list[str] = []
     for word in reversed(text[text.rfind("\n") + 1 :].split()):
         name = word.removeprefix("@").removesuffix("," if names else "")
@@ -178,7 +178,7 @@ def _trailing(text: str) -> Line:
 
 
 def _addressed(names: list[str], text: str, form: str) -> Line:
-    """Names of the right form, and what they are to be told."""
+    """Combine recipients of the right form with the text for them."""
     people = _once(names)
     whom = " ".join(f"@{name}" for name in people)
     if _is_everyone(*people):
@@ -186,8 +186,8 @@ def _addressed(names: list[str], text: str, form: str) -> Line:
             return Malformed(form, "There is no text for everyone.", f"Write {_shown(form, '@ALL')}.", people)
         return ToLobby(text)
     if any(map(_is_everyone, people)):
-        why = "That names everyone and some people as well."
-        return Malformed(form, why, f"Write {_shown(form, '@ALL')}, or name the people only.", people)
+        why = "The line names everyone and some people as well."
+        return Malformed(form, why, f"Write {_shown(form, '@ALL')}, or name only the people.", people)
     if not text:
         return Malformed(form, f"There is no text for {', '.join(people)}.", f"Write {_shown(form, whom)}.", people)
     return Direct(people, text)
@@ -198,11 +198,11 @@ def _shown(form: str, whom: str) -> str:
 
 
 def _once(names: list[str]) -> tuple[str, ...]:
-    """Each person once: names that are compared as equal are one."""
+    """Remove duplicate people: names with the same key are one person."""
     people: dict[str, str] = {}
     for name in names:
         checked = check_name(name)
-        if isinstance(checked, Refusal):  # @ALL: the only one of these that got so far
+        if isinstance(checked, Refusal):  # only @ALL gets here without being a name
             people.setdefault(EVERYONE, name)
         else:
             people.setdefault(checked.key, checked.shown)
@@ -214,5 +214,5 @@ def _is_everyone(*names: str) -> bool:
 
 
 def _in_name(char: str) -> bool:
-    """Whether a character can stand in a name: what ends at another, ends the name."""
+    """Whether a character can be part of a name. The first other character ends the name."""
     return char.isalnum() or char in "_.-\u00b7\u200c\u200d" or unicodedata.category(char)[0] == "M"

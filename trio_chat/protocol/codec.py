@@ -1,4 +1,4 @@
-"""Requests and events to bytes and back. One JSON object each; sizes are the caller's to bound first."""
+"""Encode requests and events as JSON objects, and decode them. The caller bounds the size first."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from trio_chat.protocol.requests import AnyRequest, Request
 from trio_chat.protocol.text import clean_line
 
 SUBPROTOCOL: Final = "trio-chat.1"
-"""The WebSocket subprotocol (RFC 6455, 1.9); the number grows when older peers could not go on."""
+"""The WebSocket subprotocol (RFC 6455, 1.9). The number grows when the protocol breaks older peers."""
 
 MAX_FRAME: Final = 64 * 1024
-"""Bytes in one request at the most, unless the server's settings say otherwise: a text of the greatest
-length in four-byte characters, JSON-escaped, with room for the rest."""
+"""The default limit for one request, in bytes: enough for the longest text in four-byte characters, JSON-escaped, and
+the other fields."""
 
-_SHOWN: Final = 200  # characters of a decoder's complaint that a refusal repeats
+_SHOWN: Final = 200  # characters of the decoder's message that a refusal repeats
 
 _requests: Final[msgspec.json.Decoder[AnyRequest]] = msgspec.json.Decoder(AnyRequest)
 _events: Final[msgspec.json.Decoder[AnyEvent]] = msgspec.json.Decoder(AnyEvent)
 _encoder: Final = msgspec.json.Encoder()
 
 encode = _encoder.encode
-"""Any request or event as UTF-8 JSON bytes."""
+"""Encode any request or event as UTF-8 JSON bytes."""
 
 
 def decode_request(data: bytes | str) -> AnyRequest | tuple[str, Refusal]:
-    """Read one request.
+    """Decode one request.
 
-    Returns the request, or, where it cannot be read, the id it carried (empty if none could be made
-    out) and the refusal that says why. Never raises on bad input.
+    Returns the request. If it cannot be decoded, returns its id (empty if the id cannot be found) and a refusal that
+    says why. Never raises on bad input.
     """
     try:
         return _requests.decode(data)
@@ -41,14 +41,14 @@ def decode_request(data: bytes | str) -> AnyRequest | tuple[str, Refusal]:
 
 
 def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
-    """Find out which of the error table's rows tells this fault best."""
+    """Choose the row of the error table that describes this decoding error best."""
     why = str(error)
-    shown = clean_line(why[:_SHOWN])  # it may quote what was sent
+    shown = clean_line(why[:_SHOWN])  # the message may quote the request
     try:
         thing = msgspec.json.decode(data)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         if (data if isinstance(data, bytes) else data.encode(errors="replace")).lstrip()[:1] == b"[":
-            return "", refuse("not_an_object")  # whatever comes behind that
+            return "", refuse("not_an_object")  # whatever follows the bracket
         if isinstance(error, RecursionError):
             shown = "it is nested too deeply"
         return "", refuse("not_json", why=shown)
@@ -64,9 +64,9 @@ def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
 
 
 def decode_event(data: bytes | str) -> AnyEvent | None:
-    """Read one event; ``None`` for a type this version does not know, which is to be passed over.
+    """Decode one event; ``None`` for a type that this version does not know, which the caller must ignore.
 
-    Raises ``msgspec.DecodeError`` when it is no event at all.
+    Raises ``msgspec.DecodeError`` if the data is not an event.
     """
     try:
         return _events.decode(data)
@@ -79,5 +79,5 @@ def decode_event(data: bytes | str) -> AnyEvent | None:
 
 
 def tag(kind: type[Request | Event]) -> str:
-    """The ``type`` that a struct has on the wire."""
+    """The ``type`` of a struct on the wire."""
     return str(kind.__struct_config__.tag)

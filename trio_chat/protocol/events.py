@@ -1,9 +1,8 @@
-"""What a server says, as frozen structs tagged by ``type``.
+"""The events of servers, as frozen structs tagged by ``type``.
 
-Three kinds. An *answer* carries the ``id`` of its request and goes to one session. A *room event* is a
-line of the room's log: it carries ``room``, ``seq`` and ``time``, is stored, and a history brings it
-back byte for byte. A *notice* (who came, who is typing, ...) is about now; it is not stored and has no
-``seq``. Times are RFC 3339, UTC, milliseconds.
+There are three kinds. An *answer* carries the ``id`` of its request and goes to one session. A *room event* is part of
+the room's log: it carries ``room``, ``seq`` and ``time``, is stored, and ``history`` returns it. A *notice* (a join,
+typing, ...) describes the present: it is not stored and has no ``seq``. Times are RFC 3339, UTC, milliseconds.
 """
 
 from __future__ import annotations
@@ -14,25 +13,23 @@ from msgspec import Meta, Raw, Struct
 
 Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
 Role: TypeAlias = Literal["owner", "moderator", "member"]
-RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's begins with @")]
-AccountId: TypeAlias = Annotated[
-    int, Meta(description="the number of that account, which never changes; 0 where it is not known")
-]
+RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's name starts with @")]
+AccountId: TypeAlias = Annotated[int, Meta(description="the account's number, which never changes; 0 if it is unknown")]
 AccountNames: TypeAlias = Annotated[
-    dict[int, str], Meta(description="numbers of accounts, each with the name the account has now")
+    dict[int, str], Meta(description="account numbers, each with the account's current name")
 ]
 Departure: TypeAlias = Annotated[
     Literal["quit", "left", "removed"],
-    Meta(description="quit: went offline; left: went out of the room; removed: was kicked or banned"),
+    Meta(description="quit: went offline; left: left the room; removed: was kicked or banned"),
 ]
 
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True, gc=False):
-    """What all events share: only the tag."""
+    """The base of all events; it has only the tag."""
 
 
 class RoomEvent(Event, frozen=True):
-    """What all lines of a room's log share."""
+    """The fields of every event in a room's log."""
 
     room: RoomName
     seq: int
@@ -43,20 +40,20 @@ class RoomEvent(Event, frozen=True):
 
 
 class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room as one of its members sees it.
+    """A room, as its member sees it.
 
-    ``first`` and ``last`` are the sequence numbers of the oldest event kept and of the newest
-    (``first`` is ``last`` + 1 when none is kept). ``members`` is given for direct conversations only;
-    ask ``who`` for a room's. ``read`` is how far you have read, ``mentions`` how often you were mentioned
-    since. ``role`` is what you are in it. ``slow`` is in seconds.
+    ``first`` and ``last`` are the sequence numbers of the oldest event that is kept and of the newest event; ``first``
+    is ``last`` + 1 if none is kept. Only a direct conversation has ``members``; use ``who`` for other rooms. ``read``
+    is your read position, and ``mentions`` counts your mentions after it. ``role`` is your role. ``slow`` is in
+    seconds.
     """
 
     name: RoomName
     direct: bool = False
     topic: str = ""
-    count: Annotated[int, Meta(description="people in it who are here now")] = 0
+    count: Annotated[int, Meta(description="members who are online")] = 0
     members: tuple[str, ...] = ()
-    member_ids: Annotated[tuple[int, ...], Meta(description="their accounts, in the order of members")] = ()
+    member_ids: Annotated[tuple[int, ...], Meta(description="the members' accounts, in the order of members")] = ()
     first: int = 1
     last: int = 0
     read: int = 0
@@ -80,19 +77,19 @@ class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A person in the answer to ``who``; ``away`` is why, where they said so; ``role`` is owner or
-    moderator, or empty."""
+    """A person in the answer to ``who``. ``away`` is the reason that an absent person gave; ``role`` is owner or
+    moderator, or empty for a plain member."""
 
     name: str
     id: AccountId = 0
     away: str | None = None
-    since: Annotated[Time, Meta(description="when they came")] = ""
+    since: Annotated[Time, Meta(description="when the person came online")] = ""
     role: str = ""
 
 
 class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room that you were put out of while you were away: ``by`` whom, with which ``action`` (kick, or ban, also of
-    an address that you come from), and the ``reason`` they gave."""
+    """A room from which you were removed while away: ``by`` whom, with which ``action`` (kick, or ban, also of the
+    address that you use), and with which ``reason``."""
 
     room: RoomName
     by: str
@@ -102,13 +99,13 @@ class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def why(self) -> str:
-        """What ``left`` says of the same, had you been there."""
+        """The ``reason`` that ``left`` would have had, if you had been online."""
         did = "banned you" if self.action == "ban" else "put you out"
         return f"{self.by} {did}: {self.reason}" if self.reason else f"{self.by} {did}."
 
 
 class Limits(Struct, frozen=True, kw_only=True):
-    """What the server takes at the most: a text in characters, a frame in bytes, people in one ``to``."""
+    """The server's limits: characters of a text, bytes of a frame, people in one ``to``."""
 
     text: int
     frame: int
@@ -119,17 +116,17 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 class DeviceInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A device of yours: what it called itself, when it was first and last here."""
+    """A device of yours: the name of its program, and when it was first and last online."""
 
     id: int
     client: str
     created: Time
     seen: Time
-    current: Annotated[bool, Meta(description="the one that asks")] = False
+    current: Annotated[bool, Meta(description="the device that asked")] = False
 
 
 class BanInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Whom a room keeps out: a person or a network; without ``until``, for good."""
+    """A ban of a person or a network; without ``until``, it has no end."""
 
     by: str
     time: Time
@@ -142,18 +139,18 @@ class BanInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Welcome(Event, frozen=True):
-    """You are in. ``id`` is empty when the credentials came in headers.
+    """You are signed in. ``id`` is empty if the credentials were in headers.
 
-    ``token`` proves later that ``name`` is yours; keep it where only you can read it. ``epoch`` changes
-    when the server's history began anew: then sequence numbers seen before mean nothing. ``owned`` tells
-    whether a name that is claimed now stays whose it is. ``put_out`` names rooms that you are no longer in, until a
-    session of yours that is not ``quiet`` was told so. ``asked`` is the name that you asked for, where nobody
-    has it and your token is of an account with another, ``name``: then you are let in under that.
+    ``token`` will prove that ``name`` is yours; save it where only you can read it. If ``epoch`` changes, the server's
+    history started anew, and earlier sequence numbers mean nothing. ``owned`` says whether a name that is claimed now
+    gets an owner. ``put_out`` lists rooms from which you were removed while away, until a session that is not ``quiet``
+    was told. ``asked`` is the name that you asked for, if nobody has it and your token belongs to an account with
+    another name; you are then signed in under that name, ``name``.
 
-    ``rooms`` has all your rooms, and of your direct conversations as many as a welcome may hold, those first that you
-    have read. ``left_out`` is how many it has not: you hear those too, and may ask for their ``history``.
+    ``rooms`` has all your rooms, but only as many of your direct conversations as fit, those first that you have read.
+    ``left_out`` says how many are missing; you get the messages of those as well, and can ask for their ``history``.
 
-    ``account`` is the number of your account; ``names`` has the people of the direct conversations in ``rooms``.
+    ``account`` is your account's number. ``names`` has the people of the direct conversations in ``rooms``.
     """
 
     name: str
@@ -176,8 +173,8 @@ class Welcome(Event, frozen=True):
 
 
 class Ok(Event, frozen=True):
-    """Done. For a message: stored, at that place of that room's sequence. What was so already (a setting, a role, a
-    mute, a mark, a name) is ``unchanged``: nobody else is told of it."""
+    """The request is done. For a message: it is stored, with that sequence number in that room. ``unchanged``: nothing
+    changed, because the setting, role, mute, reaction or name was the same before; nobody else is told."""
 
     id: str
     room: RoomName | None = None
@@ -187,10 +184,10 @@ class Ok(Event, frozen=True):
 
 
 class Error(Event, frozen=True):
-    """Not done, and why; ``id`` is empty when the request could not be read so far.
+    """The request is not done. ``id`` is empty if it could not be read.
 
-    ``code`` is a row of the error table, ``message`` says what happened, ``advice`` what to do next. ``until``
-    is when it will be allowed, where that is known; ``message`` says it in UTC.
+    ``code`` is a row of the error table, ``message`` says what happened, and ``advice`` what to do next. ``until`` is
+    the time from which the request is allowed, if that is known; ``message`` gives it in UTC.
     """
 
     code: str
@@ -201,22 +198,22 @@ class Error(Event, frozen=True):
 
 
 class Room(Event, frozen=True):
-    """You are in this room now: the answer to ``join``; without ``id`` another device of yours entered
-    it, or somebody began a direct conversation with you."""
+    """You are in this room now: the answer to ``join``. Without ``id``, another device of yours joined it, or somebody
+    started a direct conversation with you."""
 
     room: RoomInfo
     id: str = ""
 
 
 class Left(Event, frozen=True):
-    """You are no longer in this room: another device of yours left it, or (``reason``) you were put out."""
+    """You are no longer in this room: another device of yours left it, or (with ``reason``) you were removed."""
 
     room: RoomName
     reason: str = ""
 
 
 class RoomList(Event, frozen=True, tag="rooms"):
-    """The rooms there are, the fullest first; as many as an answer may hold, and whether there are ``more``."""
+    """The rooms, those with the most people first. ``more`` says whether there are further rooms."""
 
     id: str
     rooms: tuple[RoomLine, ...]
@@ -224,7 +221,7 @@ class RoomList(Event, frozen=True, tag="rooms"):
 
 
 class People(Event, frozen=True):
-    """Who is in a room and here now, by their names; as many as an answer may hold, and whether there are ``more``."""
+    """The members of a room who are online, by name. ``more`` says whether there are further people."""
 
     id: str
     room: RoomName
@@ -233,11 +230,12 @@ class People(Event, frozen=True):
 
 
 class Page(Event, frozen=True, tag="history"):
-    """A stretch of a room's log, in order. ``more`` tells whether the log goes on in the direction asked: a page
-    is bounded in bytes too, and may hold fewer events than were asked for, but always one where there is one.
+    """A part of a room's log, in order.
 
-    ``first`` is the oldest sequence number still kept: a gap below it cannot be filled. ``names`` has the accounts
-    that sent these events: a name there that differs from an event's ``from`` is the account's name now.
+    ``more`` says whether the log continues in the direction that was asked for. A page is also bounded in bytes: it may
+    hold fewer events than asked for, but at least one if there is one. ``first`` is the oldest sequence number that is
+    kept; a gap below it cannot be filled. ``names`` has the senders' accounts: if a name there differs from an event's
+    ``from``, it is the account's name now.
     """
 
     id: str
@@ -249,8 +247,8 @@ class Page(Event, frozen=True, tag="history"):
 
 
 class Found(Event, frozen=True):
-    """What a search found, newest first. ``cursor`` goes on from there, and is left out where that was all;
-    ``behind`` is how many of the newest lines are not searched yet. ``names`` is as in ``history``."""
+    """The messages that a search found, newest first. ``cursor`` continues the search; it is missing if there are no
+    more. ``behind`` is the number of new messages that are not indexed yet. ``names`` is as in ``history``."""
 
     id: str
     events: tuple[Raw, ...]
@@ -260,14 +258,14 @@ class Found(Event, frozen=True):
 
 
 class DeviceList(Event, frozen=True, tag="devices"):
-    """Your devices."""
+    """Your devices. The answer to ``devices``."""
 
     id: str
     devices: tuple[DeviceInfo, ...]
 
 
 class BanList(Event, frozen=True, tag="bans"):
-    """Whom a room keeps out; as many as an answer may hold, and whether there are ``more``."""
+    """The bans of a room. ``more`` says whether there are further bans."""
 
     id: str
     room: RoomName
@@ -286,20 +284,18 @@ class Pong(Event, frozen=True):
 
 
 class PersonEvent(RoomEvent, frozen=True, kw_only=True, rename={"sender": "from", "sender_id": "from_id"}):
-    """What all lines share that a person caused: the ``sender``'s name at that time, and their account."""
+    """The fields of every room event that a person caused: their name at that time, and their account."""
 
-    sender: Annotated[str, Meta(description="name of the person who caused it, at that time")]
+    sender: Annotated[str, Meta(description="name of the person who caused the event, at that time")]
     sender_id: AccountId = 0
 
 
 class Message(PersonEvent, frozen=True, kw_only=True):
-    """Something said. ``sent`` is its sender's own clock; ``cid`` the id its sender made for it.
+    """A message. ``sent`` is the sender's own time; ``cid`` is the id that the sender's client made.
 
-    A history brings it back as it is now: with the text of its last edit and when that was (``edited``),
-    with its reactions and whose they are, or, ``deleted``, without its text.
-
-    ``mentions`` are the accounts that its text mentions. ``reactions`` gives for each reaction the names of the people,
-    and ``reaction_ids`` their accounts in the same order.
+    ``history`` returns it as it is now: with the text and time of its last edit (``edited``) and its reactions, or, if
+    it is ``deleted``, without its text. ``mentions`` has the accounts that the text mentions. ``reactions`` has the
+    names of the people for each reaction, and ``reaction_ids`` has their accounts in the same order.
     """
 
     text: str
@@ -315,21 +311,20 @@ class Message(PersonEvent, frozen=True, kw_only=True):
 
 
 class Edited(PersonEvent, frozen=True, kw_only=True):
-    """The message at ``target`` has another text now. The text is empty where it was edited again or deleted
-    since."""
+    """The message at ``target`` has a new text. It is empty if the message was edited again or deleted later."""
 
     target: int
     text: str
 
 
 class Deleted(PersonEvent, frozen=True, kw_only=True):
-    """The message at ``target`` was taken back."""
+    """The message at ``target`` was deleted."""
 
     target: int
 
 
 class Reacted(PersonEvent, frozen=True, kw_only=True):
-    """Somebody put a mark on the message at ``target``, or took theirs off."""
+    """Somebody added a reaction to the message at ``target``, or removed theirs."""
 
     target: int
     mark: str
@@ -337,8 +332,9 @@ class Reacted(PersonEvent, frozen=True, kw_only=True):
 
 
 class Moderated(PersonEvent, frozen=True, kw_only=True):
-    """A room's rules or members were changed: ``action`` is kick, ban, unban, mute, unmute, role, private,
-    announce_only, slow or keep; ``target`` whom it is about; ``value`` the new state; ``until`` its end."""
+    """A moderator changed the settings or members of the room. ``action`` is kick, ban, unban, mute, unmute, role,
+    private, announce_only, slow or keep; ``target`` is the person concerned, ``value`` the new state, ``until`` its
+    end."""
 
     action: str
     target: str = ""
@@ -358,10 +354,10 @@ class TopicChanged(PersonEvent, frozen=True, kw_only=True, tag="topic"):
 
 
 class Presence(Event, frozen=True):
-    """Who came and who went, and how many are here now.
+    """Who joined, who left, and how many members are online.
 
-    In a big room the comings and goings of a quarter of a second arrive as one. ``joined_ids``, ``left_ids`` and
-    ``left_how`` stand in the order of ``joined`` and ``left``.
+    In a big room, all joins and leaves of a quarter of a second come as one notice. ``joined_ids``, ``left_ids`` and
+    ``left_how`` are in the order of ``joined`` and ``left``.
     """
 
     room: RoomName
@@ -374,7 +370,7 @@ class Presence(Event, frozen=True):
 
 
 class Renamed(Event, frozen=True):
-    """Somebody has another name now."""
+    """Somebody changed their name."""
 
     old: str
     new: str
@@ -382,7 +378,7 @@ class Renamed(Event, frozen=True):
 
 
 class AwayChanged(Event, frozen=True, tag="away"):
-    """Somebody is away, or (without ``text``) back."""
+    """Somebody is away, or without ``text`` is back."""
 
     name: str
     text: str | None = None
@@ -390,7 +386,7 @@ class AwayChanged(Event, frozen=True, tag="away"):
 
 
 class TypingNotice(Event, frozen=True, tag="typing"):
-    """Somebody is writing in this room; it holds for six seconds."""
+    """Somebody is typing in this room. It is valid for six seconds."""
 
     room: RoomName
     name: str
@@ -398,7 +394,7 @@ class TypingNotice(Event, frozen=True, tag="typing"):
 
 
 class ReadUpTo(Event, frozen=True, tag="read"):
-    """Another device of yours has read this room up to there."""
+    """Another device of yours set your read position in this room."""
 
     room: RoomName
     seq: int
@@ -414,7 +410,7 @@ class Delivered(Event, frozen=True):
 
 
 class Invited(Event, frozen=True):
-    """Somebody lets you into a private room: enter it with ``join``."""
+    """Somebody invited you to a private room: join it with ``join``."""
 
     room: RoomName
     by: str
@@ -422,9 +418,10 @@ class Invited(Event, frozen=True):
 
 
 class Closing(Event, frozen=True):
-    """The server is about to close this connection: a row of the error table, as in ``error``.
+    """The server is about to close this connection.
 
-    ``retry`` is in how many seconds to come back; without it, not by itself.
+    ``code``, ``message``, ``advice`` and ``until`` are as in ``error``. ``retry`` is the number of seconds after which
+    to reconnect; without it, do not reconnect automatically.
     """
 
     code: str

@@ -142,4 +142,4 @@ EVENTS: Final[tuple[events.Event, ...]] = (
 """One of each of :data:`trio_chat.protocol.events.EVENTS`."""
 
 PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN, _REMOVAL)
-"""One of each struct that stands inside an event and has no ``type`` of its own."""
+"""One of each struct that is part of an event and has no ``type`` of its own."""

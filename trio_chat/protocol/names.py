@@ -1,19 +1,19 @@
-"""What people and rooms may be called, and when two names are too alike.
+"""The rules for names of people and rooms, and for names that look too much alike.
 
-Theory of operation. A name has three forms, made in one go by :func:`check_name`:
+Theory of operation. A name has three forms, which :func:`check_name` makes together:
 
 * *shown*: as its owner wrote it, normalized (NFC, full and half width letters made ordinary);
-* *key*: what is compared. PRECIS UsernameCaseMapped (RFC 8265, 3.3), then case-folded. Two people
-  with one key have one name;
-* *skeleton*: what it looks like (UTS 39, section 4, "Confusable Detection"). Two names with
-  different keys and one skeleton can be taken for each other.
+* *key*: the form that is compared. PRECIS UsernameCaseMapped (RFC 8265, 3.3), then case-folded. Names with the same key
+  are the same name;
+* *skeleton*: what the name looks like (UTS 39, section 4, "Confusable Detection"). Two names with different keys and
+  the same skeleton can be mistaken for each other.
 
-A skeleton is made from the *shown* form, because case changes what a name looks like: ``Ian`` can be
-taken for ``lan`` and ``ian`` cannot. So names of one key may differ in skeleton: compare the keys
-first, then the skeletons; neither replaces the other.
+A skeleton is made from the *shown* form, because case changes what a name looks like: ``Ian`` can be mistaken for
+``lan``, and ``ian`` cannot. So names with the same key may have different skeletons: compare the keys first, then the
+skeletons; neither comparison replaces the other.
 
-Nearly all names are ASCII and thousands of people join at once, so those take a path without PRECIS
-and without the table of look-alikes; that table is read (some 20 ms) when the first other name comes.
+Nearly all names are ASCII, and thousands of people may join at once. So ASCII names take a fast path without PRECIS and
+without the table of look-alikes. That table is read (about 20 ms) when the first other name arrives.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOBBY: Final = "#lobby"
 """The room that everyone is in."""
 
 MAX_NAME = 32
-"""Characters in a name, and in a room's name after its ``#``, at the most."""
+"""The most characters in a name, and in a room's name after its ``#``."""
 
 NAME_RULE: Final = (
     f"A name is 1 to {MAX_NAME} letters, digits, _, - or . of any script; "
@@ -50,10 +50,10 @@ RESERVED: Final = frozenset(
     f"{EVERYONE} everyone everybody here channel room lobby server system service admin administrator "
     "root operator moderator owner trio-chat trio_chat triochat me myself you yourself nobody noone".split()
 )
-"""Keys that nobody can have: they address many, pretend to an office, or stand for whoever reads."""
+"""Keys that nobody can have: they address many people, claim an office, or stand for the reader."""
 
-_MAX_MARKS: Final = 4  # one after another: the most that any living script stacks on a letter
-_RAW_LIMIT: Final = 8 * MAX_NAME  # what is longer is not even normalized: marks and widths never shrink it that far
+_MAX_MARKS: Final = 4  # in a row: the most that any living script puts on a letter
+_RAW_LIMIT: Final = 8 * MAX_NAME  # refused before normalizing, which never shrinks a name that far
 
 _PLAIN: Final = re.compile(rf"(?=[_.-]*[A-Za-z0-9])[A-Za-z0-9_](?:[A-Za-z0-9_.-]{{0,{MAX_NAME - 2}}}[A-Za-z0-9_-])?")
 _precis: Final = get_profile("UsernameCaseMapped")
@@ -75,10 +75,10 @@ _WHY: Final = {
     "extended_arabic_indic": "it mixes two kinds of Arabic digits",
     "not_idempotent": "it changes each time it is normalized",
 }
-"""The reasons of precis_i18n (the part after ``DISALLOWED/``) in a person's words."""
+"""The reasons of precis_i18n (the part after ``DISALLOWED/``) as clauses for a sentence."""
 
 _CONTROL_NAMES: Final = {"\0": "null", "\t": "tab", "\n": "newline", "\r": "carriage return", "\x1b": "escape"}
-"""Those that one meets; Unicode has no names for controls."""
+"""The common control characters; Unicode gives them no names."""
 
 
 class Name(NamedTuple):
@@ -90,11 +90,11 @@ class Name(NamedTuple):
 
 
 def check_name(text: str) -> Name | Refusal:
-    """Read a person's name.
+    """Check a person's name.
 
-    Returns its three forms, or ``name_invalid`` (``name``, ``why``, ``rule``) or ``name_reserved``
-    (``name``). Whether somebody has the name already is the broker's to know. ``check_name(n.shown)``
-    and ``check_name(n.key)`` have the same key as ``n``.
+    Returns its three forms, or the refusal ``name_invalid`` (``name``, ``why``, ``rule``) or ``name_reserved``
+    (``name``). The broker knows whether the name is in use. ``check_name(n.shown)`` and ``check_name(n.key)`` have the
+    same key as ``n``.
     """
     forms = _forms(text)
     if isinstance(forms, str):
@@ -107,10 +107,10 @@ def check_name(text: str) -> Name | Refusal:
 
 
 def check_room(text: str) -> str | Refusal:
-    """Read a room's name, with its ``#`` or without.
+    """Check a room's name, with or without its ``#``.
 
-    Returns it with ``#`` and as it is compared (lower case, normalized), or ``room_invalid``
-    (``room``, ``why``, ``rule``). Words reserved for people are free here.
+    Returns the name in the form that is compared (with ``#``, lower case, normalized), or the refusal ``room_invalid``
+    (``room``, ``why``, ``rule``). Words that are reserved for people are allowed for rooms.
     """
     forms = _forms(text.removeprefix("#"))
     if isinstance(forms, str):
@@ -119,14 +119,14 @@ def check_room(text: str) -> str | Refusal:
 
 
 def fold_room(text: str) -> str:
-    """The name of the room that somebody calls so, as :func:`check_room` gives it. What can be no room's name, and
-    so a direct conversation's, stays as it is."""
+    """Convert a room's name to the form of :func:`check_room`. A text that is no room's name, such as the name of a
+    direct conversation, is returned unchanged."""
     room = check_room(text)
     return text if isinstance(room, Refusal) else room
 
 
 def _forms(text: str) -> tuple[str, str] | str:
-    """The shown form and the key, or why there are none."""
+    """The shown form and the key of a name, or the reason why it is no name."""
     if _PLAIN.fullmatch(text):
         return text, text.lower()
     if not text:
@@ -140,14 +140,14 @@ def _forms(text: str) -> tuple[str, str] | str:
 
 
 def _narrow(char: str) -> str:
-    """The ordinary letter for one of full or half width (RFC 8264, 5.2.1); others as they are."""
+    """Replace a full-width or half-width letter by the ordinary one (RFC 8264, 5.2.1)."""
     if unicodedata.decomposition(char).startswith(("<wide>", "<narrow>")):
         return unicodedata.normalize("NFKC", char)
     return char
 
 
 def _why_not(shown: str) -> str:
-    """Which of our own rules, beyond PRECIS, a normalized name breaks; empty for none."""
+    """The first of our own rules, beyond PRECIS, that a normalized name breaks; empty if it breaks none."""
     for char in shown:
         if char.isascii() and not (char.isalnum() or char in "_.-"):
             return _WHY["spaces"] if char == " " else f"it has {_sign(char)}"
@@ -164,18 +164,18 @@ def _why_not(shown: str) -> str:
 
 
 def _key(shown: str) -> tuple[str, str] | str:
-    """The shown form again and its key; or why PRECIS refuses it."""
+    """The shown form and its key, or the reason why PRECIS refuses the name."""
     try:
         key = _fold(shown)
         stable = _fold(key) == key
-    except UnicodeEncodeError as error:  # the form in which precis_i18n reports a refusal
+    except UnicodeEncodeError as error:  # precis_i18n reports a refusal in this form
         why = _WHY.get(error.reason.rpartition("/")[2], "it has a character that names cannot have")
         return f"{why}: {_sign(error.object[error.start])}" if error.end - error.start == 1 else why
     return (shown, key) if stable else _WHY["not_idempotent"]
 
 
 def _sign(char: str) -> str:
-    """A character as a sentence shows it: itself where it can be seen, else its number and name in Unicode."""
+    """A character for a sentence: the character itself if it is visible, else its Unicode number and name."""
     if char.isprintable() and clean(char) == char and not char.isspace():
         return quoted(char)
     name = _CONTROL_NAMES.get(char) or unicodedata.name(char, "").lower()
@@ -183,13 +183,13 @@ def _sign(char: str) -> str:
 
 
 def _fold(text: str) -> str:
-    """PRECIS, then case folding: PRECIS alone keeps ``ß`` apart from ``ss``, and a final sigma from another."""
+    """Apply PRECIS, then case folding: PRECIS alone distinguishes ``ß`` from ``ss``, and the two forms of sigma."""
     return unicodedata.normalize("NFC", _precis.enforce(text).casefold())
 
 
-# ---- what names look like ---------------------------------------------------------------------
+# ---- look-alike names ------------------------------------------------------------------------
 
-# The table's rows for ASCII, folded: 1, I and l are one, so are 0, O and o, and m is as good as rn.
+# The table's rows for ASCII, case-folded: 1, I and l look alike, 0, O and o look alike, and m looks like rn.
 _ASCII_LOOKS: Final = str.maketrans(
     {"0": "o", "1": "l", "I": "l", "m": "rn", "M": "rn"}
     | {upper: upper.lower() for upper in "ABCDEFGHJKLNOPQRSTUVWXYZ"}
@@ -197,16 +197,16 @@ _ASCII_LOOKS: Final = str.maketrans(
 
 
 def skeleton(key: str) -> str:
-    """What a name looks like; equal for two names that can be taken for each other (UTS 39, section 4).
+    """The skeleton of a name: equal for two names that can be mistaken for each other (UTS 39, section 4).
 
-    Give the shown form where there is one; see the head of this module. The result is for comparing,
-    never for showing.
+    Pass the shown form if there is one; see the head of this module. The result is for comparing only, never for
+    display.
     """
     if key.isascii():
         return key.translate(_ASCII_LOOKS)
     looks = _prototypes()
-    # Folded between two passes: a capital and its small letter must agree, and a small letter
-    # may have a prototype of its own (M is a prototype itself, m stands for rn).
+    # Case-fold between two passes: a capital and its small letter must agree, and a small letter may have a prototype
+    # of its own (M is a prototype itself, m looks like rn).
     return _pass(_pass(key, looks).casefold(), looks).casefold()
 
 
@@ -217,19 +217,19 @@ def _pass(text: str, looks: dict[int, str]) -> str:
 
 @cache
 def _prototypes() -> dict[int, str]:
-    """Each character that looks like another, by number, with its prototype.
+    """The prototype of each character that looks like another one, by the character's number.
 
-    The package's file tells each pair in both directions and so hides which of the two is the
-    prototype. The pairs form stars with the prototype in the middle: it is the one with other
-    neighbours, or the one of several characters; of a lone pair either will do. No closure over
-    longer chains is taken, so unlike letters never meet over a third.
+    The package's file lists each pair in both directions, and so does not say which of the two is the prototype. The
+    pairs form stars with the prototype in the middle: the prototype has other neighbours, or has several characters; in
+    a lone pair, either can be the prototype. Chains of more than two are not followed, so letters that do not look
+    alike never get the same prototype.
     """
     file = resources.files("confusable_homoglyphs").joinpath("confusables.json")
     near: dict[str, set[str]] = {}
     for char, others in json.loads(file.read_text("utf-8")).items():
-        # Right-to-left characters are wrapped in marks (U+200E) there, for a reader's editor.
+        # The file wraps right-to-left characters in marks (U+200E), for people who read it in an editor.
         near.setdefault(char.strip("\u200e"), set()).update(other["c"].strip("\u200e") for other in others)
-    looks = {0x200C: "", 0x200D: ""}  # joiners, allowed within some scripts, show nothing of their own
+    looks = {0x200C: "", 0x200D: ""}  # joiners are allowed in some scripts and are invisible
     for char, others in near.items():
         if len(char) == 1 and len(others) == 1:
             (other,) = others
@@ -239,22 +239,22 @@ def _prototypes() -> dict[int, str]:
     return looks
 
 
-# A word is written small, large or with a capital; each may look like something else: ADMlN, Admln.
+# In lower case, in upper case or with a capital, a word may have different look-alikes: ADMlN, Admln.
 _RESERVED_LOOKS: Final = frozenset(
     word.translate(_ASCII_LOOKS) for key in RESERVED for word in (key, key.upper(), key.capitalize())
 )
 
 
-# ---- names that are near ----------------------------------------------------------------------
+# ---- similar names ----------------------------------------------------------------------------
 
-_COMPARED: Final = 2000  # names looked at closely, at the most: a lookup stays within milliseconds
+_COMPARED: Final = 2000  # the most names that are compared closely: a look-up takes a few milliseconds
 
 
 def nearest(name: str, known: Iterable[str]) -> str | None:
-    """The one of ``known`` that ``name`` was most likely meant to be; ``None`` when nothing is near.
+    """The name in ``known`` that was most likely meant by ``name``; ``None`` if no name is similar.
 
-    Near is: the same but for case, one slip of the keyboard away (two in names of six characters
-    and more), or the beginning of exactly one. Of equally near names the first wins.
+    A name is similar if it differs only in case, by one typing error (two in names of six characters or more), or if
+    ``name`` is the beginning of this name alone. Of equally similar names the first wins.
     """
     wanted = name.casefold()
     allowed = 0 if len(wanted) == 1 else 1 if len(wanted) < 6 else 2  # noqa: PLR2004 - the docstring's six
@@ -267,7 +267,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
             return one
         if len(wanted) > 2 and key.startswith(wanted):  # noqa: PLR2004 - two letters begin too many names
             begun.append(one)
-        # Cheap bounds first: a slip changes the length by one and the set of letters by two at the most.
+        # Cheap checks first: a typing error changes the length by at most one, and the set of letters by at most two.
         if abs(len(key) - len(wanted)) >= best_slips or len(letters.symmetric_difference(key)) > 2 * allowed:
             continue
         if compared < _COMPARED:
@@ -281,9 +281,9 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
 
 
 def _slips(one: str, other: str) -> int:
-    """Letters to add, drop, change or swap with their neighbour to get from one word to the other.
+    """The number of typing errors between two words: letters added, dropped, changed, or swapped with a neighbour.
 
-    The distance of Damerau and Levenshtein, in its restricted form (no letter is touched twice).
+    This is the restricted Damerau-Levenshtein distance (no letter is changed twice).
     """
     while one and other and one[0] == other[0]:
         one, other = one[1:], other[1:]

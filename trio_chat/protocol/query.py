@@ -1,16 +1,17 @@
-"""What a person types to search, and what it asks for. Pure; the chat and the command line both ask here.
+"""Parse a typed search. Pure. The chat and the command line both use this module.
 
 ==========================  =====================================================
 ``disk full``               messages with both words
-``"disk full"``             with these words in this order
-``from:ada``                that ada said
+``"disk full"``             messages with these words in this order
+``from:ada``                messages by ada
 ``in:#ops``                 in that room; ``in:@bob`` in the conversation with bob
 ``before:2026-01-31``       before that day, or time
 ``after:2026-01-01T08:00Z`` on that day or at that time, or later
 ``has:link``                with a link in it
 ==========================  =====================================================
 
-Conditions hold together, in any order. What only looks like one (``http://...``, ``12:30``) is a word.
+All conditions apply together, in any order. Text that only looks like a condition (``http://...``, ``12:30``) is a
+word.
 """
 
 from __future__ import annotations
@@ -23,15 +24,15 @@ from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.text import quoted
 
 MOST_WORDS: Final = 20
-"""Words of one search, as many as a request takes."""
+"""The most words in one search; a request takes no more."""
 
-_LONGEST: Final = 256  # characters of a word or name, as many as a request takes
+_LONGEST: Final = 256  # characters of a word or a name; a request takes no more
 _TOKEN: Final = re.compile(r'(?:(from|in|before|after|has):)?(?:"([^"]*)(?:"|$)|([^\s"]+))', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is looked for: all conditions together. Times are as they were typed."""
+    """A parsed search; all conditions apply together. Times are as they were typed."""
 
     words: tuple[str, ...] = ()
     sender: str | None = None
@@ -42,11 +43,11 @@ class Query:
 
     @property
     def empty(self) -> bool:
-        """Whether nothing narrows it down."""
+        """Whether the search has no condition at all."""
         return not (self.words or self.sender or self.room or self.before or self.after or self.has_link)
 
     def __str__(self) -> str:
-        """As it would be typed."""
+        """The search as a person would type it."""
         parts = [f"from:{self.sender}"] if self.sender else []
         parts += [f"in:{self.room}"] if self.room else []
         parts += [f"before:{self.before}"] if self.before else []
@@ -57,13 +58,13 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class BadQuery:
-    """What was typed is no search: ``why`` is a sentence."""
+    """A text that is not a search; ``why`` is a sentence for a person."""
 
     why: str
 
 
 def parse_query(text: str) -> Query | BadQuery:
-    """Read a search. Whether the room, the person and the days are ones is the server's to know."""
+    """Parse a search. The server checks whether the room, the person and the days exist."""
     words: list[str] = []
     given: dict[str, str] = {}
     for key, phrase, word in _tokens(text):
@@ -75,9 +76,9 @@ def parse_query(text: str) -> Query | BadQuery:
         if not value:
             return BadQuery(f"There is nothing after {key}:.")
         if key in given:
-            return BadQuery(f"{key}: is there twice.")
+            return BadQuery(f"{key}: is given twice.")
         if key == "has" and value.lower() not in {"link", "links"}:
-            return BadQuery(f"What messages can have is a link: has:link, not has:{quoted(value)[1:-1]}.")
+            return BadQuery(f"Use has:link, not has:{quoted(value)[1:-1]}: the search knows only links.")
         given[key] = value
     return _make(tuple(words), given)
 
@@ -93,18 +94,18 @@ def _make(words: tuple[str, ...], given: dict[str, str]) -> Query | BadQuery:
         has_link="has" in given,
     )
     if len(words) > MOST_WORDS:
-        return BadQuery(f"These are {len(words)} words; {MOST_WORDS} are the most.")
+        return BadQuery(f"The search has {len(words)} words; the limit is {MOST_WORDS}.")
     if any(len(value) > _LONGEST for value in (*words, *given.values())):
-        return BadQuery(f"A word of a search has {_LONGEST} characters at the most.")
+        return BadQuery(f"A word or name in a search can have at most {_LONGEST} characters.")
     if query.sender == "":
         return BadQuery("There is no name after from:.")
     if query.empty:
-        return BadQuery("There is nothing to look for.")
+        return BadQuery("There is nothing to search for.")
     return query
 
 
 def _tokens(text: str) -> list[tuple[str, str, str]]:
-    """The key (if any), and a phrase in quotes or a bare word, of each part of a search."""
+    """Split a search into parts: for each its key (or empty), a phrase in quotes, or a bare word."""
     found: list[tuple[str, str, str]] = []
     for match in _TOKEN.finditer(text):
         key, phrase, word = (match[1] or "").lower(), match[2] or "", match[3] or ""

@@ -1,4 +1,4 @@
-"""Writes ``docs/reference/protocol.md`` from the structs, the error table and the examples.
+"""Generates ``docs/reference/protocol.md`` from the structs, the error table and the examples.
 
 ``python -m trio_chat.protocol.reference > docs/reference/protocol.md``
 """
@@ -20,77 +20,76 @@ from trio_chat.protocol import codec, events, examples, names, requests
 from trio_chat.protocol.text import MAX_MARKS
 
 COMMAND: Final = "python -m trio_chat.protocol.reference > docs/reference/protocol.md"
-"""What brings the page up to date."""
+"""The command that generates the page."""
 
 _HEAD: Final = f"""\
 # Protocol
 
 <!-- Made by: {COMMAND} -->
 
-What a client and a server say to each other. This page is made from the program itself: the structs that
-decode what is sent, and the table of errors.
+The requests and events that clients and servers exchange. This page is generated from the program: from the structs
+that decode them, and from the table of errors.
 
 ## The wire
 
 A client opens a WebSocket (RFC 6455) at the path `/` and proposes the subprotocol `{codec.SUBPROTOCOL}`. Each
-text message is one JSON object in UTF-8 with a `type`. Binary messages are refused. A field that is
-not known is ignored; a field that has its default may be left out, and the server leaves it out.
+text message is one JSON object in UTF-8 with a `type`. Binary messages are refused. Unknown fields are ignored. A field
+that has its default value can be left out; the server leaves it out.
 
-### Getting in
+### Signing in
 
 Credentials come in the headers of the upgrade:
 
-| Header | Holds |
+| Header | Contains |
 |---|---|
 | `Authorization` | `Bearer <server password>`, or `Basic` with `name:password` in Base64 (RFC 7617) |
 | `Username` | the name, as percent-encoded UTF-8 |
-| `Trio-Chat-Token` | the token of an earlier `welcome`, or one you made to claim the name: it proves that it is yours |
+| `Trio-Chat-Token` | the token of an earlier `welcome`, or one that you made; it proves that the name is yours |
 
-The password in `Bearer` and the token may be percent-encoded too. Where a client cannot set headers, as in a
-browser, it sends none of the three, and the first message is a `hello` with the same in its fields. Either way
-the answer is `welcome`. Without a name the server makes one up. A connection that holds the token of a name in
-use is one more device of that person, and each of them gets everything.
+The password in `Bearer` and the token can be percent-encoded too. A client that cannot set headers, such as one in a
+browser, sends none of the three. Its first message is a `hello` with the same values in its fields. In both cases the
+answer is `welcome`. Without a name, the server makes one. A connection with the token of a name in use is one more
+session of that account; each session gets every event.
 
-A server that does not let a client in by its headers answers before the upgrade, with a status from the
-column HTTP of the [table of errors](#protocol-errors) and the event `error` as a JSON body: 401 for a wrong or missing
-password, 409 for a name that is taken, 503 when it is full or shutting down (`Retry-After` says when to come
-back). A `hello` that is refused is answered with `error`, and the client may say another.
+If the server refuses the headers, it answers before the upgrade, with a status from the column HTTP of the [table of
+errors](#protocol-errors) and the event `error` as a JSON body: 401 for a wrong or missing password, 409 for a name that
+is taken, 503 if it is full or shutting down (`Retry-After` says when to try again). If it refuses a `hello`, it answers
+with `error`, and the client can send another `hello`.
 
 ### Requests and answers
 
-Every request carries an `id` that the client makes up, and its answer (`ok`, `error` or the result) carries it
-back. Requests may be sent without waiting for the answers to those before.
+Every request carries an `id` that the client made, and its answer (`ok`, `error` or the result) carries the `id` back.
+A client can send a request without waiting for earlier answers.
 
-A `send` is answered with `ok` when the message is stored, not before. A client that lost its connection before the
-answer sends the message again under the same `id`, with `again`: the server looks for it in all that it keeps, and
-what was stored already is acknowledged with its place and not stored again. Without `again` the same holds for the
-last 512 messages of each person while the server runs, and over a restart for those of them that are among the
-last 4096 events stored. Make such ids unique for the person, over restarts of the client too. Other requests that
-change something may be sent again too, with `again`: what was done already is acknowledged and not done twice.
+The answer to `send` is `ok` once the message is stored, not before. A client that lost its connection before the answer
+sends the message again under the same `id`, with `again`. The server looks for the message in the whole log. If it was
+stored before, the server acknowledges it with its sequence number, and does not store it again. Without `again`, the
+server recognizes the last 512 messages of each account while it runs, and after a restart those of them that are among
+the last 4096 stored events. Make ids unique for the account, across restarts of the client too. Other requests that
+change something can be sent again with `again` too: the server does them once and acknowledges them.
 
-### Rooms and their order
+### Rooms and order
 
-Each room has its own sequence: the numbers of its events (`seq`) begin at 1 and have no gaps. Everyone in the room gets
-the same events in the same order. Who says something gets it back as an event too, and gets it before the
-`ok` to the request.
+Each room has its own sequence: the numbers of its events (`seq`) start at 1 and have no gaps. Everyone in the room gets
+the same events in the same order. The sender of a message gets it as an event too, before the `ok` to the request.
 
-A direct conversation is a room of its people. Its name begins with `@`; take it as it comes.
+A direct conversation is a room of its people. Its name starts with `@`; do not interpret the rest.
 
-A client that comes back sees from `first` and `last` in `welcome` what it missed, and asks for it with
-`history` (`after` is the last number it saw). Events below `first` are no longer kept. When `epoch` is another
-than before, the server's history began anew, and numbers seen before mean nothing.
+A client that reconnects compares `first` and `last` in `welcome` with the last number it has seen, and asks for the
+events that it missed with `history` (`after` is that number). Events below `first` are no longer kept. If `epoch`
+differs from before, the server's history started anew, and earlier numbers mean nothing.
 
-Presence, typing and the other notices are about now: they have no number and are not in the history.
+Presence, typing and the other notices describe the present: they have no number and are not in the history.
 
-### The end
+### Closing
 
-Before the server closes a connection it sends `closing` with the reason, and closes with the code of the column
-Close (RFC 6455, section 7.4); without one the code is 1000. `retry`, where it is given, is in how many seconds
-to come back; clients wait a little longer, each by chance, so that they do not all come at once.
+Before the server closes a connection, it sends `closing` with the reason. It closes with the code in the column Close
+(RFC 6455, section 7.4), or with 1000 if there is none. `retry` is the number of seconds after which to reconnect.
+Clients add a random delay, so that they do not all reconnect at once.
 
 ## Limits
 
-| What | At the most |
+| What | Limit |
 |---|---|
 | a request, in bytes | {codec.MAX_FRAME}, or what `welcome` says in `limits.frame` |
 | a text, in characters | what `welcome` says in `limits.text` |
@@ -100,27 +99,27 @@ to come back; clients wait a little longer, each by chance, so that they do not 
 
 ## Names
 
-{names.NAME_RULE} Names are compared by their case-folded form (the profile UsernameCaseMapped of
-RFC 8265), and one that looks like another in use is refused (Unicode Technical Standard 39). Nobody can be called
-{{reserved}}, nor anything that looks like one of these.
+{names.NAME_RULE} Names are compared in their case-folded form (the profile UsernameCaseMapped of
+RFC 8265). A name that looks like another name in use is refused (Unicode Technical Standard 39). The names {{reserved}}
+are reserved, and so is every name that looks like one of them.
 
-{names.ROOM_RULE} Rooms are written in lower case, and a request
-may call one in any case and width, with its `#` or without: `OPS` is `#ops`. Everyone is always in `{names.LOBBY}`.
+{names.ROOM_RULE} Room names are lower case, but a request can
+write them in any case and width, with or without `#`: `OPS` is `#ops`. Everyone is always in `{names.LOBBY}`.
 
-Texts are cleaned on the server's way in: control characters become visible signs, and characters that
-turn the direction of a line or cannot be seen are removed where they do no work.
+The server cleans every text that it receives: it replaces control characters with visible signs, and removes invisible
+characters and characters that change the writing direction, except where they have a purpose.
 """
 
 
 def page() -> str:
     """The whole page, as Markdown that ends with a newline."""
     parts = [_HEAD.format(reserved=_list(f"`{word}`" for word in sorted(names.RESERVED)))]
-    parts += _section("Requests", "What a client may ask.", requests.REQUESTS, examples.REQUESTS)
-    parts += _section("Answers", "Each goes to the session that asked.", events.ANSWERS, examples.EVENTS)
-    parts += _section("Room events", "The lines of a room's log.", events.ROOM_EVENTS, examples.EVENTS)
-    parts += _section("Notices", "What is about now and is not stored.", events.NOTICES, examples.EVENTS)
+    parts += _section("Requests", "Sent by clients.", requests.REQUESTS, examples.REQUESTS)
+    parts += _section("Answers", "Sent to the session that made the request.", events.ANSWERS, examples.EVENTS)
+    parts += _section("Room events", "The events of a room's log.", events.ROOM_EVENTS, examples.EVENTS)
+    parts += _section("Notices", "Events about the present, which are not stored.", events.NOTICES, examples.EVENTS)
     kinds = [type(part) for part in examples.PARTS]
-    parts += _section("Parts", "Objects that stand inside others; they have no `type`.", kinds, examples.PARTS)
+    parts += _section("Parts", "Objects inside requests and events; they have no `type`.", kinds, examples.PARTS)
     parts += _errors()
     return "\n".join(parts)
 
@@ -135,7 +134,7 @@ def _section(
 
 
 def _struct(kind: type[msgspec.Struct], example: msgspec.Struct) -> str:
-    """One struct: what it is, its fields, how it looks."""
+    """Describe one struct: its docstring, its fields, an example."""
     info = types.type_info(kind)
     assert isinstance(info, types.StructType)  # noqa: S101 - for the type checker: that is what a Struct's info is
     lines = [f"({_target(kind.__name__)})=\n### {_title(kind)}\n", _prose(inspect.getdoc(kind) or ""), ""]
@@ -153,7 +152,7 @@ def _title(kind: type[msgspec.Struct]) -> str:
 
 
 def _target(what: str) -> str:
-    """A place on the page to link to. Made from class names: the tags of requests and events overlap."""
+    """The anchor of a section. It is made from the class name, because requests and events share tags."""
     return "protocol-" + what.lower().replace(" ", "-")
 
 
@@ -166,7 +165,7 @@ def _row(field: types.Field) -> str:
 
 
 def _words(kind: types.Type) -> str:  # noqa: PLR0911 - a table of types reads best as returns
-    """A field's type and bounds, for a person."""
+    """Describe a field's type and bounds in words."""
     match kind:
         case types.Metadata(type=inner):
             return _words(inner)
@@ -190,7 +189,7 @@ def _words(kind: types.Type) -> str:  # noqa: PLR0911 - a table of types reads b
             return f"[{cls.__name__}](#{_target(cls.__name__)})"
         case types.RawType():
             return "[room event](#protocol-room-events)"
-    raise TypeError(f"no words for {kind!r}: teach them to this function")
+    raise TypeError(f"no words for {kind!r}: add a case here")
 
 
 def _bounds(least: float | None, most: float | None, unit: str = "") -> str:
@@ -200,7 +199,7 @@ def _bounds(least: float | None, most: float | None, unit: str = "") -> str:
 
 
 def _described(kind: types.Type) -> str:
-    """What a field's type says of itself."""
+    """The description in a field's type."""
     if isinstance(kind, types.Metadata):
         return _code_room_names(str((kind.extra_json_schema or {}).get("description", "")))
     if isinstance(kind, types.UnionType):
@@ -211,9 +210,9 @@ def _described(kind: types.Type) -> str:
 def _errors() -> Iterator[str]:
     yield (
         "(protocol-errors)=\n## Errors\n\n"
-        "What `error` and `closing` can say. *HTTP* is the status when it happens before the upgrade, *Close* the\n"
-        "WebSocket's close code when the connection ends with it. Words in italics are filled in. A newer server may\n"
-        "have codes that are not here: show their `message` and `advice`.\n"
+        "The codes of `error` and `closing`. *HTTP* is the status of an answer before the upgrade, and *Close* the\n"
+        "WebSocket close code if the error ends the connection. Words in italics stand for values. A newer server may\n"
+        "have codes that are not listed here: show their `message` and `advice`.\n"
     )
     yield "| Code | What happened | What to do | HTTP | Close |"
     yield "|---|---|---|---|---|"
@@ -227,17 +226,17 @@ _CODE: Final = re.compile(r'\{"type".*\}|--[a-z-]+|TRIO_CHAT_[A-Z_]+|/[a-z]+(?: 
 
 
 def _template(text: str) -> str:
-    """A template of the error table with its fields in italics, what is typed as code."""
+    """Format a template of the error table, with parameters in italics and typed text as code."""
     filled = "".join(
         literal + (f"*{name}*" if name is not None else "") for literal, name, _, _ in string.Formatter().parse(text)
     )
-    # A suggestion begins with its own space, where there is one.
+    # If there is a suggestion, it starts with a space of its own.
     filled = filled.replace("*near*", " *suggestion*").replace("*rule*", "*The rule for names.*")
     return _CODE.sub(lambda found: "`" + found.group().replace("*", "") + "`", filled)
 
 
 def _prose(docstring: str) -> str:
-    """A docstring's reStructuredText as Markdown."""
+    """Convert a docstring's reStructuredText to Markdown."""
     return docstring.replace("``", "`")
 
 

@@ -1,8 +1,8 @@
-"""What a client may ask, as frozen structs tagged by ``type``.
+"""The requests of clients, as frozen structs tagged by ``type``.
 
-Every request carries an ``id`` that its client made up, and its answer carries it back. A field
-added later must have a default, so that older peers still decode. The broker decides what a request
-does; the table in :mod:`trio_chat.broker.commands` holds one row for each struct here.
+Every request carries an ``id`` that its client made, and the answer carries it back. A field that is added later must
+have a default, so that older peers still decode. The broker decides what a request does: the table in
+:mod:`trio_chat.broker.commands` has one row for each struct here.
 """
 
 from __future__ import annotations
@@ -16,42 +16,46 @@ RequestId: TypeAlias = Annotated[
     Meta(
         min_length=1,
         max_length=64,
-        description="made by the client; for a message the same id sent twice is stored once",
+        description="made by the client; a message that is sent twice under one id is stored once",
     ),
 ]
-Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**53, description="a place in a room's sequence; the first event is 1")]
+Seq: TypeAlias = Annotated[int, Meta(ge=0, le=2**53, description="a sequence number in the room; the first event is 1")]
 Number: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
-"""A whole number that the server made: what neither JSON (RFC 8259, 6) nor a database may hold is refused at once."""
+"""A whole number that the server made, no larger than JSON (RFC 8259, 6) and the database can hold."""
 Word: TypeAlias = Annotated[str, Meta(max_length=256)]
 
 
 class Request(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True, gc=False):
-    """What all requests share."""
+    """The fields of every request."""
 
     id: RequestId
 
 
 class Deed(Request, frozen=True, kw_only=True):
-    """What a request shares that changes something: ``again`` says that it was sent before, over a connection
-    that was lost before the answer. What was done already is then acknowledged and not done a second time."""
+    """A request that changes something.
+
+    With ``again``, the client says that it sent the request before, over a connection that was lost before the answer.
+    If the request was done already, the server acknowledges it and does not do it a second time.
+    """
 
     again: bool = False
 
 
 MIN_TOKEN: Final = 32
-"""Characters that a token must have which a device made itself: 192 bits, as ``secrets.token_urlsafe(24)`` gives."""
+"""The minimum length of a token that a device made itself: 192 bits, as ``secrets.token_urlsafe(24)`` gives."""
 
 
 class Hello(Request, frozen=True):
-    """Say who you are; the first request where no ``Username`` header was sent.
+    """Sign in. This is the first request of a client that sent no ``Username`` header.
 
-    Without ``name`` the server makes one up. ``password`` is the server's. A name that is somebody's is
-    yours if ``token`` (what an earlier ``welcome`` gave this device) or ``account_password`` (set with
-    ``password``) proves it. If nobody has the name, and the token is of an account with another, that is yours.
-    A device that claims a name may send a token that it made: at least 32 random characters, kept before they
-    are sent, so that the name is its own though the answer be lost. ``quiet`` is for a session that only looks or
-    posts: its coming and going is told to nobody, and it does not make its person count as here. Answer:
-    ``welcome``.
+    Without ``name`` the server makes a name. ``password`` is the server's password. If the name has an owner, the
+    client must prove that it is the owner's: with ``token`` (from an earlier ``welcome``) or with ``account_password``
+    (set with ``password``). If nobody has the name, and the token belongs to an account with another name, the client
+    is signed in to that account.
+
+    A device that claims a name may send a token of its own: at least 32 random characters, saved before they are sent,
+    so that the name is not lost if the answer is lost. A ``quiet`` session only reads or posts: nobody is told when it
+    starts or ends, and its person does not count as online. Answer: ``welcome``.
     """
 
     name: Word | None = None
@@ -63,12 +67,12 @@ class Hello(Request, frozen=True):
 
 
 class Send(Request, frozen=True):
-    """Say something in a room, or to people (``to``), who with you make up a direct conversation.
+    """Send a message to a room, or to people.
 
-    Exactly one of ``room`` and ``to`` is given. ``sent`` is the sender's own clock, RFC 3339 with its
-    offset. ``kind`` is ``action`` for what ``/me`` says. ``reply_to`` is the place of the message that this
-    answers. ``again`` says that this was sent before and not acknowledged. Answer: ``ok`` with ``room``,
-    ``seq`` and ``time``, once the message is stored.
+    Give exactly one of ``room`` and ``to``. The people in ``to`` and you form a direct conversation. ``sent`` is the
+    sender's own time, RFC 3339 with its offset. ``kind`` is ``action`` for a message by ``/me``. ``reply_to`` is the
+    sequence number of the message that this one replies to. ``again`` means that the message was sent before and not
+    acknowledged. Answer: ``ok`` with ``room``, ``seq`` and ``time``, once the message is stored.
     """
 
     text: str
@@ -81,7 +85,7 @@ class Send(Request, frozen=True):
 
 
 class Edit(Deed, frozen=True):
-    """Change the text of a message of your own. Answer: ``ok``, and the room gets ``edited``."""
+    """Replace the text of your own message. Answer: ``ok``; the room gets ``edited``."""
 
     room: Word
     target: Seq
@@ -89,15 +93,20 @@ class Edit(Deed, frozen=True):
 
 
 class Delete(Deed, frozen=True):
-    """Take back a message: your own, or as a moderator anybody's. Its text is gone from the server; that
-    there was a message remains. Answer: ``ok``, and the room gets ``deleted``."""
+    """Delete a message: your own, or as a moderator anybody's.
+
+    The server removes the text; the event itself remains, without it. Answer: ``ok``; the room gets ``deleted``.
+    """
 
     room: Word
     target: Seq
 
 
 class React(Deed, frozen=True):
-    """Put a mark on a message, or (``on`` false) take yours off. Answer: ``ok``; the room gets ``reacted``."""
+    """Add a reaction to a message, or with ``on`` false remove yours.
+
+    ``mark`` is an emoji or a short word. Answer: ``ok``; the room gets ``reacted``.
+    """
 
     room: Word
     target: Seq
@@ -106,41 +115,45 @@ class React(Deed, frozen=True):
 
 
 class Join(Request, frozen=True):
-    """Enter a room, which is made if there is none of that name. Answer: ``room``."""
+    """Join a room. The room is made if it does not exist. Answer: ``room``."""
 
     room: Word
 
 
 class Leave(Deed, frozen=True):
-    """Go out of a room. Answer: ``ok``."""
+    """Leave a room. Answer: ``ok``."""
 
     room: Word
 
 
 class Topic(Deed, frozen=True):
-    """Set a room's topic; an empty text clears it. Answer: ``ok``, and the room gets a ``topic`` event."""
+    """Set the room's topic; an empty text clears it. Answer: ``ok``; the room gets ``topic``."""
 
     room: Word
     text: str
 
 
 class Rooms(Request, frozen=True):
-    """Ask which rooms there are. Answer: ``rooms``; while it says ``more``, ask on, with ``skip`` for so many as
-    came."""
+    """List the rooms.
+
+    Answer: ``rooms``. While the answer says ``more``, ask again with ``skip``, the number of rooms received so far.
+    """
 
     skip: Number = 0
 
 
 class Who(Request, frozen=True):
-    """Ask who is in a room; without ``room``, in the lobby, so everyone. Answer: ``people``; while it says ``more``,
-    ask on, with ``skip`` for so many as came."""
+    """List the people in a room; without ``room``, in the lobby, which means everyone.
+
+    Answer: ``people``. While the answer says ``more``, ask again with ``skip``, the number of people received so far.
+    """
 
     room: Word | None = None
     skip: Number = 0
 
 
 class Nick(Deed, frozen=True):
-    """Change your name. Answer: ``ok``, and everyone who can see you gets ``renamed``."""
+    """Change your name. Answer: ``ok``; everyone who shares a room with you gets ``renamed``."""
 
     name: Word
 
@@ -152,13 +165,13 @@ class Away(Request, frozen=True):
 
 
 class Typing(Request, frozen=True):
-    """Tell a room that you are writing. Answer: ``ok``; the others get ``typing``."""
+    """Tell a room that you are typing. Answer: ``ok``; the others get ``typing``."""
 
     room: Word
 
 
 class Read(Request, frozen=True):
-    """Say up to where you have read a room. Answer: ``ok``; your other devices get ``read``."""
+    """Set your read position in a room. Answer: ``ok``; your other devices get ``read``."""
 
     room: Word
     seq: Seq
@@ -172,11 +185,12 @@ class Received(Request, frozen=True):
 
 
 class History(Request, frozen=True):
-    """Ask for a room's past events: those after ``after``, oldest first, or the last before ``before``.
+    """Get past events of a room, in the order of their sequence numbers.
 
-    At most ``limit`` come, fewer where they are long, always in the order of their sequence. With neither, the
-    newest. ``since``, a time, stands for the ``after`` of that time. Answer: ``history``; ask on while it says
-    ``more``. Questions of one session are answered one after the other, no faster than it reads the answers.
+    With ``after``, you get the events that follow that number; with ``before``, the last ones before that number; with
+    ``since``, a time, the events from that time on; with none of them, the newest. At most ``limit`` events come, fewer
+    if they are long. Answer: ``history``; ask again while it says ``more``. The server answers the questions of one
+    session one after the other, no faster than the session reads the answers.
     """
 
     room: Word
@@ -187,11 +201,11 @@ class History(Request, frozen=True):
 
 
 class Search(Request, frozen=True):
-    """Find messages in all that you may read: newest first, all conditions together.
+    """Find messages in all rooms that you can read, the newest first. All conditions apply together.
 
-    ``words`` must all occur; ``sender`` is who said it; ``before`` and ``after`` are days or times,
-    RFC 3339; ``cursor`` is what the last answer gave, to go on from there. At most ``limit`` come, fewer where they
-    are long. Answer: ``found``.
+    A message must contain all ``words``. ``sender`` is the name of its sender. ``before`` and ``after`` are days or
+    times, RFC 3339. ``cursor`` comes from the last answer and continues there. At most ``limit`` messages come, fewer
+    if they are long. Answer: ``found``.
     """
 
     words: Annotated[tuple[Word, ...], Meta(max_length=20)] = ()
@@ -205,34 +219,34 @@ class Search(Request, frozen=True):
 
 
 class SetPassword(Request, frozen=True, tag="password"):
-    """Set the password with which other devices of yours get in under your name. Answer: ``ok``."""
+    """Set the password with which other devices sign in to your account. Answer: ``ok``."""
 
     password: Annotated[str, Meta(min_length=8, max_length=1024)]
 
 
 class Devices(Request, frozen=True):
-    """Ask which devices are yours. Answer: ``devices``."""
+    """List your devices. Answer: ``devices``."""
 
 
 class Revoke(Deed, frozen=True):
-    """Let a device of yours in no more; its connections end. Answer: ``ok``."""
+    """Sign out one of your devices and end its connections. Answer: ``ok``."""
 
     device: Number
 
 
 class Invite(Deed, frozen=True):
-    """Let somebody into a private room. Answer: ``ok``; they get ``invited``."""
+    """Invite somebody to a private room. Answer: ``ok``; they get ``invited``."""
 
     room: Word
     name: Word
 
 
 class Configure(Deed, frozen=True):
-    """Change a room's settings, those that are given. Answer: ``ok``; the room gets ``moderated`` for each.
+    """Change the settings of a room; settings that are not given stay.
 
-    ``private``: only who is invited may enter. ``announce_only``: only moderators may speak. ``slow``:
-    seconds between two messages of one member, 0 for none. ``keep``: days that messages are kept, 0 for
-    as long as the server says.
+    ``private``: only invited people can join. ``announce_only``: only moderators can write. ``slow``: seconds between
+    two messages of one member, 0 for none. ``keep``: days for which messages are kept, 0 for the server's own limit.
+    Answer: ``ok``; the room gets ``moderated`` for each setting that changed.
     """
 
     room: Word
@@ -243,7 +257,7 @@ class Configure(Deed, frozen=True):
 
 
 class SetRole(Deed, frozen=True, tag="role"):
-    """Make somebody a room's owner, moderator, or plain member. Answer: ``ok``; the room gets ``moderated``."""
+    """Make somebody an owner, a moderator or a plain member. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
     name: Word
@@ -251,7 +265,7 @@ class SetRole(Deed, frozen=True, tag="role"):
 
 
 class Kick(Deed, frozen=True):
-    """Put somebody out of a room; they may come back. Answer: ``ok``; the room gets ``moderated``."""
+    """Remove somebody from a room; they can come back. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
     name: Word
@@ -259,10 +273,10 @@ class Kick(Deed, frozen=True):
 
 
 class Ban(Deed, frozen=True):
-    """Put somebody out of a room and keep them out, for ``seconds`` or for good.
+    """Remove somebody from a room and keep them out, for ``seconds`` or without an end.
 
-    Either ``name`` or ``network`` (an address or range, 192.0.2.0/24) is given. Answer: ``ok``; the room
-    gets ``moderated``.
+    Give either ``name`` or ``network`` (an address or a range, 192.0.2.0/24). Answer: ``ok``; the room gets
+    ``moderated``.
     """
 
     room: Word
@@ -281,16 +295,20 @@ class Unban(Deed, frozen=True):
 
 
 class Bans(Request, frozen=True):
-    """Ask whom a room keeps out. Answer: ``bans``; while it says ``more``, ask on, with ``skip`` for so many as
-    came."""
+    """List the bans of a room.
+
+    Answer: ``bans``. While the answer says ``more``, ask again with ``skip``, the number of bans received so far.
+    """
 
     room: Word
     skip: Number = 0
 
 
 class Mute(Deed, frozen=True):
-    """Let somebody read but not speak in a room, for ``seconds`` or until unmuted; ``seconds`` 0 unmutes.
-    Answer: ``ok``; the room gets ``moderated``."""
+    """Let somebody read but not write, for ``seconds`` or without an end; 0 seconds unmute.
+
+    Answer: ``ok``; the room gets ``moderated``.
+    """
 
     room: Word
     name: Word
@@ -298,7 +316,7 @@ class Mute(Deed, frozen=True):
 
 
 class Ping(Request, frozen=True):
-    """Ask for a sign of life through the server's whole way. Answer: ``pong``."""
+    """Ask the hub for a sign of life. Answer: ``pong``."""
 
 
 AnyRequest: TypeAlias = (

@@ -1,4 +1,4 @@
-"""Times as people write them: lengths (``90``, ``10m``, ``2h``, ``7d``), days and moments. Pure."""
+"""Parse and format durations (``90``, ``10m``, ``2h``, ``7d``), days and times as people write them. Pure."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ from typing import Final
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", re.ASCII)
 FORMS: Final = "30s, 10m, 2h, 7d or 2w"
-"""How lengths of time are written, for a sentence."""
+"""Examples of durations, for a sentence."""
 
 
 def parse_span(text: str) -> float | None:
-    """Seconds that a text such as ``2h`` stands for; ``None`` where it is none."""
+    """Parse a duration such as ``2h`` into seconds; ``None`` if the text is no duration."""
     found = _SPAN.fullmatch(text.strip().lower())
     return None if found is None else float(found[1]) * _UNITS[found[2]]
 
 
 def has_unit(text: str) -> bool:
-    """Whether a text is a length of time that names its unit, so that it is no mere number."""
+    """Whether a text is a duration with a unit, not just a number."""
     return parse_span(text) is not None and text.strip()[-1:].isalpha()
 
 
 def show_span(seconds: float) -> str:
-    """The shortest exact form: ``7200`` as ``2h``."""
+    """Format a duration in its shortest exact form: ``7200`` as ``2h``."""
     for unit in ("w", "d", "h", "m"):
         if seconds and seconds % _UNITS[unit] == 0:
             return f"{seconds / _UNITS[unit]:.0f}{unit}"
@@ -32,9 +32,9 @@ def show_span(seconds: float) -> str:
 
 
 def to_utc(text: str, zone: tzinfo | None = None) -> str | None:
-    """A day or time as one of the protocol's, RFC 3339 in UTC; ``None`` where it is none.
+    """Convert a day or time to the protocol's form, RFC 3339 in UTC; ``None`` if the text is neither.
 
-    A day stands for its beginning. One without a zone is in ``zone`` (``None``: this machine's).
+    A day stands for its start. A time without a zone is in ``zone`` (``None``: this machine's zone).
     """
     try:
         moment = datetime.fromisoformat(text)
