@@ -16,6 +16,7 @@ from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.records import Line, Record
 from trio_chat.server.app import Server, open_server
+from trio_chat.server.doors.native import NativePeer
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport
 from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, Store
@@ -85,12 +86,16 @@ class House:
 
     def connection_of(self, client: RawClient) -> Connection:
         """The server's side of a connection."""
+        return self.peer_of(client)._connection
+
+    def peer_of(self, client: RawClient) -> NativePeer:
+        """The hub's peer of a client."""
         here = client.socket.getsockname()
-        for peer in self.server.hub._out._peers.values():
-            assert isinstance(peer, Connection)
-            near = socket_of(peer)
+        for recipient in self.server.hub._out._recipients.values():
+            assert isinstance(recipient.peer, NativePeer)
+            near = socket_of(recipient.peer._connection)
             if near.fileno() >= 0 and near.getpeername() == here:
-                return peer
+                return recipient.peer
         raise LookupError(here)
 
     def squeeze(self, client: RawClient) -> None:

@@ -215,7 +215,7 @@ async def test_whoever_goes_while_their_password_is_checked_leaves_nothing_behin
     await until(lambda: house.server._sockets == 1 and not house.server.hub._hashing.passwords._asked)
     await ada.ask("ping")
     hub = house.server.hub
-    assert (len(hub.broker.sessions), len(hub._out._peers)) == (1, 1)
+    assert (len(hub.broker.sessions), len(hub._out._recipients)) == (1, 1)
 
 
 # ---- devices ---------------------------------------------------------------------------------------

@@ -344,7 +344,7 @@ async def test_a_hundred_connections_that_come_and_go_leave_nothing_behind(serve
     await until(lambda: house.server._sockets == 1)
     await bob.ask("ping")
     hub = house.server.hub
-    assert len(hub.broker.sessions) == hub.broker.here == len(hub._out._peers) == len(hub._out._heard) == 1
+    assert len(hub.broker.sessions) == hub.broker.here == len(hub._out._recipients) == 1
     assert list(hub._out._channels) == ["#lobby"]
     assert (house.server.gate.inside, hub.waiting) == (1, 0)
 

@@ -39,9 +39,10 @@ from trio_chat.server import upkeep
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.forwarded import Proxies
-from trio_chat.server.hub.dispatch import RETRY, closing_frame
+from trio_chat.server.doors.native import NativePeer
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
+from trio_chat.server.hub.lookup import RETRY
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.gate import Gate
@@ -192,22 +193,15 @@ class Server:
 
     async def _connect(self, transport: Transport, session: int, address: str) -> None:
         config = self.config
-        with self.hub.open_inbox() as inbox:
-            async with trio.open_nursery() as nursery:
-                connection = Connection(
-                    transport,
-                    session,
-                    nursery,
-                    inbox,
-                    max_frame=config.max_frame,
-                    outbox_bytes=config.outbox_bytes,
-                    last_words=self._last_words,
-                )
-                try:
-                    await self._answer(connection, nursery, address)
-                finally:
-                    connection.finish()
-                nursery.cancel_scope.cancel()
+        async with trio.open_nursery() as nursery:
+            connection = Connection(
+                transport, session, nursery, max_frame=config.max_frame, outbox_bytes=config.outbox_bytes
+            )
+            try:
+                await self._answer(connection, nursery, address)
+            finally:
+                connection.finish()
+            nursery.cancel_scope.cancel()
         await connection.linger()
 
     async def _answer(self, connection: Connection, nursery: trio.Nursery, address: str) -> None:
@@ -226,13 +220,6 @@ class Server:
             body = not (isinstance(head, http.Head) and head.method == "HEAD")
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(http.render(page, body=body))
-
-    def _last_words(self, reason: Refusal) -> bytes:
-        """What a connection is told that its own fault ends."""
-        self.hub.tally.refuse(reason.code)
-        log.info("cut off", code=reason.code, **reason.params)
-        retry = RETRY if reason.code == "too_slow" else None  # what broke the protocol once would again
-        return closing_frame(reason, retry)
 
     def _refuse(self, refusal: Refusal) -> http.Page:
         self.hub.tally.refuse(refusal.code)
@@ -265,16 +252,16 @@ class Server:
         if isinstance(hello, Refusal):
             return self._refuse(hello)
         request = await websocket.examine(connection, nursery, self.config.max_frame)
-        arrival = Arrival(connection, hello, address)
         with self.hub.open_inbox() as inbox:
-            await inbox.send(arrival)
+            peer = NativePeer(connection, inbox, self.hub.tally)
+            await inbox.send(Arrival(peer, hello, address))
             try:
-                await arrival.settled.wait()
-                if arrival.refusal is not None:
-                    return http.refused(arrival.refusal)
+                refusal = await peer.wait_settled()
+                if refusal is not None:
+                    return http.refused(refusal)
                 upgraded = await websocket.upgrade(connection, request)
                 head.headers.clear()  # a session may last for days, and needs nothing of how it began
-                del request, arrival, hello
+                del request, hello, peer
                 await websocket.serve(connection, upgraded)
                 return None
             finally:

@@ -19,29 +19,29 @@ from trio_chat.protocol.events import Closing, Pong, Presence
 from trio_chat.protocol.requests import Away
 from trio_chat.server.hub.dispatch import Dispatcher
 from trio_chat.server.net.connection import Connection
-from trio_chat.server.net.outbox import Outbox
 
 
 def break_encoding(monkeypatch: pytest.MonkeyPatch, kind: type[Struct]) -> None:
     def encode(event: object) -> bytes:
         return bug() if isinstance(event, kind) else codec.encode(event)
 
-    monkeypatch.setattr("trio_chat.server.hub.dispatch.encode", encode)
+    monkeypatch.setattr("trio_chat.server.doors.native.encode", encode)
 
 
 def break_writing(monkeypatch: pytest.MonkeyPatch, house: House, client: RawClient, *, times: float = 1) -> None:
     """So many writes to this client fail as nobody expected."""
-    right, broken = Outbox.write, house.connection_of(client).outbox
+    peer = house.peer_of(client)
+    right = peer.deliver_encoded
     left = times
 
-    def write(outbox: Outbox, data: bytes) -> None:
+    def write(data: bytes) -> None:
         nonlocal left
-        if outbox is broken and left > 0:
+        if left > 0:
             left -= 1
             bug()
-        right(outbox, data)
+        right(data)
 
-    monkeypatch.setattr(Outbox, "write", write)
+    monkeypatch.setattr(peer, "deliver_encoded", write)
 
 
 async def wait_sent_away(client: RawClient) -> dict[str, Any]:
@@ -214,7 +214,7 @@ async def test_a_line_that_cannot_be_written_down_is_not_stored_and_not_acknowle
     house = await serve()
     ada, bob = await house.join_all("ada", "bob")
     with monkeypatch.context() as broken:
-        broken.setattr("trio_chat.server.hub.hub._line", bug)
+        broken.setattr("trio_chat.server.hub.batch._line", bug)
         assert (await ada.say("lost"))["code"] == "not_stored"
     assert logged.take("not stored")["exc_info"]
     assert (await ada.say("kept"))["seq"] == 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
@@ -23,28 +23,47 @@ from tests.server.raw_client import (
     until,
     upgrade_head,
 )
-from trio_chat.errors import refuse
+from trio_chat.errors import Refusal, refuse
 from trio_chat.server.doors.websocket import examine, serve, upgrade
-from trio_chat.server.hub.dispatch import closing_frame
-from trio_chat.server.net.connection import Connection, Payloads
+from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.frames import text_frame
 from trio_chat.server.net.transport import TcpTransport
+
+Reading: TypeAlias = tuple[Sequence[bytes | None], int]
+"""The messages that came with one reading, and the bytes that were read."""
+
+
+@dataclass
+class Owner:
+    """Puts what it takes on a channel."""
+
+    channel: trio.MemorySendChannel[Reading]
+
+    async def take(self, messages: Sequence[bytes | None], size: int) -> None:
+        await self.channel.send((messages, size))
+
+    def last_words(self, reason: Refusal) -> bytes:
+        return closing(reason)
+
+
+def closing(reason: Refusal) -> bytes:
+    return text_frame(b'{"code":"%s"}' % reason.code.encode())
 
 
 @dataclass
 class Wired:
-    """A connection of session 7, its peer, and what came on the inbox."""
+    """A connection of session 7, its peer, and what its owner took."""
 
     connection: Connection
     far: RawClient
-    inbox: trio.MemoryReceiveChannel[Payloads]
+    taken: trio.MemoryReceiveChannel[Reading]
     ended: trio.Event = field(default_factory=trio.Event)
 
     async def messages(self, count: int) -> list[bytes | None]:
-        """So many messages off the inbox."""
+        """Take so many messages."""
         found: list[bytes | None] = []
         while len(found) < count:
-            found.extend((await self.inbox.receive()).messages)
+            found.extend((await self.taken.receive())[0])
         return found
 
 
@@ -58,18 +77,13 @@ async def wire(nursery: trio.Nursery) -> Wire:
     async def host(
         near: socket.socket, far: socket.socket, settings: dict[str, Any], task_status: trio.TaskStatus[Wired]
     ) -> None:
-        sender, receiver = trio.open_memory_channel[Payloads](settings.get("inbox", 100))
+        sender, receiver = trio.open_memory_channel[Reading](settings.get("inbox", 100))
         with near:
             async with trio.open_nursery() as own:
                 connection = Connection(
-                    TcpTransport(near),
-                    7,
-                    own,
-                    sender,
-                    max_frame=settings.get("max_frame", 65536),
-                    outbox_bytes=settings.get("outbox_bytes", 10**6),
-                    last_words=lambda reason: closing_frame(reason, None),
+                    TcpTransport(near), 7, own, max_frame=65536, outbox_bytes=settings.get("outbox_bytes", 10**6)
                 )
+                connection.attach(Owner(sender))
                 wired = Wired(connection, RawClient(trio.socket.from_stdlib_socket(far)), receiver)
                 task_status.started(wired)
                 if settings.get("upgraded", True):
@@ -154,7 +168,7 @@ async def test_a_session_closed_before_its_upgrade_is_answered_hears_why_after_i
 ) -> None:
     wired = await wire(upgraded=False)
     connection, reason = wired.connection, refuse("shutting_down")
-    connection.outbox.write(closing_frame(reason, 2.0))
+    connection.outbox.write(closing(reason))
     connection.close_soon(reason)
     await trio.testing.wait_all_tasks_blocked()
     connection.unread(upgrade_head())
@@ -175,8 +189,7 @@ async def test_a_session_closed_before_its_upgrade_is_answered_hears_why_after_i
 async def test_ordinary_messages_of_one_reading_come_as_one_item_with_their_session(wire: Wire) -> None:
     wired = await wire()
     await wired.far.send(frame(b"one") + frame(b"two"))
-    item = await wired.inbox.receive()
-    assert (item.session, item.messages, item.size) == (7, [b"one", b"two"], 18)
+    assert await wired.taken.receive() == ([b"one", b"two"], 18)
     wired.far.hang_up()
 
 
@@ -205,7 +218,7 @@ async def test_a_full_inbox_stops_the_reading_and_nothing_is_lost(wire: Wire, nu
         sent.set()
 
     nursery.start_soon(send_all)
-    await until(lambda: wired.inbox.statistics().tasks_waiting_send)  # the connection waits, so it reads no more
+    await until(lambda: wired.taken.statistics().tasks_waiting_send)  # the connection waits, so it reads no more
     await trio.testing.wait_all_tasks_blocked()
     assert not sent.is_set()
     assert await wired.messages(5000) == payloads
@@ -222,7 +235,7 @@ async def test_while_it_is_paused_nothing_is_read(wire: Wire, mock_clock: trio.t
     await wired.far.send(frame(b"second"))
     await trio.testing.wait_all_tasks_blocked()
     with pytest.raises(trio.WouldBlock):
-        wired.inbox.receive_nowait()
+        wired.taken.receive_nowait()
     mock_clock.jump(31)
     assert await wired.messages(1) == [b"second"]
     wired.far.hang_up()
@@ -305,12 +318,9 @@ async def test_a_long_reason_of_wide_letters_still_fits_into_a_close_frame(wire:
 async def test_a_connection_that_is_over_starts_nothing_more(nursery: trio.Nursery) -> None:
     near, far = socket.socketpair()
     near.setblocking(False)
-    sender, _ = trio.open_memory_channel[Payloads](1)
     with near, far:
         async with trio.open_nursery() as own:
-            connection = Connection(
-                TcpTransport(near), 7, own, sender, max_frame=100, outbox_bytes=100, last_words=lambda reason: b""
-            )
+            connection = Connection(TcpTransport(near), 7, own, max_frame=100, outbox_bytes=100)
             connection.finish()
         connection.outbox.write(b"x" * 10**6)
         connection.outbox.write_last(b"x")
@@ -320,11 +330,8 @@ async def test_a_connection_that_is_over_starts_nothing_more(nursery: trio.Nurse
 
 async def test_a_reset_is_a_broken_resource_and_ends_the_connection(wire: Wire, nursery: trio.Nursery) -> None:
     near, far = _tcp_pair()
-    sender, _ = trio.open_memory_channel[Payloads](1)
     with near:
-        connection = Connection(
-            TcpTransport(near), 7, nursery, sender, max_frame=100, outbox_bytes=100, last_words=lambda _: b""
-        )
+        connection = Connection(TcpTransport(near), 7, nursery, max_frame=100, outbox_bytes=100)
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         far.close()
         with pytest.raises(trio.BrokenResourceError):

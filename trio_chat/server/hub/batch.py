@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from trio_chat.broker.effects import Persist, Publish
+from trio_chat.broker.effects import Notify, Persist, Publish
 from trio_chat.broker.state import FoundLine, FoundSent
-from trio_chat.protocol.codec import decode_event
-from trio_chat.protocol.events import Message
-from trio_chat.records import Amend, Redact
+from trio_chat.protocol.codec import decode_event, encode, tag
+from trio_chat.protocol.events import ROOM_EVENTS, Message
+from trio_chat.records import Amend, Line, Redact
+from trio_chat.server.hub.peer import Delivery
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import WantsLine, WantsSent
     from trio_chat.broker.effects import Effect
+    from trio_chat.errors import Refusal
+    from trio_chat.records import Record
     from trio_chat.server.hub.items import Administration, Arrival
+
+_TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 
 
 class Turn(NamedTuple):
@@ -31,12 +36,13 @@ class Turn(NamedTuple):
 class Batch:
     """What is decided and stored together; and what is known in it of messages that are not stored so yet."""
 
-    __slots__ = ("_lines", "_sent", "_told", "asked", "effects", "orders", "size", "turns")
+    __slots__ = ("_lines", "_sent", "_told", "asked", "effects", "not_admitted", "orders", "size", "turns")
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.turns: list[Turn] = []
         self.orders: list[Administration] = []
+        self.not_admitted: dict[int, Refusal] = {}  # arrivals of this batch that are not let in after all, by session
         self.asked = 0
         self.size = 0
         self._lines: dict[tuple[int, int], FoundLine] = {}
@@ -48,6 +54,32 @@ class Batch:
     ) -> None:
         """What was decided since the last turn was decided for this request."""
         self.turns.append(Turn(session, request, arrival, len(self.effects), order))
+
+    def prepare(self) -> tuple[list[Record], list[Delivery], int]:
+        """Encode what is to be stored, each event once.
+
+        Returns the records in order, the deliveries of what rooms are told, in order too, and the number of records
+        that are lines of rooms.
+        """
+        records: list[Record] = []
+        deliveries: list[Delivery] = []
+        start = lines = 0
+        for turn in self.turns:
+            for effect in self.effects[start : turn.end]:
+                kind = type(effect)
+                if kind is Publish:
+                    line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
+                    records.append(line)
+                    lines += 1
+                    deliveries.append(
+                        Delivery(line.room, effect.event, turn.session, turn.request or "", line.event)  # type: ignore[union-attr] # as above
+                    )
+                elif kind is Persist:
+                    records.append(effect.record)  # type: ignore[union-attr] # as above
+                elif kind is Notify:
+                    deliveries.append(Delivery(0, effect.event, turn.session, turn.request or ""))  # type: ignore[union-attr] # as above
+            start = turn.end
+        return records, deliveries, lines
 
     def find_line(self, wanted: WantsLine) -> FoundLine | None:
         """A message as it is after what was decided in this batch, if it was said or looked up in it."""
@@ -76,3 +108,23 @@ class Batch:
                 if place in self._lines and isinstance(now_is, Message):  # what is changed was looked up first
                     self._lines[place] = FoundLine(self._lines[place].sender, now_is)
         self._told = len(self.effects)
+
+
+def deliveries_of(effects: list[Effect]) -> list[Delivery]:
+    """The deliveries of what rooms are told where nothing could be stored: the notices."""
+    return [Delivery(0, effect.event) for effect in effects if isinstance(effect, Notify)]
+
+
+def _line(effect: Publish) -> Line:
+    event = effect.event
+    return Line(
+        effect.number,
+        event.seq,
+        event.time,
+        effect.sender,
+        effect.cid,
+        _TAGS[type(event)],
+        effect.text,
+        effect.target,
+        encode(event),
+    )

@@ -1,13 +1,16 @@
-"""Carrying out the broker's effects: from decisions to bytes in outboxes. Part of the hub; see there.
+"""Carrying out the broker's effects: from decisions to what the peers get. Part of the hub; see there.
 
-What is carried out is stored already. So where a bug of ours is in the way, all others get theirs, and whoever may have
-missed something is sent away, to come back and catch up from the log. A notice to a room, which is about now and not in
-the log, is lost: to send everybody away for it would bring the same notice about again.
+All that is carried out here is stored already. So a bug of ours must keep nothing from the other sessions, and a
+session that may have missed something is disconnected, to come back and catch up from the log. A notice to a room is
+about now and not in the log. It is lost instead: disconnecting everybody for it would cause the same notice again.
+
+A room is flushed before its members or their names change, and before one of its members gets an answer. So nobody sees
+a line under a name that its sender took later, or an answer before an event that came first.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import trio
@@ -27,75 +30,46 @@ from trio_chat.broker.effects import (
     Throttle,
     Unsubscribe,
 )
-from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.codec import encode
-from trio_chat.protocol.events import Closing, Error, Event
-from trio_chat.server.hub.lookup import Lookup
-from trio_chat.server.net.frames import text_frame
+from trio_chat.errors import refuse
+from trio_chat.protocol.events import AwayChanged, Error, Renamed
+from trio_chat.server.hub.channel import Channel
+from trio_chat.server.hub.lookup import RETRY, Lookup
+from trio_chat.server.hub.recipient import Recipient
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
-    from trio_chat.server.net.outbox import Outbox
+    from trio_chat.errors import Refusal
+    from trio_chat.protocol.events import Event
+    from trio_chat.server.hub.channel import Group
+    from trio_chat.server.hub.peer import Delivery, Peer
     from trio_chat.server.tally import Tally
     from trio_chat.store import StoreReader
 
-RETRY: Final = 2.0
-"""Seconds after which a client should come back that was sent away for no fault of its own."""
-
 _TURN: Final = 256
-"""Writes after which others get a turn, so that one big room does not hold everyone."""
+"""Writes after which other tasks get a turn, so that one big room does not hold everybody."""
+
+_ABOUT_PEOPLE: Final = frozenset({Renamed, AwayChanged})
+"""Notices that one room carries, though they are about people in every room: all rooms are flushed around them."""
 
 log = structlog.get_logger()
 
 
-class Peer(Protocol):
-    """What is wanted of a connection."""
-
-    @property
-    def session(self) -> int:
-        """Its number."""
-
-    @property
-    def outbox(self) -> Outbox:
-        """Where its bytes go."""
-
-    def pause(self, seconds: float) -> None:
-        """Read nothing for so long."""
-
-    def close_soon(self, reason: Refusal) -> None:
-        """Close it; it has been told why."""
-
-
-class Channel:
-    """The sessions that get what a room gets, and the frames gathered for them; ``acks`` ride behind."""
-
-    __slots__ = ("acks", "frames", "members", "name")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.members: dict[int, Outbox] = {}
-        self.frames: list[bytes] = []
-        self.acks: dict[int, bytes] = {}
-
-
 class Dispatcher:
-    """Knows the peers and which channels each hears."""
+    """Knows the peers, and the rooms whose events each of them gets."""
 
     def __init__(self, store: StoreReader, tally: Tally) -> None:
         self._lookup = Lookup(store, tally)
         self._tally = tally
-        self._peers: dict[int, Peer] = {}
-        self._heard: dict[int, dict[str, Channel]] = {}
+        self._recipients: dict[int, Recipient] = {}
         self._channels: dict[str, Channel] = {}
         self._dirty: dict[str, Channel] = {}
-        self._late: dict[int, bytes] = {}
+        self._owing: dict[int, Recipient] = {}
         self._closed: list[int] = []
         self._hurt: set[int] = set()
         self._writes = 0
         self._steps: dict[type[Any], Callable[[Any], Awaitable[None]]] = {
             Reply: self._reply,
-            Notify: self._notify,
             Tell: self._tell,
             Subscribe: self._subscribe,
             Unsubscribe: self._unsubscribe,
@@ -104,36 +78,41 @@ class Dispatcher:
         }
 
     def __repr__(self) -> str:
-        return f"<Dispatcher {len(self._peers)} peers, {len(self._channels)} channels>"
+        return f"<Dispatcher {len(self._recipients)} peers, {len(self._channels)} channels>"
 
     @property
     def outbox_bytes(self) -> int:
-        """Bytes that wait for their peers."""
-        return sum(peer.outbox.size for peer in self._peers.values())
+        """The bytes that wait for their peers."""
+        return sum(recipient.peer.waiting for recipient in self._recipients.values())
 
     def sessions(self) -> list[int]:
-        """Whom there is to tell."""
-        return list(self._peers)
+        """The sessions that can be told something."""
+        return list(self._recipients)
 
     def add(self, peer: Peer) -> None:
-        """A connection can be told things from now on."""
-        self._peers[peer.session] = peer
-        self._heard[peer.session] = {}
+        """A session can be told something from now on."""
+        self._recipients[peer.session] = Recipient(peer)
 
     def remove(self, session: int) -> None:
-        """A connection is not told anything any more. Removing one twice does nothing."""
-        self._peers.pop(session, None)
-        self._lookup.forget(session)
-        for channel in self._heard.pop(session, {}).values():
-            self._drop_member(channel, session)
+        """A session is told nothing any more. Removing one twice does nothing."""
+        recipient = self._recipients.pop(session, None)
+        if recipient is None:
+            return
+        self._owing.pop(session, None)
+        for channel in list(recipient.channels.values()):
+            self._drop_member(channel, recipient)
+        try:
+            recipient.drop_look_ups()
+        except Exception:  # the session has gone anyway
+            log.exception("not sent", session=session)
 
-    async def carry_out(self, effects: list[Effect], frames: list[bytes], nursery: trio.Nursery) -> list[int]:
-        """Carry out effects in their order; ``frames`` are those of what they publish, in order too.
+    async def carry_out(self, effects: list[Effect], deliveries: list[Delivery], nursery: trio.Nursery) -> list[int]:
+        """Carry out effects in their order; ``deliveries`` are what they publish and notify of, in order too.
 
-        Returns the sessions that were disconnected by it. What is read from the store is read by tasks in ``nursery``.
-        Whoever may have missed something by a bug of ours is among them: they come back and catch up.
+        Returns the sessions that were disconnected by that, among them those that may have missed something by a bug of
+        ours. Tasks in ``nursery`` read from the store what is to be looked up.
         """
-        coming = iter(frames)
+        coming = iter(deliveries)
         for effect in effects:
             kind = type(effect)
             try:
@@ -143,10 +122,14 @@ class Dispatcher:
                     continue
                 elif kind is Acknowledge:
                     self._acknowledge(effect)  # type: ignore[arg-type] # as above
+                elif kind is Notify:
+                    await self._notify(effect, next(coming))  # type: ignore[arg-type] # as above
                 elif kind is Recall or kind is Seek:
-                    peer = self._peers.get(effect.session)  # type: ignore[union-attr] # as above
-                    if peer is not None:
-                        self._lookup.ask(effect, peer.outbox, nursery)  # type: ignore[arg-type] # as above
+                    recipient = self._recipients.get(effect.session)  # type: ignore[union-attr] # as above
+                    if recipient is not None:
+                        if recipient.owed:
+                            await self._send_before_answer(recipient)
+                        self._lookup.ask(effect, recipient, nursery)  # type: ignore[arg-type] # as above
                 else:
                     await self._steps[kind](effect)
             except Exception:  # what was decided is stored, and the others are to hear of it
@@ -154,11 +137,10 @@ class Dispatcher:
                 self._hurt.update(self._concerned(effect))
             if self._hurt:
                 self._send_away_hurt()
-        for channel in list(self._dirty.values()):
-            await self._flush(channel)
-        late, self._late = self._late, {}
-        for session, data in late.items():
-            self._write(session, data)
+        await self._flush_all()
+        for recipient in list(self._owing.values()):
+            self._give_owed(recipient)
+        self._owing.clear()
         self._send_away_hurt()
         closed, self._closed = self._closed, []
         return closed
@@ -166,148 +148,171 @@ class Dispatcher:
     # ---- bugs ---------------------------------------------------------------------------------
 
     def _concerned(self, effect: Effect) -> Iterable[int]:
-        """Who would be in a half state without this effect. Nobody without a notice to a room: it is about now."""
+        """The sessions that would be in a half state without this effect; none without a notice: it is about now."""
         if isinstance(effect, Publish):
             channel = self._channels.get(effect.room)
-            return () if channel is None else channel.members
+            return () if channel is None else channel.sessions()
         if isinstance(effect, Tell):
             return effect.sessions
         return () if isinstance(effect, Notify | Persist) else (effect.session,)
 
     def _send_away_hurt(self) -> None:
         while self._hurt:
-            session = self._hurt.pop()
-            peer = self._peers.get(session)
-            if peer is None:
-                continue
-            reason = refuse("internal")
-            self._late.pop(session, None)
-            try:
-                self._tally.refuse(reason.code)
-                peer.outbox.write(closing_frame(reason, RETRY))
-            except Exception:  # then the close frame alone has to say it
-                log.exception("not told why", session=session)
-            self._close(peer, reason)
+            recipient = self._recipients.get(self._hurt.pop())
+            if recipient is not None:
+                recipient.owed.clear()
+                self._close(recipient, refuse("internal"), RETRY)
 
     # ---- gathering and flushing ---------------------------------------------------------------
 
-    def _gather(self, room: str, frame: bytes) -> None:
+    def _gather(self, room: str, delivery: Delivery) -> None:
         channel = self._channels.get(room)
         if channel is not None:
-            channel.frames.append(frame)
+            channel.gather(delivery)
             self._dirty[room] = channel
 
     def _acknowledge(self, effect: Acknowledge) -> None:
-        frame = text_frame(encode(effect.event))
-        channel = self._dirty.get(effect.event.room or "")
-        waiting = self._late if channel is None else channel.acks
-        waiting[effect.session] = waiting.get(effect.session, b"") + frame
+        recipient = self._recipients.get(effect.session)
+        if recipient is not None:
+            recipient.owe(self._dirty.get(effect.event.room or ""), effect.event)
+            self._owing[effect.session] = recipient
+
+    async def _flush_all(self) -> None:
+        for channel in list(self._dirty.values()):
+            await self._flush(channel)
 
     async def _flush(self, channel: Channel) -> None:
         """Give every member what the channel gathered, with one write each."""
-        frames, acks = channel.frames, channel.acks
-        channel.frames, channel.acks = [], {}
+        deliveries, senders = channel.deliveries, channel.senders
+        channel.deliveries, channel.senders = [], {}
         self._dirty.pop(channel.name, None)
-        blob = frames[0] if len(frames) == 1 else b"".join(frames)
-        self._tally.deliveries += len(frames) * len(channel.members)
-        for session, outbox in channel.members.items():
+        recipients = [self._recipients[session] for session in senders if session in self._recipients]
+        answers = {recipient.peer.session: due for recipient in recipients if (due := recipient.take_due())}
+        for group in channel.groups.values():
+            await self._flush_group(group, deliveries, answers)
+        for recipient in recipients:
+            session = recipient.peer.session
+            if session in answers and channel.name not in recipient.channels:  # it sent something and has left
+                self._give(recipient, answers[session])
+
+    async def _flush_group(self, group: Group, deliveries: list[Delivery], answers: dict[int, list[Event]]) -> None:
+        chunks, group.chunks = group.chunks, []
+        shared = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        shares = answers
+        if group.encoding.own_share:
+            shares = {delivery.session: [] for delivery in deliveries} | answers
+        self._tally.deliveries += len(deliveries) * len(group.members)
+        for session, out in group.members.items():
             try:
-                outbox.write(blob + acks.pop(session) if session in acks else blob)
-            except Exception:  # this one alone misses something
+                if session in shares:
+                    out.deliver_share(shared, deliveries, shares[session])
+                else:
+                    out.deliver_encoded(shared)
+            except Exception:  # this session alone misses something
                 log.exception("not written", session=session)
                 self._hurt.add(session)
             self._writes += 1
             if self._writes >= _TURN:
                 self._writes = 0
                 await trio.lowlevel.cancel_shielded_checkpoint()
-        for session, data in acks.items():  # whoever sent and is no member any more
-            self._write(session, data)
 
-    async def _flush_heard(self, session: int) -> None:
-        """Flush what a session hears, so that what it is told next does not overtake it."""
-        for channel in self._heard.get(session, {}).values():
-            if channel.frames:
+    async def _flush_heard(self, recipient: Recipient) -> None:
+        """Flush the rooms of a session, so that what it is told next does not overtake their events."""
+        for channel in recipient.channels.values():
+            if channel.deliveries:
                 await self._flush(channel)
 
-    def _write(self, session: int, data: bytes) -> None:
-        peer = self._peers.get(session)
-        if peer is not None:
-            try:
-                peer.outbox.write(data)
-            except Exception:  # as in _flush
-                log.exception("not written", session=session)
-                self._hurt.add(session)
+    async def _send_before_answer(self, recipient: Recipient) -> None:
+        """Send what an answer must not overtake: the events of the session's rooms, and its answers so far."""
+        await self._flush_heard(recipient)
+        if recipient.owed:
+            for channel, _ in list(recipient.owed):
+                if channel is not None and channel.deliveries:
+                    await self._flush(channel)
+            self._give_owed(recipient)
+
+    def _give_owed(self, recipient: Recipient) -> None:
+        if recipient.owed:
+            self._give(recipient, recipient.take_due())
+
+    def _give(self, recipient: Recipient, answers: list[Event]) -> None:
+        """Send answers by themselves."""
+        try:
+            for event in answers:
+                recipient.answer(event)
+        except Exception:  # as in _flush_group
+            log.exception("not written", session=recipient.peer.session)
+            self._hurt.add(recipient.peer.session)
 
     # ---- the effects --------------------------------------------------------------------------
 
     async def _reply(self, effect: Reply) -> None:
-        await self._tell_one(effect.session, effect.event)
-
-    async def _tell_one(self, session: int, event: Event) -> None:
-        if isinstance(event, Error):
-            self._tally.refuse(event.code)
-        await self._flush_heard(session)
-        self._write(session, text_frame(encode(event)))
+        recipient = self._recipients.get(effect.session)
+        if isinstance(effect.event, Error):
+            self._tally.refuse(effect.event.code)
+        if recipient is not None:
+            await self._send_before_answer(recipient)
+            recipient.answer(effect.event)
 
     async def _tell(self, effect: Tell) -> None:
-        frame = text_frame(encode(effect.event))
         for session in effect.sessions:
-            await self._flush_heard(session)
-            self._write(session, frame)
+            recipient = self._recipients.get(session)
+            if recipient is not None:
+                await self._flush_heard(recipient)
+                recipient.out.deliver(effect.event)
 
-    async def _notify(self, effect: Notify) -> None:
-        self._gather(effect.room, text_frame(encode(effect.event)))
+    async def _notify(self, effect: Notify, delivery: Delivery) -> None:
+        about_people = type(effect.event) in _ABOUT_PEOPLE
+        if about_people:
+            await self._flush_all()
+        self._gather(effect.room, delivery)
+        if about_people:
+            await self._flush_all()
 
     async def _subscribe(self, effect: Subscribe) -> None:
-        peer = self._peers.get(effect.session)
-        if peer is None:
+        recipient = self._recipients.get(effect.session)
+        if recipient is None:
             return
         channel = self._channels.get(effect.room)
         if channel is None:
-            channel = self._channels[effect.room] = Channel(effect.room)
-        elif channel.frames:
+            channel = self._channels[effect.room] = Channel(effect.room, 0)
+        elif channel.deliveries:
             await self._flush(channel)
-        channel.members[effect.session] = peer.outbox
-        self._heard[effect.session][effect.room] = channel
+        recipient.enter(channel)
 
     async def _unsubscribe(self, effect: Unsubscribe) -> None:
-        channel = self._heard.get(effect.session, {}).pop(effect.room, None)
-        if channel is not None:
-            if channel.frames:
+        recipient = self._recipients.get(effect.session)
+        channel = None if recipient is None else recipient.channels.get(effect.room)
+        if recipient is not None and channel is not None:
+            if channel.deliveries:
                 await self._flush(channel)
-            self._drop_member(channel, effect.session)
+            self._drop_member(channel, recipient)
 
     async def _throttle(self, effect: Throttle) -> None:
-        peer = self._peers.get(effect.session)
-        if peer is not None:
-            peer.pause(effect.seconds)
+        recipient = self._recipients.get(effect.session)
+        if recipient is not None:
+            recipient.peer.throttle(effect.seconds)
 
     async def _disconnect(self, effect: Disconnect) -> None:
-        peer = self._peers.get(effect.session)
-        if peer is None:
-            return
-        await self._flush_heard(effect.session)
-        peer.outbox.write(self._late.pop(effect.session, b"") + closing_frame(effect.reason, effect.retry))
-        self._tally.refuse(effect.reason.code)
-        self._close(peer, effect.reason)
+        recipient = self._recipients.get(effect.session)
+        if recipient is not None:
+            await self._send_before_answer(recipient)
+            self._close(recipient, effect.reason, effect.retry)
 
-    def _close(self, peer: Peer, reason: Refusal) -> None:
+    def _close(self, recipient: Recipient, reason: Refusal, retry: float | None) -> None:
+        """Say the last words to a session, behind all that was sent to it. For all others it is gone from here on."""
+        peer = recipient.peer
         self.remove(peer.session)
         self._closed.append(peer.session)
+        self._tally.refuse(reason.code)
         try:
-            peer.close_soon(reason)
-        except Exception:  # for all others they are gone
+            peer.close(reason, retry)
+        except Exception:  # for all others the session is gone
             log.exception("not closed", session=peer.session)
 
-    def _drop_member(self, channel: Channel, session: int) -> None:
-        channel.members.pop(session, None)
-        channel.acks.pop(session, None)
-        if not channel.members:
+    def _drop_member(self, channel: Channel, recipient: Recipient) -> None:
+        recipient.leave(channel)
+        if not channel.groups:
             self._channels.pop(channel.name, None)
             self._dirty.pop(channel.name, None)
-
-
-def closing_frame(reason: Refusal, retry: float | None) -> bytes:
-    """The last words to a connection: why it is closed."""
-    closing = Closing(code=reason.code, message=reason.message, advice=reason.advice, until=reason.until, retry=retry)
-    return text_frame(encode(closing))
+            channel.deliveries = []

@@ -30,18 +30,24 @@ from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.codec import decode_request, encode, tag
-from trio_chat.protocol.events import ROOM_EVENTS
 from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
-from trio_chat.records import Line, Record
-from trio_chat.server.hub.batch import Batch
+from trio_chat.server.hub.batch import Batch, deliveries_of
 from trio_chat.server.hub.clock import Clock
-from trio_chat.server.hub.dispatch import RETRY, Dispatcher
+from trio_chat.server.hub.dispatch import Dispatcher
 from trio_chat.server.hub.hashing import Hashing
-from trio_chat.server.hub.items import Administration, Arrival, Departure, Forgotten, Item, Prepared, Probe, Stop
+from trio_chat.server.hub.items import (
+    Administration,
+    Arrival,
+    Departure,
+    Forgotten,
+    Item,
+    Prepared,
+    Probe,
+    Requests,
+    Stop,
+)
+from trio_chat.server.hub.lookup import RETRY
 from trio_chat.server.hub.persistence import HubStore, Storing
-from trio_chat.server.net.connection import Payloads
-from trio_chat.server.net.frames import text_frame
 from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
@@ -50,6 +56,7 @@ if TYPE_CHECKING:
     from trio_chat.broker import Broker
     from trio_chat.broker.registry import Found
     from trio_chat.protocol.requests import AnyRequest
+    from trio_chat.server.hub.peer import Delivery
     from trio_chat.server.tally import Tally
 
 _BATCH: Final = 2048
@@ -67,7 +74,6 @@ _INBOX: Final = 1024
 _AFTER_A_BUG: Final = 60.0
 """Seconds after which it is tried again to do what is due, when that failed as nobody expected: it stays due."""
 
-_TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 _CHANGES: Final = frozenset({Edit, Delete, React})
 _SLOW: Final = frozenset({Hello, SetPassword})
 
@@ -138,8 +144,8 @@ class Hub:
     async def _carry_out(self, batch: Batch, nursery: trio.Nursery) -> None:
         """Store and carry out a batch, and what follows from whom that disconnects."""
         while True:
-            effects, frames = await self._commit(batch)
-            closed = await self._out.carry_out(effects, frames, nursery)
+            effects, deliveries = await self._commit(batch)
+            closed = await self._out.carry_out(effects, deliveries, nursery)
             if not closed:
                 return
             batch = Batch()
@@ -169,10 +175,10 @@ class Hub:
     async def _ask(self, item: Item | None, nursery: trio.Nursery) -> Batch:
         """Ask the broker about everything that is there, up to a batch."""
         batch = Batch()
-        if type(item) is Payloads:
+        if type(item) is Requests:
             self.tally.delay_seconds.observe(time.perf_counter() - item.came)
         while item is not None:
-            if type(item) is Payloads:
+            if type(item) is Requests:
                 await self._take_requests(item, batch, nursery)
             else:
                 self._take(item, batch, nursery)
@@ -209,14 +215,13 @@ class Hub:
             self._not_due_before = self._now + _AFTER_A_BUG
         batch.end_turn()
 
-    async def _take_requests(self, item: Payloads, batch: Batch, nursery: trio.Nursery) -> None:
+    async def _take_requests(self, item: Requests, batch: Batch, nursery: trio.Nursery) -> None:
         if self._stopping:
             return
         session, now, effects = item.session, self._now, batch.effects
         batch.size += item.size
         try:
-            for payload in item.messages:
-                request = ("", refuse("not_text")) if payload is None else decode_request(payload)
+            for request in item.requests:
                 batch.asked += 1
                 if isinstance(request, tuple):
                     effects.extend(self._broker.reject(session, *request, now))
@@ -257,9 +262,8 @@ class Hub:
         """Tell whoever waits for an item that nothing comes of it."""
         arrival = item if isinstance(item, Arrival) else item.arrival if isinstance(item, Prepared) else None
         if arrival is not None:
-            arrival.refusal = refuse("internal")
             self._broker.close(arrival.peer.session, self._now)
-            self._settle_arrival(arrival)
+            self._settle_arrival(arrival, refuse("internal"))
         elif isinstance(item, Prepared):
             batch.effects.append(Disconnect(item.session, refuse("internal")))
             batch.end_turn()
@@ -293,8 +297,7 @@ class Hub:
     def _take_arrival(self, arrival: Arrival, batch: Batch, nursery: trio.Nursery) -> None:
         session, hello = arrival.peer.session, arrival.hello
         if self._stopping:
-            arrival.refusal = refuse("shutting_down")
-            self._settle_arrival(arrival)
+            self._settle_arrival(arrival, refuse("shutting_down"))
             return
         self._broker.open(
             session,
@@ -304,7 +307,7 @@ class Hub:
             address=arrival.address,
         )
         if hello is None:
-            self._settle_arrival(arrival)
+            self._settle_arrival(arrival, None)
         elif not self._prepare(session, hello, arrival, batch, nursery):
             self._greet(arrival, hello, batch, proven=None)
 
@@ -314,9 +317,8 @@ class Hub:
             item = item._replace(found=refuse("shutting_down"))
         if isinstance(item.found, Refusal):
             if item.arrival is not None:
-                item.arrival.refusal = item.found
                 self._broker.close(item.session, self._now)
-                self._settle_arrival(item.arrival)
+                self._settle_arrival(item.arrival, item.found)
             else:
                 batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
                 batch.end_turn()
@@ -334,24 +336,25 @@ class Hub:
             log.exception("request failed", session=session)
             greeted = refuse("internal")
         if isinstance(greeted, Refusal):
-            arrival.refusal = greeted
             self._broker.close(session, self._now)
-            self._settle_arrival(arrival)
+            self._settle_arrival(arrival, greeted)
         else:
             batch.effects.extend(greeted)
             batch.end_turn(session, "", arrival)
             self._out.add(arrival.peer)
 
-    def _settle_arrival(self, arrival: Arrival) -> None:
-        if arrival.refusal is not None:
-            self.tally.refuse(arrival.refusal.code)
+    def _settle_arrival(self, arrival: Arrival, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self.tally.refuse(refusal.code)
             name = None if arrival.hello is None else arrival.hello.name
-            log.info("not admitted", code=arrival.refusal.code, name=name, address=arrival.address)
-        elif arrival.hello is None:
+            log.info("not admitted", code=refusal.code, name=name, address=arrival.address)
+            arrival.peer.refuse(refusal)
+            return
+        if arrival.hello is None:
             self._out.add(arrival.peer)
         else:
             log.debug("admitted", session=arrival.peer.session, name=arrival.hello.name, address=arrival.address)
-        arrival.settled.set()
+        arrival.peer.admit()
 
     # ---- what takes long ------------------------------------------------------------------------
 
@@ -376,28 +379,30 @@ class Hub:
 
     # ---- the store ----------------------------------------------------------------------------
 
-    async def _commit(self, batch: Batch) -> tuple[list[Effect], list[bytes]]:
-        """Store what is to be stored. Returns the effects that hold, and the frames of what they publish."""
-        effects = batch.effects
+    async def _commit(self, batch: Batch) -> tuple[list[Effect], list[Delivery]]:
+        """Store what is to be stored. Returns the effects that hold, and the deliveries of what they tell rooms."""
+        effects, outcome = batch.effects, None
         try:
-            records, frames = _to_store(effects)
+            records, deliveries, lines = batch.prepare()
         except Exception:  # as in _take_requests
             log.exception("not stored", effects=len(effects))
-            effects, frames = self._take_back(batch), []
+            effects = self._take_back(batch)
+            deliveries = deliveries_of(effects)
         else:
             if records:
-                outcome = await self.storing.commit(records, len(frames))
-                if isinstance(outcome, CommitUnknown):
-                    effects, frames = self._step_down(batch), []
-                elif isinstance(outcome, CommitRefused):
-                    effects, frames = self._take_back(batch), []
+                outcome = await self.storing.commit(records, lines)
+            if isinstance(outcome, CommitUnknown):
+                effects, deliveries = self._step_down(batch), []
+            elif isinstance(outcome, CommitRefused):
+                effects = self._take_back(batch)
+                deliveries = deliveries_of(effects)
         self._broker.settle()
         for turn in batch.turns:
             if turn.arrival is not None:
-                self._settle_arrival(turn.arrival)
+                self._settle_arrival(turn.arrival, batch.not_admitted.get(turn.session))
         for order in batch.orders:
             order.settled.set()
-        return effects, frames
+        return effects, deliveries
 
     def _step_down(self, batch: Batch) -> list[Effect]:
         """End the chat after a commit whose outcome is unknown.
@@ -409,7 +414,7 @@ class Hub:
         reason = refuse("shutting_down")
         for turn in batch.turns:
             if turn.arrival is not None:
-                turn.arrival.refusal = reason
+                batch.not_admitted[turn.session] = reason
                 self._out.remove(turn.session)
         for order in batch.orders:
             order.answer = reason
@@ -439,11 +444,10 @@ class Hub:
             reason = refuse("internal")
             for turn in batch.turns:
                 if turn.arrival is not None:
-                    turn.arrival.refusal = reason
+                    batch.not_admitted[turn.session] = reason
                     self._out.remove(turn.session)
-        for turn in batch.turns:
-            if turn.arrival is not None and turn.arrival.refusal is not None:
-                self._close(turn.session)
+        for session in batch.not_admitted:
+            self._close(session)
         for order in batch.orders:
             order.answer = reason
         return remaining
@@ -461,38 +465,8 @@ class Hub:
             elif turn.order:
                 pass  # nobody is sent away by what was not done
             elif turn.arrival is not None:
-                turn.arrival.refusal = refuse("not_stored")
+                batch.not_admitted[turn.session] = refuse("not_stored")
                 self._out.remove(turn.session)
             else:
                 failed.append(Failed(turn.session, turn.request or ""))
         return failed, remaining
-
-
-def _to_store(effects: list[Effect]) -> tuple[list[Record], list[bytes]]:
-    """What is to be stored, in order, and the frames of what is published, each encoded here, once."""
-    records: list[Record] = []
-    frames: list[bytes] = []
-    for effect in effects:
-        kind = type(effect)
-        if kind is Publish:
-            line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
-            records.append(line)
-            frames.append(text_frame(line.event))
-        elif kind is Persist:
-            records.append(effect.record)  # type: ignore[union-attr] # mypy does not narrow by type() is
-    return records, frames
-
-
-def _line(effect: Publish) -> Line:
-    event = effect.event
-    return Line(
-        effect.number,
-        event.seq,
-        event.time,
-        effect.sender,
-        effect.cid,
-        _TAGS[type(event)],
-        effect.text,
-        effect.target,
-        encode(event),
-    )

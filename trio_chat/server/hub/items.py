@@ -6,34 +6,42 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import trio
 
-from trio_chat.server.net.connection import Payloads
-
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from trio_chat.broker.admin import Order, Table
     from trio_chat.broker.registry import Found
     from trio_chat.errors import Refusal
     from trio_chat.protocol.requests import AnyRequest, Hello
-    from trio_chat.server.hub.dispatch import Peer
+    from trio_chat.server.hub.peer import Peer
 
 
-class Arrival:
-    """A connection from ``address`` is there. ``hello`` holds the credentials its headers gave; wait for
-    ``settled``, then ``refusal`` tells whether it is let in."""
+class Requests(NamedTuple):
+    """Requests that one reading from a session brought, decoded by its door.
 
-    __slots__ = ("address", "hello", "peer", "refusal", "settled")
+    A request that the door could not read stands there as its id and the refusal. ``came`` is when they were read
+    (``time.perf_counter``), and ``size`` the number of bytes that were read.
+    """
 
-    def __init__(self, peer: Peer, hello: Hello | None, address: str) -> None:
-        self.peer = peer
-        self.hello = hello
-        self.address = address
-        self.refusal: Refusal | None = None
-        self.settled = trio.Event()
+    session: int
+    requests: Sequence[AnyRequest | tuple[str, Refusal]]
+    came: float
+    size: int
+
+
+class Arrival(NamedTuple):
+    """A session from ``address`` begins. ``hello`` holds the credentials that came with its connection, if any.
+
+    The hub calls :meth:`~trio_chat.server.hub.peer.Peer.admit` or ``refuse`` once that is decided and stored.
+    """
+
+    peer: Peer
+    hello: Hello | None
+    address: str
 
 
 class Departure(NamedTuple):
-    """A connection is gone."""
+    """A session is gone."""
 
     session: int
 
@@ -80,4 +88,4 @@ class Stop(NamedTuple):
     retry: float | None
 
 
-Item: TypeAlias = Payloads | Arrival | Departure | Prepared | Probe | Administration | Forgotten | Stop
+Item: TypeAlias = Requests | Arrival | Departure | Prepared | Probe | Administration | Forgotten | Stop

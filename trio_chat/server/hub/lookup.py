@@ -1,14 +1,13 @@
-"""Reading from the store what a session asked for: stretches of history, and what a search finds.
+"""Reading from the store what a session asked for: pages of history, and the results of searches.
 
-It happens beside the hub's own work, so that a slow disk delays nobody's messages, and few at a time. Of one session
-one question is answered at a time, in a page that is bounded in bytes, and not before the answers so far are nearly
-out: who comes back over a slow connection asks for many pages at once, and must not be told for that that they
-are too slow. What waits so is questions, which are small, and not too many.
+A task beside the hub reads, so a slow disk delays nobody's messages, and few tasks read at a time. The look-ups of one
+session are answered one at a time, each with a page that is bounded in bytes, and not before the peer has taken most of
+the pages so far: a client that comes back over a slow connection asks for many pages at once, and must not be
+disconnected as too slow for that. What waits is requests, which are small, and a bounded number of them.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -17,86 +16,95 @@ from msgspec import Raw
 
 from trio_chat.broker.effects import Recall, Seek
 from trio_chat.errors import Refusal, StoreError, refuse
-from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error, Found, Page
-from trio_chat.server.net.frames import text_frame
-from trio_chat.server.net.outbox import SHARE
 from trio_chat.store import SearchQuery, fill
 
 if TYPE_CHECKING:
-    from trio_chat.server.net.outbox import Outbox
+    from trio_chat.server.hub.peer import Peer
+    from trio_chat.server.hub.recipient import Recipient
     from trio_chat.server.tally import Tally
     from trio_chat.store import StoreReader
+
+RETRY: Final = 2.0
+"""Seconds after which a client should come back that was disconnected for no fault of its own."""
 
 _READERS: Final = 4
 """Reads at a time: more would only wait for the same disk."""
 
-_WAITING: Final = 256
-"""Questions of one session that may wait: whoever comes back asks one for each of their rooms."""
-
 _SOON: Final = 1.0
-"""Seconds after which somebody who asked too many at once may ask again."""
+"""Seconds after which a client that asked for too many look-ups at once may ask again."""
+
+_PATIENCE: Final = 5.0
+"""Seconds that answers wait for a peer to take the pages before them."""
 
 log = structlog.get_logger()
 
 
 class Lookup:
-    """Answers from the store."""
+    """Answers look-ups from the store."""
 
     def __init__(self, store: StoreReader, tally: Tally) -> None:
         self._store = store
         self._tally = tally
         self._limiter = trio.CapacityLimiter(_READERS)
-        self._asked: dict[int, deque[Recall | Seek]] = {}
+        self._asking: set[int] = set()
 
     def __repr__(self) -> str:
-        return f"<Lookup for {len(self._asked)} sessions>"
+        return f"<Lookup for {len(self._asking)} sessions>"
 
-    def ask(self, effect: Recall | Seek, outbox: Outbox, nursery: trio.Nursery) -> None:
-        """Have this answered into its session's outbox, behind what the session asked before."""
-        asked = self._asked.get(effect.session)
-        if asked is None:
-            asked = self._asked[effect.session] = deque([effect])
-            nursery.start_soon(self._answer_all, effect.session, asked, outbox)
-        elif len(asked) < _WAITING:
-            asked.append(effect)
-        else:
-            outbox.write(self._refused(effect, refuse("too_fast", seconds=_SOON)))
+    def ask(self, effect: Recall | Seek, recipient: Recipient, nursery: trio.Nursery) -> None:
+        """Answer a look-up as soon as its turn comes among the session's answers."""
+        if not recipient.add_look_up(effect):
+            recipient.answer(self._refused(effect, refuse("too_fast", seconds=_SOON)))
+        elif effect.session not in self._asking:
+            self._asking.add(effect.session)
+            nursery.start_soon(self._answer_all, recipient)
 
-    def forget(self, session: int) -> None:
-        """Whoever asked is gone."""
-        self._asked.get(session, deque()).clear()
-
-    async def _answer_all(self, session: int, asked: deque[Recall | Seek], outbox: Outbox) -> None:
-        """A task that lives while a session waits for answers."""
-        size = outbox.limit // SHARE
+    async def _answer_all(self, recipient: Recipient) -> None:
+        """A task that lives while a session waits for look-ups."""
+        peer = recipient.peer
         try:
             while True:
-                await outbox.wait_room(size)
-                if not (asked and outbox.takes_more):
+                with trio.move_on_after(_PATIENCE) as scope:
+                    await peer.wait_ready()
+                if scope.cancelled_caught:
+                    recipient.send_all_held()
+                    await peer.wait_ready()
+                effect = recipient.next_look_up()
+                if effect is None or not peer.takes_more:
+                    recipient.drop_look_ups()
                     return
-                outbox.write(await self._answer(asked[0], size))
-                if asked:  # a session that went meanwhile has none any more
-                    asked.popleft()
+                answer = await self._answer(effect, peer.page_bytes)
+                if recipient.next_look_up() is effect:  # else the session has gone meanwhile
+                    self._send(peer, effect, answer)
+                    recipient.finish_look_up()
+        except Exception:  # a bug of ours must not end everybody's chat: this one session ends
+            log.exception("answers not sent", session=peer.session)
+            peer.close(refuse("internal"), RETRY)
         finally:
-            del self._asked[session]
+            self._asking.discard(peer.session)
 
-    async def _answer(self, effect: Recall | Seek, size: int) -> bytes:
-        """What the session gets: the answer, or an error."""
+    async def _answer(self, effect: Recall | Seek, size: int) -> Page | Found | Error:
+        """Read the answer to a look-up."""
         try:
             async with self._limiter:
-                found = await (self._recall(effect, size) if isinstance(effect, Recall) else self._seek(effect, size))
-            return text_frame(encode(found))
+                return await (self._recall(effect, size) if isinstance(effect, Recall) else self._seek(effect, size))
         except StoreError as error:
             log.error("not read", request=effect.request.id, error=str(error))  # noqa: TRY400 - a known failure, told in a line
         except Exception:  # a bug of ours must not end everybody's chat: this one request fails
             log.exception("look-up failed", session=effect.session, request=effect.request.id)
         return self._refused(effect, refuse("internal"))
 
-    def _refused(self, effect: Recall | Seek, refusal: Refusal) -> bytes:
+    def _send(self, peer: Peer, effect: Recall | Seek, answer: Page | Found | Error) -> None:
+        try:
+            peer.answer(answer)
+        except Exception:  # as in _answer
+            log.exception("look-up failed", session=effect.session, request=effect.request.id)
+            peer.answer(self._refused(effect, refuse("internal")))
+
+    def _refused(self, effect: Recall | Seek, refusal: Refusal) -> Error:
         self._tally.refuse(refusal.code)
-        event = Error(id=effect.request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)
-        return text_frame(encode(event))
+        return Error(id=effect.request.id, code=refusal.code, message=refusal.message, advice=refusal.advice)
 
     async def _recall(self, effect: Recall, size: int) -> Page:
         request = effect.request

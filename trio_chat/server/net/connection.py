@@ -1,23 +1,21 @@
-"""One peer's connection, as the stream that trio-websocket works on.
+"""One peer's WebSocket connection, as the stream that trio-websocket works on.
 
-Theory of operation. The connection works over a transport, which never waits. While it is *corked* (up to the answer
-to the upgrade) it is an ordinary stream: the head of the request is read here and given to
-trio-websocket again, whose answer goes straight out. Then it is uncorked, and two things go past
-trio-websocket:
+Theory of operation. The connection works over a transport, which never waits. Up to the answer to the upgrade it is
+*corked*, and an ordinary stream: the connection reads the head of the request and gives it to trio-websocket again,
+whose answer goes straight out. Then it is uncorked, and two things go past trio-websocket:
 
-- Out: the hub writes frames into the :class:`~trio_chat.server.net.outbox.Outbox`; a server's frames are
-  not masked, so a message's bytes are the same for all. What trio-websocket itself sends (pongs, the
-  close frame) goes through the same outbox, whole, so frames never interleave; nothing follows a close.
-- In: trio-websocket's reader task asks for bytes; ordinary text frames are taken out of them and put on
-  the hub's inbox, and the reader gets only the rest. When the inbox is full, reading waits: that is the
-  back-pressure on senders.
+- Out: the session's owner writes frames into the :class:`~trio_chat.server.net.outbox.Outbox`. A server's frames are
+  not masked, so a message's bytes are the same for all. The frames of trio-websocket itself (pongs, the close frame) go
+  through the same outbox, whole, so frames never interleave; nothing follows a close.
+- In: trio-websocket's reader task asks for bytes. The connection takes ordinary text frames out of them and hands their
+  messages to the session's owner; the reader gets the rest. While the owner cannot take a message, reading waits: that
+  is the back-pressure on senders.
 """
 
 from __future__ import annotations
 
 import contextlib
-import time
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
@@ -26,14 +24,14 @@ from trio_chat.server.net.frames import FrameReader, close_frame, short_reason
 from trio_chat.server.net.outbox import Outbox
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from trio_websocket import WebSocketConnection
 
     from trio_chat.server.net.transport import Transport
 
 _FAREWELL: Final = 5.0
-"""Seconds that a peer has to take what is left for it and to answer the close frame."""
+"""Seconds that a peer has to take the rest of its outbox and to answer the close frame."""
 
 _LINGER: Final = 2.0
 """Seconds that a peer has to read an answer that ends its connection, and to hang up."""
@@ -44,34 +42,29 @@ _NOT_UTF8: Final = 1007
 _ABNORMAL: Final = 1006  # the peer is gone without a close; never sent (RFC 6455, 7.4.1)
 
 
-class Payloads(NamedTuple):
-    """What one reading from a session's socket brought: whole messages (``None`` for a binary one, which
-    nobody understands), when they came (``time.perf_counter``), and how many bytes were read."""
+class Owner(Protocol):
+    """The session that a connection is for, as the connection needs it."""
 
-    session: int
-    messages: Sequence[bytes | None]
-    came: float
-    size: int
+    async def take(self, messages: Sequence[bytes | None], size: int, /) -> None:
+        """Take whole messages (``None`` for a binary one, which no session understands) out of ``size`` bytes that
+        were read. The connection reads no more until the call returns."""
+
+    def last_words(self, reason: Refusal, /) -> bytes:
+        """Return the frames that tell the peer why the connection ends, by a fault of the peer's."""
 
 
 class Connection(trio.abc.Stream):
-    """See the module. Raises ``trio.BrokenResourceError`` when the peer is gone in mid-word."""
+    """See the module. Raises ``trio.BrokenResourceError`` when the peer is gone in mid-word.
+
+    The connection has no owner before :meth:`attach`, and keeps to itself what it would say to the peer.
+    """
 
     def __init__(
-        self,
-        transport: Transport,
-        session: int,
-        nursery: trio.Nursery,
-        inbox: trio.MemorySendChannel[Payloads],
-        *,
-        max_frame: int,
-        outbox_bytes: int,
-        last_words: Callable[[Refusal], bytes],
+        self, transport: Transport, session: int, nursery: trio.Nursery, *, max_frame: int, outbox_bytes: int
     ) -> None:
         self.session = session
-        self._last_words = last_words
         self._transport = transport
-        self._inbox = inbox
+        self._owner: Owner | None = None
         self._nursery = nursery
         self._websocket: WebSocketConnection | None = None
         self._max_frame = max_frame
@@ -91,31 +84,35 @@ class Connection(trio.abc.Stream):
     def __repr__(self) -> str:
         return f"<Connection {self.session} {self.outbox!r}>"
 
+    def attach(self, owner: Owner) -> None:
+        """Hand over messages to this owner, and let it say the last words."""
+        self._owner = owner
+
     def pause(self, seconds: float) -> None:
-        """Read nothing for so long."""
+        """Read nothing for so many seconds."""
         self._pause_until = trio.current_time() + seconds
 
     def close_soon(self, reason: Refusal) -> None:
-        """Close the connection, which has been told why, without waiting for it."""
+        """Close the connection without waiting for that. Its peer has been told why."""
         self.outbox.refuse_more()
         if not self._over:
             self._closing = True
             self._nursery.start_soon(self._close, reason)
 
     async def wait_closed(self) -> None:
-        """Once the WebSocket is closed: wait for the good-byes, if it was this side that closed it."""
+        """Wait for the end of the closing handshake, once the WebSocket is closed, if this side closed it."""
         if self._closing:
-            await trio.sleep_forever()  # until the closing task has done and ends all of the connection's
+            await trio.sleep_forever()  # until the closing task is done and ends all tasks of the connection
 
     def finish(self) -> None:
-        """The connection's nursery is about to close: nothing may be started in it any more, though the hub
-        may not have heard of it yet."""
+        """Start no task any more: the connection's nursery is about to close, though the session's owner may not have
+        heard of it yet."""
         self._over = True
         self.outbox.abandon()
 
     async def linger(self) -> None:
-        """Say that no more will come, and read until the peer hangs up, for a short time: a socket that is
-        closed with bytes unread is reset, and then the peer may lose the answer it was given."""
+        """Tell the peer that no more will come, and read until it hangs up, for a short time. A socket that is closed
+        with bytes unread is reset, and then the peer may lose its last answer."""
         if self._given_up:
             return
         with trio.move_on_after(_LINGER), contextlib.suppress(OSError, trio.BrokenResourceError):
@@ -124,18 +121,19 @@ class Connection(trio.abc.Stream):
                 pass
 
     async def post(self, message: str | bytes) -> None:
-        """Put on the inbox a message that trio-websocket had to put together."""
+        """Hand over a message that trio-websocket had to put together."""
         text = message.encode() if isinstance(message, str) else None
-        await self._inbox.send(Payloads(self.session, [text], time.perf_counter(), len(message)))
+        if self._owner is not None:
+            await self._owner.take([text], len(message))
 
     # ---- before the upgrade -------------------------------------------------------------------
 
     async def read_head(self, limit: int) -> bytes | None:
         """Read up to the empty line that ends an HTTP head, at most ``limit`` bytes.
 
-        Returns what came so far, which lacks the empty line where the limit was reached, the peer stopped
-        sending, or it begins as no HTTP request does (RFC 9112, 3: a method, in capitals); ``None`` where it
-        sent nothing.
+        Returns the bytes so far, or ``None`` when the peer sent nothing. They lack the empty line when the limit was
+        reached, when the peer stopped sending, and when they begin as no HTTP request does (RFC 9112, 3: a method, in
+        capitals).
         """
         head = b""
         while b"\r\n\r\n" not in head and len(head) < limit:
@@ -148,12 +146,12 @@ class Connection(trio.abc.Stream):
         return head
 
     def unread(self, head: bytes) -> None:
-        """Give an upgrade's head, and whatever came behind it, to the next reader."""
+        """Give an upgrade's head, and the bytes behind it, to the next reader."""
         end = head.index(b"\r\n\r\n") + 4
         self._head, self._early = head[:end], head[end:]
 
     def open_up(self, websocket: WebSocketConnection) -> None:
-        """The upgrade is answered: let frames out, and ordinary ones in past trio-websocket."""
+        """Let frames out, and ordinary ones in past trio-websocket: the upgrade is answered."""
         self._websocket = websocket
         self._opened.set()
         self.outbox.uncork()
@@ -161,7 +159,7 @@ class Connection(trio.abc.Stream):
     # ---- the stream ---------------------------------------------------------------------------
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes:  # noqa: ARG002 - trio's signature; less is allowed
-        """What trio-websocket gets to read: the head again, then what is no ordinary message."""
+        """Give trio-websocket the head again, then all that is no ordinary message."""
         if self._head:
             head, self._head = self._head, b""
             await trio.lowlevel.checkpoint()
@@ -175,12 +173,8 @@ class Connection(trio.abc.Stream):
             if not data:
                 return data
             messages, rest = self._frames.feed(data)
-            if messages:
-                item = Payloads(self.session, messages, time.perf_counter(), len(data))
-                try:
-                    self._inbox.send_nowait(item)
-                except trio.WouldBlock:
-                    await self._inbox.send(item)
+            if messages and self._owner is not None:
+                await self._owner.take(messages, len(data))
             if rest:
                 return rest
 
@@ -205,7 +199,7 @@ class Connection(trio.abc.Stream):
         await self._transport.wait_writable()
 
     async def aclose(self) -> None:
-        """End the connection's tasks; the socket is closed by whoever opened it, after :meth:`linger`.
+        """End the connection's tasks. Its creator closes the transport, after :meth:`linger`.
 
         A peer that broke the protocol is told so here: trio-websocket says nothing to it.
         """
@@ -225,10 +219,10 @@ class Connection(trio.abc.Stream):
         self.close_soon(reason)
 
     async def _close(self, reason: Refusal) -> None:
-        """Say good-bye as WebSocket wants it; a peer that does not answer gets a few seconds."""
+        """Do the closing handshake of WebSocket. A peer that does not answer gets a few seconds."""
         with trio.move_on_after(_FAREWELL) as scope:
             try:
-                await self._opened.wait()  # what is said follows the answer to the upgrade
+                await self._opened.wait()  # frames follow the answer to the upgrade
                 if self._websocket is not None:
                     await self._websocket.aclose(reason.fault.close or 1000, short_reason(reason.message))
             finally:
@@ -236,6 +230,9 @@ class Connection(trio.abc.Stream):
         self._nursery.cancel_scope.cancel()
 
     # ---- steps --------------------------------------------------------------------------------
+
+    def _last_words(self, reason: Refusal) -> bytes:
+        return b"" if self._owner is None else self._owner.last_words(reason)
 
     async def _receive(self) -> bytes:
         while True:

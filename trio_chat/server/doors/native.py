@@ -1,0 +1,163 @@
+"""A session that speaks the native protocol: JSON structs in WebSocket text messages.
+
+What the store keeps of an event is byte for byte what the session gets, so an event of a room's log is encoded once.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import trio
+
+from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.codec import decode_request, encode
+from trio_chat.protocol.events import Closing
+from trio_chat.server.hub.items import Requests
+from trio_chat.server.hub.lookup import RETRY
+from trio_chat.server.net.frames import text_frame
+from trio_chat.server.net.outbox import SHARE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from trio_chat.protocol.events import Event
+    from trio_chat.protocol.requests import AnyRequest
+    from trio_chat.server.hub.items import Item
+    from trio_chat.server.hub.peer import Delivery
+    from trio_chat.server.net.connection import Connection
+    from trio_chat.server.tally import Tally
+
+_PORTION: Final = 256
+"""Messages decoded at a time: some tenths of a millisecond, or about two where none of them can be read."""
+
+log = structlog.get_logger()
+
+
+class NativeEncoding:
+    """Writes the events of rooms as text frames, the same for all members."""
+
+    own_share: Final = False
+
+    def encode(self, delivery: Delivery) -> bytes:
+        """See :meth:`trio_chat.server.hub.peer.Encoding.encode`."""
+        return text_frame(delivery.stored or encode(delivery.event))
+
+
+NATIVE: Final = NativeEncoding()
+
+
+class NativePeer:
+    """The :class:`~trio_chat.server.hub.peer.Peer` of a WebSocket connection, which puts its requests on ``inbox``."""
+
+    __slots__ = ("_connection", "_inbox", "_refusal", "_settled", "_tally", "deliver_encoded", "session")
+
+    encoding: Final = NATIVE
+
+    def __init__(self, connection: Connection, inbox: trio.MemorySendChannel[Item], tally: Tally) -> None:
+        self.session = connection.session
+        self._connection = connection
+        self._inbox = inbox
+        self._tally = tally
+        self._settled = trio.Event()
+        self._refusal: Refusal | None = None
+        # The outbox's own method: a call around it would cost every delivery to every member of a room.
+        self.deliver_encoded = connection.outbox.write
+        connection.attach(self)
+
+    def __repr__(self) -> str:
+        return f"<NativePeer {self._connection!r}>"
+
+    # ---- for the hub --------------------------------------------------------------------------
+
+    @property
+    def waiting(self) -> int:
+        """See :attr:`trio_chat.server.hub.peer.Peer.waiting`."""
+        return self._connection.outbox.size
+
+    @property
+    def page_bytes(self) -> int:
+        """See :attr:`trio_chat.server.hub.peer.Peer.page_bytes`."""
+        return self._connection.outbox.limit // SHARE
+
+    @property
+    def takes_more(self) -> bool:
+        """See :attr:`trio_chat.server.hub.peer.Peer.takes_more`."""
+        return self._connection.outbox.takes_more
+
+    async def wait_ready(self) -> None:
+        """Wait until no more than one page waits in the outbox, or the peer is gone."""
+        await self._connection.outbox.wait_room(self.page_bytes)
+
+    def deliver(self, event: Event) -> None:
+        """See :meth:`trio_chat.server.hub.peer.Output.deliver`."""
+        self.deliver_encoded(text_frame(encode(event)))
+
+    def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:
+        """See :meth:`trio_chat.server.hub.peer.Output.deliver_share`."""
+        del deliveries  # its own are in what it shares with the others
+        for event in answers:
+            shared += text_frame(encode(event))
+        self.deliver_encoded(shared)
+
+    def answer(self, event: Event) -> None:
+        """See :meth:`trio_chat.server.hub.peer.Output.answer`."""
+        self.deliver_encoded(text_frame(encode(event)))
+
+    def admit(self) -> None:
+        """Have the upgrade answered. What the hub sends before that follows the answer."""
+        self._settled.set()
+
+    def refuse(self, reason: Refusal) -> None:
+        """Have the upgrade refused."""
+        self._refusal = reason
+        self._settled.set()
+
+    def throttle(self, seconds: float) -> None:
+        """See :meth:`trio_chat.server.hub.peer.Peer.throttle`."""
+        self._connection.pause(seconds)
+
+    def close(self, reason: Refusal, retry: float | None = None) -> None:
+        """See :meth:`trio_chat.server.hub.peer.Peer.close`."""
+        try:
+            self.deliver_encoded(_closing_frame(reason, retry))
+        finally:  # if that fails, the close frame has to say it
+            self._connection.close_soon(reason)
+
+    # ---- for the connection -------------------------------------------------------------------
+
+    async def wait_settled(self) -> Refusal | None:
+        """Wait until the hub has decided about the arrival. Returns the refusal, if it is not let in."""
+        await self._settled.wait()
+        return self._refusal
+
+    async def take(self, messages: Sequence[bytes | None], size: int) -> None:
+        """Decode messages, which ``size`` bytes brought, and put them on the inbox; wait while that is full."""
+        came = time.perf_counter()
+        for start in range(0, len(messages), _PORTION):
+            if start:
+                await trio.lowlevel.checkpoint()
+            portion = [_decode(message) for message in messages[start : start + _PORTION]]
+            item = Requests(self.session, portion, came, 0 if start else size)
+            try:
+                self._inbox.send_nowait(item)
+            except trio.WouldBlock:
+                await self._inbox.send(item)
+
+    def last_words(self, reason: Refusal) -> bytes:
+        """Return the frames that tell the peer why its own fault ends the connection."""
+        self._tally.refuse(reason.code)
+        log.info("cut off", code=reason.code, **reason.params)
+        return _closing_frame(
+            reason, RETRY if reason.code == "too_slow" else None
+        )  # a broken peer would break it again
+
+
+def _decode(message: bytes | None) -> AnyRequest | tuple[str, Refusal]:
+    return ("", refuse("not_text")) if message is None else decode_request(message)
+
+
+def _closing_frame(reason: Refusal, retry: float | None) -> bytes:
+    closing = Closing(code=reason.code, message=reason.message, advice=reason.advice, until=reason.until, retry=retry)
+    return text_frame(encode(closing))
