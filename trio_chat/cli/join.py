@@ -125,7 +125,7 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
 def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Talk in full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
-    from trio_chat.ui.tui.opening import open_full_screen  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.options import ScreenOptions  # noqa: PLC0415 - as above
 
     def dial(

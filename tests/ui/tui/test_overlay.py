@@ -16,9 +16,9 @@ PASTE = Question(
 )
 DELETE = Question(
     "delete",
-    "Take it back",
-    ("The message's text will be gone for everybody.",),
-    (("Enter", "take it back"), ("Esc", "leave it")),
+    "Delete message",
+    ("Gone for everybody.",),
+    (("Enter", "delete it"), ("Esc", "keep it")),
 )
 NAME = Question("name", "Another name", ("The name system is reserved. Choose another one.",), asks="Name")
 
@@ -43,7 +43,7 @@ def test_what_is_asked_and_how_to_answer_it_fit_a_window_of_any_size(pane: Quest
 
 
 def test_a_small_window_shows_the_begin_of_the_question_and_every_answer() -> None:
-    assert seen(DELETE, 12, 4) == (["Take it back", "The message…", "Enter take …", "Esc leave it"], None)
+    assert seen(DELETE, 12, 4) == (["Delete mess…", "Gone for ev…", "Enter delet…", "Esc keep it"], None)
     assert seen(PASTE, 12, 4) == (["40 lines, 3…", "Enter put i…", "s send it a…", "Esc forget …"], None)
     assert seen(PASTE, 20, 5)[0] == [
         "A long paste",

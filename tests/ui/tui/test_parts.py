@@ -18,13 +18,13 @@ from tests.ui.followed import FollowedModel
 from trio_chat.errors import ConfigError
 from trio_chat.protocol.events import RoomInfo
 from trio_chat.ui.input.decoder import Press, Typed
+from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.escapes import MouseEvent, copied, notified, notify_by, split_mouse, titled
 from trio_chat.ui.tui.layout import Row, Span
 from trio_chat.ui.tui.memory import Memory, ScreenState
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import why_no_emoji
 from trio_chat.ui.tui.model.panes import SHUT, Answered, Choice, Chosen, ListPane, Pressed, Question, TextPane
-from trio_chat.ui.tui.tasks import ActionQueue
 from trio_chat.ui.tui.themes import THEMES, by_itself, choose, read_theme
 from trio_chat.ui.tui.widgets.bars import lay_out_input
 from trio_chat.ui.tui.widgets.frame import Shown, cut_cells, cut_spans, divide
@@ -237,11 +237,11 @@ def test_what_is_not_loaded_cannot_be_gone_to_without_a_connection() -> None:
     model = FollowedModel()
     model.begin(RoomInfo(name="#lobby", last=500, read=20))
     model.room.fetching = ""
-    doing = ActionQueue(model, lambda: None, lambda _call: None)
-    for go in (doing.jump, doing.reach):
+    requests = BackgroundRequests(model, lambda: None, lambda _call: None)
+    for go in (requests.jump, requests.reach):
         go("#lobby", 20)
         assert model.room.fetching == ""
-        assert model.room.log.entries[-1].text == "That is not loaded, and there is no connection."
+        assert model.room.log.entries[-1].text == "That message is not loaded, and there is no connection."
 
 
 def test_tab_in_a_question_says_where_nothing_begins_so() -> None:

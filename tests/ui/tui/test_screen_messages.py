@@ -32,7 +32,7 @@ def test_edits_deletions_replies_and_marks_appear_in_place(house: Running, ada: 
     ada.wait_for("🎉")
     ada.press("C-g", "C-g")  # from the message to the input, and on to the newest
     ada.type("/delete\r")
-    ada.wait_for("Take it back")
+    ada.wait_for("Delete message")
     ada.press("Enter")
     ada.sees("(taken back)")
     assert "at seven" not in ada.text
@@ -64,7 +64,7 @@ def test_numbers_stand_before_the_messages_and_commands_take_them(house: Running
     ada.type("/unreact 2 tada\r")
     assert house.wait_asked(requests.React, count=3).on is False
     ada.type("/delete ^\r")
-    ada.wait_for("Take it back")
+    ada.wait_for("Delete message")
     ada.press("Enter")
     ada.wait_until(lambda: bool(house.server.asked(requests.Delete)), "the deletion")
     ada.type("/reply ^^^^^^^^^ no\r")
@@ -193,10 +193,10 @@ def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Run
     house.say("oops", "ada")
     ada.sees("oops")
     ada.type("/delete\r")
-    wanted = ["Take it b", "ada: oops", "Enter tak", "Esc leave"]
+    wanted = ["Delete me", "ada: oops", "Enter del", "Esc keep "]
     ada.wait_until(lambda: [row[:9] for row in ada.rows] == wanted, "the question and its answers")
     ada.press("C-g", "C-g")
-    ada.wait_gone("Esc leave")
+    ada.wait_gone("Esc keep")
 
 
 def test_the_question_for_a_mark_completes_names_and_refuses_what_is_no_emoji(house: Running, ada: Screen) -> None:
@@ -240,7 +240,7 @@ def test_what_is_done_with_a_message_scrolled_out_of_sight_brings_it_back_first(
         ada.wait_for(asked)
         if key == "d":
             ada.press("C-g")
-            ada.wait_gone("Take it back")
+            ada.wait_gone("Delete message")
         ada.sees("mine ✓")
         assert key == "e" or ada.style("mine ✓").bg != "default"  # type: ignore[attr-defined] # a cell of pyte
         ada.press("C-g", "C-g")

@@ -15,7 +15,7 @@ from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.sentences import marked_already
 
 if TYPE_CHECKING:
-    from trio_chat.client import Chat
+    from trio_chat.client import Chat, Findings
     from trio_chat.protocol.events import Event, RoomEvent
     from trio_chat.protocol.query import Query
     from trio_chat.ui.model.place import Place
@@ -156,21 +156,29 @@ async def _search(query: Query | None, chat: Chat, place: Place) -> Hits:
         if place.search is None:
             raise NotDone("no_search", "There is no search to go on with.", "Write what to look for: /search WORDS")
         query, cursor = place.search
-    found = await chat.search(
-        *query.words,
-        room=query.room,
-        sender=query.sender,
-        before=moment(query.before),
-        after=moment(query.after),
-        has_link=query.has_link,
-        limit=_HITS,
-        cursor=cursor,
-    )
+    found = await find_messages(chat, query, cursor=cursor, limit=_HITS)
     place.search = None if found.cursor is None else (query, found.cursor)
     return Hits(messages=found.messages, more=found.cursor is not None, behind=found.behind)
 
 
-def moment(typed: str | None) -> str | None:
+async def find_messages(chat: Chat, query: Query, *, cursor: int | None, limit: int) -> Findings:
+    """A page of at most ``limit`` messages that a query finds; ``cursor`` continues where an earlier page ended.
+
+    Raises :class:`~trio_chat.errors.ChatError` when the server refuses the query or cannot be asked.
+    """
+    return await chat.search(
+        *query.words,
+        room=query.room,
+        sender=query.sender,
+        before=_moment(query.before),
+        after=_moment(query.after),
+        has_link=query.has_link,
+        limit=limit,
+        cursor=cursor,
+    )
+
+
+def _moment(typed: str | None) -> str | None:
     """A day or time as the server understands it: one without a zone is in this machine's. What is none, the
     server refuses in its own words."""
     return None if typed is None else to_utc(typed) or typed

@@ -42,6 +42,13 @@ def read_which(word: str, *, own: bool = False) -> WhichMessage | None:
     return FromEnd(len(word), own=own) if _CARETS.fullmatch(word) else None
 
 
+def split_which(argument: str, *, own: bool = False) -> tuple[WhichMessage | None, str]:
+    """The message that the first word of an argument names, and the rest; ``None`` and all of it when it names none."""
+    first, rest = _split(argument) if argument else ("", "")
+    which = read_which(first, own=own)
+    return (None, argument) if which is None else (which, rest)
+
+
 def _split(argument: str) -> tuple[str, str]:
     """The first word and the rest, whose line breaks stay."""
     first, *rest = argument.split(maxsplit=1)
@@ -51,11 +58,8 @@ def _split(argument: str) -> tuple[str, str]:
 def _edit(argument: str, place: Place) -> Reading:
     if not argument:
         return "What is the new text?"
-    first, rest = _split(argument)
-    which = read_which(first, own=True)
-    if which is None:
-        return EditMessage(place.room, FromEnd(own=True), argument)
-    return EditMessage(place.room, which, rest) if rest else "What is the new text?"
+    which, text = split_which(argument, own=True)
+    return EditMessage(place.room, which or FromEnd(own=True), text) if text else "What is the new text?"
 
 
 def _delete(argument: str, place: Place) -> Reading:
@@ -88,11 +92,10 @@ def _mark(argument: str, place: Place, *, on: bool) -> Reading:
 def _reply(argument: str, place: Place) -> Reading:
     if not argument:
         return "To which message, and what?"
-    first, rest = _split(argument)
-    which = read_which(first)
+    which, text = split_which(argument)
     if which is None:
         return "The first word names no message."
-    return ReplyToMessage(place.room, which, rest) if rest else "There is no text."
+    return ReplyToMessage(place.room, which, text) if text else "There is no text."
 
 
 def _search(argument: str, place: Place) -> Reading:

@@ -16,9 +16,9 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
+from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.options import Dial
-from trio_chat.ui.tui.tasks import ActionQueue
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
@@ -28,13 +28,13 @@ class ScreenConnection:
     """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first."""
 
     def __init__(
-        self, dial: Dial, login: Login, room: str | None, doing: ActionQueue, show: Callable[..., None]
+        self, dial: Dial, login: Login, room: str | None, requests: BackgroundRequests, show: Callable[..., None]
     ) -> None:
         self._dial = dial
         self._login = login
         self._room = room
-        self._doing = doing
-        self._model = doing.model
+        self._requests = requests
+        self._model = requests.model
         self._show = show
         self._send_answer, self._answers = trio.open_memory_channel[str | None](1)
 
@@ -55,7 +55,7 @@ class ScreenConnection:
                     self._login = self._login.connected(chat.name)
             except NotAdmitted as error:
                 why = error
-            self._doing.chat = None
+            self._requests.chat = None
             self._login = await self._ask(self._login.refused(why))
             if self._login.state is ENDED:
                 return self._login.reason
@@ -100,8 +100,8 @@ class ScreenConnection:
 
     async def _take_events(self, chat: Chat) -> None:
         """Hand events to the model until the chat ends for good."""
-        model, doing = self._model, self._doing
-        doing.chat = chat
+        model, requests = self._model, self._requests
+        requests.chat = chat
         if self._room is not None and self._room not in chat.rooms:
             try:
                 model.place.room = (await chat.join(self._room)).name
@@ -116,18 +116,18 @@ class ScreenConnection:
                     model.begin_anew()
                 self._enter(chat)
             else:
-                doing.apply(model.take(event, trio.current_time(), time.time()))
+                requests.apply(model.take(event, trio.current_time(), time.time()))
             self._show(at_once=isinstance(event, Disconnected))
 
     def _enter(self, chat: Chat) -> None:
         model = self._model
         model.most_text = chat.welcome.limits.text
-        self._doing.apply(model.enter(chat.name, chat.welcome.lobby, chat.rooms, trio.current_time(), time.time()))
+        self._requests.apply(model.enter(chat.name, chat.welcome.lobby, chat.rooms, trio.current_time(), time.time()))
         self._show(at_once=True)
 
     def look(self) -> None:
         """Copy the latency, and how far each room has caught up, from the chat to the model."""
-        chat, connection = self._doing.chat, self._model.connection
+        chat, connection = self._requests.chat, self._model.connection
         if chat is None:
             return
         connection.latency = chat.latency

@@ -1,78 +1,95 @@
-"""What can be done with a message: the one selected, or the last one. The keys' and the commands' common ground."""
+"""Acting on a message, by key or by command: the selected message, or the last one of the room."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import ClassVar, Final
 
-from trio_chat.ui.actions.messages import ByNumber, no_such
-from trio_chat.ui.commands.messages import read_which
+from trio_chat.ui.actions.messages import (
+    ByNumber,
+    DeleteMessage,
+    EditMessage,
+    ReactToMessage,
+    WhichMessage,
+    no_such,
+)
 from trio_chat.ui.input.editor import Editor
-from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.controller.window import Window
-from trio_chat.ui.tui.escapes import BELL, copied
+from trio_chat.ui.tui.action_queue import ActionQueue
+from trio_chat.ui.tui.background import BackgroundRequests
+from trio_chat.ui.tui.controller.feedback import Feedback
+from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.layout import clip, links
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
-from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji
+from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji, with_emoji
 from trio_chat.ui.tui.model.log import Entry, about
 from trio_chat.ui.tui.model.panes import Question, TextPane
 from trio_chat.ui.tui.model.room import Intent, RoomModel
 
 _EXCERPT: Final = 200
 """Columns of a message that a question shows."""
+_NEAR_TOP: Final = 5
+"""When the selection is this close to the oldest loaded entry, older entries are fetched."""
 
 
-class Picked:
-    """Works on the message selected in the room that one looks at."""
+class MessageActions:
+    """Selects messages of the current room, and replies to, edits, deletes, reacts to and copies them."""
 
-    def __init__(self, window: Window, bindings: keys.Bindings) -> None:
-        self._window = window
-        self._bindings = bindings
-        self._span: int | None = None
-
-    @property
-    def _model(self) -> ChatModel:
-        return self._window.model
+    def __init__(
+        self,
+        model: ChatModel,
+        queue: ActionQueue,
+        requests: BackgroundRequests,
+        screen: ScreenOutput,
+        feedback: Feedback,
+    ) -> None:
+        self._model = model
+        self._queue = queue
+        self._requests = requests
+        self._screen = screen
+        self._feedback = feedback
+        self._span: int | None = None  # the message at which the copied range begins
 
     @property
     def _room(self) -> RoomModel:
-        return self._window.model.room
+        return self._model.room
 
     @property
     def _editor(self) -> Editor:
-        return self._window.model.room.editor
+        return self._model.room.editor
 
-    def _selected(self) -> Entry | None:
+    # ---- which message -------------------------------------------------------------------------
+
+    def selected(self) -> Entry | None:
+        """The selected message, if it is loaded."""
         room = self._room
         return room.log.find(room.selected) if room.selected is not None else None
 
-    def _target(self, *, mine: bool | None = None) -> Entry | None:
-        """The message selected, else the last one; ``mine``: the last of one's own, or of somebody else."""
-        entry = self._selected()
+    def target(self, *, mine: bool | None = None) -> Entry | None:
+        """The selected message, or else the last one; with ``mine`` the last own one, or the last of somebody else."""
+        entry = self.selected()
         if entry is None:
             entry = next((one for one in reversed(self._room.log.entries) if self._counts(one, mine=mine)), None)
         return entry
 
-    def _which(self, argument: str, *, own: bool = False) -> tuple[int | None, str]:
-        """The message that an argument's first word names, as in every interface (``12``, ``#12``, ``^``), and the
-        rest of it; ``None`` and the whole when it names none.
+    def number_of(self, which: WhichMessage) -> int:
+        """The number of the message that a command names.
 
-        Raises :class:`~trio_chat.errors.NotDone` when there are not so many messages.
+        Raises :class:`~trio_chat.errors.NotDone` when the room has fewer messages than the command counts back.
         """
-        first, *rest = argument.split(maxsplit=1) or [""]
-        which = read_which(first, own=own)
-        if which is None:
-            return None, argument
         if isinstance(which, ByNumber):
-            return which.seq, "".join(rest)
-        said = [one.seq for one in self._room.log.entries if self._counts(one, mine=own or None)]
+            return which.seq
+        said = [one.seq for one in self._room.log.entries if self._counts(one, mine=which.own or None)]
         if which.count > len(said):
             raise no_such(self._room.name, which)
-        return said[-which.count], "".join(rest)
+        return said[-which.count]
+
+    def find(self, seq: int) -> Entry | None:
+        """The message with this number, if it is loaded."""
+        return self._room.log.find(seq)
 
     def _counts(self, entry: Entry, *, mine: bool | None) -> bool:
-        """Whether a line is a message that can be worked on: anybody's, one's own, or somebody else's."""
+        """Whether an entry is a message that can be acted on; ``mine`` restricts it to own messages, or to others'."""
         return (
             entry.said
             and not entry.local
@@ -81,8 +98,35 @@ class Picked:
             and (mine is None or (entry.sender == self._model.me) == mine)
         )
 
+    # ---- selecting -----------------------------------------------------------------------------
+
+    def press(self, command: str) -> None:
+        """Run a key's command on the selected message, which may be out of sight by now."""
+        if command == "message-leave" or self.selected() is not None:
+            self._room.reveal = None if command == "message-leave" else self._room.selected
+            self.commands[command](self)
+        else:  # so far away that it is no longer loaded
+            self.unselect()
+            self._feedback.complain("That message is no longer loaded; select one again.")
+
+    def select(self) -> None:
+        """Select the lowest visible message, or else the last one."""
+        visible = self._screen.drawn.messages if self._screen.drawn is not None else ()
+        self._span = None
+        last = self.target()
+        if visible:
+            self._room.selected = visible[-1]
+        elif last is not None:  # on a small screen the program's own lines may fill all rows
+            self._room.selected = self._room.reveal = last.seq
+        else:
+            self._feedback.complain("There is no message here.")
+
+    def unselect(self) -> None:
+        """Return from the selected message to the input."""
+        self._room.selected, self._span = None, None
+
     def _move(self, by: int) -> None:
-        """Select the message so many above (negative) or below."""
+        """Select the message this many places below; a negative number goes up."""
         room = self._room
         said = room.log.entries
         at = room.log.index(room.selected) if room.selected is not None else len(said)
@@ -99,101 +143,108 @@ class Picked:
         elif by > 0:
             room.selected = None
             room.bottom = None
-        if room.selected is not None and not room.log.at_start and room.log.index(room.selected) < 5:  # noqa: PLR2004 - soon at the top
-            self._window.doing.fetch(room.name, "older")
+        if room.selected is not None and not room.log.at_start and room.log.index(room.selected) < _NEAR_TOP:
+            self._requests.fetch(room.name, "older")
 
-    def _do_with_message(self, command: str) -> None:
-        """Do something with the message selected, which may be out of sight: scrolled away, or pushed up by others."""
-        if command == "message-leave" or self._selected() is not None:
-            self._room.reveal = None if command == "message-leave" else self._room.selected
-            self._message_commands[command](self)
-        else:  # so far away that it is not even loaded
-            self._leave_message()
-            self._complain("That message is far from here by now; select one again.")
+    # ---- reply, edit, delete, react ------------------------------------------------------------
 
-    def _select(self) -> None:
-        visible = (
-            [place.seq for place in self._window.frame.view.places if place is not None and place.said]
-            if self._window.frame
-            else []
-        )
-        self._span = None
-        last = self._target()
-        if visible:
-            self._room.selected = visible[-1]
-        elif last is not None:  # what this program tells may fill a small screen
-            self._room.selected = self._room.reveal = last.seq
-        else:
-            self._complain("There is no message here.")
-
-    def _leave_message(self) -> None:
-        self._room.selected, self._span = None, None
-
-    def _reply(self) -> None:
-        entry = self._target(mine=False)
+    def reply(self) -> None:
+        """Make the input a reply to the selected message, or to the last one of somebody else."""
+        entry = self.target(mine=False)
         if entry is not None:
-            self._room.intent = Intent("reply", entry.seq)
+            self.reply_to(entry.seq)
             self._room.selected = None
 
-    def _edit_selected(self) -> None:
-        entry = self._selected()
-        if entry is None or entry.sender != self._model.me or entry.deleted:
-            self._complain("That message is not yours to change.")
-            return
-        self._room.selected = None
-        self._begin_edit(entry)
+    def reply_to(self, seq: int) -> None:
+        """Make the input a reply to this message."""
+        self._room.intent = Intent("reply", seq)
 
-    def _begin_edit(self, entry: Entry) -> None:
+    def begin_edit(self, entry: Entry) -> None:
+        """Put an own message into the input to be edited."""
         self._room.intent = Intent("edit", entry.seq, before=self._room.draft)
         self._editor.clear()
         self._editor.insert(entry.text)
 
-    def _ask_delete(self) -> None:
-        entry = self._selected()  # none, where a command named one that is not loaded
+    def edit(self, seq: int, text: str) -> None:
+        """Queue the edit of an own message."""
+        self._queue.act(EditMessage(self._room.name, ByNumber(seq), with_emoji(text)))
+
+    def _edit_selected(self) -> None:
+        entry = self.selected()
+        if entry is None or entry.sender != self._model.me or entry.deleted:
+            self._feedback.complain("You can edit only your own messages.")
+            return
+        self._room.selected = None
+        self.begin_edit(entry)
+
+    def cancel(self) -> bool:
+        """Stop replying or editing; an interrupted draft returns to the input. False when there was nothing to stop."""
+        room = self._room
+        if room.intent is None:
+            return False
+        if room.intent.what == "edit":
+            self._editor.clear()
+            self._editor.insert(room.intent.before)
+        room.intent = None
+        return True
+
+    def ask_delete(self, seq: int | None = None) -> None:
+        """Ask whether to delete the selected message, or the one with this number."""
+        if seq is not None:
+            self._room.selected = self._room.reveal = seq
+        entry = self.selected()  # none where a command names a message that is not loaded
         what = f"Message {self._room.selected}" if entry is None else f"{entry.sender}: {' '.join(entry.text.split())}"
         self._model.pane = Question(
             "delete",
-            "Take it back",
-            (clip(what, _EXCERPT), "The message's text will be gone for everybody."),
-            (("Enter", "take it back"), ("Esc", "leave it")),
+            "Delete message",
+            (clip(what, _EXCERPT), "Gone for everybody."),
+            (("Enter", "delete it"), ("Esc", "keep it")),
         )
 
-    def _delete_selected(self) -> None:
+    def delete_selected(self) -> None:
+        """Queue the deletion of the selected message."""
         room = self._room
         if room.selected is not None:
-            self._window.doing.delete(room.name, room.selected)
+            self._queue.act(DeleteMessage(room.name, ByNumber(room.selected)))
             room.selected = None
 
-    def _ask_mark(self) -> None:
+    def _ask_reaction(self) -> None:
         self._model.pane = Question(
             "react",
-            "Mark it",
-            ("An emoji by its name, such as +1, heart, tada, eyes. Tab completes it.",),
+            "React",
+            ("An emoji, or its name: +1, heart, tada, eyes ... Tab completes a name.",),
             asks="emoji",
             find=complete_emoji,
             refuse=why_no_emoji,
         )
 
-    def _react(self, word: str) -> None:
-        entry = self._target()
-        if entry is None or not word.strip():
-            return
-        self._mark(entry.seq, word)
+    def toggle_reaction(self, word: str) -> None:
+        """Add a reaction to the selected or last message, or remove the own one."""
+        entry = self.target()
+        if entry is not None and word.strip():
+            self.react(entry.seq, word)
 
-    def _mark(self, seq: int, word: str, *, on: bool | None = None) -> None:
-        """Put a mark on a message or take it off; where that is not said, the one or the other by how it is."""
-        self._window.doing.react(self._room.name, seq, mark_of(word.strip()), on=on)
-        self._room.selected = None
+    def react(self, seq: int, word: str, *, on: bool | None = None) -> None:
+        """Queue adding (``on``) or removing a reaction; without ``on``, an own reaction that is there is removed."""
+        room, reaction = self._room, mark_of(word.strip())
+        if on is None:
+            entry = self.find(seq)
+            on = entry is None or self._model.me not in (entry.reactions or {}).get(reaction, ())
+        self._queue.act(ReactToMessage(room.name, ByNumber(seq), reaction, on))
+        room.selected = None
 
-    def _origin(self) -> None:
-        entry = self._selected()
+    # ---- looking and copying -------------------------------------------------------------------
+
+    def _show_origin(self) -> None:
+        entry = self.selected()
         if entry is None or entry.reply_to is None:
-            self._complain("That message answers no other.")
+            self._feedback.complain("That message is not a reply.")
             return
-        self._window.doing.jump(self._room.name, entry.reply_to)
+        self._requests.jump(self._room.name, entry.reply_to)
 
-    def _copy_selected(self) -> None:
-        room, last = self._room, self._target()
+    def copy(self) -> None:
+        """Copy the selected messages, or the last one."""
+        room, last = self._room, self.target()
         if last is None:
             return
         first = room.log.find(self._span) if self._span is not None else last
@@ -204,20 +255,20 @@ class Picked:
             if one.said and not one.local and one.sender not in self._model.place.ignored
         ]
         text = said[0].text if len(said) == 1 else "\n".join(f"{one.sender}: {one.text}" for one in said)
-        self.copy(text)
-        self._leave_message()
+        self._feedback.copy(text)
+        self.unselect()
 
     def _copy_link(self) -> None:
-        entry = self._selected()
+        entry = self.selected()
         found = links(entry.text) if entry is not None else []
         if found:
-            self.copy(found[0])
-            self._leave_message()
+            self._feedback.copy(found[0])
+            self.unselect()
         else:
-            self._complain("There is no link in that message.")
+            self._feedback.complain("There is no link in that message.")
 
     def _show_info(self) -> None:
-        entry = self._selected()
+        entry = self.selected()
         if entry is not None:
             self._model.pane = TextPane(
                 "Message", [("overlay", line) for line in about(entry, self._model.place.ignored)]
@@ -225,30 +276,21 @@ class Picked:
 
     def _begin_span(self) -> None:
         self._span = self._room.selected
-        self._model.notice = "move, then c copies from here"
+        self._feedback.notice("select the last message to copy, then press c")
 
-    def copy(self, text: str) -> None:
-        """Put a text on the clipboard of whoever sits at the terminal."""
-        self._window.say(copied(text))
-        self._model.notice = f"copied {len(text)} characters"
-
-    def _complain(self, why: str) -> None:
-        self._window.say(BELL)
-        self._model.notice = why
-
-    _message_commands: ClassVar[dict[str, Callable[[Picked], None]]] = {
+    commands: ClassVar[dict[str, Callable[[MessageActions], None]]] = {
         "message-up": lambda self: self._move(-1),
         "message-down": lambda self: self._move(1),
         "message-page-up": lambda self: self._move(-10),
         "message-page-down": lambda self: self._move(10),
-        "message-reply": _reply,
-        "message-react": _ask_mark,
+        "message-reply": reply,
+        "message-react": _ask_reaction,
         "message-edit": _edit_selected,
-        "message-delete": _ask_delete,
-        "message-origin": _origin,
-        "message-copy": _copy_selected,
+        "message-delete": ask_delete,
+        "message-origin": _show_origin,
+        "message-copy": copy,
         "message-copy-link": _copy_link,
         "message-span": _begin_span,
         "message-info": _show_info,
-        "message-leave": _leave_message,
+        "message-leave": unselect,
     }

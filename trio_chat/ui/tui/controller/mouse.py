@@ -1,63 +1,72 @@
-"""What the mouse does: it goes to rooms and people, selects messages, scrolls, and copies what it is drawn over."""
+"""The mouse: clicks go to rooms and people and select messages, the wheel scrolls, dragging copies."""
 
 from __future__ import annotations
 
 from typing import Final
 
 from trio_chat.ui.input.decoder import Press
-from trio_chat.ui.tui.controller.keys import Hands
-from trio_chat.ui.tui.controller.window import Window
+from trio_chat.ui.tui.controller.feedback import Feedback
+from trio_chat.ui.tui.controller.interfaces import ScreenOutput
+from trio_chat.ui.tui.controller.navigation import Navigation
 from trio_chat.ui.tui.escapes import MouseEvent
+from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import ListPane, TextPane
 
-_WHEEL: Final = 3
-_UP, _DOWN = 64, 65  # xterm's numbers of the wheel
+_WHEEL_ROWS: Final = 3
+_WHEEL_UP, _WHEEL_DOWN = 64, 65  # xterm's numbers
 
 
 class Mouse:
-    """Does what the mouse says."""
+    """Runs the mouse's events on the screen as it was drawn last."""
 
-    def __init__(self, window: Window, hands: Hands) -> None:
-        self._window = window
-        self._hands = hands
-        self._drag: tuple[int, int] | None = None
-        self.selection: tuple[tuple[int, int], tuple[int, int]] | None = None
+    def __init__(self, model: ChatModel, screen: ScreenOutput, feedback: Feedback, navigation: Navigation) -> None:
+        self._model = model
+        self._screen = screen
+        self._feedback = feedback
+        self._navigation = navigation
+        self._drag: tuple[int, int] | None = None  # where the button went down
 
     def take(self, event: MouseEvent) -> None:
-        """Do what the mouse did."""
-        window, frame = self._window, self._window.frame
-        if frame is None:
+        """Run one event."""
+        if self._screen.drawn is None:
             return
-        if event.button in (_UP, _DOWN):
-            if isinstance(self._window.model.pane, ListPane | TextPane):
-                self._window.model.pane.press(Press("Up"), "up" if event.button == _UP else "down")
-            else:
-                window.scroll(_WHEEL if event.button == _UP else -_WHEEL)
+        if event.button in (_WHEEL_UP, _WHEEL_DOWN):
+            self._scroll(up=event.button == _WHEEL_UP)
         elif event.button == 0:
             at = (event.column, event.row)
             if event.released:
-                self._let_go(at)
+                self._release(at)
             elif event.moved and self._drag is not None:
-                self.selection = (self._drag, at)
+                self._screen.selection = (self._drag, at)
             else:
                 self._drag = at
 
-    def _let_go(self, at: tuple[int, int]) -> None:
-        start, self._drag, selection, self.selection = self._drag, None, self.selection, None
-        frame = self._window.frame
-        if start is None or frame is None:
+    def _scroll(self, *, up: bool) -> None:
+        pane = self._model.pane
+        if isinstance(pane, ListPane | TextPane):
+            pane.press(Press("Up"), "up" if up else "down")
+        else:
+            self._navigation.scroll(_WHEEL_ROWS if up else -_WHEEL_ROWS)
+
+    def _release(self, at: tuple[int, int]) -> None:
+        start, self._drag = self._drag, None
+        selection, self._screen.selection = self._screen.selection, None
+        drawn = self._screen.drawn
+        if start is None or drawn is None:
             return
         if selection is not None and start != at:
-            text = frame.text(start, at)
+            text = drawn.text(start, at)
             if text.strip():
-                self._hands.copy(text)
+                self._feedback.copy(text)
             return
-        kind, what = frame.under(*at)
-        if (kind == "room" and isinstance(what, str)) or (kind == "person" and isinstance(what, str)):
-            self._hands.go(what)
-        elif kind == "item" and isinstance(what, int) and isinstance(self._window.model.pane, ListPane):
-            pane = self._window.model.pane
-            self._window.model.pane = None
-            self._hands.choose(pane.rows[what].value)
-        elif kind == "line" and isinstance(what, tuple) and what[1]:
-            self._window.model.room.selected = what[0]
+        self._click(*drawn.under(*at))
+
+    def _click(self, kind: str, value: object) -> None:
+        pane = self._model.pane
+        if kind in {"room", "person"} and isinstance(value, str):
+            self._navigation.go(value)
+        elif kind == "item" and isinstance(value, int) and isinstance(pane, ListPane):
+            self._model.pane = None
+            self._navigation.choose(pane.rows[value].value)
+        elif kind == "line" and isinstance(value, tuple) and value[1]:
+            self._model.room.selected = value[0]

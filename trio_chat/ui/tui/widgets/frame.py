@@ -66,6 +66,11 @@ class Frame:
     pane_at: tuple[int, int, int, int] = (0, 0, 0, 0)
     pane_items: list[int | None] = field(default_factory=list)
 
+    @property
+    def messages(self) -> list[int]:
+        """The numbers of the visible messages, from the top."""
+        return [owner.seq for owner in self.view.places if owner is not None and owner.said]
+
     def under(self, column: int, row: int) -> tuple[str, object]:
         """What lies under the mouse: ``("room", name)``, ``("person", name)``, ``("line", Place)``, ``("item", n)``."""
         top, left, high, wide = self.pane_at

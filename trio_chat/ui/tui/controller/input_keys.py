@@ -1,0 +1,130 @@
+"""Keys while the person types: editing, completing, submitting, and the commands of the ``input`` key table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from trio_chat.ui.input.decoder import Key, Pasted, Typed
+from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
+from trio_chat.ui.tui import keys
+from trio_chat.ui.tui.background import BackgroundRequests
+from trio_chat.ui.tui.controller.feedback import Feedback
+from trio_chat.ui.tui.controller.interfaces import SessionControl
+from trio_chat.ui.tui.controller.pasting import Pasting
+from trio_chat.ui.tui.controller.submission import Submission
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.completing import Completing, complete_here
+from trio_chat.ui.tui.model.room import POLICIES
+from trio_chat.ui.tui.themes import THEMES
+
+_QUESTION_MARK: Final = "?"
+_INTERRUPTED: Final = 130
+_ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {"notify": POLICIES, "theme": tuple(THEMES)}
+"""The fixed words that a command takes, for completion."""
+
+
+class InputKeys:
+    """Runs the keys of the input; ``commands`` has the commands that are not the editor's.
+
+    A key may be the first of two (``C-x C-e``).
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        requests: BackgroundRequests,
+        session: SessionControl,
+        bindings: keys.Bindings,
+        feedback: Feedback,
+        submission: Submission,
+        pasting: Pasting,
+        commands: Mapping[str, Callable[[], None]],
+    ) -> None:
+        self._model = model
+        self._requests = requests
+        self._session = session
+        self._bindings = bindings
+        self._feedback = feedback
+        self._submission = submission
+        self._pasting = pasting
+        self.commands = commands
+        self._first_key = ""
+        self._completing = Completing()
+
+    def __repr__(self) -> str:
+        return f"<InputKeys{' after ' + self._first_key if self._first_key else ''}>"
+
+    @property
+    def _editor(self) -> Editor:
+        return self._model.room.editor
+
+    async def press(self, key: Key) -> None:
+        """Run a key."""
+        editor = self._editor
+        if isinstance(key, Pasted):
+            self._pasting.paste(key.text)
+        elif editor.search is not None and not self._first_key:
+            await self._take_outcome(editor.press(key))
+        elif isinstance(key, Typed) and not self._first_key:
+            await self._type(key.text)
+        else:
+            name = key.text if isinstance(key, Typed) else key.name
+            await self._press_named(f"{self._first_key} {name}" if self._first_key else name)
+
+    async def _type(self, text: str) -> None:
+        if text == _QUESTION_MARK and not self._editor.text:
+            self.commands["help"]()
+            return
+        await self._take_outcome(self._editor.insert(text, typed=True))
+        self._report_typing()
+
+    def _report_typing(self) -> None:
+        room, text = self._model.room, self._editor.text
+        if text and not text.startswith("/") and "@" not in text and room.intent is None:
+            self._requests.report_typing(room.name)
+
+    async def _press_named(self, name: str) -> None:
+        self._first_key = ""
+        if self._bindings.begins("input", name):
+            self._first_key = name
+            self._feedback.notice(f"{keys.shown(name)} -")
+            return
+        command = self._bindings.command("input", name)
+        if command is None:
+            return
+        if command != "complete":
+            self._completing.forget()
+        if command in Editor.commands and command != "submit":
+            await self._take_outcome(self._editor.run(command))
+        elif command == "external-editor":
+            await self._session.edit_outside()
+        else:
+            self.commands[command]()
+
+    async def _take_outcome(self, outcome: object) -> None:
+        """Do what the editor leaves to the interface."""
+        match outcome:
+            case Submitted(text):
+                self._submission.hand_in(text)
+            case InterfaceCommand("leave"):
+                await self._session.leave()
+            case InterfaceCommand("interrupt"):
+                self._session.end(_INTERRUPTED)
+            case InterfaceCommand("suspend"):
+                await self._session.suspend()
+            case InterfaceCommand("redraw"):
+                self.commands["redraw"]()
+            case InterfaceCommand("complete"):
+                self._complete()
+            case InterfaceCommand("bell"):
+                self._feedback.ring()
+
+    def _complete(self) -> None:
+        shown = self._completing.press(
+            self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place, _ARGUMENTS)
+        )
+        if shown is None:
+            self._feedback.ring()
+        elif shown:
+            self._feedback.notice(shown)

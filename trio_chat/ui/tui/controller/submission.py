@@ -1,0 +1,134 @@
+"""Submitting the input: the typed line becomes a message, an action or a command of the full screen."""
+
+from __future__ import annotations
+
+from trio_chat.errors import NotDone
+from trio_chat.protocol.addressing import Command, parse
+from trio_chat.protocol.events import Error
+from trio_chat.ui.actions.actions import Quit, SendRoom
+from trio_chat.ui.actions.messages import ByNumber, EditMessage
+from trio_chat.ui.actions.moderation import AskPassword
+from trio_chat.ui.commands.command import Meaning
+from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.commands.table import interpret
+from trio_chat.ui.input.editor import Submitted
+from trio_chat.ui.model.ignored import Ignore
+from trio_chat.ui.model.notes import Note
+from trio_chat.ui.tui.action_queue import ActionQueue
+from trio_chat.ui.tui.background import BackgroundRequests
+from trio_chat.ui.tui.controller.commands import ScreenCommands
+from trio_chat.ui.tui.controller.feedback import Feedback
+from trio_chat.ui.tui.controller.interfaces import SessionControl
+from trio_chat.ui.tui.controller.password import PasswordDialogue
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.emoji import with_emoji
+from trio_chat.ui.tui.model.room import RoomModel
+
+
+class Submission:
+    """Decides what a submitted line does. ``unknown_recipients`` is the setting of that name."""
+
+    def __init__(
+        self,
+        model: ChatModel,
+        queue: ActionQueue,
+        requests: BackgroundRequests,
+        session: SessionControl,
+        feedback: Feedback,
+        commands: ScreenCommands,
+        password: PasswordDialogue,
+        unknown_recipients: str,
+    ) -> None:
+        self._model = model
+        self._queue = queue
+        self._requests = requests
+        self._session = session
+        self._feedback = feedback
+        self._commands = commands
+        self._password = password
+        self._unknown_recipients = unknown_recipients
+
+    def enter(self) -> None:
+        """Submit the input, unless it is empty or addressed to nobody."""
+        room = self._model.room
+        text = room.editor.text
+        where, refused = self._model.destination(text)
+        if refused and room.intent is None:
+            self._feedback.ring()
+            self._feedback.tell_error(f"{where[0].upper()}{where[1:]}. Nothing was sent.")
+            return
+        if not text.strip():
+            return
+        outcome = room.editor.run("submit")
+        if isinstance(outcome, Submitted):
+            self.hand_in(outcome.text)
+
+    def hand_in(self, text: str) -> None:
+        """Submit a line; a line typed after a /join that is not done yet waits for it."""
+        if self._queue.entering:
+            self._queue.after_entering(text, self._submit)
+        else:
+            self._submit(text)
+
+    def _submit(self, text: str) -> None:
+        room = self._model.room
+        if not keeps_secret(text):
+            self._session.remember_line(text)
+        intent, room.intent = room.intent, None
+        parsed = parse(text)
+        if isinstance(parsed, Command) and parsed.name in self._commands:
+            room.intent = intent
+            self._run_command(parsed, text)
+            return
+        if intent is not None and intent.what == "edit":
+            self._queue.act(EditMessage(room.name, ByNumber(intent.seq), with_emoji(text)))
+            room.editor.insert(intent.before)
+            return
+        meaning = interpret(
+            text if text.startswith("/") else with_emoji(text),
+            self._model.place,
+            unknown_recipients=self._unknown_recipients,
+        )
+        asks_help = isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
+        if meaning is None:
+            return
+        if isinstance(meaning, Note) and asks_help:
+            self._commands.run("keys", "")
+        elif isinstance(meaning, SendRoom) and meaning.room in self._model.rooms:
+            self._queue.say(meaning, intent.seq if intent is not None else None)
+        else:
+            self._carry_out(meaning, room, text)
+
+    def _run_command(self, command: Command, text: str) -> None:
+        room = self._model.room
+        try:
+            self._commands.run(command.name, command.argument.strip())
+        except NotDone as error:
+            self._feedback.tell_error(str(error))
+            _give_back(room, text)
+
+    def _carry_out(self, meaning: Meaning, room: RoomModel, text: str) -> None:
+        """Do what a line typed in a room asks for: here, or in its turn by the server."""
+        requests = self._requests
+        match meaning:
+            case Quit():
+                self._session.leave_soon()
+            case AskPassword():
+                self._password.ask()
+            case Ignore():
+                note = self._model.place.ignored.do(meaning, self._model.me)
+                requests.take(note)
+                requests.apply(self._model.count())
+            case Note():
+                requests.take(meaning)
+            case Error():
+                requests.take(meaning)
+                _give_back(self._model.room, text)
+            case _:
+                self._queue.act(meaning, lambda: _give_back(room, text))
+
+
+def _give_back(room: RoomModel, text: str) -> None:
+    """Put a refused line back into the input, unless something else is typed there by now."""
+    if not room.editor.text:
+        room.editor.insert(text)

@@ -1,0 +1,195 @@
+"""Drawing the full screen: when, in which layout and colours, and what else the terminal is told with it.
+
+Theory of operation. Whatever changes something calls :meth:`ScreenPainter.show`. A key is drawn at once, arriving
+messages at most every :data:`BATCH` seconds, and never before the terminal has taken the frame before.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+import trio
+
+from trio_chat.ui.terminal.terminal import Terminal
+from trio_chat.ui.tui.escapes import notified, notify_by, titled
+from trio_chat.ui.tui.model.attention import Notify, window_title
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.options import ScreenOptions, chosen_theme, has_links, theme_name
+from trio_chat.ui.tui.themes import THEMES, choose
+from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle
+from trio_chat.ui.tui.widgets.frame import Frame, Parts, Shown, divide, draw, mark_selection
+from trio_chat.ui.tui.widgets.screen import Display, Palette
+
+BATCH: Final = 0.05
+"""Seconds between two drawings of what arrives: twenty a second is all that anybody sees."""
+
+
+class ScreenPainter:
+    """Draws the model on the terminal. ``drawn`` is the frame on the screen, ``selection`` the mouse's region.
+
+    ``before_drawing`` updates the model, ``after_drawing`` gets the frame. Raises
+    :class:`~trio_chat.errors.ConfigError` when the configured theme does not exist.
+    """
+
+    def __init__(
+        self,
+        model: ChatModel,
+        terminal: Terminal,
+        options: ScreenOptions,
+        before_drawing: Callable[[], None],
+        after_drawing: Callable[[Frame], None],
+    ) -> None:
+        self.drawn: Frame | None = None
+        self.selection: tuple[tuple[int, int], tuple[int, int]] | None = None
+        self.painted = trio.Event()
+        self._model = model
+        self._terminal = terminal
+        self._before_drawing = before_drawing
+        self._after_drawing = after_drawing
+        theme = theme_name(options.theme)
+        self._theme = chosen_theme(theme)
+        self._display = Display(None if options.colour else 1, mouse=options.mouse, links=has_links())
+        self._palette = self._make_palette(theme)
+        self._layout = ConversationLayout()
+        self._shown = Shown()
+        self._time_format = options.time_format
+        self._notify_by = notify_by(options.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
+        self._to_write: list[str] = []
+        self._title = ""
+        self._changed, self._hurry, self._counting = trio.Event(), trio.Event(), trio.Event()
+        self._paused = False
+
+    def __repr__(self) -> str:
+        return f"<ScreenPainter{' paused' if self._paused else ''}>"
+
+    # ---- the terminal --------------------------------------------------------------------------
+
+    async def begin(self) -> None:
+        """Take the terminal over."""
+        self._paused = False
+        await self._terminal.write(self._display.begin().encode())
+
+    async def end(self) -> None:
+        """Leave the terminal to other programs; nothing is drawn until :meth:`begin`."""
+        self._paused = True
+        await self._terminal.write(self._display.end().encode())
+
+    def resized(self) -> None:
+        """Take note that the window has another size, or that the program was continued."""
+        if not self._paused:
+            self._terminal.take_if_in_front()
+            self.repaint()
+
+    # ---- what the controller asks for ----------------------------------------------------------
+
+    def show(self, *, at_once: bool = False) -> None:
+        """Have the screen drawn: at once, or together with what comes within :data:`BATCH`."""
+        self._changed.set()
+        if at_once:
+            self._hurry.set()
+
+    def write(self, text: str) -> None:
+        """Send a control sequence to the terminal with the next drawing."""
+        self._to_write.append(text)
+        self.show(at_once=True)
+
+    def notify(self, call: Notify) -> None:
+        """Ring, and show a notification in the way that the terminal understands."""
+        self.write(notified(call.title, call.body, self._notify_by))
+
+    def repaint(self) -> None:
+        """Draw every row again."""
+        self._display.clear()
+        self.show(at_once=True)
+
+    def scroll(self, rows: int) -> None:
+        """Scroll the conversation back by this many rows; a negative number scrolls forward."""
+        columns, height = self._terminal.size()
+        parts = divide(columns, height, self._shown)
+        self._layout.scroll(self._model.room, rows, parts.middle, self._style())
+
+    def scroll_pages(self, pages: int) -> None:
+        """Scroll by pages; one row of the page before stays visible."""
+        height = self.drawn.height if self.drawn is not None else 1
+        self.scroll(pages * max(height - 1, 1))
+
+    def toggle_rooms(self) -> None:
+        """Show or hide the list of rooms. Back in its automatic state, it follows the window's size again."""
+        now, automatic = self._parts()
+        self._shown.rooms = not now.rooms if bool(now.rooms) == bool(automatic.rooms) else None
+
+    def toggle_people(self) -> None:
+        """Show or hide the list of people. Back in its automatic state, it follows the window's size again."""
+        now, automatic = self._parts()
+        self._shown.people = not now.people if bool(now.people) == bool(automatic.people) else None
+
+    def _parts(self) -> tuple[Parts, Parts]:
+        """The parts of the screen as they are, and as they would be without the person's choices."""
+        size = self._terminal.size()
+        return divide(*size, self._shown), divide(*size, Shown())
+
+    def use_theme(self, name: str) -> None:
+        """Change the colours."""
+        self._theme = THEMES[name]
+        self._palette = self._make_palette(name)
+        self._display.clear()
+
+    def _make_palette(self, name: str) -> Palette:
+        colours = self._display.colors
+        fits = choose(name, colours)
+        theme = self._theme if fits == name and name not in THEMES else THEMES.get(fits, self._theme)
+        return Palette(theme, colours)
+
+    # ---- drawing -------------------------------------------------------------------------------
+
+    async def run(self) -> NoReturn:
+        """Draw changes, until cancelled."""
+        while True:
+            await self._changed.wait()
+            with trio.move_on_after(BATCH):
+                await self._hurry.wait()
+            self._changed, self._hurry = trio.Event(), trio.Event()
+            if self._paused:
+                continue
+            text = self._paint()
+            if text:
+                await self._terminal.write(text.encode("utf-8", "replace"))
+            self.painted.set()
+
+    async def run_clock(self) -> NoReturn:
+        """Draw once a second while something on the screen counts seconds; otherwise sleep. Runs until cancelled."""
+        while True:
+            await self._counting.wait()
+            self._counting = trio.Event()
+            await trio.sleep(1)
+            self.show()
+
+    def _style(self) -> ConversationStyle:
+        model, place = self._model, self._model.place
+        return ConversationStyle(
+            model.me, self._time_format, None, place.numbered, model.attention.words, place.ignored
+        )
+
+    def _paint(self) -> str:
+        """Draw the model; returns what brings the terminal from its present state to that."""
+        model, now = self._model, trio.current_time()
+        self._before_drawing()
+        columns, rows = self._terminal.size()
+        style, room = self._style(), model.room
+        if room.reveal is not None and room.log.find(room.reveal) is not None:
+            parts = divide(columns, rows, self._shown)
+            self._layout.reveal(room, room.reveal, parts.middle, max(rows - 3, 1), style)
+            room.reveal = None
+        self.drawn = frame = draw(model, self._layout, style, self._shown, columns, rows, now)
+        if self.selection is not None:
+            mark_selection(frame, self.selection)
+        self._after_drawing(frame)
+        title = titled(window_title(model.rooms.values(), model.place.room, model.label(model.room)))
+        extra, self._to_write = "".join(self._to_write), []
+        if title != self._title:
+            self._title, extra = title, title + extra
+        if model.connection.state != "connected" or any(until > now for until in room.typing.values()):
+            self._counting.set()
+        return self._display.draw(frame, self._palette) + extra
