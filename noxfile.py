@@ -22,17 +22,17 @@ PROJECT = nox.project.load_toml("pyproject.toml")
 LOWEST = "3.11"
 SUPPORTED = [LOWEST, "3.12", "3.13"]
 CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
-# Whatever Python runs nox is tested too, so that at least one always is.
+# The Python that runs nox is tested too, so that at least one Python always is.
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 # pytest-xdist: one process more than there are cores, for some tests wait.
 SPREAD = ["--numprocesses", str(min(8, 1 + (os.cpu_count() or 1)))]
-# What comes out the same on every Python and takes long: the examples in the pages, and searches through what may
-# happen, whose examples are the same in every run.
+# Long tests that have the same result on every Python: the examples in the pages, and the property tests, whose
+# examples are the same in every run.
 ONCE = ["--ignore=tests/docs", "--ignore=tests/broker/test_invariants_bite.py", "-m", "not hypothesis"]
 
 
 def _wake_pyenv() -> None:
-    """Let pyenv's ``python3.12`` and the like run; without this they fail for all but the chosen version."""
+    """Make pyenv's ``python3.12`` and the like work. Without this they fail for all versions but the selected one."""
     pyenv = shutil.which("pyenv")
     if pyenv is None or "PYENV_VERSION" in os.environ:
         return
@@ -46,13 +46,13 @@ _wake_pyenv()
 
 
 def _group(name: str) -> list[str]:
-    """The tools of one session, from ``[dependency-groups]``."""
+    """Return the tools of one session, from ``[dependency-groups]``."""
     return list(nox.project.dependency_groups(PROJECT, name))
 
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style and likely faults: ruff's rules and its formatting."""
+    """Check style, likely faults and formatting with ruff."""
     session.install(*_group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
@@ -60,21 +60,21 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Types, strictly: mypy over the package, the tests and this file."""
+    """Check types with mypy, strictly: the package, the tests and this file."""
     session.install("-e", ".[test,speed]", *_group("types"))
     session.run("mypy")
 
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Who may import whom: import-linter's contracts."""
+    """Check with import-linter which module imports which."""
     session.install("-e", ".", *_group("layers"))
     session.run("lint-imports")
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the pages, where a warning is an error, and run the examples marked as doctests."""
+    """Build the pages, with warnings as errors, and run the examples that are doctests."""
     session.install("-e", ".[docs]")
     for builder in ("html", "doctest"):
         session.run("sphinx-build", "-W", "--keep-going", "-q", "-b", builder, "docs", f"docs/_build/{builder}")
@@ -82,7 +82,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(python=PYTHONS)
 def tests(session: nox.Session) -> None:
-    """Run all tests on the Python that runs nox, and all but the longest on each other supported one that is here."""
+    """Run all tests on the Python that runs nox, and all but the longest on every other supported Python found here."""
     session.install("-e", ".[test,speed]")
     chosen = session.posargs or ([] if session.python == CURRENT else ONCE)
     session.run("pytest", *SPREAD, *chosen)
@@ -93,7 +93,7 @@ def minimums(session: nox.Session) -> None:
     """Run all tests with the oldest versions that pyproject.toml allows, on the oldest Python, as a wheel."""
     bounds = Path(session.create_tmp()) / "minimums.txt"
     bounds.write_text("".join(f"{line}\n" for line in _lower_bounds()), encoding="utf-8")
-    shutil.rmtree("build", ignore_errors=True)  # what an earlier build left there would get into the wheel
+    shutil.rmtree("build", ignore_errors=True)  # files of an earlier build would get into the wheel
     session.install(".[test,speed]", "--constraint", str(bounds))
     session.run("pytest", *SPREAD, *session.posargs)
 
@@ -116,7 +116,7 @@ def _lower_bounds() -> list[str]:
 
 @nox.session(default=False)
 def coverage(session: nox.Session) -> None:
-    """Show which lines and branches no test runs."""
+    """Show the lines and branches that no test runs."""
     session.install("-e", ".[test,speed]", *_group("coverage"))
     session.run("coverage", "erase")
     session.run("coverage", "run", "-m", "pytest", *session.posargs)
@@ -126,14 +126,14 @@ def coverage(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def screens(session: nox.Session) -> None:
-    """Make the pictures of the full screen in docs/screens, from a terminal emulator's cells."""
+    """Draw the pictures of the full screen in docs/screens from the cells of a terminal emulator."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.ui.tui.pictures", "docs/screens")
 
 
 @nox.session(name="screen-speed", default=False)
 def screen_speed(session: nox.Session) -> None:
-    """Measure the full screen: memory, redraws, load, idling, start; fails where it is too slow."""
+    """Measure the full screen: memory, redraws, load, idling, start. Fails if it is too slow."""
     session.install("-e", ".[test,speed]")
     session.run("python", "-m", "tests.benchmarks.tui_speed", *session.posargs)
 
@@ -147,7 +147,7 @@ def wire_speed(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def kills(session: nox.Session) -> None:
-    """Kill the server 200 times, break its connections 200 times, let devices come and go: nothing said is lost."""
+    """Kill the server 200 times, cut connections 200 times, let devices come and go: no acknowledged line is lost."""
     session.install("-e", ".[test,speed]")
     trial = {
         "TRIO_CHAT_TRIAL_KILLS": "200",
@@ -155,13 +155,13 @@ def kills(session: nox.Session) -> None:
         "TRIO_CHAT_TRIAL_TURNS": "500",
         "TRIO_CHAT_TRIAL_LIMIT": "3600",
     }
-    patience = ("-o", "faulthandler_timeout=3700")  # else pytest itself ends a test after 180 seconds
+    patience = ("-o", "faulthandler_timeout=3700")  # otherwise pytest ends a test after 180 seconds
     session.run("pytest", "-s", *patience, "tests/durability", *session.posargs, env=trial)
 
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Let the broker's state machine run long."""
+    """Run the broker's state machine for long."""
     session.install("-e", ".[test,speed]")
     long = {"HYPOTHESIS_PROFILE": "long", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
     session.run("pytest", "-o", "faulthandler_timeout=3700", "tests/broker/test_machine.py", *session.posargs, env=long)

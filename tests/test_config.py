@@ -1,4 +1,4 @@
-"""Settings: which layer wins, and how each fault is named."""
+"""Settings: the layer that wins, and the message for each fault."""
 
 from __future__ import annotations
 
@@ -13,7 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from trio_chat import config
-from trio_chat.config import ClientConfig, Option, ServerConfig, Wrong, check_server, load, load_client, load_server
+from trio_chat.config import (
+    ClientConfig,
+    InvalidValue,
+    Option,
+    ServerConfig,
+    check_server,
+    load,
+    load_client,
+    load_server,
+)
 from trio_chat.config.source import statements
 from trio_chat.errors import ConfigError
 
@@ -22,7 +31,7 @@ OPTIONS = [option for section in config.SECTIONS.values() for option in config.o
 
 @pytest.fixture(autouse=True)
 def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A home of the test's own, without variables of ours."""
+    """Give the test a home directory of its own, and remove all environment variables of ours."""
     for name in [name for name in os.environ if name.startswith("TRIO_CHAT_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("HOME", str(tmp_path))
@@ -81,7 +90,7 @@ def test_a_variable_that_is_set_to_nothing_counts_as_not_set() -> None:
     assert load_server(environ={"TRIO_CHAT_PORT": "", "TRIO_CHAT_PASSWORD": ""}).config == ServerConfig()
 
 
-def test_the_usual_file_is_read_when_it_is_there(home: Path) -> None:
+def test_the_default_file_is_read_if_it_exists(home: Path) -> None:
     path = config.default_path()
     assert path.is_relative_to(home)
     path.parent.mkdir(parents=True)
@@ -100,22 +109,22 @@ def test_a_named_file_beats_the_variable_that_names_one(file: Path, tmp_path: Pa
 
 
 @pytest.mark.parametrize("how", ["path", "variable"])
-def test_a_file_that_was_named_must_be_there(tmp_path: Path, how: str) -> None:
+def test_a_file_that_was_named_must_exist(tmp_path: Path, how: str) -> None:
     missing = tmp_path / "missing.toml"
     given: dict[str, Any] = {"path": missing} if how == "path" else {"environ": {"TRIO_CHAT_CONFIG": str(missing)}}
     assert str(missing) in fault(**given)
 
 
-def test_a_folder_is_no_settings_file(tmp_path: Path) -> None:
+def test_a_folder_as_settings_file_is_a_fault(tmp_path: Path) -> None:
     assert "cannot be read" in fault(path=tmp_path, environ={})
 
 
-def test_a_byte_order_mark_and_carriage_returns_are_no_fault(file: Path) -> None:
+def test_a_byte_order_mark_and_carriage_returns_are_accepted(file: Path) -> None:
     file.write_bytes(b"\xef\xbb\xbf[server]\r\nport = 1\r\n")
     assert load_server(environ={}, path=file).config.port == 1
 
 
-def test_each_kind_can_come_as_text_from_the_environment() -> None:
+def test_each_kind_of_option_is_converted_from_the_text_of_a_variable() -> None:
     environ = {
         "TRIO_CHAT_OPEN": "Yes",
         "TRIO_CHAT_PORT": "0",
@@ -145,11 +154,17 @@ def test_each_kind_can_come_as_text_from_the_environment() -> None:
         ('open = "yes"', "open must be true or false, not 'yes'."),
         ('log_level = "loud"', "log_level must be one of debug, info, warning, error, not 'loud'."),
         ("allow_origin = [1]", "allow_origin must be a list of texts, not [1]."),
-        ('allow_origin = ["chat.example"]', "'chat.example' is none"),
-        ('trusted_proxy = ["10.0.0.1/8"]', "'10.0.0.1/8' is none"),
+        (
+            'allow_origin = ["chat.example"]',
+            "must be an origin such as https://chat.example, without a path, not 'chat.example'.",
+        ),
+        (
+            'trusted_proxy = ["10.0.0.1/8"]',
+            "must be an address or network such as 127.0.0.1 or 10.0.0.0/8, not '10.0.0.1/8'.",
+        ),
         ('host = ""', "host must be text of 1 character or more, not ''."),
-        ("prot = 1", "prot is no option of [server]. Did you mean port?"),
-        ("zzz = 1", "zzz is no option of [server]."),
+        ("prot = 1", "[server] has no option prot. Did you mean port?"),
+        ("zzz = 1", "[server] has no option zzz."),
         ('url = "ws://h/"', "url belongs in the table [client], not in [server]."),
     ],
 )
@@ -163,9 +178,9 @@ def test_a_fault_in_the_file_is_named_with_its_line(file: Path, line: str, says:
     ("text", "line", "says"),
     [
         ("[sever]\nport = 1", 1, "there is no table [sever]. Did you mean server?"),
-        ("\nport = 1", 2, "port stands outside of a table; it belongs under [server]."),
+        ("\nport = 1", 2, "port is outside of a table; it belongs under [server]."),
         ("password = 'x'", 1, "it belongs under [server] or [client]."),
-        ("prot = 1", 1, "prot is no option. Did you mean port?"),
+        ("prot = 1", 1, "there is no option prot. Did you mean port?"),
         ("server = 5", 1, "server must be a table"),
         ("[[server]]\nport = 1", 1, "server must be a table"),
         ("[server.port]\nx = 1", 1, "port must be a whole number"),
@@ -183,23 +198,23 @@ def test_every_form_of_fault_has_its_line(file: Path, text: str, line: int, says
     assert says in told
 
 
-def test_what_is_not_utf8_is_named_with_its_line(file: Path) -> None:
+def test_text_that_is_not_utf8_is_reported_with_its_line(file: Path) -> None:
     file.write_bytes(b"[server]\nmotd = '\xff'\n")
     assert fault(path=file, environ={}) == f"{file}:2: this is not UTF-8 text."
 
 
-def test_a_file_nested_without_end_is_a_fault_and_no_crash(file: Path) -> None:
+def test_a_file_nested_too_deeply_is_a_fault_and_not_a_crash(file: Path) -> None:
     file.write_text("a = " + "[" * 20_000)
     assert str(file) in fault(path=file, environ={})
 
 
 @pytest.mark.parametrize("number", ["9" * 5000, "0x" + "f" * 5000])
-def test_a_number_too_long_to_write_is_a_fault_and_no_crash(file: Path, number: str) -> None:
+def test_a_number_too_long_to_print_is_a_fault_and_not_a_crash(file: Path, number: str) -> None:
     file.write_text(f"[server]\nport = {number}\n")
     assert fault(path=file, environ={}).startswith(f"{file}:")
 
 
-def test_all_faults_are_named_at_once_those_of_the_other_table_too(file: Path) -> None:
+def test_all_faults_are_reported_together_including_those_of_the_other_table(file: Path) -> None:
     file.write_text("[server]\nport = -1\nprot = 1\n[client]\nwait = 1\n")
     environ = {"TRIO_CHAT_RATE": "fast"}
     assert [told.split(":")[1] for told in fault(path=file, environ=environ).splitlines()[:3]] == ["2", "3", "5"]
@@ -212,7 +227,7 @@ def test_a_fault_of_a_flag_names_the_flag() -> None:
     assert fault(flags={"max_connections": "0"}, environ={}).startswith("--max-connections must be a whole number")
 
 
-def test_a_variable_that_is_nearly_one_of_ours_is_warned_of() -> None:
+def test_a_variable_whose_name_is_nearly_one_of_ours_gives_a_warning() -> None:
     loaded = load_server(environ={"TRIO_CHAT_PROT": "1", "TRIO_CHAT_CONFIG": "", "TRIO_CHAT_UNRELATED_THING": "1"})
     assert loaded.warnings == (
         "The variable TRIO_CHAT_PROT is set, but no option reads it. Did you mean TRIO_CHAT_PORT?",
@@ -224,10 +239,10 @@ def test_a_variable_that_is_nearly_one_of_ours_is_warned_of() -> None:
     [
         ("http://h/", "must be an address such as"),
         ("h:8765", "must be an address such as"),
-        ("ws://h:99999/", "is no address"),
-        ("ws://[::1/", "is no address"),
+        ("ws://h:99999/", "is not an address"),
+        ("ws://[::1/", "is not an address"),
         ("ws://:8765/", "must be an address such as"),
-        ("ws://ada:secret@h/", "must not hold a name or password"),
+        ("ws://ada:secret@h/", "must not contain a name or password"),
     ],
 )
 def test_an_address_of_the_wrong_form_is_refused(url: str, says: str) -> None:
@@ -253,7 +268,7 @@ def secret(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_password_file_gives_its_first_line_without_its_end(secret: Path) -> None:
+def test_the_password_is_the_first_line_of_the_password_file(secret: Path) -> None:
     loaded = load_server({"password_file": secret}, environ={})
     assert loaded.config.password == "correct horse"
     assert str(loaded.sources["password"]) == f"{secret}, named by --password-file"
@@ -265,17 +280,17 @@ def test_spaces_around_a_password_are_part_of_it(secret: Path) -> None:
     assert load_server({"password_file": secret}, environ={}).config.password == " a "
 
 
-def test_a_password_file_is_looked_for_beside_the_settings_file_that_names_it(file: Path, secret: Path) -> None:
+def test_the_path_of_a_password_file_is_relative_to_the_settings_file(file: Path, secret: Path) -> None:
     file.write_text(f'[server]\npassword_file = "{secret.name}"\n')
     assert load_server(environ={}, path=file).config.password == "correct horse"
 
 
-def test_the_home_folder_can_be_written_short(secret: Path) -> None:
+def test_a_tilde_stands_for_the_home_folder(secret: Path) -> None:
     environ = {"TRIO_CHAT_PASSWORD_FILE": f"~/{secret.name}"}
     assert load_client(environ=environ).config.password == "correct horse"
 
 
-def test_the_password_of_the_stronger_layer_counts_whatever_its_form(file: Path, secret: Path) -> None:
+def test_the_password_of_the_stronger_layer_is_used_in_whatever_form(file: Path, secret: Path) -> None:
     file.write_text('[server]\npassword = "from the file"\n')
     environ = {"TRIO_CHAT_PASSWORD": "from a variable"}
     assert load_server(environ={}, path=file).config.password == "from the file"
@@ -288,7 +303,7 @@ def test_the_password_of_the_stronger_layer_counts_whatever_its_form(file: Path,
 
 def test_two_passwords_in_one_layer_are_a_fault(secret: Path) -> None:
     told = fault(environ={"TRIO_CHAT_PASSWORD": "x", "TRIO_CHAT_PASSWORD_FILE": str(secret)})
-    assert told == "Both TRIO_CHAT_PASSWORD and TRIO_CHAT_PASSWORD_FILE give the password; keep one of them."
+    assert told == "Both TRIO_CHAT_PASSWORD and TRIO_CHAT_PASSWORD_FILE give the password; remove one of them."
 
 
 @pytest.mark.parametrize(
@@ -307,25 +322,27 @@ def test_a_password_file_without_a_usable_first_line_is_a_fault(secret: Path, co
     assert says in told
 
 
-def test_a_password_file_that_is_not_there_is_a_fault(tmp_path: Path) -> None:
+def test_a_password_file_that_does_not_exist_is_a_fault(tmp_path: Path) -> None:
     told = fault(environ={"TRIO_CHAT_PASSWORD_FILE": str(tmp_path / "none")})
     assert "cannot be read: No such file or directory" in told
 
 
-def test_a_password_file_that_others_can_read_is_warned_of(secret: Path) -> None:
+def test_a_password_file_that_others_can_read_gives_a_warning(secret: Path) -> None:
     secret.chmod(0o644)
     assert "chmod 600" in "".join(load_server({"password_file": secret}, environ={}).warnings)
 
 
-def test_a_settings_file_with_a_password_that_others_can_read_is_warned_of(file: Path) -> None:
+def test_a_settings_file_with_a_password_that_others_can_read_gives_a_warning(file: Path) -> None:
     file.write_text('[server]\npassword = "x"\n')
     assert load_server(environ={}, path=file).warnings == ()
     file.chmod(0o644)
-    assert "others can read it" in "".join(load_server(environ={}, path=file).warnings)
+    assert f"Other users can read {file}, which contains a password" in "".join(
+        load_server(environ={}, path=file).warnings
+    )
     assert load_server(environ={"TRIO_CHAT_PASSWORD": "y"}, path=file).warnings == ()
 
 
-def test_a_password_is_in_no_fault_and_in_no_repr(file: Path) -> None:
+def test_a_password_appears_in_no_fault_and_no_repr(file: Path) -> None:
     file.write_text(f'[server]\npassword = "{"hunter2" * 200}"\n')
     assert "hunter2" not in fault(path=file, environ={})
     loaded = load_server(environ={"TRIO_CHAT_PASSWORD": "hunter2"})
@@ -338,15 +355,15 @@ def test_a_password_is_in_no_fault_and_in_no_repr(file: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost."])
-def test_on_this_machine_alone_no_password_is_needed(host: str) -> None:
+def test_a_server_that_only_this_machine_can_reach_needs_no_password(host: str) -> None:
     check_server(ServerConfig(host=host))
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "chat.example", "localhost.example"])
-def test_beyond_this_machine_a_password_or_open_is_needed(host: str) -> None:
+def test_a_server_that_others_can_reach_needs_a_password_or_open(host: str) -> None:
     with pytest.raises(ConfigError, match=r"--password-file or TRIO_CHAT_PASSWORD, .* --open") as caught:
         check_server(ServerConfig(host=host))
-    assert "not encrypted" in str(caught.value)
+    assert "The chat is not encrypted." in str(caught.value)
     check_server(ServerConfig(host=host, password="x"))
     check_server(ServerConfig(host=host, open=True))
 
@@ -371,18 +388,18 @@ def test_every_field_is_an_option_with_a_description() -> None:
     assert all(option.metavar or option.kind == "flag" for option in OPTIONS)
 
 
-def test_a_key_in_both_tables_means_the_same_so_its_variable_can_serve_both() -> None:
+def test_a_key_in_both_tables_means_the_same_because_they_share_its_variable() -> None:
     server, client = ({o.key: o for o in config.options(section)} for section in config.SECTIONS.values())
     assert server.keys() & client.keys() == {"password", "password_file"}
     for key in server.keys() & client.keys():
         assert (server[key].kind, server[key].default) == (client[key].kind, client[key].default)
 
 
-def test_no_variable_of_an_option_is_the_one_that_names_the_file() -> None:
+def test_no_option_has_the_variable_that_names_the_file() -> None:
     assert "TRIO_CHAT_CONFIG" not in {option.variable for option in OPTIONS}
 
 
-def test_every_default_is_a_value_that_its_option_accepts() -> None:
+def test_every_option_accepts_its_default() -> None:
     for option in OPTIONS:
         if option.default is not None:
             assert config.convert(option, option.default, lenient=False) == option.default
@@ -393,7 +410,7 @@ def test_no_secret_has_a_flag() -> None:
     assert not any(option.flags for option in OPTIONS if option.secret)
 
 
-def test_every_value_has_the_type_its_field_says(file: Path) -> None:
+def test_every_value_has_the_type_of_its_field(file: Path) -> None:
     for section in config.SECTIONS.values():
         got = msgspec.structs.asdict(load(section, environ={}).config)
         hints = typing.get_type_hints(section)
@@ -410,14 +427,14 @@ json_values = st.recursive(
 
 
 @given(option=st.sampled_from(OPTIONS), value=json_values, lenient=st.booleans())
-def test_any_value_is_refused_or_made_into_one_that_is_accepted_again(
+def test_any_value_is_refused_or_converted_to_a_value_that_is_accepted_again(
     option: Option,
     value: object,
     lenient: bool,  # noqa: FBT001 - hypothesis gives it by name
 ) -> None:
     try:
         made = config.convert(option, value, lenient=lenient)
-    except Wrong:
+    except InvalidValue:
         return
     assert config.convert(option, made, lenient=False) == made
 
@@ -425,7 +442,7 @@ def test_any_value_is_refused_or_made_into_one_that_is_accepted_again(
 # ---- lines ------------------------------------------------------------------------------------
 
 
-def test_statements_are_found_whatever_their_form() -> None:
+def test_statements_of_every_form_are_found() -> None:
     text = (
         '# [no.table]\na = """\nb = 1\n"""\n\n[t]  # c\n"x y" = [\n  1, # =\n  2,\n]\n'
         "[t.u]\nd.e = 1\n[[v]]\nf = {g = 1, h = '=' }\n"

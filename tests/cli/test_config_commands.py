@@ -51,7 +51,7 @@ def test_check_names_every_fault_once_with_file_and_line(
     got = capsys.readouterr()
     assert got.out == ""
     assert got.err.splitlines() == [
-        f"trio-chat: {file}:2: prot is no option of [server]. Did you mean port?",
+        f"trio-chat: {file}:2: [server] has no option prot. Did you mean port?",
         f"trio-chat: {file}:5: wait must be true or false, not 3.",
         "trio-chat: TRIO_CHAT_RATE must be a number, 0 or more, not 'fast'.",
     ]
@@ -68,7 +68,7 @@ def test_check_shows_what_is_in_the_file_with_its_control_characters_written_out
     assert main(["config", "check", "--config", str(file)]) == 2
     error = capsys.readouterr().err
     assert "\x1b" not in error
-    assert "\\x1b[2J is no option" in error
+    assert "[server] has no option \\x1b[2J" in error
 
 
 def test_show_tells_where_each_value_comes_from(file: Path, capsys: Output, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -121,4 +121,4 @@ def test_a_warning_is_on_standard_error(file: Path, capsys: Output) -> None:
     file.write_text('[server]\npassword = "x"\n')
     file.chmod(0o644)
     assert main(["config", "show", "server", "--config", str(file)]) == 0
-    assert capsys.readouterr().err.startswith("trio-chat: warning: The settings file ")
+    assert capsys.readouterr().err.startswith("trio-chat: warning: Other users can read ")

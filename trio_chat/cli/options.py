@@ -21,7 +21,7 @@ from click.shell_completion import CompletionItem
 
 from trio_chat.cli.faults import say
 from trio_chat.cli.page import GroupedOption, Verb, whole
-from trio_chat.config import SECTIONS, Option, Settings, Wrong, convert, load, options
+from trio_chat.config import SECTIONS, InvalidValue, Option, Settings, convert, load, options
 
 __all__ = ["GroupedOption", "Number", "SettingOption", "Verb", "load_settings", "settings", "whole"]
 
@@ -51,7 +51,7 @@ class SettingType(_ParamType):
             value = (value,)
         try:
             made = convert(self.setting, value, lenient=True)
-        except Wrong as wrong:
+        except InvalidValue as wrong:
             raise click.UsageError(f"{self.setting.flag} {wrong}.", ctx) from None
         return made[0] if self.setting.kind == "texts" else made
 

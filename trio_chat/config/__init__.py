@@ -1,4 +1,4 @@
-"""Settings: the file, the environment and the flags become one frozen, checked struct."""
+"""Settings: the file, the environment and the flags are merged into one frozen, validated struct."""
 
 from trio_chat.config.loading import (
     Loaded,
@@ -11,18 +11,18 @@ from trio_chat.config.loading import (
 )
 from trio_chat.config.settings import MASK, SECTIONS, ClientConfig, ServerConfig, Settings, options
 from trio_chat.config.source import default_path
-from trio_chat.config.values import Option, Wrong, convert
+from trio_chat.config.values import InvalidValue, Option, convert
 
 __all__ = [
     "MASK",
     "SECTIONS",
     "ClientConfig",
+    "InvalidValue",
     "Loaded",
     "Option",
     "ServerConfig",
     "Settings",
     "Source",
-    "Wrong",
     "check_server",
     "convert",
     "default_path",

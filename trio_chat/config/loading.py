@@ -1,9 +1,8 @@
-"""File, environment and flags become one struct.
+"""Merge the settings file, the environment and the flags into one struct.
 
-A flag beats the environment, the environment beats the file, the file beats the default. All faults
-of a layer are told together, each with its place. The password is one setting with two options
-(``password`` and ``password_file``): the one from the stronger layer counts, and both in one layer are
-a fault.
+A flag overrides the environment, the environment overrides the file, and the file overrides the default. All faults
+are reported together, each with its place. The password is one setting with two options (``password`` and
+``password_file``): the option from the stronger layer is used, and both in the same layer are a fault.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from trio_chat.addresses import is_this_machine
 from trio_chat.config.settings import SECTIONS, ClientConfig, ServerConfig, Settings, options
 from trio_chat.config.source import SettingsFile, default_path, read
-from trio_chat.config.values import PREFIX, Option, Wrong, convert
+from trio_chat.config.values import PREFIX, InvalidValue, Option, convert
 from trio_chat.errors import ConfigError
 
 VARIABLE: Final = PREFIX + "CONFIG"
-"""The variable that names the settings file; ``--config`` beats it."""
+"""The environment variable that names the settings file; ``--config`` overrides it."""
 
 Layer = Literal["default", "file", "environment", "flag"]
 _layers: Final[tuple[Layer, ...]] = ("default", "file", "environment", "flag")
@@ -34,7 +33,7 @@ C = TypeVar("C", bound=Settings)
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Where a value came from. ``str()`` of it is ``default``, ``path:line``, the variable or the flag."""
+    """The place that a value comes from. ``str()`` of it is ``default``, ``path:line``, the variable or the flag."""
 
     layer: Layer
     place: str
@@ -45,9 +44,9 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Loaded(Generic[C]):
-    """The settings of one table, where each came from (by key), and what should be said about them.
+    """The settings of one table, the source of each (by key), and warnings about them.
 
-    ``path`` is the file that was read, ``None`` where there is none. ``warnings`` are sentences.
+    ``path`` is the file that was read, or ``None`` if there is none. ``warnings`` are sentences.
     """
 
     config: C
@@ -57,8 +56,8 @@ class Loaded(Generic[C]):
 
 
 @dataclass(slots=True)
-class _Gathering:
-    """Values and their sources while the layers are laid over each other."""
+class _Merge:
+    """The values and their sources while the layers are merged."""
 
     values: dict[str, Any] = field(default_factory=dict)
     sources: dict[str, Source] = field(default_factory=dict)
@@ -68,7 +67,7 @@ class _Gathering:
         subject = f"{source.place}: {option.key}" if source.layer == "file" else source.place
         try:
             self.values[option.key] = convert(option, value, lenient=lenient)
-        except Wrong as wrong:
+        except InvalidValue as wrong:
             self.faults.append(f"{subject} {wrong}.")
         else:
             self.sources[option.key] = source
@@ -83,13 +82,13 @@ def load(
 ) -> Loaded[C]:
     """Load one table's settings.
 
-    ``section`` is :class:`ServerConfig` or :class:`ClientConfig`. ``flags`` holds values by key; ``None``
-    and an empty tuple count as not given. ``environ`` is the process's own unless given. ``path`` is what
-    ``--config`` said. Raises :class:`ConfigError` that names every fault, one a line.
+    ``section`` is :class:`ServerConfig` or :class:`ClientConfig`. ``flags`` holds values by key; ``None`` and an
+    empty tuple count as not given. ``environ`` is the environment of the process by default. ``path`` is the value
+    of ``--config``. Raises :class:`ConfigError` that names all faults, one on each line.
     """
     environ = os.environ if environ is None else environ
     file = open_file(environ, path)
-    got = _Gathering()
+    got = _Merge()
     _from_file(got, section, file)
     _from_environment(got, section, environ)
     _from_flags(got, section, flags or {})
@@ -105,19 +104,19 @@ def load(
 def load_server(
     flags: Mapping[str, object] | None = None, *, environ: Mapping[str, str] | None = None, path: Path | None = None
 ) -> Loaded[ServerConfig]:
-    """Load the table ``[server]``, as :func:`load` does."""
+    """Load the table ``[server]``; see :func:`load`."""
     return load(ServerConfig, flags, environ=environ, path=path)
 
 
 def load_client(
     flags: Mapping[str, object] | None = None, *, environ: Mapping[str, str] | None = None, path: Path | None = None
 ) -> Loaded[ClientConfig]:
-    """Load the table ``[client]``, as :func:`load` does."""
+    """Load the table ``[client]``; see :func:`load`."""
     return load(ClientConfig, flags, environ=environ, path=path)
 
 
 def open_file(environ: Mapping[str, str], path: Path | None) -> SettingsFile:
-    """Find and read the settings file: the one given, else that of ``TRIO_CHAT_CONFIG``, else the default one."""
+    """Read the settings file: ``path`` if given, otherwise that of ``TRIO_CHAT_CONFIG``, otherwise the default file."""
     if path is not None:
         return read(path, needed=True)
     if named := environ.get(VARIABLE):
@@ -128,8 +127,8 @@ def open_file(environ: Mapping[str, str], path: Path | None) -> SettingsFile:
 # ---- the layers -------------------------------------------------------------------------------
 
 
-def _from_file(got: _Gathering, section: type[Settings], file: SettingsFile) -> None:
-    """Take the section's values; the other tables are only looked through for faults."""
+def _from_file(got: _Merge, section: type[Settings], file: SettingsFile) -> None:
+    """Take the values of the section. The other tables are only checked for faults."""
     for name, table in file.tables.items():
         struct = SECTIONS.get(name)
         if struct is None:
@@ -137,12 +136,12 @@ def _from_file(got: _Gathering, section: type[Settings], file: SettingsFile) -> 
         elif not isinstance(table, dict):
             got.faults.append(f"{file.place(name)}: {name} must be a table: write [{name}] on a line of its own.")
         else:
-            taken = got if struct is section else _Gathering(faults=got.faults)
+            taken = got if struct is section else _Merge(faults=got.faults)
             _from_table(taken, struct, name, table, file)
 
 
 def _from_table(
-    got: _Gathering, struct: type[Settings], name: str, table: Mapping[str, object], file: SettingsFile
+    got: _Merge, struct: type[Settings], name: str, table: Mapping[str, object], file: SettingsFile
 ) -> None:
     known = {option.key: option for option in options(struct)}
     for key, value in table.items():
@@ -155,14 +154,14 @@ def _from_table(
             got.values[key] = file.path.parent / got.values[key].expanduser()
 
 
-def _from_environment(got: _Gathering, section: type[Settings], environ: Mapping[str, str]) -> None:
-    """Take the variables; one that is set to nothing counts as not set."""
+def _from_environment(got: _Merge, section: type[Settings], environ: Mapping[str, str]) -> None:
+    """Take the environment variables. A variable that is set to nothing counts as not set."""
     for option in options(section):
         if text := environ.get(option.variable):
             got.set(option, text, Source("environment", option.variable), lenient=True)
 
 
-def _from_flags(got: _Gathering, section: type[Settings], flags: Mapping[str, object]) -> None:
+def _from_flags(got: _Merge, section: type[Settings], flags: Mapping[str, object]) -> None:
     known = {option.key: option for option in options(section)}
     for key, value in flags.items():
         option = known[key]
@@ -174,7 +173,7 @@ def _unknown(key: str, name: str, known: Iterable[str]) -> str:
     for other, struct in SECTIONS.items():
         if other != name and any(option.key == key for option in options(struct)):
             return f"{key} belongs in the table [{other}], not in [{name}]."
-    return f"{key} is no option of [{name}].{near(key, known)}"
+    return f"[{name}] has no option {key}.{near(key, known)}"
 
 
 def _stray(name: str, *, is_table: bool) -> str:
@@ -184,18 +183,18 @@ def _stray(name: str, *, is_table: bool) -> str:
         f"[{section}]" for section, struct in SECTIONS.items() if any(option.key == name for option in options(struct))
     ]
     if homes:
-        return f"{name} stands outside of a table; it belongs under {' or '.join(homes)}."
-    return f"{name} is no option.{near(name, (o.key for s in SECTIONS.values() for o in options(s)))}"
+        return f"{name} is outside of a table; it belongs under {' or '.join(homes)}."
+    return f"there is no option {name}.{near(name, (o.key for s in SECTIONS.values() for o in options(s)))}"
 
 
 def near(word: str, known: Iterable[str]) -> str:
-    """Suggest the known word nearest to a mistyped one, as a sentence after a space; empty if none is near."""
+    """Return a sentence, after a space, that suggests the known word nearest to ``word``; empty if none is near."""
     found = difflib.get_close_matches(word, sorted(set(known)), n=1, cutoff=0.6)
     return f" Did you mean {found[0]}?" if found else ""
 
 
 def _misspelt_variables(environ: Mapping[str, str]) -> list[str]:
-    """Warn of variables that look like ours and are none; they may belong to another program, so no more."""
+    """Warn of variables that are nearly ours. They may belong to another program, so they are not a fault."""
     known = {option.variable for struct in SECTIONS.values() for option in options(struct)} | {VARIABLE}
     return [
         f"The variable {name} is set, but no option reads it.{hint}"
@@ -205,7 +204,7 @@ def _misspelt_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _near_variable(name: str, known: Iterable[str]) -> str:
-    """Suggest a variable; what all begin with does not make two of them alike."""
+    """Suggest a variable. The common prefix does not count as likeness."""
     shorter = {variable.removeprefix(PREFIX): variable for variable in known}
     found = difflib.get_close_matches(name.removeprefix(PREFIX), sorted(shorter), n=1)
     return f" Did you mean {shorter[found[0]]}?" if found else ""
@@ -214,11 +213,11 @@ def _near_variable(name: str, known: Iterable[str]) -> str:
 # ---- the password -----------------------------------------------------------------------------
 
 
-def _settle_password(got: _Gathering, file: SettingsFile) -> list[str]:
-    """Let the stronger of ``password`` and ``password_file`` count, and read the file."""
+def _settle_password(got: _Merge, file: SettingsFile) -> list[str]:
+    """Use the stronger of ``password`` and ``password_file``, and read the file. Returns warnings."""
     text, named = got.sources.get("password"), got.sources.get("password_file")
     if text and named and text.layer == named.layer:
-        got.faults.append(f"Both {text} and {named} give the password; keep one of them.")
+        got.faults.append(f"Both {text} and {named} give the password; remove one of them.")
         return []
     if text and (not named or _layers.index(text.layer) > _layers.index(named.layer)):
         got.values.pop("password_file", None)
@@ -229,7 +228,7 @@ def _settle_password(got: _Gathering, file: SettingsFile) -> list[str]:
     path = got.values["password_file"] = got.values["password_file"].expanduser()
     try:
         got.values["password"], warnings = _read_password(path)
-    except Wrong as wrong:
+    except InvalidValue as wrong:
         got.faults.append(f"{named}: {wrong}.")
         return []
     got.sources["password"] = Source(named.layer, f"{path}, named by {named}")
@@ -239,43 +238,41 @@ def _settle_password(got: _Gathering, file: SettingsFile) -> list[str]:
 def _shared_settings(file: SettingsFile) -> list[str]:
     if not file.shared:
         return []
-    return [
-        f"The settings file {file.path} holds a password and others can read it; chmod 600 it, or use password_file."
-    ]
+    return [f"Other users can read {file.path}, which contains a password; chmod 600 it, or use password_file."]
 
 
 def _read_password(path: Path) -> tuple[str, list[str]]:
-    """Read a password file's first line; returns it and the warnings. Raises :class:`Wrong`."""
+    """Read the first line of a password file; returns the line and warnings. Raises :class:`InvalidValue`."""
     try:
         with path.open("rb") as stream:
             mode = os.fstat(stream.fileno()).st_mode
             data = stream.readline(_PASSWORD_LIMIT * 4 + 2)
         text = data.decode().rstrip("\r\n")
     except OSError as error:
-        raise Wrong(f"the password file {path} cannot be read: {error.strerror}") from error
+        raise InvalidValue(f"the password file {path} cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise Wrong(f"the password file {path} is not UTF-8 text") from error
+        raise InvalidValue(f"the password file {path} is not UTF-8 text") from error
     if not text:
-        raise Wrong(f"the first line of the password file {path} is empty; put the password there")
+        raise InvalidValue(f"the first line of the password file {path} is empty; put the password there")
     if len(text) > _PASSWORD_LIMIT:
-        raise Wrong(f"the password in {path} has more than {_PASSWORD_LIMIT} characters")
+        raise InvalidValue(f"the password in {path} has more than {_PASSWORD_LIMIT} characters")
     shared = stat.S_ISREG(mode) and mode & 0o044
-    return text, [f"Others can read the password file {path}; chmod 600 it."] if shared else []
+    return text, [f"Other users can read the password file {path}; chmod 600 it."] if shared else []
 
 
-# ---- what must fit together -------------------------------------------------------------------
+# ---- settings that must fit together -------------------------------------------------------------------
 
 
 def check_server(config: ServerConfig) -> None:
-    """Refuse server settings that are each fine and wrong together. Raises :class:`ConfigError`."""
+    """Check that the server settings fit together. Raises :class:`ConfigError`."""
     if config.outbox_bytes < 2 * config.max_frame:
         raise ConfigError(
             f"outbox_bytes ({config.outbox_bytes}) must be at least twice max_frame ({config.max_frame}), "
-            "or one long message disconnects whoever gets it."
+            "or one long message disconnects everybody who gets it."
         )
     if not is_this_machine(config.host) and config.password is None and not config.open:
         raise ConfigError(
-            f"Listening on {config.host} lets others than this machine in, and no password is set. "
-            "Give one with --password-file or TRIO_CHAT_PASSWORD, or let everybody in with --open. "
-            "(What is said there is not encrypted.)"
+            f"Other machines can reach {config.host}, and no password is set. "
+            "Set one with --password-file or TRIO_CHAT_PASSWORD, or let everybody in with --open. "
+            "(The chat is not encrypted.)"
         )

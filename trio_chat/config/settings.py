@@ -1,7 +1,7 @@
-"""The two frozen structs that hold all settings, and the table of options read off them.
+"""The two frozen structs that hold all settings, and the options that are derived from them.
 
-The description, unit and bounds in a field's ``Meta`` are the one source of the help pages, of the
-reference page and of what :func:`trio_chat.config.load` accepts.
+The description, unit and bounds in a field's ``Meta`` are the only source of the help pages, of the reference page
+and of the checks in :func:`trio_chat.config.load`.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
-from trio_chat.config.values import Kind, Option
+from trio_chat.config.values import Option, OptionKind
 
 MASK: Final = "********"
-"""What stands where a secret would be shown; its length says nothing about the secret's."""
+"""Text shown in place of a secret. Its length tells nothing about the secret."""
 
 
 def _printable(text: str) -> str | None:
-    return None if text.isprintable() else "must not hold control characters"
+    return None if text.isprintable() else "must not contain control characters"
 
 
 def _url(text: str) -> str | None:
@@ -32,11 +32,11 @@ def _url(text: str) -> str | None:
         parts = urlsplit(text)
         port = parts.port
     except ValueError:
-        return f"is no address: {text!r}; write it as ws://host:port/"
+        return f"is not an address: {text!r}; write it as ws://host:port/"
     if parts.scheme not in {"ws", "wss"} or not parts.hostname or port == 0:
         return f"must be an address such as ws://host:8765/ or wss://host/, not {text!r}"
     if parts.username is not None or parts.password is not None:
-        return "must not hold a name or password; name and password_file are options of their own"
+        return "must not contain a name or password; use the options name and password_file"
     return None
 
 
@@ -46,25 +46,25 @@ def _origin(text: str) -> str | None:
         fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
     except ValueError:
         fine = False
-    return None if fine else f"must be origins such as https://chat.example, without a path; {text!r} is none"
+    return None if fine else f"must be an origin such as https://chat.example, without a path, not {text!r}"
 
 
 def _network(text: str) -> str | None:
     try:
         ip_network(text)
     except ValueError:
-        return f"must be addresses or networks such as 127.0.0.1 or 10.0.0.0/8; {text!r} is none"
+        return f"must be an address or network such as 127.0.0.1 or 10.0.0.0/8, not {text!r}"
     return None
 
 
 def _meta(description: str, group: str, metavar: str = "", **rest: Any) -> Meta:  # noqa: ANN401 - Meta's and Option's own
-    """Describe one option: bounds go to ``Meta``'s own names, the rest to ``extra``."""
+    """Describe one option. Bounds become ``Meta``'s own fields, the rest goes to ``extra``."""
     bounds = {key: rest.pop(key) for key in ("ge", "le", "min_length", "max_length") if key in rest}
     return Meta(description=description, extra={"group": group, "metavar": metavar, **rest}, **bounds)
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What both tables share: a ``repr`` without secrets."""
+    """The base of both tables: a ``repr`` without secrets."""
 
     def __repr__(self) -> str:
         known = {option.key: option for option in options(type(self))}
@@ -86,7 +86,7 @@ _TALK: Final = "How it behaves"
 _LOOK: Final = "How it looks"
 
 _PASSWORD: Final = _meta(
-    "the server's password; a file of its own (password_file) is the better place",
+    "the server's password; it is safer in a file of its own (password_file)",
     _ADMIT,
     "PASSWORD",
     min_length=1,
@@ -97,25 +97,32 @@ _PASSWORD: Final = _meta(
 
 
 class ServerConfig(Settings, frozen=True, kw_only=True):
-    """What ``trio-chat serve`` goes by: the table ``[server]``."""
+    """The settings of ``trio-chat serve``: the table ``[server]``."""
 
     data: Annotated[
         Path | None,
-        _meta("folder for what is remembered; without it, the platform's place for such data", _KEEP, "DIR"),
+        _meta("folder for the database; by default, where this system keeps such data", _KEEP, "DIR"),
     ] = None
-    memory: Annotated[bool, _meta("remember nothing on disk: all is gone when the server stops", _KEEP)] = False
+    memory: Annotated[bool, _meta("store nothing on disk: everything is lost when the server stops", _KEEP)] = False
     keep: Annotated[
         float,
-        _meta("days that messages are kept; 0 for ever", _KEEP, "DAYS", unit="days", ge=0, le=36500),
+        _meta(
+            "delete messages older than this many days; 0 keeps them forever",
+            _KEEP,
+            "DAYS",
+            unit="days",
+            ge=0,
+            le=36500,
+        ),
     ] = 0.0
     names: Annotated[
         Literal["owned", "guest"],
-        _meta("owned: a name stays its first user's; guest: it is free when its holder leaves", _NAMES, "RULE"),
+        _meta("owned: a name belongs to its first user; guest: it is free again when its user leaves", _NAMES, "RULE"),
     ] = "owned"
     name_expiry: Annotated[
         float,
         _meta(
-            "days after which a name without a password, unused, is free again; 0 for never",
+            "free a name without a password after this many days without use; 0 never does",
             _NAMES,
             "DAYS",
             unit="days",
@@ -125,48 +132,63 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     ] = 0.0
     room_creation: Annotated[
         Literal["everyone", "moderators", "admins"],
-        _meta("who may make rooms; moderators: the lobby's, and administrators", _NAMES, "WHO"),
+        _meta("who may make rooms: everyone, moderators of the lobby, or only administrators", _NAMES, "WHO"),
     ] = "everyone"
     host: Annotated[
         str,
         _meta(
-            "address or host name to listen on; 0.0.0.0 or :: for all of this machine's", _LISTEN, "HOST", min_length=1
+            "address or host name to listen on; 0.0.0.0 or :: for all addresses of this machine",
+            _LISTEN,
+            "HOST",
+            min_length=1,
         ),
     ] = "127.0.0.1"
     port: Annotated[
         int,
-        _meta("port to listen on; 0 takes any that is free", _LISTEN, "PORT", flags=("-p", "--port"), ge=0, le=65535),
+        _meta("port to listen on; 0 takes any free port", _LISTEN, "PORT", flags=("-p", "--port"), ge=0, le=65535),
     ] = 8765
     password: Annotated[str | None, _PASSWORD] = None
     password_file: Annotated[
-        Path | None, _meta("file whose first line is the password that everyone needs", _ADMIT, "FILE")
+        Path | None, _meta("file whose first line is the password for this server", _ADMIT, "FILE")
     ] = None
-    open: Annotated[bool, _meta("admit people without a password beyond this machine", _ADMIT)] = False
+    open: Annotated[bool, _meta("let people on other machines in without a password", _ADMIT)] = False
     allow_origin: Annotated[
         tuple[str, ...],
-        _meta("origin whose web pages may connect; give it once for each", _ADMIT, "ORIGIN", check=_origin),
+        _meta("origin whose web pages may connect; repeat for more", _ADMIT, "ORIGIN", check=_origin),
     ] = ()
     trusted_proxy: Annotated[
         tuple[str, ...],
         _meta(
-            "proxy, or network of them, that is believed whom it connects (X-Forwarded-For); give it once for each",
+            "address or network of a proxy whose X-Forwarded-For header is trusted; repeat for more",
             _ADMIT,
             "ADDRESS",
             check=_network,
         ),
     ] = ()
-    motd: Annotated[str, _meta("message of the day, shown to whoever comes in", _ADMIT, "TEXT", max_length=2000)] = ""
+    motd: Annotated[str, _meta("message of the day, shown to everybody who joins", _ADMIT, "TEXT", max_length=2000)] = (
+        ""
+    )
     max_connections: Annotated[
-        int, _meta("most connections at one time", _LIMITS, "N", flags=("-m", "--max-connections"), ge=1, le=1_000_000)
+        int,
+        _meta(
+            "maximum number of connections at the same time",
+            _LIMITS,
+            "N",
+            flags=("-m", "--max-connections"),
+            ge=1,
+            le=1_000_000,
+        ),
     ] = 1000
     per_address: Annotated[
         int,
-        _meta("most connections from one address, except from this machine; 0 for no limit", _LIMITS, "N", ge=0),
+        _meta(
+            "maximum number of connections from one address, this machine excepted; 0 for no limit", _LIMITS, "N", ge=0
+        ),
     ] = 256
     new_names: Annotated[
         int,
         _meta(
-            "most names that may be claimed from one address in an hour, except from this machine; 0 for no limit",
+            "maximum number of new names from one address in an hour, this machine excepted; 0 for no limit",
             _LIMITS,
             "N",
             ge=0,
@@ -174,22 +196,24 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     ] = 256
     idle_timeout: Annotated[
         float,
-        _meta("say Bye! to whoever sends nothing for so long; 0 for never", _LIMITS, "SECONDS", unit="seconds", ge=0),
+        _meta(
+            "disconnect people who send nothing for this long; 0 never does", _LIMITS, "SECONDS", unit="seconds", ge=0
+        ),
     ] = 0.0
     handshake_timeout: Annotated[
-        float, _meta("how long a new connection may take to get in", _LIMITS, "SECONDS", unit="seconds", ge=0.1, le=600)
+        float, _meta("how long a new connection may take to log in", _LIMITS, "SECONDS", unit="seconds", ge=0.1, le=600)
     ] = 10.0
     max_text: Annotated[
-        int, _meta("most characters in one message", _LIMITS, "N", unit="characters", ge=1, le=1_000_000)
+        int, _meta("maximum number of characters in one message", _LIMITS, "N", unit="characters", ge=1, le=1_000_000)
     ] = 8000
     max_frame: Annotated[
         int,
-        _meta("most bytes in one request", _LIMITS, "BYTES", unit="bytes", ge=1024, le=16 * 1024 * 1024),
+        _meta("maximum number of bytes in one request", _LIMITS, "BYTES", unit="bytes", ge=1024, le=16 * 1024 * 1024),
     ] = 65536
     outbox_bytes: Annotated[
         int,
         _meta(
-            "most bytes that wait for one connection; one that falls further behind is disconnected",
+            "maximum number of bytes that wait for one connection; a slower one is disconnected",
             _LIMITS,
             "BYTES",
             unit="bytes",
@@ -199,17 +223,19 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     ] = 1024 * 1024
     rate: Annotated[
         float,
-        _meta("requests a second that one session may keep up; 0 for no limit", _LIMITS, "N", ge=0),
+        _meta("requests per second that one session may make on average; 0 for no limit", _LIMITS, "N", ge=0),
     ] = 20.0
     burst: Annotated[
-        float, _meta("requests that one session may make at once before the rate counts", _LIMITS, "N", ge=1)
+        float, _meta("requests that one session may make at once before the rate limits it", _LIMITS, "N", ge=1)
     ] = 100.0
-    max_rooms: Annotated[int, _meta("most rooms that one person may be in", _LIMITS, "N", ge=1)] = 100
-    max_recipients: Annotated[int, _meta("most people that one message may be addressed to", _LIMITS, "N", ge=1)] = 20
+    max_rooms: Annotated[int, _meta("maximum number of rooms that one person may be in", _LIMITS, "N", ge=1)] = 100
+    max_recipients: Annotated[
+        int, _meta("maximum number of people that one message may be sent to", _LIMITS, "N", ge=1)
+    ] = 20
     shutdown_grace: Annotated[
         float,
         _meta(
-            "how long connections may take to end when the server stops",
+            "how long connections may take to close when the server stops",
             _RUN,
             "SECONDS",
             unit="seconds",
@@ -219,46 +245,49 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     ] = 5.0
     log_format: Annotated[
         Literal["auto", "text", "json"],
-        _meta("the log's form; auto is text on a terminal, else JSON", _RUN, "FORMAT"),
+        _meta("format of the log; auto is text on a terminal and JSON elsewhere", _RUN, "FORMAT"),
     ] = "auto"
     log_level: Annotated[
-        Literal["debug", "info", "warning", "error"], _meta("the least that goes into the log", _RUN, "LEVEL")
+        Literal["debug", "info", "warning", "error"], _meta("lowest level that is logged", _RUN, "LEVEL")
     ] = "info"
 
 
 class ClientConfig(Settings, frozen=True, kw_only=True):
-    """What ``join``, ``send``, ``tail`` and ``who`` go by: the table ``[client]``."""
+    """The settings of ``join``, ``send``, ``tail``, ``search`` and ``who``: the table ``[client]``."""
 
-    url: Annotated[str, _meta("the server's address", _SERVER, "URL", check=_url)] = "ws://127.0.0.1:8765/"
+    url: Annotated[str, _meta("address of the server", _SERVER, "URL", check=_url)] = "ws://127.0.0.1:8765/"
     name: Annotated[
         str | None,
-        _meta("your name; without one the server makes one up", _SERVER, "NAME", min_length=1, max_length=256),
+        _meta("your name; without it the server makes one up", _SERVER, "NAME", min_length=1, max_length=256),
     ] = None
     password: Annotated[str | None, _PASSWORD] = None
     password_file: Annotated[
         Path | None,
-        _meta("file whose first line is the server's password (or put it into TRIO_CHAT_PASSWORD)", _SERVER, "FILE"),
+        _meta("file whose first line is the server's password (or set TRIO_CHAT_PASSWORD)", _SERVER, "FILE"),
     ] = None
-    wait: Annotated[bool, _meta("when nobody answers, keep trying until somebody does", _TALK)] = False
+    wait: Annotated[bool, _meta("if the server does not answer, keep trying until it does", _TALK)] = False
     request_timeout: Annotated[
         float,
-        _meta("how long to wait for the server's answer", _TALK, "SECONDS", unit="seconds", ge=0.1, le=3600),
+        _meta("how long to wait for an answer from the server", _TALK, "SECONDS", unit="seconds", ge=0.1, le=3600),
     ] = 30.0
     backlog: Annotated[
-        int, _meta("lines of the past that are shown on entering", _TALK, "N", unit="lines", ge=0, le=100_000)
+        int, _meta("number of earlier messages shown when you join", _TALK, "N", unit="lines", ge=0, le=100_000)
     ] = 100
     unknown_recipients: Annotated[
         Literal["error", "public"],
         _meta(
-            "what a name at a message's end that nobody has does: error sends nothing, public tells all", _TALK, "RULE"
+            "when a message ends with an @name nobody has: error = send nothing, public = post it to the room",
+            _TALK,
+            "RULE",
         ),
     ] = "error"
     time_format: Annotated[
         str,
-        _meta("how a message's time is shown, in strftime's letters", _LOOK, "FORMAT", max_length=64, check=_printable),
+        _meta("format of a message's time, in the codes of strftime", _LOOK, "FORMAT", max_length=64, check=_printable),
     ] = "%H:%M"
     color: Annotated[
-        Literal["auto", "always", "never"], _meta("colour; auto is on a terminal and not with NO_COLOR", _LOOK, "WHEN")
+        Literal["auto", "always", "never"],
+        _meta("colour; auto: only on a terminal, and not if NO_COLOR is set", _LOOK, "WHEN"),
     ] = "auto"
     theme: Annotated[
         str,
@@ -271,32 +300,42 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             check=_printable,
         ),
     ] = "auto"
-    mouse: Annotated[bool, _meta("the mouse, in the full screen", _LOOK)] = True
+    mouse: Annotated[bool, _meta("use the mouse in the full screen", _LOOK)] = True
     notify: Annotated[
         Literal["all", "mentions", "nothing"],
-        _meta("which messages call you, where a room has no rule of its own", _TALK, "WHICH"),
+        _meta("which messages notify you, in rooms without a rule of their own", _TALK, "WHICH"),
     ] = "mentions"
     highlight: Annotated[
         tuple[str, ...],
-        _meta("words that call you in the full screen as your name does", _TALK, "WORDS", max_length=100, flags=()),
+        _meta(
+            "words that notify you in the full screen like a mention of your name",
+            _TALK,
+            "WORDS",
+            max_length=100,
+            flags=(),
+        ),
     ] = ()
     notify_by: Annotated[
         Literal["auto", "bell", "osc9", "osc777", "none"],
-        _meta("how the full screen calls you; auto is the bell and what the terminal is known to show", _TALK, "HOW"),
+        _meta(
+            "how the full screen notifies you; auto: the bell, and desktop messages if the terminal shows them",
+            _TALK,
+            "HOW",
+        ),
     ] = "auto"
     keys: Annotated[
         dict[str, tuple[str, ...]],
-        _meta("keys of the full screen: a table of commands and their keys", _LOOK, "TABLE", flags=()),
+        _meta("keys of the full screen: a table of commands, each with its keys", _LOOK, "TABLE", flags=()),
     ] = msgspec.field(default_factory=dict)
 
 
 SECTIONS: Final[dict[str, type[Settings]]] = {"server": ServerConfig, "client": ClientConfig}
-"""The tables of the file, each with the struct that holds it."""
+"""The tables of the settings file, each with its struct."""
 
 
 @cache
 def options(section: type[Settings]) -> tuple[Option, ...]:
-    """Every option of a table, in the order of its fields."""
+    """Return all options of a table, in the order of its fields."""
     name = next(name for name, struct in SECTIONS.items() if struct is section)
     hints = typing.get_type_hints(section, include_extras=True)
     return tuple(_option(name, field, hints[field.name]) for field in msgspec.structs.fields(section))
@@ -319,8 +358,8 @@ def _option(section: str, field: msgspec.structs.FieldInfo, hint: Any) -> Option
     )
 
 
-def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:  # noqa: ANN401 - a type form
-    """Tell which kind of option a field's type makes, and its choices where it has some."""
+def _kind(hint: Any) -> tuple[OptionKind, tuple[str, ...]]:  # noqa: ANN401 - a type form
+    """Return the kind of option that a field's type makes, and its choices if there are any."""
     origin = typing.get_origin(hint)
     if origin is Literal:
         return "choice", typing.get_args(hint)
@@ -330,5 +369,5 @@ def _kind(hint: Any) -> tuple[Kind, tuple[str, ...]]:  # noqa: ANN401 - a type f
         return "table", ()
     if origin in {types.UnionType, typing.Union}:
         hint = typing.get_args(hint)[0]
-    kinds: dict[Any, Kind] = {bool: "flag", int: "integer", float: "number", str: "text", Path: "path"}
+    kinds: dict[Any, OptionKind] = {bool: "flag", int: "integer", float: "number", str: "text", Path: "path"}
     return kinds[hint], ()

@@ -1,9 +1,8 @@
-"""The settings file: where it is, what is in it, and on which line.
+"""The settings file: its place, its values, and the line of each.
 
-``tomllib`` gives no lines. They are found by giving it the text statement by statement: lines are
-gathered until they parse by themselves, which is where a statement ends, because no beginning of a
-TOML statement that goes over several lines is a document. So tables, dotted and quoted keys, inline
-tables and texts over several lines need no grammar of our own.
+``tomllib`` does not tell lines. This module finds them by parsing the text statement by statement. It adds lines until
+they parse by themselves: there the statement ends, because no beginning of a TOML statement over several lines is a
+valid document. So tables, dotted and quoted keys, inline tables and texts over several lines need no grammar of ours.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ from trio_chat.errors import ConfigError
 
 @dataclass(frozen=True)
 class SettingsFile:
-    """A settings file as read. ``path`` is ``None`` when there is none; ``shared`` when others may read it."""
+    """A settings file as read. ``path`` is ``None`` if there is no file; ``shared`` means that others can read it."""
 
     path: Path | None = None
     text: str = ""
@@ -33,28 +32,28 @@ class SettingsFile:
         return tuple(statements(self.text))
 
     def line(self, *keys: str) -> int:
-        """The number of the line, counted from 1, on which these nested keys are set; 1 if they are nowhere."""
+        """Return the number of the line, counted from 1, that sets these nested keys; 1 if no line does."""
         for number, path in self._statements:
             if path[: len(keys)] == keys:
                 return number
         return 1
 
     def place(self, *keys: str) -> str:
-        """Where these nested keys are set, as ``path:line``."""
+        """Return the place that sets these nested keys, as ``path:line``."""
         return f"{self.path}:{self.line(*keys)}"
 
 
 def default_path() -> Path:
-    """Where the settings file is looked for unless one is named."""
+    """Return the path of the settings file that is read if no other is named."""
     import platformdirs  # noqa: PLC0415 - not needed when --config names the file
 
     return platformdirs.user_config_path("trio-chat") / "config.toml"
 
 
 def read(path: Path, *, needed: bool) -> SettingsFile:
-    """Read a settings file; one that is not there is as good as empty, unless it is ``needed``.
+    """Read a settings file. A missing file counts as empty, unless it is ``needed``.
 
-    Raises :class:`ConfigError` when it cannot be read or is no TOML.
+    Raises :class:`ConfigError` when it cannot be read or is not TOML.
     """
     try:
         data = path.read_bytes()
@@ -74,12 +73,12 @@ def read(path: Path, *, needed: bool) -> SettingsFile:
     except RecursionError:
         raise ConfigError(f"The settings file {path} is nested too deeply.") from None
     except ValueError as error:  # TOMLDecodeError is one; a number of thousands of digits raises another
-        raise ConfigError(_no_toml(path, text, error)) from error
+        raise ConfigError(_not_toml(path, text, error)) from error
     return SettingsFile(path, text, tables, shared)
 
 
-def _no_toml(path: Path, text: str, error: ValueError) -> str:
-    """Say which line is no TOML; the parser only has it in its sentence."""
+def _not_toml(path: Path, text: str, error: ValueError) -> str:
+    """Name the line that is not TOML. The parser tells it only within its message."""
     what, _, where = str(error).rpartition(" (at ")
     found = re.match(r"line (\d+)", where)
     line = int(found[1]) if found else text.count("\n") + 1
@@ -87,9 +86,9 @@ def _no_toml(path: Path, text: str, error: ValueError) -> str:
 
 
 def statements(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
-    """Give each key that a TOML text sets with the line, counted from 1, where its statement begins.
+    """Yield each key that a TOML text sets, with the line, counted from 1, where its statement begins.
 
-    A header gives its own keys. The text must be valid TOML.
+    A table header yields its own keys. The text must be valid TOML.
     """
     table: tuple[str, ...] = ()
     begun, gathered = 1, ""
@@ -110,7 +109,7 @@ def statements(text: str) -> Iterator[tuple[int, tuple[str, ...]]]:
 
 
 def _paths(tables: dict[str, Any]) -> Iterator[tuple[str, ...]]:
-    """Give the keys of every leaf; an empty table is one."""
+    """Yield the keys of every leaf. An empty table is a leaf."""
     for key, value in tables.items():
         inner = value[0] if isinstance(value, list) and value and isinstance(value[0], dict) else value
         if isinstance(inner, dict) and inner:

@@ -1,4 +1,4 @@
-"""One option: what it is called, what it takes, and how text or a TOML value becomes one of its values."""
+"""One option: its names, the values that it accepts, and the conversion of text and TOML values."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, TypeAlias
 
-Kind: TypeAlias = Literal["flag", "integer", "number", "text", "path", "texts", "choice", "table"]
+OptionKind: TypeAlias = Literal["flag", "integer", "number", "text", "path", "texts", "choice", "table"]
 
 PREFIX: Final = "TRIO_CHAT_"
-"""What the name of every variable of the environment begins with."""
+"""Prefix of all environment variables of ours."""
 
 _TRUE: Final = frozenset({"true", "yes", "on", "1"})
 _FALSE: Final = frozenset({"false", "no", "off", "0"})
@@ -21,14 +21,14 @@ _FALSE: Final = frozenset({"false", "no", "off", "0"})
 class Option:
     """One option of one table of the settings.
 
-    ``low`` and ``high`` bound a number, or a text's length in characters. ``check`` looks at a value of
-    the right kind and returns what is wrong with it, or ``None``. ``flags`` is empty where the command
-    line does not take it.
+    ``low`` and ``high`` bound a number, or the length of a text in characters. ``check`` is called with a value of
+    the right kind and returns its fault as words that follow the option's name, or ``None``. ``flags`` is empty if
+    the option is not available on the command line.
     """
 
     section: str
     key: str
-    kind: Kind
+    kind: OptionKind
     default: object
     description: str
     group: str
@@ -43,16 +43,16 @@ class Option:
 
     @property
     def variable(self) -> str:
-        """The variable of the environment that sets it."""
+        """The environment variable that sets it."""
         return PREFIX + self.key.upper()
 
     @property
     def flag(self) -> str:
-        """Its long flag; empty where it has none."""
+        """Its long flag; empty if it has none."""
         return self.flags[-1] if self.flags else ""
 
     def accepts(self) -> str:
-        """What it takes, as words that go after "must be"."""
+        """Describe the accepted values, in words that follow "must be"."""
         if self.kind == "flag":
             return "true or false"
         if self.kind == "choice":
@@ -79,22 +79,22 @@ class Option:
         return both.format(low=f"{self.low:.15g}", high=f"{self.high:.15g}")
 
 
-class Wrong(ValueError):
-    """A value does not fit its option; the text goes after the option's name: "must be ..., not ..."."""
+class InvalidValue(ValueError):
+    """A value does not fit its option. The text follows the option's name: "must be ..., not ..."."""
 
 
 def convert(option: Option, value: object, *, lenient: bool) -> Any:  # noqa: ANN401 - the option's kind decides the type
-    """Make a value of ``option`` out of a TOML value, or (``lenient``) out of text as well.
+    """Convert a TOML value to a value of ``option``. With ``lenient``, text is converted to any kind.
 
-    Raises :class:`Wrong`; its text does not show the value of a secret.
+    Raises :class:`InvalidValue`, whose text never shows the value of a secret.
     """
-    made = _kinds[option.kind](value, lenient=lenient)
+    made = _CONVERTERS[option.kind](value, lenient=lenient)
     if made is None or not _fits(option, made):
-        raise Wrong(f"must be {option.accepts()}" + ("" if option.secret else f", not {_shown(value)}"))
+        raise InvalidValue(f"must be {option.accepts()}" + ("" if option.secret else f", not {_shown(value)}"))
     if option.check is not None:
         for text in made if isinstance(made, tuple) else (made,):
             if (fault := option.check(text)) is not None:
-                raise Wrong(fault)
+                raise InvalidValue(fault)
     return made
 
 
@@ -160,7 +160,7 @@ def _path(value: object, *, lenient: bool) -> Path | None:
 
 
 def _texts(value: object, *, lenient: bool) -> tuple[str, ...] | None:
-    """A list of texts; as text, its items have commas between them."""
+    """Convert a list of texts; written as one text, its items are separated by commas."""
     if lenient and isinstance(value, str):
         return tuple(item.strip() for item in value.split(",") if item.strip())
     if isinstance(value, list | tuple) and all(isinstance(item, str) for item in value):
@@ -169,7 +169,7 @@ def _texts(value: object, *, lenient: bool) -> tuple[str, ...] | None:
 
 
 def _table(value: object, *, lenient: bool) -> dict[str, tuple[str, ...]] | None:
-    """A table in the file; a text holds none."""
+    """Convert a table of the file. A text cannot hold a table."""
     del lenient
     if not isinstance(value, Mapping):
         return None
@@ -177,7 +177,7 @@ def _table(value: object, *, lenient: bool) -> dict[str, tuple[str, ...]] | None
     return None if None in made.values() else {name: one for name, one in made.items() if one is not None}
 
 
-_kinds: Final[dict[Kind, Callable[..., Any]]] = {
+_CONVERTERS: Final[dict[OptionKind, Callable[..., Any]]] = {
     "flag": _flag,
     "integer": _integer,
     "number": _number,
