@@ -1,6 +1,6 @@
-"""Write the reference pages of the settings and of the commands anew: ``python docs/reference_pages.py``.
+"""Generate the reference pages of the settings and the commands: ``python docs/reference_pages.py``.
 
-They are made from the settings' structs and from the help pages; a test fails when they are stale.
+They are made from the settings' structs and from the help pages. A test fails when they are stale.
 """
 
 from __future__ import annotations
@@ -20,29 +20,29 @@ FOLDER: Final = Path(__file__).parent / "reference"
 _CONFIGURATION: Final = """\
 # Settings
 
-Every setting can come from four places. A flag beats the environment, the environment beats the file, the file
-beats the default. `trio-chat config show` tells which value counts and where it comes from; `trio-chat config check`
-names every fault with its file and line.
+Every setting can come from four places. A flag beats the environment, the environment beats the file, and the file
+beats the default. `trio-chat config show` shows each value and where it comes from. `trio-chat config check` reports
+every mistake with its file and line.
 
 The file
-: TOML, with a table `[server]` and a table `[client]`. It is `trio-chat/config.toml` in the folder where your system
-  keeps settings (`~/.config` on Linux, or `$XDG_CONFIG_HOME`), unless `--config FILE` or `TRIO_CHAT_CONFIG` names
-  another. An unknown key or a wrong value is a fault, and the program exits with 2.
+: TOML, with the tables `[server]` and `[client]`. The file is `trio-chat/config.toml` in your system's folder for
+  settings (`~/.config` on Linux, or `$XDG_CONFIG_HOME`), unless `--config FILE` or `TRIO_CHAT_CONFIG` names another
+  file. An unknown key or a wrong value is an error, and the program exits with 2.
 
 The environment
 : `TRIO_CHAT_` and the key in capitals: `TRIO_CHAT_PORT`, `TRIO_CHAT_MAX_CONNECTIONS`. `TRIO_CHAT_PASSWORD` and
-  `TRIO_CHAT_PASSWORD_FILE` serve the server and the client. A list has commas between its items; true and false may
-  also be written yes and no, on and off, 1 and 0. A variable that is set to nothing counts as not set.
+  `TRIO_CHAT_PASSWORD_FILE` are used by the server and by the client. The items of a list are separated by commas. True
+  and false can also be written as yes and no, on and off, 1 and 0. An empty variable counts as not set.
 
 Flags
-: The key with hyphens: `--max-connections`. What is true or false has a second flag that turns it off: `--no-open`.
-  A password has no flag, because everybody on a machine can read the arguments of its programs. A command takes the
-  flags that its own page shows.
+: The key with hyphens: `--max-connections`. A setting that is true or false has a second flag that turns it off:
+  `--no-open`. Passwords have no flag, because everybody on a machine can read the arguments of its programs. Each
+  command's page lists its flags.
 
 The password
-: Give it in one of two ways: `password_file` (the first line of that file; from the settings file, a relative path
-  begins at the settings file's folder) or `password`. The one from the stronger place counts; both in one place are a
-  fault. A file with a password that others can read is warned of.
+: Give it in one of two ways: `password_file` (the first line of that file; in the settings file, a relative path
+  starts at the settings file's folder) or `password`. If both are set, the one from the stronger place counts; both in
+  the same place are an error. The program warns about a file with a password that others can read.
 
 ```toml
 [server]
@@ -57,18 +57,18 @@ name = "ada"
 """
 
 _SECTIONS: Final = {
-    "server": "What `trio-chat serve` goes by.",
-    "client": "What `trio-chat join`, `send`, `tail` and `who` go by.",
+    "server": "The settings of `trio-chat serve`.",
+    "client": "The settings of `trio-chat join`, `send`, `tail`, `search` and `who`.",
 }
 
 
 def configuration() -> str:
-    """Write the page of the settings."""
+    """Make the page of the settings."""
     parts = [_CONFIGURATION]
     for name, section in SECTIONS.items():
         parts.append(f"\n## `[{name}]`\n\n{_SECTIONS[name]}\n")
         for group in dict.fromkeys(option.group for option in options(section)):
-            parts.append(f"\n### {group}\n\n| Key | Flag | Takes | Default | What it is |\n|---|---|---|---|---|\n")
+            parts.append(f"\n### {group}\n\n| Key | Flag | Value | Default | Meaning |\n|---|---|---|---|---|\n")
             parts += [_row(option) for option in options(section) if option.group == group]
     return "".join(parts)
 
@@ -83,17 +83,17 @@ def _row(option: Option) -> str:
 _COMMANDS: Final = """\
 # Commands
 
-Each command's help page, as `trio-chat COMMAND --help` shows it. What you type in the chat itself is on the page
-[Commands in the chat](chat-commands.md).
+Each command's help page, as `trio-chat COMMAND --help` shows it. The commands that you type in the chat itself are on
+the page [Commands in the chat](chat-commands.md).
 
 Exit status
-: 0: done; what was sent is acknowledged. 1: not done, and the sentence on standard error says why. 2: used wrongly, or
-  a fault in the settings. 130: ended by Ctrl-C.
+: 0: done, and everything sent is acknowledged. 1: not done; the message on standard error says why. 2: a mistake on the
+  command line or in the settings. 130: ended by Ctrl-C.
 """
 
 
 def commands() -> str:
-    """Write the page of the commands."""
+    """Make the page of the commands."""
     return _COMMANDS + "".join(_command(app, _context(app, PROGRAM, None)))
 
 
@@ -102,7 +102,7 @@ def _context(command: click.Command, name: str, parent: click.Context | None) ->
 
 
 def _command(command: click.Command, context: click.Context) -> list[str]:
-    """Write a command's part, and after it those of the commands in it."""
+    """Make the section of a command, and the sections of its subcommands."""
     page = click.unstyle(command.get_help(context)).rstrip()
     parts = [f"\n## {context.command_path}\n\n```text\n{page}\n```\n"]
     if isinstance(command, click.Group):

@@ -1,4 +1,4 @@
-"""What the tests of the pages share."""
+"""Fixtures for the tests of the pages."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[Desk]:
-    """Terminals that are all closed in the end."""
+    """Terminals, which are closed at the end of the test."""
     desk = Desk(tmp_path)
     try:
         yield desk

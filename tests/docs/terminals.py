@@ -1,4 +1,4 @@
-"""Real terminals with the real programs in them, for pages that show what stands on a screen."""
+"""Pseudo-terminals that run the real programs, for pages that show the contents of a screen."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ import pyte
 import pytest
 
 LIMIT: Final = 30.0
-"""Seconds until a line must stand on the screen, on a busy machine."""
+"""Seconds within which a line must be on the screen, on a busy machine."""
 
 ROWS, COLUMNS = 60, 160
 
 
 class Terminal:
-    """A program in a pseudo-terminal, with a screen behind it."""
+    """A program in a pseudo-terminal, with a terminal emulator."""
 
     def __init__(self, command: list[str], environ: dict[str, str]) -> None:
         self._fd, inner = pty.openpty()
@@ -40,20 +40,20 @@ class Terminal:
         self._stream = pyte.ByteStream(self._screen)
 
     def types(self, lines: list[str]) -> None:
-        """Press the keys, each line's Enter too."""
+        """Type lines, each with Enter."""
         for line in lines:
             os.write(self._fd, line.encode() + b"\r")
 
     def types_only(self, text: str) -> None:
-        """Press the keys of a text, without Enter."""
+        """Type a text, without Enter."""
         os.write(self._fd, text.encode())
 
     def interrupts(self) -> None:
-        """Press Ctrl-C. The program is in a session of its own without this terminal, so the signal is sent."""
+        """Press Ctrl-C. The program has another controlling terminal, so the signal is sent directly."""
         self._program.send_signal(signal.SIGINT)
 
     def sees(self, patterns: list[str]) -> None:
-        """Wait until lines that match stand on the screen, one below the other."""
+        """Wait until lines that match the patterns are on the screen, in this order."""
         deadline = time.monotonic() + LIMIT
         while not self._shows(patterns):
             if time.monotonic() > deadline:
@@ -61,18 +61,18 @@ class Terminal:
             self._read(0.1)
 
     def ends(self) -> None:
-        """Wait until the program has ended, and check that it ended well."""
+        """Wait until the program has ended, and check that its exit status is 0."""
         deadline = time.monotonic() + LIMIT
         while self._program.poll() is None and time.monotonic() < deadline:
             self._read(0.1)
         assert self._program.poll() == 0, "\n".join(self.lines())
 
     def lines(self) -> list[str]:
-        """What stands on the screen."""
+        """The lines on the screen."""
         return [line.rstrip() for line in self._screen.display]
 
     def close(self) -> None:
-        """End the program, and forget the terminal."""
+        """End the program and close the terminal."""
         if self._program.poll() is None:
             self._program.kill()
         self._program.wait()
@@ -93,7 +93,7 @@ class Terminal:
 
 
 class Desk:
-    """Terminals by name, and the port that the server in one of them got."""
+    """Terminals by name, and the port of the server that runs in one of them."""
 
     def __init__(self, home: Path) -> None:
         self._environ = {
@@ -109,7 +109,7 @@ class Desk:
         self._port = "0"
 
     def close(self) -> None:
-        """End everything."""
+        """End all programs."""
         for terminal in [*self._terminals.values(), *self._old]:
             terminal.close()
 
@@ -117,7 +117,7 @@ class Desk:
         return self._terminals[who]
 
     def start(self, who: str, command: str) -> None:
-        """Start a program in a terminal of that name, which replaces an earlier one."""
+        """Start a program in a terminal of that name. It replaces an earlier terminal of the name."""
         if who in self._terminals:
             self._old.append(self._terminals[who])
         command = re.sub(r"\blocalhost$", f"localhost:{self._port}", command)
@@ -128,11 +128,11 @@ class Desk:
             self._port = re.findall(r"join 127\.0\.0\.1:(\d+)", "\n".join(terminal.lines()))[0]
 
     def sees(self, who: str, lines: list[str]) -> None:
-        """Wait until these lines of a page stand on that screen, in this order."""
+        """Wait until these lines of a page are on that screen, in this order."""
         self[who].sees([self._pattern(line) for line in lines])
 
     def _pattern(self, line: str) -> str:
-        """A line of a page as what may stand on a screen: another time, another port, other seconds, ``...``."""
+        """The pattern of a line of a page: times, the port and seconds may differ, and ``...`` matches anything."""
         pattern = ".*".join(map(re.escape, line.rstrip().replace("8765", self._port).split("...")))
         pattern = re.sub(r"\\\[\d\d:\d\d\\\]", r"\\[\\d\\d:\\d\\d\\]", pattern)
         return re.sub(r"\d\\\.\d\\ seconds", r"\\d+\\.\\d seconds", pattern) + "$"

@@ -1,18 +1,18 @@
-"""The examples in README.md and docs/ do what the pages say.
+"""The examples in README.md and docs/ work as the pages say.
 
-A comment before a fenced block tells what is done with it. In docs/ it is MyST's (``% run``), in README.md
-HTML's (``<!-- run -->``). The blocks of a page run in their order, in a folder of their own:
+A comment before a fenced block, its mark, says what the test does with the block: a MyST comment in docs/ (``% run``),
+an HTML comment in README.md (``<!-- run -->``). The blocks of a page run in their order, in a folder of their own:
 
 ``run``
-    A ``console`` block: each ``$ command`` (``>`` continues it) must end with 0 and, where lines follow it,
-    print exactly those; ``...`` stands for anything. A ``python`` block: the program must end with 0.
+    In a ``console`` block, each ``$ command`` (``>`` continues it) must exit with 0. If lines follow the command, it
+    must print exactly those; ``...`` stands for any text. The program in a ``python`` block must exit with 0.
 ``run soon``
-    The same for what follows a moment later: it is tried again until it prints what the page says.
+    As ``run``, for a result that takes a moment: the commands run again until they print the lines of the page.
 ``background [until TEXT]``
-    A ``console`` block of one command, which goes on until the page ends; it is waited for until TEXT is printed.
+    A ``console`` block with one command that runs until the end of the page. The test waits until it prints TEXT.
 ``serve``
-    The same for a server: the page's own, instead of the one that every page has. Its port is any free one;
-    where a command says ``localhost:8765``, it is put in.
+    As ``background``, for a server that replaces the page's default server. It listens on a free port, which also
+    replaces ``localhost:8765`` in later commands.
 ``file NAME``
     The block is written to that file.
 """
@@ -47,7 +47,7 @@ _MARK: Final = re.compile(r"^(?:% |<!-- )(?:run|background|serve|file)\b", re.MU
 
 
 class Block(NamedTuple):
-    """One marked block of a page; ``line`` is where it stands, for whoever reads a failure."""
+    """One marked block of a page; ``line`` is its line number, for the report of a failure."""
 
     what: str
     detail: str
@@ -57,7 +57,7 @@ class Block(NamedTuple):
 
 
 class Step(NamedTuple):
-    """One command of a block, and what it is said to print (``None`` where the page does not say)."""
+    """One command of a block, and its output on the page (``None`` if the page shows none)."""
 
     command: str
     printed: str | None
@@ -87,7 +87,7 @@ def steps(body: str) -> list[Step]:
 
 
 def looks_like(printed: str, wanted: str) -> bool:
-    """Whether a text is the one on the page, in which ``...`` stands for anything."""
+    """Whether an output matches the one on the page, in which ``...`` stands for any text."""
     pattern = ".*?".join(map(re.escape, wanted.strip().split("...")))
     return re.fullmatch(pattern, printed.strip(), re.DOTALL) is not None
 
@@ -99,7 +99,7 @@ PAGES: Final = [
 
 @dataclass
 class Page:
-    """A page that is being tried: its folder, its environment and the programs it started."""
+    """A page under test: its folder, its environment and the programs that it started."""
 
     folder: Path
     environ: dict[str, str]
@@ -107,7 +107,7 @@ class Page:
     started: list[subprocess.Popen[str]] = field(default_factory=list)
 
     def try_block(self, block: Block) -> None:
-        """Do with one block what its mark says."""
+        """Handle one block as its mark says."""
         if block.what == "file":
             (self.folder / block.detail).write_text(block.body, "utf-8")
         elif block.what == "serve":
@@ -123,7 +123,7 @@ class Page:
                 self.run(*step, again=block.detail == "soon")
 
     def run(self, command: str, printed: str | None, *, again: bool = False, **more: str) -> None:
-        """Run a command to its end and compare what it prints; ``again`` and again until it is that."""
+        """Run a command and compare its output. With ``again``, repeat the command until the output matches."""
         deadline = time.monotonic() + LIMIT
         done = self._run(command, more)
         while again and not looks_like(done.stdout, printed or "") and time.monotonic() < deadline:
@@ -147,14 +147,14 @@ class Page:
         )
 
     def serve(self, command: str = "trio-chat serve") -> None:
-        """Start a server on a free port and learn which."""
+        """Start a server on a free port, and use its address from then on."""
         line = self.start(command, '"listening"', TRIO_CHAT_PORT="0", TRIO_CHAT_LOG_FORMAT="json")
         url = json.loads(line)["urls"][0]
         self.environ["TRIO_CHAT_URL"] = url
         self.address = url.removeprefix("ws://").rstrip("/")
 
     def start(self, command: str, until: str, **more: str) -> str:
-        """Start what goes on, and return the line in which ``until`` stands."""
+        """Start a background command, and return the first line that contains ``until``."""
         output = self.folder / f".output-{len(self.started)}"
         with output.open("w") as file:
             self.started.append(self._spawn(command, file, more))
@@ -182,7 +182,7 @@ class Page:
         return command.replace("localhost:8765", self.address or "localhost:8765")
 
     def close(self) -> None:
-        """Stop what the page started, the last first; a server and a client both end well by SIGTERM."""
+        """Stop the started programs with SIGTERM, the last one first."""
         for process in reversed(self.started):
             process.send_signal(signal.SIGTERM)
             try:
@@ -194,7 +194,7 @@ class Page:
 
 @pytest.fixture
 def page(tmp_path: Path) -> Iterator[Page]:
-    """A page's surroundings: an empty home, and the programs of this environment."""
+    """A page under test, with an empty home directory and the programs of this virtual environment."""
     programs = Path(sys.executable).parent
     environ = {
         **os.environ,
@@ -211,7 +211,7 @@ def page(tmp_path: Path) -> Iterator[Page]:
 
 
 @pytest.mark.parametrize("path", PAGES, ids=[str(path.relative_to(ROOT)) for path in PAGES])
-def test_marked_examples_do_what_the_page_says(path: Path, page: Page) -> None:
+def test_marked_examples_work_as_the_page_says(path: Path, page: Page) -> None:
     found = blocks(path.read_text("utf-8"))
     if not any(block.what == "serve" for block in found):
         page.serve()
@@ -219,17 +219,17 @@ def test_marked_examples_do_what_the_page_says(path: Path, page: Page) -> None:
         page.try_block(block)
 
 
-def test_every_mark_stands_before_a_block() -> None:
+def test_every_mark_is_followed_by_a_block() -> None:
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))):
         text = path.read_text("utf-8")
-        assert len(blocks(text)) == len(_MARK.findall(text)), f"a mark in {path} has no block behind it"
+        assert len(blocks(text)) == len(_MARK.findall(text)), f"a mark in {path} has no block after it"
 
 
 def test_there_are_examples_that_run() -> None:
     assert {"README.md", "docs/how-to/scripts.md", "docs/how-to/bot.md"} <= {str(p.relative_to(ROOT)) for p in PAGES}
 
 
-def test_dots_on_a_page_stand_for_anything() -> None:
+def test_dots_on_a_page_match_any_text() -> None:
     assert looks_like("12:01 <ada> hello\n", "... <ada> hello")
     assert not looks_like("12:01 <ada> hello\n", "... <bob> hello")
     assert not looks_like("more\n12:01 <ada> hello\nmore\n", "12:01 <ada> hello")

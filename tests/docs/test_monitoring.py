@@ -1,4 +1,4 @@
-"""The page on health and figures names the figures there are."""
+"""The monitoring page lists the figures of ``/metrics``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from trio_chat.store import MemoryStore
 PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "monitoring.md"
 
 
-def test_the_page_names_every_figure_and_no_other() -> None:
+def test_the_page_lists_every_figure_and_no_other() -> None:
     hub = Hub(Broker(Settings()), MemoryStore("epoch"), Tally())
     text = exposition(make_metrics(hub, Gate(10, 0))).decode()
     served = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))

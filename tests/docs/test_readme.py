@@ -30,14 +30,14 @@ def test_each_command_is_one_line() -> None:
     assert [len(command.splitlines()) for command in (START, JOIN, TEST)] == [1, 1, 1]
 
 
-def test_continuous_integration_runs_the_readmes_test_command_and_nothing_else() -> None:
+def test_continuous_integration_runs_only_the_readmes_test_command() -> None:
     script = ROOT / ".ci" / "run"
     lines = [line for line in script.read_text("utf-8").splitlines() if line and not line.startswith("#")]
     assert lines == ["set -eu", 'cd "$(dirname "$0")/.."', TEST]
     assert script.stat().st_mode & stat.S_IXUSR
 
 
-def test_the_commands_name_programs_and_a_python_that_the_project_has() -> None:
+def test_the_commands_name_programs_and_a_python_version_of_the_project() -> None:
     project = _project()["project"]
     (program,) = project["scripts"]
     for command in (START, JOIN):
@@ -48,7 +48,7 @@ def test_the_commands_name_programs_and_a_python_that_the_project_has() -> None:
     assert (ROOT / "noxfile.py").exists()
 
 
-def test_the_commands_use_nothing_but_python_and_what_it_installs() -> None:
+def test_the_commands_need_only_python_and_the_installed_programs() -> None:
     for command in (START, TEST):
         programs = [part.split()[0] for part in command.split(" && ")]
         assert programs[0] == "python3"
@@ -62,7 +62,7 @@ def test_the_verbs_of_the_commands_exist() -> None:
 
 
 @pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "SECURITY.md"])
-def test_links_to_files_lead_somewhere(page: str) -> None:
+def test_links_to_files_lead_to_files(page: str) -> None:
     text = (ROOT / page).read_text("utf-8")
     for target in re.findall(r"\]\(([^)#]+)[^)]*\)", text):
         assert "://" in target or (ROOT / target).exists(), f"{page} links to {target}"
@@ -88,13 +88,13 @@ def test_each_path_in_the_map_of_contributing_exists() -> None:
         assert (ROOT / path).exists() or (ROOT / "trio_chat" / path).exists(), f"CONTRIBUTING.md names {path}: moved?"
 
 
-def test_the_licence_is_the_one_the_readme_names() -> None:
+def test_the_readme_names_the_licence() -> None:
     assert _project()["project"]["license"] == "MIT"
     assert "[MIT](LICENSE)" in README
     assert (ROOT / "LICENSE").read_text("utf-8").startswith("MIT License")
 
 
-def test_the_picture_of_a_conversation_is_what_stands_on_the_screen(desk: Desk) -> None:
+def test_the_sample_conversation_matches_the_real_screen(desk: Desk) -> None:
     (picture,) = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     welcome, green, *talk, question, typed = picture.splitlines()
     desk.start("server", START.split("&& .venv/bin/")[-1])

@@ -1,8 +1,8 @@
-"""The tutorial goes as its page says: each terminal is a real one, with the real program in it.
+"""The tutorial works as its page says, with the real programs in pseudo-terminals.
 
-Marks on the page: ``% terminal WHO`` starts the command that follows in a terminal, ``% types WHO`` types
-lines, ``% sees WHO`` waits until they stand on the screen in that order, ``% interrupts WHO`` is Ctrl-C, and
-``% ends WHO`` waits until the program has ended well. Times and the port are those of the page's author.
+Marks on the page: ``% terminal NAME`` starts the command that follows in a terminal, ``% types NAME`` types lines,
+``% sees NAME`` waits until the lines are on the screen in that order, ``% interrupts NAME`` presses Ctrl-C, and
+``% ends NAME`` waits until the program has exited with 0. Times and the port may differ from the page.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _STEP: Final = re.compile(
 
 
 class Step(NamedTuple):
-    """One thing that happens in one terminal."""
+    """One step of the page, in one terminal."""
 
     what: str
     who: str
@@ -30,13 +30,13 @@ class Step(NamedTuple):
 
 
 def steps() -> list[Step]:
-    """What happens on the page."""
+    """The steps of the page."""
     text = PAGE.read_text("utf-8")
     return [Step(m["what"], m["who"], (m["body"] or "").splitlines()) for m in _STEP.finditer(text)]
 
 
 def go(desk: Desk, step: Step) -> None:
-    """Let one step happen."""
+    """Carry out one step."""
     match step:
         case Step("terminal", who, [line]):
             desk.start(who, line.removeprefix("$ "))
@@ -51,7 +51,7 @@ def go(desk: Desk, step: Step) -> None:
             desk[who].ends()
 
 
-def test_the_tutorial_goes_as_its_page_says(desk: Desk) -> None:
+def test_the_tutorial_works_as_its_page_says(desk: Desk) -> None:
     for step in steps():
         go(desk, step)
 
