@@ -6,6 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
 import nox
@@ -17,6 +19,9 @@ nox.options.error_on_missing_interpreters = False  # also where CI is set: a mis
 nox.options.sessions = ["lint", "types", "layers", "docs", "tests"]
 
 os.environ["PIP_NO_COMPILE"] = "1"  # an environment is made in half the time; Python compiles what it imports
+
+EARLIER = "aa9bd57a52d4eb4078012b49d3da326d184a92f9"
+"""The commit of 0.1.0, with which the session ``compatibility`` tries this version."""
 
 PROJECT = nox.project.load_toml("pyproject.toml")
 LOWEST = "3.11"
@@ -165,3 +170,22 @@ def fuzz(session: nox.Session) -> None:
     session.install("-e", ".[test,speed]")
     long = {"HYPOTHESIS_PROFILE": "long", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
     session.run("pytest", "-o", "faulthandler_timeout=3700", "tests/broker/test_machine.py", *session.posargs, env=long)
+
+
+@nox.session(default=False)
+def compatibility(session: nox.Session) -> None:
+    """Try this version with 0.1.0: clients and servers of both versions, one database, one device's files."""
+    known = ["git", "cat-file", "-e", f"{EARLIER}^{{commit}}"]
+    if shutil.which("git") is None or subprocess.run(known, capture_output=True, check=False).returncode:
+        session.skip(f"this checkout has no history with {EARLIER[:7]} in it; a full git clone has")
+    session.install("-e", ".[test,speed]")
+    with tempfile.TemporaryDirectory() as temporary:
+        source, environment = Path(temporary, "source"), Path(temporary, "environment")
+        archive = Path(temporary, "source.tar")
+        session.run("git", "archive", f"--output={archive}", EARLIER, external=True)
+        with tarfile.open(archive) as tar:
+            tar.extractall(source, filter="data")
+        session.run("python", "-m", "venv", str(environment))
+        session.run(str(environment / "bin" / "python"), "-m", "pip", "install", "--quiet", str(source), external=True)
+        earlier = {"TRIO_CHAT_EARLIER": str(environment / "bin" / "trio-chat")}
+        session.run("pytest", *SPREAD, "tests/compatibility", *session.posargs, env=earlier)

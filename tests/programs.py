@@ -149,9 +149,10 @@ class Started:
 class ServerProgram(Started):
     """``trio-chat serve`` on a port that was free, which remembers nothing on disk unless it is given a folder."""
 
-    def __init__(self, *arguments: str, port: int = 0) -> None:
+    def __init__(self, *arguments: str, port: int = 0, program: Sequence[str] = PROGRAM) -> None:
         kept = () if "--data" in arguments else ("--memory",)
-        super().__init__("serve", "--port", str(port), "--log-format", "json", *kept, *arguments)
+        command = ("serve", "--port", str(port), "--log-format", "json", *kept, *arguments)
+        super().__init__(*command, program=program)
         self.wait_for('"event": "listening"')
         self.url = next(
             str(json.loads(line)["urls"][0]) for line in self.err.splitlines() if '"event": "listening"' in line
