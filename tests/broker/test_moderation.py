@@ -126,7 +126,7 @@ def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> Non
     crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="noise"))
     moderated, left = crowd.news("plain")
     assert isinstance(moderated, Moderated)
-    assert left == Left(room="#ops", reason="mod1 put you out: noise")
+    assert left == Left(room="#ops", reason="mod1 removed you: noise")
     crowd.say("mod1", "quiet now", room="#ops")
     assert crowd.news("plain") == []
     crowd.enter("#ops", "plain")
@@ -298,7 +298,7 @@ def test_who_came_back_into_a_room_is_not_told_that_they_were_put_out_of_it() ->
     crowd.go("plain")
     crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
     (left,) = crowd.news_of("looking", Left)
-    assert left == Left(room="#ops", reason="owner1 put you out.")
+    assert left == Left(room="#ops", reason="owner1 removed you.")
     crowd.do("looking", Join(id="j", room="#ops"))
     crowd.back("plain")
     assert told_at_return(crowd, "plain") == []
@@ -474,7 +474,7 @@ def test_a_private_room_that_nobody_is_in_is_said_to_be_one() -> None:
 def test_who_has_to_go_is_told_who_wants_it_and_why() -> None:
     crowd = ops()
     crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="rude"))
-    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 put you out: rude")]
+    assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 removed you: rude")]
     crowd.enter("#ops", "plain")
     crowd.do("mod1", Ban(id="b", room="#ops", name="plain", seconds=60.0))
     assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you.")]

@@ -376,7 +376,7 @@ async def test_rooms_are_kept_in_order() -> None:
             await ada.kick("#ops", "bob", "enough")
             left = await wait_for(bob, Left)
             assert isinstance(left, Left)
-            assert "ada put you out: enough" in left.reason
+            assert "ada removed you: enough" in left.reason
             assert "#ops" not in bob.rooms
             await ada.ban("#ops", "bob", seconds=600, reason="really")
             (ban,) = await ada.bans("#ops")

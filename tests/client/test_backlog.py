@@ -183,7 +183,7 @@ def test_a_rooms_rules_and_ones_role_follow_what_moderators_do() -> None:
         assert numbers(conversation.take(event)) == [seq]
     room = conversation.rooms["#ops"]
     assert (room.private, room.announce_only, room.slow, room.role) == (True, True, 10.0, "moderator")
-    conversation.take(Left(room="#ops", reason="bob put you out."))
+    conversation.take(Left(room="#ops", reason="bob removed you."))
     assert "#ops" not in conversation.rooms
 
 

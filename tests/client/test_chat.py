@@ -211,7 +211,7 @@ async def test_a_room_that_one_is_put_out_of_at_once_was_entered(
     async def put_out(session: Session, request: requests.AnyRequest) -> bool:
         if isinstance(request, requests.Join):
             entered = Room(id=request.id, room=RoomInfo(name=request.room))
-            left = Left(room=request.room, reason="bob put you out.")
+            left = Left(room=request.room, reason="bob removed you.")
             await session.stream.send_all(text_frame(encode(entered)) + text_frame(encode(left)))  # at once
         return isinstance(request, requests.Join)
 

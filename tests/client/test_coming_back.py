@@ -207,7 +207,7 @@ async def test_a_room_that_we_were_put_out_of_meanwhile_is_said_and_not_entered_
         server.people["ada"].discard("#ops")
         server.put_out = (Removal(room="#ops", by="bob", reason="take a walk"), Removal(room="#never", by="bob"))
         left = await next_of(chat, Left)
-        assert left == Left(room="#ops", reason="bob put you out: take a walk")
+        assert left == Left(room="#ops", reason="bob removed you: take a walk")
         assert await next_event(chat) == trio_chat.Reconnected(attempts=1)
         await chat.send(LOBBY, "back")
         assert set(chat.rooms) == {LOBBY}

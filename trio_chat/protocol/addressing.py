@@ -180,7 +180,7 @@ def _trailing(text: str) -> Line:
 def _addressed(names: list[str], text: str, form: str) -> Line:
     """Combine recipients of the right form with the text for them."""
     people = _once(names)
-    whom = " ".join(f"@{name}" for name in people)
+    shown = " ".join(f"@{name}" for name in people)
     if _is_everyone(*people):
         if not text:
             return Malformed(form, "There is no text for everyone.", f"Write {_shown(form, '@ALL')}.", people)
@@ -189,12 +189,12 @@ def _addressed(names: list[str], text: str, form: str) -> Line:
         why = "The line names everyone and some people as well."
         return Malformed(form, why, f"Write {_shown(form, '@ALL')}, or name only the people.", people)
     if not text:
-        return Malformed(form, f"There is no text for {', '.join(people)}.", f"Write {_shown(form, whom)}.", people)
+        return Malformed(form, f"There is no text for {', '.join(people)}.", f"Write {_shown(form, shown)}.", people)
     return Direct(people, text)
 
 
-def _shown(form: str, whom: str) -> str:
-    return form.replace("@name", whom)
+def _shown(form: str, recipients: str) -> str:
+    return form.replace("@name", recipients)
 
 
 def _once(names: list[str]) -> tuple[str, ...]:

@@ -100,7 +100,7 @@ class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     @property
     def why(self) -> str:
         """The ``reason`` that ``left`` would have had, if you had been online."""
-        did = "banned you" if self.action == "ban" else "put you out"
+        did = "banned you" if self.action == "ban" else "removed you"
         return f"{self.by} {did}: {self.reason}" if self.reason else f"{self.by} {did}."
 
 

@@ -4,10 +4,10 @@ Theory of operation. :func:`clean` keeps every text that people write, and remov
 terminal or the reader instead of being read: controls and escape sequences, characters that change the writing
 direction, invisible characters, floods of accents. It works in two steps:
 
-1. characters that are never wanted are replaced by visible ones, or removed; 2. characters that are wanted only in
-certain places (joiners, variation selectors, tags, combining marks) are kept there
-   and removed elsewhere. One pass does this, and looks only at the characters that it has kept so far. That makes
-   ``clean(clean(t)) == clean(t)``.
+1. characters that are never wanted are replaced by visible ones, or removed;
+2. characters that are wanted only in certain places (joiners, variation selectors, tags, combining marks) are kept
+   there and removed elsewhere. One pass does this, and looks only at the characters that it has kept so far. That
+   makes ``clean(clean(t)) == clean(t)``.
 
 Nearly all texts need neither step, and one search finds that out.
 """

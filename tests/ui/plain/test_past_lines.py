@@ -138,7 +138,7 @@ def test_the_message_that_is_looked_at_stands_out_among_those_around_it() -> Non
         (moderated("slow", value="off"), "-- ada decided for #ops: nobody has to wait between messages"),
         (moderated("keep", value="30"), "-- ada decided for #ops: messages are kept 30 days"),
         (moderated("dance", value="jig"), "-- ada changed dance of #ops to jig"),
-        (Left(room="#ops", reason="bob put you out."), "-- You are no longer in #ops: bob put you out."),
+        (Left(room="#ops", reason="bob removed you."), "-- You are no longer in #ops: bob removed you."),
         (Invited(room="#ops", by="bob"), "-- bob lets you into #ops. Enter it with /join #ops"),
     ],
 )

@@ -278,7 +278,7 @@ async def test_what_is_being_typed_for_a_room_that_one_is_put_out_of_is_not_said
 ) -> None:
     async with at_terminal(server) as ada:
         await ada.type("/join #secret\rthe sec", 0.1)
-        await server.session.say(Left(room="#secret", reason="bob put you out."))
+        await server.session.say(Left(room="#secret", reason="bob removed you."))
         await ada.type("ret\rhello\r", 0.1)
         assert [one.text for one in server.asked(requests.Send)] == ["hello"]
         assert "You are not in #secret, so that was not done: the secret" in ada.shown

@@ -37,7 +37,7 @@ def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again(
     model.take(ops, 0.0, 0.0)
     model.look("#ops")
     model.room.editor.insert("the secret is")
-    model.take(events.Left(room="#ops", reason="bob put you out."), 0.0, 0.0)
+    model.take(events.Left(room="#ops", reason="bob removed you."), 0.0, 0.0)
     assert isinstance(model.pane, Question)  # takes the keys that follow
     assert (model.place.room, model.room.editor.text) == (LOBBY, "")
     model.pane = None
