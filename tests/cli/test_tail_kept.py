@@ -12,7 +12,7 @@ import trio_chat
 from trio_chat.cli.tail import _read_begin, _show_backlog
 from trio_chat.client import Chat
 from trio_chat.config import ClientConfig, ServerConfig
-from trio_chat.server.app import Server
+from trio_chat.server.app import make_server
 from trio_chat.store import MemoryStore
 from trio_chat.ui.plain.line_mode import LineMode, plain_options
 from trio_chat.ui.plain.pipes import Output
@@ -34,7 +34,7 @@ async def chat(nursery: trio.Nursery, tmp_path: object, monkeypatch: pytest.Monk
     """Somebody in a room of which the last four messages of ten are kept."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     store = MemoryStore("epoch", backlog=4)
-    server = Server(ServerConfig(port=0, memory=True), store, await store.load())
+    server = make_server(ServerConfig(port=0, memory=True), store, await store.load())
     await nursery.start(server.run)
     async with trio_chat.connect(server.urls[0], name="ada", listen=False) as ada:
         await ada.join("#kept")

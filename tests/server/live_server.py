@@ -15,11 +15,11 @@ from tests.server.raw_client import Answer, RawClient
 from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.records import Line, Record
-from trio_chat.server.app import Server, open_server
+from trio_chat.server.app import Server, make_server, open_server
 from trio_chat.server.doors.native import NativePeer
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport
-from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, Store
+from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, SqliteStore, Store
 
 
 @dataclass
@@ -29,6 +29,13 @@ class House:
     server: Server
     clients: list[RawClient] = field(default_factory=list)
     ended: trio.Event = field(default_factory=trio.Event)
+
+    @property
+    def store(self) -> Store:
+        """The server's store."""
+        store = self.server.upkeep.store
+        assert isinstance(store, MemoryStore | SqliteStore)
+        return store
 
     async def knock(self, *, receive_buffer: int | None = None) -> RawClient:
         """Connect, and say nothing yet."""
@@ -210,7 +217,7 @@ async def run_house(
 @contextlib.asynccontextmanager
 async def _opened(config: ServerConfig, store: Store | None, clock: Callable[[], float]) -> AsyncIterator[Server]:
     if store is not None:
-        yield Server(config, store, await store.load(), clock=clock)
+        yield make_server(config, store, await store.load(), clock=clock)
         return
     async with open_server(config, clock=clock) as server:
         yield server

@@ -115,6 +115,6 @@ async def test_a_store_that_fails_before_the_first_line_is_stored_ends_the_start
         async def fail(_: object) -> CommitRefused:
             return CommitRefused("The disk is full.")
 
-        monkeypatch.setattr(server.store, "commit", fail)
+        monkeypatch.setattr(server.upkeep.store, "commit", fail)
         with pytest.RaisesGroup(pytest.RaisesExc(StoreError, match="The disk is full"), flatten_subgroups=True):
             await server.run()

@@ -101,6 +101,25 @@ async def test_what_is_said_meanwhile_does_not_wait_for_pages(serve: Serve) -> N
     assert len([event for event in slow.passed if event["type"] == "history"]) < 50
 
 
+async def test_an_answer_does_not_overtake_a_page_that_was_asked_for_before_it(serve: Serve) -> None:
+    _, ada = await with_lines(serve, 5)
+    await ada.send(
+        request("history", "1", room="#lobby", after=0)
+        + request("ping", "2")
+        + request("search", "3", words=["word"])
+        + request("send", "4", room="#lobby", text="four")
+        + request("join", "5", room="#new")
+        + request("send", "6", room="#new", text="six")
+    )
+    assert [(await ada.next_answer())["id"] for _ in range(6)] == list("123456")
+    news = [event for event in ada.passed if event["type"] in {"message", "presence"}]
+    assert [(event["type"], event["room"]) for event in news] == [
+        ("message", "#lobby"),
+        ("presence", "#new"),
+        ("message", "#new"),
+    ]
+
+
 async def test_only_so_many_questions_wait_and_the_next_are_refused(serve: Serve) -> None:
     house, _ = await with_lines(serve, 5)
     slow = await house.join("slow", receive_buffer=1)

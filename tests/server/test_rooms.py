@@ -295,7 +295,7 @@ async def test_what_moderators_did_is_in_the_audit_log(town: Town) -> None:
     await bob.say("rude", "#ops")
     await ada.ask("delete", room="#ops", target=1)
     await ada.ask("ban", room="#ops", name="bob", reason="rude")
-    notes = [line.note for line in await town.house.server.store.notes(10)]
+    notes = [line.note for line in await town.house.store.notes(10)]
     assert [(note.actor, note.action, note.room, note.target, note.detail) for note in notes] == [
         ("ada", "ban", "#ops", "bob", "rude"),
         ("ada", "delete", "#ops", "bob", "1"),

@@ -31,7 +31,7 @@ async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk
     ada = await house.join("ada")
     said = [await ada.say(f"zanzibar{number} is secret") for number in range(3)]
     mock_clock.jump(1)  # the index is filled now, and by the clock not again
-    await until(lambda: not house.server.store.statistics().behind)
+    await until(lambda: not house.store.statistics().behind)
     await ada.say("this stays")
     for message in said:
         assert (await ada.ask("delete", room="#lobby", target=message["seq"]))["type"] == "ok"

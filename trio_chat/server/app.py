@@ -35,7 +35,6 @@ from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, Settings
 from trio_chat.errors import Refusal, StoreError
-from trio_chat.server import upkeep
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.forwarded import Proxies
@@ -49,11 +48,12 @@ from trio_chat.server.net.gate import Gate
 from trio_chat.server.net.outbox import SHARE
 from trio_chat.server.net.transport import listen
 from trio_chat.server.tally import Tally
+from trio_chat.server.upkeep import Upkeep
 from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Iterator
     from pathlib import Path
 
     from trio_chat.config import ServerConfig
@@ -71,27 +71,24 @@ log = structlog.get_logger()
 
 
 class Server:
-    """One server in one event loop, over an open store and what it held at the start. ``directory`` is where
-    its control socket is made, if anywhere; ``clock`` gives seconds since 1970."""
+    """One server in one event loop: it lets connections in to a hub, and runs the hub and its upkeep.
+
+    ``sessions`` gives a fresh number to every connection. ``directory`` is where the control socket is made, if
+    anywhere. :func:`make_server` makes all of these.
+    """
 
     def __init__(
-        self,
-        config: ServerConfig,
-        store: Store,
-        snapshot: Snapshot,
-        *,
-        directory: Path | None = None,
-        clock: Callable[[], float] = time.time,
+        self, config: ServerConfig, hub: Hub, upkeep: Upkeep, sessions: Iterator[int], *, directory: Path | None = None
     ) -> None:
         self.config = config
-        self.store = store
+        self.hub = hub
+        self.upkeep = upkeep
+        self.sessions = sessions
         self._directory = directory
-        self.hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
         self._proxies = Proxies(config.trusted_proxy)
         self.gate = Gate(config.max_connections, config.per_address)
         self._figures = make_metrics(self.hub, self.gate)
         self._stopping = trio.Event()
-        self._numbers = itertools.count(1)
         self._sockets = 0
         self._entering: set[trio.CancelScope] = set()
         self.addresses: list[tuple[str, int]] = []
@@ -125,10 +122,7 @@ class Server:
         """The nurseries of :meth:`run`."""
         async with trio.open_nursery() as root, self.hub.open_inbox() as inbox:
             await root.start(self.hub.run)
-            root.start_soon(upkeep.keep_up, upkeep.fill_index, self.hub, self.store)
-            root.start_soon(upkeep.keep_up, upkeep.prune, self.hub, self.store, self.config.keep)
-            root.start_soon(upkeep.keep_up, upkeep.look_over, self.store)
-            root.start_soon(upkeep.keep_up, upkeep.watch_store, self.hub, self.store)
+            self.upkeep.start(root)
             root.start_soon(self._stop_when_store_lost)
             if self._directory is not None:
                 await root.start(serve_control, self._directory, self.hub)
@@ -152,7 +146,7 @@ class Server:
                 f"It is not known whether the last messages are stored: {self.hub.storing.unknown.why} "
                 "Start the server again: it goes on with the messages that are stored."
             )
-        await upkeep.finish(self.store)
+        await self.upkeep.finish()
 
     async def _stop_when_store_lost(self) -> None:
         """End the server once it is not known whether a batch is stored."""
@@ -177,7 +171,7 @@ class Server:
 
     async def _serve(self, transport: TcpTransport, address: str) -> None:
         """One connection, and the boundary that no error of it passes."""
-        session = next(self._numbers)
+        session = next(self.sessions)
         self._sockets += 1
         self.hub.tally.connections += 1
         try:
@@ -286,6 +280,19 @@ async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) ->
     log.info("stopped")
 
 
+def make_server(
+    config: ServerConfig,
+    store: Store,
+    snapshot: Snapshot,
+    *,
+    directory: Path | None = None,
+    clock: Callable[[], float] = time.time,
+) -> Server:
+    """Make a server over an open store and what it held at the start. ``clock`` gives seconds since 1970."""
+    hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
+    return Server(config, hub, Upkeep(hub, store, config.keep), itertools.count(1), directory=directory)
+
+
 @contextlib.asynccontextmanager
 async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Server]:
     """A server with its store open, on disk unless the configuration says otherwise; :meth:`Server.run` it in
@@ -295,11 +302,11 @@ async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time
     """
     if config.memory:
         store = MemoryStore(secrets.token_hex(8))
-        yield Server(config, store, await store.load(), clock=clock)
+        yield make_server(config, store, await store.load(), clock=clock)
         return
     directory = config.data or default_data_directory()
     async with SqliteStore.open(directory / DATABASE) as kept:
-        yield Server(config, kept, await kept.load(), directory=directory, clock=clock)
+        yield make_server(config, kept, await kept.load(), directory=directory, clock=clock)
 
 
 def default_data_directory() -> Path:

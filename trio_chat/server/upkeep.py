@@ -1,5 +1,5 @@
-"""What the server does for its store beside the chat: fill the search index, let go of what is too old, and
-find out when a store that failed works again."""
+"""The server's work for its store beside the chat: it fills the search index, removes old messages, and notices when a
+store fails or works again."""
 
 from __future__ import annotations
 
@@ -21,37 +21,60 @@ if TYPE_CHECKING:
 _P = ParamSpec("_P")
 
 _INDEXED: Final = 500
-"""Lines put into the search index at a time: a few milliseconds of the disk's time."""
+"""Lines put into the search index at a time: a few milliseconds of disk time."""
 
-_BREATH: Final = 0.05
-"""Seconds between two such times, so that messages come first."""
+_PAUSE: Final = 0.05
+"""Seconds between two portions for the index, so that messages come first."""
 
-_BUSY: Final = 1.0
-"""Seconds between two such times while messages wait for the hub."""
+_BUSY_PAUSE: Final = 1.0
+"""Seconds between two portions while messages wait for the hub."""
 
 _FINISHING: Final = 5.0
-"""Seconds that an end may take to remove what was deleted; it is done in some hundredths."""
+"""Seconds that the end of the server may take to remove deleted texts from the disk; mostly it takes hundredths."""
 
 _PRUNING: Final = 3600.0
-"""Seconds between two looks for what is too old; it is counted in days."""
+"""Seconds between two removals of old messages; their age is counted in days."""
 
-_CALM: Final = 60.0
-"""Seconds after the start until the first look for damage: whoever waited for the server comes first."""
+_FIRST_CHECK: Final = 60.0
+"""Seconds from the start to the first check for damage: clients that waited for the server come first."""
 
-_LOOKING: Final = 3600.0
-"""Seconds between two looks for damage: half a second of a thread for a million messages."""
+_CHECKING: Final = 3600.0
+"""Seconds between two checks for damage: a check takes a thread half a second for a million messages."""
 
 _RETRY: Final = 2.0
 """Seconds after which a store that failed is tried again."""
 
 _AFTER_A_BUG: Final = 60.0
-"""Seconds after which a task is begun anew that failed as nobody expected: its traceback is long."""
+"""Seconds after which a task is restarted that failed by a bug: its traceback is long."""
 
 log = structlog.get_logger()
 
 
-async def keep_up(task: Callable[_P, Awaitable[NoReturn]], *args: _P.args, **kwargs: _P.kwargs) -> NoReturn:
-    """Run one of the tasks below, and be the boundary that no error of it passes: the chat goes on without it."""
+class Upkeep:
+    """The upkeep of a hub's store. Messages older than ``keep`` days are removed; 0 keeps them for ever."""
+
+    def __init__(self, hub: Hub, store: StoreUpkeep, keep: float) -> None:
+        self.store = store
+        self._hub = hub
+        self._keep = keep
+
+    def __repr__(self) -> str:
+        return f"<Upkeep of {self.store!r}>"
+
+    def start(self, nursery: trio.Nursery) -> None:
+        """Start the tasks that run until they are cancelled."""
+        nursery.start_soon(_run_for_ever, fill_index, self._hub, self.store)
+        nursery.start_soon(_run_for_ever, prune, self._hub, self.store, self._keep)
+        nursery.start_soon(_run_for_ever, check_for_damage, self.store)
+        nursery.start_soon(_run_for_ever, watch_store, self._hub, self.store)
+
+    async def finish(self) -> None:
+        """Remove deleted texts from the disk at the end of the server, as far as that is soon done."""
+        await finish(self.store)
+
+
+async def _run_for_ever(task: Callable[_P, Awaitable[NoReturn]], *args: _P.args, **kwargs: _P.kwargs) -> NoReturn:
+    """Run a task, and let none of its errors past: the chat goes on without it."""
     while True:
         try:
             await task(*args, **kwargs)
@@ -64,25 +87,25 @@ async def fill_index(hub: Hub, store: StoreUpkeep) -> NoReturn:
     """Keep the search index up with the log."""
     told = ""
     while True:
-        stored = hub.storing.stored = trio.Event()  # before it is asked what is left: a commit may come meanwhile
+        stored = hub.storing.stored = trio.Event()  # before the store is asked: a commit may come meanwhile
         try:
             left = await store.index_some(_INDEXED)
         except StoreError as error:
-            if str(error) != told:  # once is enough while it goes on
+            if str(error) != told:  # once is enough while the failure goes on
                 log.warning("search index not filled", error=str(error))
             told = str(error)
             await trio.sleep(_RETRY)
             continue
         told = ""
         if left:
-            await trio.sleep(_BUSY if hub.waiting else _BREATH)
+            await trio.sleep(_BUSY_PAUSE if hub.waiting else _PAUSE)
         else:
             await stored.wait()
-            await trio.sleep(_BREATH)
+            await trio.sleep(_PAUSE)
 
 
 async def finish(store: StoreUpkeep) -> None:
-    """At the end of the server: let nothing stay on the disk that was deleted, as far as that is soon done."""
+    """Remove deleted texts from the disk, as far as that is soon done."""
     advice = "the next start goes on with it"
     left: int | None = None
     with trio.move_on_after(_FINISHING):
@@ -93,14 +116,14 @@ async def finish(store: StoreUpkeep) -> None:
             except StoreError as error:
                 log.warning("not all that was deleted is removed from the disk", error=str(error), advice=advice)
                 return
-            if before is not None and left >= before:  # somebody reads what is to go
-                await trio.sleep(_BREATH)
+            if before is not None and left >= before:  # a reader of the database still needs them
+                await trio.sleep(_PAUSE)
         return
     log.warning("not all that was deleted is removed from the disk", advice=advice)
 
 
 async def prune(hub: Hub, store: StoreUpkeep, keep: float) -> NoReturn:
-    """Let go of what is older than ``keep`` days (0: for ever), or than a room's own time."""
+    """Remove messages older than ``keep`` days (0: none), or than their room's own limit."""
     while True:
         try:
             firsts = await store.prune(datetime.now(UTC), keep or None)
@@ -115,19 +138,20 @@ async def prune(hub: Hub, store: StoreUpkeep, keep: float) -> NoReturn:
         await trio.sleep(_PRUNING)
 
 
-async def look_over(store: StoreUpkeep) -> NoReturn:
-    """Look for damage now and then: what nobody reads would else be found when it is too late for the backups."""
-    await trio.sleep(_CALM)
+async def check_for_damage(store: StoreUpkeep) -> NoReturn:
+    """Check the store for damage now and then. Damage where nobody reads would else be found when all backups have it
+    too."""
+    await trio.sleep(_FIRST_CHECK)
     while True:
         try:
-            await store.look_over()  # what it finds, watch_store tells
+            await store.look_over()  # watch_store tells of the damage that it finds
         except StoreError as error:
             log.warning("database not looked over", error=str(error))
-        await trio.sleep(_LOOKING)
+        await trio.sleep(_CHECKING)
 
 
-async def _look_at(store: StoreUpkeep) -> str | None:
-    """What is wrong with a store, though nobody has met it yet."""
+async def _find_fault(store: StoreUpkeep) -> str | None:
+    """Say what is wrong with a store, though no request has met it yet."""
     try:
         await store.check_in_place()
     except StoreError as error:
@@ -136,11 +160,11 @@ async def _look_at(store: StoreUpkeep) -> str | None:
 
 
 async def watch_store(hub: Hub, store: StoreUpkeep) -> NoReturn:
-    """See whether storing works, and while it fails, whether it works again: nobody may be sending just now."""
+    """Notice that the store fails, or works again, even while no client sends anything."""
     while True:
         await trio.sleep(_RETRY)
         if hub.storing.failing is None:
-            wrong = await _look_at(store)
+            wrong = await _find_fault(store)
             if wrong is not None:
                 hub.storing.failing = wrong
                 log.error("nothing is stored any more", error=wrong)

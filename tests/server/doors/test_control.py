@@ -110,7 +110,7 @@ async def test_a_name_that_is_reset_is_free_and_whoever_had_it_is_disconnected(s
     await house.end()
     house = await serve(data=tmp_path)
     assert (await house.join("ada", token=other.token)).name == "ada"
-    notes = [(line.note.actor, line.note.action, line.note.target) for line in await house.server.store.notes(5)]
+    notes = [(line.note.actor, line.note.action, line.note.target) for line in await house.store.notes(5)]
     assert notes == [("server", "reset-name", "ada")]
 
 
@@ -218,7 +218,7 @@ async def test_an_order_that_cannot_be_stored_is_not_done(
 
 async def break_commits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing more be stored."""
-    store = house.server.store
+    store = house.store
     assert isinstance(store, SqliteStore)
 
     def fail(_: object) -> None:

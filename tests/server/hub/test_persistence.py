@@ -94,7 +94,7 @@ async def test_damage_that_nobody_met_is_looked_for(
     serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
-    for pause in ("_CALM", "_LOOKING"):
+    for pause in ("_FIRST_CHECK", "_CHECKING"):
         monkeypatch.setattr(f"trio_chat.server.upkeep.{pause}", 0.01)
     house = await serve(data=tmp_path)
     ada = await house.join("ada")
@@ -296,8 +296,8 @@ async def test_health_turns_green_with_the_first_message_that_is_stored(serve: S
 
 
 def store_of(house: House) -> SqliteStore:
-    assert isinstance(house.server.store, SqliteStore)
-    return house.server.store
+    assert isinstance(house.store, SqliteStore)
+    return house.store
 
 
 def limit_pages(house: House, *, more: int | None) -> None:
