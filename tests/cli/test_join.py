@@ -389,7 +389,7 @@ def test_lines_behind_a_join_that_is_refused_go_nowhere_until_another_room_is_en
     lines = "/join #closed\nthe secret of closed\n/topic about secrets\n@ALL: for all\n/join #open\nin the open\n"
     done = run("join", "quin", server.url, given=lines, env=env)
     assert done.status == 1
-    assert done.out.count("! You are not in #closed, so that was not done: ") == 2
+    assert done.out.count("You are not in #closed; you are in #lobby.") == 2
     assert "#lobby quin: for all" in done.out
     assert "#open quin: in the open" in done.out
     assert "quin: the secret" not in done.out

@@ -19,7 +19,6 @@ from trio_chat.protocol.addressing import (
     ToLobby,
     mentions,
     parse,
-    target,
 )
 
 names = st.from_regex(r"[a-z]{2,8}[0-9]", fullmatch=True)
@@ -164,7 +163,6 @@ def test_parsing_never_fails(line: str) -> None:
         assert parsed.text == parsed.text.strip()
     if isinstance(parsed, Direct):
         assert parsed.to
-    target(line, "#ops")
     for start, end, name in mentions(line):
         assert line[start:end] == "@" + name
 
@@ -182,33 +180,6 @@ def test_both_private_forms_reach_the_same_people(text: list[str], people: list[
 def test_a_long_hostile_paste_is_parsed_in_one_pass(line: str) -> None:
     parse(line)
     mentions(line)
-
-
-@pytest.mark.parametrize(
-    ("line", "shown"),
-    [
-        ("", ""),
-        ("hello", "#ops"),
-        ("hello @", "#ops"),
-        ("hello @si", "@si"),
-        ("hello @sis @mom", "@sis @mom"),
-        ("@bob", "@bob"),
-        ("@bob:", "@bob"),
-        ("@bob: hi", "@bob"),
-        ("@ALL", "#lobby"),
-        ("@ALL: hi", "#lobby"),
-        ("hi @all", "#lobby"),
-        ("@: hi", ""),
-        ("/msg", ""),
-        ("/msg bob", "@bob"),
-        ("/msg @bob hi", "@bob"),
-        ("/me waves", "#ops"),
-        ("/quit", ""),
-        ("//quit", "#ops"),
-    ],
-)
-def test_the_prompt_shows_where_an_unfinished_line_would_go(line: str, shown: str) -> None:
-    assert target(line, "#ops") == shown
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from trio_chat.errors import Refusal
-from trio_chat.protocol.names import EVERYONE, LOBBY, MAX_NAME, check_name
+from trio_chat.protocol.names import EVERYONE, MAX_NAME, check_name
 
 COLON_FORM: Final = "@name: text"
 TRAILING_FORM: Final = "text @name"
@@ -102,26 +102,6 @@ def parse(line: str) -> Line:
     if words and all(word.startswith("@") for word in words):
         return _before_colon([word[1:] for word in words], rest.strip())
     return _trailing(text)
-
-
-def target(line: str, room: str) -> str:
-    """Where Enter would send this line, for the prompt.
-
-    Returns ``room`` (the current room), ``#lobby``, or people as ``@sis @mom``. Returns an empty text if Enter would
-    send no message: for an empty line, and for commands other than ``/me`` and ``/msg``.
-    """
-    match parse(line):
-        case Say():
-            return room
-        case ToLobby():
-            return LOBBY
-        case Direct(to=to) | Malformed(to=to):
-            return LOBBY if _is_everyone(*to) else " ".join(f"@{name}" for name in to)
-        case Command(name="me"):
-            return room
-        case Command(name="msg", argument=argument) if argument:
-            return "@" + argument.split(maxsplit=1)[0].removeprefix("@")
-    return ""
 
 
 def mentions(text: str, most: int | None = None) -> list[tuple[int, int, str]]:

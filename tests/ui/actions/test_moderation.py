@@ -6,9 +6,9 @@ import pytest
 
 import trio_chat
 from tests.client.test_against_server import serving
+from tests.ui.typed import interpret
 from trio_chat.protocol.events import Event
 from trio_chat.ui.actions.actions import Action, carry_out
-from trio_chat.ui.commands.table import interpret
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.ui.followed import FollowedPlace
+from tests.ui.typed import interpret
 from trio_chat.protocol.events import Error, Message, RoomInfo
 from trio_chat.protocol.query import Query
 from trio_chat.ui.actions.actions import Action
@@ -34,7 +35,6 @@ from trio_chat.ui.actions.moderation import (
     SetPersonRole,
 )
 from trio_chat.ui.commands.rooms import keeps_secret
-from trio_chat.ui.commands.table import interpret
 from trio_chat.ui.model.place import MOST_SAID, Place
 
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ui.followed import FollowedPlace
+from tests.ui.typed import interpret
 from trio_chat.protocol.events import Error, RoomInfo
 from trio_chat.ui.actions.actions import (
     JoinRoom,
@@ -23,7 +24,7 @@ from trio_chat.ui.actions.actions import (
     SetTopic,
 )
 from trio_chat.ui.commands.command import Meaning
-from trio_chat.ui.commands.table import COMMANDS, explain, find, interpret, overview, reference
+from trio_chat.ui.commands.table import COMMANDS, explain, find, overview, reference
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 

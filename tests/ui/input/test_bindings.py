@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from trio_chat.ui.commands.table import interpret
+from tests.ui.typed import interpret
 from trio_chat.ui.input.bindings import HELP, overview, reference, shown
 from trio_chat.ui.input.editor import BINDINGS
 from trio_chat.ui.model.notes import Note

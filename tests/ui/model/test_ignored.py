@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.ui.typed import interpret
 from trio_chat.client.events import Backlog
 from trio_chat.protocol import events
 from trio_chat.protocol.events import Error
-from trio_chat.ui.commands.table import interpret
 from trio_chat.ui.model.ignored import Ignore, Ignored
 from trio_chat.ui.model.lines import Teller
 from trio_chat.ui.model.notes import Context, Hits

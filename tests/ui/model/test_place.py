@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
-
 from tests.ui.followed import FollowedPlace, views
 from trio_chat.protocol.events import Left, Message, Presence, Renamed, Room, RoomInfo, TopicChanged
 from trio_chat.ui.model.place import Place
@@ -15,54 +13,6 @@ def place() -> Place:
 
 def said(sender: str) -> Message:
     return Message(room="#ops", seq=1, time="t", sender=sender, text="x", cid="c")
-
-
-@pytest.mark.parametrize(
-    ("line", "where"),
-    [
-        ("", "#ops"),
-        ("hello", "#ops"),
-        ("/topic x", "#ops"),
-        ("@bob: hi", "bob (private)"),
-        ("@bob:", "bob (private)"),
-        ("hi @bob @eve", "bob, eve (private)"),
-        ("/msg bob,eve hi", "bob, eve (private)"),
-        ("@ALL: hi", "everyone"),
-    ],
-)
-def test_the_prompt_knows_where_a_line_would_go(line: str, where: str) -> None:
-    assert place().goes_to(line) == where
-
-
-def test_in_the_lobby_everyone_is_the_lobby() -> None:
-    one = place()
-    one.room = "#lobby"
-    assert one.goes_to("@ALL: hi") == "#lobby"
-
-
-@pytest.mark.parametrize(
-    ("line", "room"),
-    [
-        ("hello", "#ops"),
-        ("//etc is a folder", "#ops"),
-        ("@ALL: hi", "#lobby"),
-        ("@Bob: hi", "@ada+bob"),
-        ("hi @bob", "@ada+bob"),
-        ("hi @bob @eve", None),
-        ("@eve: hi", None),
-        ("@", None),
-        ("@bob", None),
-        ("@bob is here", "#ops"),
-        ("/topic plans", None),
-        ("/msg bob hi", None),
-        ("  ", None),
-        ("", None),
-    ],
-)
-def test_only_those_a_line_is_for_may_know_that_it_is_typed(line: str, room: str | None) -> None:
-    one = place()
-    one.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
-    assert one.typing_in(line) == room
 
 
 def test_a_room_that_one_left_is_not_talked_in() -> None:

@@ -139,7 +139,7 @@ async def test_what_is_typed_right_behind_a_join_that_is_refused_goes_nowhere(
         await ada.type("/join #ops\rthe secret of ops\r@ALL: for all\r", seconds=0)
         await trio.sleep(5)
         assert server.texts() == ["for all"]
-        assert b"You are not in #ops, so that was not done: the secret of ops" in ada._terminal.shown
+        assert b'Not sent: "the secret of ops". You are not in #ops; you are in #lobby.' in ada._terminal.shown
         await ada.type("now here\r")
         await trio.sleep(5)
         assert server.texts() == ["for all", "now here"]
@@ -281,7 +281,7 @@ async def test_what_is_being_typed_for_a_room_that_one_is_put_out_of_is_not_said
         await server.session.say(Left(room="#secret", reason="bob removed you."))
         await ada.type("ret\rhello\r", 0.1)
         assert [one.text for one in server.asked(requests.Send)] == ["hello"]
-        assert "You are not in #secret, so that was not done: the secret" in ada.shown
+        assert 'Not sent: "the secret". You are not in #secret; you are in #lobby.' in ada.shown
 
 
 async def test_lines_for_a_private_room_go_nowhere_when_it_is_gone_with_the_servers_history(
@@ -299,8 +299,9 @@ async def test_lines_for_a_private_room_go_nowhere_when_it_is_gone_with_the_serv
         talk.tell(await next_of(chat, Reconnected))
         (line,) = talk.tell(await next_event(chat))
         assert line.endswith("which was private. /join #secret makes a new one, open to everybody at first.")
-        refused = talk.read("the secret")
+        refused = talk.meaning(talk.parse("the secret"))
         assert isinstance(refused, Error)
-        assert refused.message == "You are not in #secret, so that was not done: the secret"
+        assert refused.message == 'Not sent: "the secret".'
+        assert refused.advice == "You are not in #secret; you are in #lobby."
         talk.see_where()
-        assert talk.read("hello") == SendRoom(LOBBY, "hello")
+        assert talk.meaning(talk.parse("hello")) == SendRoom(LOBBY, "hello")

@@ -238,15 +238,15 @@ def test_a_room_joined_later_has_the_input_that_knows_what_was_typed_before() ->
 
 def test_where_a_line_goes_is_said_and_a_stranger_is_known_as_one() -> None:
     model = entered()
-    assert model.destination("hi @siss") == ("siss (private)", False)  # nobody said yet who is here
+    assert model.destination(model.lines.read("hi @siss")) == ("siss (private)", False)  # nobody said yet who is here
     people = tuple(events.PersonInfo(name=name) for name in ("ada", "bob", "eve"))
     model.take(events.People(id="", room=LOBBY, people=people), 0.0, 0.0)
-    assert model.destination("hi") == ("#lobby", False)
-    assert model.destination("hi @bob @eve") == ("bob, eve (private)", False)
-    assert model.destination("hi @siss") == ("nobody is called siss", True)
+    assert model.destination(model.lines.read("hi")) == ("#lobby", False)
+    assert model.destination(model.lines.read("hi @bob @eve")) == ("bob, eve (private)", False)
+    assert model.destination(model.lines.read("hi @siss")) == ("nobody is called siss", True)
     model.look("@ada+bob")
-    assert model.destination("hi") == ("bob (private)", False)
-    assert model.destination("@ALL: hi") == ("everyone", False)
+    assert model.destination(model.lines.read("hi")) == ("bob (private)", False)
+    assert model.destination(model.lines.read("@ALL: hi")) == ("everyone", False)
 
 
 def test_leaving_a_room_leads_back_to_the_lobby() -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from trio_chat.ui.tui.model.pasting import ask_about, excess, is_long
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.pasting import ask_about, is_long
 
 
 @pytest.mark.parametrize(
@@ -22,8 +23,10 @@ from trio_chat.ui.tui.model.pasting import ask_about, excess, is_long
     ],
 )
 def test_what_is_over_the_limit_is_what_the_server_would_count(line: str, over: int) -> None:
-    assert excess(line, 10) == over
-    assert excess(line, 0) == 0
+    model = ChatModel()
+    assert model.excess(model.lines.read(line)) == 0  # before the server said its limit
+    model.most_text = 10
+    assert model.excess(model.lines.read(line)) == over
 
 
 def test_a_long_paste_is_described_with_its_plural_and_its_excess() -> None:

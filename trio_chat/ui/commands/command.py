@@ -14,7 +14,17 @@ from trio_chat.ui.model.place import Place
 
 Takes: TypeAlias = Literal["people", "room", "command", "text"]
 Meaning: TypeAlias = Action | Note | Error
-Reading: TypeAlias = Meaning | str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfinished:
+    """What is missing in an argument, as a sentence, and the people whom it names so far."""
+
+    why: str
+    people: tuple[str, ...]
+
+
+Reading: TypeAlias = Meaning | Unfinished | str
 """What an argument means; or a sentence on what is wrong with it, to which the right form is added."""
 
 
@@ -41,13 +51,17 @@ class ChatCommand:
         """The whole form: ``/msg USER[,USER] TEXT``."""
         return f"/{self.name} {self.form}".rstrip()
 
-    def mean(self, argument: str, place: Place) -> Meaning:
-        """What the command means with this argument."""
+    def decide(self, argument: str, place: Place) -> tuple[Meaning, tuple[str, ...]]:
+        """What the command means with this argument, and the people whom an unfinished one names so far."""
         reading = self.read(argument, place)
         if isinstance(reading, str):
-            advice = f"Write {self.usage}, for example: {self.example}"
-            return Error(code="usage", message=reading, advice=advice)
-        return reading
+            return self._wrong(reading), ()
+        if isinstance(reading, Unfinished):
+            return self._wrong(reading.why), reading.people
+        return reading, ()
+
+    def _wrong(self, why: str) -> Error:
+        return Error(code="usage", message=why, advice=f"Write {self.usage}, for example: {self.example}")
 
 
 def named_room(argument: str, place: Place) -> str:

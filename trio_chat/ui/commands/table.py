@@ -9,7 +9,6 @@ from __future__ import annotations
 import sys
 from typing import Final
 
-from trio_chat.protocol import addressing
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import EVERYONE, nearest
 from trio_chat.protocol.text import quoted
@@ -26,35 +25,11 @@ from trio_chat.ui.actions.actions import (
     SetTopic,
 )
 from trio_chat.ui.commands import messages, rooms
-from trio_chat.ui.commands.command import ChatCommand, Meaning, Reading, named_room
+from trio_chat.ui.commands.command import ChatCommand, Reading, Unfinished, named_room
 from trio_chat.ui.input import bindings
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
-
-
-def interpret(line: str, place: Place, *, unknown_recipients: str = "error") -> Meaning | None:
-    """What a line, or a text of several lines, means now; ``None`` for nothing but spaces.
-
-    With ``unknown_recipients="public"`` a text with names at its end, of which nobody has one, is for
-    the current room, names and all.
-    """
-    match addressing.parse(line):
-        case addressing.Say(text=text):
-            return SendRoom(room=place.room, text=text)
-        case addressing.ToLobby(text=text):
-            return SendRoom(room=place.lobby, text=text)
-        case addressing.Direct(to=to, text=text):
-            whole = line.strip()
-            public = unknown_recipients == "public" and whole.startswith(text)  # the names stood at the end
-            return SendTo(to=to, text=text, otherwise=SendRoom(room=place.room, text=whole) if public else None)
-        case addressing.Malformed(why=why, help=advice):
-            return Error(code="malformed", message=why, advice=advice)
-        case addressing.Command(name=name, argument=argument):
-            command = find(name)
-            return _unknown(name) if command is None else command.mean(argument.strip(), place)
-        case addressing.Empty():
-            return None
 
 
 def find(name: str) -> ChatCommand | None:
@@ -62,7 +37,8 @@ def find(name: str) -> ChatCommand | None:
     return _BY_NAME.get(name.removeprefix("/").casefold())
 
 
-def _unknown(name: str) -> Error:
+def unknown_command(name: str) -> Error:
+    """The answer to a command that does not exist, with the command that may have been meant."""
     near = nearest(name, _BY_NAME)
     hint = f"Did you mean /{near}?" if near else "See which there are with /help."
     return Error(
@@ -81,7 +57,7 @@ def _msg(argument: str, place: Place) -> Reading:
     if not names:
         return "Whom is that for?"
     if not text.strip():
-        return f"There is no text for {', '.join(quoted(name)[1:-1] for name in names)}."
+        return Unfinished(f"There is no text for {', '.join(quoted(name)[1:-1] for name in names)}.", names)
     if names[0].casefold() == EVERYONE and len(names) == 1:
         return SendRoom(room=place.lobby, text=text.strip())
     return SendTo(to=names, text=text.strip())
@@ -151,7 +127,7 @@ def _help(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's
         return Note(lines=overview())
     name = argument.split(maxsplit=1)[0].removeprefix("/")
     command = find(name)
-    return _unknown(name) if command is None else Note(lines=explain(command))
+    return unknown_command(name) if command is None else Note(lines=explain(command))
 
 
 # ---- the table ---------------------------------------------------------------------------------

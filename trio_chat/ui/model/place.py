@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trio_chat.client.events import Backlog, Reconnected
 from trio_chat.protocol import events
-from trio_chat.protocol.addressing import Direct, Say, ToLobby, parse, target
 from trio_chat.protocol.names import LOBBY
 from trio_chat.ui.model.ignored import Ignored
 
@@ -168,30 +167,6 @@ class Place:
         info = self.rooms.get(room)
         names = info.members if info is not None and info.members else tuple(room.removeprefix("@").split("+"))
         return tuple(name for name in names if name.casefold() != self.me.casefold())
-
-    def goes_to(self, line: str) -> str:
-        """Where Enter would send a line, in words: ``#lobby``, ``bob, eve (private)``, ``everyone``."""
-        where = target(line, self.room) or self.room
-        if where.startswith("@"):
-            return ", ".join(word.removeprefix("@") for word in where.replace(",", " ").split()) + " (private)"
-        return "everyone" if where == self.lobby != self.room else where
-
-    def typing_in(self, line: str) -> str | None:
-        """The room whose members may know that this line is being typed; ``None`` where nobody may, or there is
-        no conversation yet with those it is for. A command is nobody's business."""
-        match parse(line):
-            case Say(text=text) if text.startswith("@") and len(text.split()) == 1:
-                return None  # the beginning of a name, and then it may be for one person only
-            case Say():
-                return self.room
-            case ToLobby():
-                return self.lobby
-            case Direct(to=to):
-                wanted = {name.casefold() for name in to}
-                direct = (room for room in self.rooms if room.startswith("@"))
-                return next((r for r in direct if {n.casefold() for n in self.members(r)} == wanted), None)
-            case _:
-                return None
 
     def _presence(self, event: events.Presence) -> None:
         self._meet(event.joined, keep_order=True)

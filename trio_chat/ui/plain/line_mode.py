@@ -22,7 +22,8 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
 from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, as_error, carry_out, do
 from trio_chat.ui.actions.retry import patiently
-from trio_chat.ui.commands.table import interpret
+from trio_chat.ui.commands.command import Meaning
+from trio_chat.ui.commands.typed_line import LineReader, TypedLine
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
@@ -90,6 +91,7 @@ class LineMode:
         )
         # The token proves who one is: it is not for a screen or a log.
         self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
+        self._lines = LineReader(look.unknown_recipients)
         self._shown: dict[str, int] = {}
         self._showed = trio.Event()
         self._not_entered = ""
@@ -162,18 +164,29 @@ class LineMode:
         with trio.move_on_after(_READ_PAUSE, shield=True), contextlib.suppress(ConnectionClosed):
             await self.report_read()
 
-    def read(self, line: str) -> Action | Note | Error | None:
-        """What a line means now. One that was written for a room which then could not be entered is an error: it
-        must not go where one talked before."""
-        meaning = interpret(line, self.place, unknown_recipients=self.look.unknown_recipients)
+    def parse(self, text: str) -> TypedLine:
+        """Parse a typed line."""
+        return self._lines.read(text)
+
+    def meaning(self, line: TypedLine) -> Meaning | None:
+        """What a line does now. A line typed for a room that could not be entered then is an error: it must not go to
+        the room before."""
+        meaning = line.meaning(self.place)
         here, missed = self.place.room, self._not_entered
-        if not missed or getattr(meaning, "room", "") != here or line.startswith("@") or here in line:
+        if not missed or getattr(meaning, "room", "") != here or line.text.startswith("@") or here in line.text:
             return meaning
-        return Error(
-            code="not_entered",
-            message=f"You are not in {missed}, so that was not done: {line}",
-            advice=f"{here} is where you are.",
-        )
+        message = f'Not sent: "{line.text}".'
+        return Error(code="not_entered", message=message, advice=f"You are not in {missed}; you are in {here}.")
+
+    def destination(self, line: TypedLine) -> str:
+        """Where Enter would send a line, in words: ``#lobby``, ``bob, eve (private)``, ``everyone``."""
+        place = self.place
+        room, people, _ = line.destination(place)
+        if not people and room.startswith("@"):
+            people = place.members(room)
+        if people:
+            return f"{', '.join(people)} (private)"
+        return "everyone" if room == place.lobby != place.room else room
 
     @property
     def moved(self) -> bool:
@@ -246,7 +259,7 @@ async def _say_lines(talk: LineMode, source: Input, sink: Output) -> bool:
     """Say all lines, one after the other; tell whether something could not be done."""
     failed = False
     async for line in source.lines():
-        meaning = talk.read(line)
+        meaning = talk.meaning(talk.parse(line))
         if meaning is None:
             continue
         if isinstance(meaning, Quit):

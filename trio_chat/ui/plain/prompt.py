@@ -29,6 +29,7 @@ from trio_chat.ui.actions.messages import ShowNumbers
 from trio_chat.ui.actions.moderation import AskPassword, SetOwnPassword
 from trio_chat.ui.commands.completion import complete
 from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Outcome, Submitted
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
@@ -79,7 +80,7 @@ class Prompt:
         self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
         self._resized = False
         self._clears = False
-        self._send, self._submitted = trio.open_memory_channel[tuple[Action | str, bool]](_SUBMITTED)
+        self._send, self._submitted = trio.open_memory_channel[tuple[Action | TypedLine, bool]](_SUBMITTED)
         self._moving = 0  # of them, into a room or out of one
         self._moved_while_typing = False  # put out of the room that the line being typed is for
         self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
@@ -164,7 +165,8 @@ class Prompt:
         if not (self._moving or self._moved_while_typing):
             self._talk.see_where()
         self._moved_while_typing = False
-        meaning = self._talk.read(text)
+        line = self._talk.parse(text)
+        meaning = self._talk.meaning(line)
         if meaning is None:
             return
         if isinstance(meaning, Quit):
@@ -177,19 +179,19 @@ class Prompt:
             for event in await self._talk.do(meaning):
                 self._show(event)
         else:
-            self._hand_over(text, meaning)
+            self._hand_over(line, meaning)
 
     def _press_unseen(self, secret: NewPassword, key: Key) -> None:
         match secret.press(key):
             case PasswordChosen(password):
                 self._secret = None
-                self._hand_over("/password", SetOwnPassword(password))
+                self._hand_over(self._talk.parse("/password"), SetOwnPassword(password))
             case PasswordUnchanged(why):
                 self._secret = None
                 self._show(Note(lines=(why,)))
 
-    def _hand_over(self, text: str, meaning: Action) -> None:
-        """Have it done, after what was submitted before; ``text`` is what was typed for it."""
+    def _hand_over(self, line: TypedLine, meaning: Action) -> None:
+        """Have it done, after what was submitted before; ``line`` is what was typed for it."""
         if not self._connected and isinstance(meaning, LookupAction):
             why = "There is no connection, so that cannot be known now."
             self._show(Error(code="offline", message=why, advice="Ask again when it is back."))
@@ -198,13 +200,13 @@ class Prompt:
         moves = isinstance(meaning, JoinRoom | LeaveRoom)
         try:
             self._send.send_nowait(
-                (text if self._moving and not isinstance(meaning, SetOwnPassword) else meaning, moves)
+                (line if self._moving and not isinstance(meaning, SetOwnPassword) else meaning, moves)
             )
         except trio.WouldBlock:
             why = f"{_SUBMITTED} lines are waiting for the connection."
             self._show(Error(code="waiting", message=why, advice="That one was not kept."))
             return
-        self._undone.append(text)
+        self._undone.append(line.text)
         self._moving += moves
         if not self._connected:
             what = "sent" if isinstance(meaning, SendingAction) else "done"
@@ -260,7 +262,7 @@ class Prompt:
 
     async def _do_submitted(self) -> None:
         async for item, moves in self._submitted:
-            meaning = self._talk.read(item) if isinstance(item, str) else item
+            meaning = self._talk.meaning(item) if isinstance(item, TypedLine) else item
             try:
                 told = [] if meaning is None else await self._talk.do(meaning)
             except ConnectionClosed:
@@ -276,7 +278,7 @@ class Prompt:
         while True:
             await self._typed.wait()
             self._typed = trio.Event()
-            room = self._talk.place.typing_in(self._editor.text)
+            room = self._talk.parse(self._editor.text).typing_room(self._talk.place)
             if room is None:
                 continue
             with contextlib.suppress(ChatError):  # nothing that a person has to know of
@@ -333,7 +335,7 @@ class Prompt:
         if search is not None:
             prompt = f"{'search' if search.found else 'not found'} '{search.wanted}': "
         else:
-            where = place.goes_to(buffer.text)
+            where = self._talk.destination(self._talk.parse(buffer.text))
             arrow = "→ " if self._talk.look.symbols else "-> "
             prompt = f"{'' if where == place.room else arrow}{where}{'' if self._connected else ' (offline)'}> "
         return lay_out(prompt, buffer.text, buffer.cursor, columns, rows)

@@ -114,7 +114,7 @@ class ActionQueue:
         finally:
             self.entering -= 1
 
-    def after_entering(self, text: str, submit: Callable[[str], None]) -> None:
+    def after_entering(self, text: str, submit: Callable[[], None]) -> None:
         """Submit a line typed after a /join, once the room is entered. It is not sent to the room before."""
 
         async def job() -> None:
@@ -123,7 +123,7 @@ class ActionQueue:
                 here = self._model.place.room
                 self._tell_error(f'Not sent: "{text}". You are not in {self._not_entered}; you are in {here}.')
             else:
-                submit(text)
+                submit()
 
         self._queue(job)
 

@@ -20,6 +20,7 @@ import trio
 from trio_chat.client.credentials import Credentials
 from trio_chat.errors import ChatError, ConfigError
 from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.login import Login
@@ -34,6 +35,7 @@ from trio_chat.ui.tui.login import ScreenConnection
 from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, whole_words
 from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.lost import Lost
 from trio_chat.ui.tui.model.room import read_policy
 from trio_chat.ui.tui.options import Dial, ScreenOptions
@@ -83,9 +85,7 @@ class FullScreen:
         login = Login(Credentials(options.name, options.password))
         self._connection = ScreenConnection(dial, login, options.room, self._requests, self._painter.show)
         bindings = bind(options.keys)
-        self._controller = Controller(
-            model, self._queue, self._requests, self._painter, self, bindings, options.unknown_recipients
-        )
+        self._controller = Controller(model, self._queue, self._requests, self._painter, self, bindings)
         if not self._saved.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
             model.hint = f"{shown(key)} shows the keys"
         self._drafts_changed, self._leaving = trio.Event(), trio.Event()
@@ -105,6 +105,7 @@ class FullScreen:
         model.lost = Lost(saved.drafts, saved.private)
         model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
         model.make_editor = lambda: Editor(history=saved.typed, keeps=lambda line: not keeps_secret(line))
+        model.lines = LineReader(options.unknown_recipients, expand_emoji)
         model.place.room = options.room or saved.room or model.place.room
         return model
 

@@ -106,9 +106,7 @@ class Desk:
         self.screen, self.session = FakeScreen(), FakeSession()
         requests = BackgroundRequests(self.model, lambda: None, lambda _call: None)
         self.queue = NotingQueue(self.model, requests)
-        self.controller = Controller(
-            self.model, self.queue, requests, self.screen, self.session, keys.bind({}), "error"
-        )
+        self.controller = Controller(self.model, self.queue, requests, self.screen, self.session, keys.bind({}))
 
     @property
     def pane(self) -> Pane | None:

@@ -30,7 +30,7 @@ from trio_chat.ui.tui.model.chat import ChatModel
 
 
 class Controller:
-    """Runs keys and mouse events. ``unknown_recipients`` is the setting of that name."""
+    """Runs keys and mouse events."""
 
     def __init__(
         self,
@@ -40,7 +40,6 @@ class Controller:
         screen: ScreenOutput,
         session: SessionControl,
         bindings: keys.Bindings,
-        unknown_recipients: str,
     ) -> None:
         self._model = model
         self._requests = requests
@@ -51,7 +50,7 @@ class Controller:
         messages = MessageActions(model, queue, requests, screen, feedback)
         commands = ScreenCommands(model, queue, requests, screen, feedback, navigation, messages)
         password = PasswordDialogue(model, queue, feedback)
-        submission = Submission(model, queue, requests, session, feedback, commands, password, unknown_recipients)
+        submission = Submission(model, queue, requests, session, feedback, commands, password)
         pasting = Pasting(model, feedback, submission)
         self._messages = messages
         self._panes = PaneKeys(model, session, bindings, navigation, messages, password, pasting)

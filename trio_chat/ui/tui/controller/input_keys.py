@@ -80,9 +80,9 @@ class InputKeys:
         self._report_typing()
 
     def _report_typing(self) -> None:
-        room, text = self._model.room, self._editor.text
-        if text and not text.startswith("/") and "@" not in text and room.intent is None:
-            self._requests.report_typing(room.name)
+        room = self._model.typed_line.typing_room(self._model.place)
+        if room is not None and self._model.room.intent is None:
+            self._requests.report_typing(room)
 
     async def _press_named(self, name: str) -> None:
         self._first_key = ""

@@ -37,7 +37,8 @@ class Pasting:
     def _ask(self, text: str) -> None:
         self._held = text
         model = self._model
-        model.pane = ask_about(text, model.excess(model.room.editor.text + text), model.most_text)
+        over = model.excess(model.lines.read(model.room.editor.text + text))
+        model.pane = ask_about(text, over, model.most_text)
 
     def take(self, result: object) -> None:
         """Take the answer about the long paste: insert it, send it at once, or forget it."""

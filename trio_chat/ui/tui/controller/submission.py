@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from trio_chat.errors import NotDone
-from trio_chat.protocol.addressing import Command, parse
+from trio_chat.protocol.addressing import Command
 from trio_chat.protocol.events import Error
 from trio_chat.ui.actions.actions import Quit, SendRoom
 from trio_chat.ui.actions.messages import ByNumber, EditMessage
 from trio_chat.ui.actions.moderation import AskPassword
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.rooms import keeps_secret
-from trio_chat.ui.commands.table import interpret
+from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.editor import Submitted
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Note
@@ -26,7 +26,7 @@ from trio_chat.ui.tui.model.room import RoomModel
 
 
 class Submission:
-    """Decides what a submitted line does. ``unknown_recipients`` is the setting of that name."""
+    """Decides what a submitted line does."""
 
     def __init__(
         self,
@@ -37,7 +37,6 @@ class Submission:
         feedback: Feedback,
         commands: ScreenCommands,
         password: PasswordDialogue,
-        unknown_recipients: str,
     ) -> None:
         self._model = model
         self._queue = queue
@@ -46,18 +45,16 @@ class Submission:
         self._feedback = feedback
         self._commands = commands
         self._password = password
-        self._unknown_recipients = unknown_recipients
 
     def enter(self) -> None:
         """Submit the input, unless it is empty or addressed to nobody."""
         room = self._model.room
-        text = room.editor.text
-        where, refused = self._model.destination(text)
+        where, refused = self._model.destination(self._model.typed_line)
         if refused and room.intent is None:
             self._feedback.ring()
             self._feedback.tell_error(f"{where[0].upper()}{where[1:]}. Nothing was sent.")
             return
-        if not text.strip():
+        if not room.editor.text.strip():
             return
         outcome = room.editor.run("submit")
         if isinstance(outcome, Submitted):
@@ -65,39 +62,34 @@ class Submission:
 
     def hand_in(self, text: str) -> None:
         """Submit a line; a line typed after a /join that is not done yet waits for it."""
+        line = self._model.lines.read(text)
         if self._queue.entering:
-            self._queue.after_entering(text, self._submit)
+            self._queue.after_entering(text, lambda: self._submit(line))
         else:
-            self._submit(text)
+            self._submit(line)
 
-    def _submit(self, text: str) -> None:
-        room = self._model.room
+    def _submit(self, line: TypedLine) -> None:
+        room, text, command = self._model.room, line.text, line.command
         if not keeps_secret(text):
             self._session.remember_line(text)
         intent, room.intent = room.intent, None
-        parsed = parse(text)
-        if isinstance(parsed, Command) and parsed.name in self._commands:
+        if command is not None and command.name in self._commands:
             room.intent = intent
-            self._run_command(parsed, text)
-            return
-        if intent is not None and intent.what == "edit":
+            self._run_command(command, text)
+        elif intent is not None and intent.what == "edit":
             self._queue.act(EditMessage(room.name, ByNumber(intent.seq), with_emoji(text)))
             room.editor.insert(intent.before)
-            return
-        meaning = interpret(
-            text if text.startswith("/") else with_emoji(text),
-            self._model.place,
-            unknown_recipients=self._unknown_recipients,
-        )
-        asks_help = isinstance(parsed, Command) and parsed.name in {"help", "h", "?"} and not parsed.argument.strip()
-        if meaning is None:
-            return
-        if isinstance(meaning, Note) and asks_help:
+        elif command is not None and command.name in {"help", "h", "?"} and not command.argument.strip():
             self._commands.run("keys", "")
-        elif isinstance(meaning, SendRoom) and meaning.room in self._model.rooms:
-            self._queue.say(meaning, intent.seq if intent is not None else None)
         else:
-            self._carry_out(meaning, room, text)
+            self._do(line, intent.seq if intent is not None else None)
+
+    def _do(self, line: TypedLine, reply_to: int | None) -> None:
+        meaning = line.meaning(self._model.place)
+        if isinstance(meaning, SendRoom) and meaning.room in self._model.rooms:
+            self._queue.say(meaning, reply_to)
+        elif meaning is not None:
+            self._carry_out(meaning, self._model.room, line.text)
 
     def _run_command(self, command: Command, text: str) -> None:
         room = self._model.room

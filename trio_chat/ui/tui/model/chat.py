@@ -17,14 +17,15 @@ from msgspec import structs
 from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import addressing, events
-from trio_chat.protocol.addressing import target
 from trio_chat.protocol.text import clean_line
+from trio_chat.ui.commands.typed_line import LineReader, TypedLine
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import called, left_out, put_out
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
+from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.lost import Lost, opened
 from trio_chat.ui.tui.model.panes import Pane, Question
@@ -102,6 +103,7 @@ class ChatModel:
         self.lost = Lost()
         self.policies: dict[str, Policy] = {}  # what was chosen for rooms, to begin with
         self.make_editor: Callable[[], Editor] = Editor
+        self.lines = LineReader(prepare=expand_emoji)
         self.complete_people = False
         self.most_text = 0  # characters that a message may have; 0 before the server said
         self._nowhere = RoomModel(RoomView(""))
@@ -146,23 +148,28 @@ class ChatModel:
         named = any(name.casefold() == me for _, _, name in addressing.mentions(text))
         return named or (words is not None and words.search(text) is not None)
 
-    def destination(self, line: str) -> tuple[str, bool]:
-        """Where Enter would send a line, in words, and whether that is sure to be refused."""
-        where = target(line, self.place.room) or self.place.room
-        if where.startswith("@") and where not in self.rooms:
-            names = [word.removeprefix("@") for word in where.replace(",", " ").split()]
-            known = {name.casefold() for name in self.place.people} | {self.me.casefold()}
-            strangers = [name for name in names if name.casefold() not in known]
-            if strangers and self.complete_people:
-                return f"nobody is called {', '.join(strangers)}", True
-            return ", ".join(names) + " (private)", False
-        if where in self.rooms and self.rooms[where].direct:
-            return self.label(self.rooms[where]) + " (private)", False
-        return ("everyone" if where == self.place.lobby != self.place.room else where), False
+    @property
+    def typed_line(self) -> TypedLine:
+        """The line in the input, parsed."""
+        return self.lines.read(self.room.editor.text)
 
-    def excess(self, line: str) -> int:
-        """By how many characters a line is too long to be sent."""
-        return pasting.excess(line, self.most_text)
+    def destination(self, line: TypedLine) -> tuple[str, bool]:
+        """Where Enter would send a line, in words, and whether the server is sure to refuse it."""
+        room, people, otherwise = line.destination(self.place)
+        known = {name.casefold() for name in self.place.people} | {self.me.casefold()}
+        strangers = [name for name in people if name.casefold() not in known] if self.complete_people else []
+        if strangers and not otherwise:
+            return f"nobody is called {', '.join(strangers)}", True
+        if people and not strangers:
+            return f"{', '.join(people)} (private)", False
+        room = otherwise if strangers else room
+        if room in self.rooms and self.rooms[room].direct:
+            return f"{self.label(self.rooms[room])} (private)", False
+        return ("everyone" if room == self.place.lobby != self.place.room else room), False
+
+    def excess(self, line: TypedLine) -> int:
+        """By how many characters the message in a line is too long."""
+        return pasting.excess(line.message_text(self.place), self.most_text)
 
     # ---- the connection ------------------------------------------------------------------------
 

@@ -41,6 +41,11 @@ def with_emoji(text: str) -> str:
     return "`".join(parts)
 
 
+def expand_emoji(line: str) -> str:
+    """A typed line with its emoji; a command stays as it is."""
+    return line if line.startswith("/") else with_emoji(line)
+
+
 def mark_of(word: str) -> str:
     """What ``/react`` puts on a message: an emoji by its name, with its colons or without, or the word itself."""
     return EMOJI.get(word.strip(":"), word)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from trio_chat.protocol.addressing import Command, Empty, Malformed, parse
 from trio_chat.protocol.text import clean
-from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.panes import Question
 
 _LONG_LINES, _LONG_TEXT = 5, 1500
@@ -19,23 +17,9 @@ def is_long(text: str) -> bool:
     return text.count("\n") >= _LONG_LINES or len(text) > _LONG_TEXT
 
 
-def excess(line: str, limit: int) -> int:
-    """By how many characters what a line says is over the limit of a message (0: none is known).
-
-    It is counted as the server counts it: without whom it is for, emoji for their names, made harmless.
-    """
-    if not limit or len(line) <= limit:
-        return 0
-    match parse(line):
-        case Command(name="me" | "msg", argument=text):
-            said = text
-        case Command() | Empty():
-            return 0
-        case Malformed():
-            said = line
-        case other:
-            said = other.text
-    return max(len(clean(with_emoji(said))) - limit, 0)
+def excess(text: str, limit: int) -> int:
+    """By how many characters a message is over the limit, counted as the server does; 0 where no limit is known."""
+    return max(len(clean(text)) - limit, 0) if limit and len(text) > limit else 0
 
 
 def ask_about(text: str, over: int, limit: int) -> Question:

@@ -62,7 +62,7 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
         parts.append(Part(1, ("loading …", "…", "")))
     if model.attention.quiet:
         parts.append(Part(3, ("do not disturb", "quiet")))
-    if over := model.excess(model.room.editor.text):
+    if over := model.excess(model.typed_line):
         parts.insert(0, Part(9, (f"{over} over the limit of {model.most_text} characters", f"{over} too long")))
         style = "bar.warn" if style == "bar" else style
     if model.notice:
@@ -155,9 +155,10 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
         who = target.sender if target is not None else "?"
         text = "edit" if room.intent.what == "edit" else f"↳ {who}"
         return [Span("prompt", f"{text}> ")], False
-    where, refused = model.destination(room.editor.text)
+    line = model.typed_line
+    where, refused = model.destination(line)
     offline = "" if model.connection.state == "connected" else " (offline)"
-    style = "prompt.warn" if refused or offline or model.excess(room.editor.text) else "prompt"
+    style = "prompt.warn" if refused or offline or model.excess(line) else "prompt"
     return [Span(style, f"{_TO}{where}{offline}> ")], refused
 
 

@@ -1,0 +1,144 @@
+"""A typed line, parsed once: where it goes, and what Enter does with it. Pure.
+
+Both interfaces keep a :class:`LineReader` beside the input. The prompt's preview ("→ bob (private)") and the decision
+at Enter come from the same :class:`TypedLine`, so they cannot differ. What a line means depends on the place as well
+(the current room, the people), which may change after the line was parsed; so the place is an argument.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from trio_chat.protocol import addressing
+from trio_chat.protocol.events import Error
+from trio_chat.protocol.names import EVERYONE
+from trio_chat.ui.actions.actions import SendRoom, SendTo
+from trio_chat.ui.actions.messages import EditMessage, ReplyToMessage
+from trio_chat.ui.commands.command import Meaning
+from trio_chat.ui.commands.table import find, unknown_command
+from trio_chat.ui.model.place import Place
+
+
+class Destination(NamedTuple):
+    """Where a line goes: to ``people`` privately, or to a ``room``.
+
+    ``otherwise`` is the room that it goes to when nobody has one of the people's names; empty for none.
+    """
+
+    room: str
+    people: tuple[str, ...] = ()
+    otherwise: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TypedLine:
+    """A line of the input, or a text of several lines.
+
+    ``text`` is what was typed, ``form`` what it was parsed to. With ``unknown_recipients="public"`` a text that ends
+    with names goes to the current room, names and all, when nobody has one of the names.
+    """
+
+    text: str
+    form: addressing.Line
+    unknown_recipients: str = "error"
+
+    @property
+    def command(self) -> addressing.Command | None:
+        """The command that the line begins with; ``None`` for any other line."""
+        return self.form if isinstance(self.form, addressing.Command) else None
+
+    def meaning(self, place: Place) -> Meaning | None:
+        """What Enter does with the line now; ``None`` for nothing but spaces."""
+        return self._decide(place)[0]
+
+    def destination(self, place: Place) -> Destination:
+        """Where Enter would send the line now: the current room for a line that sends nothing."""
+        match self._decide(place):
+            case SendRoom(room=room), _:
+                return Destination(room)
+            case SendTo(to=to, otherwise=otherwise), _:
+                return Destination(place.room, to, otherwise.room if otherwise is not None else "")
+            case _, (one,) if one.casefold() == EVERYONE:
+                return Destination(place.lobby)
+            case _, named:
+                return Destination(place.room, named)
+
+    def typing_room(self, place: Place) -> str | None:
+        """The room whose members may see that this line is being typed.
+
+        ``None`` for a command, for a line that may become private yet, and where no conversation with those people
+        exists.
+        """
+        match self.form:
+            case addressing.Say(text=text) if text.startswith("@") and len(text.split()) == 1:
+                return None  # the beginning of a name
+            case addressing.Say():
+                return place.room
+            case addressing.ToLobby():
+                return place.lobby
+            case addressing.Direct(to=to):
+                return place.find_direct("@" + "+".join(to))
+            case _:
+                return None
+
+    def message_text(self, place: Place) -> str:
+        """The text that the line puts into a message, as far as it is known; empty for a line that says nothing."""
+        if isinstance(self.form, addressing.Malformed):
+            return self.text
+        match self._decide(place)[0]:
+            case SendRoom(text=text) | SendTo(text=text) | ReplyToMessage(text=text) | EditMessage(text=text):
+                return text
+            case _:
+                return ""
+
+    def _decide(self, place: Place) -> tuple[Meaning | None, tuple[str, ...]]:
+        """What Enter does, and the people whom an unfinished line names so far."""
+        match self.form:
+            case addressing.Say(text=text):
+                return SendRoom(room=place.room, text=text), ()
+            case addressing.ToLobby(text=text):
+                return SendRoom(room=place.lobby, text=text), ()
+            case addressing.Direct(to=to, text=text):
+                return SendTo(to=to, text=text, otherwise=self._public(text, place)), to
+            case addressing.Malformed(why=why, help=advice, to=to):
+                return Error(code="malformed", message=why, advice=advice), to
+            case addressing.Command(name=name, argument=argument):
+                command = find(name)
+                if command is None:
+                    return unknown_command(name), ()
+                return command.decide(argument.strip(), place)
+            case addressing.Empty():
+                return None, ()
+
+    def _public(self, text: str, place: Place) -> SendRoom | None:
+        """The message to the current room in place of a private one, where the settings want that."""
+        whole = self.text.strip()
+        ends_with_names = whole.startswith(text)
+        public = self.unknown_recipients == "public" and ends_with_names
+        return SendRoom(room=place.room, text=whole) if public else None
+
+
+class LineReader:
+    """Parses the input when its text changes, and gives the parsed line to all who ask for it.
+
+    ``prepare`` changes a text before it is parsed, for example emoji names to emoji.
+    """
+
+    def __init__(self, unknown_recipients: str = "error", prepare: Callable[[str], str] = lambda text: text) -> None:
+        self._unknown_recipients = unknown_recipients
+        self._prepare = prepare
+        self._last = self._parse("")
+
+    def __repr__(self) -> str:
+        return f"<LineReader at {self._last.text!r}>"
+
+    def read(self, text: str) -> TypedLine:
+        """The parsed line; the same object for the same text as the last time."""
+        if text != self._last.text:
+            self._last = self._parse(text)
+        return self._last
+
+    def _parse(self, text: str) -> TypedLine:
+        return TypedLine(text, addressing.parse(self._prepare(text)), self._unknown_recipients)
