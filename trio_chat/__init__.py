@@ -15,12 +15,16 @@ if TYPE_CHECKING:
     from trio_chat.client import (
         Backlog,
         Chat,
+        Credentials,
         Disconnected,
         Identities,
         Missed,
         Receipt,
         Reconnected,
+        Reconnection,
         RejoinRefused,
+        StreamOptions,
+        Timeouts,
         connect,
     )
     from trio_chat.errors import (
@@ -40,6 +44,7 @@ __all__ = [
     "Chat",
     "ChatError",
     "ConnectionClosed",
+    "Credentials",
     "Disconnected",
     "Identities",
     "Missed",
@@ -48,8 +53,11 @@ __all__ = [
     "NotDone",
     "Receipt",
     "Reconnected",
+    "Reconnection",
     "Refused",
     "RejoinRefused",
+    "StreamOptions",
+    "Timeouts",
     "TrioChatError",
     "Unreachable",
     "UsageError",
@@ -61,12 +69,16 @@ _IN_CLIENT = frozenset(
     {
         "Backlog",
         "Chat",
+        "Credentials",
         "Disconnected",
         "Identities",
         "Missed",
         "Receipt",
         "Reconnected",
+        "Reconnection",
         "RejoinRefused",
+        "StreamOptions",
+        "Timeouts",
         "connect",
     }
 )

@@ -19,6 +19,7 @@ from wsproto.utilities import ProtocolError
 
 import trio_chat
 from trio_chat.client import Address, Chat, ChatEvent
+from trio_chat.client.options import StreamOptions
 from trio_chat.client.wire import WatchedStream
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import SUBPROTOCOL, decode_request, encode
@@ -118,7 +119,7 @@ class ScriptedServer:
     # ---- for tests ----------------------------------------------------------------------------
 
     def connect(self, name: str | None = "ada", **settings: Any) -> AbstractAsyncContextManager[Chat]:
-        return trio_chat.connect("chat.test", name=name, open_stream=self.open_stream, **settings)
+        return trio_chat.connect("chat.test", name=name, stream=StreamOptions(open_stream=self.open_stream), **settings)
 
     async def open_stream(self, address: Address) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()

@@ -17,6 +17,7 @@ from trio_chat.client import Backlog, Chat, Identities
 from trio_chat.client.address import Address
 from trio_chat.client.admission import make_headers
 from trio_chat.client.credentials import Credentials
+from trio_chat.client.options import StreamOptions
 from trio_chat.client.state import Conversation
 from trio_chat.client.wire import open_tcp
 from trio_chat.protocol import requests
@@ -178,7 +179,11 @@ async def test_a_name_stays_ours_when_the_welcome_was_lost(tmp_path: Path) -> No
             return streams[-1]
 
         lost = trio_chat.connect(
-            server.urls[0], name="ada", identities=device(tmp_path, "desk"), open_stream=open_stream, wait=True
+            server.urls[0],
+            name="ada",
+            identities=device(tmp_path, "desk"),
+            stream=StreamOptions(open_stream=open_stream),
+            wait=True,
         )
         async with lost as chat:
             assert chat.name == "ada"
@@ -209,7 +214,9 @@ async def test_two_servers_that_take_turns_at_an_address_both_keep_their_names(t
             return await open_tcp(address._replace(host=host, port=port))
 
         for _ in range(3):
-            async with trio_chat.connect("chat.example", name="ada", identities=desk, open_stream=open_stream) as chat:
+            async with trio_chat.connect(
+                "chat.example", name="ada", identities=desk, stream=StreamOptions(open_stream=open_stream)
+            ) as chat:
                 assert chat.name == "ada"
             servers.reverse()
 
@@ -223,7 +230,9 @@ async def test_a_device_whose_name_was_changed_on_another_comes_in_under_the_new
         url, lap = server.urls[0], device(tmp_path, "lap")
         async with trio_chat.connect(url, name="ada", identities=device(tmp_path, "desk")) as desk:
             await desk.set_password("correct horse")
-            async with trio_chat.connect(url, name="ada", account_password="correct horse", identities=lap):
+            async with trio_chat.connect(
+                url, name="ada", credentials=Credentials(account_password="correct horse"), identities=lap
+            ):
                 pass
             await desk.rename("eve")
             async with trio_chat.connect(url, name="ada", identities=lap) as chat:
@@ -255,12 +264,18 @@ async def test_a_password_lets_another_device_in_and_revoking_puts_it_out(tmp_pa
             await desk.set_password("correct horse")
             with pytest.raises(trio_chat.NotAdmitted) as caught:
                 async with trio_chat.connect(
-                    url, name="ada", account_password="wrong horse", identities=device(tmp_path, "lap")
+                    url,
+                    name="ada",
+                    credentials=Credentials(account_password="wrong horse"),
+                    identities=device(tmp_path, "lap"),
                 ):
                     pass
             assert caught.value.code == "wrong_account_password"
             async with trio_chat.connect(
-                url, name="ada", account_password="correct horse", identities=device(tmp_path, "lap")
+                url,
+                name="ada",
+                credentials=Credentials(account_password="correct horse"),
+                identities=device(tmp_path, "lap"),
             ):
                 pass
             async with trio_chat.connect(url, identities=device(tmp_path, "lap")) as lap:  # its token proves it now

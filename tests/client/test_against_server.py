@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 import trio_chat
 from trio_chat.client import Address, Backoff, Chat, ChatEvent, Disconnected, Identities
+from trio_chat.client.options import Reconnection, StreamOptions
 from trio_chat.config import ServerConfig
 from trio_chat.protocol.events import Closing, Delivered, Message
 from trio_chat.server.app import Server, open_server
@@ -147,7 +148,12 @@ async def test_coming_back_over_a_slow_connection_brings_everything_in_one_go(au
 
         async with (
             trio_chat.connect(server.urls[0], name="ada", listen=False) as ada,
-            trio_chat.connect(server.urls[0], name="bob", open_stream=open_stream, backoff=Backoff(30, 30)) as bob,
+            trio_chat.connect(
+                server.urls[0],
+                name="bob",
+                stream=StreamOptions(open_stream=open_stream),
+                reconnection=Reconnection(backoff=Backoff(30, 30)),
+            ) as bob,
         ):
             for room in rooms:
                 await ada.join(room)
@@ -172,8 +178,8 @@ async def test_a_server_that_stops_and_starts_again_has_both_back() -> None:
         port = first.addresses[0][1]
         url = first.urls[0]
         async with (
-            trio_chat.connect(url, name="ada", backoff=QUICK) as ada,
-            trio_chat.connect(url, name="bob", backoff=QUICK) as bob,
+            trio_chat.connect(url, name="ada", reconnection=Reconnection(backoff=QUICK)) as ada,
+            trio_chat.connect(url, name="bob", reconnection=Reconnection(backoff=QUICK)) as bob,
         ):
             await ada.join("#ops")
             first.stop()

@@ -10,6 +10,7 @@ from trio.testing import MockClock
 import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Chat
+from trio_chat.client.options import Reconnection, StreamOptions
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Closing, Error, Message, Room
 
@@ -39,7 +40,7 @@ async def test_a_fault_inside_comes_out_ungrouped(server: ScriptedServer) -> Non
         raise ZeroDivisionError("a bug")
 
     with pytest.raises(ZeroDivisionError):
-        async with trio_chat.connect("chat.test", open_stream=break_down):
+        async with trio_chat.connect("chat.test", stream=StreamOptions(open_stream=break_down)):
             pass
 
 
@@ -224,7 +225,7 @@ async def test_a_server_that_closes_for_good_ends_the_conversation(server: Scrip
 
 
 async def test_without_reconnect_a_lost_connection_is_the_end(server: ScriptedServer) -> None:
-    async with server.connect(reconnect=False) as chat:
+    async with server.connect(reconnection=Reconnection(reconnect=False)) as chat:
         await server.session.drop()
         assert [event async for event in chat] == []
         assert isinstance(chat.ended, trio_chat.ConnectionClosed)

@@ -11,6 +11,8 @@ from trio.testing import MockClock
 import trio_chat
 from tests.client.scripted import LOBBY, NOW, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Chat
+from trio_chat.client.credentials import Credentials
+from trio_chat.client.options import Timeouts
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error, Left, Message, Presence, Renamed, Room, RoomInfo
@@ -194,7 +196,7 @@ async def test_no_answer_in_time_is_said(server: ScriptedServer, autojump_clock:
     async def swallow(session: Session, request: requests.AnyRequest) -> bool:
         return True
 
-    async with server.connect(request_timeout=5) as chat:
+    async with server.connect(timeouts=Timeouts(request=5)) as chat:
         server.before = swallow
         began = trio.current_time()
         with pytest.raises(trio_chat.NotAcknowledged, match="within 5 seconds"):
@@ -264,7 +266,9 @@ async def test_who_does_not_listen_reports_nothing(server: ScriptedServer) -> No
 
 
 async def test_credentials_travel_percent_encoded(server: ScriptedServer) -> None:
-    async with server.connect("åsa", password="pä ß/%", token="t-1", client="bot (1.0)") as chat:
+    async with server.connect(
+        "åsa", credentials=Credentials(password="pä ß/%", token="t-1"), client="bot (1.0)"
+    ) as chat:
         del chat
     headers = server.session.headers
     assert headers["username"] == "%C3%A5sa"
@@ -300,7 +304,7 @@ async def test_a_ping_tells_the_latency(server: ScriptedServer, autojump_clock: 
 
 
 async def test_a_connection_that_falls_silent_is_given_up(server: ScriptedServer, autojump_clock: MockClock) -> None:
-    async with server.connect(keepalive=7) as chat:
+    async with server.connect(timeouts=Timeouts(keepalive=7)) as chat:
         await trio.sleep(100)
         assert chat.connected
         server.client_streams[-1].send_all_hook = None  # nothing we send arrives any more
@@ -316,7 +320,7 @@ async def test_an_application_that_does_not_read_stops_the_socket_and_keeps_the_
     server: ScriptedServer, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.client.mailbox.Mailbox.__init__.__defaults__", (10, 10**6))
-    async with server.connect(keepalive=7) as chat:
+    async with server.connect(timeouts=Timeouts(keepalive=7)) as chat:
         for number in range(200):
             await server.write(LOBBY, str(number))
         await trio.sleep(100)

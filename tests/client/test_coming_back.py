@@ -15,6 +15,7 @@ from trio.testing import MockClock
 import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Backoff
+from trio_chat.client.options import Reconnection, Timeouts
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Closing, Error, Left, Removal, Room, RoomInfo
 
@@ -154,7 +155,7 @@ async def test_a_message_found_in_the_log_is_not_sent_again(server: ScriptedServ
 async def test_messages_written_meanwhile_go_out_in_their_order(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
-    async with server.connect(request_timeout=math.inf) as chat:
+    async with server.connect(timeouts=Timeouts(request=math.inf)) as chat:
         server.down = True
         await server.session.drop()
         await next_of(chat, trio_chat.Disconnected)
@@ -297,7 +298,7 @@ async def test_a_direct_conversation_begun_meanwhile_comes_whole(
 async def test_pauses_grow_with_each_failure_and_end_with_success(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
-    async with server.connect(backoff=Backoff(first=1, longest=4)) as chat:
+    async with server.connect(reconnection=Reconnection(backoff=Backoff(first=1, longest=4))) as chat:
         server.down = True
         await server.session.drop()
         delays: list[float] = []

@@ -10,6 +10,7 @@ import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_of
 from trio_chat.client.admission import rejected
 from trio_chat.client.local_time import in_local_time
+from trio_chat.client.options import Reconnection
 from trio_chat.errors import refuse
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import encode
@@ -63,7 +64,7 @@ async def test_each_refusal_that_a_client_gets_is_in_its_time(
         return isinstance(request, requests.Send)
 
     server.before = refuse_all
-    async with server.connect(reconnect=False) as chat:
+    async with server.connect(reconnection=Reconnection(reconnect=False)) as chat:
         with pytest.raises(trio_chat.NotDone, match=r"^You are muted in #ops until 2026-01-31 23:30\.$"):
             await chat.send(LOBBY, "hello")
         await server.session.close(Closing(code=BANNED.code, message=BANNED.message, until=END))

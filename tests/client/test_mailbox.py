@@ -9,6 +9,7 @@ import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer
 from trio_chat.client.events import ChatEvent, Missed
 from trio_chat.client.mailbox import Mailbox
+from trio_chat.client.options import Timeouts
 
 
 def events(count: int) -> list[ChatEvent]:
@@ -91,7 +92,7 @@ async def test_an_answer_that_stands_behind_unread_events_is_not_the_servers_fau
     server: ScriptedServer, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.client.mailbox.Mailbox.__init__.__defaults__", (10, 10**6))
-    async with server.connect(request_timeout=5) as chat:
+    async with server.connect(timeouts=Timeouts(request=5)) as chat:
         for number in range(20):
             await server.write(LOBBY, str(number))
         await trio.testing.wait_all_tasks_blocked()

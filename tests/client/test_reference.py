@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import re
 from pathlib import Path
 
 import trio_chat
-from trio_chat.client import Backlog, Chat, Disconnected, Missed, Reconnected, RejoinRefused, connect
+from trio_chat.client import (
+    Backlog,
+    Chat,
+    Credentials,
+    Disconnected,
+    Missed,
+    Reconnected,
+    Reconnection,
+    RejoinRefused,
+    StreamOptions,
+    Timeouts,
+    connect,
+)
 from trio_chat.client.rooms import RoomView
 
 PAGE = (Path(__file__).parents[2] / "docs" / "reference" / "client.md").read_text("utf-8")
 
 
 def test_every_argument_of_connect_has_its_row() -> None:
-    section = PAGE.partition("## `connect`")[2].partition("\n## ")[0]
+    section = PAGE.partition("## `connect`")[2].partition("These are groups")[0]
     rows = re.findall(r"^\| `(\w+)` \|", section, re.MULTILINE)
-    assert sorted(rows) == sorted(inspect.signature(connect).parameters)
+    assert sorted(rows) == sorted(set(inspect.signature(connect).parameters) - {"earlier"})
+
+
+def test_every_field_of_a_group_of_settings_has_its_row() -> None:
+    for group in (Credentials, Reconnection, Timeouts, StreamOptions):
+        rows = re.findall(
+            r"^\| `\.(\w+)` \|", PAGE.partition(f"| `{group.__name__}` |")[2].partition("\n\n")[0], re.MULTILINE
+        )
+        assert rows == [field.name for field in dataclasses.fields(group)], group
 
 
 def test_every_public_part_of_a_chat_is_named() -> None:

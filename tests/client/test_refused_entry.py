@@ -12,6 +12,8 @@ from trio.testing import MockClock
 
 import trio_chat
 from tests.client.scripted import ScriptedServer, Session
+from trio_chat.client.credentials import Credentials
+from trio_chat.client.options import Reconnection, StreamOptions
 from trio_chat.protocol.events import Error
 
 
@@ -96,7 +98,7 @@ async def test_an_answer_of_which_only_the_beginning_came_is_worth_another_try(
         told.append(delay)
         server.answer = None
 
-    async with server.connect(wait=True, waiting=waiting) as chat:
+    async with server.connect(wait=True, reconnection=Reconnection(waiting=waiting)) as chat:
         assert chat.name == "ada"
     assert len(told) == 1
 
@@ -113,7 +115,7 @@ async def test_what_greets_like_another_server_and_waits_is_known_at_once(
         return theirs
 
     with pytest.raises(trio_chat.Unreachable, match=r"chat.test:8765 is no trio-chat server\. Check the address\."):
-        async with trio_chat.connect("chat.test", name="ada", open_stream=open_stream):
+        async with trio_chat.connect("chat.test", name="ada", stream=StreamOptions(open_stream=open_stream)):
             pass
     assert trio.current_time() == 0
 
@@ -172,7 +174,7 @@ async def test_wait_keeps_trying_and_says_so(server: ScriptedServer, autojump_cl
         told.append((type(error).__name__, seconds))
         server.down = len(told) < 5
 
-    async with server.connect(wait=True, waiting=waiting) as chat:
+    async with server.connect(wait=True, reconnection=Reconnection(waiting=waiting)) as chat:
         assert chat.connected
     assert [name for name, _ in told] == ["Unreachable"] * 5
     pauses = [later - earlier for earlier, later in zip(server.tried_at, server.tried_at[1:], strict=False)]
@@ -187,7 +189,7 @@ async def test_wait_does_not_wait_for_a_better_password(server: ScriptedServer, 
 
 
 @pytest.mark.parametrize(
-    "settings", [{"name": "\ud800"}, {"password": "\ud800"}, {"keepalive": 0.0}, {"request_timeout": -1.0}]
+    "settings", [{"name": "\ud800"}, {"credentials": Credentials(password="\ud800")}, {"backlog": -1}]
 )
 async def test_impossible_settings_are_refused_before_anything_is_sent(
     server: ScriptedServer, settings: dict[str, Any]

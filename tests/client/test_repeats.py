@@ -11,6 +11,7 @@ import trio_chat
 from tests.client.test_against_server import QUICK, serving
 from trio_chat.client import Chat
 from trio_chat.client.address import Address
+from trio_chat.client.options import Reconnection, StreamOptions
 from trio_chat.client.wire import open_tcp
 from trio_chat.protocol.events import Moderated
 
@@ -61,7 +62,9 @@ async def test_a_deed_whose_answer_is_lost_is_done_once_and_acknowledged(
     async with serving() as server:
         url = server.urls[0]
         async with (
-            trio_chat.connect(url, name="ada", open_stream=open_stream, backoff=QUICK) as ada,
+            trio_chat.connect(
+                url, name="ada", stream=StreamOptions(open_stream=open_stream), reconnection=Reconnection(backoff=QUICK)
+            ) as ada,
             trio_chat.connect(url, name="eve") as eve,
             trio_chat.connect(url, name="bob"),
         ):

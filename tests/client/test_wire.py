@@ -13,6 +13,7 @@ import trio
 import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer
 from trio_chat.client import wire
+from trio_chat.client.options import StreamOptions
 
 CERTIFICATES = Path(__file__).parent / "certificates"  # of localhost, signed by themselves, until 2126
 
@@ -62,7 +63,7 @@ async def test_a_chat_over_tls_with_a_context_that_knows_the_certificate(server:
     where = await listen(server, tls=True)
     context = ssl.create_default_context(cafile=CERTIFICATES / "localhost.pem")
     with trio.fail_after(30):
-        async with trio_chat.connect(f"wss://{where}/", name="ada", ssl_context=context) as chat:
+        async with trio_chat.connect(f"wss://{where}/", name="ada", stream=StreamOptions(ssl_context=context)) as chat:
             assert (await chat.send(LOBBY, "hello")).seq == 1
 
 

@@ -17,6 +17,7 @@ import trio
 
 from trio_chat.client import Backoff, Chat, connect
 from trio_chat.client.identity import Identities
+from trio_chat.client.options import Reconnection, Timeouts
 from trio_chat.protocol.events import Deleted, Edited, Message, Moderated, Reacted, RoomEvent, TopicChanged
 
 _MARKS = ("👍", "🎉", "seen")
@@ -62,9 +63,8 @@ class Changer:
             name=self.name,
             identities=Identities(folder / self.name),
             wait=True,
-            backoff=Backoff(0.05, 0.5),
-            request_timeout=math.inf,
-            keepalive=1.0,
+            reconnection=Reconnection(backoff=Backoff(0.05, 0.5)),
+            timeouts=Timeouts(request=math.inf, keepalive=1.0),
         ) as chat:
             await chat.join(self.room.name)
             task_status.started()

@@ -24,6 +24,8 @@ from typing import Any
 import trio
 
 from trio_chat.client import Backlog, Backoff, Chat, Missed, connect
+from trio_chat.client.credentials import Credentials
+from trio_chat.client.options import Reconnection, Timeouts
 from trio_chat.protocol.events import Message, RoomEvent
 
 BACKLOG = 100_000
@@ -113,12 +115,11 @@ async def main(url: str, name: str, password: str, room: str, file: str) -> None
     async with connect(
         url,
         name=name,
-        account_password=password,
+        credentials=Credentials(account_password=password),
         backlog=BACKLOG,
         wait=True,
-        backoff=Backoff(0.05, 0.5),
-        request_timeout=math.inf,
-        keepalive=5.0,
+        reconnection=Reconnection(backoff=Backoff(0.05, 0.5)),
+        timeouts=Timeouts(request=math.inf, keepalive=5.0),
     ) as chat:
         device = Device(chat, room, Notes(Path(file)))
         async with trio.open_nursery() as nursery:

@@ -15,6 +15,7 @@ import trio
 
 from trio_chat.client import Backoff, Chat, Missed, connect
 from trio_chat.client.identity import Identities
+from trio_chat.client.options import Reconnection, Timeouts
 from trio_chat.protocol.events import Message, RoomEvent
 
 ROOM = "#load"
@@ -56,9 +57,8 @@ class Crowd:
             name=member.name,
             identities=Identities(self.folder / member.name),
             wait=True,
-            backoff=Backoff(0.05, 0.5),
-            request_timeout=math.inf,
-            keepalive=1.0,
+            reconnection=Reconnection(backoff=Backoff(0.05, 0.5)),
+            timeouts=Timeouts(request=math.inf, keepalive=1.0),
         ) as chat:
             await chat.join(ROOM)
             task_status.started()

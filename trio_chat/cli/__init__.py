@@ -1,24 +1,19 @@
-"""The command line: one small file a verb, loaded when it is used."""
+"""The command line: a small module for each command, imported when the command is used."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-from typing import Final
 
-PROGRAM: Final = "trio-chat"
-"""What the program is called, however it was started."""
-
-COMPLETE: Final = "_TRIO_CHAT_COMPLETE"
-"""The variable by which a shell asks for completions."""
+from trio_chat.cli.program import COMPLETE, PROGRAM
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program and return its exit status: 0 fine, 1 failed, 2 used wrongly, 130 interrupted.
+    """Run the program and return its exit status: 0 success, 1 failure, 2 wrong usage, 130 interrupted.
 
-    ``arguments`` are the process's own unless given. Nothing raised gets out of here: what is meant for a
-    person is said on standard error, and a bug's traceback goes into a file.
+    ``arguments`` are the process's own unless given. Raises nothing: an error meant for a person is printed on
+    standard error, and the traceback of a bug goes into a file.
     """
     try:
         status = _run(sys.argv[1:] if arguments is None else list(arguments))

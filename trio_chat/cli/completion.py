@@ -7,8 +7,8 @@ from typing import Final
 import click
 from click.shell_completion import get_completion_class
 
-from trio_chat.cli import COMPLETE, PROGRAM
 from trio_chat.cli.page import Verb
+from trio_chat.cli.program import COMPLETE, PROGRAM
 
 INSTALL: Final[dict[str, str]] = {
     "bash": 'put this line into ~/.bashrc:  eval "$(trio-chat completion bash)"',

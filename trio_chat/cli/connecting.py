@@ -191,7 +191,7 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
     """Log in once and run the task with the chat."""
     import trio  # noqa: PLC0415 - the help page does not need it
 
-    from trio_chat.client import connect, parse_url  # noqa: PLC0415 - as above
+    from trio_chat.client import Reconnection, Timeouts, connect, parse_url  # noqa: PLC0415 - as above
     from trio_chat.ui.model.sentences import called  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.signals import until_signal  # noqa: PLC0415 - as above
 
@@ -205,15 +205,13 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
         try:
             async with connect(
                 plan.url,
-                name=login.credentials.name,
-                password=login.credentials.password,
-                account_password=login.credentials.account_password,
+                credentials=login.credentials,
                 backlog=plan.backlog,
                 quiet=plan.quiet,
                 wait=plan.config.wait,
-                waiting=_WaitingNotice(where, connecting),
+                reconnection=Reconnection(waiting=_WaitingNotice(where, connecting)),
                 listen=plan.listen,
-                request_timeout=float("inf") if plan.patient else plan.config.request_timeout,
+                timeouts=Timeouts(request=float("inf") if plan.patient else plan.config.request_timeout),
             ) as chat:
                 connecting.cancel()
                 if chat.welcome.asked and plan.quiet:  # an interface that shows the welcome says it there

@@ -20,7 +20,7 @@ from typing import Final
 
 import click
 
-from trio_chat.cli import PROGRAM
+from trio_chat.cli.program import PROGRAM
 from trio_chat.errors import ConfigError, Refused, TrioChatError, UsageError
 from trio_chat.version import __version__
 

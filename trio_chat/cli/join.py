@@ -131,16 +131,14 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
     def dial(
         credentials: Credentials, waiting: Callable[[ChatError, float], None]
     ) -> AbstractAsyncContextManager[Chat]:
-        from trio_chat.client import connect  # noqa: PLC0415 - there is something to see before it is needed
+        from trio_chat.client import Reconnection, Timeouts, connect  # noqa: PLC0415 - there is something to see before it is needed
 
         return connect(
             url,
-            name=credentials.name,
-            password=credentials.password,
-            account_password=credentials.account_password,
+            credentials=credentials,
             wait=config.wait,
-            waiting=waiting,
-            request_timeout=float("inf"),
+            reconnection=Reconnection(waiting=waiting),
+            timeouts=Timeouts(request=float("inf")),
         )
 
     return open_full_screen(dial, ScreenOptions.of(config, room, colour=coloured(config.color)), url)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trio_chat.client.address import DEFAULT_PORT, Address, parse_url
     from trio_chat.client.backoff import Backoff
-    from trio_chat.client.chat import Chat, Statistics, connect
+    from trio_chat.client.chat import Chat, Statistics
+    from trio_chat.client.connecting import connect
+    from trio_chat.client.credentials import Credentials
     from trio_chat.client.events import (
         Backlog,
         ChatEvent,
@@ -28,13 +30,16 @@ if TYPE_CHECKING:
         RejoinRefused,
     )
     from trio_chat.client.identity import Identities
+    from trio_chat.client.options import Reconnection, StreamOptions, Timeouts
     from trio_chat.client.rooms import RoomView
     from trio_chat.client.wire import OpenStream
 
 _HOMES: Final = {
     "address": ("DEFAULT_PORT", "Address", "parse_url"),
     "backoff": ("Backoff",),
-    "chat": ("Chat", "Statistics", "connect"),
+    "chat": ("Chat", "Statistics"),
+    "connecting": ("connect",),
+    "credentials": ("Credentials",),
     "events": (
         "Backlog",
         "ChatEvent",
@@ -48,6 +53,7 @@ _HOMES: Final = {
         "RejoinRefused",
     ),
     "identity": ("Identities",),
+    "options": ("Reconnection", "StreamOptions", "Timeouts"),
     "rooms": ("RoomView",),
     "wire": ("OpenStream",),
 }
@@ -60,6 +66,7 @@ __all__ = [
     "Backoff",
     "Chat",
     "ChatEvent",
+    "Credentials",
     "Disconnected",
     "Findings",
     "Identities",
@@ -69,9 +76,12 @@ __all__ = [
     "Past",
     "Receipt",
     "Reconnected",
+    "Reconnection",
     "RejoinRefused",
     "RoomView",
     "Statistics",
+    "StreamOptions",
+    "Timeouts",
     "connect",
     "parse_url",
 ]

@@ -1,30 +1,21 @@
-"""What an application holds in its hand: :func:`connect` and :class:`Chat`."""
+"""The object that an application talks through: :class:`Chat`, made by :func:`~trio_chat.client.connecting.connect`."""
 
 from __future__ import annotations
 
-import random
-import secrets
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import partial
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 from msgspec import structs
 
-from trio_chat.client.address import parse_url
-from trio_chat.client.backoff import Backoff
-from trio_chat.client.connection import Habits, Link
-from trio_chat.client.credentials import Credentials
+from trio_chat.client.connection import Link
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
-from trio_chat.client.identity import Identities
 from trio_chat.client.mailbox import Mailbox
 from trio_chat.client.pages import read_findings, read_list, read_past
 from trio_chat.client.rooms import RoomView
 from trio_chat.client.state import Conversation
-from trio_chat.client.wire import open_tcp
-from trio_chat.errors import ChatError, NotDone, UsageError
+from trio_chat.errors import ChatError, NotDone
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
     BanInfo,
@@ -42,13 +33,10 @@ from trio_chat.protocol.events import (
     RoomList,
     Welcome,
 )
-from trio_chat.version import __version__
 
 if TYPE_CHECKING:
-    import ssl
-    from collections.abc import AsyncGenerator, Callable, Iterable
+    from collections.abc import Iterable
 
-    from trio_chat.client.wire import OpenStream
     from trio_chat.protocol.events import Closing
 
 T = TypeVar("T")
@@ -67,7 +55,7 @@ class Statistics:
 
 
 class Chat:
-    """A conversation with a server, as one person. Made by :func:`connect`.
+    """A conversation with a server, as one person. Made by :func:`~trio_chat.client.connecting.connect`.
 
     It lasts over the connections that carry it: when one is lost, another is made, what was missed is
     fetched, and what was asked is asked again under the same id. Iterating gives each room's events in
@@ -395,106 +383,5 @@ class Chat:
         return answer
 
 
-@asynccontextmanager
-async def connect(  # noqa: PLR0913 - each is one setting with a default of its own, by keyword only
-    url: str,
-    *,
-    name: str | None = None,
-    password: str | None = None,
-    token: str | None = None,
-    account_password: str | None = None,
-    identities: Identities | None = None,
-    backlog: int = 0,
-    quiet: bool = False,
-    wait: bool = False,
-    reconnect: bool = True,
-    listen: bool = True,
-    ssl_context: ssl.SSLContext | None = None,
-    backoff: Backoff | None = None,
-    request_timeout: float = 30.0,
-    keepalive: float = 20.0,
-    client: str = f"trio-chat {__version__}",
-    waiting: Callable[[ChatError, float], None] | None = None,
-    open_stream: OpenStream | None = None,
-    chance: random.Random | None = None,
-) -> AsyncGenerator[Chat]:
-    """Join a server; use it as ``async with trio_chat.connect(url, name="ada") as chat``.
-
-    What it takes:
-
-    - ``url``: ``ws://`` or ``wss://``, or ``HOST[:PORT]`` (see
-      :func:`~trio_chat.client.address.parse_url`).
-    - ``name``: what to be called; without one, what we were called last on that server, or else what the
-      server makes up.
-    - ``password``: the server's, if it has one.
-    - ``account_password``: our own, set with :meth:`Chat.set_password`, which proves that the name is ours on
-      a device that the server does not know yet. ``token``: what an earlier welcome gave, which proves the same.
-    - ``identities``: where the names that are ours and their tokens are kept; without, in this user's state
-      directory (:func:`~trio_chat.client.state_files.state_directory`). A program that must not share a name with
-      what else its user runs has a folder of its own: ``Identities(folder)``.
-    - ``backlog``: how many of a room's last events to yield, as one ``Backlog``, when the room is seen first.
-    - ``quiet``: we only look or post: our coming and going is told to nobody, and we do not count as here.
-    - ``wait``: if nobody answers, keep trying instead of raising; ``waiting(error, seconds)`` is called
-      before each pause.
-    - ``reconnect``: come back when the connection is lost. Otherwise the conversation is over then.
-    - ``listen``: whether events are wanted. Without, iterating gives none, and nothing has to be iterated.
-    - ``ssl_context``: for ``wss://``, in place of the system's authorities.
-    - ``backoff``: the pauses between attempts. ``chance``: where their jitter comes from.
-    - ``request_timeout``: seconds until a request without an answer raises (``math.inf``: never).
-    - ``keepalive``: seconds between pings; a connection on which nothing came for that long after one is
-      given up.
-    - ``client``: the program and its version, told to the server.
-    - ``open_stream``: makes the byte stream to an :class:`~trio_chat.client.address.Address`, in place of
-      TCP and TLS: a proxy, a Unix socket, a test.
-
-    Raises :class:`~trio_chat.errors.UsageError` when the address or the credentials cannot be right,
-    :class:`~trio_chat.errors.Unreachable` when nobody answers there or it is no trio-chat server, and
-    :class:`~trio_chat.errors.NotAdmitted` when the server does not let us in. What the body raises comes
-    out as it is. At the end, cancelled or not, the conversation is closed, within two seconds.
-    """
-    if backlog < 0:
-        raise UsageError("backlog is a number of events: 0 or more.")
-    if min(request_timeout, keepalive) <= 0:
-        raise UsageError("request_timeout and keepalive are seconds, more than 0.")
-    address = parse_url(url)
-    conversation = Conversation(secrets.token_hex(6), listening=listen, backlog=backlog)
-    mailbox = Mailbox()
-    habits = Habits(wait, reconnect, backoff or Backoff(), request_timeout, keepalive, listen, quiet, client, waiting)
-    link = Link(
-        address,
-        Credentials(name, password, account_password, token),
-        habits,
-        conversation,
-        mailbox,
-        open_stream or partial(open_tcp, ssl_context=ssl_context),
-        chance or random.Random(),  # noqa: S311 - jitter is no secret
-        identities or Identities(),
-    )
-    failure: BaseException | None = None
-    try:
-        async with trio.open_nursery() as nursery:
-            nursery.start_soon(link.run)
-            try:
-                await link.wait_entered()
-                yield Chat(link, conversation, mailbox, address.url)
-            except BaseException as error:  # noqa: BLE001 - raised again below, outside of the nursery's group
-                failure = error
-            with trio.CancelScope(shield=True):
-                await link.aclose()
-                await link.wait_finished()
-    except BaseExceptionGroup as group:
-        raise _single(group) from None
-    if failure is not None:
-        raise failure
-
-
 def _receipt(ok: Ok) -> Receipt:
     return Receipt(ok.room or "", ok.seq or 0, ok.time or "")
-
-
-def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a nursery's group holds, if that is one thing: nobody shall have to take groups apart."""
-    found: BaseException = group
-    while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
-        found = found.exceptions[0]
-    return found

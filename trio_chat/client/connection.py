@@ -15,53 +15,36 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import trio
 
 from trio_chat.client.admission import Setback, make_headers, recall, refused_by
-from trio_chat.client.backoff import Backoff
 from trio_chat.client.events import ChatEvent, Disconnected
 from trio_chat.client.frames import read_event
 from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, Conversation
-from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, OpenStream, Wire, open_wire, timed_out
+from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, Wire, open_tcp, open_wire, timed_out
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Unreachable
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Closing, Error, Welcome
 from trio_chat.protocol.requests import Hello
 
 if TYPE_CHECKING:
-    import random
     from collections.abc import Callable
 
     from trio_chat.client.address import Address
     from trio_chat.client.credentials import Credentials
     from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
+    from trio_chat.client.options import ConnectionOptions
     from trio_chat.client.pending import Answer, Step
     from trio_chat.protocol.requests import AnyRequest
 
 ASK_AGAIN: Final = 1.0
 """Seconds until a question that the server was too busy for is asked again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Habits:
-    """How a connection is kept. Times are seconds. ``wait`` is for the first connection, ``reconnect`` for
-    those after it; ``waiting`` is told of each attempt before the first connection that failed, and of the
-    pause that follows."""
-
-    wait: bool = False
-    reconnect: bool = True
-    backoff: Backoff = field(default_factory=Backoff)
-    request_timeout: float = 30.0
-    keepalive: float = 20.0
-    listen: bool = True
-    quiet: bool = False
-    client: str = ""
-    waiting: Callable[[ChatError, float], None] | None = None
 
 
 @dataclass(slots=True)
@@ -73,27 +56,23 @@ class _Waiter:
 
 
 class Link:
-    """See the module. ``chance`` is where the jitter comes from; ``identities`` are asked for the token of
-    the name, or for a name, and told what the server gave."""
+    """Keeps a chat connected; see the module. ``identities`` store the name and its token."""
 
     def __init__(
         self,
         address: Address,
         credentials: Credentials,
-        habits: Habits,
+        options: ConnectionOptions,
         conversation: Conversation,
         mailbox: Mailbox,
-        open_stream: OpenStream,
-        chance: random.Random,
-        identities: Identities | None = None,
+        identities: Identities,
     ) -> None:
         self._address = address
         self._credentials = credentials
-        self._habits = habits
+        self._options = options
         self._conversation = conversation
         self._mailbox = mailbox
-        self._open_stream = open_stream
-        self._chance = chance
+        self._open_stream = options.stream.open_stream or partial(open_tcp, ssl_context=options.stream.ssl_context)
         self._identities = identities
         self._known_as: tuple[str, str] | None = None  # name and token that the identities hold
         self._waiters: dict[str, _Waiter] = {}
@@ -134,7 +113,7 @@ class Link:
         waiter = self._waiters[request.id] = _Waiter()
         self._wake.set()
         try:
-            with trio.move_on_after(self._habits.request_timeout):
+            with trio.move_on_after(self._options.timeouts.request):
                 await waiter.answered.wait()
         finally:
             del self._waiters[request.id]
@@ -149,7 +128,7 @@ class Link:
         raise NotAcknowledged(self._why_unanswered())
 
     def _why_unanswered(self) -> str:
-        seconds = self._habits.request_timeout
+        seconds = self._options.timeouts.request
         if self._mailbox.full:
             return (
                 f"No answer could be read within {seconds:g} seconds, because {len(self._mailbox)} events wait to be "
@@ -242,11 +221,13 @@ class Link:
                     return
                 if closing is not None:
                     reason, asked = closing.message, closing.retry
-                if trio.current_time() - began >= self._habits.backoff.longest:
+                if trio.current_time() - began >= self._options.reconnection.backoff.longest:
                     failures = 0
                 tries = 0
             failures += 1
-            delay = self._habits.backoff.delay(failures, self._chance.random(), asked)
+            delay = self._options.reconnection.backoff.delay(
+                failures, self._options.reconnection.chance.random(), asked
+            )
             self._announce(reason, delay, tries, error)
             await trio.sleep(delay)
             tries += 1
@@ -257,7 +238,7 @@ class Link:
         if self._entered and conversation.welcome is not None:
             token = conversation.welcome.token
             credentials = replace(credentials, name=conversation.name, token=token, account_password=None)
-        elif self._identities is not None:
+        else:
             credentials = recall(self._identities, self._address.url, credentials)
         headers = self._make_headers(credentials)
         with trio.CancelScope(deadline=trio.current_time() + CONNECT_TIMEOUT) as opening:
@@ -275,13 +256,13 @@ class Link:
         raise timed_out(self._address)
 
     def _make_headers(self, credentials: Credentials) -> list[tuple[bytes, bytes]]:
-        return make_headers(credentials, self._habits.client, quiet=self._habits.quiet)
+        return make_headers(credentials, self._options.client, quiet=self._options.quiet)
 
     def _remember(self) -> None:
         """Keep what proves that the name is ours. It is a small file, written when the name or its token is
         new; what cannot be kept is no reason to be thrown out, and tried again the next time."""
         welcome, name = self._conversation.welcome, self._conversation.name
-        if self._identities is None or welcome is None or self._known_as == (name, welcome.token):
+        if welcome is None or self._known_as == (name, welcome.token):
             return
         with contextlib.suppress(ChatError):
             self._identities.remember(self._address.url, name, welcome.token)
@@ -293,7 +274,7 @@ class Link:
         try:
             if say_hello:
                 request_id = self._conversation.make_id()
-                hello = Hello(id=request_id, client=self._habits.client, quiet=self._habits.quiet)
+                hello = Hello(id=request_id, client=self._options.client, quiet=self._options.quiet)
                 await wire.send(encode(hello))
             while True:
                 event = in_local_time(read_event(await wire.receive()))
@@ -310,7 +291,7 @@ class Link:
 
     async def _talk(self, wire: Wire, step: Step) -> str:
         """Send and receive until the connection ends. Returns a sentence on how that came."""
-        reason = f"The connection was lost: nothing came for {self._habits.keepalive:g} seconds."
+        reason = f"The connection was lost: nothing came for {self._options.timeouts.keepalive:g} seconds."
         async with trio.open_nursery() as nursery:
             self._carry_out(step, 0, nursery)
             nursery.start_soon(self._send, wire)
@@ -358,7 +339,7 @@ class Link:
             if waiter is not None:
                 waiter.answer = answer
                 waiter.answered.set()
-        if self._habits.listen:
+        if self._options.listen:
             self._mailbox.put(step.events, size)
         for room in step.stalled:
             nursery.start_soon(self._ask_later, self._conversation.ask_again, room)
@@ -385,7 +366,7 @@ class Link:
                 answered = trio.Event()
                 nursery.start_soon(self._ping, wire, answered)
             asked_at = trio.current_time()
-            await trio.sleep(self._habits.keepalive)
+            await trio.sleep(self._options.timeouts.keepalive)
             if not answered.is_set() and wire.is_silent_since(asked_at):
                 nursery.cancel_scope.cancel()
 
@@ -410,15 +391,15 @@ class Link:
         return closing
 
     def _may_retry(self, setback: Setback) -> bool:
-        return setback.again and (self._habits.reconnect if self._entered else self._habits.wait)
+        return setback.again and (self._options.reconnection.reconnect if self._entered else self._options.wait)
 
     def _may_come_back(self, closing: Closing | None, reason: str) -> bool:
         """Whether to come back by itself; if not, the conversation is over."""
         if self._over:
             return False
-        if closing is not None and (closing.retry is None or not self._habits.reconnect):
+        if closing is not None and (closing.retry is None or not self._options.reconnection.reconnect):
             self._end(closing)
-        elif not self._habits.reconnect:
+        elif not self._options.reconnection.reconnect:
             self._end(ConnectionClosed(reason))
         else:
             return True
@@ -434,10 +415,10 @@ class Link:
         """Say that there is no connection now."""
         if self._entered:
             event: ChatEvent = Disconnected(reason=reason, retry_in=delay, attempt=tries)
-            if self._habits.listen:
+            if self._options.listen:
                 self._mailbox.put([event])
-        elif self._habits.waiting is not None and error is not None:
-            self._habits.waiting(error, delay)
+        elif self._options.reconnection.waiting is not None and error is not None:
+            self._options.reconnection.waiting(error, delay)
 
     def _end(self, ended: Closing | ChatError | None) -> None:
         """The conversation is over for good: nobody waits for anything any more."""

@@ -13,6 +13,7 @@ from trio.testing import MockClock
 
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of
 from trio_chat.client import Chat, Reconnected
+from trio_chat.client.options import Timeouts
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Left, Room, RoomInfo, TypingNotice
 from trio_chat.ui.actions.actions import SendRoom
@@ -87,7 +88,7 @@ class Person:
 @asynccontextmanager
 async def at_terminal(server: ScriptedServer) -> AsyncIterator[Person]:
     terminal = FakeTerminal()
-    async with server.connect(request_timeout=float("inf")) as chat, trio.open_nursery() as nursery:
+    async with server.connect(timeouts=Timeouts(request=float("inf"))) as chat, trio.open_nursery() as nursery:
         person = Person(server, terminal)
         nursery.start_soon(person.talk, chat)
         yield person
