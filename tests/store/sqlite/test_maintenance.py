@@ -118,7 +118,7 @@ async def test_a_backup_is_one_file_replaced_only_by_a_newer_one(sqlite: SqliteS
 
 
 def test_a_backup_of_nothing_or_over_something_else_is_refused(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is not there"):
+    with pytest.raises(StoreError, match="does not exist"):
         backup(path, tmp_path / "b")
     trio.run(_make, path)
     letter = write_file(tmp_path / "letter", b"dear bob")
@@ -174,7 +174,7 @@ async def test_a_backup_that_finds_no_room_says_on_which_disk(
     monkeypatch.setattr(maintenance, "connect", connect_to_full_disk)
     with pytest.raises(StoreError) as caught:
         backup(sqlite.path, tmp_path / "b")
-    assert str(caught.value) == f"The disk that holds {tmp_path / 'b'} is full. Make room on it, then try again."
+    assert str(caught.value) == f"The disk that holds {tmp_path / 'b'} is full. Free some space, then try again."
     assert names(tmp_path) == ["data"]
 
 
@@ -241,7 +241,7 @@ async def test_the_audit_log_is_read_beside_a_server_and_without_one(path: Path,
         await save(store, notes)
         assert read_notes(path, 2) == notes[1:]
     assert read_notes(path, 50) == notes
-    with pytest.raises(StoreError, match="is not there"):
+    with pytest.raises(StoreError, match="does not exist"):
         read_notes(tmp_path / "none", 1)
     with pytest.raises(StoreError, match="another program"):
         read_notes(another_programs(tmp_path / "other"), 1)
@@ -280,7 +280,7 @@ async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file
         write_file(file, damaged)
         with pytest.raises(StoreError):
             restore(file, elsewhere)
-    with pytest.raises(StoreError, match="is not there"):
+    with pytest.raises(StoreError, match="does not exist"):
         restore(tmp_path / "none", elsewhere)
     assert names(elsewhere) == [f"{DATABASE}.lock"]
 
@@ -361,13 +361,13 @@ TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]', 0 F
 @pytest.mark.parametrize(
     ("statement", "finding"),
     [
-        ("DELETE FROM events WHERE seq IN (2, 3)", "Room #lobby lacks 2 of its lines 1 to 5."),
-        ("DELETE FROM events WHERE seq = 1", "Room #lobby should begin with line 1 and begins with 2."),
+        ("DELETE FROM events WHERE seq IN (2, 3)", "Room #lobby misses 2 of its lines 1 to 5."),
+        ("DELETE FROM events WHERE seq = 1", "Room #lobby should begin with line 1 but begins with 2."),
         ("DELETE FROM accounts WHERE id = 1", "There is no account for 1 member."),
-        ("INSERT INTO reads VALUES (7, 1, 1), (8, 1, 1)", "There is no room for 2 reading positions."),
-        (LOST_LINE, "1 lines belong to a room (number 9) that is not there."),
+        ("INSERT INTO reads VALUES (7, 1, 1), (8, 1, 1)", "There is no room for 2 read positions."),
+        (LOST_LINE, "1 lines belong to a room (number 9) that does not exist."),
         (TWIN, "2 accounts have the name ada."),
-        ("DROP TABLE words_0", "Volume 0 of the search index is not there."),
+        ("DROP TABLE words_0", "Volume 0 of the search index is missing."),
         ("INSERT INTO words_0 (words_0) VALUES ('delete-all')", "Search does not find 5 of a sample of lines."),
     ],
 )
@@ -391,7 +391,7 @@ async def test_damage_to_the_file_is_found(path: Path, pen: Pen) -> None:
 
 
 async def test_what_cannot_be_checked_is_said(path: Path, tmp_path: Path) -> None:
-    with pytest.raises(StoreError, match="is not there"):
+    with pytest.raises(StoreError, match="does not exist"):
         check(path)
     change(tmp_path / "theirs", "CREATE TABLE t (x)")
     with pytest.raises(StoreError, match="another program"):

@@ -224,8 +224,9 @@ async def test_where_a_database_was_no_new_one_is_begun(path: Path, left: str) -
     with pytest.raises(StoreError) as caught:
         await texts(path)
     assert str(caught.value) == (
-        f"{path} is missing, but {path.parent / left} is there, which belonged to it. Put it back, or bring back a "
-        "backup with 'trio-chat admin restore FILE'. To begin with an empty one, move what is left of it elsewhere."
+        f"{path} is missing, but {path.parent / left}, which belongs to it, is still there. Put the database back, or "
+        "restore a backup with 'trio-chat admin restore FILE'. To begin with an empty database, move the old files "
+        "elsewhere."
     )
     assert names(path.parent) == {left, f"{DATABASE}-shm"}
 

@@ -377,7 +377,7 @@ async def test_on_a_full_disk_no_new_database_is_made_and_it_is_said_of_which_fi
             with pytest.raises(StoreError) as caught:
                 async with SqliteStore.open(path):
                     pass
-            assert str(caught.value) == f"The disk that holds {path}.lock is full. Make room on it, then try again."
+            assert str(caught.value) == f"The disk that holds {path}.lock is full. Free some space, then try again."
     async with SqliteStore.open(path):
         pass
 
@@ -407,7 +407,7 @@ def test_a_directory_that_may_not_be_written_is_said(tmp_path: Path) -> None:
                     async with SqliteStore.open(place):
                         print("opened")
                 except StoreError as error:
-                    print("Look at its owner" in str(error) or "can only be read" in str(error))
+                    print("Look at its owner" in str(error) or "is read-only" in str(error))
 
         trio.run(main)
     """
@@ -441,7 +441,7 @@ def test_writing_where_one_may_only_read_is_said_so(path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError) as caught:
         connection.execute("CREATE TABLE t (x)")
     connection.close()
-    assert "can only be read" in str(explain(caught.value, path))
+    assert "is read-only" in str(explain(caught.value, path))
 
 
 async def test_a_record_that_cannot_be_stored_leaves_the_store_as_it_was(sqlite: SqliteStore, pen: Pen) -> None:

@@ -102,7 +102,7 @@ class Changes:
         self.lasts: dict[int, int | None] = {}
         self.last_id = last_id
         self.lines = 0
-        self.retold = False
+        self.texts_changed = False
         """Whether a line has another text now."""
         self.removed = False
         """Whether something was removed that must leave no trace."""
@@ -179,7 +179,7 @@ class Changes:
                 "UPDATE events SET event = ?, text = ? WHERE id = ?", (amend.event, amend.text, number)
             )
             if amend.text != old:
-                self.retold = True
+                self.texts_changed = True
                 self._blank_edits(amend.room, amend.seq)
                 if number <= self._indexed:
                     before = search_index.prepare(number, amend.room, sender, time, old)
@@ -197,7 +197,7 @@ class Changes:
             search_index.mark_dirty(self._connection, row)
             gone = [row[0], *self._blank_edits(redaction.room, redaction.seq)]
             self._connection.executemany("INSERT OR IGNORE INTO scrubs VALUES (?)", [(number,) for number in gone])
-            self.retold = self.removed = True
+            self.texts_changed = self.removed = True
 
     def _blank_edits(self, room: int, target: int) -> list[int]:
         """Take the texts out of the lines that edited a line so far; returns these lines' ids."""

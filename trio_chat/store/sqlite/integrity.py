@@ -1,4 +1,4 @@
-"""Whether a database holds together: its pages, the rooms' sequences, what refers to what, the search index."""
+"""The integrity check of a database: its pages, the rooms' sequences, references between tables, the search index."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _SAMPLE: Final = 200
-"""Lines, spread evenly over all, that the index is asked for."""
+"""Number of lines, spread evenly over all lines, that are looked up in the index."""
 
 _WORDS: Final = 5
-"""Words of each that it is asked for."""
+"""Number of words of each such line that are looked up."""
 
 _PATIENCE: Final = 10.0  # seconds to wait for a lock
 
@@ -30,33 +30,33 @@ _REFERENCES: Final = (
     ("members", "room", "member"),
     ("invites", "account", "invitation"),
     ("invites", "room", "invitation"),
-    ("reads", "account", "reading position"),
-    ("reads", "room", "reading position"),
+    ("reads", "account", "read position"),
+    ("reads", "room", "read position"),
     ("mentions", "account", "mention"),
     ("mentions", "room", "mention"),
 )
-"""Tables, a column of each that refers to accounts or rooms, and what a row of it is called."""
+"""Tables, a column of each that refers to accounts or rooms, and the word for a row of the table."""
 
 
 def check(path: Path) -> list[str]:
-    """Look a database over, while a server runs or not, and change nothing.
+    """Check a database, whether a server runs or not, and change nothing.
 
-    Returns a sentence for each thing that is wrong, so an empty list when all is well. Raises
-    ``StoreError`` when the file is not there, cannot be opened, or is another program's or a later version's.
+    Returns a sentence for each fault; an empty list means that the database is sound. Raises ``StoreError`` if the
+    file does not exist, cannot be opened, or belongs to another program or a later version.
     """
     if not path.is_file():
-        raise StoreError(f"{path} is not there.")
+        raise StoreError(f"{path} does not exist.")
     findings: list[str] = []
     try:
         with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
             version = identify(connection, path)
             if version < len(MIGRATIONS):
                 return [
-                    f"{path} has tables of version {version}; serve brings them to {len(MIGRATIONS)} when it starts."
+                    f"{path} has tables of version {version}; serve migrates them to {len(MIGRATIONS)} when it starts."
                 ]
-            connection.execute("BEGIN")  # one state, whoever writes
-            for finding in _look(connection):
-                findings.append(finding)  # noqa: PERF402 - one by one: those before a failure count
+            connection.execute("BEGIN")  # one state, although others may write
+            for finding in _faults(connection):
+                findings.append(finding)  # noqa: PERF402 - one by one, to keep the findings before a failure
     except sqlite3.DatabaseError as error:
         trouble = explain(error, path)
         if isinstance(error, sqlite3.OperationalError) and not findings:
@@ -65,7 +65,7 @@ def check(path: Path) -> list[str]:
     return findings
 
 
-def _look(connection: sqlite3.Connection) -> Iterator[str]:
+def _faults(connection: sqlite3.Connection) -> Iterator[str]:
     for (line,) in connection.execute("PRAGMA integrity_check"):
         if line != "ok":
             yield f"The file is damaged: {line}."
@@ -81,23 +81,23 @@ def _sequences(connection: sqlite3.Connection) -> Iterator[str]:
     )
     for name, first, low, high, count in rows:
         if low != first:
-            yield f"Room {name} should begin with line {first} and begins with {low}."
+            yield f"Room {name} should begin with line {first} but begins with {low}."
         if count != high - low + 1:
-            yield f"Room {name} lacks {high - low + 1 - count} of its lines {low} to {high}."
+            yield f"Room {name} misses {high - low + 1 - count} of its lines {low} to {high}."
 
 
 def _references(connection: sqlite3.Connection) -> Iterator[str]:
-    for name, column, what in _REFERENCES:
+    for name, column, word in _REFERENCES:
         statement = f"SELECT count(*) FROM {name} WHERE {column} NOT IN (SELECT id FROM {column}s)"  # noqa: S608 - from the table above
         count = connection.execute(statement).fetchone()[0]
         if count:
-            yield f"There is no {column} for {count} {what}{'s' if count > 1 else ''}."
+            yield f"There is no {column} for {count} {word}{'s' if count > 1 else ''}."
     lost = connection.execute(
         """SELECT room, count(*) FROM events WHERE room NOT IN (SELECT id FROM rooms)
         AND room NOT IN (SELECT room FROM purges) GROUP BY room"""
     )
     for room, count in lost:
-        yield f"{count} lines belong to a room (number {room}) that is not there."
+        yield f"{count} lines belong to a room (number {room}) that does not exist."
     twice = connection.execute("SELECT key, count(*) FROM accounts GROUP BY key HAVING count(*) > 1")
     for key, count in twice:
         yield f"{count} accounts have the name {key}."
@@ -109,7 +109,7 @@ def _index(connection: sqlite3.Connection) -> Iterator[str]:
     there = {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     for number in sorted(numbers):
         if table(number) not in there:
-            yield f"Volume {number} of the search index is not there."
+            yield f"Volume {number} of the search index is missing."
     step = max(1, indexed // _SAMPLE)
     missing = 0
     for start in range(0, indexed + 1, step):

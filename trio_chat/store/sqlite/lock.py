@@ -1,4 +1,4 @@
-"""One server for one database: a lock on a file beside it, which ends with the process that holds it."""
+"""A lock that lets only one server use a database: on a file beside it, released when its process ends."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite.faults import explain_system
-from trio_chat.store.sqlite.files import hand_over
+from trio_chat.store.sqlite.files import give_to_owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,27 +17,27 @@ if TYPE_CHECKING:
 
 
 class DatabaseLock:
-    """Held from its making to :meth:`release`, or to the end of the process.
+    """A lock that is held from its creation to :meth:`release`, or to the end of the process.
 
-    Making it raises ``StoreError``, with the holder's process id, when another one holds it.
+    Creating it raises ``StoreError``, with the process id of the holder, if the lock is held already.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
         try:
             self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            hand_over(self._path, path.parent)
+            give_to_owner(self._path, path.parent)
         except OSError as error:
             raise explain_system(error, self._path) from error
         try:
-            # flock, not lockf: it also keeps out a second store of the same process, and is not lost
+            # flock instead of lockf: it also excludes a second store of the same process, and it is not lost
             # when that process opens and closes the file elsewhere.
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             holder = os.read(self._file, 32).decode("ascii", "replace").strip() or "unknown"
             os.close(self._file)
             raise StoreError(
-                f"{path} is in use by another server, process {holder}. Stop that one, or give this one a data "
+                f"{path} is in use by another server, process {holder}. Stop that server, or give this one a data "
                 "directory of its own."
             ) from error
         try:
@@ -51,14 +51,14 @@ class DatabaseLock:
         return f"<DatabaseLock {self._path} {'held' if self._file >= 0 else 'released'}>"
 
     def release(self) -> None:
-        """Let others have it. A second time does nothing."""
+        """Release the lock. A second call does nothing."""
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
 
 
 def is_held(path: Path) -> bool:
-    """Whether somebody holds the lock of the database at ``path``; changes nothing. Raises ``OSError``."""
+    """Return whether the lock of the database at ``path`` is held, without changing anything. Raises ``OSError``."""
     try:
         file = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -74,7 +74,7 @@ def is_held(path: Path) -> bool:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold the lock of the database at ``path`` for a while."""
+    """Hold the lock of the database at ``path`` during the block."""
     lock = DatabaseLock(path)
     try:
         yield

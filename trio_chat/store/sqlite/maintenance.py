@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite import queries, schema
 from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
-from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, hand_over, remove, rename, set_aside
+from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, give_to_owner, remove, rename, set_aside
 from trio_chat.store.sqlite.integrity import check
 from trio_chat.store.sqlite.lock import is_held, locked
 from trio_chat.store.sqlite.schema import (
@@ -91,7 +91,7 @@ def restore(file: Path, data: Path) -> Path | None:
         try:
             _copy(connection, file, fresh, None, new_history=True)
             with translated(path):
-                hand_over(fresh, place if place.exists() else place.parent)
+                give_to_owner(fresh, place if place.exists() else place.parent)
                 kept = set_aside(place)
                 rename(fresh, place)
         except BaseException:
@@ -218,7 +218,7 @@ def _is_ours(path: Path) -> bool:
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
     """A connection to a database of ours. It is one that may write: only that can read after a crash."""
     if not path.is_file():
-        raise StoreError(f"{path} is not there.")
+        raise StoreError(f"{path} does not exist.")
     with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
         if identify(connection, path) == 0:
             raise StoreError(f"{path} is empty: there is nothing in it yet.")

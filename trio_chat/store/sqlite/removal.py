@@ -1,12 +1,11 @@
-"""Removing lines, and the traces of what was removed; each function is one bounded step of one transaction.
+"""Removal of lines and of their traces. Each function is one bounded step in one transaction.
 
-Theory of operation. ``secure_delete`` makes SQLite overwrite what it removes, in place. But a page of
-a table that is filled up or thinned out shares its rows anew with its neighbours, and that may leave,
-between the rows of the page they came from, bytes that belong to no row: a row removed later is then
-overwritten only where it stands. So where a text was deleted, the rows around it are removed and put
-back (:func:`scrub`): that empties their pages, and an emptied page is overwritten whole. The index is
-treated alike, a volume at a time (:mod:`trio_chat.store.sqlite.search_index`). What then is still in the WAL goes
-with a checkpoint that truncates it.
+Theory of operation. ``secure_delete`` makes SQLite overwrite a removed row in place. But when a page of a table fills
+up or gets sparse, SQLite distributes its rows anew between neighbouring pages. That may leave copies of rows between
+the rows of the old page, and a row that is removed later is overwritten only at its current place. So where a text was
+deleted, the rows around it are removed and inserted again (:func:`scrub`): that empties their pages, and an emptied
+page is overwritten whole. The search index is treated the same way, one volume at a time
+(:mod:`trio_chat.store.sqlite.search_index`). A checkpoint that truncates the WAL then removes the traces in it.
 """
 
 from __future__ import annotations
@@ -19,14 +18,14 @@ if TYPE_CHECKING:
     import sqlite3
 
 STEP: Final = 500
-"""Lines that one step removes: some ten milliseconds for which commits wait."""
+"""Lines that one step removes. A commit waits some ten milliseconds for a step."""
 
 NEIGHBOURS: Final = 64
-"""Rows on either side of a deleted text that are put back: several pages of them, more than share at a time."""
+"""Rows on each side of a deleted text that are inserted again: several pages, more than exchange rows at a time."""
 
 
 def prune(connection: sqlite3.Connection, room: int, upto: int) -> bool:
-    """Remove some of a room's oldest lines, up to a sequence number; whether there are more to remove."""
+    """Remove some of the oldest lines of a room, up to a sequence number. Returns whether more are left."""
     rows = connection.execute(
         "SELECT id, seq FROM events WHERE room = ? AND seq <= ? ORDER BY seq LIMIT ?", (room, upto, STEP)
     ).fetchall()
@@ -41,7 +40,7 @@ def prune(connection: sqlite3.Connection, room: int, upto: int) -> bool:
 
 
 def purge(connection: sqlite3.Connection) -> bool:
-    """Remove some lines of a room that is gone; whether there was such a room."""
+    """Remove some lines of a deleted room. Returns whether there was such a room."""
     row = connection.execute("SELECT room FROM purges LIMIT 1").fetchone()
     if row is None:
         return False
@@ -55,7 +54,7 @@ def purge(connection: sqlite3.Connection) -> bool:
 
 
 def scrub(connection: sqlite3.Connection) -> bool:
-    """Put the rows around a deleted text back; whether there was one."""
+    """Remove the rows around a deleted text and insert them again. Returns whether there was such a text."""
     row = connection.execute("SELECT id FROM scrubs ORDER BY id LIMIT 1").fetchone()
     if row is None:
         return False
@@ -73,13 +72,13 @@ def scrub(connection: sqlite3.Connection) -> bool:
 
 
 def next_dirty(connection: sqlite3.Connection) -> int | None:
-    """A volume of the index that holds what is to go."""
+    """Return a volume of the index that contains words to be removed."""
     row = connection.execute("SELECT number FROM volumes WHERE dirty ORDER BY number LIMIT 1").fetchone()
     return None if row is None else int(row[0])
 
 
 def left(connection: sqlite3.Connection) -> int:
-    """How many steps of tidying are left, at the least."""
+    """Return the minimum number of removal steps that are left."""
     row: tuple[int] = connection.execute(
         """SELECT (SELECT count(*) FROM purges) + (SELECT count(*) FROM scrubs)
         + (SELECT count(*) FROM volumes WHERE dirty)"""

@@ -1,12 +1,12 @@
-"""The search index: volumes of FTS5 tables, written off the path of delivery.
+"""The search index: volumes of FTS5 tables, written away from the path of delivery.
 
-A volume has no copy of the texts and no need of one: to take something out for good, it is dropped and
-made anew from the lines that are left. That is what makes a deleted word leave no trace on any version of
-SQLite: the pages of a dropped table are overwritten whole (``secure_delete``), while removing an entry from
-an FTS5 table leaves it in older segments, and merging those leaves shreds on the pages they moved between.
+A volume holds no copy of the texts. To remove a word for good, the volume is dropped and rebuilt from the lines that
+are left. So a deleted word leaves no trace on any version of SQLite: the pages of a dropped table are overwritten
+whole (``secure_delete``). Removing an entry from an FTS5 table instead leaves it in older segments, and merging
+segments leaves fragments on the pages between which they moved.
 
-Beside its words each line has tags: ``r7`` its room, ``s3`` its sender, ``link`` where it has one. They let
-FTS5 find what one asker may read without looking at the rest.
+Besides its words each line has tags: ``r7`` for its room, ``s3`` for its sender, and ``link`` if it has a link. With
+them FTS5 finds the lines that one person may read without looking at the others.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LINK_TAG: Final = "link"
 
 
 class IndexEntry(NamedTuple):
-    """A line as the index takes it; without ``words`` it is not in the index at all."""
+    """A line as it is indexed. A line without ``tags`` is not in the index."""
 
     id: int
     words: str
@@ -33,31 +33,31 @@ class IndexEntry(NamedTuple):
 
 
 def room_tag(room: int) -> str:
-    """What stands for a room in the index. No sign may separate it: a minus would."""
+    """Return the tag of a room. It must be one word, so it contains no minus sign."""
     return f"r{room}" if room >= 0 else f"rm{-room}"
 
 
 def sender_tag(sender: int) -> str:
-    """What stands for a sender in the index."""
+    """Return the tag of a sender."""
     return f"s{sender}" if sender >= 0 else f"sm{-sender}"
 
 
 def table(number: int) -> str:
-    """The name of a volume's table."""
+    """Return the name of a volume's table."""
     return f"words_{number}"
 
 
 def prepare(number: int, room: int, sender: int, time: str, text: str) -> IndexEntry:
-    """Find the words and tags of the line with this id."""
+    """Return the index entry of the line with this id: its words and tags."""
     tags = f"{room_tag(room)} {sender_tag(sender)}"
     if has_link(text):
         tags += f" {LINK_TAG}"
-    # A text without any words (only dots, say) still has its tags, so from: and has: find it.
+    # A text without words (only dots, for example) still gets tags, so that from: and has: find it.
     return IndexEntry(number, spaced(text) if text else "", tags if text else "", time)
 
 
 def read_lines(connection: sqlite3.Connection, after: int, before: int, limit: int) -> list[IndexEntry]:
-    """Up to ``limit`` lines with ids between ``after`` and ``before``, neither included, as the index takes them."""
+    """Return the entries of up to ``limit`` lines with ids between ``after`` and ``before``, both excluded."""
     rows = connection.execute(
         "SELECT id, room, sender, time, text FROM events WHERE id > ? AND id < ? ORDER BY id LIMIT ?",
         (after, before, limit),
@@ -66,7 +66,7 @@ def read_lines(connection: sqlite3.Connection, after: int, before: int, limit: i
 
 
 def insert(connection: sqlite3.Connection, lines: Iterable[IndexEntry]) -> None:
-    """Put lines that the index does not have into their volumes."""
+    """Add lines that are not in the index yet to their volumes."""
     volumes: dict[int, list[IndexEntry]] = {}
     for line in lines:
         if line.tags:
@@ -80,7 +80,7 @@ def insert(connection: sqlite3.Connection, lines: Iterable[IndexEntry]) -> None:
 
 
 def replace(connection: sqlite3.Connection, before: IndexEntry, after: IndexEntry) -> None:
-    """Give a line that may be in the index other words. ``before`` must be exactly what was put in."""
+    """Change the words of a line that may be in the index. ``before`` must be exactly the entry that was inserted."""
     if before.tags:
         name = table(before.id // VOLUME)
         connection.execute(
@@ -91,20 +91,20 @@ def replace(connection: sqlite3.Connection, before: IndexEntry, after: IndexEntr
 
 
 def rebuild(connection: sqlite3.Connection, number: int, lines: Sequence[IndexEntry]) -> None:
-    """Make a volume anew from the lines it is to hold; one of none goes."""
+    """Rebuild a volume from its lines. A volume without lines is removed."""
     connection.execute(f"DROP TABLE IF EXISTS {table(number)}")
     connection.execute("DELETE FROM volumes WHERE number = ?", (number,))
     insert(connection, lines)
 
 
 def mark_dirty(connection: sqlite3.Connection, ids: Iterable[int]) -> None:
-    """Remember that the volumes of these lines, as far as there are any, hold what is to go."""
+    """Mark the volumes of these lines, if they exist: they contain words that must be removed."""
     numbers = {number // VOLUME for number in ids}
     connection.executemany("UPDATE volumes SET dirty = 1 WHERE number = ?", [(number,) for number in numbers])
 
 
 def _open_volume(connection: sqlite3.Connection, number: int, times: list[str]) -> None:
-    """Make a volume if it is not there, and note that it holds lines of these times."""
+    """Create a volume if it does not exist, and note the times of its lines."""
     there = connection.execute("SELECT 1 FROM volumes WHERE number = ?", (number,)).fetchone()
     if there is None:
         connection.execute(

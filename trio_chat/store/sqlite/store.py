@@ -20,7 +20,7 @@ from trio_chat.errors import StoreError
 from trio_chat.store.interface import STORED, CommitOutcome, CommitRefused, SearchResult, StoreStatistics, cutoff
 from trio_chat.store.sqlite import queries, search_index
 from trio_chat.store.sqlite.faults import code_of, damaged, explain, tells_damage, translated
-from trio_chat.store.sqlite.files import clear_up
+from trio_chat.store.sqlite.files import clean_up
 from trio_chat.store.sqlite.lock import DatabaseLock
 from trio_chat.store.sqlite.schema import make_directory, meta, open_reader, prepare
 from trio_chat.store.sqlite.writer import Writer
@@ -57,7 +57,7 @@ class SqliteStore:
         self._damage: StoreError | None = None
         try:
             with translated(path):
-                clear_up(path)
+                clean_up(path)
             prepare(path, patience)
             self._writer = self._guarded(Writer, path, synchronous, patience)
             self._epoch = str(self._ask(meta, "epoch"))
@@ -148,16 +148,16 @@ class SqliteStore:
     async def index_some(self, limit: int) -> int:
         """Index lines, and tidy; see :class:`~trio_chat.store.interface.Store`."""
         writer = self._writer
-        if not writer.behind and not writer.untidy:
+        if not writer.behind and not writer.removals_left:
             await trio.lowlevel.checkpoint()
             return 0
         async with self._tidying:
             if writer.behind:
-                retellings, last = writer.retellings, writer.last_id  # as they are before the lines are read
+                text_version, last = writer.text_version, writer.last_id  # as they are before the lines are read
                 lines = await self._read(search_index.read_lines, writer.indexed, last + 1, max(1, limit))
                 upto = last if len(lines) < limit else lines[-1].id
-                await self._write(writer.index, lines, upto, retellings)
-            if writer.untidy:
+                await self._write(writer.index, lines, upto, text_version)
+            if writer.removals_left:
                 await self._tidy(writer)
             return await self._write(writer.left)
 
@@ -236,12 +236,12 @@ class SqliteStore:
     # ---- steps --------------------------------------------------------------------------------
 
     async def _tidy(self, writer: Writer) -> None:
-        dirty = await self._write(writer.tidy)
+        dirty = await self._write(writer.remove_some)
         if dirty is not None:
-            retellings = writer.retellings
+            text_version = writer.text_version
             after, before = writer.volume_range(dirty)
             lines = await self._read(search_index.read_lines, after, before, -1)
-            await self._write(writer.rebuild, dirty, lines, retellings)
+            await self._write(writer.rebuild, dirty, lines, text_version)
 
     async def _write(self, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """Have the writing connection do something."""

@@ -1,6 +1,6 @@
-"""The one connection that writes: transactions, what is known of the database's end, recovery from failures.
+"""The only connection that writes: transactions, the ends of the rooms' logs, recovery from failures.
 
-Everything here runs in a worker thread, one call at a time.
+Everything in this module runs in a worker thread, one call at a time.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from trio_chat.errors import StoreError
 from trio_chat.store.sqlite import removal, search_index
 from trio_chat.store.sqlite.changes import Changes
 from trio_chat.store.sqlite.faults import explain_system, spoils_connection
-from trio_chat.store.sqlite.files import beside
+from trio_chat.store.sqlite.files import companion
 from trio_chat.store.sqlite.schema import VOLUME, meta, open_writer
 
 if TYPE_CHECKING:
@@ -26,31 +26,31 @@ if TYPE_CHECKING:
 
 
 _ROOM: Final = 128 * 1024
-"""Bytes that are written to see whether storing works: a message of 8000 characters may have 32000, is there as a
-text and as an event, and with it pages of tables and indexes are written anew."""
+"""Bytes that are written to check that storing works. A message of 8000 characters may have 32,000 bytes; it is stored
+as a text and as an event, and the pages of tables and indexes are written with it."""
 
 
 class Writer:
-    """See the module. Every method raises ``sqlite3.Error`` and ``StoreError``; then nothing of what it
-    was to do is done, and a later call may succeed."""
+    """See the module. Every method raises ``sqlite3.Error`` and ``StoreError``; then nothing of it is done, and a
+    later call may succeed."""
 
     def __init__(self, path: Path, synchronous: Synchronous, patience: float) -> None:
         self._path = path
-        self._wal = beside(path)
+        self._wal = companion(path)
         self._wal_identity: tuple[int, int] | None = None
         self._synchronous = synchronous
         self._patience = patience
         self._connection: sqlite3.Connection | None = open_writer(path, synchronous, patience)
         self._closed = False
-        self.last_id = self.indexed = self.untidy = 0
+        self.last_id = self.indexed = self.removals_left = 0
         self._lasts: dict[int, int] = {}
-        self._soiled = False
-        """Whether the WAL, or anything else, may hold what was removed."""
+        self._has_traces = False
+        """Whether the WAL, or any table, may still contain removed texts."""
         self.commits = self.lines = self.failures = 0
-        self.retellings = 0
-        """Grows whenever a line has another text, or is no longer there: what was read before may be stale."""
+        self.text_version = 0
+        """Grows whenever the text of a line changes or a line is removed: lines that were read before may be stale."""
         try:
-            self._survey(self._connection)
+            self._read_ends(self._connection)
         except BaseException:
             self._connection.close()
             raise
@@ -60,7 +60,7 @@ class Writer:
 
     @property
     def behind(self) -> int:
-        """Lines that are not in the search index yet, at the most."""
+        """Maximum number of lines that are not in the search index yet."""
         return self.last_id - self.indexed
 
     def commit(self, batch: Sequence[Record]) -> None:
@@ -76,19 +76,19 @@ class Writer:
         self.last_id = work.last_id
         self.commits += 1
         self.lines += work.lines
-        self.retellings += work.retold or work.removed
+        self.text_version += work.texts_changed or work.removed
         self._note_removed(work.removed)
 
     def check(self) -> None:
-        """Write what takes the room of a long message, and leave that to others. Raises as a commit would."""
+        """Write as many bytes as a long message takes, and remove them. Raises the errors that a commit would."""
         with self._transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('room', zeroblob(?))", (_ROOM,))
             connection.execute("DELETE FROM meta WHERE key = 'room'")
             connection.execute("UPDATE meta SET value = value + 1 WHERE key = 'probe'")
 
     def check_in_place(self) -> None:
-        """What is written into a file that was removed or replaced is lost, though SQLite says nothing of it."""
-        there = self._look_at(self._path)
+        """Check that the file was not removed or replaced: SQLite would write into the lost file without an error."""
+        there = self._identity_of(self._path)
         if there is None:
             raise StoreError(
                 f"{self._path} was removed or renamed while the server runs. Put it back, or stop the server and "
@@ -96,39 +96,41 @@ class Writer:
             )
         if there != self._identity:
             raise StoreError(f"{self._path} was replaced while the server runs. Restart the server.")
-        if self._wal_identity is not None and self._look_at(self._wal) != self._wal_identity:
-            self._open().execute("PRAGMA wal_checkpoint(PASSIVE)")  # through its handle all that stands in it is there
+        if self._wal_identity is not None and self._identity_of(self._wal) != self._wal_identity:
+            self._open().execute("PRAGMA wal_checkpoint(PASSIVE)")  # its content is still there through the open handle
             raise StoreError(
                 f"{self._wal} was removed or replaced while the server runs. Restart the server, and leave that file "
                 "alone."
             )
 
-    # ---- the index and what is removed -------------------------------------------------------
+    # ---- index and removal -------------------------------------------------------
 
-    def index(self, lines: Sequence[IndexEntry], upto: int, retellings: int) -> None:
-        """Put into the index the lines after those it has: all that there are up to this id. Nothing is done
-        when some were retold since they were read, that is, since ``retellings`` was that."""
-        if retellings == self.retellings:
+    def index(self, lines: Sequence[IndexEntry], upto: int, text_version: int) -> None:
+        """Index the lines that follow the indexed ones, which are all lines up to the id ``upto``.
+
+        Does nothing if texts have changed since the lines were read, when ``text_version`` had the given value.
+        """
+        if text_version == self.text_version:
             with self._transaction() as connection:
                 search_index.insert(connection, lines)
                 connection.execute("UPDATE meta SET value = ? WHERE key = 'indexed'", (upto,))
             self.indexed = upto
 
-    def rebuild(self, number: int, lines: Sequence[IndexEntry], retellings: int) -> None:
-        """Make a volume of the index anew, under the same condition."""
-        if retellings == self.retellings:
+    def rebuild(self, number: int, lines: Sequence[IndexEntry], text_version: int) -> None:
+        """Rebuild a volume of the index, under the same condition."""
+        if text_version == self.text_version:
             with self._transaction() as connection:
                 search_index.rebuild(connection, number, lines)
 
     def volume_range(self, number: int) -> tuple[int, int]:
-        """The ids between which are the lines that a volume is to hold, themselves excluded."""
+        """Return the ids between which the lines of a volume are, both excluded."""
         return number * VOLUME - 1, min((number + 1) * VOLUME, self.indexed + 1)
 
-    def tidy(self) -> int | None:
-        """One step of removing what is gone. The number of a volume when one is to be made anew instead."""
+    def remove_some(self) -> int | None:
+        """Do one step of removal. Returns the number of a volume if the next step is to rebuild that volume."""
         with self._transaction() as connection:
             if removal.purge(connection):
-                self.retellings += 1
+                self.text_version += 1
                 return None
             if removal.scrub(connection):
                 return None
@@ -138,21 +140,21 @@ class Writer:
         return dirty
 
     def prune(self, room: int, upto: int) -> bool:
-        """Remove some of a room's oldest lines; whether there are more up to that sequence number."""
+        """Remove some of a room's oldest lines. Returns whether more are left up to that sequence number."""
         with self._transaction() as connection:
             more = removal.prune(connection, room, upto)
-        self.retellings += 1
+        self.text_version += 1
         self._note_removed(removed=True)
         return more
 
     def left(self) -> int:
-        """How much of indexing and removing is left to do."""
-        if self._soiled:
-            self.untidy = removal.left(self._open()) + 1
-        return self.behind + self.untidy
+        """Return how much indexing and removal is left to do."""
+        if self._has_traces:
+            self.removals_left = removal.left(self._open()) + 1
+        return self.behind + self.removals_left
 
     def close(self) -> None:
-        """Close the connection: it puts the WAL into the database when it is the last one."""
+        """Close the connection. If it is the last one, SQLite merges the WAL into the database."""
         self._closed = True
         if self._connection is not None:
             self._connection.close()
@@ -160,11 +162,11 @@ class Writer:
 
     # ---- steps --------------------------------------------------------------------------------
 
-    def _survey(self, connection: sqlite3.Connection) -> None:
-        """Find out where the rooms and the log end, and what is left to do."""
-        self._identity = self._look_at(self._path)
+    def _read_ends(self, connection: sqlite3.Connection) -> None:
+        """Read where the rooms and the log end, and how much removal is left."""
+        self._identity = self._identity_of(self._path)
         self.indexed = int(meta(connection, "indexed"))
-        # No id that the index has had is used again, also when its line is gone.
+        # An id that was indexed is never used again, even if its line is gone.
         newest: int | None = connection.execute("SELECT max(id) FROM events").fetchone()[0]
         self.last_id = max(newest or 0, self.indexed)
         self._lasts = dict(
@@ -173,16 +175,16 @@ class Writer:
                 FROM rooms"""
             )
         )
-        self.untidy = removal.left(connection)
-        self._soiled = self.untidy > 0
+        self.removals_left = removal.left(connection)
+        self._has_traces = self.removals_left > 0
 
     def _note_removed(self, removed: bool) -> None:  # noqa: FBT001 - one private switch
         if removed:
-            self._soiled = True
-            self.untidy = max(self.untidy, 1)
+            self._has_traces = True
+            self.removals_left = max(self.removals_left, 1)
 
     def _truncate_wal(self) -> None:
-        """Empty the WAL, which holds older states of the pages; when somebody reads it, another time."""
+        """Empty the WAL, which contains older states of the pages. While it is being read, leave it until later."""
         connection = self._open()
         connection.execute("PRAGMA busy_timeout = 0")  # commits are waiting
         try:
@@ -190,8 +192,8 @@ class Writer:
         finally:
             connection.execute(f"PRAGMA busy_timeout = {int(self._patience * 1000)}")
         if not busy:
-            self._soiled = False
-            self.untidy = 0
+            self._has_traces = False
+            self.removals_left = 0
 
     def _open(self) -> sqlite3.Connection:
         if self._closed:
@@ -200,8 +202,8 @@ class Writer:
             self._connection = open_writer(self._path, self._synchronous, self._patience)
         return self._connection
 
-    def _look_at(self, path: Path) -> tuple[int, int] | None:
-        """Which file that is; ``None`` where there is none."""
+    def _identity_of(self, path: Path) -> tuple[int, int] | None:
+        """Return the identity of the file, or ``None`` if there is no file."""
         try:
             there = path.stat()
         except FileNotFoundError:
@@ -212,7 +214,7 @@ class Writer:
 
     @contextlib.contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        """Everything inside is stored durably, or nothing is."""
+        """Run the block in a transaction: its changes are all stored durably, or none is."""
         try:
             self.check_in_place()
             connection = self._open()
@@ -220,15 +222,15 @@ class Writer:
             yield connection
             connection.execute("COMMIT")
             if self._wal_identity is None:
-                with contextlib.suppress(StoreError):  # what was stored is stored
-                    self._wal_identity = self._look_at(self._wal)
+                with contextlib.suppress(StoreError):  # the transaction is stored already
+                    self._wal_identity = self._identity_of(self._wal)
         except BaseException as error:
             self.failures += 1
             self._give_up(error)
             raise
 
     def _give_up(self, error: BaseException) -> None:
-        """Undo what was begun; after a failure that may be the connection's own, take a new one next time."""
+        """Roll the transaction back. After a failure that the connection may have caused, open a new one next time."""
         connection = self._connection
         if connection is None:
             return
@@ -238,6 +240,6 @@ class Writer:
                 connection.execute("ROLLBACK")
         spoiled = spoiled or connection.in_transaction
         if spoiled:
-            self._connection = self._wal_identity = None  # with the last connection its WAL goes
+            self._connection = self._wal_identity = None  # the WAL goes with the last connection
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
