@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.client.test_state import frames, talking
+from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.client.rooms import RoomView, follow
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
@@ -37,12 +38,12 @@ def test_the_facts_of_rooms_follow_the_events() -> None:
         Renamed(old="bob", new="robert"),
         Presence(room="#unknown", count=1),
     ):
-        follow(rooms, event, "ada")
+        follow(rooms, event, KnownAccounts("ada"))
     ops, direct = rooms["#ops"], rooms["@ada+bob"]
     assert (ops.topic, ops.role, ops.slow, ops.count) == ("plans", "moderator", 5.0, 7)
     assert (direct.members, direct.read, direct.unread) == (("ada", "robert"), 6, 3)
     assert direct.info() == RoomInfo(name="@ada+bob", direct=True, members=("ada", "robert"), last=9, read=6)
-    follow(rooms, Left(room="#ops"), "ada")
+    follow(rooms, Left(room="#ops"), KnownAccounts("ada"))
     assert list(rooms) == ["@ada+bob"]
 
 

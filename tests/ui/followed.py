@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.client.rooms import RoomView, follow
 from trio_chat.protocol import events
 from trio_chat.ui.model.place import Place
@@ -15,7 +16,7 @@ def views(*infos: events.RoomInfo) -> dict[str, RoomView]:
     return {info.name: RoomView.enter(info) for info in infos}
 
 
-def known_by(rooms: dict[str, RoomView], event: events.Event, me: str) -> None:
+def known_by(rooms: dict[str, RoomView], event: events.Event, accounts: KnownAccounts) -> None:
     """Change the rooms as the client does before it gives an event to the application."""
     match event:
         case events.Room(room=info) if info.name in rooms:
@@ -24,7 +25,8 @@ def known_by(rooms: dict[str, RoomView], event: events.Event, me: str) -> None:
             rooms[info.name] = RoomView.enter(info)
         case events.RoomEvent(room=name, seq=seq) if name in rooms:
             rooms[name].last = max(rooms[name].last, seq)
-    follow(rooms, event, me)
+    accounts.take(event)
+    follow(rooms, event, accounts)
 
 
 class FollowedPlace(Place):
@@ -33,10 +35,10 @@ class FollowedPlace(Place):
     def __init__(self, me: str = "ada", room: str = "#ops", rooms: Iterable[events.RoomInfo] = ()) -> None:
         super().__init__(me, room)
         self.known = views(*rooms)
-        self.enter(me, self.lobby, self.known)
+        self.enter(KnownAccounts(me), self.lobby, self.known)
 
     def take(self, event: events.Event) -> None:
-        known_by(self.known, event, self.me)
+        known_by(self.known, event, self.accounts)
         super().take(event)
 
 
@@ -45,11 +47,11 @@ class FollowedModel(ChatModel):
 
     known: dict[str, RoomView]
 
-    def begin(self, *infos: events.RoomInfo, lobby: str = "#lobby") -> list[Effect]:
+    def begin(self, *infos: events.RoomInfo, lobby: str = "#lobby", own: int = 0) -> list[Effect]:
         """Take over a connection, as ada, who is in these rooms."""
         self.known = views(*infos)
-        return self.enter("ada", lobby, self.known, 0.0, 0.0)
+        return self.enter(KnownAccounts("ada", own), lobby, self.known, 0.0, 0.0)
 
     def take(self, event: events.Event, now: float, clock: float) -> list[Effect]:
-        known_by(self.known, event, self.me)
+        known_by(self.known, event, self.place.accounts)
         return super().take(event, now, clock)

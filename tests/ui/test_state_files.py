@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.state_files import load_ignored
 
 
 def test_who_was_ignored_at_localhost_is_ignored_at_127_0_0_1(tmp_path: Path) -> None:
-    load_ignored("ws://localhost:8765/", tmp_path).do(Ignore("bob"), "ada")
+    load_ignored("ws://localhost:8765/", tmp_path).do(Ignore("bob"), KnownAccounts("ada"))
     for host in ("127.0.0.1", "[::1]", "localhost"):
         assert load_ignored(f"ws://{host}:8765/", tmp_path).names == ["bob"]
     assert load_ignored("ws://localhost:8766/", tmp_path).names == []

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
         RejoinRefused,
     )
     from trio_chat.client.identity import Identities
+    from trio_chat.client.known_accounts import AccountRef, KnownAccounts
     from trio_chat.client.options import Reconnection, StreamOptions, Timeouts
     from trio_chat.client.rooms import RoomView
     from trio_chat.client.wire import OpenStream
@@ -53,6 +54,7 @@ _HOMES: Final = {
         "RejoinRefused",
     ),
     "identity": ("Identities",),
+    "known_accounts": ("AccountRef", "KnownAccounts"),
     "options": ("Reconnection", "StreamOptions", "Timeouts"),
     "rooms": ("RoomView",),
     "wire": ("OpenStream",),
@@ -61,6 +63,7 @@ _HOME: Final = {name: module for module, names in _HOMES.items() for name in nam
 
 __all__ = [
     "DEFAULT_PORT",
+    "AccountRef",
     "Address",
     "Backlog",
     "Backoff",
@@ -70,6 +73,7 @@ __all__ = [
     "Disconnected",
     "Findings",
     "Identities",
+    "KnownAccounts",
     "LocalEvent",
     "Missed",
     "OpenStream",

@@ -37,6 +37,7 @@ from trio_chat.protocol.events import (
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from trio_chat.client.known_accounts import KnownAccounts
     from trio_chat.protocol.events import Closing
 
 T = TypeVar("T")
@@ -44,8 +45,8 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How a conversation stands: requests without an answer, events that wait for the application (and
-    whether they are so many that nothing more is read), seconds of the last ping."""
+    """State of a conversation: the number of requests without an answer and of events that wait for the application,
+    whether those are so many that reading is paused, seconds of the last ping."""
 
     connected: bool
     owed: int
@@ -92,8 +93,13 @@ class Chat:
         return self._conversation.name
 
     @property
+    def accounts(self) -> KnownAccounts:
+        """The accounts that were heard of, ours too, each with the name it has now. Look, do not change them."""
+        return self._conversation.accounts
+
+    @property
     def welcome(self) -> Welcome:
-        """What the server said when it let us in the last time: its limits, its message of the day, ..."""
+        """The server's last welcome: its limits, its message of the day, ..."""
         assert self._conversation.welcome is not None  # noqa: S101 - connect hands a Chat out only after the first welcome
         return self._conversation.welcome
 
@@ -114,12 +120,11 @@ class Chat:
 
     @property
     def ended(self) -> Closing | ChatError | None:
-        """Why the conversation is over: what the server said when it closed it, or what went wrong.
-        ``None`` while it goes on, and after :meth:`aclose`."""
+        """Why the conversation is over; ``None`` while it goes on, and after :meth:`aclose`."""
         return self._link.ended
 
     def statistics(self) -> Statistics:
-        """How the conversation stands."""
+        """State of the conversation."""
         return Statistics(
             self.connected, self._conversation.owed_count, len(self._mailbox), self._mailbox.full, self.latency
         )
@@ -130,7 +135,7 @@ class Chat:
         return self
 
     async def __anext__(self) -> ChatEvent:
-        """The next event. Ends when the conversation is over and everything was yielded."""
+        """The next event. Iteration ends when the conversation is over and all events were yielded."""
         event = await self._mailbox.get()
         if event is None:
             raise StopAsyncIteration
@@ -139,12 +144,11 @@ class Chat:
     # ---- talking --------------------------------------------------------------------------------
 
     async def send(self, room: str, text: str, *, action: bool = False, reply_to: int | None = None) -> Receipt:
-        """Say something in a room; ``action`` as ``/me`` does, ``reply_to`` in answer to the message with that
-        number. Returns when the message is stored."""
+        """Send a message to a room, as an ``action`` like ``/me``, or as a reply. Returns when it is stored."""
         return await self._say(text, action=action, reply_to=reply_to, room=room)
 
     async def send_to(self, people: Iterable[str] | str, text: str, *, action: bool = False) -> Receipt:
-        """Say something to people (one name, or several), who with us make up a direct conversation."""
+        """Send a direct message to people: one name, or several."""
         to = (people,) if isinstance(people, str) else tuple(people)
         return await self._say(text, action=action, to=to)
 
@@ -171,8 +175,7 @@ class Chat:
         return _receipt(await self._ask(requests.Delete(id=self._id(), room=room, target=seq), Ok))
 
     async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> bool:
-        """Put a mark (an emoji, or a word) on a message, or with ``on=False`` take ours off. Returns whether it was
-        otherwise before."""
+        """React to a message with an emoji or a word, or with ``on=False`` no longer. Returns whether that is new."""
         request = requests.React(id=self._id(), room=room, target=seq, mark=mark, on=on)
         return not (await self._ask(request, Ok)).unchanged
 
@@ -265,7 +268,7 @@ class Chat:
         )
 
     async def rename(self, name: str) -> bool:
-        """Change what we are called. Returns whether it is another name."""
+        """Change our name. Returns whether it is another name."""
         return not (await self._ask(requests.Nick(id=self._id(), name=name), Ok)).unchanged
 
     async def away(self, text: str | None = None) -> bool:
@@ -345,16 +348,14 @@ class Chat:
         )
 
     async def mute(self, room: str, name: str, *, seconds: float | None = None) -> bool:
-        """Let somebody read but not speak in a room, for so many ``seconds`` or until unmuted; 0 unmutes. Returns
-        whether it was otherwise before."""
+        """Mute somebody in a room, for so many ``seconds`` or for good; 0 unmutes. Returns whether that is a change."""
         request = requests.Mute(id=self._id(), room=room, name=name, seconds=seconds)
         return not (await self._ask(request, Ok)).unchanged
 
     # ---- the connection -----------------------------------------------------------------------
 
     async def ping(self) -> float:
-        """Seconds until the server answered a question that goes its whole way. An outage cuts it short:
-        then it is the seconds until the connection broke."""
+        """Seconds until the server answered a ping, or until the connection broke."""
         began = trio.current_time()
         await self._link.ask(requests.Ping(id=self._id()))
         return trio.current_time() - began
@@ -362,14 +363,13 @@ class Chat:
     # ---- the end --------------------------------------------------------------------------------
 
     async def drain(self) -> None:
-        """Wait until the server has answered all that was asked and reported, by other tasks too. Raises
-        :class:`~trio_chat.errors.ConnectionClosed` when it no longer can."""
+        """Wait until the server has answered all requests, those of other tasks too. Raises
+        :class:`~trio_chat.errors.ConnectionClosed`."""
         await self._link.drain()
 
     async def aclose(self) -> None:
-        """End the conversation. What waits to be iterated over still can be; requests raise
-        :class:`~trio_chat.errors.ConnectionClosed`. Takes two seconds at the most; cancelled, it cuts the
-        connection at once. Closing twice is closing."""
+        """End the conversation, in two seconds at the most; cancelled, it cuts the connection at once. Events that
+        wait can still be iterated over; requests raise :class:`~trio_chat.errors.ConnectionClosed`."""
         await self._link.aclose()
 
     def _id(self) -> str:

@@ -19,6 +19,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.client.events import Backlog, ChatEvent, Missed
+from trio_chat.client.known_accounts import AccountRef, KnownAccounts
 from trio_chat.protocol.events import Event, Left, Moderated, Presence, ReadUpTo, Renamed, RoomInfo, TopicChanged
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ class RoomView:
     topic: str = ""
     count: int = 0
     members: tuple[str, ...] = ()
+    member_ids: tuple[int, ...] = ()
     first: int = 1
     last: int = 0
     read: int = 0
@@ -94,6 +96,12 @@ class RoomView:
         return room
 
     @property
+    def people(self) -> tuple[AccountRef, ...]:
+        """The members, where they are known: those of a direct conversation."""
+        ids = self.member_ids if len(self.member_ids) == len(self.members) else (0,) * len(self.members)
+        return tuple(map(AccountRef, self.members, ids))
+
+    @property
     def catching_up(self) -> bool:
         """Whether live events are held back."""
         return self.phase is not Phase.LIVE
@@ -123,7 +131,8 @@ class RoomView:
     def update(self, info: RoomInfo) -> None:
         """Take over what the server says of the room. What was seen stays seen."""
         self.direct, self.topic, self.count = info.direct, info.topic, info.count
-        self.members = info.members or self.members
+        if info.members:
+            self.members, self.member_ids = info.members, info.member_ids
         self.role, self.private, self.announce_only, self.slow = (
             info.role,
             info.private,
@@ -143,6 +152,7 @@ class RoomView:
             topic=self.topic,
             count=self.count,
             members=self.members,
+            member_ids=self.member_ids,
             first=self.first,
             last=self.last,
             read=self.read,
@@ -153,7 +163,7 @@ class RoomView:
             slow=self.slow,
         )
 
-    def moderate(self, event: Moderated, me: str) -> None:
+    def moderate(self, event: Moderated, accounts: KnownAccounts) -> None:
         """Change the room's rules, or our role in it, as a moderator decided."""
         match event.action:
             case "private":
@@ -162,10 +172,17 @@ class RoomView:
                 self.announce_only = event.value == "on"
             case "slow":
                 self.slow = float(event.value) if event.value.replace(".", "", 1).isdigit() else 0.0
-            case "role" if event.target == me and event.value in _ROLES:
+            case "role" if event.value in _ROLES and accounts.is_own(event.target, event.target_id):
                 self.role = _ROLES[event.value]
             case _:
                 pass
+
+    def rename(self, event: Renamed) -> None:
+        """Somebody has another name, perhaps a member of this direct conversation."""
+        ids = self.member_ids if event.id and len(self.member_ids) == len(self.members) else ()
+        renamed = [number == event.id for number in ids] or [name == event.old for name in self.members]
+        pairs = zip(self.members, renamed, strict=True)
+        self.members = tuple(event.new if theirs else name for name, theirs in pairs)
 
     def note_mention(self, seq: int) -> None:
         """We were mentioned there."""
@@ -343,8 +360,8 @@ class RoomView:
         return [Missed(room=self.name, count=count)]
 
 
-def follow(rooms: dict[str, RoomView], event: Event, me: str) -> None:
-    """Change what is known of our ``rooms`` as an event says. ``me`` is our own name.
+def follow(rooms: dict[str, RoomView], event: Event, accounts: KnownAccounts) -> None:
+    """Change what is known of our ``rooms`` as an event says. ``accounts`` tells whether it is about us.
 
     A room that we enter is the caller's to add: it decides how much of the past is wanted.
     """
@@ -358,10 +375,9 @@ def follow(rooms: dict[str, RoomView], event: Event, me: str) -> None:
         case TopicChanged(room=name, text=text) if name in rooms:
             rooms[name].topic = text
         case Moderated(room=name) if name in rooms:
-            rooms[name].moderate(event, me)
-        case Renamed(old=old, new=new):
+            rooms[name].moderate(event, accounts)
+        case Renamed():
             for room in rooms.values():
-                if old in room.members:
-                    room.members = tuple(new if name == old else name for name in room.members)
+                room.rename(event)
         case _:
             pass

@@ -24,9 +24,9 @@ import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
+from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
 from trio_chat.client.pending import Answer, Owed, Step, Why, is_early, leave_out_opened, leave_out_outdated, told_what
 from trio_chat.client.rooms import Phase, RoomView, follow
-from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
     AnyEvent,
@@ -41,6 +41,7 @@ from trio_chat.protocol.events import (
     Ok,
     Page,
     People,
+    PersonEvent,
     Reacted,
     Renamed,
     Room,
@@ -90,7 +91,7 @@ class Conversation:
     room's last events are yielded when it is seen for the first time."""
 
     def __init__(self, prefix: str, *, listening: bool = True, backlog: int = 0) -> None:
-        self.name = ""
+        self.accounts = KnownAccounts()
         self.welcome: Welcome | None = None
         self.rooms: dict[str, RoomView] = {}
         self.closing: Closing | None = None
@@ -107,6 +108,11 @@ class Conversation:
 
     def __repr__(self) -> str:
         return f"<Conversation of {self.name!r}: {len(self.rooms)} rooms, {len(self._owed)} requests owed>"
+
+    @property
+    def name(self) -> str:
+        """Our own name."""
+        return self.accounts.own_name
 
     # ---- asking -----------------------------------------------------------------------------
 
@@ -218,7 +224,8 @@ class Conversation:
         """A connection is there, and the server has let us in."""
         step = Step()
         before, self.welcome = self.welcome, welcome
-        called, self.name = self.name, welcome.name
+        called = self.name
+        self.accounts.take(welcome)
         infos = {info.name: info for info in welcome.rooms}
         if before is None:
             for info in infos.values():
@@ -230,7 +237,7 @@ class Conversation:
                 step.events.append(Left(room=gone.room, reason=gone.why))
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if called.casefold() != self.name.casefold():
-            step.events.append(Renamed(old=called, new=self.name))
+            step.events.append(Renamed(old=called, new=self.name, id=welcome.account))
         for request in self._owed.values():
             request.be_lenient(PATIENCE)
         if anew:
@@ -307,6 +314,8 @@ class Conversation:
     def take(self, event: AnyEvent | UnknownLine, size: int = 0) -> Step:
         """Take one event, whose frame had ``size`` bytes."""
         step = Step()
+        if not isinstance(event, (Welcome, UnknownLine)):
+            self.accounts.take(event)
         if isinstance(event, (RoomEvent, UnknownLine)):
             self._take_line(event, size, step)
         elif isinstance(event, Answer) and event.id:
@@ -330,13 +339,14 @@ class Conversation:
         match event:
             case Room(room=info):
                 self._know(info)
-            case Renamed(old=old, new=new) if old in (self.name, self._former_name) and old:
-                self.name, self._former_name = new, ""
+            case Renamed(id=account, old=old, new=new) if old and old == self._former_name:
+                if account in (0, self.accounts.own):
+                    self.accounts.own_name, self._former_name = new, ""
             case Closing():
                 self.closing = event
             case _:
                 pass
-        follow(self.rooms, event, self.name)
+        follow(self.rooms, event, self.accounts)
 
     def _know(self, info: RoomInfo) -> RoomView:
         room = self.rooms.get(info.name)
@@ -386,7 +396,7 @@ class Conversation:
                     step.events.append(Left(room=gone.name))
             case Nick(name=new), Ok() if new.casefold() != self.name.casefold():
                 # The notice to everyone, which tells how the server spells it, may come before or after.
-                self._former_name, self.name = self.name, new
+                self._former_name, self.accounts.own_name = self.name, new
             case Who(skip=skip), People(room=name, more=False) if name in self.rooms:
                 self.rooms[name].count = skip + len(event.people)
             case Read(room=name, seq=seq), Ok() if name in self.rooms:
@@ -423,27 +433,31 @@ class Conversation:
 
     def _yield(self, events: list[ChatEvent], room: RoomView, step: Step) -> None:
         for event in events:
+            if isinstance(event, PersonEvent):
+                self.accounts.hear(event.sender_id, event.sender)
             match event:
-                case Message() if event.sender == self.name:
+                case Message() if self._is_own(event):
                     self._settle(event, step)
                 case Message():
                     self._hear(event, room)
                 case TopicChanged() | Moderated():
-                    follow(self.rooms, event, self.name)
-                case Edited() | Deleted() | Reacted() if event.sender == self.name:
+                    follow(self.rooms, event, self.accounts)
+                case Edited() | Deleted() | Reacted() if self._is_own(event):
                     self._settle_change(event, step)
                 case Backlog(unread_from=begin) if begin is not None:
                     for line in event.events:
-                        if isinstance(line, Message) and line.sender != self.name and line.seq >= begin:
+                        if isinstance(line, Message) and not self._is_own(line) and line.seq >= begin:
                             self._report(line, room)
                 case _:
                     pass
         step.events.extend(events)
 
+    def _is_own(self, event: PersonEvent) -> bool:
+        return self.accounts.is_own(event.sender, event.sender_id)
+
     def _hear(self, message: Message, room: RoomView) -> None:
         """Somebody else said something."""
-        me = self.name.casefold()
-        if "@" in message.text and any(name.casefold() == me for _, _, name in mentions(message.text)):
+        if is_mentioned(message.text, message.mentions, self.accounts):
             room.note_mention(message.seq)
         self._report(message, room)
 

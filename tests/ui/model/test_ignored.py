@@ -10,6 +10,7 @@ import pytest
 
 from tests.ui.typed import interpret
 from trio_chat.client.events import Backlog
+from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.protocol import events
 from trio_chat.protocol.events import Error
 from trio_chat.ui.model.ignored import Ignore, Ignored
@@ -86,13 +87,13 @@ def test_what_is_told_about_it() -> None:
         (Ignore("mallory", on=False), "You do not ignore mallory any more."),
         (Ignore("mallory", on=False), "You do not ignore mallory."),
     ):
-        assert ignored.do(action, "ada").lines == (told,)
+        assert ignored.do(action, KnownAccounts("ada")).lines == (told,)
 
 
 def test_it_is_kept_for_each_server_and_who_changes_their_name_stays_ignored(tmp_path: Path) -> None:
     place = Place("ada")
     place.ignored = load_ignored("ws://one/", tmp_path)
-    place.ignored.do(Ignore("mallory"), "ada")
+    place.ignored.do(Ignore("mallory"), place.accounts)
     place.take(events.Renamed(old="mallory", new="Trent"))
     place.take(events.Renamed(old="bob", new="bert"))
     assert load_ignored("ws://one/", tmp_path).names == ["Trent"]
@@ -104,5 +105,5 @@ def test_it_is_kept_for_each_server_and_who_changes_their_name_stays_ignored(tmp
     path.unlink()
     path.parent.rmdir()
     path.parent.write_text("a file in the way")
-    place.ignored.do(Ignore("eve"), "ada")  # cannot be kept, and holds all the same
-    assert "eve" in place.ignored
+    place.ignored.do(Ignore("eve"), place.accounts)  # cannot be kept, and holds all the same
+    assert place.ignored.covers("eve")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.ui.followed import FollowedPlace, views
+from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.protocol.events import Left, Message, Presence, Renamed, Room, RoomInfo, TopicChanged
 from trio_chat.ui.model.place import Place
 
@@ -24,7 +25,7 @@ def test_a_room_that_one_left_is_not_talked_in() -> None:
 
 def test_a_room_that_is_gone_after_a_reconnect_is_not_talked_in() -> None:
     one = place()
-    one.enter("ada", "#lobby", views(RoomInfo(name="#lobby")))
+    one.enter(KnownAccounts("ada"), "#lobby", views(RoomInfo(name="#lobby")))
     assert one.room == "#lobby"
 
 
@@ -69,7 +70,7 @@ def test_who_takes_another_name_is_the_same_in_private_and_in_what_was_said() ->
     one.take(said("bob"))
     one.take(Renamed(old="bob", new="robert"))
     assert (one.members("@ada+bob"), one.find_direct("@robert")) == (("robert",), "@ada+bob")
-    assert one.said("#ops", 1) == ("robert", "x")
+    assert one.said("#ops", 1) == ("robert", "x", 0)
     one.note_said("#ops", 2, "mine")
     one.take(Renamed(old="ada", new="grace"))
     assert one.members("@ada+bob") == ("robert",)

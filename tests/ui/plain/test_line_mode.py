@@ -6,6 +6,7 @@ from typing import cast
 
 from trio_chat.client import Chat
 from trio_chat.client.events import Backlog, Missed
+from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol.events import Limits, Message, RoomInfo, Welcome
 from trio_chat.ui.plain.line_mode import LineMode, PlainOptions
@@ -14,13 +15,12 @@ from trio_chat.ui.plain.line_mode import LineMode, PlainOptions
 class Listener:
     """The client's side of a conversation, as far as it is looked at; notes up to where rooms are read."""
 
-    name = "ada"
-
     def __init__(self, *rooms: RoomInfo) -> None:
         limits = Limits(text=8000, frame=65536, to=20)
         self.welcome = Welcome(
             name="ada", token="t", epoch="e", rooms=rooms, lobby="#lobby", limits=limits, time="", server="s"
         )
+        self.accounts = KnownAccounts("ada")
         self.rooms = {room.name: RoomView.enter(room) for room in rooms}
         self.told: list[tuple[str, int]] = []
 

@@ -10,8 +10,9 @@ import pytest
 from msgspec import structs
 
 from tests.ui.tui.rich_server import stamp
+from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol import events
-from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.model.place import Place
 from trio_chat.ui.tui.model.log import RoomLog, about, moment, rule
 
 LOBBY = "#lobby"
@@ -95,7 +96,7 @@ def test_edits_deletions_and_marks_change_their_target_in_place() -> None:
     log.take(events.Reacted(room=LOBBY, seq=6, time=stamp(), sender="ada", target=1, mark="👍", on=False))
     entry = log.find(1)
     assert entry is not None
-    assert (entry.text, entry.edited, entry.reactions) == ("the", True, {"👍": ("eve",)})
+    assert (entry.text, entry.edited, entry.reactions) == ("the", True, {"👍": (AccountRef("eve"),)})
     log.take(events.Deleted(room=LOBBY, seq=7, time=stamp(), sender="bob", target=1))
     assert (entry.text, entry.deleted, entry.reactions) == ("", True, None)
     assert len(log) == 2
@@ -109,7 +110,7 @@ def test_a_message_from_history_is_as_it_is_now() -> None:
         more=False,
     )
     first, second = log.entries
-    assert (first.edited, first.reactions, first.reply_to) == (True, {"🎉": ("eve",)}, 7)
+    assert (first.edited, first.reactions, first.reply_to) == (True, {"🎉": (AccountRef("eve"),)}, 7)
     assert (second.deleted, second.text) == (True, "")
 
 
@@ -163,7 +164,7 @@ def test_all_about_a_message() -> None:
     entry = log.take(message(7, "hi", reply_to=3, edited=stamp(), reactions={"👍": ("ada", "bob")}))
     assert entry is not None
     entry.mark = "delivered"
-    assert about(entry, Ignored(), UTC) == [
+    assert about(entry, Place(), UTC) == [
         "said by   bob",
         "at        2026-07-27 12:00:07",
         "number    7",

@@ -20,6 +20,7 @@ from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, 
 from trio_chat.ui.tui.model.chat import AskPeople, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.completing import complete_here
 from trio_chat.ui.tui.model.finding import fuzzy, read_query
+from trio_chat.ui.tui.model.log import entry_of
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
 
@@ -161,10 +162,10 @@ def test_what_people_say_who_are_ignored_is_not_unread() -> None:
     assert (ops.unread, ops.mentions) == (1, 0)
     model.take(message(7, "more", "mallory", "#ops"), 0.0, 0.0)
     assert ops.unread == 1
-    model.place.ignored.do(Ignore("mallory", on=False), "ada")
+    model.place.ignored.do(Ignore("mallory", on=False), model.place.accounts)
     assert model.count() == []
     assert (ops.unread, ops.mentions) == (4, 2)
-    model.place.ignored.do(Ignore("bob"), "ada")
+    model.place.ignored.do(Ignore("bob"), model.place.accounts)
     assert model.count() == []
     assert (ops.unread, ops.mentions) == (3, 2)
 
@@ -172,7 +173,7 @@ def test_what_people_say_who_are_ignored_is_not_unread() -> None:
 def test_of_what_is_not_loaded_every_line_counts() -> None:
     model = entered(events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops", last=200, read=10, mentions=3))
     ops = model.rooms["#ops"]
-    model.place.ignored.do(Ignore("mallory"), "ada")
+    model.place.ignored.do(Ignore("mallory"), model.place.accounts)
     assert model.count() == [Load(("#ops",))]
     ops.log.take_older([message(200, "@ada", "mallory", "#ops")], more=True)
     model.recount(ops)
@@ -309,7 +310,7 @@ def test_completion_of_emoji_commands_and_search_words() -> None:
 def filled(count: int) -> tuple[RoomModel, ConversationLayout, ConversationStyle]:
     room = RoomModel(RoomView(LOBBY))
     room.log.take_older([message(n) for n in range(1, count + 1)], more=False)
-    return room, ConversationLayout(), ConversationStyle("ada")
+    return room, ConversationLayout(), ConversationStyle(Place("ada"))
 
 
 def shown(room: RoomModel, conversation: ConversationLayout, look: ConversationStyle, height: int = 10) -> list[str]:
@@ -366,8 +367,10 @@ def test_words_of_ones_own_call_whole_and_however_they_are_cased() -> None:
     assert whole_words([" "]) is None
     model = entered()
     model.attention.words = words
-    assert model.mentions_me("who is for LUNCH?")
-    assert not model.mentions_me("brunch")
+    for text, calls in (("who is for LUNCH?", True), ("brunch", False)):
+        entry = entry_of(message(1, text))
+        assert entry is not None
+        assert model.calls(entry) == calls
 
 
 def test_all_rooms_are_read_at_once_and_the_server_is_told_of_what_was_not() -> None:
@@ -399,7 +402,9 @@ def test_numbers_take_a_column_of_their_own_as_wide_as_the_rooms_largest() -> No
     room = RoomModel(RoomView(LOBBY, last=120))
     for event in (message(9), message(10), message(120, sender="eve")):
         room.log.take(event)
-    look = ConversationStyle(me="ada", zone=UTC, numbered=True)
+    place = Place("ada")
+    place.numbered = True
+    look = ConversationStyle(place, zone=UTC)
     for columns, wanted in (
         (80, ["12:00   #9          bob  m9", "       #10               m10", "12:02 #120          eve  m120"]),
         (40, ["12:00 #9 bob: m9", "      #10 m10", "12:02 #120 eve: m120"]),

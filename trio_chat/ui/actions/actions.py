@@ -138,7 +138,7 @@ async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
     if isinstance(action, RoomAction):
         return await do_in_room(action, chat, place)
     if isinstance(action, Ignore):
-        return [place.ignored.do(action, place.me)]
+        return [place.ignored.do(action, place.accounts)]
     if isinstance(action, AccountAction):
         return await do_account(action, chat, place)
     return await _do_talking(action, chat, place)

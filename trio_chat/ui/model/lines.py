@@ -8,7 +8,6 @@ so nobody has to trust a server.
 from __future__ import annotations
 
 import re
-import zlib
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
@@ -17,9 +16,11 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from trio_chat.client.events import Backlog
-from trio_chat.protocol import addressing, events
+from trio_chat.client.known_accounts import AccountRef, is_mentioned
+from trio_chat.protocol import events
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.text import clean, clean_line
+from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import called, connection, left_out, moderated, put_out, rules
@@ -118,39 +119,41 @@ class Teller:
         if isinstance(event, Backlog):
             begin = event.unread_from
             return begin is not None and any(self.rings(line) for line in event.events if line.seq >= begin)
-        if not isinstance(event, events.Message) or event.sender == self._place.me or self._place.ignored.hides(event):
+        if not isinstance(event, events.Message) or self._place.is_own(event) or self._place.ignored.hides(event):
             return False
-        return event.room.startswith("@") or self._names_me(event.text)
+        return event.room.startswith("@") or is_mentioned(event.text, event.mentions, self._place.accounts)
 
     # ---- what is said --------------------------------------------------------------------------
 
     def _message(self, event: events.Message, *, numbered: bool) -> list[str]:
-        sender = clean_line(event.sender)
+        sender = self._label(event)
         direct, action = event.room.startswith("@"), event.kind == "action"
-        if direct and event.sender == self._place.me:
+        if direct and self._place.is_own(event):
             self._remember(event)
-        who = self._who(event, sender) + (f" {self._dim(self._answered(event))}" if event.reply_to else "")
+        who = self._who(event) + (f" {self._dim(self._answered(event))}" if event.reply_to else "")
         text = "(taken back)" if event.deleted else clean(event.text) + (" (edited)" if event.edited else "")
         first, *rest = text.split("\n")
         colon = "" if action and not direct else ":"
         if action and direct:
             first = f"* {sender} {first}"
-        mark = self._dim if event.deleted else self._strong if self.rings(event) and self._names_me(text) else str
+        calls = self.rings(event) and is_mentioned(event.text, event.mentions, self._place.accounts)
+        mark = self._dim if event.deleted else self._strong if calls else str
         head = self._head(event, event.sent, numbered=numbered)
         marks = [
-            self._dim(f"{_INDENT}{clean_line(one)} {_names(list(whose))}") for one, whose in event.reactions.items()
+            self._dim(f"{_INDENT}{clean_line(one)} {_names([self._called(person) for person in people])}")
+            for one, people in reactions_of(event).items()
         ]
         return [f"{head}{who}{colon} {mark(first)}", *(_INDENT + mark(line) for line in rest), *marks]
 
-    def _who(self, event: events.Message, sender: str) -> str:
-        """Who says it, and to whom or where."""
+    def _who(self, event: events.Message) -> str:
+        """The sender, and in a direct conversation the people it is for."""
         if not event.room.startswith("@"):
-            return f"{'* ' if event.kind == 'action' else ''}{self._nick(sender)}"
-        me = self._place.me
-        others = [clean_line(n) for n in self._place.members(event.room) if n.casefold() != event.sender.casefold()]
-        if not others or event.sender.casefold() != me.casefold():
-            others.append(clean_line(me))
-        return f"{self._nick(sender)} {self._arrow} {', '.join(others)} (private)"
+            return f"{'* ' if event.kind == 'action' else ''}{self._nick(event)}"
+        sender = AccountRef(event.sender, event.sender_id)
+        others = [clean_line(one.name) for one in self._place.others(event.room) if not one.is_same(sender)]
+        if not others or not self._place.is_own(event):
+            others.append(clean_line(self._place.me))
+        return f"{self._nick(event)} {self._arrow} {', '.join(others)} (private)"
 
     def _head(self, event: events.RoomEvent, sent: str | None, *, numbered: bool) -> str:
         """What a line begins with: when and where, and the number if it is wanted."""
@@ -160,11 +163,13 @@ class Teller:
 
     def _answered(self, event: events.Message) -> str:
         said = self._place.said(event.room, event.reply_to or 0)
-        return f"(to #{event.reply_to})" if said is None else f"(to {clean_line(said.sender)}: {_excerpt(said.text)})"
+        if said is None:
+            return f"(to #{event.reply_to})"
+        return f"(to {self._place.label(said.sender, said.account)}: {_excerpt(said.text)})"
 
     def _changed(self, event: events.Edited | events.Deleted | events.Reacted) -> list[str]:
         """What became of a message; an edit that a later one replaced is not told."""
-        who, number = self._nick(clean_line(event.sender)), f"#{event.target}"
+        who, number = self._nick(event), f"#{event.target}"
         head = self._head(event, None, numbered=False)
         where = f" ({', '.join(map(clean_line, self._place.members(event.room)))})" if event.room[0] == "@" else ""
         match event:
@@ -225,7 +230,7 @@ class Teller:
 
     def _topic(self, event: events.TopicChanged) -> list[str]:
         did = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
-        return [self._dim(f"-- {clean_line(event.sender)} {did} ({clean_line(event.room)})")]
+        return [self._dim(f"-- {self._label(event)} {did} ({clean_line(event.room)})")]
 
     def _remember(self, event: events.Message) -> None:
         self._sent[event.room, event.seq] = _excerpt(event.text)
@@ -245,7 +250,7 @@ class Teller:
             case events.Left():
                 return f"You have left {clean_line(event.room)}." if event.room.startswith("#") else ""
             case events.Renamed():
-                who = "You are" if event.new == self._place.me else f"{clean_line(event.old)} is"
+                who = "You are" if self._place.accounts.is_own(event.new, event.id) else f"{clean_line(event.old)} is"
                 return f"{who} {clean_line(event.new)} now."
             case events.AwayChanged():
                 return self._away(event)
@@ -256,7 +261,7 @@ class Teller:
             case events.Welcome():
                 return self._welcome(event)
             case events.Moderated():
-                return moderated(event, self.clock)
+                return moderated(event, self.clock, self._place.label)
             case events.Invited():
                 room = clean_line(event.room)
                 return f"{clean_line(event.by)} lets you into {room}. Enter it with /join {room}"
@@ -269,8 +274,9 @@ class Teller:
 
     def _presence(self, event: events.Presence) -> str:
         where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"
-        came = [name for name in event.joined if name != self._place.me]
-        left = [name for name in event.left if name != self._place.me]
+        me = self._place.me.casefold()
+        came = [name for name in event.joined if name.casefold() != me]
+        left = [name for name in event.left if name.casefold() != me]
         parts = []
         if came:
             parts.append(f"{_names(came)} {'is' if len(came) == 1 else 'are'} here{where}")
@@ -293,7 +299,8 @@ class Teller:
         return f"You are in {clean_line(room.name)} ({about}).{topic}"
 
     def _away(self, event: events.AwayChanged) -> str:
-        who = "You are" if event.name == self._place.me else f"{clean_line(event.name)} is"
+        own = self._place.accounts.is_own(event.name, event.id)
+        who = "You are" if own else f"{clean_line(event.name)} is"
         if event.text is None:
             return f"{who} back."
         why = clean_line(event.text)
@@ -376,13 +383,17 @@ class Teller:
         clock = clean_line(moment.strftime(self._time_format))
         return clock if moment.date() == today else f"{moment:%Y-%m-%d} {clock}"
 
-    def _names_me(self, text: str) -> bool:
-        me = self._place.me.casefold()
-        return any(name.casefold() == me for _, _, name in addressing.mentions(text))
+    def _label(self, event: events.PersonEvent) -> str:
+        return self._place.label(event.sender, event.sender_id)
 
-    def _nick(self, name: str) -> str:
-        colour = _NICK_COLOURS[zlib.crc32(name.casefold().encode()) % len(_NICK_COLOURS)]
-        return self._paint(name, f"1;{colour}" if name == self._place.me else str(colour))
+    def _called(self, person: AccountRef) -> str:
+        """The name that a person has now."""
+        return self._place.accounts.name_of(person.account, person.name)
+
+    def _nick(self, event: events.PersonEvent) -> str:
+        """The sender of an event, in the colour of their account."""
+        colour = _NICK_COLOURS[self._place.accounts.colour(event.sender, event.sender_id) % len(_NICK_COLOURS)]
+        return self._paint(self._label(event), f"1;{colour}" if self._place.is_own(event) else str(colour))
 
     def _dim(self, text: str) -> str:
         return self._paint(text, "2")

@@ -12,8 +12,10 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trio_chat.client.events import Backlog, Reconnected
+from trio_chat.client.known_accounts import AccountRef, KnownAccounts
 from trio_chat.protocol import events
 from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.ignored import Ignored
 
 if TYPE_CHECKING:
@@ -25,10 +27,11 @@ MOST_SAID: Final = 200
 
 
 class Said(NamedTuple):
-    """A message that was shown: who said what."""
+    """A message that was shown: its sender's name at that time and account, and its text."""
 
     sender: str
     text: str
+    account: int = 0
 
 
 MOST_PEOPLE: Final = 5000
@@ -43,7 +46,7 @@ class Place:
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
-        self.me = me
+        self.accounts = KnownAccounts(me)
         self.room = room
         self.lobby = lobby
         self.rooms: Mapping[str, RoomView] = {}
@@ -51,19 +54,36 @@ class Place:
         self.search: tuple[Query, int] | None = None
         self.ignored = Ignored()
         self._said: dict[str, OrderedDict[int, Said]] = {}
+        self._followed = 0  # the version of the accounts that the list of the ignored knows
         self._people: dict[str, None] = {}  # those who spoke last stand last
 
     def __repr__(self) -> str:
         return f"<Place of {self.me!r} in {self.room}, one of {len(self.rooms)} rooms>"
 
     @property
+    def me(self) -> str:
+        """The person's own name."""
+        return self.accounts.own_name
+
+    def is_own(self, event: events.PersonEvent) -> bool:
+        """Whether the person themselves caused an event."""
+        return self.accounts.is_own(event.sender, event.sender_id)
+
+    def label(self, name: str, account: int) -> str:
+        """How somebody is shown who caused an event: by the name of that time, and where it differs by the one that the
+        account has now. Safe for a terminal."""
+        now = self.accounts.later_name(name, account)
+        return f"{clean_line(name)} (now {clean_line(now)})" if now else clean_line(name)
+
+    @property
     def people(self) -> tuple[str, ...]:
         """The names known to be here, those who spoke last first; without one's own."""
         return tuple(reversed(self._people))
 
-    def enter(self, me: str, lobby: str, rooms: Mapping[str, RoomView]) -> None:
-        """Begin with a connection's rooms, which the client keeps up to date from then on."""
-        self.me, self.lobby, self.rooms = me, lobby, rooms
+    def enter(self, accounts: KnownAccounts, lobby: str, rooms: Mapping[str, RoomView]) -> None:
+        """Begin with a connection's accounts and rooms, which the client keeps up to date from then on."""
+        self.accounts, self.lobby, self.rooms = accounts, lobby, rooms
+        self.ignored.follow(accounts)
         for room in rooms.values():
             self._meet(room.members)
         if self.room not in self.rooms:
@@ -71,6 +91,9 @@ class Place:
 
     def take(self, event: events.Event) -> None:
         """Change with what happened."""
+        if self.accounts.version != self._followed:
+            self._followed = self.accounts.version
+            self.ignored.follow(self.accounts)
         match event:
             case events.Room():
                 self._meet(event.room.members)
@@ -81,20 +104,22 @@ class Place:
             case events.Presence():
                 self._presence(event)
             case events.Renamed():
-                self._rename(event.old, event.new)
-                self.ignored.rename(event.old, event.new)
-            case _ if isinstance(event, events.Deleted) or not self.ignored.hides(event):
-                self._take_said(event)
+                self._rename(event)
+                self.ignored.rename(event)
+            case _:
+                self._take_line(event)
 
-    def _take_said(self, event: events.Event) -> None:
-        """Change with what is said, and with what becomes of it."""
+    def _take_line(self, event: events.Event) -> None:
+        """Take a message, or what became of one."""
+        if self.ignored.hides(event) and not isinstance(event, events.Deleted):
+            return
         match event:
             case events.Message():
-                self._meet([event.sender])
+                self._meet([self.accounts.name_of(event.sender_id, event.sender)])
                 self._hear(event)
             case Backlog():
                 for line in event.events:
-                    self.take(line)
+                    self._take_line(line)
             case events.Edited():
                 self._change(event.room, event.target, event.text)
             case events.Deleted():
@@ -119,22 +144,22 @@ class Place:
         one's ``own`` alone, or of all."""
         said = self._said_in(room)
         for seq in reversed(said):
-            if not own or said[seq].sender == self.me:
+            if not own or self.accounts.is_own(said[seq].sender, said[seq].account):
                 count -= 1
                 if not count:
                     return seq
         return None
 
     def note_said(self, room: str, seq: int, text: str) -> None:
-        """One has said this; it may have been heard already, or is heard yet."""
-        self._keep(room, seq, Said(self.me, text))
+        """The person has said this; its event may have come already, or is still to come."""
+        self._keep(room, seq, Said(self.me, text, self.accounts.own))
 
     def _said_in(self, room: str) -> OrderedDict[int, Said]:
         return self._said.get(room) or OrderedDict()
 
     def _hear(self, event: events.Message) -> None:
         if not event.deleted:
-            self._keep(event.room, event.seq, Said(event.sender, event.text))
+            self._keep(event.room, event.seq, Said(event.sender, event.text, event.sender_id))
 
     def _keep(self, room: str, seq: int, said: Said) -> None:
         held = self._said.setdefault(room, OrderedDict())
@@ -157,16 +182,19 @@ class Place:
         if name in self.rooms:
             return name
         wanted = {one.casefold() for one in name.removeprefix("@").split("+")}
-        for room, info in self.rooms.items():
-            if info.direct and {one.casefold() for one in self.members(room)} == wanted:
-                return room
-        return None
+        direct = (room for room in self.rooms if room.startswith("@"))
+        return next((room for room in direct if {one.casefold() for one in self.members(room)} == wanted), None)
 
     def members(self, room: str) -> tuple[str, ...]:
-        """Who else is in a direct conversation; read off its name where nobody said so."""
+        """The names of the others in a direct conversation; read off its name where nobody said so."""
+        return tuple(one.name for one in self.others(room))
+
+    def others(self, room: str) -> tuple[AccountRef, ...]:
+        """The others in a direct conversation."""
         info = self.rooms.get(room)
-        names = info.members if info is not None and info.members else tuple(room.removeprefix("@").split("+"))
-        return tuple(name for name in names if name.casefold() != self.me.casefold())
+        known = info.people if info is not None else ()
+        people = known or tuple(map(AccountRef, room.removeprefix("@").split("+")))
+        return tuple(one for one in people if not self.accounts.is_own(*one))
 
     def _presence(self, event: events.Presence) -> None:
         self._meet(event.joined, keep_order=True)
@@ -174,17 +202,16 @@ class Place:
             for name in event.left:
                 self._people.pop(name, None)
 
-    def _rename(self, old: str, new: str) -> None:
-        for held in self._said.values():
+    def _rename(self, event: events.Renamed) -> None:
+        old, new = event.old, event.new
+        for held in () if event.id else self._said.values():  # without numbers, a name must be followed
             held.update({seq: said._replace(sender=new) for seq, said in held.items() if said.sender == old})
-        if old == self.me:
-            self.me = new
-        elif self._people.pop(old, "") is None:
+        if self._people.pop(old, "") is None and not self.accounts.is_own(new, event.id):
             self._people[new] = None
 
     def _meet(self, names: Iterable[str], *, keep_order: bool = False) -> None:
         for name in names:
-            if name == self.me or (keep_order and name in self._people):
+            if name.casefold() == self.me.casefold() or (keep_order and name in self._people):
                 continue
             self._people.pop(name, None)
             self._people[name] = None

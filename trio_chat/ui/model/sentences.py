@@ -15,10 +15,10 @@ _OFTEN: Final = 4  # tries to connect again that are made within a few seconds
 _AT_ONCE: Final = 0.05  # seconds that would be shown as 0.0
 
 
-def moderated(event: events.Moderated, clock: Callable[[str], str]) -> str:
-    """What a moderator did, as others read it; ``clock`` shows a time of the server's."""
-    who, room = clean_line(event.sender), clean_line(event.room)
-    whom, value = clean_line(event.target or event.value), clean_line(event.value)
+def moderated(event: events.Moderated, clock: Callable[[str], str], label: Callable[[str, int], str]) -> str:
+    """Say what a moderator did. ``clock`` shows a time of the server's, ``label`` a person by name and account."""
+    who, room = label(event.sender, event.sender_id), clean_line(event.room)
+    whom, value = label(event.target or event.value, event.target_id), clean_line(event.value)
     until = f" until {clock(event.until) or clean_line(event.until)}" if event.until else ""
     why = f": {clean_line(event.reason)}" if event.reason else ""
     match event.action:

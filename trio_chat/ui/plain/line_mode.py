@@ -99,7 +99,7 @@ class LineMode:
 
     def follow(self) -> None:
         """Take over from the connection who one is and in which rooms."""
-        self.place.enter(self.chat.name, self.chat.welcome.lobby, self.chat.rooms)
+        self.place.enter(self.chat.accounts, self.chat.welcome.lobby, self.chat.rooms)
 
     async def go_to(self, room: str) -> None:
         """Go into a room and talk there. Raises :class:`~trio_chat.errors.NotDone` when the server refuses."""

@@ -27,6 +27,7 @@ from trio_chat.ui.tui.model.room import RoomModel
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
+    from trio_chat.ui.model.place import Place
 
 _READ_AFTER: Final = 0.5  # seconds: messages read within this time are reported once
 _TYPING_EVERY: Final = 4.0  # seconds between two typing notices, each of which holds for six
@@ -252,7 +253,7 @@ class BackgroundRequests:
             return
         ignored = self.model.place.ignored
         shown = (event for event in found.messages if not ignored.hides(event))
-        rows += [row for event in shown if (row := _choice(event)) is not None]
+        rows += [row for event in shown if (row := _choice(event, self.model.place)) is not None]
         count = len(rows)
         if found.cursor is not None:
             rows.append(Choice("show more", "", partial(self.search, query, pane, found.cursor)))
@@ -262,11 +263,12 @@ class BackgroundRequests:
         pane.note += behind
 
 
-def _choice(event: events.Message) -> Choice | None:
+def _choice(event: events.Message, place: Place) -> Choice | None:
     """A search result as a row of a list."""
     entry = entry_of(event)
     if entry is None:
         return None
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
     where = clean_line(event.room)
-    return Choice(" ".join(entry.text.split()), f"{entry.sender} in {where}, {when}", (event.room, event.seq))
+    detail = f"{place.label(*entry.author)} in {where}, {when}"
+    return Choice(" ".join(entry.text.split()), detail, (event.room, event.seq))

@@ -122,7 +122,8 @@ class ScreenConnection:
     def _enter(self, chat: Chat) -> None:
         model = self._model
         model.most_text = chat.welcome.limits.text
-        self._requests.apply(model.enter(chat.name, chat.welcome.lobby, chat.rooms, trio.current_time(), time.time()))
+        accounts, lobby = chat.accounts, chat.welcome.lobby
+        self._requests.apply(model.enter(accounts, lobby, chat.rooms, trio.current_time(), time.time()))
         self._show(at_once=True)
 
     def look(self) -> None:

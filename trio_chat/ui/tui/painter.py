@@ -167,10 +167,7 @@ class ScreenPainter:
             self.show()
 
     def _style(self) -> ConversationStyle:
-        model, place = self._model, self._model.place
-        return ConversationStyle(
-            model.me, self._time_format, None, place.numbered, model.attention.words, place.ignored
-        )
+        return ConversationStyle(self._model.place, self._time_format, words=self._model.attention.words)
 
     def _paint(self) -> str:
         """Draw the model; returns what brings the terminal from its present state to that."""

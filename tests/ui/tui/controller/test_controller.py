@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.ui.tui.controller.fakes import Desk
+from trio_chat.client.known_accounts import AccountRef
 from trio_chat.ui.actions.actions import SendRoom, SendTo
 from trio_chat.ui.actions.messages import ByNumber, DeleteMessage, EditMessage, ReactToMessage
 from trio_chat.ui.input.decoder import Pasted, Typed
@@ -48,7 +49,7 @@ async def test_a_reaction_that_is_there_is_removed_by_the_same_key() -> None:
     desk = Desk()
     entry = desk.model.room.log.find(2)
     assert entry is not None
-    entry.reactions = {"🎉": ("ada", "eve")}
+    entry.reactions = {"🎉": (AccountRef("ada"), AccountRef("eve"))}
     await desk.press("M-s", Typed("+"), Typed("tada"), "Enter")
     assert desk.queue.actions == [ReactToMessage("#lobby", ByNumber(2), "🎉", on=False)]
 

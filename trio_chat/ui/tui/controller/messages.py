@@ -94,8 +94,8 @@ class MessageActions:
             entry.said
             and not entry.local
             and not entry.deleted
-            and entry.sender not in self._model.place.ignored
-            and (mine is None or (entry.sender == self._model.me) == mine)
+            and not self._model.place.ignored.covers(*entry.author)
+            and (mine is None or self._model.place.accounts.is_own(*entry.author) == mine)
         )
 
     # ---- selecting -----------------------------------------------------------------------------
@@ -135,7 +135,8 @@ class MessageActions:
         at += step if room.selected is not None and step > 0 else -1 if step < 0 else 0
         while 0 <= at < len(said) and left:
             one = said[at]
-            if one.said and not one.local and one.seq != room.selected and one.sender not in self._model.place.ignored:
+            counts = one.said and not one.local and one.seq != room.selected
+            if counts and not self._model.place.ignored.covers(*one.author):
                 best, left = said[at].seq, left - 1
             at += step
         if best is not None:
@@ -171,7 +172,7 @@ class MessageActions:
 
     def _edit_selected(self) -> None:
         entry = self.selected()
-        if entry is None or entry.sender != self._model.me or entry.deleted:
+        if entry is None or entry.deleted or not self._model.place.accounts.is_own(*entry.author):
             self._feedback.complain("You can edit only your own messages.")
             return
         self._room.selected = None
@@ -193,7 +194,9 @@ class MessageActions:
         if seq is not None:
             self._room.selected = self._room.reveal = seq
         entry = self.selected()  # none where a command names a message that is not loaded
-        what = f"Message {self._room.selected}" if entry is None else f"{entry.sender}: {' '.join(entry.text.split())}"
+        what = f"Message {self._room.selected}"
+        if entry is not None:
+            what = f"{self._model.place.label(*entry.author)}: {' '.join(entry.text.split())}"
         self._model.pane = Question(
             "delete",
             "Delete message",
@@ -229,7 +232,8 @@ class MessageActions:
         room, reaction = self._room, mark_of(word.strip())
         if on is None:
             entry = self.find(seq)
-            on = entry is None or self._model.me not in (entry.reactions or {}).get(reaction, ())
+            people = (entry.reactions or {}).get(reaction, ()) if entry is not None else ()
+            on = not any(self._model.place.accounts.is_own(*one) for one in people)
         self._queue.act(ReactToMessage(room.name, ByNumber(seq), reaction, on))
         room.selected = None
 
@@ -252,9 +256,10 @@ class MessageActions:
         said = [
             one
             for one in room.log.entries[room.log.index(low) : room.log.last_index(high) + 1]
-            if one.said and not one.local and one.sender not in self._model.place.ignored
+            if one.said and not one.local and not self._model.place.ignored.covers(*one.author)
         ]
-        text = said[0].text if len(said) == 1 else "\n".join(f"{one.sender}: {one.text}" for one in said)
+        label = self._model.place.label
+        text = said[0].text if len(said) == 1 else "\n".join(f"{label(*one.author)}: {one.text}" for one in said)
         self._feedback.copy(text)
         self.unselect()
 
@@ -270,9 +275,7 @@ class MessageActions:
     def _show_info(self) -> None:
         entry = self.selected()
         if entry is not None:
-            self._model.pane = TextPane(
-                "Message", [("overlay", line) for line in about(entry, self._model.place.ignored)]
-            )
+            self._model.pane = TextPane("Message", [("overlay", line) for line in about(entry, self._model.place)])
 
     def _begin_span(self) -> None:
         self._span = self._room.selected

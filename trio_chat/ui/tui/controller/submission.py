@@ -108,7 +108,7 @@ class Submission:
             case AskPassword():
                 self._password.ask()
             case Ignore():
-                note = self._model.place.ignored.do(meaning, self._model.me)
+                note = self._model.place.ignored.do(meaning, self._model.place.accounts)
                 requests.take(note)
                 requests.apply(self._model.count())
             case Note():

@@ -35,9 +35,9 @@ class Attention:
         """The policy of one room."""
         return room.policy or self.policy
 
-    def calls(self, room: RoomModel, entry: Entry, *, me: str, mentioned: bool, looking: bool) -> Notify | None:
-        """What to do about a line that just came; nothing for what one is looking at, or said oneself."""
-        if self.quiet or not entry.said or entry.sender == me or (looking and self.focused):
+    def calls(self, room: RoomModel, entry: Entry, *, mentioned: bool, looking: bool) -> Notify | None:
+        """Whether to call the person to a line of somebody else's that just came; not where they are looking at it."""
+        if self.quiet or not entry.said or (looking and self.focused):
             return None
         policy = self.of(room)
         if policy == "nothing" or (policy == "mentions" and not (mentioned or room.direct)):

@@ -15,8 +15,9 @@ from typing import Final, TypeAlias
 from msgspec import structs
 
 from trio_chat.client.events import Disconnected, Missed, RejoinRefused
+from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
 from trio_chat.client.rooms import RoomView
-from trio_chat.protocol import addressing, events
+from trio_chat.protocol import events
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.commands.typed_line import LineReader, TypedLine
 from trio_chat.ui.input.editor import Editor
@@ -142,11 +143,11 @@ class ChatModel:
             return clean_line(room.name)
         return ", ".join(map(clean_line, self.place.members(room.name))) or clean_line(room.name)
 
-    def mentions_me(self, text: str) -> bool:
-        """Whether a text names one, or has a word that calls one."""
-        me, words = self.me.casefold(), self.attention.words
-        named = any(name.casefold() == me for _, _, name in addressing.mentions(text))
-        return named or (words is not None and words.search(text) is not None)
+    def calls(self, entry: Entry) -> bool:
+        """Whether a message mentions the person, or has a word that calls them."""
+        words = self.attention.words
+        mentioned = is_mentioned(entry.text, entry.mentions, self.place.accounts)
+        return mentioned or (words is not None and words.search(entry.text) is not None)
 
     @property
     def typed_line(self) -> TypedLine:
@@ -173,11 +174,13 @@ class ChatModel:
 
     # ---- the connection ------------------------------------------------------------------------
 
-    def enter(self, me: str, lobby: str, rooms: Mapping[str, RoomView], now: float, clock: float) -> list[Effect]:
-        """Take over a connection, the first one or another: the person's name, and their rooms, which the client
-        keeps up to date. Times as in :meth:`take`."""
+    def enter(
+        self, accounts: KnownAccounts, lobby: str, rooms: Mapping[str, RoomView], now: float, clock: float
+    ) -> list[Effect]:
+        """Take over a connection, the first one or another: the accounts that it knows, and the person's rooms, both
+        of which the client keeps up to date. Times as in :meth:`take`."""
         here = self.place.room
-        self.place.enter(me, lobby, rooms)
+        self.place.enter(accounts, lobby, rooms)
         gone = [self.rooms.pop(name) for name in set(self.rooms) - set(rooms)]
         for facts in rooms.values():
             room, known = self._open(facts, clock)
@@ -274,7 +277,7 @@ class ChatModel:
 
     def recount(self, room: RoomModel) -> None:
         """Count anew what is unread in a room, of whose log more is loaded now."""
-        recount(room, self.me, self.place.ignored, self.mentions_me)
+        recount(room, self.place, self.calls)
 
     def wants_older(self, room: RoomModel) -> bool:
         """Whether lines before those that are there are wanted, as soon as one could see them: so many are shown at
@@ -305,10 +308,9 @@ class ChatModel:
                 self._presence(event, clock)
             case events.People():
                 self._people(event)
-            case events.TypingNotice() if event.name != self.me and event.room in self.rooms:
-                if self.place.ignored.hides(event):
-                    return []
-                self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
+            case events.TypingNotice() if event.room in self.rooms:
+                if not (self.place.accounts.is_own(event.name, event.id) or self.place.ignored.hides(event)):
+                    self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
             case events.ReadUpTo() if event.room in self.rooms:
                 room = self.rooms[event.room]
                 if event.seq >= room.last:
@@ -378,16 +380,16 @@ class ChatModel:
         if self.place.ignored.hides(event):
             return self.saw() if room is self.room else []
         looking = room is self.room and room.following
-        if entry.said and entry.sender == self.me:
+        if entry.said and self.place.accounts.is_own(*entry.author):
             return self._own(room, entry)
-        mentioned = entry.said and self.mentions_me(entry.text)
+        mentioned = entry.said and self.calls(entry)
         if entry.said and not (looking and self.attention.focused):
             if room.unread == 0 and room.new_since is None:
                 room.new_since = room.read or event.seq - 1
             room.unread += 1
             room.mentions += mentioned
         room.log.trim(None if room.bottom is None else room.bottom[0])
-        call = self.attention.calls(room, entry, me=self.me, mentioned=mentioned, looking=looking)
+        call = self.attention.calls(room, entry, mentioned=mentioned, looking=looking)
         return [*([call] if call else []), *(self.saw() if looking else [])]
 
     def _own(self, room: RoomModel, entry: Entry) -> list[Effect]:
@@ -400,7 +402,8 @@ class ChatModel:
     def send(self, room: str, text: str, kind: str, clock: float, reply_to: int | None = None) -> int:
         """Show what one says before it is acknowledged; returns the number by which it is acknowledged or not."""
         one = self.rooms[room]
-        entry = one.log.tell(text, clock, "action" if kind == "action" else "text", self.me)
+        author = AccountRef(self.me, self.place.accounts.own)
+        entry = one.log.tell(text, clock, "action" if kind == "action" else "text", author)
         one.log.entries.pop()
         entry.mark, entry.reply_to = "pending", reply_to
         one.pending.append(entry)
@@ -440,13 +443,14 @@ class ChatModel:
         room = self.rooms.get(event.room)
         if room is None:
             return
-        for name in event.joined:
-            room.people.setdefault(name, events.PersonInfo(name=name))
+        ids = event.joined_ids if len(event.joined_ids) == len(event.joined) else (0,) * len(event.joined)
+        for name, account in zip(event.joined, ids, strict=True):
+            room.people.setdefault(name, events.PersonInfo(name=name, id=account))
         for name in event.left:
             room.people.pop(name, None)
             room.typing.pop(clean_line(name), None)
-        came = [name for name in event.joined if name != self.me]
-        left = [name for name in event.left if name != self.me]
+        came = [name for name in event.joined if name.casefold() != self.me.casefold()]
+        left = [name for name in event.left if name.casefold() != self.me.casefold()]
         if came or left:
             room.log.people(came, left, clock)
 
@@ -471,7 +475,9 @@ class ChatModel:
             if (person := room.people.pop(event.old, None)) is not None:
                 room.people[event.new] = structs.replace(person, name=event.new)
             if is_theirs:
-                text = f"You are {new} now." if event.new == self.me else f"{old} is {new} now."
+                text = (
+                    f"You are {new} now." if self.place.accounts.is_own(event.new, event.id) else f"{old} is {new} now."
+                )
                 if room is self.room or room.direct:
                     room.log.tell(text, clock)
 

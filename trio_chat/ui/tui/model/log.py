@@ -21,14 +21,19 @@ from typing import Final, Literal, TypeAlias
 
 from msgspec import Struct
 
+from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol import events
 from trio_chat.protocol.text import clean, clean_line
-from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.model.ignored import reactions_of
+from trio_chat.ui.model.place import Place
 
 MOST: Final = 20_000
 """Entries kept of one room: several screens of scrolling, and about ten megabytes."""
 SLACK: Final = 2_000
 """How far a window grows over :data:`MOST` before it is cut, so that cutting is rare."""
+
+NOBODY: Final = AccountRef("")
+"""Who caused what this program tells."""
 
 Kind: TypeAlias = Literal["text", "action", "topic", "rule", "people", "note", "error", "gap"]
 Mark: TypeAlias = Literal["", "pending", "sent", "delivered"]
@@ -40,8 +45,9 @@ _FRACTION: Final = re.compile(r"\.(\d{6})\d+")
 class Entry(Struct, gc=False):
     """One line of the log, or of what this program tells.
 
-    ``time`` is the server's, in seconds since 1970. ``text`` is harmless already. ``local`` numbers what the
-    server has given no number (yet). ``seconds``, ``came`` and ``left`` belong to kind ``people``.
+    ``time`` is the server's, in seconds since 1970. ``sender`` is a name of that time, ``account`` the number that goes
+    with it (0: not known). ``text`` is harmless already. ``local`` numbers what the server has given no number (yet).
+    ``came`` and ``left`` belong to kind ``people``.
     """
 
     seq: int
@@ -53,11 +59,18 @@ class Entry(Struct, gc=False):
     reply_to: int | None = None
     edited: bool = False
     deleted: bool = False
-    reactions: dict[str, tuple[str, ...]] | None = None
+    reactions: dict[str, tuple[AccountRef, ...]] | None = None
     came: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     local: int = 0
     version: int = 0
+    account: int = 0
+    mentions: tuple[int, ...] = ()
+
+    @property
+    def author(self) -> AccountRef:
+        """Who caused it."""
+        return AccountRef(self.sender, self.account)
 
     @property
     def said(self) -> bool:
@@ -84,15 +97,22 @@ def entry_of(event: events.RoomEvent) -> Entry | None:
             return _message(event)
         case events.TopicChanged():
             text = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
-            return Entry(event.seq, moment(event.time), intern(clean_line(event.sender)), text, "topic")
+            return _caused(event, text, "topic")
         case events.Moderated():
-            return Entry(event.seq, moment(event.time), intern(clean_line(event.sender)), rule(event), "rule")
+            return _caused(event, rule(event), "rule")
         case _:
             return None
 
 
+def _caused(event: events.PersonEvent, text: str, kind: Kind) -> Entry:
+    sender = intern(clean_line(event.sender))
+    return Entry(event.seq, moment(event.time), sender, text, kind, account=event.sender_id)
+
+
 def _message(event: events.Message) -> Entry:
-    entry = Entry(event.seq, moment(event.time), intern(clean_line(event.sender)), clean(event.text), event.kind)
+    entry = _caused(event, clean(event.text), event.kind)
+    if event.mentions:
+        entry.mentions = event.mentions
     if event.reply_to is not None:
         entry.reply_to = event.reply_to
     if event.edited is not None:
@@ -100,22 +120,27 @@ def _message(event: events.Message) -> Entry:
     if event.deleted:
         entry.deleted, entry.text = True, ""
     if event.reactions:
-        entry.reactions = {clean_line(mark): tuple(map(clean_line, who)) for mark, who in event.reactions.items()}
+        entry.reactions = {
+            clean_line(mark): tuple(AccountRef(clean_line(one.name), one.account) for one in people)
+            for mark, people in reactions_of(event).items()
+        }
     return entry
 
 
-def about(entry: Entry, ignored: Ignored, zone: tzinfo | None = None) -> list[str]:
-    """All that is known of a message: who said it, when to the second, its number, and who marked it, without those
-    who are ignored."""
+def about(entry: Entry, place: Place, zone: tzinfo | None = None) -> list[str]:
+    """All that is known of a message: its sender, its time to the second, its number, and the people who reacted,
+    without those who are ignored."""
     when = datetime.fromtimestamp(entry.time, zone)
-    lines = [f"said by   {entry.sender}", f"at        {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
+    lines = [f"said by   {place.label(*entry.author)}", f"at        {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
     if entry.reply_to is not None:
         lines.append(f"answers   {entry.reply_to}")
     if entry.edited or entry.deleted:
         lines.append(f"was       {'taken back' if entry.deleted else 'changed'}")
     if entry.mark in {"sent", "delivered"}:
         lines.append(f"has       {'arrived' if entry.mark == 'delivered' else 'been stored by the server'}")
-    lines += [f"{mark} from {', '.join(names)}" for mark, names in ignored.marks(entry.reactions or {}).items()]
+    for mark, people in place.ignored.reactions(entry.reactions or {}).items():
+        names = (clean_line(place.accounts.name_of(one.account, one.name)) for one in people)
+        lines.append(f"{mark} from {', '.join(names)}")
     return lines
 
 
@@ -237,7 +262,8 @@ class RoomLog:
             case events.Deleted():
                 entry.text, entry.deleted, entry.reactions = "", True, None
             case events.Reacted():
-                _react(entry, clean_line(event.mark), clean_line(event.sender), on=event.on)
+                person = AccountRef(clean_line(event.sender), event.sender_id)
+                _react(entry, clean_line(event.mark), person, on=event.on)
         entry.change()
         return entry
 
@@ -260,9 +286,9 @@ class RoomLog:
         last.time = time
         last.change()
 
-    def tell(self, text: str, time: float, kind: Kind = "note", sender: str = "") -> Entry:
+    def tell(self, text: str, time: float, kind: Kind = "note", author: AccountRef = NOBODY) -> Entry:
         """Add something that this program tells."""
-        return self._add(Entry(self.newest, time, sender, text, kind))
+        return self._add(Entry(self.newest, time, author.name, text, kind, account=author.account))
 
     def _add(self, entry: Entry) -> Entry:
         self._locals += 1
@@ -332,8 +358,8 @@ def _seq(entry: Entry) -> int:
     return entry.seq
 
 
-def _react(entry: Entry, mark: str, who: str, *, on: bool) -> None:
-    marks = dict(entry.reactions or {})
-    others = tuple(name for name in marks.get(mark, ()) if name != who)
-    marks[mark] = (*others, who) if on else others
-    entry.reactions = {one: names for one, names in marks.items() if names} or None
+def _react(entry: Entry, mark: str, person: AccountRef, *, on: bool) -> None:
+    reactions = dict(entry.reactions or {})
+    others = tuple(one for one in reactions.get(mark, ()) if not one.is_same(person))
+    reactions[mark] = (*others, person) if on else others
+    entry.reactions = {one: people for one, people in reactions.items() if people} or None

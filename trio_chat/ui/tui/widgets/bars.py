@@ -152,7 +152,7 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
         return [Span("prompt", "r answers, + marks, e changes, d takes back, c copies, o origin, Esc leaves ")], False
     if room.intent is not None:
         target = room.log.find(room.intent.seq)
-        who = target.sender if target is not None else "?"
+        who = model.place.label(*target.author) if target is not None else "?"
         text = "edit" if room.intent.what == "edit" else f"↳ {who}"
         return [Span("prompt", f"{text}> ")], False
     line = model.typed_line

@@ -9,13 +9,14 @@ scrolled to is kept as a line's number and so many rows below it: what is fetche
 from __future__ import annotations
 
 import re
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
+from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
 from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.model.place import Place
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
@@ -32,16 +33,21 @@ _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 
 @dataclass(frozen=True, slots=True)
 class ConversationStyle:
-    """How a person wants lines to be shown; ``me`` is who they are, ``numbered`` tells whether each message has its
-    number before it, ``words`` finds those that call them as their name does, ``ignored`` are those whom they do not
-    want to hear."""
+    """How a person wants lines to be shown. ``place`` tells who they are, whom they ignore, and whether each message
+    has its number before it; ``words`` finds the words that call them as their name does."""
 
-    me: str = ""
+    place: Place = field(default_factory=Place)
     time_format: str = "%H:%M"
     zone: tzinfo | None = None
-    numbered: bool = False
     words: re.Pattern[str] | None = None
-    ignored: Ignored = field(default_factory=Ignored)
+
+    def is_own(self, person: AccountRef) -> bool:
+        """Whether a person is the reader."""
+        return self.place.accounts.is_own(*person)
+
+    def nick(self, person: AccountRef) -> str:
+        """The style of a person's name."""
+        return nick_style(person, self.place.accounts)
 
 
 class RowOwner(NamedTuple):
@@ -85,7 +91,7 @@ class ConversationLayout:
     def block(self, room: RoomModel, at: int, columns: int, look: ConversationStyle) -> list[Row]:
         """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
         entry = _item(room, at)
-        if is_hidden(entry, look.ignored):
+        if is_hidden(entry, look.place.ignored):
             return []
         before = _shown_before(room, at, look)
         day = (
@@ -97,20 +103,21 @@ class ConversationLayout:
         together = not day and not new and before is not None and _together(before, entry)
         origin = room.log.find(entry.reply_to) if entry.reply_to is not None else None
         again = together and before is not None and int(before.time // 60) != int(entry.time // 60)
-        digits = len(str(max(room.last, room.log.newest))) if look.numbered else 0
+        digits = len(str(max(room.last, room.log.newest))) if look.place.numbered else 0
         head = _Head(together, again, digits)
         state = (
             entry.version,
             entry.time,
-            entry.sender,
+            look.place.label(*entry.author),
+            look.nick(entry.author),
             head,
             columns,
-            look.me,
+            look.place.me,
             day,
             new,
             entry.mark,
-            origin and (origin.version, origin.text),
-            look.ignored.folded,
+            origin and (origin.version, origin.text, look.place.label(*origin.author)),
+            look.place.ignored.version,
         )
         key = (room.name, entry.seq, entry.local, entry.kind)
         known = self._cache.get(key)
@@ -235,12 +242,12 @@ def _item(room: RoomModel, at: int) -> Entry:
 
 def is_hidden(entry: Entry, ignored: Ignored) -> bool:
     """Whether an entry was said by somebody who is ignored."""
-    return entry.said and not entry.local and entry.sender in ignored
+    return entry.said and not entry.local and ignored.covers(*entry.author)
 
 
 def _shown_before(room: RoomModel, at: int, look: ConversationStyle) -> Entry | None:
     """The entry that is shown above that place."""
-    return next((one for n in range(at - 1, -1, -1) if not is_hidden(one := _item(room, n), look.ignored)), None)
+    return next((one for n in range(at - 1, -1, -1) if not is_hidden(one := _item(room, n), look.place.ignored)), None)
 
 
 def _count(room: RoomModel) -> int:
@@ -266,6 +273,7 @@ def _together(before: Entry, entry: Entry) -> bool:
     return (
         before.kind == entry.kind == "text"
         and before.sender == entry.sender
+        and before.author.is_same(entry.author)
         and 0 <= entry.time - before.time < _TOGETHER
         and entry.reply_to is None
     )
@@ -277,9 +285,9 @@ def _rule(text: str, style: str, columns: int) -> Row:
     return [Span(style, "─" * side + label + "─" * max(columns - side - text_width(label), 0))]
 
 
-def nick_style(name: str, me: str) -> str:
-    """The style of a name: the same one everywhere."""
-    return "me" if name == me else f"nick{zlib.crc32(name.casefold().encode()) % NICKS}"
+def nick_style(person: AccountRef, accounts: KnownAccounts) -> str:
+    """The style of a person's name: the same one everywhere, whatever they are called."""
+    return "me" if accounts.is_own(*person) else f"nick{accounts.colour(*person) % NICKS}"
 
 
 def _entry(entry: Entry, origin: Entry | None, columns: int, look: ConversationStyle, head: _Head) -> Iterator[Row]:
@@ -290,7 +298,7 @@ def _entry(entry: Entry, origin: Entry | None, columns: int, look: ConversationS
     elif entry.kind == "error":
         yield from _told("error", "! ", entry.text, columns)
     elif entry.kind in {"topic", "rule"}:
-        did = [Span(nick_style(entry.sender, look.me), entry.sender), Span("dim", f" {entry.text}")]
+        did = [Span(look.nick(entry.author), look.place.label(*entry.author)), Span("dim", f" {entry.text}")]
         yield from _hang(Span("dim", "─ "), did, columns)
     else:
         yield from _said(entry, origin, columns, look, head)
@@ -305,18 +313,19 @@ def _told(style: str, bullet: str, text: str, columns: int) -> Iterator[Row]:
 def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationStyle, shape: _Head) -> Iterator[Row]:
     head, indent = _head(entry, columns, look, shape)
     if entry.reply_to is not None:
-        who = f"{origin.sender}: " if origin is not None else ""
+        who = f"{look.place.label(*origin.author)}: " if origin is not None else ""
         what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
         if origin is not None and origin.deleted:
             what = "(taken back)"
-        if origin is not None and is_hidden(origin, look.ignored):
+        if origin is not None and is_hidden(origin, look.place.ignored):
             who, what = "", "a message of somebody you ignore"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
     yield from _hang_spans(head, indent, list(_body(entry, look)), columns)
-    if marks := look.ignored.marks(entry.reactions or {}):
+    if reactions := look.place.ignored.reactions(entry.reactions or {}):
         row: Row = []
-        for mark, names in marks.items():
-            row += [Span("reaction bold" if look.me in names else "reaction", f" {mark} {len(names)} "), Span("", " ")]
+        for mark, people in reactions.items():
+            style = "reaction bold" if any(map(look.is_own, people)) else "reaction"
+            row += [Span(style, f" {mark} {len(people)} "), Span("", " ")]
         for line in wrap(row, max(columns - indent, 4)):
             yield [Span("", " " * indent), *line]
 
@@ -324,7 +333,7 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationSt
 def _head(entry: Entry, columns: int, look: ConversationStyle, shape: _Head) -> tuple[Row, int]:
     """What stands before a message's first row, and how far its other rows are indented."""
     time = datetime.fromtimestamp(entry.time, look.zone).strftime(look.time_format)
-    style = nick_style(entry.sender, look.me)
+    style, label = look.nick(entry.author), look.place.label(*entry.author)
     action = entry.kind == "action"
     number = _number(entry, shape.digits)
     if columns >= _WIDE:
@@ -333,15 +342,16 @@ def _head(entry: Entry, columns: int, look: ConversationStyle, shape: _Head) -> 
         shown = time if not shape.together or shape.again else " " * text_width(time)
         if shape.together:
             return [Span("time", shown + number), Span("", " " * (wide + 3))], indent
-        name = "*" if action else clip(entry.sender, wide)
-        before = " " * (wide - text_width(name))
+        # the name of today does not fit in the column, and stands out of it
+        name = "*" if action else clip(label, wide if label == entry.sender else columns // 2)
+        before = " " * max(wide - text_width(name), 0)
         return [Span("time", shown + number), Span(style, f" {before}{name}"), Span("", "  ")], indent
     stamp = f"{time} " if columns >= _NARROW else ""
     indent = text_width(stamp) or 1
     number = f"{number.strip()} " if number else ""
     if shape.together:
         return [Span("", " " * indent), Span("time", number)], indent
-    named = Span(style, "* ") if action else Span(style, clip(entry.sender, max(columns // 2, 4)))
+    named = Span(style, "* ") if action else Span(style, clip(label, max(columns // 2, 4)))
     return [Span("time", stamp + number), named, Span("", "" if action else ": ")], indent
 
 
@@ -358,16 +368,21 @@ def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
         return
     base = "dim" if entry.mark == "pending" else ""
     if entry.kind == "action":
-        first = [Span(nick_style(entry.sender, look.me), entry.sender), Span("", " ")]
-        rest = [row for _, row in markup(entry.text, "action", look.me)]
+        first = [Span(look.nick(entry.author), look.place.label(*entry.author)), Span("", " ")]
+        rest = [row for _, row in markup(entry.text, "action", _mentioned(entry, look))]
         yield "", [*first, *rest[0], *_tail(entry)]
         yield from (("", row) for row in rest[1:])
         return
-    rows = list(markup(entry.text, base, look.me)) or [("", [])]
-    if look.words is not None and entry.sender != look.me:
+    rows = list(markup(entry.text, base, _mentioned(entry, look))) or [("", [])]
+    if look.words is not None and not look.is_own(entry.author):
         rows = [(bar, list(_with_words(row, look.words))) for bar, row in rows]
     for at, (bar, row) in enumerate(rows):
         yield bar, [*row, *_tail(entry)] if at == len(rows) - 1 else row
+
+
+def _mentioned(entry: Entry, look: ConversationStyle) -> str:
+    """The name that stands out in a text as the reader's; none where it was another's when that was said."""
+    return look.place.me if is_mentioned(entry.text, entry.mentions, look.place.accounts) else ""
 
 
 def _with_words(row: Row, words: re.Pattern[str]) -> Iterator[Span]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.layout import Row, Span, clip, fit
@@ -60,7 +61,7 @@ def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row],
     owners: list[str | None] = [None]
     for away, rank, _, person in names[: height - 1]:
         sign = {0: "&", 1: "+"}.get(rank, " ")
-        style = "people.away" if away else nick_style(clean_line(person.name), model.me)
+        style = "people.away" if away else nick_style(AccountRef(person.name, person.id), model.place.accounts)
         rows.append(fit([Span("people.op", sign), Span(style, clip(clean_line(person.name), columns - 2))], columns))
         owners.append(person.name)
     hidden = len(names) - (height - 1)
@@ -68,11 +69,10 @@ def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row],
         rows[-1] = fit([Span("dim", f" and {hidden + 1} more")], columns)
         owners[-1] = None
     if not people and room.direct:
-        for name in room.facts.members[: height - 1]:
-            rows.append(
-                fit([Span(nick_style(clean_line(name), model.me), " " + clip(clean_line(name), columns - 2))], columns)
-            )
-            owners.append(name)
+        for member in room.facts.people[: height - 1]:
+            style = nick_style(member, model.place.accounts)
+            rows.append(fit([Span(style, " " + clip(clean_line(member.name), columns - 2))], columns))
+            owners.append(member.name)
     while len(rows) < height:
         rows.append(fit([], columns))
         owners.append(None)
