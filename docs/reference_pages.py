@@ -10,9 +10,9 @@ from typing import Final
 
 import click
 
-from trio_chat.cli import PROGRAM
 from trio_chat.cli.app import app
 from trio_chat.cli.config import toml
+from trio_chat.cli.program import PROGRAM
 from trio_chat.config import SECTIONS, Option, options
 
 FOLDER: Final = Path(__file__).parent / "reference"

@@ -74,7 +74,7 @@ def test_orders_are_carried_out_on_a_running_server_and_on_a_stopped_one(
     assert {str(row["figure"]): row["value"] for row in rows("stats", data=data)}["names"] == 2
     assert admin("promote", "ada", data=data) == "ada is an administrator.\n"
     assert [row["admin"] for row in rows("users", data=data)] == [True, False]
-    assert admin("demote", "ada", data=data) == "ada is no administrator.\n"
+    assert admin("demote", "ada", data=data) == "ada is not an administrator any more.\n"
     assert admin("unban", str(ban["number"]), data=data) == f"Ban {ban['number']} is lifted.\n"
     assert admin("bans", data=data) == "There are none.\n"
     assert admin("reset-name", "mallory", data=data).startswith("mallory is free")
@@ -112,13 +112,13 @@ def test_a_name_that_is_freed_is_anybodys_and_its_holder_is_out(server: ServerPr
 def test_a_backup_made_while_it_runs_is_brought_back(server: ServerProgram, data: Path, tmp_path: Path) -> None:
     furnish(server.url)
     file = tmp_path / "chat.backup"
-    assert "holds everything" in admin("backup", str(file), data=data)
+    assert "is a complete backup" in admin("backup", str(file), data=data)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     say(server.url, "mallory", "after the backup")
     assert run("admin", "restore", str(file), "--data", str(data)).status == 1  # it runs
     server.stop()
     told = admin("restore", str(file), data=data)
-    assert "What was there before is in" in told
+    assert "The database before is in" in told
     assert admin("check", data=data).endswith("all is well.\n")
     lines = [json.loads(line) for line in run("admin", "export", "--data", str(data)).out.splitlines()]
     texts = [line["event"]["text"] for line in lines if line["type"] == "event" and line["kind"] == "message"]
@@ -153,7 +153,7 @@ def test_an_export_goes_into_a_new_file_of_ones_own(server: ServerProgram, data:
     whole = file.read_text()
     done = run("admin", "export", str(file), "--data", str(data))
     assert done.status == 1
-    assert "is there already" in done.err
+    assert "exists already. Choose another name." in done.err
     assert file.read_text() == whole
     assert json.loads(whole.splitlines()[0])["type"] == "export"
 
@@ -193,7 +193,7 @@ def test_a_directory_of_somebody_else_is_said(
 
     monkeypatch.setattr(Path, "stat", refuse)
     assert main(["admin", verb, "--data", str(data)]) == 1
-    assert "cannot be used: Permission denied. Look at its owner" in capsys.readouterr().err
+    assert ": Permission denied. Run this as the server's user, who owns it." in capsys.readouterr().err
 
 
 def test_a_socket_that_a_killed_server_left_behind_is_no_server(server: ServerProgram, data: Path) -> None:

@@ -65,10 +65,10 @@ def from_prompt(cause: BaseException) -> click.Abort:
         (KeyboardInterrupt(), 130, ""),
         (BaseExceptionGroup("", [KeyboardInterrupt(), TrioChatError("A.")]), 130, ""),
         (from_prompt(KeyboardInterrupt()), 130, ""),
-        (from_prompt(EOFError()), 1, "trio-chat: The input ended before there was an answer.\n"),
+        (from_prompt(EOFError()), 1, "trio-chat: The input ended before the question was answered.\n"),
         (BrokenPipeError(errno.EPIPE, "Broken pipe"), 0, ""),
         (ExceptionGroup("", [BrokenPipeError(errno.EPIPE, "Broken pipe")]), 0, ""),
-        (OSError(errno.ENOSPC, "No space left on device"), 1, "trio-chat: The output cannot be written: No space left"),
+        (OSError(errno.ENOSPC, "No space left on device"), 1, "trio-chat: Cannot write the output: No space left"),
         (SystemExit(3), 3, ""),
         (SystemExit(None), 0, ""),
         (click.FileError("x", "gone"), 1, "trio-chat: Could not open file"),
@@ -139,7 +139,7 @@ def test_a_bug_whose_report_cannot_be_written_is_still_said(
     (tmp_path / "file").touch()
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "file"))
     assert raising(ValueError("x")) == 1
-    assert "(ValueError), and its report cannot be written" in capsys.readouterr().err
+    assert "Stopped by a bug (ValueError), and the report about it cannot be written" in capsys.readouterr().err
 
 
 def test_an_interruption_while_the_program_loads_has_no_traceback(
@@ -166,7 +166,7 @@ def test_an_output_that_takes_no_more_is_said_in_a_sentence(tmp_path: Path) -> N
         done = program(
             "--version", first="import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))", stdout=out
         )
-    assert done.stderr == b"trio-chat: The output cannot be written: File too large.\n"
+    assert done.stderr == b"trio-chat: Cannot write the output: File too large.\n"
     assert done.returncode == 1
 
 

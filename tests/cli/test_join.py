@@ -86,7 +86,7 @@ def test_a_server_given_twice_is_refused(
         (["ws://a/", "ws://b/"], "Both arguments are URLs"),
         (["ada", "there", "--name", "bob"], "Your name is given twice"),
         (["ada", "http://there/"], "Did you mean ws://there/?"),
-        (["--port", "0"], "--port 0 is no port"),
+        (["--port", "0"], "--port 0 is not a port"),
         (["--url", "ftp://x"], "--url"),
         (["a b", "there"], "'a b' cannot be a name"),
         (["--name", "x" * 40], "it has 40 characters"),

@@ -209,7 +209,7 @@ def test_an_error_of_the_programs_own_gives_the_terminal_back(server: ServerProg
         assert ada.wait_exit() == 1
         ada.assert_given_back()
         assert "Traceback" not in ada.raw.decode()
-        assert "Something in the program itself went wrong" in "".join(ada.screen.display)
+        assert "Stopped by a bug (ExceptionGroup)" in "".join(ada.screen.display)
 
 
 def test_a_terminal_that_is_gone_ends_it_and_frees_the_name(server: ServerProgram) -> None:

@@ -56,7 +56,7 @@ def test_the_banner_says_where_how_to_join_where_the_log_is_and_how_to_stop() ->
 
 
 def test_the_banner_says_that_nothing_is_kept_where_nothing_is() -> None:
-    assert "all is gone when it stops" in shown(ServerConfig(memory=True), "ws://127.0.0.1:8765/")
+    assert "lost when the server stops" in shown(ServerConfig(memory=True), "ws://127.0.0.1:8765/")
     assert "in ~/.local/share/trio-chat\n" in shown(ServerConfig(), "ws://127.0.0.1:8765/")
 
 
@@ -75,7 +75,7 @@ def test_the_banner_names_every_address_and_brackets_one_of_ipv6() -> None:
 
 def test_the_banner_says_that_a_password_is_needed_and_not_which() -> None:
     text = shown(ServerConfig(password="hunter2"), "ws://127.0.0.1:1/", log_is_here=False)
-    assert "whoever has the password" in text
+    assert "everybody who has the password" in text
     assert "hunter2" not in text
     assert "where standard error goes" in text
 

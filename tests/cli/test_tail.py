@@ -142,7 +142,7 @@ def test_since_a_number_or_a_time_shows_what_came_from_then_on(server: ServerPro
             assert re.findall(r"text \d", tail.out) == shown
     done = run("tail", "--since", "soon", env=env)
     assert done.status == 2
-    assert "--since soon is no time." in done.err
+    assert "--since soon is not a time." in done.err
 
 
 def test_who_was_put_out_of_a_room_is_told_and_enters_it_again_if_they_may(server: ServerProgram) -> None:
@@ -174,7 +174,7 @@ def test_a_direct_conversation_is_followed_by_the_people_in_it(server: ServerPro
     say(server.url, "uma", "hello", room="#lobby")
     done = run("tail", "@vic", env=env)
     assert done.status == 2
-    assert done.err == ("trio-chat: You have no conversation with vic yet. Begin one: trio-chat send @vic hello\n")
+    assert done.err == ("trio-chat: You have no conversation with vic yet. Start one: trio-chat send @vic hello\n")
     assert run("send", "@vic", "psst", env=env).status == 0
     assert run("send", "@vic,wim", "to both", env=env).status == 0
     for arguments, shown in ((["@vic"], "psst"), (["@wim+vic"], "to both"), (["@vic,@wim"], "to both")):

@@ -46,7 +46,7 @@ def test_when_nobody_answers_it_ends_with_1() -> None:
         (["who", "--name", "a b"], "'a b' cannot be a name"),
         (["who", "--time-format", "%Q"], "strftime has no %Q"),
         (["tail", "#lob by"], "'#lob by' cannot be a room's name"),
-        (["who", "@ada"], "@ada is a person, and a room is wanted, such as '#ops'."),
+        (["who", "@ada"], "@ada is a person. Give a room, such as '#ops'."),
         (["tail", "-n", "-1"], "--backlog must be a whole number of 0 or more, not '-1'."),
         (["search", "-n", "many", "x"], "--limit must be a whole number from 1 to 100000, not 'many'."),
         (["search", "--context", "101", "x"], "--context must be a whole number from 0 to 100, not '101'."),

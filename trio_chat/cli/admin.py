@@ -1,4 +1,4 @@
-"""``admin``: look after a server, running or stopped, on the machine that it runs on."""
+"""``admin``: administer a server, running or stopped, on its own machine."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trio_chat.cli.faults import FAILED
-from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
+from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.config import ServerConfig
 from trio_chat.errors import TrioChatError
@@ -32,23 +32,23 @@ Cell = str | int | float | bool | None
 
 command: Final = PageGroup(
     name="admin",
-    help="Look after a server: its people, rooms and bans, its audit log, its backups.\n\n"
-    "It works on the data directory of a server of this machine, whether that runs or not; who may read that "
-    "directory may do everything. There is no way in over the network.",
+    help="Administer a server: its accounts, rooms, bans, audit log and backups.\n\n"
+    "It works on the data directory of a server on this machine, whether the server is running or not. Everybody who "
+    "can read that directory can do everything. It does not work over the network.",
     examples=[
-        ("trio-chat admin users", "who has names, and who of them is here"),
-        ("trio-chat admin promote ada", "let ada do in every room what its owner may"),
+        ("trio-chat admin users", "all accounts, and which of them are online"),
+        ("trio-chat admin promote ada", "give ada the rights of an owner in every room"),
         ("trio-chat admin backup chat.backup", "while the server runs"),
-        ("trio-chat admin audit -n 20 --data /srv/chat", "of a server with a data directory of its own"),
+        ("trio-chat admin audit -n 20 --data /srv/chat", "for a server with another data directory"),
     ],
 )
 
 
 def data_directory(config: ServerConfig) -> Path:
-    """Where a server with these settings keeps what it remembers."""
+    """The data directory of a server with these settings."""
     if config.data is not None:
         return config.data
-    from trio_chat.server.app import default_data_directory  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.server.app import default_data_directory  # noqa: PLC0415 - a help page does not need it
 
     return default_data_directory()
 
@@ -57,12 +57,12 @@ def _directory(config_path: Path | None, flags: dict[str, object]) -> Path:
     return data_directory(load_settings(ServerConfig, flags, config_path))
 
 
-# ---- orders, which a running server carries out itself -----------------------------------------
+# ---- orders that a running server carries out itself -----------------------------------------
 
 
 def _carry_out(directory: Path, order: Order) -> Table:
-    """Have an order carried out by the server if it runs, else in its database."""
-    from trio_chat.cli.control import administer_running  # noqa: PLC0415 - a help page needs none of it
+    """Have the running server carry out an order; without one, carry it out in the database."""
+    from trio_chat.cli.control import administer_running  # noqa: PLC0415 - a help page does not need it
     from trio_chat.cli.offline import administer_stopped  # noqa: PLC0415 - as above
 
     answer = administer_running(directory, order)
@@ -72,11 +72,11 @@ def _carry_out(directory: Path, order: Order) -> Table:
 def _order_command(
     name: str, short: str, text: str, *, argument: str = "", example: str, done: Callable[[Table], str] | None = None
 ) -> click.Command:
-    """A command that is one order. ``argument`` is what it takes, if anything; ``done`` says what was done, in
-    place of a table."""
+    """Make the command for one order. ``argument`` names its argument, if it has one; ``done`` makes a sentence about
+    the result, in place of a table."""
 
     def run(config_path: Path | None, *, target: str = "", as_json: bool = False, **flags: object) -> None:
-        from trio_chat.broker.admin import Order  # noqa: PLC0415 - a help page needs none of it
+        from trio_chat.broker.admin import Order  # noqa: PLC0415 - a help page does not need it
 
         directory = _directory(config_path, flags)
         answer = _carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
@@ -86,7 +86,7 @@ def _order_command(
             show(answer.headings, answer.rows, as_json=as_json)
 
     function: Callable[..., None] = click.option(
-        "--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="each row as one line of JSON"
+        "--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="one row per line, as JSON"
     )(run)
     function = settings(ServerConfig, "data")(function)
     if argument:
@@ -101,10 +101,10 @@ def _order_command(
 
 
 def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bool) -> None:
-    """Write a table: for a person, or each row as a line of JSON."""
+    """Print a table: for a person, or each row as a line of JSON."""
     names = tuple(headings)
     if as_json:
-        import msgspec  # noqa: PLC0415 - a help page needs none of it
+        import msgspec  # noqa: PLC0415 - a help page does not need it
 
         keys = [name.replace(" ", "_") for name in names]
         for row in rows:
@@ -121,7 +121,7 @@ def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bo
 
 
 def _cell(name: str, value: Cell) -> str:
-    from trio_chat.protocol.text import clean_line  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.protocol.text import clean_line  # noqa: PLC0415 - a help page does not need it
 
     match value:
         case None:
@@ -137,8 +137,8 @@ def _cell(name: str, value: Cell) -> str:
 
 
 def _local(time: str) -> str:
-    """A time of the server's, in this machine's zone."""
-    from datetime import datetime  # noqa: PLC0415 - a help page needs none of it
+    """A time from the server, in this machine's time zone."""
+    from datetime import datetime  # noqa: PLC0415 - a help page does not need it
 
     try:
         return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
@@ -153,55 +153,56 @@ def _first(answer: Table) -> str:
 for _command in (
     _order_command(
         "users",
-        "Show who has names.",
-        "Show everybody who has a name: how many connections and devices are theirs, whether they have set a "
-        "password and are an administrator, when they came first and last.",
+        "List all accounts.",
+        "List all accounts: how many connections and devices each has, whether it has a password and is an "
+        "administrator, and when it was created and last seen.",
         example="users",
     ),
     _order_command(
         "reset-name",
         "Free a name.",
-        "Free a name: its account is gone with its devices and password, and who is connected under it is "
-        "disconnected. What they said stays.",
+        "Free a name: delete its account, devices and password, and disconnect its user. The messages stay.",
         argument="NAME",
         example="reset-name ada",
-        done=lambda answer: f"{_first(answer)} is free: whoever takes the name first has it.",
+        done=lambda answer: f"{_first(answer)} is free: the next person to use the name gets it.",
     ),
     _order_command(
         "promote",
         "Make somebody an administrator.",
-        "Make somebody an administrator of the server, who may do in every room what its owner may.",
+        "Make somebody an administrator of the server, with the rights of an owner in every room.",
         argument="NAME",
         example="promote ada",
         done=lambda answer: f"{_first(answer)} is an administrator.",
     ),
     _order_command(
         "demote",
-        "Make an administrator a person like others.",
-        "Make an administrator of the server a person like others.",
+        "Take away an administrator's rights.",
+        "Take away an administrator's rights on the server.",
         argument="NAME",
         example="demote ada",
-        done=lambda answer: f"{_first(answer)} is no administrator.",
+        done=lambda answer: f"{_first(answer)} is not an administrator any more.",
     ),
     _order_command(
         "rooms",
-        "Show all rooms.",
-        "Show all rooms, private ones too, with their settings: the seconds of slow, the days of keep. Of events "
-        "there are as many as are kept: messages, and what was done there. Direct conversations are nobody else's "
-        "business and not shown.",
+        "List all rooms.",
+        "List all rooms, private ones too, with their settings: slow in seconds, keep in days. The events counted are "
+        "those that are still stored: messages and changes. Direct conversations are private and not listed.",
         example="rooms",
     ),
-    _order_command("bans", "Show all bans.", "Show whom the server and its rooms keep out.", example="bans"),
+    _order_command("bans", "List all bans.", "List the bans of the server and of its rooms.", example="bans"),
     _order_command(
         "unban",
         "Lift a ban.",
-        "Lift the ban of this number; bans shows the numbers.",
+        "Lift the ban with this number, which admin bans shows.",
         argument="NUMBER",
         example="unban 3",
         done=lambda answer: f"Ban {_first(answer)} is lifted.",
     ),
     _order_command(
-        "stats", "Show how much there is.", "Show how many people, rooms and events there are.", example="stats"
+        "stats",
+        "Count accounts, rooms and events.",
+        "Count the accounts, rooms and events of the server.",
+        example="stats",
     ),
 ):
     command.add_command(_command)
@@ -213,10 +214,10 @@ for _command in (
 @command.command(
     "audit",
     cls=Verb,
-    short_help="Show what moderators and administrators did.",
+    short_help="Show the audit log.",
     examples=[
-        ("trio-chat admin audit", "the last fifty deeds"),
-        ("trio-chat admin audit -n 1000 --json | jq 'select(.action == \"ban\")'", "bans alone"),
+        ("trio-chat admin audit", "the last fifty entries"),
+        ("trio-chat admin audit -n 1000 --json | jq 'select(.action == \"ban\")'", "only bans"),
     ],
 )
 @settings(ServerConfig, "data")
@@ -226,14 +227,14 @@ for _command in (
     cls=GroupedOption,
     group="How much",
     metavar="N",
-    type=Number(1),
+    type=WholeNumber(1),
     default=50,
-    help=f"the last N {whole('[default: 50]')}",
+    help=f"show the last N entries {whole('[default: 50]')}",
 )
-@click.option("--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="each line as one line of JSON")
+@click.option("--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="one entry per line, as JSON")
 def audit(config_path: Path | None, limit: int, *, as_json: bool, **flags: object) -> None:
-    """Show what moderators and administrators did, the newest last."""
-    from trio_chat.cli.offline import read_audit  # noqa: PLC0415 - a help page needs none of it
+    """Show what moderators and administrators did, the newest entry last."""
+    from trio_chat.cli.offline import read_audit  # noqa: PLC0415 - a help page does not need it
 
     notes = read_audit(_directory(config_path, flags), limit)
     rows = [(note.time, note.actor, note.action, note.room, note.target, note.detail) for note in notes]
@@ -246,68 +247,70 @@ _AUDIT: Final = ("time", "actor", "action", "room", "target", "detail")
 @command.command(
     "backup",
     cls=Verb,
-    short_help="Copy everything into one file.",
-    examples=[("trio-chat admin backup chat-$(date +%F).backup", "one a day, from cron")],
+    short_help="Copy the database to a file.",
+    examples=[("trio-chat admin backup chat-$(date +%F).backup", "once a day, from cron")],
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @settings(ServerConfig, "data")
 def backup(file: Path, config_path: Path | None, **flags: object) -> None:
-    """Copy everything that the server remembers into FILE, while it runs or not.
+    """Copy the server's database to FILE, while the server is running or stopped.
 
-    An earlier backup of that name is replaced once the new one is whole. FILE is readable by its owner alone: it
-    holds all that was said.
+    An existing FILE is replaced only after the new backup is complete. FILE contains all messages, so only its owner
+    can read it.
     """
-    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(_directory(config_path, flags))
     with _progress() as progress:
         maintenance.backup(path, file, progress)
-    click.echo(f"{file} holds everything ({_size(file.stat().st_size)}). trio-chat admin restore brings it back.")
+    click.echo(f"{file} is a complete backup ({_size(file.stat().st_size)}). trio-chat admin restore restores it.")
 
 
 @command.command(
     "restore",
     cls=Verb,
-    short_help="Bring a backup back.",
-    examples=[("trio-chat admin restore chat-2026-01-31.backup", "with the server stopped")],
+    short_help="Restore a backup.",
+    examples=[("trio-chat admin restore chat-2026-01-31.backup", "while the server is stopped")],
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @settings(ServerConfig, "data")
 def restore(file: Path, config_path: Path | None, **flags: object) -> None:
-    """Make the backup FILE what the server remembers; the server must be stopped.
+    """Replace the server's database by the backup FILE, while the server is stopped.
 
-    What it remembered until now is kept beside it, under a name that is told. Clients notice that the history is
-    another one.
+    The database that was there is kept beside it under another name, which is printed. Clients notice that the history
+    has changed.
     """
-    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - a help page does not need it
 
     directory = _directory(config_path, flags)
     kept = maintenance.restore(file, directory)
-    click.echo(f"{directory} holds what {file} held.")
+    click.echo(f"{directory} has the database of {file}.")
     if kept is not None:
-        click.echo(f"What was there before is in {kept}.")
+        click.echo(f"The database before is in {kept}.")
 
 
 @command.command(
     "export",
     cls=Verb,
-    short_help="Write everything as JSON.",
+    short_help="Export everything as JSON.",
     examples=[
-        ("trio-chat admin export --json chat.jsonl", "into a file"),
-        ("trio-chat admin export --json | jq -r '.event.text // empty'", "all texts"),
+        ("trio-chat admin export --json chat.jsonl", "to a file"),
+        ("trio-chat admin export --json | jq -r '.event.text // empty'", "only the texts"),
     ],
 )
 @click.argument("file", required=False, type=click.Path(path_type=Path, dir_okay=False))
 @settings(ServerConfig, "data")
-@click.option("--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="as JSON, the only form there is")
+@click.option(
+    "--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="as JSON, which is the only format"
+)
 def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flags: object) -> None:
-    """Write people, rooms and messages into FILE, or to standard output: one JSON object a line.
+    """Export accounts, rooms and messages to FILE, or to standard output, one JSON object per line.
 
-    Passwords and devices are left out. A file is readable by its owner alone; one that is there is not replaced.
+    Passwords and devices are left out. Only its owner can read FILE. An existing FILE is not replaced.
     """
-    del as_json  # what it is in any case; who writes it says what they mean
-    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page needs none of it
+    del as_json  # JSON is the only format; the flag only says so
+    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(_directory(config_path, flags))
@@ -320,16 +323,16 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
 @command.command(
     "check",
     cls=Verb,
-    short_help="Look whether what is remembered holds together.",
+    short_help="Check the database.",
     examples=[("trio-chat admin check && echo fine", "from a script")],
 )
 @settings(ServerConfig, "data")
 def check(config_path: Path | None, **flags: object) -> int:
-    """Look over what the server remembers, while it runs or not, and change nothing.
+    """Check the server's database, while the server is running or stopped. Nothing is changed.
 
-    Exit status: 0 when all is well, 1 when something is wrong; each thing is told in a sentence.
+    Exit status: 0 when the database is fine, 1 when something is wrong; each fault is printed as a sentence.
     """
-    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(_directory(config_path, flags))
@@ -346,7 +349,7 @@ def check(config_path: Path | None, **flags: object) -> int:
 
 @contextlib.contextmanager
 def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """Something that shows how far it is, if there is a person to see it."""
+    """A function that shows the progress; ``None`` when standard error is no terminal."""
     if sys.stderr is None or not sys.stderr.isatty():
         yield None
         return
@@ -359,21 +362,21 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
 
 
 class _Unwritable(Exception):
-    """The output takes no more; the error is the cause."""
+    """The output cannot be written; the error is the cause."""
 
 
 class _Sink(io.RawIOBase):
-    """Where lines go. Its errors are told apart from those of the database that they are read from."""
+    """The output. Its errors are told apart from errors of the database that is being read."""
 
     def __init__(self, out: IO[bytes]) -> None:
         self._out = out
 
     def writable(self) -> bool:
-        """As every file's that is written."""
+        """As in every writable file."""
         return True
 
     def write(self, data: Any, /) -> int:  # noqa: ANN401 - whatever is like bytes
-        """As every file's; raises :class:`_Unwritable`."""
+        """As in every file; raises :class:`_Unwritable`."""
         try:
             count = self._out.write(data)
             self._out.flush()
@@ -384,9 +387,9 @@ class _Sink(io.RawIOBase):
 
 @contextlib.contextmanager
 def _output(file: Path | None) -> Iterator[IO[bytes]]:
-    """Where to write: a new file, or standard output. A file that could not be written whole does not stay.
+    """The output: a new file, or standard output. A file that could not be written completely is removed.
 
-    Raises ``TrioChatError`` for a file that cannot be written, and what standard output says as it is.
+    Raises ``TrioChatError`` for a file that cannot be written, and errors of standard output as they are.
     """
     try:
         with _opened(file) as out:
@@ -401,7 +404,7 @@ def _output(file: Path | None) -> Iterator[IO[bytes]]:
                 raise error.__cause__ from None
             raise TrioChatError(f"Cannot write {file}: {error.__cause__.strerror}.") from error.__cause__
         if isinstance(error, FileExistsError):
-            raise TrioChatError(f"{file} is there already. Name a file that is not.") from error
+            raise TrioChatError(f"{file} exists already. Choose another name.") from error
         raise
 
 
@@ -421,7 +424,7 @@ def _opened(file: Path | None) -> Iterator[IO[bytes]]:
 
 
 def _size(count: int) -> str:
-    """Bytes, for a person."""
+    """A number of bytes, for a person."""
     size = float(count)
     for unit in ("bytes", "KiB", "MiB"):
         if size < 1024:  # noqa: PLR2004 - the next unit

@@ -1,4 +1,4 @@
-"""The group of all verbs. A verb's module is imported when it is used, so the rest costs nothing."""
+"""The group of all commands. A command's module is imported when the command is used, so the others cost nothing."""
 
 from __future__ import annotations
 
@@ -12,45 +12,45 @@ from trio_chat.version import __version__
 
 VERBS: Final[dict[str, str]] = {
     "serve": "Host a chat.",
-    "join": "Enter a chat and talk.",
-    "send": "Send one message, or each line of the input.",
-    "tail": "Show a room's messages as they come.",
-    "search": "Find messages.",
-    "who": "Show who is there.",
-    "admin": "Look after a server: people, rooms, bans, backups.",
+    "join": "Join a chat.",
+    "send": "Send a message, or each line of the input.",
+    "tail": "Show new messages of rooms as they arrive.",
+    "search": "Search messages.",
+    "who": "Show who is online.",
+    "admin": "Administer a server: accounts, rooms, bans, backups.",
     "config": "Check and show the settings.",
-    "completion": "Print what makes a shell complete commands and options.",
+    "completion": "Print the completion script for a shell.",
 }
-"""Every verb with its short help. The verb is the attribute ``command`` of ``trio_chat.cli.<verb>``."""
+"""Every command with its short help. A command is the attribute ``command`` of ``trio_chat.cli.<name>``."""
 
 EXAMPLES: Final = (
     ("trio-chat serve", "host a chat that only this machine can reach"),
-    ("trio-chat join ada 127.0.0.1", "enter it as ada"),
-    ("echo done | trio-chat send '#ops'", "say something from a script"),
-    ("trio-chat serve --help", "everything that serve can do"),
+    ("trio-chat join ada 127.0.0.1", "join it as ada"),
+    ("echo done | trio-chat send '#ops'", "send a message from a script"),
+    ("trio-chat serve --help", "all options of serve"),
 )
 
 
 class LazyGroup(PageGroup):
-    """A group that imports the module of a verb when that verb is used, not before."""
+    """A group that imports a command's module only when the command is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Give the verbs in the order of the table."""
+        """Give the commands in the order of the table."""
         del ctx
         return list(VERBS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Import a verb. ``None`` for one that is not in the table."""
+        """Import a command; ``None`` for a name that is not in the table."""
         del ctx
         if cmd_name not in VERBS:
             return None
         command = import_module(f"trio_chat.cli.{cmd_name}").command
         if not isinstance(command, click.Command):
-            raise TypeError(f"trio_chat.cli.{cmd_name}.command is {command!r}, which is no command")
+            raise TypeError(f"trio_chat.cli.{cmd_name}.command is {command!r}, not a command")
         return command
 
     def short_helps(self, ctx: click.Context) -> dict[str, str]:
-        """Give the table of the verbs, which needs none of their modules."""
+        """Give the table of the commands, without importing their modules."""
         del ctx
         return VERBS
 
@@ -73,7 +73,7 @@ app: Final = LazyGroup(
             is_eager=True,
             expose_value=False,
             callback=_show_version,
-            help="Show the version and leave.",
+            help="Show the version and exit.",
         )
     ],
 )

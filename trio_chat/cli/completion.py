@@ -1,4 +1,4 @@
-"""``completion``: print what makes a shell complete trio-chat's commands and options."""
+"""``completion``: print the script that makes a shell complete trio-chat's commands and options."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ INSTALL: Final[dict[str, str]] = {
     "zsh": 'put this line into ~/.zshrc, after compinit:  eval "$(trio-chat completion zsh)"',
     "fish": "run once:  trio-chat completion fish > ~/.config/fish/completions/trio-chat.fish",
 }
-"""How each shell takes it."""
+"""How to install the script in each shell."""
 
 
 @click.command(
@@ -28,7 +28,7 @@ INSTALL: Final[dict[str, str]] = {
 )
 @click.argument("shell", type=click.Choice(list(INSTALL)), metavar="|".join(INSTALL))
 def command(shell: str) -> None:
-    """Print what makes SHELL (bash, zsh or fish) complete commands and options."""
+    """Print the script that makes SHELL (bash, zsh or fish) complete commands and options."""
     kind = get_completion_class(shell)
     if kind is None:
         raise click.UsageError(f"There is no completion for {shell}.")
@@ -40,4 +40,4 @@ def command(shell: str) -> None:
 
 
 _nothing: Final = click.Command(PROGRAM)
-"""The script names the program only; which commands it has is asked when Tab is pressed."""
+"""The script only names the program; it asks the program for its commands when Tab is pressed."""

@@ -1,4 +1,4 @@
-"""``config check`` and ``config show``: is it right, and where does each value come from."""
+"""``config check`` and ``config show``: check the settings, and show where each value comes from."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from trio_chat.config import (
 from trio_chat.errors import ConfigError
 
 _COMMENT_COLUMN: Final = 40
-"""Where the comments stand that say where values come from."""
+"""The column of the comments that say where values come from."""
 
 
 command: Final = PageGroup(
@@ -36,8 +36,8 @@ command: Final = PageGroup(
     help="Check and show the settings.\n\nA flag beats the environment (TRIO_CHAT_...), the environment beats "
     "the file, the file beats the default.",
     examples=[
-        ("trio-chat config check", "is the file right? Each fault is named with its line"),
-        ("trio-chat config show server", "which values serve would go by, and where they come from"),
+        ("trio-chat config check", "check the file; each fault is named with its line"),
+        ("trio-chat config show server", "the values that serve would use, and where they come from"),
     ],
 )
 
@@ -47,9 +47,9 @@ def _config_option() -> click.Option:
 
 
 def check(config_path: Path | None) -> None:
-    """Look for faults in the settings file and the environment.
+    """Check the settings file and the environment for faults.
 
-    Exits with 2 when there is one; each is named with its file and line, or its variable.
+    Each fault is named with its file and line, or its variable; with a fault, the exit status is 2.
     """
     from trio_chat.ui.tui.keys import bind  # noqa: PLC0415 - show and the help page do not need it
 
@@ -75,9 +75,9 @@ def check(config_path: Path | None) -> None:
 
 
 def show(table: str | None, config_path: Path | None) -> None:
-    """Show every setting and where it comes from; of TABLE (server or client) alone, or of both.
+    """Show every setting and where its value comes from: of the server, of the client, or of both.
 
-    What is shown is TOML again, fit for a settings file. A password is masked.
+    The output is TOML that can be used as a settings file. Passwords are masked.
     """
     for number, name in enumerate([table] if table else list(SECTIONS)):
         loaded = load(SECTIONS[name], path=config_path)
@@ -91,7 +91,7 @@ def show(table: str | None, config_path: Path | None) -> None:
 
 
 def _line(option: Option, loaded: Loaded[Settings]) -> str:
-    """Write one setting as a line of TOML with its source; a secret, or one without a value, as a comment."""
+    """One setting as a line of TOML with its source. A secret, or a setting without a value, becomes a comment."""
     value = getattr(loaded.config, option.key)
     text = f"{option.key} =" if value is None else f"{option.key} = {toml(MASK if option.secret else value)}"
     if value is None or option.secret:
@@ -100,7 +100,7 @@ def _line(option: Option, loaded: Loaded[Settings]) -> str:
 
 
 def toml(value: object) -> str:
-    """Write a setting's value as TOML. JSON's texts, numbers, booleans and lists are TOML's as well."""
+    """A setting's value as TOML. Strings, numbers, booleans and lists are written as in JSON."""
     if isinstance(value, os.PathLike):
         value = os.fspath(value)
     if isinstance(value, dict):
@@ -113,9 +113,9 @@ command.add_command(
         name="check",
         callback=check,
         help=check.__doc__,
-        short_help="Look for faults in the settings.",
+        short_help="Check the settings for faults.",
         params=[_config_option()],
-        examples=[("trio-chat config check --config chat.toml", "before the server is started with it")],
+        examples=[("trio-chat config check --config chat.toml", "before starting the server with it")],
     )
 )
 command.add_command(
@@ -123,14 +123,14 @@ command.add_command(
         name="show",
         callback=show,
         help=show.__doc__,
-        short_help="Show every setting and where it comes from.",
+        short_help="Show every setting and where its value comes from.",
         params=[
             click.Argument(["table"], required=False, type=click.Choice(list(SECTIONS)), metavar="[server|client]"),
             _config_option(),
         ],
         examples=[
             ("trio-chat config show", "everything"),
-            ("trio-chat config show server > chat.toml", "begin a settings file of your own"),
+            ("trio-chat config show server > chat.toml", "start a settings file of your own"),
         ],
     )
 )

@@ -1,4 +1,4 @@
-"""What ``join``, ``send``, ``tail``, ``search`` and ``who`` share: which server, who one is, and getting in."""
+"""Connecting, which ``join``, ``send``, ``tail``, ``search`` and ``who`` share: finding the server and logging in."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from trio_chat.ui.login import Login
 
 SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
-"""The settings that all of them take as options."""
+"""The settings that all these commands take as options."""
 
 _GROUP: Final = "The server and you"
 _HIGHEST_PORT: Final = 65535
 _SLOW: Final = 1.0
-"""Seconds of connecting after which a person at a terminal is told what takes so long."""
+"""Seconds of connecting after which a person at a terminal is told that it is still connecting."""
 _DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
-"""What strftime knows, with the flags and widths of the C library's; a % alone matches as such."""
+"""The directives of strftime, with the flags and widths of the C library. A % that is none of them matches alone."""
 _PASSWORDS: Final = 3
 """How often a password is asked for before the command gives up, as ssh and sudo do."""
 
@@ -42,9 +42,15 @@ ChatTask = Callable[["Chat"], Awaitable[int]]
 def server_options(function: F) -> F:
     """Give a command ``--host`` and ``--port``, beside ``--url``."""
     port = click.option(
-        "--port", cls=GroupedOption, group=_GROUP, metavar="PORT", type=int, callback=_check_port, help="its port alone"
+        "--port",
+        cls=GroupedOption,
+        group=_GROUP,
+        metavar="PORT",
+        type=int,
+        callback=_check_port,
+        help="the server's port",
     )
-    host = click.option("--host", cls=GroupedOption, group=_GROUP, metavar="HOST", help="the server's host alone")
+    host = click.option("--host", cls=GroupedOption, group=_GROUP, metavar="HOST", help="the server's host")
     return host(port(function))
 
 
@@ -52,7 +58,7 @@ def _check_port(ctx: click.Context, param: click.Parameter, value: int | None) -
     del param
     if value is None or 0 < value <= _HIGHEST_PORT:
         return value
-    raise click.UsageError(f"--port {value} is no port: they go from 1 to {_HIGHEST_PORT}.", ctx)
+    raise click.UsageError(f"--port {value} is not a port: ports go from 1 to {_HIGHEST_PORT}.", ctx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,9 +84,9 @@ class ConnectionPlan:
 
 
 def server_url(config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None) -> str:
-    """The server's address, from what was given: an argument, ``--url``, ``--host`` and ``--port``, the settings.
+    """The server's URL: from an argument, ``--url``, ``--host`` and ``--port``, or the settings.
 
-    Raises ``UsageError`` when two of them contradict each other, or what is given is no address.
+    Raises ``UsageError`` when two of them contradict each other, or one of them is not an address.
     """
     from trio_chat.client.address import DEFAULT_PORT, parse_url  # noqa: PLC0415 - the help page does not need it
 
@@ -98,14 +104,14 @@ def server_url(config: ClientConfig, server: str | None, *, url: object, host: s
 
 
 def room_name(word: str) -> str:
-    """The room that somebody names in a command line, where ``#`` needs quotes and so may be left out.
+    """The room named in a command line, where the ``#`` may be left out, since it needs quotes in a shell.
 
-    Raises ``UsageError`` for what can be no room's name.
+    Raises ``UsageError`` when it cannot be a room's name.
     """
-    from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.protocol.names import check_room  # noqa: PLC0415 - the help page does not need it
 
     if word.startswith("@"):
-        raise UsageError(f"{word} is a person, and a room is wanted, such as '#ops'.")
+        raise UsageError(f"{word} is a person. Give a room, such as '#ops'.")
     checked = check_room(word if word.startswith("#") else f"#{word}")
     if isinstance(checked, Refusal):
         raise UsageError(str(checked))
@@ -113,9 +119,9 @@ def room_name(word: str) -> str:
 
 
 def person_name(word: str) -> str:
-    """A person's name given in a command line. Raises ``UsageError`` for what can be nobody's; whether it is
-    reserved or in use is the server's to know."""
-    from trio_chat.protocol.names import check_name  # noqa: PLC0415 - the help page needs none of it
+    """A person's name given in a command line. Raises ``UsageError`` when it cannot be a name. Only the server
+    knows whether it is reserved or in use."""
+    from trio_chat.protocol.names import check_name  # noqa: PLC0415 - the help page does not need it
 
     checked = check_name(word)
     if isinstance(checked, Refusal) and checked.code == "name_invalid":
@@ -124,15 +130,15 @@ def person_name(word: str) -> str:
 
 
 def check_given(config: ClientConfig, name: object) -> None:
-    """Check what the settings' table does not: the name, where the command line gave one (else ``None``), and the
-    time's format. Raises ``UsageError``."""
+    """Check two values that the settings do not check: the name of the command line (``None`` without one), and the
+    time format. Raises ``UsageError``."""
     if name is not None:
         person_name(str(name))
     for found in _DIRECTIVES.finditer(config.time_format):
         if found[0] == "%":
             wrong = config.time_format[found.start() : found.start() + 2]
             raise UsageError(
-                f"The time format {config.time_format!r} cannot be: strftime has no {wrong}. Give one such as %H:%M."
+                f"The time format {config.time_format!r} is wrong: strftime has no {wrong}. Give one such as %H:%M."
             )
 
 
@@ -231,8 +237,8 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
 
 
 async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
-    """Tell a person at a terminal what takes so long, unless it is over, or something was said, before that."""
-    import trio  # noqa: PLC0415 - the help page needs none of it
+    """Tell a person at a terminal that it is still connecting, unless it has connected or printed something before."""
+    import trio  # noqa: PLC0415 - the help page does not need it
 
     with connecting:
         await trio.sleep(_SLOW)
@@ -241,7 +247,7 @@ async def _say_connecting(where: str, connecting: trio.CancelScope) -> None:
 
 
 class _WaitingNotice:
-    """Says once what is waited for, and again when the reason is another."""
+    """Says that it is waiting for the server, and says so again when the reason changes."""
 
     def __init__(self, where: str, connecting: trio.CancelScope) -> None:
         self._where = where
@@ -256,12 +262,12 @@ class _WaitingNotice:
             say(f"Waiting for {self._where} ({self._reason(str(error))}) ... Ctrl-C gives up.")
 
     def _reason(self, sentences: str) -> str:
-        """The first sentence, for brackets behind the server's address."""
+        """The first sentence of the reason, to stand in brackets after the server's address."""
         first = sentences.partition(". ")[0].rstrip(".")
         first = first.removeprefix(f"{self._where} ").replace(f" at {self._where}", "")
         return first[:1].lower() + first[1:]
 
 
 def person_present() -> bool:
-    """Whether somebody can be asked: standard input and standard error are terminals."""
+    """Whether a person can be asked: standard input and standard error are terminals."""
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr is not None and sys.stderr.isatty()

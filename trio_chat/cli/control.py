@@ -1,4 +1,4 @@
-"""What an administrator asks of a server that runs: through the Unix socket in its data directory."""
+"""Orders to a running server, through the Unix socket in its data directory."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from trio_chat.broker.admin import Order, Table
 
 _PATIENCE: Final = 30.0
-"""Seconds that a server may take to answer: one that is busy answers within one."""
+"""Seconds that a server may take to reply; even a busy server replies within one."""
 
 _READ: Final = 64 * 1024  # bytes asked for at once
 
 
 def administer_running(directory: Path, order: Order) -> Table | None:
-    """Have a running server carry out an order; ``None`` when none runs there. Raises ``TrioChatError``."""
-    import msgspec  # noqa: PLC0415 - a help page needs none of it
+    """Have the running server carry out an order; ``None`` when no server is running. Raises ``TrioChatError``."""
+    import msgspec  # noqa: PLC0415 - a help page does not need it
 
     from trio_chat.broker.admin import Table  # noqa: PLC0415 - as above
     from trio_chat.server.doors.control import NAME, Answer, short_path  # noqa: PLC0415 - as above
@@ -35,22 +35,22 @@ def administer_running(directory: Path, order: Order) -> Table | None:
         try:
             with short_path(directory) as short:
                 sock.connect(short)
-            line = _converse(sock, msgspec.json.encode(order) + b"\n")
-        except (FileNotFoundError, ConnectionRefusedError):  # one that was killed left its socket behind
+            line = _ask_server(sock, msgspec.json.encode(order) + b"\n")
+        except (FileNotFoundError, ConnectionRefusedError):  # a server that was killed left its socket behind
             return None
         except OSError as error:
-            raise TrioChatError(f"The server at {path} cannot be asked: {error.strerror or error}.") from error
+            raise TrioChatError(f"Cannot reach the server at {path}: {error.strerror or error}.") from error
     try:
         answer = msgspec.json.decode(line, type=Answer)
     except msgspec.DecodeError:
-        raise TrioChatError(f"The server at {path} gave no answer. Its log tells why.") from None
+        raise TrioChatError(f"The server at {path} did not reply. See its log.") from None
     if answer.error:
         raise TrioChatError(answer.error)
     return Table(answer.headings, list(answer.rows))
 
 
-def _converse(sock: socket.socket, order: bytes) -> bytes:
-    """Say one line and read one."""
+def _ask_server(sock: socket.socket, order: bytes) -> bytes:
+    """Send a line and read the reply."""
     sock.sendall(order)
     data = b""
     while not data.endswith(b"\n") and (piece := sock.recv(_READ)):

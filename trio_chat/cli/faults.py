@@ -1,7 +1,7 @@
-"""How whatever went wrong ends: as a sentence on standard error and an exit status, or as a crash report.
+"""How an exception ends the program: as a sentence on standard error and an exit status, or as a crash report.
 
-A task's exception may come wrapped in groups, so the leaves are what is looked at. One leaf that is no
-exception of ours, of click's or an interruption makes the whole a bug.
+A task's exception may come wrapped in groups, so each exception inside the groups is looked at. If one of them is not
+an exception of this package or of click, and no interruption, the whole is a bug.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ INTERRUPTED: Final = 130
 
 _CHAT_COMMAND: Final = re.compile(r"(?:^|\s)/[a-z]")
 _CHOICES: Final = re.compile(r"\s*\n\t")
-"""How click puts each of several choices on a line of its own; a sentence has them behind each other."""
+"""How click puts each of several choices on a line of its own; a sentence has them in one line."""
 _INDENT: Final = "  "
-"""What stands before the further rows of a line that is too long for the terminal."""
+"""The indent of the further rows of a line that is too long for the terminal."""
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
-    """Give the exceptions inside of a group, however deep; an exception that is no group gives itself."""
+    """Give the exceptions inside a group, however deep; an exception that is not a group gives itself."""
     if isinstance(error, BaseExceptionGroup):
         for inner in error.exceptions:
             yield from leaves(inner)
@@ -47,7 +47,7 @@ def leaves(error: BaseException) -> Iterator[BaseException]:
 
 
 def report(error: BaseException) -> int:
-    """Say what happened and return the exit status."""
+    """Print what happened and return the exit status."""
     found = list(leaves(error))
     try:
         if any(_is_bug(leaf) for leaf in found):
@@ -62,9 +62,9 @@ def report(error: BaseException) -> int:
 
 
 def say(text: str) -> None:
-    """Write sentences for a person to standard error, each line after the program's name.
+    """Print sentences for a person on standard error, each line after the program's name.
 
-    What is in them may have come over the network: control characters are shown, not sent.
+    Parts of them may come from the network, so control characters are shown as pictures of themselves.
     """
     columns = _columns()
     for line in text.splitlines():
@@ -73,7 +73,7 @@ def say(text: str) -> None:
 
 
 def _columns() -> int:
-    """How wide the terminal is that standard error is; 0 where it is none, or does not say."""
+    """The width of the terminal that standard error writes to; 0 when it is no terminal, or has no width."""
     try:
         return os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
     except (AttributeError, OSError, ValueError):  # none at all, one that is closed, or no terminal
@@ -81,7 +81,7 @@ def _columns() -> int:
 
 
 def _rows(line: str, columns: int) -> list[str]:
-    """A line in rows that end between words. A word that is wider than a row stays whole, so that it can be copied."""
+    """Break a line into rows between words. A word that is wider than a row stays whole, so that it can be copied."""
     if not columns or len(line) <= columns // 2:
         return [line]
     from trio_chat.ui.terminal.graphemes import text_width  # noqa: PLC0415 - only for a terminal
@@ -97,7 +97,7 @@ def _rows(line: str, columns: int) -> list[str]:
 
 
 def sentence(error: BaseException) -> str:
-    """What went wrong, for a person at a shell: the advice to write a /command is of use only in the chat."""
+    """The error as a sentence for a person at a shell: without advice to use a /command, which works only in chats."""
     if isinstance(error, Refused) and _CHAT_COMMAND.search(error.advice):
         return error.message
     return str(error)
@@ -108,7 +108,7 @@ def _harmless(text: str) -> str:
 
 
 def _is_interruption(error: BaseException) -> bool:
-    """Tell whether Ctrl-C ended it; click's prompts turn that into an ``Abort``."""
+    """Whether Ctrl-C caused it; click's prompts turn that into an ``Abort``."""
     return isinstance(error, KeyboardInterrupt) or (
         isinstance(error, click.Abort) and isinstance(error.__context__, KeyboardInterrupt)
     )
@@ -128,12 +128,12 @@ def _is_bug(error: BaseException) -> bool:
 
 
 def _is_full_output(error: BaseException) -> bool:
-    """Tell whether an output took no more: a full disk behind it, a terminal that is gone."""
+    """Whether an output cannot be written any more: its disk is full, or its terminal is gone."""
     return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
 
 
 def _say(error: BaseException) -> int:
-    """Tell the person about one exception that is no bug; return the exit status it stands for."""
+    """Print one exception that is not a bug; return its exit status."""
     match error:
         case click.exceptions.Exit():
             return error.exit_code
@@ -142,7 +142,7 @@ def _say(error: BaseException) -> int:
         case BrokenPipeError():  # whoever read our output has seen enough
             return 0
         case click.Abort():
-            say("The input ended before there was an answer.")
+            say("The input ended before the question was answered.")
             return FAILED
         case click.exceptions.NoArgsIsHelpError():
             click.echo(error.format_message(), err=True, color=error.ctx.color)
@@ -153,7 +153,7 @@ def _say(error: BaseException) -> int:
                 say(f"Try '{error.ctx.command_path} --help'.")
             return error.exit_code
         case OSError():
-            say(f"The output cannot be written: {error.strerror}.")
+            say(f"Cannot write the output: {error.strerror}.")
             return FAILED
         case _:
             say(sentence(error))
@@ -161,7 +161,7 @@ def _say(error: BaseException) -> int:
 
 
 def _close_broken_pipes() -> None:
-    """Let what is still buffered for a closed pipe go nowhere, so that the interpreter's exit says nothing."""
+    """Discard what is still buffered for a closed pipe, so that the interpreter prints nothing when it exits."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
@@ -176,19 +176,19 @@ def _close_broken_pipes() -> None:
 
 
 def _crash(error: BaseException) -> int:
-    """Write the traceback into a file of its own and say where it is."""
+    """Write the traceback to a file and print the file's path."""
     kind = type(error).__name__
     try:
         path = _write_crash_report(error)
     except OSError as why:
-        say(f"Something in the program itself went wrong ({kind}), and its report cannot be written: {why.strerror}.")
+        say(f"Stopped by a bug ({kind}), and the report about it cannot be written: {why.strerror}.")
     else:
-        say(f"Something in the program itself went wrong ({kind}). What is known of it is in {path}.")
+        say(f"Stopped by a bug ({kind}). A report is in {path}.")
     return FAILED
 
 
 def _write_crash_report(error: BaseException) -> Path:
-    """Write a report that only its owner can read. It has no arguments and no settings: they may be private."""
+    """Write a report that only its owner can read, without arguments and settings, which may be private."""
     import platformdirs  # noqa: PLC0415 - only for a crash
 
     now = datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""``join``: enter a chat and talk."""
+"""``join``: join a chat, in the full screen or in lines."""
 
 from __future__ import annotations
 
@@ -35,19 +35,21 @@ _LOOKS: Final = ("backlog", "unknown_recipients", "time_format", "color", "theme
     cls=Verb,
     options_metavar="[OPTIONS]",
     examples=[
-        ("trio-chat join", "the server and the name of the settings"),
+        ("trio-chat join", "the server and the name in the settings"),
         ("trio-chat join ada chat.example:9000", "as ada, on that host and port"),
-        ("trio-chat join chat.example", "with a name that the server makes up"),
-        ("trio-chat join wss://chat.example/ --name ada --room ops", "by a URL, to talk in #ops"),
+        ("trio-chat join chat.example", "with the last name used there, or one that the server makes up"),
+        ("trio-chat join wss://chat.example/ --name ada --room ops", "by its URL, starting in #ops"),
         ("trio-chat join --json < questions.txt > answers.jsonl", "from a script"),
     ],
 )
 @click.argument("words", nargs=-1, metavar="[USERNAME] [HOST[:PORT]|URL]")
 @settings(ClientConfig, *SETTINGS, *_LOOKS)
 @server_options
-@click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="room to talk in first")
-@click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="line mode, on a terminal too")
-@click.option("--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event a line, JSON")
+@click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="start in this room")
+@click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="use line mode on a terminal too")
+@click.option(
+    "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event per line, as JSON"
+)
 def command(
     words: tuple[str, ...],
     config_path: Path | None,
@@ -59,18 +61,18 @@ def command(
     as_json: bool,
     **flags: object,
 ) -> int:
-    """Enter a chat and talk: in full screen on a terminal, else line by line.
+    """Join a chat: in the full screen on a terminal, otherwise in lines.
 
-    Of two arguments, the first is your name and the second the server; one with :// is the server's URL in
-    either place. A single argument is always the server. Without one, the settings say which (by default this
-    machine, port 8765).
+    With two arguments, the first is your name and the second the server; an argument with :// is the server's URL in
+    either place. A single argument is always the server. Without arguments, the server is the one in the settings (by
+    default this machine, port 8765).
 
-    A name that nobody has is yours from then on: this machine proves it by itself, another one with the password
-    that you set in the chat with /password.
+    A name that nobody has becomes yours. This machine remembers that; on another machine, you need the password that
+    you set in the chat with /password.
 
-    On a terminal, F1 shows what you can do; with --plain what you type stays whole below the lines that arrive, and
-    /help and /keys show it. Otherwise each line of the input is said, and join leaves at its end: with status 0 when
-    all of it was acknowledged, with 1 when something was refused or not delivered. Ctrl-C leaves with 130.
+    On a terminal, F1 shows what you can do. With --plain, /help and /keys show it, and arriving lines do not disturb
+    what you type. Without a terminal, each line of the input is sent, and join ends with the input: with status 0 when
+    everything was acknowledged, with 1 when something was refused or not delivered. Ctrl-C ends it with status 130.
     """
     name, server = _read_words(words)
     if name is not None and flags.get("name") is not None:
@@ -83,7 +85,7 @@ def command(
         return _join(config, url, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:
         if len(words) == 1 and not _looks_like_a_server(words[0]):
-            hint = f"If {words[0]} is to be your name, write: trio-chat join --name {words[0]}"
+            hint = f"If {words[0]} is your name, use: trio-chat join --name {words[0]}"
             raise Unreachable(f"{error} {hint}") from None
         raise
 
@@ -91,10 +93,10 @@ def command(
 def _read_words(words: tuple[str, ...]) -> tuple[str | None, str | None]:
     """The name and the server among the arguments."""
     if len(words) > 2:  # noqa: PLR2004 - a name and a server
-        raise UsageError(f"There are {len(words)} arguments; a name and a server are the most.")
+        raise UsageError(f"There are {len(words)} arguments. Give a name and a server at most.")
     urls = [word for word in words if "://" in word]
     if len(urls) > 1:
-        raise UsageError("Both arguments are URLs; one of them can be the server.")
+        raise UsageError("Both arguments are URLs. Only one of them can be the server.")
     if len(words) < 2:  # noqa: PLR2004 - as above
         return None, words[0] if words else None
     if urls:
@@ -107,7 +109,7 @@ def _looks_like_a_server(word: str) -> bool:
 
 
 def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
-    from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
 
     at_terminal = usable() and not as_json
@@ -123,8 +125,8 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
 
 
 def _open(config: ClientConfig, url: str, room: str | None) -> int:
-    """Talk in full screen."""
-    from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page needs none of it
+    """Open the full screen."""
+    from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.options import ScreenOptions  # noqa: PLC0415 - as above
 
@@ -146,7 +148,7 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
 
 async def _talk(chat: Chat, look: PlainOptions, room: str | None, *, at_terminal: bool) -> int:
     from trio_chat.ui.plain.line_mode import LineMode, chat_through_pipes  # noqa: PLC0415 - as above
-    from trio_chat.ui.plain.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.plain.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.plain.prompt import chat_at_terminal  # noqa: PLC0415 - as above
     from trio_chat.ui.state_files import load_ignored  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.terminal import Terminal  # noqa: PLC0415 - as above

@@ -1,4 +1,4 @@
-"""What an administrator asks of a server that does not run: through its database."""
+"""Orders to a stopped server, carried out in its database."""
 
 from __future__ import annotations
 
@@ -15,38 +15,36 @@ if TYPE_CHECKING:
 
 
 def is_there(path: Path) -> bool:
-    """Whether there is such a file. Raises ``TrioChatError`` where that may not be seen."""
+    """Whether the file exists. Raises ``TrioChatError`` when this user is not allowed to see that."""
     try:
         path.stat()
     except (FileNotFoundError, NotADirectoryError):
         return False
     except OSError as error:
         why = error.strerror or error
-        raise TrioChatError(
-            f"{path} cannot be used: {why}. Look at its owner; the server's user may use it."
-        ) from error
+        raise TrioChatError(f"Cannot use {path}: {why}. Run this as the server's user, who owns it.") from error
     return True
 
 
 def database(directory: Path) -> Path:
-    """The database in a data directory. Raises ``TrioChatError`` when there is none, or it is not for this user."""
-    from trio_chat.store import DATABASE  # noqa: PLC0415 - a help page needs none of it
+    """The database in a data directory. Raises ``TrioChatError`` when it is missing or this user cannot use it."""
+    from trio_chat.store import DATABASE  # noqa: PLC0415 - a help page does not need it
 
     path = directory / DATABASE
     if not is_there(path):
-        raise TrioChatError(f"There is no {path}. Say with --data where the server keeps what it remembers.")
+        raise TrioChatError(f"There is no {path}. Give the server's data directory with --data.")
     return path
 
 
 def administer_stopped(directory: Path, order: Order) -> Table:
-    """Carry out an order where no server runs. Raises ``TrioChatError`` when it cannot be done."""
-    import trio  # noqa: PLC0415 - a help page needs none of it
+    """Carry out an order while no server is running. Raises ``TrioChatError`` when that is not possible."""
+    import trio  # noqa: PLC0415 - a help page does not need it
 
     return trio.run(_administer, database(directory), order)
 
 
 async def _administer(path: Path, order: Order) -> Table:
-    from trio_chat.broker import Broker, Settings  # noqa: PLC0415 - a help page needs none of it
+    from trio_chat.broker import Broker, Settings  # noqa: PLC0415 - a help page does not need it
     from trio_chat.broker.admin import administer  # noqa: PLC0415 - as above
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
     from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
@@ -65,7 +63,7 @@ async def _administer(path: Path, order: Order) -> Table:
 
 
 def read_audit(directory: Path, limit: int) -> list[Note]:
-    """The last lines of the audit log, oldest first, whether a server runs or not. Raises ``TrioChatError``."""
-    from trio_chat.store.sqlite.maintenance import read_notes  # noqa: PLC0415 - a help page needs none of it
+    """The last entries of the audit log, oldest first, while a server is running or not. Raises ``TrioChatError``."""
+    from trio_chat.store.sqlite.maintenance import read_notes  # noqa: PLC0415 - a help page does not need it
 
     return read_notes(database(directory), limit)

@@ -1,13 +1,13 @@
-"""Options of the command line, made from the settings' own fields.
+"""Options of the command line, made from the fields of the settings.
 
-A verb says which settings it takes and gets their values by key, ``None`` for what was not given::
+A command names the settings that it takes and gets their values by key, ``None`` for a value that was not given::
 
     @click.command(cls=Verb, examples=[("trio-chat who", "who is in the lobby")])
     @settings(ClientConfig, "url", "name", "password_file")
     def command(config_path: Path | None, **flags: object) -> None:
         config = load_settings(ClientConfig, flags, config_path)
 
-An option of the verb's own stands under a heading with ``@click.option(..., cls=GroupedOption, group="...")``.
+An option of the command's own goes under a heading with ``@click.option(..., cls=GroupedOption, group="...")``.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ from trio_chat.cli.faults import say
 from trio_chat.cli.page import GroupedOption, Verb, whole
 from trio_chat.config import SECTIONS, InvalidValue, Option, Settings, convert, load, options
 
-__all__ = ["GroupedOption", "Number", "SettingOption", "Verb", "load_settings", "settings", "whole"]
+__all__ = ["GroupedOption", "SettingOption", "Verb", "WholeNumber", "load_settings", "settings", "whole"]
 
 C = TypeVar("C", bound=Settings)
 F = TypeVar("F", bound=Callable[..., object])
 
-CONFIG_HELP: Final = "settings file to read instead of the usual one"
+CONFIG_HELP: Final = "read this settings file instead of the usual one"
 
 
 if TYPE_CHECKING:
@@ -38,14 +38,14 @@ else:
 
 
 class SettingType(_ParamType):
-    """Takes what the setting takes, and says so in its words."""
+    """Accepts the values that the setting accepts, and explains errors in the setting's words."""
 
     def __init__(self, setting: Option) -> None:
         self.setting = setting
         self.name = setting.kind
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:  # noqa: ANN401 - click's own signature
-        """Make the setting's value out of what was typed."""
+        """Make the setting's value from the text that was typed."""
         del param
         if self.setting.kind == "texts" and isinstance(value, str):
             value = (value,)
@@ -63,8 +63,8 @@ class SettingType(_ParamType):
         return [CompletionItem(choice) for choice in self.setting.choices if choice.startswith(incomplete)]
 
 
-class Number(_ParamType):
-    """Takes a whole number between bounds, and says so in words."""
+class WholeNumber(_ParamType):
+    """Accepts a whole number between two bounds."""
 
     name = "number"
 
@@ -72,7 +72,7 @@ class Number(_ParamType):
         self._least, self._most = least, most
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:  # noqa: ANN401 - click's own signature
-        """Read what was typed."""
+        """Read the number from the text that was typed."""
         try:
             number = int(value)
         except ValueError:
@@ -85,7 +85,7 @@ class Number(_ParamType):
 
 
 class SettingOption(GroupedOption):
-    """The option that sets one setting; its help is the setting's own description."""
+    """The option for one setting; its help is the setting's description."""
 
     def __init__(self, flags: list[str], *, setting: Option, table: str) -> None:
         super().__init__(
@@ -102,7 +102,7 @@ class SettingOption(GroupedOption):
 
 
 def described(setting: Option) -> str:
-    """Describe a setting for a help page: what it is, its choices, its default."""
+    """Describe a setting for a help page: its description, choices and default."""
     text = setting.description
     if setting.choices:
         text += f" ({', '.join(setting.choices)})"
@@ -112,13 +112,14 @@ def described(setting: Option) -> str:
 
 def _elsewhere(setting: Option, table: str) -> str:
     return (
-        f"In the settings file {setting.flag} is {setting.key}, under [{table}]; in the environment it is "
-        f"{setting.variable}. The same goes for all that {whole(f'trio-chat config show {table}')} lists."
+        f"Every option that {whole(f'trio-chat config show {table}')} lists can also be set in the settings file "
+        f"or the environment. For example, {setting.flag} is {setting.key} under [{table}] in the file, and "
+        f"{setting.variable} in the environment."
     )
 
 
 def shown_default(setting: Option) -> str:
-    """Write a default as it would be typed; empty where there is none worth showing."""
+    """A default as it would be typed; empty when there is none worth showing."""
     if setting.default is None or (setting.default in {"", False} and setting.kind != "number"):
         return ""
     if setting.default is True:
@@ -129,7 +130,7 @@ def shown_default(setting: Option) -> str:
 
 
 def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
-    """Give a command the options of these settings (all that have a flag, unless named) and ``--config``."""
+    """Give a command the options of these settings (by default, all that have a flag) and ``--config``."""
     known = {option.key: option for option in options(section) if option.flags}
     table = next(name for name, struct in SECTIONS.items() if struct is section)
 
@@ -158,7 +159,7 @@ def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
 
 
 def load_settings(section: type[C], flags: Mapping[str, object], config_path: Path | None = None) -> C:
-    """Load a table's settings and say its warnings. Raises :class:`~trio_chat.errors.ConfigError`."""
+    """Load a table's settings and print its warnings. Raises :class:`~trio_chat.errors.ConfigError`."""
     loaded = load(section, flags, path=config_path)
     for warning in loaded.warnings:
         say(f"warning: {warning}")

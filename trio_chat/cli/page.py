@@ -1,6 +1,6 @@
-"""How a help page looks: 80 columns, options in groups, examples at the end, headings bold on a terminal.
+"""The layout of help pages: 80 columns, options in groups, examples at the end, headings in bold on a terminal.
 
-On a narrow terminal what an option does stands below it: beside it there would be a few letters a row.
+On a narrow terminal an option's description goes below the option, since beside it only a few letters would fit.
 """
 
 from __future__ import annotations
@@ -12,42 +12,42 @@ import click
 from click.shell_completion import CompletionItem
 
 Examples = Sequence[tuple[str, str]]
-"""Command lines, each with what it does."""
+"""Command lines, each with its description."""
 
 LAST: Final = "Other options"
-"""The group of options that say no other."""
+"""The group of options that name no other group."""
 
 
 _WHOLE: Final = {ord(" "): "\xa0", ord("-"): "\u2011"}
-"""Signs at which a row may end, and those of the same look at which none does."""
+"""Characters at which a row may break, and their look-alikes at which it may not."""
 _SHOWN: Final = {0xA0: " ", 0x2011: "-"}
 
 _NARROW: Final = 66
-"""Columns below which long options and their descriptions do not stand side by side."""
+"""Below this many columns, long options and their descriptions are not side by side."""
 _SHORT: Final = 14
-"""Columns of what has a place beside its description all the same, such as a command's name."""
+"""Terms up to this many columns, such as command names, stay beside their description anyway."""
 
 _CONTEXT: Final[dict[str, Any]] = {"help_option_names": ["-h", "--help"], "max_content_width": 80}
 
 
 def whole(text: str) -> str:
-    """A piece of a help text that stays in one row, as in ``[default: 30]``."""
+    """A part of a help text that must not be broken into two rows, such as ``[default: 30]``."""
     return text.translate(_WHOLE)
 
 
 class PageFormatter(click.HelpFormatter):
-    """Click's formatter with bold headings. Click takes the codes out again where there is no terminal."""
+    """Click's formatter with bold headings. Click removes the codes when there is no terminal."""
 
     def write_heading(self, heading: str) -> None:
         """Write a heading."""
         self.write(" " * self.current_indent + click.style(f"{heading}:", bold=True) + "\n")
 
     def write(self, string: str) -> None:
-        """Write a piece of the page."""
+        """Write a part of the page."""
         super().write(string.translate(_SHOWN))
 
     def write_dl(self, rows: Iterable[tuple[str, str]], col_max: int = 30, col_spacing: int = 2) -> None:
-        """Write terms with what they mean, in two columns or, where those would be too narrow, below each other."""
+        """Write terms and descriptions in two columns or, where those would be too narrow, below each other."""
         rows = list(rows)
         if self.width >= _NARROW or all(len(term) <= _SHORT for term, _ in rows):
             super().write_dl(rows, col_max, col_spacing)
@@ -59,14 +59,14 @@ class PageFormatter(click.HelpFormatter):
 
 
 class PageContext(click.Context):
-    """A context whose help pages are ours."""
+    """A context that makes help pages with :class:`PageFormatter`."""
 
     formatter_class: type[click.HelpFormatter] = PageFormatter
 
 
 class GroupedOption(click.Option):
-    """An option that says under which heading of the help page it stands, and, as a sentence, where ``elsewhere``
-    its value can be given."""
+    """An option with its heading on the help page (``group``), and a sentence on where else its value can be given
+    (``elsewhere``)."""
 
     def __init__(self, *args: Any, group: str = LAST, elsewhere: str = "", **kwargs: Any) -> None:  # noqa: ANN401 - click.Option's own
         super().__init__(*args, **kwargs)
@@ -74,7 +74,7 @@ class GroupedOption(click.Option):
         self.elsewhere = elsewhere
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        """Give the row of the help page; long flags stand under each other."""
+        """Give the row of the help page; long flags are aligned."""
         record = super().get_help_record(ctx)
         if record is None:
             return None
@@ -85,8 +85,8 @@ class GroupedOption(click.Option):
 class Verb(click.Command):
     """A command whose help page has its options in groups and examples at the end.
 
-    Use it as ``@click.command(cls=Verb, examples=[("trio-chat serve", "what that does")])``. What
-    :meth:`settings_help` gives stands between the two.
+    Use it as ``@click.command(cls=Verb, examples=[("trio-chat serve", "what that does")])``. The text of
+    :meth:`settings_help` comes between the options and the examples.
     """
 
     context_class: type[click.Context] = PageContext
@@ -97,7 +97,7 @@ class Verb(click.Command):
         self.examples = tuple(examples)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write each group under its heading, in the order of their first options, the rest last."""
+        """Write each group under its heading, in the order of their first options; the other options come last."""
         groups: dict[str, list[tuple[str, str]]] = {}
         for param in self.get_params(ctx):
             record = param.get_help_record(ctx)
@@ -111,7 +111,7 @@ class Verb(click.Command):
                 formatter.write_dl([(flags.ljust(min(width, 30)), text) for flags, text in rows])
 
     def settings_help(self) -> str:
-        """Where else than among the options its settings can be given; empty for a command that has none."""
+        """Where else the command's settings can be given; empty for a command without settings."""
         given = [param for param in self.params if isinstance(param, GroupedOption) and param.elsewhere]
         if not given:
             return ""
@@ -119,7 +119,7 @@ class Verb(click.Command):
         return (instructive or given)[-1].elsewhere
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Say where else the options can be given, and end with the examples."""
+        """Write where else the options can be given, then the examples."""
         if also := self.settings_help():
             with formatter.section("Settings"):
                 formatter.write_text(also)
@@ -138,14 +138,14 @@ class PageGroup(click.Group):
         self.examples = tuple(examples)
 
     def short_helps(self, ctx: click.Context) -> dict[str, str]:
-        """Give the commands' names and what each does in a few words, in the order of the help page."""
+        """Give the commands and their short descriptions, in the order of the help page."""
         del ctx
         return {name: command.get_short_help_str() for name, command in self.commands.items()}
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find the command that is meant; for a mistyped one raise a usage error that suggests the nearest."""
+        """Find the command; for an unknown one, raise a usage error that suggests the nearest."""
         names = self.short_helps(ctx)
         if not ctx.resilient_parsing and args[0] not in names and not args[0].startswith("-"):
             from trio_chat.config import near  # noqa: PLC0415 - only for a mistake
@@ -154,14 +154,14 @@ class PageGroup(click.Group):
         return super().resolve_command(ctx, args)
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Put the commands before the options: they are what a reader looks for."""
+        """Write the commands before the options, since readers look for them first."""
         with formatter.section("Commands"):
             formatter.write_dl(list(self.short_helps(ctx).items()))
         with formatter.section("Options"):
             formatter.write_dl([row for param in self.get_params(ctx) if (row := param.get_help_record(ctx))])
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """End with the examples."""
+        """Write the examples at the end."""
         super().format_epilog(ctx, formatter)
         write_examples(formatter, self.examples)
 
@@ -173,7 +173,7 @@ class PageGroup(click.Group):
 
 
 def write_examples(formatter: click.HelpFormatter, examples: Examples) -> None:
-    """Write the examples: each command line as it is typed, and under it what it does."""
+    """Write the examples: each command line, and its description below."""
     if not examples:
         return
     with formatter.section("Examples"):

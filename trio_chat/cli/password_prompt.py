@@ -1,9 +1,9 @@
-"""A password asked for at a terminal that does not show it.
+"""A prompt for a password at a terminal, which does not show what is typed.
 
-Theory of operation. The terminal's echo is off while somebody types, and that is a setting of the terminal, not of
-this program. A shell that gets the terminal back, because the program was stopped with Ctrl-Z, sets it as it likes,
-and so it does when ``fg`` lets the program go on. So before a stop echo is given back, and whenever the program goes on
-echo is turned off again and the prompt written anew. A signal that ends the program gives echo back too.
+Theory of operation. The terminal's echo is off while the person types. Echo is a setting of the terminal, not of this
+program: when the program is stopped with Ctrl-Z, the shell sets it as it likes, and again when ``fg`` resumes the
+program. So echo is turned on before a stop; when the program resumes, echo is turned off and the prompt is printed
+again. A signal that ends the program turns echo on too.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ _LFLAG: Final = 3  # place of the local modes in what termios.tcgetattr returns
 
 
 def ask_unseen(question: str, default: str | None = None) -> str:
-    """Ask for what nobody may see, on standard error. Without a default, nothing is no answer, and it asks again.
+    """Ask a question on standard error without showing the answer. Without a default, an empty answer is asked again.
 
     Raises ``click.Abort`` for Ctrl-C and for the end of the input, ``SystemExit`` for SIGTERM and SIGHUP.
     """
-    with _staying_unseen(f"{question}: "):
+    with _without_echo(f"{question}: "):
         return str(click.prompt(question, hide_input=True, default=default, show_default=False, err=True))
 
 
 @contextlib.contextmanager
-def _staying_unseen(prompt: str) -> Iterator[None]:
-    """Keep echo off over a stop, and give the terminal back as it was found however this ends."""
+def _without_echo(prompt: str) -> Iterator[None]:
+    """Keep echo off, also after a stop, and restore the terminal however this ends."""
     fd = _open_terminal()
     if fd is None:
         yield
@@ -47,7 +47,7 @@ def _staying_unseen(prompt: str) -> Iterator[None]:
         del frame
         _set(fd, found)
         signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)  # stopped here, unless no shell could go on with it
+        os.kill(os.getpid(), number)  # stops here, unless no shell could resume it
         signal.signal(number, stop)
         _hide(fd)
 
@@ -76,7 +76,7 @@ def _staying_unseen(prompt: str) -> Iterator[None]:
 
 
 def _open_terminal() -> int | None:
-    """The terminal that is asked at; ``None`` where there is none."""
+    """The terminal to ask at; ``None`` when there is none."""
     with contextlib.suppress(OSError):
         return os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY)
     with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor
@@ -88,7 +88,7 @@ def _open_terminal() -> int | None:
 
 
 def _hide(fd: int) -> None:
-    """Turn echo off. In the background this waits until the program is in front again: the system stops it."""
+    """Turn echo off. In the background, the system stops the program here until it is in the foreground again."""
     with contextlib.suppress(termios.error):
         modes = termios.tcgetattr(fd)
         modes[_LFLAG] &= ~termios.ECHO
@@ -96,5 +96,5 @@ def _hide(fd: int) -> None:
 
 
 def _set(fd: int, modes: list[int | list[bytes | int]]) -> None:
-    with contextlib.suppress(termios.error):  # a terminal that is gone needs nothing back
+    with contextlib.suppress(termios.error):  # a terminal that is gone needs no restoring
         termios.tcsetattr(fd, termios.TCSADRAIN, modes)

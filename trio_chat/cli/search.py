@@ -1,4 +1,4 @@
-"""``search``: find messages from the shell."""
+"""``search``: search messages from the shell."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import click
 
 from trio_chat.cli.connecting import SETTINGS, ConnectionPlan, connect_and_run, server_options, server_url
 from trio_chat.cli.faults import FAILED, say
-from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
+from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
 
 _GROUP: Final = "What to find"
 _PAGE: Final = 100
-"""Messages in one answer, at the most (the protocol's bound)."""
+"""The most messages in one reply (the protocol's limit)."""
 
 
 @click.command(
     cls=Verb,
     examples=[
         ("trio-chat search disk full", "messages with both words, the newest first"),
-        ("trio-chat search 'disk full' --from ada --room '#ops'", "with these words in this order, by ada, in #ops"),
-        ("trio-chat search --has-link --after 2026-01-01 -n 100", "the last hundred links of this year"),
+        ("trio-chat search 'disk full' --from ada --room '#ops'", "this phrase, from ada, in #ops"),
+        ("trio-chat search --has-link --after 2026-01-01 -n 100", "the last hundred messages with links since then"),
         ("trio-chat search backup --context 2", "with two messages before and after each"),
         ("trio-chat search backup --json | jq -r .text", "for another program"),
     ],
@@ -39,10 +39,16 @@ _PAGE: Final = 100
 @click.argument("words", nargs=-1)
 @settings(ClientConfig, *SETTINGS, "time_format", "color")
 @server_options
-@click.option("--room", cls=GroupedOption, group=_GROUP, metavar="ROOM", help="in that room (@bob: privately with bob)")
-@click.option("--from", "sender", cls=GroupedOption, group=_GROUP, metavar="NAME", help="that this person said")
-@click.option("--before", cls=GroupedOption, group=_GROUP, metavar="DAY", help="before that day or time")
-@click.option("--after", cls=GroupedOption, group=_GROUP, metavar="DAY", help="on that day or at that time, or later")
+@click.option(
+    "--room",
+    cls=GroupedOption,
+    group=_GROUP,
+    metavar="ROOM",
+    help="in this room; @bob for your direct conversation with bob",
+)
+@click.option("--from", "sender", cls=GroupedOption, group=_GROUP, metavar="NAME", help="from this person")
+@click.option("--before", cls=GroupedOption, group=_GROUP, metavar="DAY", help="before this day or time")
+@click.option("--after", cls=GroupedOption, group=_GROUP, metavar="DAY", help="on or after this day or time")
 @click.option("--has-link", cls=GroupedOption, group=_GROUP, is_flag=True, help="with a link")
 @click.option(
     "-n",
@@ -50,9 +56,9 @@ _PAGE: Final = 100
     cls=GroupedOption,
     group="How much",
     metavar="N",
-    type=Number(1, 100_000),
+    type=WholeNumber(1, 100_000),
     default=20,
-    help=f"messages at the most {whole('[default: 20]')}",
+    help=f"show at most N messages {whole('[default: 20]')}",
 )
 @click.option(
     "-C",
@@ -60,12 +66,12 @@ _PAGE: Final = 100
     cls=GroupedOption,
     group="How much",
     metavar="N",
-    type=Number(0, 100),
+    type=WholeNumber(0, 100),
     default=0,
-    help=f"with N lines before and after each {whole('[default: 0]')}",
+    help=f"show N lines before and after each message {whole('[default: 0]')}",
 )
 @click.option(
-    "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one message a line, JSON"
+    "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one message per line, as JSON"
 )
 def command(  # noqa: PLR0913 - each is an option of the command
     words: tuple[str, ...],
@@ -83,17 +89,17 @@ def command(  # noqa: PLR0913 - each is an option of the command
     as_json: bool,
     **flags: object,
 ) -> int:
-    """Find messages in all that you may read, the newest first; all conditions hold together.
+    """Search all messages that you can read, the newest first. A message must meet all conditions.
 
-    A word may also be a condition as /search in the chat takes it: from:ada in:#ops after:2026-01-01 has:link.
-    Days and times without a zone are in this machine's.
+    A word may also be a condition, as for /search in the chat: from:ada in:#ops after:2026-01-01 has:link. Days and
+    times without a time zone are in this machine's zone.
 
-    Exit status: 0 when something was found, 1 when nothing was, 2 when the command line or a setting is wrong.
+    Exit status: 0 when a message was found, 1 when none was found, 2 when the command line or a setting is wrong.
     """
     given = {"from": sender, "in": room, "before": before, "after": after, "has": "link" if has_link else None}
     query = _read_query(words, given)
     if context and as_json:
-        raise UsageError("--context is for reading; with --json, leave it out.")
+        raise UsageError("--context does not work with --json. Leave one of them out.")
     config = load_settings(ClientConfig, flags, config_path)
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
@@ -105,7 +111,7 @@ def command(  # noqa: PLR0913 - each is an option of the command
 
 def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:
     """What is looked for. Raises ``UsageError`` when that is nothing, or no search."""
-    from trio_chat.protocol.query import BadQuery, parse_query  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.protocol.query import BadQuery, parse_query  # noqa: PLC0415 - the help page does not need it
 
     parts = [f'"{word}"' if " " in word and '"' not in word else word for word in words]
     parts += [f'{key}:"{value}"' for key, value in given.items() if value is not None]
@@ -116,7 +122,7 @@ def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:
 
 
 def _moment(typed: str | None) -> str | None:
-    from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - the help page does not need it
 
     moment = None if typed is None else to_utc(typed)
     if typed is not None and moment is None:
@@ -125,7 +131,7 @@ def _moment(typed: str | None) -> str | None:
 
 
 async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, context: int, *, as_json: bool) -> int:
-    from trio_chat.ui.actions.messages import look_around  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.ui.actions.messages import look_around  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.model.notes import Hits  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.line_mode import LineMode, plain_options  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above

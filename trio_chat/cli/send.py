@@ -37,15 +37,17 @@ _LONGEST: Final = 4 * 1024 * 1024
     examples=[
         ("echo done | trio-chat send '#ops'", "the input, as one message"),
         ("trio-chat send '#ops' backup is done", "the words of the command line"),
-        ("trio-chat send @bob,@eve lunch?", "to these people, and nobody else"),
-        ("tail -f app.log | trio-chat send --lines '#log'", "each line as it comes"),
+        ("trio-chat send @bob,@eve lunch?", "to these people only"),
+        ("tail -f app.log | trio-chat send --lines '#log'", "each line as it arrives"),
     ],
 )
 @click.argument("target", required=False, metavar="'#ROOM'|@NAME[,@NAME]")
 @click.argument("text", nargs=-1)
 @settings(ClientConfig, *SETTINGS)
 @server_options
-@click.option("--lines", cls=GroupedOption, group="How it behaves", is_flag=True, help="send each line of the input")
+@click.option(
+    "--lines", cls=GroupedOption, group="How it behaves", is_flag=True, help="send each line of the input as a message"
+)
 def command(
     target: str | None,
     text: tuple[str, ...],
@@ -56,18 +58,18 @@ def command(
     lines: bool,
     **flags: object,
 ) -> int:
-    """Say something in a room, or to people.
+    """Send a message to a room or to people.
 
-    What is said are the words of the command line, or else the whole input as one message. A room is entered
-    if need be. In a shell, # begins a comment: quote the room's name, or leave the # out.
+    The message is the text of the command line, or else the whole input. The room is joined if need be. In a shell, #
+    begins a comment: quote the room's name, or leave out the #.
 
-    Exit status: 0 when everything is acknowledged (the server has it), 1 when something was not delivered, 2 when
-    the command line or a setting is wrong.
+    Exit status: 0 when the server has acknowledged everything, 1 when a message was not delivered, 2 when the command
+    line or a setting is wrong.
     """
     if target is None:
-        raise UsageError("Where to? Give a room (in quotes: '#ops') or people (@bob).")
+        raise UsageError("The destination is missing. Give a room (in quotes: '#ops') or people (@bob).")
     if lines and text:
-        raise UsageError("--lines is for the input; with the text in the command line, leave it out.")
+        raise UsageError("--lines sends the input, and there is a text too. Leave one of them out.")
     room, people = _read_target(target)
     config = load_settings(ClientConfig, flags, config_path)
     check_given(config, flags.get("name"))
@@ -81,24 +83,24 @@ def command(
 
 
 def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:
-    """The room, or the people; one of the two is empty."""
+    """The room, or the people; the other one is empty. The room "" is the lobby."""
     if not target.startswith("@"):
         if not target.removeprefix("#"):
-            raise UsageError("A # alone is no room. Give its name as well: '#ops'.")
+            raise UsageError("# is not a room. Give its name as well: '#ops'.")
         return room_name(target), ()
     people = tuple(dict.fromkeys(name for word in target.split(",") if (name := word.strip().removeprefix("@"))))
     if not people:
-        raise UsageError("An @ alone is nobody. Give a name as well: @bob.")
+        raise UsageError("@ is not a person. Give a name as well: @bob.")
     if any(name.casefold() == "all" for name in people):
         if len(people) > 1:
-            raise UsageError("@ALL is everyone already; leave the other names out.")
+            raise UsageError("@ALL means everyone. Leave out the other names.")
         return "", ()
     return None, tuple(person_name(name) for name in people)
 
 
 async def _messages(text: str, *, lines: bool) -> AsyncIterator[str]:
-    """The messages to send, one after the other."""
-    from trio_chat.ui.plain.pipes import standard_input  # noqa: PLC0415 - the help page needs none of it
+    """Give the messages to send, one after the other."""
+    from trio_chat.ui.plain.pipes import standard_input  # noqa: PLC0415 - the help page does not need it
 
     if text:
         yield text
@@ -113,12 +115,12 @@ async def _messages(text: str, *, lines: bool) -> AsyncIterator[str]:
         say("Type the message; Ctrl-D on a new line sends it.")
     whole = await source.read_all(_LONGEST)
     if whole is None:
-        raise ChatError(f"The input has more than {_LONGEST} bytes, which is too much for a message. Try --lines.")
+        raise ChatError(f"The input has more than {_LONGEST} bytes, too many for one message. --lines sends each line.")
     yield whole.rstrip("\r\n")
 
 
 class _Destination:
-    """Where messages go: a room, which is entered with the first (empty: the lobby), or people."""
+    """Where messages go: people, or a room (empty: the lobby), which is joined before the first message."""
 
     def __init__(self, chat: Chat, room: str | None, people: tuple[str, ...]) -> None:
         self._chat = chat
@@ -136,13 +138,13 @@ class _Destination:
 
 
 async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> int:
-    """Send all; say of each that was not delivered why. Returns the exit status."""
-    from trio_chat.ui.actions.retry import patiently  # noqa: PLC0415 - the help page needs none of it
+    """Send all messages and print why a message was not delivered. Returns the exit status."""
+    from trio_chat.ui.actions.retry import patiently  # noqa: PLC0415 - the help page does not need it
 
     status = 0
     async for text in messages:
         if not text.strip():
-            say("There is nothing to send: the message is empty.")
+            say("The message is empty. Nothing was sent.")
             status = FAILED
             continue
         try:

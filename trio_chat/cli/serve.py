@@ -24,9 +24,9 @@ _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with
     cls=Verb,
     examples=[
         ("trio-chat serve", "a chat that only this machine can reach"),
-        ("trio-chat serve --host 0.0.0.0 --password-file ~/chat-password", "one for everybody who has the password"),
-        ("trio-chat serve --data /srv/chat", "with what is said kept there"),
-        ("trio-chat serve -p 9000 -m 2 --memory", "on port 9000, for two people, and gone afterwards"),
+        ("trio-chat serve --host 0.0.0.0 --password-file ~/chat-password", "a chat for everybody who has the password"),
+        ("trio-chat serve --data /srv/chat", "keep the messages in that directory"),
+        ("trio-chat serve -p 9000 -m 2 --memory", "on port 9000, for two connections, without storing anything"),
         ("trio-chat serve --config chat.toml --log-format json 2>> chat.log", "from a script, with the log in a file"),
     ],
 )
@@ -34,8 +34,8 @@ _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with
 def command(config_path: Path | None, **flags: object) -> None:
     """Host a chat until Ctrl-C or SIGTERM stops it.
 
-    It listens on this machine only, unless --host says otherwise, and then wants a password (from a file or from
-    TRIO_CHAT_PASSWORD, never typed into a command line) or --open.
+    It listens on this machine only, unless --host says otherwise. Then it needs a password (from a file or from
+    TRIO_CHAT_PASSWORD, never in a command line) or --open.
     """
     config = load_settings(ServerConfig, flags, config_path)
     check_server(config)
@@ -44,7 +44,7 @@ def command(config_path: Path | None, **flags: object) -> None:
 
 def serve(config: ServerConfig) -> None:
     """Run the server until it is stopped. Raises ``TrioChatError`` when it cannot listen."""
-    import trio  # noqa: PLC0415 - the help page needs none of these
+    import trio  # noqa: PLC0415 - the help page does not need them
 
     from trio_chat.server.app import run  # noqa: PLC0415 - as above
     from trio_chat.server.log import configure  # noqa: PLC0415 - as above
@@ -54,24 +54,24 @@ def serve(config: ServerConfig) -> None:
 
 
 def announce(config: ServerConfig, urls: list[str]) -> None:
-    """Tell whoever started it that it listens on ``urls``: a person by a banner; else the log has said it."""
+    """Tell a person at a terminal, with a banner, that the server listens on ``urls``; for others, the log says it."""
     if sys.stdout.isatty():
         color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
         click.echo(banner(config, urls, log_is_here=sys.stderr.isatty()), color=color)
     elif not is_this_machine(config.host):
         import structlog  # noqa: PLC0415 - the help page does not need it
 
-        structlog.get_logger().warning("not encrypted", advice="what is said can be read on its way to other machines")
+        structlog.get_logger().warning("not encrypted", advice="messages can be read on their way to other machines")
 
 
 def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
-    """Say to the person at the terminal what was started, how to join it and how to stop it.
+    """The banner: what was started, how to join it and how to stop it.
 
-    ``urls`` are those the server listens on; ``log_is_here`` tells whether the log comes to this terminal.
+    ``urls``: the server's addresses. ``log_is_here``: the log is written to this terminal.
     """
     local = is_this_machine(config.host)
     if config.password is not None:
-        admitted = "whoever has the password; join asks for it"
+        admitted = "everybody who has the password; join asks for it"
     elif local:
         admitted = "anybody on this machine; no other machine can connect"
     else:
@@ -81,17 +81,17 @@ def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
         ("Join", f"trio-chat join {_address(urls[0])}"),
         ("Admitted", admitted),
         ("Log", "here, on standard error" if log_is_here else "where standard error goes"),
-        ("Kept", "in memory only (--memory); all is gone when it stops" if config.memory else f"in {_data(config)}"),
+        ("Kept", "in memory only (--memory); lost when the server stops" if config.memory else f"in {_data(config)}"),
         ("Stop", "Ctrl-C; once more stops at once"),
     ]
     if not local:
-        rows.insert(3, ("Beware", "what is said is not encrypted on its way to other machines"))
+        rows.insert(3, ("Beware", "messages are not encrypted on their way to other machines"))
     lines = "\n".join(f"  {click.style(f'{name:<10}', bold=True)} {text}" for name, text in rows)
     return f"{click.style(f'trio-chat {__version__}', bold=True)}\n{lines}\n"
 
 
 def _data(config: ServerConfig) -> str:
-    """Where what is remembered is kept, from the home directory on where it is there."""
+    """The data directory, with ~ for the home directory."""
     from trio_chat.cli.admin import data_directory  # noqa: PLC0415 - the help page does not need it
 
     directory = data_directory(config)
@@ -100,7 +100,7 @@ def _data(config: ServerConfig) -> str:
 
 
 def _address(url: str) -> str:
-    """Write HOST:PORT as another would join it: this machine's name where every address is listened on."""
+    """HOST:PORT as another machine would join it: this machine's name when the server listens on all addresses."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     host = socket.gethostname() if host in _ANY_ADDRESS else host

@@ -1,4 +1,4 @@
-"""``tail``: follow rooms from a script, or beside other work."""
+"""``tail``: show rooms as new messages arrive."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trio_chat.cli.connecting import (
     server_url,
 )
 from trio_chat.cli.faults import FAILED, say
-from trio_chat.cli.options import GroupedOption, Number, Verb, load_settings, settings, whole
+from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
@@ -33,23 +33,23 @@ if TYPE_CHECKING:
     from trio_chat.ui.plain.pipes import Output
 
 _PAGE: Final = 500
-"""Events in one page of history, at the most (the protocol's bound)."""
+"""The most events in one page of history (the protocol's limit)."""
 
 _FEW: Final = 50
-"""Events asked for at the least: among them some may be that are not told."""
+"""The fewest events to ask for, since some of them may not be shown."""
 
 _Told: TypeAlias = "Callable[[RoomEvent], bool]"
-"""Whether an event of the past is told."""
+"""Whether an event of the past is shown."""
 
 
 @click.command(
     cls=Verb,
     examples=[
-        ("trio-chat tail '#ops'", "what is said in #ops from now on"),
-        ("trio-chat tail -n 20 '#ops' '#dev'", "with the last 20 of each before that"),
-        ("trio-chat tail --since 2h '#ops'", "with the last two hours before that"),
+        ("trio-chat tail '#ops'", "new messages in #ops"),
+        ("trio-chat tail -n 20 '#ops' '#dev'", "also the last 20 events of each room"),
+        ("trio-chat tail --since 2h '#ops'", "also the last two hours"),
         ("trio-chat tail '#ops' --json | jq -r .text", "for another program"),
-        ("trio-chat tail -n 1 '#ops' | head -1", "the last thing said"),
+        ("trio-chat tail -n 1 '#ops' | head -1", "the last message"),
         ("trio-chat tail -n 5 @bob", "your conversation with bob"),
     ],
 )
@@ -62,18 +62,20 @@ _Told: TypeAlias = "Callable[[RoomEvent], bool]"
     cls=GroupedOption,
     group="How it behaves",
     metavar="N",
-    type=Number(0),
+    type=WholeNumber(0),
     default=None,
-    help=f"begin with the last N of each room {whole('[default: 0]')}; with --since, N at the most",
+    help=f"start with the last N events of each room {whole('[default: 0]')}; with --since, at most N",
 )
 @click.option(
     "--since",
     cls=GroupedOption,
     group="How it behaves",
     metavar="WHEN",
-    help="begin with what was said since: 2h ago, a day (2026-01-31) or time, or a message's number",
+    help="start with the events since then: 2h ago, a day (2026-01-31) or time, or a message's number",
 )
-@click.option("--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event a line, JSON")
+@click.option(
+    "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event per line, as JSON"
+)
 def command(
     rooms: tuple[str, ...],
     config_path: Path | None,
@@ -85,15 +87,15 @@ def command(
     as_json: bool,
     **flags: object,
 ) -> int:
-    """Show what is said in rooms, from now on; without a room, in the lobby. @bob stands for your direct
-    conversation with bob, @bob+eve for that with both.
+    """Show new messages of rooms as they arrive; without a room, of the lobby. @bob is your direct conversation with
+    bob, @bob+eve the one with both.
 
-    A lost connection is made again, and what was missed meanwhile is shown. With --json, that is told by
-    events of their own (disconnected, reconnected, missed).
+    After a lost connection it reconnects and shows what it missed. With --json, it writes an event for that
+    (disconnected, reconnected, missed).
 
-    It goes on until it is stopped: by Ctrl-C (status 130), by SIGTERM (143), or, with status 0, when whoever
-    reads its output has seen enough. When the server ends it for good, the status is 1. A configured name that is
-    somebody else's gives way to one that the server makes up.
+    It runs until it is stopped: by Ctrl-C (status 130), by SIGTERM (143), or when its output is closed (status 0). When
+    the server ends the session for good, the status is 1. If the name in your settings belongs to someone else, the
+    server makes one up.
     """
     names = tuple(_name(room) for room in rooms)
     config = load_settings(ClientConfig, flags, config_path)
@@ -110,8 +112,8 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
-    """Where to begin: after a message's number, so many seconds ago, or at a time; with so many
-    events at the most (``None``: all). With none of the three, at the last so many."""
+    """Where to start: ``after`` a message's number, some seconds ``ago``, or at a ``time``; else with the last events.
+    ``most`` is the most events to show (``None``: all)."""
 
     most: int | None
     after: int | None = None
@@ -120,12 +122,12 @@ class _Begin:
 
     @property
     def at_end(self) -> bool:
-        """Whether the last events are wanted, however old."""
+        """Whether to start with the last events, however old."""
         return self.after is None and self.ago is None and self.time is None
 
 
 def _name(word: str) -> str:
-    """A room, or (behind ``@``) the people of a direct conversation. Raises ``UsageError`` for what is neither."""
+    """A room, or (after ``@``) the people of a direct conversation. Raises ``UsageError`` when it is neither."""
     if not word.startswith("@"):
         return room_name(word)
     people = [person.removeprefix("@") for person in word.replace(",", "+").split("+")]
@@ -133,17 +135,17 @@ def _name(word: str) -> str:
 
 
 def _find(talk: LineMode, conversation: str) -> RoomView:
-    """A direct conversation that there is. Raises ``UsageError``."""
+    """Find a direct conversation. Raises ``UsageError`` when there is none with these people."""
     found = talk.place.find_direct(conversation)
     if found is None:
         people = conversation[1:].replace("+", " and ")
-        raise UsageError(f"You have no conversation with {people} yet. Begin one: trio-chat send {conversation} hello")
+        raise UsageError(f"You have no conversation with {people} yet. Start one: trio-chat send {conversation} hello")
     return talk.chat.rooms[found]
 
 
 def _read_begin(backlog: int | None, since: str | None) -> _Begin:
-    """Where ``-n`` and ``--since`` say to begin. Raises ``UsageError`` for what is no time."""
-    from trio_chat.protocol.spans import FORMS, has_unit, parse_span, to_utc  # noqa: PLC0415 - the help page needs none of it
+    """Where to start, from ``-n`` and ``--since``. Raises ``UsageError`` for a time that cannot be read."""
+    from trio_chat.protocol.spans import FORMS, has_unit, parse_span, to_utc  # noqa: PLC0415 - the help page does not need it
 
     if since is None:
         return _Begin(backlog or 0)
@@ -155,15 +157,15 @@ def _read_begin(backlog: int | None, since: str | None) -> _Begin:
     time = to_utc(text)
     if time is None:
         raise UsageError(
-            f"--since {since} is no time. Write how long ago ({FORMS}), a day or time (2026-01-31, 2026-01-31T12:00Z), "
-            "or a message's number."
+            f"--since {since} is not a time. Give how long ago ({FORMS}), a day or time (2026-01-31, "
+            "2026-01-31T12:00Z), or a message's number."
         )
     return _Begin(backlog, time=time)
 
 
 async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin: _Begin, *, as_json: bool) -> int:
-    """Show rooms until the conversation ends or nobody reads any more."""
-    import trio  # noqa: PLC0415 - the help page needs none of it
+    """Show rooms until the chat ends or the output is closed."""
+    import trio  # noqa: PLC0415 - the help page does not need it
 
     from trio_chat.ui.plain.line_mode import LineMode, plain_options  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
@@ -183,7 +185,7 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
             nursery.start_soon(watch_reader)
             for gone in chat.welcome.put_out:
                 if gone.room in rooms:
-                    await _tell_put_out(talk, sink, gone)
+                    await _tell_removal(talk, sink, gone)
             shown = await _show_backlog(talk, sink, rooms, begin)
             await _show_events(talk, sink, shown)
             nursery.cancel_scope.cancel()
@@ -193,8 +195,8 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
 
 
 async def _show_backlog(talk: LineMode, sink: Output, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
-    """Enter the rooms and show where each begins, oldest first. Returns up to where each was shown."""
-    from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page needs none of it
+    """Join the rooms and show the start of each, oldest first. Returns the last number shown in each room."""
+    from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page does not need it
 
     shown: dict[str, int] = {}
     for word in rooms or [talk.chat.welcome.lobby]:
@@ -202,7 +204,7 @@ async def _show_backlog(talk: LineMode, sink: Output, rooms: Sequence[str], begi
         shown[view.name] = 0
         async for past in _read_past(talk.chat, view.name, begin, told=_told(talk)):
             if isinstance(past, Missed):
-                await _remark(talk, sink, past)
+                await _write_notice(talk, sink, past)
                 continue
             shown[view.name] = past[-1].seq
             talk.follow()
@@ -215,7 +217,7 @@ async def _enter(chat: Chat, room: str) -> RoomView:
 
 
 async def _read_back(chat: Chat, room: str, wanted: int, told: _Told) -> list[RoomEvent]:
-    """The last events of a room, oldest first: as many that are told as are wanted, or as are kept."""
+    """The last events of a room, oldest first: enough that ``wanted`` of them are shown, or all that are stored."""
     events: list[RoomEvent] = []
     missing = wanted
     while missing > 0:
@@ -229,26 +231,26 @@ async def _read_back(chat: Chat, room: str, wanted: int, told: _Told) -> list[Ro
 
 
 def _last(events: list[RoomEvent], wanted: int, told: _Told) -> list[RoomEvent]:
-    """The end of a stretch that holds as many events that are told as are wanted."""
+    """The end of the events, as long as ``wanted`` of them are shown."""
     places = [at for at, event in enumerate(events) if told(event)]
     return events if len(places) <= wanted else events[places[-wanted] :] if wanted else []
 
 
 def _told(talk: LineMode) -> _Told:
-    """Which events of the past are told. Messages come as they are now: what changed them is for programs only."""
-    from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page needs none of it
+    """Which events of the past are shown. Messages come as they are now, so only programs get the changes to them."""
+    from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page does not need it
 
     changes = () if talk.look.json else (Edited, Deleted, Reacted)
     return lambda event: not isinstance(event, changes)
 
 
 def _tell_past(talk: LineMode, past: list[RoomEvent]) -> list[str]:
-    """The lines for what is past."""
+    """The lines for events of the past."""
     return [line for event in filter(_told(talk), past) for line in talk.tell(event)]
 
 
 async def _read_past(chat: Chat, room: str, begin: _Begin, told: _Told) -> AsyncIterator[list[RoomEvent] | Missed]:
-    """Stretches of a room's past, oldest first, none of them empty; and what is missing of it, where it is."""
+    """Give a room's past in parts that are not empty, oldest first, and a ``Missed`` where events are missing."""
     if begin.at_end:
         events = await _read_back(chat, room, begin.most or 0, told)
         if events:
@@ -270,8 +272,8 @@ async def _read_past(chat: Chat, room: str, begin: _Begin, told: _Told) -> Async
 
 
 async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent] | Missed]:
-    """What was said in a room since then, page by page, and what of it is no longer kept."""
-    from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page needs none of it
+    """Give a room's events since the start, page by page, and a ``Missed`` for those that are no longer stored."""
+    from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page does not need it
 
     since = begin.time
     if begin.ago is not None:  # by the server's clock, which gave the messages their times
@@ -291,8 +293,8 @@ async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[lis
 
 
 def _count_lost(page: Past, after: int | None, last: int) -> int:
-    """How many events that would stand before a stretch are no longer kept: those after a number, or, where a time
-    was given and all that is kept came later, all there were. ``last`` is the room's last number."""
+    """How many events before a page are no longer stored: those after the number ``after``; or, without a number, all
+    earlier events when even the oldest stored event is later than the time. ``last`` is the room's last number."""
     if after is not None:
         return min(page.first - 1, last) - after
     is_whole = page.events[0].seq <= page.first if page.events else page.first > last
@@ -300,7 +302,7 @@ def _count_lost(page: Past, after: int | None, last: int) -> int:
 
 
 async def _show_events(talk: LineMode, sink: Output, shown: dict[str, int]) -> None:
-    """Show what these rooms hear, each event once, until the conversation ends."""
+    """Show the events of these rooms, each once, until the chat ends."""
     from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused  # noqa: PLC0415 - as above
     from trio_chat.protocol.events import Closing, Left, RoomEvent  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.line_mode import why_ended  # noqa: PLC0415 - as above
@@ -312,20 +314,20 @@ async def _show_events(talk: LineMode, sink: Output, shown: dict[str, int]) -> N
                 shown[event.room] = event.seq
         elif isinstance(event, Missed | RejoinRefused | Left):
             if event.room in shown:
-                await _remark(talk, sink, event)
+                await _write_notice(talk, sink, event)
         elif isinstance(event, Disconnected | Reconnected | Closing):
             if isinstance(event, Reconnected) and event.anew:
                 shown.update(dict.fromkeys(shown, 0))  # numbers seen before mean nothing now
-            await _remark(talk, sink, event)
+            await _write_notice(talk, sink, event)
         else:
             talk.place.take(event)
     for why in why_ended(talk.chat):
-        await _remark(talk, sink, why)
+        await _write_notice(talk, sink, why)
 
 
-async def _tell_put_out(talk: LineMode, sink: Output, gone: Removal) -> None:
-    """Say that one was put out of a room while one was away; the tail then tries to enter it again."""
-    from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page needs none of it
+async def _tell_removal(talk: LineMode, sink: Output, gone: Removal) -> None:
+    """Say that the user was removed from a room while away; ``tail`` then tries to join it again."""
+    from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.model.sentences import put_out  # noqa: PLC0415 - as above
 
     if talk.look.json:
@@ -334,8 +336,8 @@ async def _tell_put_out(talk: LineMode, sink: Output, gone: Removal) -> None:
         say(put_out(gone))
 
 
-async def _remark(talk: LineMode, sink: Output, event: Event) -> None:
-    """Show what is no part of a room: as an event in JSON, else to the person, on standard error."""
+async def _write_notice(talk: LineMode, sink: Output, event: Event) -> None:
+    """Show something that belongs to no room: as an event in JSON, else on standard error."""
     lines = talk.tell(event)
     if talk.look.json:
         await sink.write(lines)

@@ -1,4 +1,4 @@
-"""``who``: show who is there."""
+"""``who``: show who is online."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
 @click.command(
     cls=Verb,
     examples=[
-        ("trio-chat who", "everyone who is there"),
+        ("trio-chat who", "everyone who is online"),
         ("trio-chat who '#ops'", "who is in #ops"),
-        ("trio-chat who --json | jq -r '.people[].name'", "the names alone"),
+        ("trio-chat who --json | jq -r '.people[].name'", "only the names"),
     ],
 )
 @click.argument("room", required=False, metavar="['#ROOM']")
@@ -38,10 +38,10 @@ if TYPE_CHECKING:
 def command(
     room: str | None, config_path: Path | None, host: str | None, port: int | None, *, as_json: bool, **flags: object
 ) -> int:
-    """Show who is in a room, since when, and who of them is away; without a room, in the lobby: everyone.
+    """Show the people in a room, since when they are there, and who is away. Without a room, show everyone.
 
-    To ask, it enters the chat for a moment, and nobody is told of that. A configured name that is somebody else's
-    gives way to one that the server makes up.
+    For this, it joins the chat for a moment; nobody is told. If the name in your settings belongs to someone else, the
+    server makes one up.
     """
     asked = None if room is None else room_name(room)
     config = load_settings(ClientConfig, flags, config_path)
@@ -57,7 +57,7 @@ def command(
 
 
 async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: bool) -> int:
-    from trio_chat.protocol.events import People  # noqa: PLC0415 - the help page needs none of it
+    from trio_chat.protocol.events import People  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.plain.line_mode import LineMode, plain_options  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
 
