@@ -1,4 +1,4 @@
-"""A store that keeps the newest lines of each room in memory, and nothing when the process ends."""
+"""A store in memory: it keeps the newest lines of each room, and loses everything when the process ends."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ if TYPE_CHECKING:
 
 
 class _Numbered(NamedTuple):
-    """A line, and its number among those of all rooms."""
+    """A line, and its number among the lines of all rooms."""
 
     id: int
     line: Line
 
 
 class _Log:
-    """The lines that are kept of a room, without a gap up to ``last``."""
+    """The lines of a room that are kept, up to ``last`` without a gap."""
 
     def __init__(self, room: records.SaveRoom) -> None:
         self.room = room
@@ -59,9 +59,9 @@ class _Log:
 
 
 class MemoryStore:
-    """Keeps ``backlog`` lines of each room. ``epoch`` comes from outside: no two runs may share one.
+    """A store that keeps ``backlog`` lines of each room. Each run must be given an ``epoch`` of its own.
 
-    It never fails but for a line that does not follow its room's last one. A search looks at each line.
+    It refuses a commit only if a line does not follow the last line of its room. A search looks at every line.
     """
 
     def __init__(self, epoch: str, backlog: int = 1000) -> None:
@@ -107,20 +107,20 @@ class MemoryStore:
 
     @property
     def epoch(self) -> str:
-        """Which history this is."""
+        """The identity of this history."""
         return self._epoch
 
     @property
     def damage(self) -> str | None:
-        """Memory is not damaged; see :class:`~trio_chat.store.interface.Store`."""
+        """Memory is never damaged; see :class:`~trio_chat.store.interface.Store`."""
         return None
 
     def statistics(self) -> StoreStatistics:
-        """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
+        """Counts of the work done so far; see :class:`~trio_chat.store.interface.Store`."""
         return StoreStatistics(commits=self._commits, lines=self._lines, failures=self._failures, behind=0)
 
     async def aclose(self) -> None:
-        """Nothing is to be let go of; see :class:`~trio_chat.store.interface.Store`."""
+        """There is nothing to release; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
 
     # ---- writing ------------------------------------------------------------------------------
@@ -139,24 +139,24 @@ class MemoryStore:
         return STORED
 
     async def check_writable(self) -> None:
-        """Memory can always be written; see :class:`~trio_chat.store.interface.Store`."""
+        """Memory is always writable; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
 
     async def check_in_place(self) -> None:
-        """Memory is where it was; see :class:`~trio_chat.store.interface.Store`."""
+        """Memory cannot be replaced; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
 
     async def look_over(self) -> None:
-        """Memory is not damaged; see :class:`~trio_chat.store.interface.Store`."""
+        """Memory is never damaged; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
 
-    async def index_some(self, limit: int) -> int:  # noqa: ARG002 - the interface's; there is no index
+    async def index_some(self, limit: int) -> int:  # noqa: ARG002 - part of the interface; there is no index
         """There is no index to fill; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         return 0
 
     async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
-        """Remove what is too old; see :class:`~trio_chat.store.interface.Store`."""
+        """Remove lines that are too old; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         firsts: dict[int, int] = {}
         for number, log in self._logs.items():
@@ -172,7 +172,7 @@ class MemoryStore:
     # ---- reading ------------------------------------------------------------------------------
 
     async def load(self) -> Snapshot:
-        """Everything but the logs; see :class:`~trio_chat.store.interface.Store`."""
+        """Everything except the logs; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         return Snapshot(
             accounts=_sorted(self._accounts),
@@ -249,7 +249,7 @@ class MemoryStore:
     # ---- steps --------------------------------------------------------------------------------
 
     def _check_order(self, batch: Sequence[Record]) -> None:
-        """Before anything is done, find out whether all can be."""
+        """Check that all records can be stored, before any is. Raises ``StoreError``."""
         lasts: dict[int, int | None] = {}
         for record in batch:
             if isinstance(record, Line):
@@ -334,7 +334,7 @@ class MemoryStore:
             self._forget(log)
 
     def _forget(self, log: _Log) -> None:
-        """Remove a room's oldest line."""
+        """Remove the oldest line of a room."""
         line = log.lines.pop(log.first).line
         place = self._places.get((line.sender, line.cid))
         if place is not None and place[:2] == (line.room, line.seq):

@@ -122,7 +122,7 @@ def test_a_backup_of_nothing_or_over_something_else_is_refused(path: Path, tmp_p
         backup(path, tmp_path / "b")
     trio.run(_make, path)
     letter = write_file(tmp_path / "letter", b"dear bob")
-    with pytest.raises(StoreError, match="is no backup"):
+    with pytest.raises(StoreError, match="is not a backup"):
         backup(path, letter)
     assert letter.read_bytes() == b"dear bob"
     with pytest.raises(StoreError, match="is the database itself"):
@@ -153,7 +153,7 @@ async def test_no_database_that_is_somebodys_is_taken_for_an_earlier_backup(path
     killed = write_file(tmp_path / "killed", await trio.Path(other).read_bytes())
     write_file(tmp_path / "killed-wal", b"what a server that was killed has there")
     for _ in range(2):  # with the database and without it
-        with pytest.raises(StoreError, match="what stands in it would be taken into the backup"):
+        with pytest.raises(StoreError, match="SQLite would apply it to the backup"):
             backup(path, killed)
         killed.unlink(missing_ok=True)
     backup(path, running)  # its server is gone
@@ -293,12 +293,12 @@ async def test_what_is_no_backup_is_said_to_be_what_it_is(sqlite: SqliteStore, p
     with pytest.raises(StoreError) as caught:
         restore(file, tmp_path / "elsewhere")
     assert str(caught.value) == (
-        f"{file} is an export, which is for reading. To restore, give a backup, which trio-chat admin backup makes."
+        f"{file} is an export, which cannot be restored. Give a backup, which trio-chat admin backup makes."
     )
     write_file(file, b"SQLite? No.")
     with pytest.raises(StoreError) as caught:
         restore(file, tmp_path / "elsewhere")
-    assert str(caught.value) == f"{file} is no backup. To restore, give a backup, which trio-chat admin backup makes."
+    assert str(caught.value) == f"{file} is not a backup. Give a backup, which trio-chat admin backup makes."
     assert not (tmp_path / "elsewhere").exists()
 
 

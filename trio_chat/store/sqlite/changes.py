@@ -1,7 +1,7 @@
-"""Carrying out the records of one transaction.
+"""The changes that the records of one transaction make to the tables.
 
-Lines are what comes most, so they are held back and inserted with one statement where the records
-between them allow it: those that read or remove lines, or make the room they go to, do not.
+Most records are lines, so lines are collected and inserted with one statement. Records that read or remove lines end
+such a collection: the lines before them must be stored by then.
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ _SAVE_ACCOUNT: Final = """INSERT INTO accounts (id, name, key, skeleton, created
     created = excluded.created, seen = excluded.seen, password = excluded.password, admin = excluded.admin,
     put_out = excluded.put_out, guest = excluded.guest"""
 
-# What is done with a record's fields, in their order; the placeholders are numbered by them.
+# The statements for a record; the placeholders stand for its fields, in their order.
 _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
     records.DropAccount: (
-        "DELETE FROM accounts WHERE id = ?",  # its devices go with it
+        "DELETE FROM accounts WHERE id = ?",  # this also deletes its devices
         "DELETE FROM members WHERE account = ?",
         "DELETE FROM invites WHERE account = ?",
         "DELETE FROM reads WHERE account = ?",
@@ -84,14 +84,14 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
 }
 
 _AFTER_LINES: Final = frozenset({records.DropRoom, records.Amend, records.Redact})
-"""Records that act on lines: those before them must be stored by then."""
+"""Records that act on lines: the lines before them must be stored by then."""
 
 
 class Changes:
-    """The records of one transaction, on their way into the database.
+    """The changes of one transaction.
 
-    ``lasts`` are the rooms' last sequence numbers and ``last_id`` the last event's, before and, once
-    :meth:`store` is through, after it; they are the caller's to keep if the transaction holds.
+    ``lasts`` are the rooms' last sequence numbers and ``last_id`` is the id of the last event. When :meth:`store`
+    returns, they have the values after the transaction; the caller keeps them if the transaction is committed.
     """
 
     def __init__(self, connection: sqlite3.Connection, lasts: dict[int, int], last_id: int, indexed: int) -> None:
@@ -103,9 +103,9 @@ class Changes:
         self.last_id = last_id
         self.lines = 0
         self.texts_changed = False
-        """Whether a line has another text now."""
+        """Whether the text of a line has changed."""
         self.removed = False
-        """Whether something was removed that must leave no trace."""
+        """Whether texts were removed that must leave no trace."""
         self._special: dict[type[Any], Callable[[Sequence[Any]], None]] = {
             Line: self._hold,
             records.SaveAccount: self._save_accounts,
@@ -116,7 +116,7 @@ class Changes:
         }
 
     def store(self, batch: Sequence[Record]) -> None:
-        """Carry out these records. Raises ``StoreError`` and ``sqlite3.Error``; then roll back."""
+        """Make the changes of these records. Raises ``StoreError`` and ``sqlite3.Error``; then roll back."""
         for kind, group in itertools.groupby(batch, type):
             if kind in _AFTER_LINES:
                 self._insert_held()
@@ -200,7 +200,7 @@ class Changes:
             self.texts_changed = self.removed = True
 
     def _blank_edits(self, room: int, target: int) -> list[int]:
-        """Take the texts out of the lines that edited a line so far; returns these lines' ids."""
+        """Blank the texts of all earlier edits of a line. Returns the ids of these edits."""
         edits = self._connection.execute(
             "SELECT id, event, text FROM events WHERE room = ? AND target = ? AND kind = ?", (room, target, EDITED)
         ).fetchall()
@@ -216,10 +216,10 @@ class Changes:
 
 
 def pack(accounts: tuple[int, ...]) -> str:
-    """The accounts of a direct conversation as the database keeps them."""
+    """Encode the accounts of a direct conversation for the database."""
     return " ".join(map(str, accounts))
 
 
 def unpack(accounts: str) -> tuple[int, ...]:
-    """The reverse of :func:`pack`."""
+    """Decode the accounts that :func:`pack` encoded."""
     return tuple(map(int, accounts.split()))

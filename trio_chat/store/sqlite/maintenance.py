@@ -1,7 +1,7 @@
-"""What is done to a database from outside a server: backup, restore, export, the audit log. Not async.
+"""Maintenance of a database from outside a server: backup, restore, export, the audit log. Not async.
 
-All but :func:`restore` work while a server runs: they see the state that was committed when they began, and
-hold up nobody. All raise ``StoreError``. :func:`~trio_chat.store.sqlite.integrity.check` is here too.
+All functions except :func:`restore` work while a server runs: they see the state that was committed when they began,
+and block nobody. All raise ``StoreError``. :func:`~trio_chat.store.sqlite.integrity.check` is exported here too.
 """
 
 from __future__ import annotations
@@ -47,21 +47,21 @@ _PATIENCE: Final = 10.0
 """Seconds to wait for a lock."""
 
 _EXPORT: Final = b'{"type":"export"'
-"""How each export begins."""
+"""The first bytes of every export."""
 
 _APPLICATION_AT: Final = 68
-"""Where a database file holds its ``application_id``: https://sqlite.org/fileformat2.html#database_header."""
+"""The offset of the ``application_id`` in a database file: https://sqlite.org/fileformat2.html#database_header."""
 
 
 def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Copy the database at ``source`` into one file that can be kept, and brought back by :func:`restore`.
+    """Copy the database at ``source`` into one file, from which :func:`restore` can restore it.
 
-    An earlier backup at ``target`` is replaced once the new one is whole; any other file is left alone, and
-    refused, as is a server's own database, or its name. The copy may be read by its owner only. ``progress``
-    is called with the pages copied and the pages there are.
+    An earlier backup at ``target`` is replaced when the new one is complete. Any other file is refused and left
+    alone, and so is a server's own database, or its name. Only the owner can read the copy. ``progress`` is called
+    with the number of pages copied and the number of all pages.
     """
     if target.exists() and not _is_ours(target):
-        raise StoreError(f"{target} is there and is no backup. Name a file that is not there yet.")
+        raise StoreError(f"{target} exists and is not a backup. Name a file that does not exist yet.")
     if target.exists() and target.samefile(source):
         raise StoreError(f"{target} is the database itself. Name another file for the backup.")
     with translated(target):
@@ -73,9 +73,9 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
 def restore(file: Path, data: Path) -> Path | None:
     """Make the backup ``file`` the database in the data directory ``data``, while no server runs there.
 
-    Its history gets a new epoch, so that clients do not take up where they were in the other one. Returns
-    where the database is now that was there before, ``None`` when there was none. A kill at any moment leaves
-    the one that was there or the restored one; of what was put aside before nothing is replaced.
+    Its history gets a new epoch, so that clients do not continue from their place in the old history. Returns the
+    path under which the old database is kept, or ``None`` if there was none. A kill at any moment leaves either the
+    old or the restored database in place. Databases that were set aside before are never replaced.
     """
     path = data / DATABASE
     with translated(file):
@@ -86,7 +86,7 @@ def restore(file: Path, data: Path) -> Path | None:
         if problem != "ok":
             why = " ".join(problem.split())
             raise StoreError(f"{file} is damaged ({why}). Nothing was changed; try an older backup.")
-        place = Path(os.path.realpath(path))  # should it be a link: the database stays where it leads
+        place = Path(os.path.realpath(path))  # if it is a link, the database stays at the link's target
         fresh = place.with_name(place.name + RESTORED)
         try:
             _copy(connection, file, fresh, None, new_history=True)
@@ -101,17 +101,17 @@ def restore(file: Path, data: Path) -> Path | None:
 
 
 def export_json(path: Path, out: IO[bytes]) -> int:
-    """Write everything people would want to keep as JSON, one object a line; returns how many lines.
+    """Write the content of the database as JSON, one object on each line. Returns the number of lines.
 
-    Each has a ``type``: first ``export``, then ``account`` (without password and devices), ``room``,
-    ``member``, and ``event`` in the order in which they were stored, deleted texts left out.
+    Each object has a ``type``: first ``export``, then ``account`` (without password and devices), ``room``,
+    ``member``, and ``event``, in the order in which the events were stored. Deleted texts are not included.
     """
     with translated(path), _open(path) as connection, _one_state(connection):
         if identify(connection, path) < len(schema.MIGRATIONS):
             raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0
-        for lines, thing in enumerate(_things(connection), 1):  # noqa: B007 - the count is the result
-            out.write(msgspec.json.encode(thing) + b"\n")
+        for lines, exported in enumerate(_exported(connection), 1):  # noqa: B007 - the count is the result
+            out.write(msgspec.json.encode(exported) + b"\n")
         return lines
 
 
@@ -121,7 +121,7 @@ def read_notes(path: Path, limit: int) -> list[Note]:
         return [line.note for line in reversed(queries.notes(connection, limit, None))]
 
 
-def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
+def _exported(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     yield {"type": "export", "epoch": meta(connection, "epoch")}
     snapshot = queries.snapshot(connection)
     for account in snapshot.accounts:
@@ -130,7 +130,7 @@ def _things(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     for state in snapshot.rooms:
         yield {"type": "room", **asdict(state.room), "first": state.first, "last": state.last}
     for member in snapshot.members:
-        if member.role:  # not who went, and would be muted again
+        if member.role:  # a former member has no role, and is kept only to be muted again
             yield {"type": "member", **asdict(member)}
     rows = connection.execute(
         """SELECT room, seq, time, sender, kind, target, event FROM events WHERE room IN (SELECT id FROM rooms)
@@ -152,9 +152,9 @@ def _copy(
     *,
     new_history: bool,
 ) -> None:
-    """Copy a database into ``target``: whole and on the disk, or not at all."""
+    """Copy a database into ``target``: completely and durably, or not at all."""
     part = target.with_name(target.name + PARTIAL)
-    remove(part)  # what a kill left beside one would be taken into this one
+    remove(part)  # SQLite would apply files that a kill left to this copy
     make_file(part)
     try:
         with contextlib.closing(connect(part, write=True, patience=_PATIENCE)) as copy:
@@ -168,9 +168,10 @@ def _copy(
             except sqlite3.OperationalError as error:
                 if code_of(error) != sqlite3.SQLITE_FULL:
                     raise
-                raise explain_system(OSError(errno.ENOSPC, ""), target) from error  # not the source's disk
-            _check_whole(copy, source)  # a good backup of before must not give way to a bad one
-            copy.execute("PRAGMA journal_mode = DELETE")  # one file, with none beside it
+                # The disk of the target is full, not that of the source.
+                raise explain_system(OSError(errno.ENOSPC, ""), target) from error
+            _check_whole(copy, source)  # a damaged copy must not replace a good backup
+            copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a WAL beside it
             if new_history:
                 renew_epoch(copy)
         rename(part, target)
@@ -186,7 +187,7 @@ def _check_whole(copy: sqlite3.Connection, source: Path) -> None:
 
 
 def _refuse_in_use(target: Path) -> None:
-    """Raise ``StoreError`` for a place where a server has its database, or had it when it was killed."""
+    """Raise ``StoreError`` if a server has its database at ``target``, or had it there when it was killed."""
     if target.name == DATABASE:
         raise StoreError(f"{target} is the name of a server's own database. Give the backup another name.")
     if is_held(target):
@@ -194,18 +195,18 @@ def _refuse_in_use(target: Path) -> None:
     beside = [target.with_name(target.name + suffix) for suffix in ("-wal", "-journal")]
     left = next((file for file in beside if file.exists()), None)
     if left is not None:
-        raise StoreError(f"{left} is there: what stands in it would be taken into the backup. Name another file.")
+        raise StoreError(f"{left} exists, and SQLite would apply it to the backup. Name another file.")
 
 
 def _refuse_other(file: Path) -> None:
-    """Raise ``StoreError`` for what is no database at all. One that is none of ours, or none, is told later."""
+    """Raise ``StoreError`` if the file is not a database. Databases of other programs are recognized later."""
     if not file.is_file():
         return
     with file.open("rb") as opened:
         head = opened.read(max(len(HEADER), len(_EXPORT)))
     if head and not head.startswith(HEADER):
-        what = "an export, which is for reading" if head.startswith(_EXPORT) else "no backup"
-        raise StoreError(f"{file} is {what}. To restore, give a backup, which trio-chat admin backup makes.")
+        kind = "an export, which cannot be restored" if head.startswith(_EXPORT) else "not a backup"
+        raise StoreError(f"{file} is {kind}. Give a backup, which trio-chat admin backup makes.")
 
 
 def _is_ours(path: Path) -> bool:
@@ -216,18 +217,18 @@ def _is_ours(path: Path) -> bool:
 
 @contextlib.contextmanager
 def _open(path: Path) -> Iterator[sqlite3.Connection]:
-    """A connection to a database of ours. It is one that may write: only that can read after a crash."""
+    """Open a connection to a database of ours. It is writable: only such a connection can recover from a crash."""
     if not path.is_file():
         raise StoreError(f"{path} does not exist.")
     with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
         if identify(connection, path) == 0:
-            raise StoreError(f"{path} is empty: there is nothing in it yet.")
+            raise StoreError(f"{path} is empty: nothing has been stored in it yet.")
         yield connection
 
 
 @contextlib.contextmanager
 def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """While this is held, the connection sees one state of the database, whoever writes to it."""
+    """Let the connection see one state of the database during the block, although others may write."""
     connection.execute("BEGIN")
     connection.execute("SELECT 1 FROM meta").fetchone()  # the state is that of the first read
     try:

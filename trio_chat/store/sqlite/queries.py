@@ -1,4 +1,4 @@
-"""What is asked of the database, each question in one read transaction, so of one state of it."""
+"""Queries of the database. Each runs in one read transaction, so it sees one state of the database."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _MAX_TAGS: Final = 8
-"""Rooms or senders that the index is asked for by name; with more, what it finds is sifted afterwards."""
+"""Maximum number of rooms or senders in an index query. With more, the index finds all and the hits are filtered."""
 
 _Row = TypeVar("_Row")
 
@@ -46,7 +46,7 @@ def load(connection: sqlite3.Connection) -> Snapshot:
 
 
 def snapshot(connection: sqlite3.Connection) -> Snapshot:
-    """The same, within a transaction of the caller's."""
+    """Load everything except the logs, within a transaction of the caller."""
     ends = dict(connection.execute("SELECT name, seq FROM sqlite_sequence").fetchall())
     return Snapshot(
         accounts=_accounts(connection),
@@ -81,7 +81,7 @@ def _all(connection: sqlite3.Connection, kind: type[_Row], statement: str) -> tu
 
 
 def rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
-    """All rooms, and where their logs begin and end."""
+    """Return all rooms, and where their logs begin and end."""
     rows = connection.execute(
         """SELECT id, name, direct, private, topic, announce_only, slow, keep, created, first,
         (SELECT max(seq) FROM events WHERE room = rooms.id) FROM rooms ORDER BY id"""
@@ -107,7 +107,7 @@ def rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
 
 
 def _sent(connection: sqlite3.Connection) -> tuple[Sent, ...]:
-    """By their ids, in 3 ms: SQLite would go through the index of places, so through a million of them."""
+    """Return the newest sent ids. Takes 3 ms by event id; SQLite by itself would walk the whole index of positions."""
     rows = connection.execute(
         """SELECT sender, cid, room, seq, time FROM events NOT INDEXED
         WHERE id > (SELECT max(id) FROM events) - ? AND cid <> '' AND room IN (SELECT id FROM rooms) ORDER BY id""",
@@ -184,7 +184,7 @@ def seq_at(connection: sqlite3.Connection, room: int, time: str) -> int:
         low, high = bounds[0] - 1, bounds[1]
         while low < high:
             middle = (low + high + 1) // 2
-            # A number that is not there (a damaged log) counts as the next one that is.
+            # A missing number (in a damaged log) counts as the next existing one.
             row = connection.execute(
                 "SELECT time FROM events WHERE room = ? AND seq >= ? ORDER BY seq LIMIT 1", (room, middle)
             ).fetchone()
@@ -206,7 +206,7 @@ def notes(connection: sqlite3.Connection, limit: int, before: int | None) -> lis
 
 
 def look_over(connection: sqlite3.Connection) -> str | None:
-    """What is wrong with the file's pages; ``None`` where nothing is. Reads all of them."""
+    """Return a fault of the file's pages, or ``None``. Reads all pages."""
     (finding,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     return None if finding == "ok" else finding
 
@@ -215,14 +215,14 @@ def look_over(connection: sqlite3.Connection) -> str | None:
 
 
 def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit], bool]:
-    """The newest hits, and whether there are more; goes through the volumes from the newest down."""
+    """Return the newest hits and whether there are more. Searches the volumes from the newest to the oldest."""
     phrases = phrases_of(query.words)
     if phrases is None or not query.rooms or query.limit < 1:
         return [], False
     expression = _expression(phrases, query)
     with _one_state(connection):
         connection.execute("DELETE FROM asked")
-        connection.executemany(  # the lines of one that is gone may still be there
+        connection.executemany(  # lines of a deleted room may not be removed yet
             "INSERT OR REPLACE INTO asked SELECT id, ? FROM rooms WHERE id = ?",
             [(floor, room) for room, floor in query.rooms],
         )
@@ -235,9 +235,9 @@ def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit
 
 
 def _expression(phrases: list[Phrase], query: SearchQuery) -> str:
-    """What FTS5 is asked (https://sqlite.org/fts5.html#full_text_query_syntax).
+    """Return the query for FTS5 (https://sqlite.org/fts5.html#full_text_query_syntax).
 
-    Words hold letters, digits and signs only (see :mod:`trio_chat.store.words`), and stand in quotes all the same.
+    Words contain only letters, digits and signs (see :mod:`trio_chat.store.words`); they are quoted nevertheless.
     """
     parts = []
     if phrases:
@@ -253,7 +253,7 @@ def _expression(phrases: list[Phrase], query: SearchQuery) -> str:
 
 
 def _volumes(connection: sqlite3.Connection, query: SearchQuery) -> list[int]:
-    """The volumes that may hold a hit, the newest first."""
+    """Return the volumes that may contain a hit, the newest first."""
     conditions, values = _times(query, "newest", "oldest")
     if query.before_id is not None:
         conditions.append("number <= ?")
@@ -291,7 +291,7 @@ def _search_volume(
 
 
 def _times(query: SearchQuery, newest: str, oldest: str) -> tuple[list[str], list[Any]]:
-    """The conditions that a query's times put on two columns."""
+    """Return the conditions on two columns that follow from the query's times."""
     conditions: list[str] = []
     values: list[Any] = []
     if query.after is not None:
@@ -307,7 +307,7 @@ def _times(query: SearchQuery, newest: str, oldest: str) -> tuple[list[str], lis
 
 
 def _bounds(connection: sqlite3.Connection, room: int) -> tuple[int, int] | None:
-    """The oldest sequence number kept of a room and its last; ``None`` when there is no such room."""
+    """Return the oldest kept and the last sequence number of a room, or ``None`` if there is no such room."""
     row = connection.execute(
         "SELECT first, (SELECT max(seq) FROM events WHERE room = rooms.id) FROM rooms WHERE id = ?", (room,)
     ).fetchone()
@@ -316,7 +316,7 @@ def _bounds(connection: sqlite3.Connection, room: int) -> tuple[int, int] | None
 
 @contextlib.contextmanager
 def _one_state(connection: sqlite3.Connection) -> Iterator[None]:
-    """A read transaction: what is asked inside is answered from one state of the database."""
+    """Run the block in a read transaction, so that all its queries see one state of the database."""
     connection.execute("BEGIN")
     try:
         yield

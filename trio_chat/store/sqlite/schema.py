@@ -1,14 +1,14 @@
 """The database's tables, as numbered migrations, and the connections to it.
 
-A database's ``user_version`` is the number of migrations done. A migration that was released is never
-changed; a change of the tables is a further one, at the end.
+The ``user_version`` of a database is the number of migrations done. A migration that was released is never changed; a
+change of the tables is a new migration at the end.
 
-What is where. ``events`` holds all lines of all rooms in the order in which they were stored; its ``id``
-only grows. The search index is cut into volumes, each an FTS5 table ``words_N`` for :data:`VOLUME` ids,
-so that one can be made anew in a moment; ``volumes`` tells which are there, the times of the lines they
-hold, and whether they hold something that must go (``dirty``). All lines up to the id ``indexed`` in
-``meta`` are in the index. ``purges`` names rooms that are gone whose lines are still to be removed,
-``scrubs`` lines whose text was deleted (see :mod:`trio_chat.store.sqlite.removal`).
+``events`` contains all lines of all rooms in the order in which they were stored; its ``id`` only grows. The search
+index is divided into volumes, each an FTS5 table ``words_N`` for :data:`VOLUME` ids, so that a volume can be rebuilt in
+a moment. ``volumes`` lists them with the times of their lines, and tells whether they contain words that must be
+removed (``dirty``). All lines up to the id ``indexed`` in ``meta`` are in the index. ``purges`` lists deleted rooms
+whose lines are still to be removed, ``scrubs`` lines whose text was deleted (see
+:mod:`trio_chat.store.sqlite.removal`).
 """
 
 from __future__ import annotations
@@ -26,28 +26,28 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
-"""When a commit returns: when it is on the disk, or (for comparison only) when the system has it."""
+"""When a commit returns: once it is on the disk, or (only for comparison) once the system has it."""
 
 DATABASE: Final = "chat.sqlite3"
-"""The database's name in a data directory."""
+"""The name of the database in a data directory."""
 
 APPLICATION: Final = 0x7472636B  # "trck"
-"""``application_id`` of our databases: tells them from those of other programs."""
+"""The ``application_id`` of our databases, which distinguishes them from those of other programs."""
 
 VOLUME: Final = 8192
-"""Ids in one volume of the search index: makes it anew in some 50 ms, and a million lines in 123 volumes."""
+"""Ids in one volume of the search index. A volume is rebuilt in about 50 ms; a million lines make 123 volumes."""
 
-_WRITER_CACHE: Final = 32 * 1024  # KiB: the index of sent ids is written all over
+_WRITER_CACHE: Final = 32 * 1024  # KiB: writes to the index of sent ids are spread over all its pages
 _READER_CACHE: Final = 8 * 1024  # KiB
-# Pages of the WAL after which a commit takes them into the database, while others wait. With SQLite's own 1000 that
-# is every second at 200 messages a second; four times as many are hardly more work, as most are the same pages again.
+# Pages of the WAL after which a commit merges them into the database, while others wait. With SQLite's default of 1000
+# that happens every second at 200 messages a second. Four times as many are hardly more work: most are the same pages.
 _CHECKPOINT: Final = 4000
-_WAL_LIMIT: Final = 64 * 1024 * 1024  # bytes of a WAL that grew are given back beyond that
+_WAL_LIMIT: Final = 64 * 1024 * 1024  # bytes: a WAL that grew beyond this is truncated
 
 _FIRST: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value NOT NULL) WITHOUT ROWID",
     "INSERT INTO meta VALUES ('indexed', 0), ('probe', 0)",
-    # AUTOINCREMENT: an id that was somebody's never becomes another's.
+    # AUTOINCREMENT: an id is never used again.
     """CREATE TABLE accounts (
         id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL, skeleton TEXT NOT NULL,
         created TEXT NOT NULL, seen TEXT NOT NULL, password TEXT, admin INTEGER NOT NULL)""",
@@ -80,7 +80,7 @@ _FIRST: Final = (
         sender INTEGER NOT NULL, cid TEXT NOT NULL, kind TEXT NOT NULL, text TEXT NOT NULL, target INTEGER,
         event BLOB NOT NULL)""",
     "CREATE UNIQUE INDEX events_place ON events (room, seq)",
-    # By ids in a row first: the ids that senders make are random, and so only the end of this index is written.
+    # Groups of consecutive ids come first: the ids of senders are random, and so only the end of this index is written.
     "CREATE INDEX events_sent ON events ((id >> 13), sender, cid) WHERE cid <> ''",
     "CREATE INDEX events_target ON events (room, target) WHERE target IS NOT NULL",
     """CREATE TABLE volumes (
@@ -94,7 +94,8 @@ _ACCOUNTS: Final = (
     "ALTER TABLE accounts ADD COLUMN guest INTEGER NOT NULL DEFAULT 0",
 )
 
-# With an account goes all that refers to it: without these that is a walk through all members, for which commits wait.
+# Deleting an account deletes all rows that refer to it. Without these indexes that is a walk through all members, for
+# which commits wait.
 _OF_ACCOUNTS: Final = tuple(
     f"CREATE INDEX {table}_of ON {table} (account)" for table in ("members", "invites", "reads", "mentions")
 )
@@ -104,8 +105,10 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS)
 
 
 def make_directory(path: Path) -> None:
-    """Make the directory that a database is to be in, for its owner only whatever the umask; one that is
-    there stays as it is. Raises ``StoreError``."""
+    """Create the directory of a database, accessible only to its owner whatever the umask.
+
+    An existing directory stays as it is. Raises ``StoreError``.
+    """
     try:
         if not path.parent.exists():
             path.parent.mkdir(parents=True)
@@ -115,16 +118,16 @@ def make_directory(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make an empty database, for its owner only whatever the umask; one that is there stays as it is.
+    """Create an empty database, accessible only to its owner whatever the umask. An existing one stays as it is.
 
     Raises ``StoreError``.
     """
     try:
-        # SQLite gives the files that it makes beside the database the database's own mode.
+        # SQLite gives the files beside the database the same mode.
         made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     except FileExistsError:
         if not path.is_file():
-            raise StoreError(f"{path} is no file, so it cannot be the database.") from None
+            raise StoreError(f"{path} is not a file, so it cannot be the database.") from None
         return
     except OSError as error:
         raise explain_system(error, path) from error
@@ -133,9 +136,10 @@ def make_file(path: Path) -> None:
 
 
 def connect(path: Path, *, write: bool, patience: float) -> sqlite3.Connection:
-    """A connection to a database that is there; ``patience`` is how many seconds it waits for a lock.
+    """Open a connection to an existing database. It waits ``patience`` seconds for a lock.
 
-    It may be used in any thread, by one at a time; transactions are the user's own. Raises ``sqlite3.Error``.
+    It may be used in any thread, by one thread at a time. The caller begins and ends transactions. Raises
+    ``sqlite3.Error``.
     """
     place = f"file:{urllib.parse.quote(str(path))}?mode={'rw' if write else 'ro'}"
     return sqlite3.connect(
@@ -144,7 +148,7 @@ def connect(path: Path, *, write: bool, patience: float) -> sqlite3.Connection:
 
 
 def open_writer(path: Path, synchronous: Synchronous, patience: float) -> sqlite3.Connection:
-    """The one connection that writes and checkpoints. Raises ``sqlite3.Error``."""
+    """Open the only connection that writes and checkpoints. Raises ``sqlite3.Error``."""
     connection = connect(path, write=True, patience=patience)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
@@ -161,7 +165,7 @@ def open_writer(path: Path, synchronous: Synchronous, patience: float) -> sqlite
 
 
 def open_reader(path: Path, patience: float) -> sqlite3.Connection:
-    """A connection that reads only. Raises ``sqlite3.Error``."""
+    """Open a connection that only reads. Raises ``sqlite3.Error``."""
     connection = connect(path, write=False, patience=patience)
     try:
         connection.execute("PRAGMA temp_store = MEMORY")
@@ -174,10 +178,10 @@ def open_reader(path: Path, patience: float) -> sqlite3.Connection:
 
 
 def identify(connection: sqlite3.Connection, path: Path) -> int:
-    """How many migrations a database has seen; 0 for an empty one.
+    """Return the number of migrations done in a database, 0 for an empty one.
 
-    Raises ``StoreError`` when it is another program's or a later version's, ``sqlite3.Error`` when it is
-    no database.
+    Raises ``StoreError`` if it belongs to another program or a later version, and ``sqlite3.Error`` if it is not a
+    database.
     """
     application = _pragma(connection, "application_id")
     version = _pragma(connection, "user_version")
@@ -194,7 +198,7 @@ def identify(connection: sqlite3.Connection, path: Path) -> int:
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring a database to the newest version, each migration whole or not at all.
+    """Migrate a database to the newest version. Each migration is done completely or not at all.
 
     Raises ``StoreError`` and ``sqlite3.Error``.
     """
@@ -215,26 +219,26 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
 
 
 def renew_epoch(connection: sqlite3.Connection) -> None:
-    """Say that this history is another one from here on."""
+    """Give the history a new epoch: from now on it is a different history."""
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('epoch', ?)", (secrets.token_hex(8),))
 
 
 def meta(connection: sqlite3.Connection, key: str) -> str | int:
-    """A single value that the database holds: ``epoch``, ``indexed``."""
+    """Return a single value of the database: ``epoch`` or ``indexed``."""
     row: tuple[str | int] | None = connection.execute("SELECT value FROM meta WHERE key = ?", (key,)).fetchone()
     if row is None:
-        raise StoreError(f"The database lacks its {key}: it is damaged. Restore a backup.")
+        raise StoreError(f"The database has no {key}: it is damaged. Restore a backup.")
     return row[0]
 
 
 def prepare(path: Path, patience: float) -> None:
-    """Make the database if there is none, and bring it to the newest version. Raises ``StoreError``."""
+    """Create the database if it does not exist, and migrate it to the newest version. Raises ``StoreError``."""
     make_file(path)
     try:
         connection = open_writer(path, "FULL", patience)
         try:
             migrate(connection, path)
-            # What a crash left in the WAL goes into the database, with it texts that were deleted since.
+            # A WAL that a crash left is merged into the database. It may contain texts that were deleted since.
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.close()

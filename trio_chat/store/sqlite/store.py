@@ -1,10 +1,10 @@
 """The store in a SQLite file.
 
-Theory of operation. One connection writes, and checkpoints; it is used in one worker thread at a time.
-Three others read, each in a worker thread of its own, from the state that was committed last. So the event
-loop waits for no disk, a read waits for no write, and a commit only for those before it and for steps of
-indexing and removing, which are short. A worker thread is never abandoned: a call that was cancelled while
-it waited has done nothing, one that was cancelled while it ran is finished first.
+Theory of operation. One connection writes and checkpoints; it is used in one worker thread at a time. Three others
+read, each in a worker thread of its own, from the state that was committed last. So the event loop never waits for the
+disk, a read never waits for a write, and a commit waits only for earlier commits and for steps of indexing and removal,
+which are short. A worker thread is never abandoned: a call that is cancelled while it waits has done nothing, and a
+call that is cancelled while it runs is finished first.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
     from trio_chat.store.sqlite.schema import Synchronous
 
 READERS: Final = 3
-"""Connections that read: what one big search occupies, others need not wait for."""
+"""Number of connections that read, so that one big search does not block all reads."""
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 
 
 class SqliteStore:
-    """See the module, and :class:`~trio_chat.store.interface.Store`; made by :meth:`open`."""
+    """See the module, and :class:`~trio_chat.store.interface.Store`. Use :meth:`open` to create one."""
 
     def __init__(self, path: Path, synchronous: Synchronous, patience: float) -> None:
         self._path = path
@@ -52,7 +52,7 @@ class SqliteStore:
         self._readers: list[sqlite3.Connection] = []
         self._writing = trio.CapacityLimiter(1)
         self._reading = trio.CapacityLimiter(READERS)
-        self._tidying = trio.Lock()
+        self._removing = trio.Lock()
         self._closed = False
         self._damage: StoreError | None = None
         try:
@@ -77,19 +77,19 @@ class SqliteStore:
     async def open(
         cls, path: Path, *, synchronous: Synchronous = "FULL", patience: float = 5.0
     ) -> AsyncIterator[SqliteStore]:
-        """Open the database at ``path``; it and its directory are made where they are not there.
+        """Open the database at ``path``. It and its directory are created if they do not exist.
 
-        ``patience`` is how many seconds a call waits for a lock that another program holds.
-        ``synchronous`` other than FULL breaks the promise that what was committed is durable.
+        A call waits ``patience`` seconds for a lock that another program holds. ``synchronous`` other than FULL
+        breaks the promise that a commit is durable.
 
-        Raises ``StoreError`` when it cannot be used: another server holds it, it is damaged, of a later
-        version, another program's, not to be written, or SQLite lacks FTS5.
+        Raises ``StoreError`` if the database cannot be used: another server uses it, it is damaged or read-only, it
+        belongs to a later version or to another program, or SQLite lacks FTS5.
         """
         store = await trio.to_thread.run_sync(cls, path, synchronous, patience)
         try:
             yield store
         finally:
-            with trio.CancelScope(shield=True):  # waits for steps that are under way, which are short
+            with trio.CancelScope(shield=True):  # it waits for steps that are under way, which are short
                 await store.aclose()
 
     @property
@@ -99,28 +99,28 @@ class SqliteStore:
 
     @property
     def epoch(self) -> str:
-        """Which history this is; made with the file, and anew when a backup is restored."""
+        """The identity of this history. It is created with the file, and again when a backup is restored."""
         return self._epoch
 
     @property
     def damage(self) -> str | None:
-        """What is known to be wrong with the file; see :class:`~trio_chat.store.interface.Store`."""
+        """The known damage of the file; see :class:`~trio_chat.store.interface.Store`."""
         return None if self._damage is None else str(self._damage)
 
     def statistics(self) -> StoreStatistics:
-        """What it did so far; see :class:`~trio_chat.store.interface.Store`."""
+        """Counts of the work done so far; see :class:`~trio_chat.store.interface.Store`."""
         writer = self._writer
         return StoreStatistics(
             commits=writer.commits, lines=writer.lines, failures=writer.failures, behind=writer.behind
         )
 
     async def aclose(self) -> None:
-        """Let go of the file; see :class:`~trio_chat.store.interface.Store`."""
+        """Close the file; see :class:`~trio_chat.store.interface.Store`."""
         if self._closed:
             await trio.lowlevel.checkpoint()
             return
         self._closed = True
-        for reader in range(READERS):  # once no reading is under way; none begins any more
+        for reader in range(READERS):  # wait until no read is under way; none begins any more
             await self._reading.acquire_on_behalf_of(reader)
         await trio.to_thread.run_sync(self._close, limiter=self._writing)
 
@@ -138,31 +138,31 @@ class SqliteStore:
         return STORED
 
     async def check_writable(self) -> None:
-        """Write as much as a long message takes; see :class:`~trio_chat.store.interface.Store`."""
+        """Write as many bytes as a long message takes; see :class:`~trio_chat.store.interface.Store`."""
         await self._write(self._writer.check)
 
     async def check_in_place(self) -> None:
-        """See that the file and its WAL are there; see :class:`~trio_chat.store.interface.Store`."""
+        """Check that the file and its WAL are in place; see :class:`~trio_chat.store.interface.Store`."""
         await self._write(self._writer.check_in_place)
 
     async def index_some(self, limit: int) -> int:
-        """Index lines, and tidy; see :class:`~trio_chat.store.interface.Store`."""
+        """Index lines and do a step of removal; see :class:`~trio_chat.store.interface.Store`."""
         writer = self._writer
         if not writer.behind and not writer.removals_left:
             await trio.lowlevel.checkpoint()
             return 0
-        async with self._tidying:
+        async with self._removing:
             if writer.behind:
-                text_version, last = writer.text_version, writer.last_id  # as they are before the lines are read
+                text_version, last = writer.text_version, writer.last_id  # the values from before the lines are read
                 lines = await self._read(search_index.read_lines, writer.indexed, last + 1, max(1, limit))
                 upto = last if len(lines) < limit else lines[-1].id
                 await self._write(writer.index, lines, upto, text_version)
             if writer.removals_left:
-                await self._tidy(writer)
+                await self._remove_some(writer)
             return await self._write(writer.left)
 
     async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
-        """Remove what is too old; see :class:`~trio_chat.store.interface.Store`."""
+        """Remove lines that are too old; see :class:`~trio_chat.store.interface.Store`."""
         firsts: dict[int, int] = {}
         for state in await self._read(queries.rooms):
             days = keep if state.room.keep is None else state.room.keep
@@ -178,7 +178,7 @@ class SqliteStore:
     # ---- reading ------------------------------------------------------------------------------
 
     async def load(self) -> Snapshot:
-        """Everything but the logs; see :class:`~trio_chat.store.interface.Store`."""
+        """Everything except the logs; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(queries.load)
 
     async def read(
@@ -210,7 +210,7 @@ class SqliteStore:
         return await self._read(queries.notes, limit, before)
 
     async def look_over(self) -> None:
-        """See that the pages hold together; see :class:`~trio_chat.store.interface.Store`."""
+        """Check the integrity of the pages; see :class:`~trio_chat.store.interface.Store`."""
         self._check_open()
         looking: list[sqlite3.Connection] = []
         fault: StoreError | None = None
@@ -220,14 +220,14 @@ class SqliteStore:
                 await trio.sleep_forever()
             finally:
                 for connection in looking:
-                    with contextlib.suppress(sqlite3.ProgrammingError):  # it is through, and closed
+                    with contextlib.suppress(sqlite3.ProgrammingError):  # it has finished and is closed
                         connection.interrupt()
 
         async with trio.open_nursery() as nursery:
             nursery.start_soon(stop_when_cancelled)
             try:
                 await trio.to_thread.run_sync(self._guarded, self._look_over, looking, limiter=self._reading)
-            except StoreError as error:  # from inside the nursery it would come in a group
+            except StoreError as error:  # raised inside the nursery it would be wrapped in a group
                 fault = error
             nursery.cancel_scope.cancel()
         if fault is not None:
@@ -235,7 +235,7 @@ class SqliteStore:
 
     # ---- steps --------------------------------------------------------------------------------
 
-    async def _tidy(self, writer: Writer) -> None:
+    async def _remove_some(self, writer: Writer) -> None:
         dirty = await self._write(writer.remove_some)
         if dirty is not None:
             text_version = writer.text_version
@@ -244,9 +244,9 @@ class SqliteStore:
             await self._write(writer.rebuild, dirty, lines, text_version)
 
     async def _write(self, step: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
-        """Have the writing connection do something."""
+        """Call ``step``, a method of the writer, in a worker thread."""
         self._check_open()
-        if self._damage is not None:  # what is written into a damaged file may never be read again
+        if self._damage is not None:  # data written into a damaged file may never be read again
             raise StoreError(str(self._damage))
         call = partial(self._guarded, step, *args, **kwargs)
         return await trio.to_thread.run_sync(call, limiter=self._writing)
@@ -254,7 +254,7 @@ class SqliteStore:
     async def _read(
         self, question: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Have a reading connection answer something."""
+        """Call ``question`` with a reading connection, in a worker thread."""
         self._check_open()
         call = partial(self._ask, question, *args, **kwargs)
         return await trio.to_thread.run_sync(call, limiter=self._reading)
@@ -275,7 +275,7 @@ class SqliteStore:
     def _ask(
         self, question: Callable[Concatenate[sqlite3.Connection, _P], _T], *args: _P.args, **kwargs: _P.kwargs
     ) -> _T:
-        """Ask with a connection of the pool; one that failed is not put back."""
+        """Call ``question`` with a connection of the pool. A connection that failed is not put back."""
         try:
             connection = self._readers.pop()
         except IndexError:
@@ -289,7 +289,7 @@ class SqliteStore:
         return answer
 
     def _look_over(self, looking: list[sqlite3.Connection]) -> None:
-        """With a connection of its own: another may have the pages in its cache, as they were."""
+        """Use a new connection, because the pool's connections may have old pages in their caches."""
         with contextlib.closing(open_reader(self._path, self._patience)) as connection:
             looking.append(connection)
             try:
@@ -301,7 +301,7 @@ class SqliteStore:
                 self._damage = self._damage or (None if wrong is None else damaged(self._path, wrong))
 
     def _close(self) -> None:
-        """The readers first: the last connection to go puts the WAL into the database."""
+        """Close the readers first: the last connection that is closed merges the WAL into the database."""
         try:
             while self._readers:
                 self._readers.pop().close()
