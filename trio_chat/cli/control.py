@@ -25,7 +25,7 @@ def administer_running(directory: Path, order: Order) -> Table | None:
     import msgspec  # noqa: PLC0415 - a help page does not need it
 
     from trio_chat.broker.admin import Table  # noqa: PLC0415 - as above
-    from trio_chat.server.doors.control import NAME, Answer, short_path  # noqa: PLC0415 - as above
+    from trio_chat.server.doors.control import NAME, OrderResult, short_path  # noqa: PLC0415 - as above
 
     path = directory / NAME
     if not is_there(path):
@@ -41,7 +41,7 @@ def administer_running(directory: Path, order: Order) -> Table | None:
         except OSError as error:
             raise TrioChatError(f"Cannot reach the server at {path}: {error.strerror or error}.") from error
     try:
-        answer = msgspec.json.decode(line, type=Answer)
+        answer = msgspec.json.decode(line, type=OrderResult)
     except msgspec.DecodeError:
         raise TrioChatError(f"The server at {path} did not reply. See its log.") from None
     if answer.error:

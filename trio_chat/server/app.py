@@ -1,19 +1,19 @@
-"""The server: its nursery tree, its listeners, and how it ends.
+"""The server: its nursery tree, its listeners, and its end.
 
 ::
 
     run ─ signals
      └─ Server.run
-         ├─ hub                              ends last, so that every connection's end is heard
+         ├─ hub                              ends last, so that it hears of the end of every connection
          └─ connections
-             ├─ listener (one an address)    ends first
+             ├─ listener (one per address)   ends first
              └─ connection ...               one nursery, one exception boundary each
                  ├─ the door's task
                  ├─ trio-websocket's reader
-                 └─ a writer, while something is kept for it
+                 └─ a writer, while its outbox keeps something
 
-It ends in three steps: stop accepting, tell everyone why and when to come back, and after a deadline
-cut off whoever is still there. Then what was deleted is removed from the disk.
+It ends in three steps: stop accepting, tell everyone why and when to come back, and cut the remaining connections after
+a deadline. Then deleted texts are removed from the disk.
 """
 
 from __future__ import annotations
@@ -62,10 +62,10 @@ if TYPE_CHECKING:
     from trio_chat.store import Store
 
 _HUB_GRACE: Final = 1.0
-"""Seconds that the hub has, after all others, to hear that the last connections are gone."""
+"""Seconds that the hub has, after the connections, to hear that the last of them are gone."""
 
 _SPARE: Final = 64
-"""Sockets beyond the limit of connections: for health checks, and to tell the next one that it is full."""
+"""Sockets beyond the limit of connections: for health checks, and to tell clients that the server is full."""
 
 log = structlog.get_logger()
 
@@ -98,15 +98,15 @@ class Server:
 
     @property
     def urls(self) -> list[str]:
-        """Where it listens, as addresses for a client."""
+        """The addresses on which the server listens, as URLs for a client."""
         return [f"ws://[{host}]:{port}/" if ":" in host else f"ws://{host}:{port}/" for host, port in self.addresses]
 
     def stop(self) -> None:
-        """Begin to end; :meth:`run` returns when everyone is gone."""
+        """Begin to end the server; :meth:`run` returns when everyone is gone."""
         self._stopping.set()
 
     async def run(self, *, task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED) -> None:
-        """Serve until :meth:`stop`; started when it listens.
+        """Serve until :meth:`stop`. It is started when it listens.
 
         Raises ``TrioChatError`` when it cannot listen, and ``StoreError`` when it had to stop because the store could
         not tell whether a batch is stored. Cancelling ends it at once, telling nobody.
@@ -114,7 +114,7 @@ class Server:
         listeners = await listen(self.config.host, self.config.port)
         self.addresses = [listener.address for listener in listeners]
         with contextlib.ExitStack() as held:
-            for listener in listeners:  # closed here where what follows cannot begin
+            for listener in listeners:  # they are closed here if the server cannot start
                 held.enter_context(listener)
             await self._serve_all(listeners, task_status)
 
@@ -138,7 +138,7 @@ class Server:
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
                 root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
                 await inbox.send(Stop(RETRY))
-            for _ in range(2):  # when the second has come through, all that came before the first is stored
+            for _ in range(2):  # when the second returns, all items before the first are stored
                 await self.hub.probe()
             root.cancel_scope.cancel()
         if self.hub.storing.unknown is not None:
@@ -170,14 +170,14 @@ class Server:
                 connections.start_soon(self._serve, transport, address)
 
     async def _serve(self, transport: TcpTransport, address: str) -> None:
-        """One connection, and the boundary that no error of it passes."""
+        """Serve one connection, and let none of its errors past."""
         session = next(self.sessions)
         self._sockets += 1
         self.hub.tally.connections += 1
         try:
             with transport:
                 await self._connect(transport, session, address)
-        except* Exception as group:  # beside a cancellation too, which goes on
+        except* Exception as group:  # a cancellation may come with it, and goes on
             if group.split(_EXPECTED)[1] is None:
                 log.debug("connection broken", session=session, error=repr(group))
             else:
@@ -199,9 +199,9 @@ class Server:
         await connection.linger()
 
     async def _answer(self, connection: Connection, nursery: trio.Nursery, address: str) -> None:
-        """Do what a connection's head asks for; a WebSocket is served to its end."""
+        """Do what the head of a connection asks for. A WebSocket is served to its end."""
         head = await self._read_head(connection)
-        page: http.Page | None = None
+        page: http.Response | None = None
         if isinstance(head, Refusal):
             page = self._refuse(head)
         elif head is not None and head.wants_websocket:
@@ -215,12 +215,12 @@ class Server:
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(http.render(page, body=body))
 
-    def _refuse(self, refusal: Refusal) -> http.Page:
+    def _refuse(self, refusal: Refusal) -> http.Response:
         self.hub.tally.refuse(refusal.code)
         return http.refused(refusal)
 
     async def _read_head(self, connection: Connection) -> http.Head | Refusal | None:
-        """A connection's first words; ``None`` if it has none for us."""
+        """Read the head of a connection; ``None`` if the peer sends none in time."""
         with trio.move_on_after(self.config.handshake_timeout) as scope:
             self._entering.add(scope)
             try:
@@ -237,10 +237,10 @@ class Server:
 
     async def _admit(
         self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str
-    ) -> http.Page | None:
-        """Let a WebSocket in and serve it to its end, or give the page that refuses it."""
+    ) -> http.Response | None:
+        """Let a WebSocket in and serve it to its end, or return the response that refuses it."""
         if head.path != "/":
-            return http.Page(404, "text/plain", b"The chat is at /.\n")
+            return http.Response(404, "text/plain", b"The chat is at /.\n")
         refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin)
         hello = refusal or websocket.read_credentials(head)
         if isinstance(hello, Refusal):
@@ -254,20 +254,20 @@ class Server:
                 if refusal is not None:
                     return http.refused(refusal)
                 upgraded = await websocket.upgrade(connection, request)
-                head.headers.clear()  # a session may last for days, and needs nothing of how it began
+                head.headers.clear()  # a session may last for days, and needs the head no more
                 del request, hello, peer
                 await websocket.serve(connection, upgraded)
                 return None
             finally:
-                # the hub takes it always, for it ends after all connections, or is broken off with them
+                # the hub always takes it: it ends after all connections, or is cancelled with them
                 with trio.CancelScope(shield=True), contextlib.suppress(trio.BrokenResourceError):
                     await inbox.send(Departure(connection.session))
 
 
 async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) -> None:
-    """Serve until SIGTERM or SIGINT; a second one ends it at once.
+    """Serve until SIGTERM or SIGINT. A second signal ends the server at once.
 
-    ``announce`` is called with the addresses once it listens. Raises ``TrioChatError`` when it cannot.
+    ``announce`` is called with the URLs once the server listens. Raises ``TrioChatError`` when it cannot.
     """
     _raise_file_limit()
     with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
@@ -295,10 +295,10 @@ def make_server(
 
 @contextlib.asynccontextmanager
 async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Server]:
-    """A server with its store open, on disk unless the configuration says otherwise; :meth:`Server.run` it in
+    """Open a server and its store, which is on disk unless the configuration says otherwise. Call :meth:`Server.run` in
     the block.
 
-    Raises ``StoreError``, whose sentence says what is wrong with the store.
+    Raises ``StoreError``, which says what is wrong with the store.
     """
     if config.memory:
         store = MemoryStore(secrets.token_hex(8))
@@ -310,7 +310,7 @@ async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time
 
 
 def default_data_directory() -> Path:
-    """Where a server keeps what it remembers, unless told otherwise."""
+    """Return the directory of a server's data, unless the settings name another."""
     return platformdirs.user_data_path("trio-chat")
 
 
@@ -338,7 +338,7 @@ _EXPECTED: Final = (
     HandshakeError,
     LocalProtocolError,  # a ping that came after our close frame: wsproto may not answer it any more
 )
-"""What only means that the peer is gone."""
+"""Exceptions that only mean that the peer is gone."""
 
 
 def _settings(config: ServerConfig, epoch: str) -> Settings:
@@ -364,15 +364,15 @@ def _settings(config: ServerConfig, epoch: str) -> Settings:
 
 
 def _raise_file_limit() -> None:
-    """Let the process have as many sockets as the system allows it."""
+    """Allow the process as many sockets as the system permits."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     with contextlib.suppress(ValueError, OSError):
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _spare_collector() -> None:
-    """Keep the garbage collector off what lives as long as the server, and let it look less often: with
-    thousands of connections its full rounds cost a third of the time."""
+    """Exempt from garbage collection the objects that live as long as the server, and collect less often: with
+    thousands of connections, full collections took a third of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 50, 100)

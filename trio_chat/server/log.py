@@ -1,7 +1,7 @@
-"""The server's log on standard error: a readable line each on a terminal, else one JSON object a line.
+"""The server's log on standard error: readable lines on a terminal, and otherwise one JSON object a line.
 
-Names, addresses and texts in it come from strangers, so every character that does not print is shown
-as an escape, in both forms. A log that cannot be written stops nothing.
+Names, addresses and texts in the log come from strangers, so both forms show every character that does not print as an
+escape. A log that cannot be written stops nothing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _COLORS: Final = {
 
 
 def configure(form: Format = "auto", level: Level = "info") -> None:
-    """Set up structlog, and the standard library's logging to go the same way, for the whole process."""
+    """Set up structlog for the whole process, and have the standard library's logging go through it."""
     terminal = sys.stderr.isatty()
     as_json = form == "json" or (form == "auto" and not terminal)
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
@@ -41,7 +41,7 @@ def configure(form: Format = "auto", level: Level = "info") -> None:
         processors=[
             structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
-            # a person reads the clock of the wall, a program one that has no zones
+            # local time for people, UTC for programs
             structlog.processors.TimeStamper(fmt="iso" if as_json else "%H:%M:%S", utc=as_json),
             structlog.processors.format_exc_info,
             as_json_line if as_json else TextLine(color=color),
@@ -58,20 +58,20 @@ def configure(form: Format = "auto", level: Level = "info") -> None:
 
 
 def as_json_line(logger: WrappedLogger, method: str, event: EventDict) -> str:
-    """Render a line as one JSON object of ASCII alone, its time, level and event first."""
+    """Render an entry as one JSON object in ASCII, with its time, level and event first."""
     del logger, method
     first = {key: event.pop(key) for key in ("timestamp", "level", "event") if key in event}
     return json.dumps({**first, **event}, default=repr)
 
 
 class TextLine:
-    """Renders a line for people: time, level, event, then the fields as ``key=value``; tracebacks below."""
+    """Renders an entry for people: time, level, event, then the fields as ``key=value``; a traceback below."""
 
     def __init__(self, *, color: bool) -> None:
         self.color = color
 
     def __call__(self, logger: WrappedLogger, method: str, event: EventDict) -> str:
-        """Render one line."""
+        """Render one entry."""
         del logger, method
         time, level = str(event.pop("timestamp", "")), str(event.pop("level", ""))
         what, trace = shown(str(event.pop("event", ""))), str(event.pop("exception", ""))
@@ -85,7 +85,7 @@ class TextLine:
 
 
 def shown(text: str) -> str:
-    """Show every character that does not print as its escape."""
+    """Replace every character that does not print by its escape."""
     if text.isprintable():
         return text
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
@@ -98,10 +98,10 @@ def _value(value: object) -> str:
 
 
 class _StandardError:
-    """Writes lines to standard error, whatever that is at the moment, and lets go of those it cannot write."""
+    """Writes lines to the standard error of the moment, and drops lines that cannot be written."""
 
     def msg(self, line: str) -> None:
-        """Write one line with one call, so that no other comes between."""
+        """Write one line with one call, so that no other line comes between."""
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(line + "\n")
             sys.stderr.flush()
@@ -110,10 +110,10 @@ class _StandardError:
 
 
 class _Forward(logging.Handler):
-    """Takes what a library says to the standard library's logging into our log."""
+    """Takes the records of the standard library's logging into our log."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Say the record's message as an event, with its logger's name."""
+        """Log the record's message as an event, with the name of its logger."""
         fields: dict[str, Any] = {"logger": record.name}
         if record.exc_info:
             fields["exc_info"] = record.exc_info

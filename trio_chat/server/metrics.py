@@ -1,4 +1,4 @@
-"""The server's figures in Prometheus' text format (its "exposition formats" page, version 0.0.4)."""
+"""The server's figures in the text format of Prometheus (its page "Exposition formats", version 0.0.4)."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ if TYPE_CHECKING:
 
 
 class ServerCollector(Collector):
-    """Reads the figures when somebody asks for them, so that counting costs the hub next to nothing."""
+    """Reads the figures when a client asks for them, so that counting costs the hub next to nothing."""
 
     def __init__(self, hub: Hub, gate: Gate) -> None:
         self._hub = hub
         self._gate = gate
 
     def collect(self) -> Iterator[Metric]:
-        """Give every figure."""
+        """Yield every figure."""
         hub, tally, now = self._hub, self._hub.tally, self._hub.broker.statistics()
         info = GaugeMetricFamily("trio_chat_info", "Always 1; its label is the version.", labels=["version"])
         info.add_metric([__version__], 1)
         yield info
         yield GaugeMetricFamily("trio_chat_connections", "Connections now.", self._gate.inside)
         yield GaugeMetricFamily("trio_chat_people", "People here now.", now.here)
-        yield GaugeMetricFamily("trio_chat_names", "Names that are somebody's.", now.people)
+        yield GaugeMetricFamily("trio_chat_names", "Names that have an owner.", now.people)
         yield GaugeMetricFamily("trio_chat_storing", "Whether storing works: 1 or 0.", int(hub.storing.failing is None))
         yield GaugeMetricFamily("trio_chat_rooms", "Rooms.", now.rooms)
         yield GaugeMetricFamily("trio_chat_conversations", "Direct conversations.", now.conversations)
-        yield GaugeMetricFamily("trio_chat_outbox_bytes", "Bytes that wait for slow peers.", hub.outbox_bytes)
-        yield GaugeMetricFamily("trio_chat_inbox_items", "Readings that wait for the hub.", hub.waiting)
+        yield GaugeMetricFamily("trio_chat_outbox_bytes", "Bytes that wait for their peers.", hub.outbox_bytes)
+        yield GaugeMetricFamily("trio_chat_inbox_items", "Items that wait for the hub.", hub.waiting)
         yield CounterMetricFamily("trio_chat_accepted", "Connections since the start.", tally.connections)
         yield CounterMetricFamily("trio_chat_messages", "Room events stored.", tally.messages)
         yield CounterMetricFamily("trio_chat_deliveries", "Events and notices given to sessions.", tally.deliveries)
@@ -62,12 +62,12 @@ def _histogram(name: str, text: str, values: Distribution) -> HistogramMetricFam
 
 
 def make_metrics(hub: Hub, gate: Gate) -> CollectorRegistry:
-    """A registry of this server's own: several servers in one process do not mix."""
+    """Make a registry for this server alone: several servers in one process do not mix."""
     registry = CollectorRegistry(auto_describe=False)
     registry.register(ServerCollector(hub, gate))
     return registry
 
 
 def exposition(registry: CollectorRegistry) -> bytes:
-    """All figures as text."""
+    """Return all figures as text."""
     return generate_latest(registry)

@@ -1,4 +1,4 @@
-"""What the server counts while it runs, cheaply; :mod:`trio_chat.server.metrics` shows it."""
+"""Counters that cost the running server next to nothing; :mod:`trio_chat.server.metrics` shows them."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _REQUESTS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1
 
 
 class Distribution:
-    """A histogram with fixed upper bounds; the last bucket is for all above them."""
+    """A histogram with fixed upper bounds; the last bucket counts the values above them."""
 
     __slots__ = ("bounds", "counts", "total")
 

@@ -1,1 +1,1 @@
-"""How one gets in: one small file a door."""
+"""The protocols by which people and programs get in: one small file for each door."""

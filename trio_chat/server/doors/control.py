@@ -1,7 +1,7 @@
-"""The door for whoever runs the server: a Unix socket in its data directory.
+"""The door for the server's operator: a Unix socket in the data directory.
 
-There is no password: who may open the socket, which is its owner's alone, may do everything. One line
-in, one JSON object (an :class:`~trio_chat.broker.admin.Order`); one line out, a :class:`Answer`.
+There is no password: only the socket's owner may open it, and may then order everything. A line in is one JSON object,
+an :class:`~trio_chat.broker.admin.Order`; a line out is an :class:`OrderResult`.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ NAME: Final = "control.sock"
 """The socket's name in the data directory."""
 
 _MAX_LINE: Final = 4096
-"""Bytes of an order: a verb and a name."""
+"""The greatest size of an order, a verb and a name, in bytes."""
 
 log = structlog.get_logger()
 
 
-class Answer(Struct, frozen=True, omit_defaults=True):
-    """A table, or an error and what to do."""
+class OrderResult(Struct, frozen=True, omit_defaults=True):
+    """A table, or an error with advice."""
 
     headings: tuple[str, ...] = ()
     rows: tuple[tuple[str | int | float | bool | None, ...], ...] = ()
@@ -46,7 +46,7 @@ class Answer(Struct, frozen=True, omit_defaults=True):
 
 @contextlib.contextmanager
 def short_path(directory: Path) -> Iterator[str]:
-    """A path to the socket that is short enough: an address of a Unix socket has 107 bytes at the most."""
+    """Yield a path to the socket that is short enough: the address of a Unix socket has 107 bytes at the most."""
     path = str(directory / NAME)
     if len(os.fsencode(path)) <= 100:  # noqa: PLR2004 - well below the least limit of the systems we run on
         yield path
@@ -61,8 +61,8 @@ def short_path(directory: Path) -> Iterator[str]:
 async def serve_control(
     directory: Path, hub: Hub, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
 ) -> None:
-    """Take orders until cancelled. A socket that a server left behind when it was killed is replaced: the
-    store's lock has told that there is no other server. Raises ``StoreError`` where no socket can be made."""
+    """Take orders until cancelled. Replaces the socket of a server that was killed: the store's lock has shown that no
+    other server runs. Raises ``StoreError`` when no socket can be made."""
     path = directory / NAME
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sock:
@@ -108,16 +108,16 @@ async def _take_orders(stream: trio.SocketStream, hub: Hub) -> None:
             return
 
 
-async def _carry_out(line: bytes, hub: Hub) -> Answer:
+async def _carry_out(line: bytes, hub: Hub) -> OrderResult:
     try:
         order = msgspec.json.decode(line, type=Order)
     except msgspec.DecodeError as error:
-        return Answer(error=str(refuse("bad_field", why=str(error))))
+        return OrderResult(error=str(refuse("bad_field", why=str(error))))
     item = Administration(order)
     async with hub.open_inbox() as inbox:
         await inbox.send(item)
         await item.settled.wait()
     if isinstance(item.answer, Refusal) or item.answer is None:
-        return Answer(error=str(item.answer or refuse("internal")))
+        return OrderResult(error=str(item.answer or refuse("internal")))
     log.info("order", do=order.do, name=order.name)
-    return Answer(headings=item.answer.headings, rows=tuple(item.answer.rows))
+    return OrderResult(headings=item.answer.headings, rows=tuple(item.answer.rows))

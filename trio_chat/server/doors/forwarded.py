@@ -1,4 +1,4 @@
-"""Whose connection it is that came through a proxy."""
+"""The client address of a connection that came through a proxy."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trio_chat.server.doors.http import Head
 
 _MOST: Final = 32
-"""Addresses of a header that are looked at: nobody stands behind more proxies."""
+"""Addresses of a header that are read: no client stands behind more proxies."""
 
 log = structlog.get_logger()
 
@@ -31,10 +31,10 @@ class Proxies:
         return f"<Proxies {', '.join(map(str, self._trusted)) or 'none'}>"
 
     def visitor(self, head: Head, peer: str) -> str:
-        """The address that a connection from ``peer`` is counted, logged and kept out under.
+        """Return the address under which a connection from ``peer`` is counted, logged and banned.
 
-        A proxy that is trusted is believed what it put last into ``X-Forwarded-For``, and as far as that is
-        another of them, what stands before it. What stands further left anybody could have written.
+        A trusted proxy puts the address of its client last into ``X-Forwarded-For``. While that client is a trusted
+        proxy too, the address before it counts. A client could have written the addresses further left itself.
         https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/X-Forwarded-For
         """
         header = head.headers.get("x-forwarded-for")
@@ -42,7 +42,7 @@ class Proxies:
             return peer
         if not self._trusted and is_loopback(peer) and not self._told:
             self._told = True
-            advice = "with --trusted-proxy, limits, bans and the log go by whom it connects, not by its own address"
+            advice = "with --trusted-proxy, limits, bans and the log use the address of its client instead of its own"
             log.warning("a proxy is not trusted", proxy=peer, advice=advice)
         address, told = peer, header.rsplit(",", _MOST)[-_MOST:]
         while told and self._is_proxy(address):
@@ -59,7 +59,7 @@ class Proxies:
 
 
 def _parse(text: str) -> str | None:
-    """An address as proxies write it: bare, or with a port, and then an IPv6 one in brackets."""
+    """Read an address as proxies write it: bare, or with a port, and then an IPv6 address in brackets."""
     text = text.strip()
     if text.startswith("["):
         text = text[1:].partition("]")[0]

@@ -1,4 +1,4 @@
-"""The HTTP door: heads of requests, health, metrics, and a page for people with a browser."""
+"""The HTTP door: heads of requests, the health check, the metrics, and a page for people with a browser."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
     from trio_chat.server.hub.hub import Hub
 
 MAX_HEAD: Final = 16 * 1024
-"""Bytes of an HTTP head at the most; browsers and proxies stay far below."""
+"""The greatest size of an HTTP head, in bytes; browsers and proxies stay far below."""
 
-_PATIENCE: Final = 2.0
-"""Seconds in which a healthy hub comes to a probe."""
+_PROBE_TIMEOUT: Final = 2.0
+"""Seconds in which a healthy hub answers a probe."""
 
 _LONGEST_ADDRESS: Final = 270
-"""Characters of an address that a page shows: a name of the DNS has 253 at the most, and a port follows it."""
+"""Characters of an address that the page shows: a DNS name has 253 at the most, and a port follows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """An HTTP request's head. Header names are in lower case; of one given twice the last counts."""
+    """The head of an HTTP request. Header names are in lower case; the last of two headers of one name counts."""
 
     method: str
     path: str
@@ -43,13 +43,13 @@ class Head:
 
     @property
     def wants_websocket(self) -> bool:
-        """Whether this asks for an upgrade to WebSocket (RFC 6455, 4.2.1)."""
+        """Whether the request asks for an upgrade to WebSocket (RFC 6455, 4.2.1)."""
         return self.method == "GET" and "websocket" in self.headers.get("upgrade", "").lower()
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """An answer: status, content type, body, more headers."""
+class Response:
+    """A response: status, content type, body, more headers."""
 
     status: int
     kind: str
@@ -58,7 +58,7 @@ class Page:
 
 
 def parse_head(data: bytes) -> Head | Refusal:
-    """Read a head, which ``data`` must hold whole. Refused: whatever h11 refuses, and an unfinished one."""
+    """Read a head, which ``data`` must hold whole. Refuses unfinished heads, and those that h11 refuses."""
     end = data.find(b"\r\n\r\n")
     if end < 0 or end > MAX_HEAD - 4:
         why = "its head is too long" if len(data) >= MAX_HEAD else "its head is not complete"
@@ -75,8 +75,8 @@ def parse_head(data: bytes) -> Head | Refusal:
     return Head(event.method.decode("latin-1"), event.target.decode("latin-1").partition("?")[0], headers)
 
 
-def refused(refusal: Refusal) -> Page:
-    """A refusal as an answer: the error event that a session would get."""
+def refused(refusal: Refusal) -> Response:
+    """Return the response for a refusal: the error event that a session would get."""
     headers: list[tuple[str, str]] = []
     status = refusal.fault.http or HTTPStatus.BAD_REQUEST
     if status == HTTPStatus.UNAUTHORIZED:
@@ -86,51 +86,51 @@ def refused(refusal: Refusal) -> Page:
     if status == HTTPStatus.SERVICE_UNAVAILABLE:
         headers.append(("Retry-After", "2"))
     body = encode(Error(code=refusal.code, message=refusal.message, advice=refusal.advice, until=refusal.until))
-    return Page(status, "application/json", body + b"\n", tuple(headers))
+    return Response(status, "application/json", body + b"\n", tuple(headers))
 
 
-def render(page: Page, *, body: bool = True) -> bytes:
-    """A page as bytes; the connection closes behind it."""
+def render(response: Response, *, body: bool = True) -> bytes:
+    """Return a response as bytes; the connection closes behind it."""
     lines = [
-        f"HTTP/1.1 {page.status} {HTTPStatus(page.status).phrase}",
-        f"Content-Type: {page.kind}",
-        f"Content-Length: {len(page.body)}",
+        f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}",
+        f"Content-Type: {response.kind}",
+        f"Content-Length: {len(response.body)}",
         "Cache-Control: no-store",
         "X-Content-Type-Options: nosniff",
         "Connection: close",
-        *(f"{name}: {value}" for name, value in page.headers),
+        *(f"{name}: {value}" for name, value in response.headers),
     ]
-    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (page.body if body else b"")
+    return "\r\n".join([*lines, "", ""]).encode("latin-1") + (response.body if body else b"")
 
 
-async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Page:
-    """What a plain request gets."""
+async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Response:
+    """Respond to a request that is no upgrade."""
     if head.method not in {"GET", "HEAD"}:
-        return Page(
-            HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"Only GET is answered here.\n", (("Allow", "GET, HEAD"),)
+        return Response(
+            HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"Only GET works here.\n", (("Allow", "GET, HEAD"),)
         )
     if head.path == "/healthz":
         return await _health(hub)
     if head.path == "/metrics":
-        return Page(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics())
+        return Response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics())
     if head.path == "/":
         return _front(_where(head))
-    return Page(HTTPStatus.NOT_FOUND, "text/plain", b"Nothing here. See / for what this is.\n")
+    return Response(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page. / explains this server.\n")
 
 
-async def _health(hub: Hub) -> Page:
-    """Pass a probe through the hub: green only if it comes out again in time."""
+async def _health(hub: Hub) -> Response:
+    """Pass a probe through the hub, which is healthy only if the probe comes out in time."""
     began = trio.current_time()
-    with trio.move_on_after(_PATIENCE):
+    with trio.move_on_after(_PROBE_TIMEOUT):
         await hub.probe()
         if hub.storing.failing is not None:
             body = msgspec.json.encode({"status": "not storing", "error": hub.storing.failing})
-            return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
         delay = (trio.current_time() - began) * 1000
-        return Page(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
+        return Response(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
     why = hub.storing.waits_for
     body = msgspec.json.encode({"status": "stuck"} if why is None else {"status": "stuck", "error": why})
-    return Page(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
+    return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
 
 
 _FRONT: Final = """<!doctype html>
@@ -139,23 +139,23 @@ _FRONT: Final = """<!doctype html>
 <style>body{{font:1rem/1.5 monospace;max-width:44rem;margin:3rem auto;padding:0 1rem}}
 pre{{padding:.8rem;border:1px solid;overflow:auto}}</style></head>
 <body><h1>trio-chat</h1>
-<p>This is a chat server for people who live in the terminal. There is no chat in this page: you join from a
+<p>This is a chat server for people who live in the terminal. You cannot chat in the browser: join from a
 shell, on any machine with Python 3.11 or newer that has trio-chat installed.</p>
 <pre>trio-chat join {where}</pre>
-<p>Ask whoever runs this server for the password, if it has one. Inside, /help lists what you can do.</p>
+<p>If the server has a password, ask whoever runs it. In the chat, /help lists all commands.</p>
 <p>Version {version}.</p></body></html>
 """
 
 
 def _where(head: Head) -> str:
-    """The address to join, as who asks has it: by a proxy that speaks TLS, or by no port, it takes a whole URL."""
+    """Return the address to join, as the browser knows it: a whole URL if a TLS proxy is used or no port is named."""
     host = head.headers.get("host", "HOST:PORT")
     if head.headers.get("x-forwarded-proto", "").lower() == "https":
         return f"wss://{host}/"
     return host if re.search(r":\w+$", host) else f"ws://{host}/"
 
 
-def _front(where: str) -> Page:
+def _front(where: str) -> Response:
     page = _FRONT.format(where=html.escape(where[:_LONGEST_ADDRESS]), version=__version__)
     policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-    return Page(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), (policy,))
+    return Response(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), (policy,))

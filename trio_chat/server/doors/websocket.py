@@ -1,4 +1,4 @@
-"""The WebSocket door: credentials from an upgrade's headers, the upgrade itself, and a session's life."""
+"""The WebSocket door: the credentials in the headers of an upgrade, the upgrade itself, and the session."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def read_credentials(head: Head) -> Hello | Refusal | None:
-    """The hello that an upgrade's headers say; ``None`` where they say nothing: then it comes as a message.
+    """Read the hello in the headers of an upgrade; ``None`` where there is none: then it comes as a message.
 
     ``Authorization`` is ``Bearer PASSWORD``, or ``Basic`` (RFC 7617) with the name too. ``Username``, the
     password, ``Trio-Chat-Token`` and ``Trio-Chat-Password`` (the account's own) may be percent-encoded UTF-8;
-    ``Trio-Chat-Quiet: 1`` says that this session only looks or posts.
+    ``Trio-Chat-Quiet: 1`` makes the session quiet: it is not counted as present.
     """
     name = head.headers.get("username")
     token = head.headers.get("trio-chat-token")
@@ -56,7 +56,7 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
 
 
 def check_upgrade(head: Head) -> Refusal | None:
-    """Refuse what is no good upgrade by RFC 6455, 4.2.1, and HTTP/1.1: trio-websocket would say no without a word."""
+    """Refuse an upgrade that breaks RFC 6455, 4.2.1, or HTTP/1.1: trio-websocket would refuse it without a reason."""
     headers = head.headers
     if "upgrade" not in [token.strip().lower() for token in headers.get("connection", "").split(",")]:
         return refuse("bad_upgrade", why="its Connection header does not say Upgrade")
@@ -73,7 +73,7 @@ def check_upgrade(head: Head) -> Refusal | None:
 
 
 def check_origin(head: Head, allow_origin: tuple[str, ...]) -> Refusal | None:
-    """Refuse a web page of another site: a browser says whose page it is (RFC 6455, 10.2)."""
+    """Refuse a web page of another site: a browser names the site of the page (RFC 6455, 10.2)."""
     origin = head.headers.get("origin")
     if origin is None or origin in allow_origin:
         return None
@@ -83,10 +83,9 @@ def check_origin(head: Head, allow_origin: tuple[str, ...]) -> Refusal | None:
 
 
 async def examine(connection: Connection, nursery: trio.Nursery, max_frame: int) -> WebSocketRequest:
-    """Read the upgrade as RFC 6455, 4.2.1 wants it; it is still to be answered.
+    """Have trio-websocket read the upgrade, which is still to be answered. Its tasks run in ``nursery``.
 
-    The tasks of trio-websocket run in ``nursery``. One that is no good upgrade is answered with what is
-    wrong, and the connection ends.
+    A bad upgrade is answered with the reason, and the connection ends.
     """
     return await wrap_server_stream(nursery, connection, message_queue_size=1, max_message_size=max_frame)
 
@@ -102,10 +101,10 @@ async def upgrade(connection: Connection, request: WebSocketRequest) -> WebSocke
 async def serve(connection: Connection, websocket: WebSocketConnection) -> None:
     """Serve a session until it ends.
 
-    Returns when the peer is gone; on cancellation the connection is to be closed.
+    Returns when the peer is gone. On cancellation the caller has to close the connection.
     """
     try:
-        while True:  # ordinary messages never come this way: see the connection
+        while True:  # only for unusual messages: the connection takes the ordinary ones
             await connection.post(await websocket.get_message())
     except ConnectionClosed:
         await connection.wait_closed()

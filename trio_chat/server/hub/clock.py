@@ -1,4 +1,4 @@
-"""The time by which the server decides: never earlier than before, and never standing still."""
+"""The time by which the server decides: it never goes back and never stands still."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 class Clock:
     """Seconds since 1970, as ``wall`` has them.
 
-    Where that is set back, it goes on at half the speed of ``steady`` (seconds since whenever), until ``wall`` has
-    caught up: else nobody's allowance would grow, and nothing become due, for as long as the clock was set back.
+    When ``wall`` is set back, the clock goes on at half the speed of ``steady`` (seconds since any moment), until
+    ``wall`` has caught up. Otherwise no allowance would grow and nothing become due for as long as it was set back.
     """
 
     def __init__(self, wall: Callable[[], float], steady: Callable[[], float] = time.monotonic) -> None:
@@ -26,7 +26,7 @@ class Clock:
         return f"<Clock {self._now:.3f}>"
 
     def __call__(self) -> float:
-        """The time now."""
+        """Return the time now."""
         looked = self._steady()
         passed, self._looked = looked - self._looked, looked
         self._now = max(self._wall(), self._now + passed / 2)

@@ -1,8 +1,8 @@
-"""Passwords of accounts: Argon2id (RFC 9106), in a thread, few at a time.
+"""Hashes of account passwords: Argon2id (RFC 9106), in a thread, few at a time.
 
-One hash takes a tenth of a second and 64 MiB on purpose. So few run at once, few may wait, and who comes
-then is told to try again. A session has one at a time, and a place that guesses wrong has to slow down: nobody
-can keep the machine busy with guesses, or everybody else out.
+One hash takes a tenth of a second and 64 MiB on purpose. So few run at once, few may wait, and further requests are
+told to try again. A session may have one hash under way, and a place that guesses wrong has to slow down: nobody can
+keep the machine busy with guesses, or keep everybody else out.
 """
 
 from __future__ import annotations
@@ -15,25 +15,24 @@ from trio_chat.broker.places import Places
 from trio_chat.errors import Refusal, refuse
 
 _AT_ONCE: Final = 2
-"""Hashes made at a time: each takes a core and 64 MiB."""
+"""Hashes at a time: each takes a core and 64 MiB."""
 
 _WAITING: Final = 16
 """Hashes that may wait: the last of them about a second."""
 
 
 _GUESSES: Final = 10
-"""Wrong passwords that may come from one place at once: people mistype, and several may share an address."""
+"""Wrong passwords that one place may send at once: people mistype, and several may share an address."""
 
 _GUESS_EVERY: Final = 6.0
-"""Seconds after which one more may: ten a minute find no password that is worth the name."""
+"""Seconds until the place may send one more: ten a minute find no password that is worth the name."""
 
 
 class Passwords:
-    """Makes and checks hashes: :meth:`begin`, then one of the others. The library is loaded when the first is
-    needed.
+    """Makes and checks hashes: call :meth:`begin`, then :meth:`hash` or :meth:`verify`. The library is loaded for the
+    first hash.
 
-    A session may have one under way. A *place* is where it comes from, as text; a wrong password costs it
-    some of what it has left.
+    A *place* is the origin of a session, as text. A wrong password uses up some of the guesses that the place has left.
     """
 
     def __init__(self) -> None:
@@ -46,7 +45,7 @@ class Passwords:
         return f"<Passwords {self._asked} at work or waiting>"
 
     def begin(self, session: int, place: str) -> Refusal | None:
-        """Reserve one hash, or say why not."""
+        """Reserve one hash. Returns the refusal, if that cannot be."""
         if session in self._sessions:
             return refuse("still_checking")
         spent = self._guesses.spent(place, trio.current_time()) + 1
@@ -60,14 +59,14 @@ class Passwords:
         return None
 
     async def hash(self, session: int, place: str, password: str) -> str:
-        """The encoded hash of a password, with its salt and parameters."""
+        """Return the encoded hash of a password, with its salt and parameters."""
         try:
             return await trio.to_thread.run_sync(_hash, password, limiter=self._limiter)
         finally:
             self._end(session, place, wrong=False)
 
     async def verify(self, session: int, place: str, encoded: str, password: str) -> bool:
-        """Whether a hash is that of a password."""
+        """Say whether a hash is that of a password."""
         right = False
         try:
             right = await trio.to_thread.run_sync(_verify, encoded, password, limiter=self._limiter)

@@ -1,1 +1,1 @@
-"""One connection: its transport, its frames, its outbox and the gate that counts it."""
+"""One connection: its transport, its frames, its outbox, and the gate that counts connections."""

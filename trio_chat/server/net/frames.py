@@ -1,10 +1,9 @@
-"""WebSocket frames (RFC 6455, section 5): making a server's, and reading a client's ordinary ones fast.
+"""WebSocket frames (RFC 6455, section 5): makes a server's frames, and reads a client's ordinary frames fast.
 
-An ordinary frame is a whole text message: FIN set, no extension bits, opcode 1, masked. Whatever else
-a client sends (control frames, fragments, binary, a bad or oversized frame) is wsproto's business. A
-control frame may stand between messages and changes nothing for those behind it. After any other
-unusual frame the reader hands on all bytes for good: what follows it must not overtake it, and a
-client that sends such frames is rare and may be slower.
+An ordinary frame is a whole text message: FIN set, no extension bits, opcode 1, masked. wsproto reads everything else
+(control frames, fragments, binary, bad and oversized frames). A control frame may stand between messages and changes
+nothing for those behind it. After any other unusual frame the reader hands on all bytes for good: the messages behind
+it must not overtake it, and clients that send such frames are rare and may be slower.
 """
 
 from __future__ import annotations
@@ -28,13 +27,13 @@ _REASON: Final = 123  # bytes of reason in a close frame: a control frame's 125 
 _CONTROL: Final = 0x08  # the bit that all control opcodes have
 _FIN: Final = 0x80
 _MASKED: Final = 0x80
-_SHORT: Final = 125  # the greatest length that stands in the second byte itself
+_SHORT: Final = 125  # the greatest length that fits into the second byte
 _IN_TWO: Final = 126  # says that the length stands in the next two bytes
 _TWO: Final = 0xFFFF
 
 
 def text_frame(payload: bytes) -> bytes:
-    """A whole text message from a server: not masked, so the same bytes for every client."""
+    """Return a server's frame with a whole text message. It is not masked, so all clients get the same bytes."""
     size = len(payload)
     if size <= _SHORT:
         return bytes((_TEXT, size)) + payload
@@ -44,21 +43,20 @@ def text_frame(payload: bytes) -> bytes:
 
 
 def close_frame(code: int, reason: str) -> bytes:
-    """A server's good-bye, with a code of RFC 6455, 7.4."""
+    """Return a server's close frame, with a code of RFC 6455, 7.4."""
     payload = code.to_bytes(2, "big") + short_reason(reason).encode()
     return bytes((_CLOSE, len(payload))) + payload
 
 
 def short_reason(reason: str) -> str:
-    """As much of a sentence as fits into a close frame."""
+    """Cut a sentence to what fits into a close frame."""
     return reason.encode()[:_REASON].decode(errors="ignore")
 
 
 class FrameReader:
-    """Takes a client's bytes apart into whole ordinary messages and the rest.
+    """Splits a client's bytes into whole ordinary messages and the rest.
 
-    ``limit`` is the size in bytes from which on a message is wsproto's to refuse; never more than that
-    and a header is kept here.
+    wsproto refuses messages of more than ``limit`` bytes. The reader never keeps more than that and a header.
     """
 
     __slots__ = ("_limit", "_part", "unusual")
@@ -69,7 +67,7 @@ class FrameReader:
         self.unusual = False
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """Take some bytes; return the ordinary messages completed by them, and what is for wsproto."""
+        """Take some bytes. Returns the ordinary messages that they complete, and the bytes for wsproto."""
         if self.unusual:
             return [], data
         if self._part:
@@ -101,8 +99,8 @@ class FrameReader:
         return messages, rest
 
     def _measure(self, data: bytes, at: int, end: int) -> tuple[int, int] | None:
-        """Where the frame at ``at`` has its payload: (start, stop), (0, 0) if it is not ours to read, or
-        ``None`` if more bytes are needed."""
+        """Find the payload of the frame at ``at``: (start, stop), (0, 0) if wsproto has to read it, or ``None`` if more
+        bytes are needed."""
         if end - at < 2:  # noqa: PLR2004 - the two bytes that every frame has
             return None
         second = data[at + 1]

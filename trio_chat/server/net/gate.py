@@ -1,4 +1,4 @@
-"""How many may be connected: in all, and from one address."""
+"""The limits on connections: in all, and from one address."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Gate:
-    """Counts who is ``inside``. ``per_address`` 0 means no limit; this machine's own addresses have none."""
+    """Counts the connections ``inside``. ``per_address`` limits those of one address, unless it is 0 or loopback."""
 
     def __init__(self, max_connections: int, per_address: int) -> None:
         self._max_connections = max_connections
@@ -27,7 +27,7 @@ class Gate:
 
     @contextlib.contextmanager
     def enter(self, address: str) -> Iterator[Refusal | None]:
-        """Count a connection in while the block runs, or give the refusal and count nothing."""
+        """Count a connection while the block runs. Yields the refusal instead, and counts nothing, past a limit."""
         refusal = self._check(address)
         if refusal is not None:
             yield refusal
