@@ -13,13 +13,13 @@ from msgspec.structs import replace
 
 from trio_chat import records
 from trio_chat.broker import Broker, Settings
-from trio_chat.broker.broker import Wanted, WantsLine
 from trio_chat.broker.effects import Effect, Persist, Publish
-from trio_chat.broker.state import FOR_GOOD, FoundLine, FoundSent, stamp
+from trio_chat.broker.state import FOR_GOOD, MessageLookUp, StoredMessage, StoredPlace, stamp
 from trio_chat.protocol.codec import decode_event
 from trio_chat.protocol.events import Edited, Message, RoomEvent
 
 if TYPE_CHECKING:
+    from trio_chat.broker.broker import LookUp, Stored
     from trio_chat.records import Record
 
 NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan)
@@ -41,7 +41,7 @@ class Books:
     bans: dict[int, records.SaveBan] = field(default_factory=dict)
     notes: list[records.Note] = field(default_factory=list)
     logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
-    sent: dict[tuple[int, str], FoundSent] = field(default_factory=dict)
+    sent: dict[tuple[int, str], StoredPlace] = field(default_factory=dict)
     ends: dict[type[Any], int] = field(default_factory=lambda: dict.fromkeys(NUMBERED, 0))
 
     def copy(self) -> Books:
@@ -73,14 +73,14 @@ class Books:
         """A new broker that knows what is here."""
         return Broker(settings, self.snapshot(), now)
 
-    def answer(self, wanted: Wanted) -> FoundLine | FoundSent | None:
+    def answer(self, look_up: LookUp) -> Stored | None:
         """What the hub would find for the broker."""
-        if not isinstance(wanted, WantsLine):
-            sent = self.sent.get((wanted.sender, wanted.cid))
-            return sent if sent is not None or wanted.answered is None else self.answer(wanted.answered)
-        log = self.logs.get(wanted.room, [])
-        sender, event = log[wanted.seq - 1] if 0 < wanted.seq <= len(log) else (0, None)
-        return FoundLine(sender, event) if isinstance(event, Message) else None
+        if not isinstance(look_up, MessageLookUp):
+            sent = self.sent.get((look_up.sender, look_up.cid))
+            return sent if sent is not None or look_up.reply_to is None else self.answer(look_up.reply_to)
+        log = self.logs.get(look_up.room, [])
+        sender, event = log[look_up.seq - 1] if 0 < look_up.seq <= len(log) else (0, None)
+        return StoredMessage(sender, event) if isinstance(event, Message) else None
 
     # ---- looking things up --------------------------------------------------------------------
 
@@ -130,7 +130,7 @@ class Books:
         log.append((publish.sender, event))
         if publish.cid:
             assert (publish.sender, publish.cid) not in self.sent, "a message sent twice was stored twice"
-            self.sent[publish.sender, publish.cid] = FoundSent(publish.number, event.seq, event.time)
+            self.sent[publish.sender, publish.cid] = StoredPlace(publish.number, event.seq, event.time)
 
     def _saveaccount(self, record: records.SaveAccount) -> None:
         others = [account for account in self.accounts.values() if account.id != record.id]
@@ -237,7 +237,7 @@ def stored_part(broker: Broker) -> dict[str, Any]:
     people, rooms = broker.persons.values(), broker.numbered.values()
     return {
         "accounts": {p.id: (p.name, p.created, p.password, p.admin) for p in people},
-        "put_out": {p.id: p.put_out for p in people if p.put_out},
+        "missed_removals": {p.id: p.missed_removals for p in people if p.missed_removals},
         "names": {key: person.id for key, person in broker.people.items()},
         "skeletons": {skeleton: person.id for skeleton, person in broker.skeletons.items()},
         "devices": {d.id: (p.id, digest, d.digest, d.label) for p in people for digest, d in p.devices.items()},

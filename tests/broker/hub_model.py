@@ -44,7 +44,7 @@ from trio_chat.protocol.events import Error, Event, Left, Ok, Presence, Renamed,
 from trio_chat.protocol.names import Name, check_name
 
 if TYPE_CHECKING:
-    from trio_chat.broker.registry import Found
+    from trio_chat.broker.broker import ChargedRequest, Stored
     from trio_chat.protocol.requests import AnyRequest, Hello
 
 START = 1_700_000_000.0
@@ -122,19 +122,22 @@ class Hub:
 
     def ask(self, session: int, request: AnyRequest) -> Event | Recall | Seek | None:
         """A session asks something. Returns the answer as decided; ``None`` where the session is closed."""
-        found = self._find(session, request)
+        password_hash = self._hash(request)
         before = invariants.summary(self.broker)
-        effects = self.broker.handle(session, request, self.now, found)
-        if session not in self.open:
-            assert effects == [], "a closed session was answered"
-            assert invariants.summary(self.broker) == before, "a closed session changed something"
+        charged = self.broker.charge(session, request, self.now)
+        assert invariants.summary(self.broker) == before, "charging a request changed something"
+        if charged is None:
+            assert session not in self.open, "an open session was not charged"
             return None
+        assert session in self.open, "a closed session was charged"
+        stored = self._look_up(charged)
+        effects = self.broker.decide(charged, self.now, stored, password_hash)
         answer = rules.answer_in(effects, session, request.id)
         if isinstance(answer, Error):
             self._check_refused(effects, before)
             rules.check_refusal(self, session, answer)
         else:
-            rules.check_allowed(self, session, request, answer, effects, found)
+            rules.check_allowed(self, session, request, answer, effects, stored, proven=password_hash is not None)
         self._decide(Turn(session, request.id, effects), request)
         rules.check_done(self, session, request, answer)
         return answer
@@ -255,7 +258,7 @@ class Hub:
             if room is None or room.direct is not None:
                 continue
             for session in listeners:
-                self.shown[session][name] = (self.names_in(name) - set(room.came)) | set(room.went)
+                self.shown[session][name] = (self.names_in(name) - set(room.arrived)) | set(room.departed)
 
     def _hear_as_before(self, remaining: list[Effect]) -> None:
         """Who entered or left in vain hears what they heard before the batch."""
@@ -280,15 +283,15 @@ class Hub:
         encoded = self.broker.wants_proof(hello, self.now)
         return encoded if encoded == f"hash of {hello.account_password}" else None
 
-    def _find(self, session: int, request: AnyRequest) -> Found:
+    def _hash(self, request: AnyRequest) -> str | None:
         if isinstance(request, requests.SetPassword):
             return f"hash of {request.password}"
-        if isinstance(request, requests.Hello):
-            return self._proof(request)
-        wanted = self.broker.wants(session, request)
-        if wanted is None:
-            return None
-        return self.ahead.answer(wanted)  # it may be in the open batch
+        return self._proof(request) if isinstance(request, requests.Hello) else None
+
+    def _look_up(self, charged: ChargedRequest) -> Stored | None:
+        look_up = self.broker.look_up_for(charged)
+        assert look_up is None or charged.refusal is None, "the store was asked for what was not paid for"
+        return None if look_up is None else self.ahead.answer(look_up)  # it may be in the open batch
 
     def _end(self, session: int) -> None:
         effects = self.broker.close(session, self.now)

@@ -38,10 +38,10 @@ def summary(broker: Broker) -> dict[str, Any]:
             for s in broker.sessions.values()
         },
         "people": {
-            p.id: (p.since, p.away, set(p.sessions), set(p.visible), dict(p.recent)) for p in broker.persons.values()
+            p.id: (p.since, p.away, set(p.sessions), set(p.visible), dict(p.sent_ids)) for p in broker.persons.values()
         },
         "presence": {
-            r.id: (set(r.here), r.noticed, list(r.came), list(r.went), list(r.undelivered))
+            r.id: (set(r.here), r.presence_told, list(r.arrived), list(r.departed), list(r.undelivered))
             for r in broker.rooms.values()
         },
         "gathering": list(broker.gathering),
@@ -115,7 +115,7 @@ def _check_restart(hub: Hub) -> None:
         if part == "mentions":  # what was read and is not stored yet may be mentioned anew
             would = {k: v for k, v in would.items() if k not in unsaved}
             known = {k: v for k, v in known.items() if k not in unsaved}
-        if part == "put_out":  # that somebody was told is stored with their visit
+        if part == "missed_removals":  # that somebody was told is stored with their visit
             would = {k: v for k, v in would.items() if k not in hub.broker.unsaved_visits}
             known = {k: v for k, v in known.items() if k not in hub.broker.unsaved_visits}
         assert known == would, f"{part}: after a restart would be known {would}, and now {known}"

@@ -224,7 +224,7 @@ class BrokerMachine(RuleBasedStateMachine):
         mine = [session for session, holder in sorted(self.hub.whose.items()) if holder == account]
         session = mine[turn % len(mine)] if same and mine else self._session(turn)
         holder = self.hub.broker.persons.get(self.hub.whose.get(session, 0))
-        if again or (holder is not None and send.id in holder.recent):
+        if again or (holder is not None and send.id in holder.sent_ids):
             self.hub.ask(session, replace(send, again=True if again else send.again))
 
     @rule(turn=who, room=where, seq=seqs, text=texts)

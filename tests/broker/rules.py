@@ -19,7 +19,7 @@ from trio_chat.broker.effects import (
     Reply,
     Seek,
 )
-from trio_chat.broker.state import FoundLine, seconds, stamp
+from trio_chat.broker.state import StoredMessage, seconds, stamp
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import events, requests
 from trio_chat.protocol.events import Error, Event, Ok, Welcome
@@ -161,13 +161,20 @@ def _is_repeated(hub: Hub, who: int, answer: Event | Recall | Seek, effects: lis
     return True
 
 
-def check_allowed(  # noqa: C901 - one rule after the other
-    hub: Hub, session: int, request: AnyRequest, answer: Event | Recall | Seek, effects: list[Effect], found: Any
+def check_allowed(  # noqa: C901 - one rule after the other, each needs something
+    hub: Hub,
+    session: int,
+    request: AnyRequest,
+    answer: Event | Recall | Seek,
+    effects: list[Effect],
+    stored: Any,
+    *,
+    proven: bool,
 ) -> None:
     """Before its effects are followed: may somebody do what the broker is about to let them do?"""
     assert isinstance(answer, ANSWERS[type(request)]), f"{request} was answered with {answer}"
     if isinstance(request, requests.Hello):
-        check_let_in(hub, session, request, effects, proven=found is not None)
+        check_let_in(hub, session, request, effects, proven=proven)
         return
     who = hub.whose[session]
     if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):
@@ -188,11 +195,11 @@ def check_allowed(  # noqa: C901 - one rule after the other
     elif isinstance(request, requests.Kick | requests.Mute | requests.Ban) and request.name is not None:
         _check_rank(hub, who, name, hub.holder(request.name) or 0)
     elif isinstance(request, requests.Edit):
-        assert isinstance(found, FoundLine), "what is no message was changed"
-        assert found.sender == who, "another's message was changed"
+        assert isinstance(stored, StoredMessage), "what is no message was changed"
+        assert stored.sender == who, "another's message was changed"
     elif isinstance(request, requests.Delete):
-        assert isinstance(found, FoundLine), "what is no message was deleted"
-        assert found.sender == who or role >= 2, "another's message was deleted"
+        assert isinstance(stored, StoredMessage), "what is no message was deleted"
+        assert stored.sender == who or role >= 2, "another's message was deleted"
     elif isinstance(request, requests.History) and isinstance(answer, Recall):
         assert (answer.number, who) in hub.ahead.members, "a log was opened to an outsider"
     elif isinstance(request, requests.Search) and isinstance(answer, Seek):

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.broker.asking import handle
 from tests.broker.scenario import Crowd
 from trio_chat.broker import Broker, Failed, Settings
 from trio_chat.broker.admin import Table
@@ -387,9 +388,9 @@ def test_who_was_taken_back_and_goes_takes_nobody_elses_account_along() -> None:
     looks = Hello(id="h", name=None, quiet=True)
     for number in (1, 2):
         broker.open(number, 0.0, token=f"token{number}", number=number)
-    broker.handle(1, looks, 0.0)
+    handle(broker, 1, looks, 0.0)
     assert [e.session for e in broker.take_back([], [Failed(1, "h")]) if isinstance(e, Disconnect)] == [1]
-    stored = [effect.record for effect in broker.handle(2, looks, 0.0) if isinstance(effect, Persist)]
+    stored = [effect.record for effect in handle(broker, 2, looks, 0.0) if isinstance(effect, Persist)]
     assert [record.id for record in stored if isinstance(record, SaveAccount)] == [1]  # the number is free again
     broker.settle()
     assert dropped(broker.close(1, 1.0)) == []
@@ -433,7 +434,7 @@ def test_a_password_proves_nothing_once_the_name_is_another_accounts() -> None:
     crowd.step()
     crowd.come("ada", "another")
     late = crowd.connect()
-    (refused,) = crowd.broker.handle(late, hello, crowd.now, proven)
+    (refused,) = handle(crowd.broker, late, hello, crowd.now, password_hash=proven)
     assert isinstance(refused, Reply)
     assert isinstance(refused.event, Error)
     assert refused.event.code == "name_owned"

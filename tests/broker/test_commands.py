@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
+from tests.broker.asking import handle
 from tests.broker.invariants import summary
 from tests.broker.scenario import EXAMPLES, Crowd
 from trio_chat.broker.commands import COMMANDS, PASSIVE
@@ -116,7 +117,7 @@ def test_a_closed_session_causes_nothing(kind: type[Request]) -> None:
 
 def test_a_session_that_never_was_and_one_closed_twice_cause_nothing() -> None:
     crowd = crowd_with_ops()
-    assert crowd.broker.handle(99, Ping(id="p"), crowd.now) == []
+    assert handle(crowd.broker, 99, Ping(id="p"), crowd.now) == []
     assert crowd.broker.reject(99, "p", refuse("not_an_object"), crowd.now) == []
     assert crowd.broker.close(99, crowd.now) == []
 

@@ -11,9 +11,10 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.broker.machine import BrokerMachine
 from trio_chat.broker import Broker, arrival, moderation, retract, rooms, talk
+from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Persist, Reply, Unsubscribe
-from trio_chat.broker.state import Person, Role, Room, Session
+from trio_chat.broker.state import Person, Role, Room
 from trio_chat.protocol import requests
 from trio_chat.records import SaveMember
 
@@ -33,17 +34,17 @@ TABLE: dict[Any, Any] = COMMANDS  # a patch may put anything in
 
 def let_a_second_holder_in(patch: Patch) -> None:
     """Let everybody in under anybody's name, whoever they are."""
-    patch.setattr(arrival, "_prove", lambda broker, person, request: None)
+    patch.setattr(arrival, "_prove", lambda ask, person: None)
 
 
 def look_at_keys_only(patch: Patch) -> None:
     """Refuse the same name, not one that looks the same."""
     patch.setattr(arrival, "_look_alike", lambda broker, name, but, now, also=None: None)
-    patch.setattr(arrival, "release", lambda broker, person, effects: None)
+    patch.setattr(arrival, "release", lambda decision, person: None)
 
 
 def keep_the_session_of_who_left(patch: Patch) -> None:
-    patch.setattr(arrival, "depart", lambda broker, session, person, now, effects: None)
+    patch.setattr(arrival, "depart", lambda decision, session, person: None)
 
 
 def skip_a_number(patch: Patch) -> None:
@@ -59,9 +60,9 @@ def skip_a_number(patch: Patch) -> None:
 def let_who_left_hear_on(patch: Patch) -> None:
     exit_room = rooms.exit_room
 
-    def deaf(broker: Broker, person: Person, room: Room, effects: list[Any]) -> None:
-        exit_room(broker, person, room, effects)
-        effects[:] = [effect for effect in effects if not isinstance(effect, Unsubscribe)]
+    def deaf(decision: Decision, person: Person, room: Room) -> None:
+        exit_room(decision, person, room)
+        decision.effects[:] = [effect for effect in decision.effects if not isinstance(effect, Unsubscribe)]
 
     patch.setattr(rooms, "exit_room", deaf)
 
@@ -87,10 +88,10 @@ def let_the_uninvited_in(patch: Patch) -> None:
 def change_something_and_refuse(patch: Patch) -> None:
     command = COMMANDS[requests.Nick]
 
-    def resentful(broker: Broker, session: Session, request: requests.Nick, now: float, effects: list[Any]) -> Any:
-        refusal = command.handler(broker, session, request, now, effects)
+    def resentful(ask: Ask[requests.Nick]) -> Any:
+        refusal = command.handler(ask)
         if refusal is not None:
-            rooms.person_of(session).away = "hurt"
+            ask.person.away = "hurt"
         return refusal
 
     patch.setitem(TABLE, requests.Nick, command._replace(handler=resentful))
@@ -99,17 +100,17 @@ def change_something_and_refuse(patch: Patch) -> None:
 def answer_twice(patch: Patch) -> None:
     command = COMMANDS[requests.Ping]
 
-    def talkative(broker: Broker, session: Session, request: requests.Ping, now: float, effects: list[Any]) -> Any:
-        refusal = command.handler(broker, session, request, now, effects)
-        effects.extend([effect for effect in effects if isinstance(effect, Reply)])
+    def talkative(ask: Ask[requests.Ping]) -> Any:
+        refusal = command.handler(ask)
+        ask.effects.extend([effect for effect in ask.effects if isinstance(effect, Reply)])
         return refusal
 
     patch.setitem(TABLE, requests.Ping, command._replace(handler=talkative))
 
 
 def forget_what_was_sent(patch: Patch) -> None:
-    patch.setattr(talk, "_stored_before", lambda broker: None)
-    patch.setattr(talk, "RECENT", 0)
+    patch.setattr(talk, "_stored_before", lambda ask: None)
+    patch.setattr(talk, "SENT_IDS", 0)
 
 
 def take_nothing_back(patch: Patch) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from tests.broker.asking import handle
 from tests.broker.scenario import Crowd
 from trio_chat.broker import Broker, Settings
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Effect, Persist, Reply, Throttle
-from trio_chat.broker.state import MENTIONED, RECENT, UNDELIVERED
+from trio_chat.broker.state import MENTIONED, SENT_IDS, UNDELIVERED
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Error, Message, Ok, Room
 from trio_chat.protocol.names import LOBBY
@@ -21,7 +22,7 @@ def test_of_one_message_no_more_mentions_are_kept_than_anybody_means() -> None:
     for session, name in enumerate(["ada", *names], 1):
         broker.open(session, 0.0, token=f"t{session}", number=session)
         assert isinstance(broker.greet(session, Hello(id="", name=name), 0.0), list)
-    effects = broker.handle(1, Send(id="m", room=LOBBY, text=" ".join(f"@{name}" for name in names)), 0.0)
+    effects = handle(broker, 1, Send(id="m", room=LOBBY, text=" ".join(f"@{name}" for name in names)), 0.0)
     called = [e.record.account for e in effects if isinstance(e, Persist) and isinstance(e.record, SaveMention)]
     assert sorted(called) == list(range(2, 2 + MENTIONED)), "the first that it names"
 
@@ -43,7 +44,7 @@ def outcome(effects: list[Effect]) -> tuple[float, str]:
 
 
 def send(broker: Broker, number: int, now: float = 100.0) -> tuple[float, str]:
-    return outcome(broker.handle(1, Send(id=f"m{number}", room=LOBBY, text="x"), now))
+    return outcome(handle(broker, 1, Send(id=f"m{number}", room=LOBBY, text="x"), now))
 
 
 # ---- how fast ---------------------------------------------------------------------------------
@@ -92,7 +93,7 @@ def test_one_who_is_too_fast_slows_nobody_else() -> None:
     broker.greet(2, Hello(id="", name="bob"), 0.0)
     for number in range(60):
         send(broker, number)
-    assert outcome(broker.handle(2, Send(id="m", room=LOBBY, text="x"), 100.0)) == (0.0, "done")
+    assert outcome(handle(broker, 2, Send(id="m", room=LOBBY, text="x"), 100.0)) == (0.0, "done")
 
 
 def test_what_is_no_request_costs_as_much_as_a_message() -> None:
@@ -105,7 +106,7 @@ def test_what_is_no_request_costs_as_much_as_a_message() -> None:
 def test_guessing_passwords_is_slowed_down() -> None:
     broker = Broker(Settings(rate=1.0, burst=10.0))
     broker.open(1, 0.0, token="t", number=1)
-    told = [outcome(broker.handle(1, Hello(id="h", name="server"), 0.0)) for _ in range(5)]
+    told = [outcome(handle(broker, 1, Hello(id="h", name="server"), 0.0)) for _ in range(5)]
     assert [code for _, code in told] == ["name_reserved"] * 4 + ["too_fast"]
     assert COMMANDS[Hello].cost == 5.0
 
@@ -170,14 +171,14 @@ def test_names_given_many_times_are_counted_before_they_are_looked_up() -> None:
 
 def test_sent_ids_are_remembered_for_long_but_not_for_ever() -> None:
     broker = fast_broker(rate=0.0)
-    for number in range(RECENT * 2):
+    for number in range(SENT_IDS * 2):
         send(broker, number)
         broker.settle()
     person = broker.people["ada"]
-    assert len(person.recent) == RECENT
-    again = broker.handle(1, Send(id=f"m{RECENT}", room=LOBBY, text="x"), 100.0)
+    assert len(person.sent_ids) == SENT_IDS
+    again = handle(broker, 1, Send(id=f"m{SENT_IDS}", room=LOBBY, text="x"), 100.0)
     assert [type(effect).__name__ for effect in again] == ["Acknowledge"]
-    assert broker.rooms[LOBBY].last == RECENT * 2
+    assert broker.rooms[LOBBY].last == SENT_IDS * 2
 
 
 def test_unsigned_direct_messages_are_waited_for_up_to_a_number() -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec import structs
 
+from tests.broker.asking import handle
 from trio_chat.broker import Broker, Settings
 from trio_chat.broker.effects import Acknowledge, Reply, Subscribe
 from trio_chat.protocol.codec import encode
@@ -23,7 +24,7 @@ AROUND = 200
 
 
 def ask(broker: Broker, request: AnyRequest, session: int = 1) -> Any:  # the answer
-    effects = broker.handle(session, request, 0.0)
+    effects = handle(broker, session, request, 0.0)
     (answer,) = [effect.event for effect in effects if isinstance(effect, Reply | Acknowledge)]
     return answer
 

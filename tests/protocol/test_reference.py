@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from trio_chat.broker.state import RECENT
+from trio_chat.broker.state import SENT_IDS
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import codec, events, examples, reference, requests
 from trio_chat.store.interface import SENT
@@ -75,5 +75,5 @@ def test_every_link_on_the_page_has_its_target() -> None:
 
 def test_the_page_names_the_numbers_of_ids_that_the_server_remembers() -> None:
     text = " ".join(reference.page().split())
-    assert f"last {RECENT} messages of each account while it runs" in text
+    assert f"last {SENT_IDS} messages of each account while it runs" in text
     assert f"last {SENT} stored events" in text

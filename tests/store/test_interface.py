@@ -314,6 +314,19 @@ async def test_a_line_is_looked_up_and_found_by_its_senders_id(store: Store, pen
     assert await store.find(5, "") is None
 
 
+async def test_many_lines_and_positions_are_looked_up_in_one_call(store: Store, pen: Pen) -> None:
+    one, other, gone = pen.line(cid="a1", sender=5), pen.line(cid="b1", sender=6), pen.line(cid="c1", room=2)
+    await store.commit([pen.room(1), pen.room(2, "#ops"), one, other, gone])
+    await store.commit([DropRoom(2)])
+    lines = [(1, 1), (1, 2), (1, 3), (2, 1), (9, 1)]
+    sent = [(5, "a1"), (6, "a1"), (6, "b1"), (1, "c1"), (5, "")]
+    found = await store.look_up_many(lines, sent)
+    assert found.lines == {(1, 1): StoredLine(5, one.event), (1, 2): StoredLine(6, other.event)}
+    assert found.sent == {(5, "a1"): LinePosition(1, 1, one.time), (6, "b1"): LinePosition(1, 2, other.time)}
+    assert found.lines == {key: line for key in lines if (line := await store.look_up(*key)) is not None}
+    assert await store.look_up_many((), ()) == ({}, {})
+
+
 async def test_a_time_is_found_in_a_rooms_log(store: Store, pen: Pen) -> None:
     lines = pen.lines(*"abcde")
     await save(store, [pen.room(1), *lines, pen.room(2, "#none")])

@@ -1,15 +1,17 @@
-"""What whoever runs the server may ask of it: who has names, free one, make administrators, look at rooms and
-bans. It works on a running server and, through its file, on a stopped one."""
+"""The orders of the server's operator: list and free names, make administrators, look at rooms and bans.
+
+They work on a running server and, through its file, on a stopped one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
 
 from msgspec import Struct
 
 from trio_chat.broker import arrival
-from trio_chat.broker.effects import Effect, Persist
+from trio_chat.broker.ask import Decision
 from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name
@@ -17,11 +19,12 @@ from trio_chat.protocol.text import quoted
 from trio_chat.records import DropBan, Note
 
 if TYPE_CHECKING:
+    from trio_chat.broker.effects import Effect
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Person, Room
 
 ACTOR: Final = "server"
-"""Who stands in the audit log for what is done from outside the chat."""
+"""The actor in the audit log of a change that was ordered from outside the chat."""
 
 
 class Order(Struct, frozen=True, omit_defaults=True):
@@ -38,13 +41,16 @@ class Table(NamedTuple):
     rows: list[tuple[str | int | float | bool | None, ...]]
 
 
+_Handler: TypeAlias = Callable[[Decision, Order], "Table | Refusal"]
+
+
 def administer(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
-    """Carry out an order: its answer, with effects appended, or why not."""
-    return _ORDERS[order.do](registry, order, now, effects)
+    """Carry out an order. Returns its answer, with effects appended, or the refusal."""
+    return _ORDERS[order.do](Decision(registry, now, effects), order)
 
 
-def _users(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
-    people = sorted(registry.persons.values(), key=lambda person: person.name.key)
+def _users(decision: Decision, order: Order) -> Table:
+    people = sorted(decision.registry.persons.values(), key=lambda person: person.name.key)
     return Table(
         ("name", "here", "devices", "password", "admin", "created", "seen"),
         [
@@ -54,32 +60,32 @@ def _users(registry: Registry, order: Order, now: float, effects: list[Effect]) 
     )
 
 
-def _reset_name(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
-    """Free a name: its account is gone with its devices; who is connected under it is disconnected."""
-    person = _person(registry, order.name)
+def _reset_name(decision: Decision, order: Order) -> Table | Refusal:
+    """Free a name: delete its account with its devices, and disconnect its sessions."""
+    person = _person(decision.registry, order.name)
     if isinstance(person, Refusal):
         return person
-    arrival.expel(registry, person, refuse("name_freed"), now, effects)
-    arrival.release(registry, person, effects)
-    effects.append(Persist(Note(registry.stamp(now), ACTOR, "reset-name", target=person.name.shown)))
+    arrival.expel(decision, person, refuse("name_freed"))
+    arrival.release(decision, person)
+    decision.persist(Note(decision.time, ACTOR, "reset-name", target=person.name.shown))
     return Table(("freed",), [(person.name.shown,)])
 
 
-def _promote(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
-    """Make somebody a server administrator, or (``demote``) none any more."""
-    person = _person(registry, order.name)
+def _promote(decision: Decision, order: Order) -> Table | Refusal:
+    """Make a person a server administrator, or (``demote``) no longer one."""
+    person = _person(decision.registry, order.name)
     if isinstance(person, Refusal):
         return person
     changes = person.admin is not (order.do == "promote")
-    registry.journal.set(person, "admin", order.do == "promote")
-    effects.append(Persist(account_of(person)))
+    decision.registry.journal.set(person, "admin", order.do == "promote")
+    decision.persist(account_of(person))
     if changes:
-        effects.append(Persist(Note(registry.stamp(now), ACTOR, order.do, target=person.name.shown)))
+        decision.persist(Note(decision.time, ACTOR, order.do, target=person.name.shown))
     return Table(("name", "admin"), [(person.name.shown, person.admin)])
 
 
-def _rooms(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
-    rooms = sorted((r for r in registry.rooms.values() if r.direct is None), key=lambda room: room.name)
+def _rooms(decision: Decision, order: Order) -> Table:
+    rooms = sorted((r for r in decision.registry.rooms.values() if r.direct is None), key=lambda room: room.name)
     return Table(
         ("room", "members", "here", "events", "private", "announce_only", "slow", "keep", "topic"),
         [
@@ -89,7 +95,7 @@ def _rooms(registry: Registry, order: Order, now: float, effects: list[Effect]) 
     )
 
 
-def _bans(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
+def _bans(decision: Decision, order: Order) -> Table:
     rows: list[tuple[str | int | float | bool | None, ...]] = [
         (
             ban.record.id,
@@ -99,28 +105,27 @@ def _bans(registry: Registry, order: Order, now: float, effects: list[Effect]) -
             ban.record.by,
             ban.record.reason,
         )
-        for room in registry.rooms.values()
+        for room in decision.registry.rooms.values()
         for ban in room.bans.values()
-        if ban.until > now
+        if ban.until > decision.now
     ]
     return Table(("number", "kept out of", "whom", "until", "by", "reason"), rows)
 
 
-def _unban(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
-    for room in registry.rooms.values():
-        for number in room.bans:
+def _unban(decision: Decision, order: Order) -> Table | Refusal:
+    for room in decision.registry.rooms.values():
+        for number, ban in room.bans.items():
             if str(number) == order.name:
-                ban = registry.journal.pop(room.bans, number)
-                whom = "" if ban is None or ban.person is None else ban.person.name.shown
-                network = "" if ban is None else ban.record.network or ""
-                effects.append(Persist(DropBan(number)))
-                effects.append(Persist(Note(registry.stamp(now), ACTOR, "unban", room.name, whom, network)))
+                decision.registry.journal.pop(room.bans, number)
+                target = "" if ban.person is None else ban.person.name.shown
+                decision.persist(DropBan(number))
+                decision.persist(Note(decision.time, ACTOR, "unban", room.name, target, ban.record.network or ""))
                 return Table(("lifted",), [(number,)])
     return refuse("unknown_ban", number=quoted(order.name))
 
 
-def _stats(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table:
-    now_is = registry.statistics()
+def _stats(decision: Decision, order: Order) -> Table:
+    now_is = decision.registry.statistics()
     return Table(
         ("figure", "value"),
         [
@@ -129,13 +134,13 @@ def _stats(registry: Registry, order: Order, now: float, effects: list[Effect]) 
             ("names", now_is.people),
             ("rooms", now_is.rooms),
             ("direct conversations", now_is.conversations),
-            ("room events", sum(map(_kept, registry.rooms.values()))),
+            ("room events", sum(map(_kept, decision.registry.rooms.values()))),
         ],
     )
 
 
 def _kept(room: Room) -> int:
-    """How many lines of a room's log are kept: messages, and what was done there."""
+    """How many lines of a room's log are kept: messages and all other room events."""
     return room.last - room.first + 1
 
 
@@ -145,7 +150,7 @@ def _person(registry: Registry, name: str) -> Person | Refusal:
     return person or refuse("unknown_person", name=quoted(name), near="", done="done")
 
 
-_ORDERS: Final[dict[str, Callable[[Registry, Order, float, list[Effect]], Table | Refusal]]] = {
+_ORDERS: Final[dict[str, _Handler]] = {
     "users": _users,
     "reset-name": _reset_name,
     "promote": _promote,

@@ -1,33 +1,38 @@
-"""The broker: it alone knows names, rooms, membership and routing, and decides what every request does.
+"""The broker: it alone knows names, rooms, membership and routing, and decides the effects of every request.
 
-Pure: time and random values come in as arguments, and what is to be done comes out as a list of
-effects. Every decision is made whole: a request either is refused and has changed nothing, or its
-effects follow. Sequence numbers are given here. If the hub cannot store a batch, it calls
-:meth:`Broker.take_back` before it asks anything else.
+Pure: time and random values come in as arguments, and what is to be done comes out as a list of effects. Every decision
+is made whole: a request either is refused and has changed nothing, or its effects follow. Sequence numbers are given
+here. If the hub cannot store a batch, it calls :meth:`Broker.take_back` before it asks anything else.
 
-Some requests need to know what only the store knows: the message they change or answer, as it is after all that
-was decided so far, or whether one was stored before. :meth:`Broker.wants` says what, and the hub gives it to
-:meth:`Broker.handle` as ``found``.
+A request takes three steps, so that nothing is read from the store that was not paid for. :meth:`Broker.charge` takes
+its cost from the session's bucket. :meth:`Broker.look_up_for` says what the store must be asked before the request can
+be decided: for the message that it changes or replies to, as it is after all that was decided so far, or whether it was
+stored before. :meth:`Broker.decide` decides it with the answer.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from msgspec import structs
+from msgspec import Struct, structs
 
 from trio_chat.broker import arrival, presence, resent, retract, talk
+from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
-from trio_chat.broker.registry import NEVER, Found, Registry
+from trio_chat.broker.registry import NEVER, Registry
 from trio_chat.broker.restore import account_of, restore
 from trio_chat.broker.state import (
     GATHERING,
     SAVING_AGAIN,
+    MessageLookUp,
     Role,
+    SentLookUp,
     Session,
     Settings,
     State,
+    StoredMessage,
+    StoredPlace,
 )
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
@@ -38,31 +43,26 @@ from trio_chat.records import SaveRead, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trio_chat.broker.commands import Handler
     from trio_chat.broker.state import Person
     from trio_chat.protocol.requests import AnyRequest, Hello
 
-
-class WantsLine(NamedTuple):
-    """A message is wanted: the room's number, and the message's place in it."""
-
-    room: int
-    seq: int
+A = TypeVar("A", bound="AnyRequest")
+LookUp: TypeAlias = MessageLookUp | SentLookUp
+Stored: TypeAlias = StoredMessage | StoredPlace
 
 
-class WantsSent(NamedTuple):
-    """Wanted is whether a message was stored before: its sender's number, and the id they made for it. If it was
-    not, the message that it answers is wanted."""
+class ChargedRequest(Struct, frozen=True, gc=False):
+    """A request whose cost was taken from its session's bucket, with the effects of that; perhaps it was refused."""
 
-    sender: int
-    cid: str
-    answered: WantsLine | None = None
-
-
-Wanted: TypeAlias = WantsLine | WantsSent
+    session: Session
+    request: AnyRequest
+    effects: tuple[Effect, ...]
+    refusal: Refusal | None
 
 
 class Failed(NamedTuple):
-    """A request that could not be stored: whose, and its id."""
+    """A request that could not be stored: the number of its session, and its id."""
 
     session: int
     request: str
@@ -79,7 +79,7 @@ class Broker(Registry):
     # ---- sessions ---------------------------------------------------------------------------
 
     def open(self, session: int, now: float, *, token: str, number: int, address: str = "") -> None:
-        """A connection from ``address`` is there, and has not said who it is.
+        """A connection from ``address`` is there, and has not said hello.
 
         ``token`` (unguessable) and ``number`` are fresh random values for the device or person that may
         come of it.
@@ -88,15 +88,15 @@ class Broker(Registry):
         self.watch(self.sessions[session])
 
     def greet(self, session: int, hello: Hello, now: float, *, proven: str | None = None) -> list[Effect] | Refusal:
-        """Take a hello that came in a connection's headers: the effects, or why it is not let in.
+        """Take a hello that came in a connection's headers. Returns the effects, or the refusal.
 
         ``proven`` is the hash that the account's password was checked against and is right for.
         """
         effects: list[Effect] = []
-        self.found = proven
         mark = self.journal.mark()
         try:
-            return arrival.hello(self, self.sessions[session], hello, now, effects) or effects
+            ask = Ask(self, now, effects, self.sessions[session], hello, None, proven)
+            return arrival.hello(ask) or effects
         except BaseException:  # a bug, told by the hub: nothing of it may stay
             self._undo_bug(mark)
             raise
@@ -108,8 +108,8 @@ class Broker(Registry):
         if known is not None and known.person is not None:
             mark = self.journal.mark()
             try:
-                arrival.depart(self, known, known.person, now, effects)
-            except BaseException:  # as in greet; but gone they are
+                arrival.depart(Decision(self, now, effects), known, known.person)
+            except BaseException:  # as in greet; but the session is gone
                 known.person.sessions.discard(session)
                 known.person.visible.discard(session)
                 self._undo_bug(mark)
@@ -117,7 +117,7 @@ class Broker(Registry):
         return effects
 
     def _undo_bug(self, mark: int) -> None:
-        """Undo what was changed since a mark, and what is not in the journal: who is here."""
+        """Undo all changes since a mark, and derive again what is not in the journal: which people are here."""
         self.journal.undo(mark)
         retract.recount(self)
 
@@ -132,66 +132,85 @@ class Broker(Registry):
 
     # ---- requests ---------------------------------------------------------------------------
 
-    def wants(self, session: int, request: AnyRequest) -> Wanted | None:
-        """What the store must be asked before this request can be decided."""
-        known = self.sessions.get(session)
-        if known is None or known.person is None:
-            return None
-        request = self._as_known(request)
-        if isinstance(request, Send):
-            return self._wants_for(known.person, request)
-        if isinstance(request, Edit | Delete | React):
-            room = known.person.rooms.get(request.room)
-            return None if room is None else WantsLine(room.id, request.target)
-        return None
-
-    def _wants_for(self, person: Person, request: Send) -> Wanted | None:
-        if request.id in person.recent:
-            return None
-        room = None if request.reply_to is None else talk.answered_in(self, person, request)
-        answered = None if room is None else WantsLine(room.id, request.reply_to or 0)
-        return WantsSent(person.id, request.id, answered) if request.again else answered
-
-    def handle(self, session: int, request: AnyRequest, now: float, found: Found = None) -> list[Effect]:
-        """Decide what one request does. A session that is not open (any more) causes nothing."""
+    def charge(self, session: int, request: AnyRequest, now: float) -> ChargedRequest | None:
+        """Take the cost of a request from its session's bucket. ``None`` for a session that is not open (any more)."""
         known = self.sessions.get(session)
         if known is None:
-            return []
+            return None
         effects: list[Effect] = []
-        request = self._as_known(request)
-        kind = type(request)
-        command = COMMANDS[kind]
-        refusal = self._charge(known, command.cost, now, effects)
-        if (
-            refusal is None
-            and isinstance(request, Deed)
-            and request.again
-            and resent.acknowledge(known, request, effects)
-        ):
-            return effects
+        refusal = self._charge(known, COMMANDS[type(request)].cost, now, effects)
+        return ChargedRequest(known, request, tuple(effects), refusal)
+
+    def look_up_for(self, charged: ChargedRequest) -> LookUp | None:
+        """What the store must be asked before this request can be decided, as things are now."""
+        request, person = charged.request, charged.session.person
+        if charged.refusal is not None or person is None:
+            return None
+        if isinstance(request, Send):
+            if not request.again and request.reply_to is None:
+                return None
+            return self._look_up_for_send(person, self._as_known(request))
+        if isinstance(request, Edit | Delete | React):
+            room = person.rooms.get(self._as_known(request).room)
+            return None if room is None else MessageLookUp(room.id, request.target)
+        return None
+
+    def _look_up_for_send(self, person: Person, request: Send) -> LookUp | None:
+        if request.id in person.sent_ids:
+            return None
+        room = None if request.reply_to is None else talk.room_of_reply(self, person, request)
+        reply_to = None if room is None else MessageLookUp(room.id, request.reply_to or 0)
+        return SentLookUp(person.id, request.id, reply_to) if request.again else reply_to
+
+    def decide(
+        self, charged: ChargedRequest, now: float, stored: Stored | None = None, password_hash: str | None = None
+    ) -> list[Effect]:
+        """Decide one request. ``stored`` is the store's answer, if it was asked, and ``password_hash`` as in
+        :class:`~trio_chat.broker.ask.Ask`. A session that is not open any more causes nothing."""
+        session, refusal, effects = charged.session, charged.refusal, list(charged.effects)
+        if self.sessions.get(session.id) is not session:
+            return []
+        request = self._as_known(charged.request)
         if refusal is None:
-            if kind not in PASSIVE and known.state is State.PRESENT:
-                known.active = now
-            refusal = self._permit(known, command.state, command.role, request)
-        if refusal is None:
-            self.found = found
-            mark, before = self.journal.mark(), len(effects)
-            try:
-                refusal = command.handler(self, known, request, now, effects)
-            except BaseException:  # as in greet
-                self._undo_bug(mark)
-                raise
-            if refusal is not None:
-                self.journal.undo(mark)
-                del effects[before:]
-            elif isinstance(request, Deed):
-                resent.remember(self.journal, known, request, effects)
+            if isinstance(request, Deed) and resent.acknowledge(session, request, effects):
+                return effects
+            rule = COMMANDS[type(request)]
+            if type(request) not in PASSIVE and session.state is State.PRESENT:
+                session.active = now
+            refusal = self._permit(session, rule.state, rule.role, request)
+            if refusal is None:
+                refusal = self._carry_out(
+                    rule.handler, Ask(self, now, effects, session, request, stored, password_hash)
+                )
         if refusal is not None:
-            self._refused(session, request.id, refusal, effects)
+            self._refused(session.id, request.id, refusal, effects)
+        return effects
+
+    def _carry_out(self, handler: Handler, ask: Ask[AnyRequest]) -> Refusal | None:
+        """Have a request carried out by its handler. One that is refused has had no effects."""
+        mark, before = self.journal.mark(), len(ask.effects)
+        try:
+            refusal = handler(ask)
+        except BaseException:  # as in greet
+            self._undo_bug(mark)
+            raise
+        if refusal is not None:
+            self.journal.undo(mark)
+            del ask.effects[before:]
+        elif isinstance(ask.request, Deed):
+            resent.remember(self.journal, ask.session, ask.request, ask.effects)
+        return refusal
+
+    def refuse(self, charged: ChargedRequest, refusal: Refusal) -> list[Effect]:
+        """Answer a request that cannot be decided: the store, or the hash of a password, failed."""
+        effects = list(charged.effects)
+        if self.sessions.get(charged.session.id) is not charged.session:
+            return []
+        self._refused(charged.session.id, charged.request.id, charged.refusal or refusal, effects)
         return effects
 
     def reject(self, session: int, request_id: str, refusal: Refusal, now: float) -> list[Effect]:
-        """Answer what could not be read as a request at all."""
+        """Answer a message that could not be read as a request."""
         known = self.sessions.get(session)
         if known is None:
             return []
@@ -200,13 +219,13 @@ class Broker(Registry):
         return effects
 
     def settle(self) -> None:
-        """What was decided since the last call is stored: it cannot be taken back any more."""
+        """All decisions since the last call are stored: they cannot be taken back any more."""
         self.journal.settle()
 
     def take_back(self, remaining: Sequence[Effect], failed: Sequence[Failed]) -> list[Effect]:
-        """Undo what was decided since the last :meth:`settle`, since it could not be stored.
+        """Undo all decisions since the last :meth:`settle`, since they could not be stored.
 
-        Returns what is left to do: of ``remaining``, which needed no storing, what does not speak of lines
+        Returns the effects that are left: those of ``remaining``, which needed no storing, that do not speak of lines
         that are not there; and a refusal for each request that ``failed``.
         """
         self.journal.undo()
@@ -217,7 +236,7 @@ class Broker(Registry):
                 self._refused(session, request, refuse("not_stored"), effects)
         effects.extend(
             Disconnect(known.id, refuse("not_stored"))
-            for known in self.sessions.values()  # whose hello was taken back, or that of their person's first device
+            for known in self.sessions.values()  # their hello was taken back, or that of their person's first device
             if known.person is not None and not self._is_let_in(known, known.person)
         )
         return effects
@@ -232,21 +251,21 @@ class Broker(Registry):
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
         first = min(self.next_look, self.next_save, self.next_visit)
         if self.gathering:
-            first = min(first, min(room.noticed for room in self.gathering.values()) + GATHERING)
+            first = min(first, min(room.presence_told for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
 
     def tick(self, now: float) -> list[Effect]:
-        """Do what has become due: gathered comings and goings, good-byes to the silent, and what is stored
-        only now and then."""
+        """Do all that has become due: tell big rooms who came and went, disconnect silent sessions, and store read
+        positions and last visits."""
         effects: list[Effect] = []
-        presence.notice_due(self, now, effects)
+        presence.tell_due(Decision(self, now, effects))
         if self.next_look <= now:
             for session in self.sessions.values():
                 if self.expiry(session) <= now:
                     effects.append(Disconnect(session.id, self._too_silent(session)))
                     # said once; the connection then closes by itself. In the journal, should a bug be in what follows
                     self.journal.set(session, "expired", True)
-            # whoever is active later expires later: no need to look before the first of today's
+            # a session that is active later expires later: no need to look before the first of these
             self.journal.set(self, "next_look", min(map(self.expiry, self.sessions.values()), default=NEVER))
         if self.next_visit <= now:
             self.note_visits(now)
@@ -255,15 +274,15 @@ class Broker(Registry):
         return effects
 
     def save(self, now: float) -> list[Effect]:
-        """Store reading positions and last visits that are not stored yet. If that fails, it is tried with
-        the next ones."""
+        """Store read positions and last visits that are not stored yet. If that fails, they are stored with the next
+        ones."""
         reads, visits = self.unsaved_reads, self.unsaved_visits
         self.unsaved_reads, self.unsaved_visits, self.next_save = {}, {}, NEVER
         self.journal.then(lambda: self._save_later(reads, visits, now))
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()
-            # an account that was taken back had a number that is another's now
+            # an account may have been undone, and its number may be another's now
             if self.persons.get(account) is person and room in person.read
         ]
         for person in visits.values():
@@ -283,14 +302,14 @@ class Broker(Registry):
             return refuse("hello_timeout", seconds=self.settings.handshake_timeout)
         return refuse("idle", seconds=self.settings.idle_timeout)
 
-    def _as_known(self, request: AnyRequest) -> AnyRequest:
-        """The request with its room called as the room is known, in whatever case and width it was named."""
+    def _as_known(self, request: A) -> A:
+        """The request with the room's own name, in whatever case and width the request names it."""
         room: str | None = getattr(request, "room", None)
         if room is None or room in self.rooms:
             return request
         return structs.replace(request, room=fold_room(room))
 
-    # ---- steps of handle ----------------------------------------------------------------------
+    # ---- steps of charging and deciding ------------------------------------------------------
 
     def _charge(self, session: Session, cost: float, now: float, effects: list[Effect]) -> Refusal | None:
         """Take ``cost`` from the session's bucket. It may run into debt as deep as the bucket: then it is
@@ -326,8 +345,6 @@ class Broker(Registry):
             return refuse("not_a_member", room=name)
         if held < role:
             return refuse("not_allowed", room=name, role=role.word)
-        if room.direct is not None:
-            return refuse("no_direct_here", room=name)
         return None
 
     def _refused(self, session: int, request_id: str, refusal: Refusal, effects: list[Effect]) -> None:

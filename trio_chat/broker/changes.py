@@ -1,137 +1,139 @@
-"""Changing what was said: edits, deletions, marks. Each is a line of the room's log, and the message itself
-is stored as it is after it."""
+"""Changing messages: edits, deletions, reactions. Each is a line of the room's log, and the message itself is stored
+anew as it is after the change."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
 from trio_chat.broker import rooms, talk
-from trio_chat.broker.effects import Acknowledge, Effect, Persist
 from trio_chat.broker.restore import account_of
-from trio_chat.broker.state import FoundLine, Role
+from trio_chat.broker.state import Role, StoredMessage
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Deleted, Edited, Ok, Reacted
+from trio_chat.protocol.requests import Delete, Edit, React
 from trio_chat.protocol.text import clean, clean_line
 from trio_chat.records import Amend, Note, Redact
 
 if TYPE_CHECKING:
-    from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import Person, Room, Session
-    from trio_chat.protocol.events import Message
-    from trio_chat.protocol.requests import Delete, Edit, React
+    from trio_chat.broker.ask import Ask
+    from trio_chat.broker.state import Person, Room
 
-_MARKS = 20
-"""Different marks on one message: a line of them, no more."""
+_Change: TypeAlias = Edit | Delete | React
+
+_REACTIONS = 20
+"""Different reactions to one message: what fits a line, and no more."""
 
 
-def edit(registry: Registry, session: Session, request: Edit, now: float, effects: list[Effect]) -> Refusal | None:
-    """Give a message of one's own another text."""
-    person, room, message, own = _find(registry, session, request.room)
-    if message is None or message.deleted:
+def edit(ask: Ask[Edit]) -> Refusal | None:
+    """Give a message of the person's own another text."""
+    request, person, room = ask.request, ask.person, _room(ask)
+    stored = _message(ask)
+    if stored is None:
         return refuse("unknown_message", seq=request.target, room=room.name)
-    if not own:
+    if stored.sender != person.id:
         return refuse("not_yours", seq=request.target, room=room.name, others="")
     text = clean(request.text)
-    refusal = talk.check_text(registry, text) or _may_change(room, person, now)
+    refusal = talk.check_text(ask.registry, text) or _may_change(room, person, ask.now)
     if refusal is not None:
         return refusal
-    time = registry.stamp(now)
-    now_is = msgspec.structs.replace(message, text=text, edited=time)
-    effects.append(Persist(Amend(room.id, message.seq, encode(now_is), text)))
+    message = msgspec.structs.replace(stored.message, text=text, edited=ask.time)
+    ask.persist(Amend(room.id, message.seq, encode(message), text))
     event = Edited(
         room=room.name,
-        seq=rooms.number_next(registry, room),
-        time=time,
+        seq=rooms.number_next(ask.registry, room),
+        time=ask.time,
         sender=person.name.shown,
         target=message.seq,
         text=text,
     )
-    _tell(session, room, event, request.id, effects)
+    _publish(ask, room, event)
     return None
 
 
-def delete(registry: Registry, session: Session, request: Delete, now: float, effects: list[Effect]) -> Refusal | None:
-    """Take back a message: one's own, or as a moderator anybody's."""
-    person, room, message, own = _find(registry, session, request.room)
-    if message is None or message.deleted:
+def delete(ask: Ask[Delete]) -> Refusal | None:
+    """Delete a message: the person's own, or as a moderator anybody's."""
+    request, person, room = ask.request, ask.person, _room(ask)
+    stored = _message(ask)
+    if stored is None:
         return refuse("unknown_message", seq=request.target, room=room.name)
-    if not own and room.role_of(person) < Role.MODERATOR:
+    is_own = stored.sender == person.id
+    if not is_own and room.role_of(person) < Role.MODERATOR:
         others = "" if room.direct is not None else " or a moderator"
         return refuse("not_yours", seq=request.target, room=room.name, others=others)
-    time = registry.stamp(now)
-    left = msgspec.structs.replace(message, text="", deleted=True, edited=None, reactions={})
-    effects.append(Persist(Redact(room.id, message.seq, encode(left))))
-    if not own:
-        note = Note(time, person.name.shown, "delete", room.name, message.sender, str(message.seq))
-        effects.append(Persist(note))
+    message = stored.message
+    emptied = msgspec.structs.replace(message, text="", deleted=True, edited=None, reactions={})
+    ask.persist(Redact(room.id, message.seq, encode(emptied)))
+    if not is_own:
+        ask.persist(Note(ask.time, person.name.shown, "delete", room.name, message.sender, str(message.seq)))
     event = Deleted(
-        room=room.name, seq=rooms.number_next(registry, room), time=time, sender=person.name.shown, target=message.seq
+        room=room.name,
+        seq=rooms.number_next(ask.registry, room),
+        time=ask.time,
+        sender=person.name.shown,
+        target=message.seq,
     )
-    _tell(session, room, event, request.id, effects)
+    _publish(ask, room, event)
     return None
 
 
-def react(registry: Registry, session: Session, request: React, now: float, effects: list[Effect]) -> Refusal | None:
-    """Put a mark on a message, or take one's own off."""
-    person, room, message, _ = _find(registry, session, request.room)
-    if message is None or message.deleted:
+def react(ask: Ask[React]) -> Refusal | None:
+    """Add a reaction to a message, or remove the person's own."""
+    request, person, room = ask.request, ask.person, _room(ask)
+    stored = _message(ask)
+    if stored is None:
         return refuse("unknown_message", seq=request.target, room=room.name)
     mark = clean_line(request.mark)
     if not mark or any(char.isspace() for char in mark):
-        return refuse("bad_field", why="a mark is one emoji or word")
-    refusal = _may_change(room, person, now)
+        return refuse("bad_field", why="a reaction is one emoji or word")
+    refusal = _may_change(room, person, ask.now)
     if refusal is not None:
         return refusal
-    name = person.name.shown
-    marks = dict(message.reactions)
-    names = [other for other in marks.pop(mark, ()) if other != name] + ([name] if request.on else [])
+    name, message = person.name.shown, stored.message
+    reactions = dict(message.reactions)
+    names = [other for other in reactions.pop(mark, ()) if other != name] + ([name] if request.on else [])
     if names:
-        marks[mark] = tuple(names)
-    if len(marks) > _MARKS:
-        return refuse("bad_field", why=f"a message has {_MARKS} different marks at the most")
-    if marks == message.reactions:
-        effects.append(Persist(account_of(person)))  # it may be so by what is of this very batch, and not stored either
-        effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
+        reactions[mark] = tuple(names)
+    if len(reactions) > _REACTIONS:
+        return refuse("bad_field", why=f"a message has {_REACTIONS} different reactions at the most")
+    if reactions == message.reactions:
+        ask.persist(account_of(person))  # this very batch may have brought that about, and may fail
+        ask.acknowledge(Ok(id=request.id, unchanged=not request.again))
         return None
-    now_is = msgspec.structs.replace(message, reactions=marks)
-    effects.append(Persist(Amend(room.id, message.seq, encode(now_is), message.text)))
+    amended = msgspec.structs.replace(message, reactions=reactions)
+    ask.persist(Amend(room.id, message.seq, encode(amended), message.text))
     event = Reacted(
         room=room.name,
-        seq=rooms.number_next(registry, room),
-        time=registry.stamp(now),
+        seq=rooms.number_next(ask.registry, room),
+        time=ask.time,
         sender=name,
         target=message.seq,
         mark=mark,
         on=request.on,
     )
-    _tell(session, room, event, request.id, effects)
+    _publish(ask, room, event)
     return None
 
 
-def _find(registry: Registry, session: Session, name: str) -> tuple[Person, Room, Message | None, bool]:
-    """Who asks, where, about which message, and whether it is theirs: by its sender's number, for names pass
-    from one to another."""
-    person = rooms.person_of(session)
-    if not isinstance(registry.found, FoundLine):
-        return person, person.rooms[name], None, False
-    return person, person.rooms[name], registry.found.message, registry.found.sender == person.id
+def _room(ask: Ask[_Change]) -> Room:
+    """The room of the message; the table of commands lets only its members past."""
+    return ask.person.rooms[ask.request.room]
+
+
+def _message(ask: Ask[_Change]) -> StoredMessage | None:
+    """The message to change; ``None`` where there is none, or it was deleted."""
+    stored = ask.stored
+    return stored if isinstance(stored, StoredMessage) and not stored.message.deleted else None
 
 
 def _may_change(room: Room, person: Person, now: float) -> Refusal | None:
-    """Who may not speak may not change what was said either; waiting between messages is not meant."""
+    """Whether a person who may be muted can change messages; a wait between messages does not matter here."""
     refusal = talk.may_speak(room, person, now) if room.direct is None else None
     return None if refusal is None or refusal.code == "too_soon" else refusal
 
 
-def _tell(
-    session: Session,
-    room: Room,
-    event: Edited | Deleted | Reacted,
-    request_id: str,
-    effects: list[Effect],
-) -> None:
-    rooms.publish(room, event, rooms.person_of(session), effects)
-    effects.append(Acknowledge(session.id, Ok(id=request_id, room=room.name, seq=event.seq, time=event.time)))
+def _publish(ask: Ask[_Change], room: Room, event: Edited | Deleted | Reacted) -> None:
+    rooms.publish(ask, room, event, ask.person)
+    ask.acknowledge(Ok(id=ask.request.id, room=room.name, seq=event.seq, time=event.time))

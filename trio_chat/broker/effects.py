@@ -1,4 +1,4 @@
-"""What the broker decides, as values that the hub carries out in their order.
+"""The broker's decisions as values, which the hub carries out in their order.
 
 A ``session`` is the number that the hub gave a connection; a ``room`` is the room's name, which is
 also the name of the channel that its sessions are subscribed to.
@@ -33,13 +33,13 @@ class Publish(Struct, frozen=True, gc=False):
 
 
 class Persist(Struct, frozen=True, gc=False):
-    """Store something; nobody is told of it."""
+    """Store a record; nobody is told of it."""
 
     record: Record
 
 
 class Acknowledge(Struct, frozen=True, gc=False):
-    """Tell one session that what it asked is done; after the batch's other effects is early enough."""
+    """Tell one session that its request is carried out; after the batch's other effects is early enough."""
 
     session: int
     event: Ok
@@ -67,14 +67,14 @@ class Tell(Struct, frozen=True, gc=False):
 
 
 class Subscribe(Struct, frozen=True, gc=False):
-    """From here on the session gets what the room gets."""
+    """From here on the session gets the room's events."""
 
     session: int
     room: str
 
 
 class Unsubscribe(Struct, frozen=True, gc=False):
-    """From here on the session no longer gets what the room gets."""
+    """From here on the session no longer gets the room's events."""
 
     session: int
     room: str
@@ -91,7 +91,7 @@ class Recall(Struct, frozen=True, gc=False):
 
 
 class Seek(Struct, frozen=True, gc=False):
-    """Search the rooms with these numbers, and answer with what is found. Times are as stored."""
+    """Search the rooms with these numbers, and answer with the hits. Times are as stored."""
 
     session: int
     request: Search
@@ -109,7 +109,7 @@ class Throttle(Struct, frozen=True, gc=False):
 
 
 class Disconnect(Struct, frozen=True, gc=False):
-    """Tell the session why, and close its connection."""
+    """Tell the session the reason, and close its connection."""
 
     session: int
     reason: Refusal

@@ -1,7 +1,7 @@
-"""Changes that can be undone: what a batch changed is undone when it could not be stored.
+"""Changes that can be undone: the changes of a batch are undone when it could not be stored.
 
-Only what is stored is changed through the journal. What is not (who is connected, who is typing) stays
-as it is whether the batch was stored or not.
+Only state that is stored is changed through the journal. The rest (the sessions, typing) stays as it is whether the
+batch was stored or not.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class Journal:
         self._back.append(back)
 
     def settle(self) -> None:
-        """What was changed is stored: nothing of it will be undone."""
+        """All changes are stored: none of them will be undone."""
         self._back.clear()
 
     def mark(self) -> int:
-        """Where the journal stands now, for :meth:`undo`."""
+        """The journal's present end, for :meth:`undo`."""
         return len(self._back)
 
     def undo(self, mark: int = 0) -> None:
-        """Undo all since the last :meth:`settle`, or since a mark made after it, the last first."""
+        """Undo all changes since the last :meth:`settle`, or since a mark made after it, the last first."""
         while len(self._back) > mark:
             self._back.pop()()

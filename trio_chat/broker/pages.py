@@ -1,5 +1,4 @@
-"""Answers that grow with the server, cut to what one may hold: who asks a big server for its rooms must not be too slow
-for the answer."""
+"""Answers that grow with the server, cut into pages, so that a slow client can take the rooms of a big server too."""
 
 from __future__ import annotations
 

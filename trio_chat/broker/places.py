@@ -1,4 +1,4 @@
-"""Where people come from, and how often from there something was done that may not be done too often."""
+"""Rate limits by place: how often something was done from an address, or by an account, that is limited."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _MOST: Final = 10_000
 
 
 class Places:
-    """What each place has spent. Each ``every`` seconds one of it is forgiven."""
+    """What each place has spent. Every ``every`` seconds a place gets one back."""
 
     def __init__(self, every: float) -> None:
         self._every = every
@@ -25,23 +25,23 @@ class Places:
         return f"<Places {len(self._spent)}>"
 
     def spent(self, place: str, now: float) -> float:
-        """What counts against a place at this time, in seconds as those of every call."""
+        """What counts against a place at this time, in seconds of the same clock as in every call."""
         spent, at = self._spent.get(place, (0.0, 0.0))
         return max(0.0, spent - (now - at) / self._every)
 
     def spend(self, place: str, now: float, amount: float = 1.0) -> None:
-        """Let a place spend something; less than nothing gives it back."""
+        """Let a place spend some; a negative amount gives it back."""
         spent = self.spent(place, now) + amount
         self._spent.pop(place, None)
         if spent > 0:
-            self._spent[place] = spent, now  # the quiet ones come to stand first
+            self._spent[place] = spent, now  # so the places that were quiet longest stand first
             if len(self._spent) > _MOST:
                 del self._spent[next(iter(self._spent))]
 
     def take(self, place: str, now: float, most: float, journal: Journal) -> float:
-        """Let a place spend one, if that makes no more than ``most``; should the batch be undone, it did not.
+        """Let a place spend one, if that makes no more than ``most``. If the batch is undone, it gets it back.
 
-        Returns 0, or in how many seconds it may.
+        Returns 0, or in how many seconds it may spend.
         """
         over = self.spent(place, now) + 1 - most
         if over > 0:
@@ -52,8 +52,10 @@ class Places:
 
 
 def place_of(address: str) -> str | None:
-    """The place that an address is in: an IPv6 network of 64 bits is one, for everybody has one; ``None`` for
-    this machine itself, from where a proxy may connect everybody."""
+    """The place that an address is in: an IPv6 network of 64 bits is one, since everybody has one.
+
+    ``None`` for this machine itself: a proxy may connect everybody from here.
+    """
     if is_loopback(address):
         return None
     try:

@@ -1,19 +1,17 @@
-"""What the broker knows: sessions, people and rooms, and how they are found.
+"""Everything that the broker knows: sessions, people and rooms, and how they are found.
 
-Handlers are given it, and decide by it; :class:`trio_chat.broker.broker.Broker` adds the order in which they are asked.
+Handlers decide by it; :class:`trio_chat.broker.broker.Broker` adds the order in which they are called.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker.journal import Journal
 from trio_chat.broker.places import Places
 from trio_chat.broker.state import (
     HOUR,
     SAVING,
-    FoundLine,
-    FoundSent,
     Role,
     Room,
     Session,
@@ -32,19 +30,16 @@ if TYPE_CHECKING:
     from trio_chat.broker.state import Person
 
 NEVER: Final = float("inf")
-"""When what waits for nothing is due."""
-
-Found: TypeAlias = FoundLine | FoundSent | str | None
-"""What the store had, or the hash of a password that was given (a hello's is checked against it), or nothing."""
+"""The due time of nothing."""
 
 
 class Registry:
     """See the module. Times are seconds since 1970, and never go back.
 
-    Sessions, persons and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), by the keys of
-    their names (``people``, ``rooms``), by what names look like (``skeletons``), by the digests of their devices'
-    tokens (``holders``), and a direct conversation by who is in it (``direct``). The other collections
-    hold what waits for its time.
+    Sessions, people and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), people and rooms by
+    the keys of their names (``people``, ``rooms``), people by the looks of their names (``skeletons``) and by the
+    digests of their devices' tokens (``holders``), and a direct conversation by the numbers of its people
+    (``direct``). The other collections hold what waits for its time.
     """
 
     def __init__(self, settings: Settings) -> None:
@@ -63,7 +58,6 @@ class Registry:
         self.journal = Journal()
         self.claims = Places(HOUR / (settings.new_names or 1))
         self.begun = Places(HOUR / settings.conversations)
-        self.found: Found = None
         self.here = 0
         self.next_look = NEVER
         self.next_save = NEVER
@@ -75,14 +69,17 @@ class Registry:
         return f"<{type(self).__name__} {self.statistics()}>"
 
     def stamp(self, now: float) -> str:
-        """``now`` as the wire writes it; a batch shares one ``now``, so the last is kept."""
+        """``now`` as the wire writes it. A batch shares one ``now``, so the last result is kept."""
         if self._stamped[0] != now:
             self._stamped = (now, stamp(now))
         return self._stamped[1]
 
     def find_person(self, name: str, *, done: str = "done", gone: bool = False) -> Person | Refusal:
-        """Who has this name, however it is spelled. Of guests only those count who are here; with ``gone`` also who
-        had the name last. ``done`` is what nothing was, where there is nobody."""
+        """The person of this name, however it is spelled.
+
+        Of guests only those count who are here; with ``gone`` also the last one who had the name. Where there is
+        nobody, the refusal says that nothing was ``done`` (or "sent").
+        """
         person = self.people.get(name)
         if person is None:
             checked = check_name(name)
@@ -94,8 +91,8 @@ class Registry:
         return person
 
     def no_such_room(self, name: str, person: Person) -> Refusal | None:
-        """The refusal for a room that is not there for this person: a private one, or a direct conversation
-        of others, is not there either."""
+        """The refusal for a room that is not there for this person; ``None`` if it is. A private room, or a direct
+        conversation of others, is not there for them either."""
         room = self.rooms.get(name)
         if room is not None and self.is_visible(room, person):
             return None
@@ -104,13 +101,13 @@ class Registry:
 
     @staticmethod
     def is_visible(room: Room, person: Person) -> bool:
-        """Whether somebody may know that there is this room."""
+        """Whether a person may know that there is this room."""
         if room.direct is not None:
             return person.id in room.members
         return not room.private or room.role_of(person) > Role.NOBODY or person.id in room.invited
 
     def forgotten(self, firsts: Mapping[int, int]) -> None:
-        """Retention removed what was before these places of these rooms."""
+        """Retention removed the lines before these places of these rooms."""
         for number, first in firsts.items():
             if number in self.numbered:
                 self.numbered[number].first = first
@@ -124,16 +121,16 @@ class Registry:
     # ---- what becomes due ---------------------------------------------------------------------
 
     def watch(self, session: Session) -> None:
-        """Look after this session when it may have been silent for too long."""
+        """Check this session when it may have been silent for too long."""
         self.next_look = min(self.next_look, self.expiry(session))
 
     def save_soon(self, now: float, wait: float = SAVING) -> None:
-        """Something waits to be stored when there is time; with what waits already, if anything does."""
+        """Something waits to be stored when there is time, together with what waits already."""
         if self.next_save == NEVER:
             self.next_save = now + wait
 
     def note_visits(self, now: float) -> None:
-        """Where names expire: who is here was here now, should the server be killed."""
+        """Where names expire, store that the people who are here were here now, should the server be killed."""
         for person in self.persons.values():
             if person.sessions:
                 person.seen = self.stamp(now)

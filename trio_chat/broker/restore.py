@@ -1,4 +1,4 @@
-"""From what is stored to what the broker knows."""
+"""Filling the registry from what is stored, and the records of what it holds."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Effect, Persist
-from trio_chat.broker.state import FOR_GOOD, RECENT, Ban, Device, Member, Person, Role, Room, seconds, stamp
+from trio_chat.broker.state import FOR_GOOD, SENT_IDS, Ban, Device, Member, Person, Role, Room, seconds, stamp
 from trio_chat.protocol.names import LOBBY, Name
 from trio_chat.records import INVITE, SaveAccount, SaveRoom
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
-    """Fill a new registry. Returns what must be stored before anything else: the lobby, the first time."""
+    """Fill a new registry. Returns the effects that must be stored before anything else: the lobby, the first time."""
     registry.next_account = snapshot.next_account
     registry.next_device = snapshot.next_device
     registry.next_room = snapshot.next_room
@@ -34,7 +34,7 @@ def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
 
 
 def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1) -> Room:
-    """Let there be a room."""
+    """Put a room into the registry."""
     direct = frozenset(record.direct) or None
     room = Room(
         record.id,
@@ -56,7 +56,7 @@ def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1
 
 
 def record_of(room: Room) -> SaveRoom:
-    """A room as it is stored."""
+    """A room as stored."""
     return SaveRoom(
         id=room.id,
         name=room.name,
@@ -82,13 +82,13 @@ def account_of(person: Person) -> SaveAccount:
         seen=person.seen,
         password=person.password,
         admin=person.admin,
-        put_out=(*person.put_out.values(), *person.invites.values()),
+        put_out=(*person.missed_removals.values(), *person.missed_invites.values()),
         guest=person.guest,
     )
 
 
 def make_ban(registry: Registry, record: SaveBan) -> Ban:
-    """A ban as it is applied. Raises ``ValueError`` when its network is none."""
+    """A stored ban as it is applied. Raises ``ValueError`` when its network is no network."""
     return Ban(
         record,
         None if record.account is None else registry.persons.get(record.account),
@@ -102,8 +102,8 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
         person.guest = account.guest
-        for told in account.put_out:
-            (person.invites if told.action == INVITE else person.put_out)[told.room] = told
+        for missed in account.put_out:
+            (person.missed_invites if missed.action == INVITE else person.missed_removals)[missed.room] = missed
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:
         holder = registry.persons.get(device.account)
@@ -124,8 +124,8 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
                 continue
             room.members[person.id] = held
             person.rooms[room.name] = room
-            person.put_out.pop(room.name, None)  # told, and in again, before that was stored
-            person.invites.pop(room.name, None)
+            person.missed_removals.pop(room.name, None)  # told of it, and a member again, before that was stored
+            person.missed_invites.pop(room.name, None)
     for invite in snapshot.invites:
         if invite.room in registry.numbered:
             registry.numbered[invite.room].invited[invite.account] = None
@@ -138,14 +138,14 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
 
 
 def _restore_sent(registry: Registry, snapshot: Snapshot) -> None:
-    """What was sent before a restart is known after it, as far as a server that went on would know it."""
+    """Know the ids of messages sent before a restart, as far as a server that went on would know them."""
     for sent in snapshot.sent:
         person, room = registry.persons.get(sent.sender), registry.numbered.get(sent.room)
         if person is not None and room is not None:
-            person.recent.pop(sent.cid, None)
-            person.recent[sent.cid] = room.name, sent.seq, sent.time
-            if len(person.recent) > RECENT:
-                del person.recent[next(iter(person.recent))]
+            person.sent_ids.pop(sent.cid, None)
+            person.sent_ids[sent.cid] = room.name, sent.seq, sent.time
+            if len(person.sent_ids) > SENT_IDS:
+                del person.sent_ids[next(iter(person.sent_ids))]
 
 
 def _restore_ban(registry: Registry, record: SaveBan) -> None:

@@ -1,8 +1,8 @@
-"""What is left to say of a batch that could not be stored.
+"""Undoing a batch that could not be stored: what remains to be said, and how.
 
-Its requests that were to be stored are refused. The others hold, but some speak of what those changed: a
-welcome lists a room that was entered in vain, a message sent twice is acknowledged for the first. They are said
-as they are now, or refused too.
+Its requests that were to be stored are refused. The others hold, but some of their answers speak of what the refused
+ones changed: a welcome lists a room that was entered in vain, a message sent twice is acknowledged for the first. These
+answers are made anew as things are now, or are refused too.
 """
 
 from __future__ import annotations
@@ -24,22 +24,22 @@ if TYPE_CHECKING:
 
 
 def recount(registry: Registry) -> None:
-    """After a batch was undone: who is here and what they have read follow from who is a member of what."""
+    """After a batch was undone, derive again from the memberships which people are here and how far they have read."""
     connected = [session.person for session in registry.sessions.values() if session.person is not None]
     registry.here = len({person.id for person in connected if person.visible})
     for room in registry.rooms.values():
         room.here = {number: member.person for number, member in room.members.items() if member.person.visible}
-        if room.came or room.went:
+        if room.arrived or room.departed:
             names = {person.name.shown for person in room.here.values()}
-            room.came = {name: None for name in room.came if name in names}
-            room.went = {name: None for name in room.went if name not in names}
+            room.arrived = {name: None for name in room.arrived if name in names}
+            room.departed = {name: None for name in room.departed if name not in names}
     for person in registry.persons.values():
         lasts = {room.id: room.last for room in person.rooms.values()}
         person.read = {number: min(seq, lasts[number]) for number, seq in person.read.items() if number in lasts}
 
 
 def restate(registry: Registry, effect: Effect) -> list[Effect]:
-    """An effect as it is now that the batch was undone, with what it needs; nothing where it speaks of what is
+    """An effect as it is now that the batch was undone, with what it needs; nothing where it speaks of a line that is
     not there."""
     if isinstance(effect, Reply | Acknowledge | Recall | Seek | Subscribe):
         session = registry.sessions.get(effect.session)
@@ -61,7 +61,7 @@ def restate(registry: Registry, effect: Effect) -> list[Effect]:
 
 def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | Seek, person: Person) -> list[Effect]:
     numbers = {room.id for room in person.rooms.values()}
-    if registry.persons.get(person.id) is not person:  # who came with the token of an account that is not there
+    if registry.persons.get(person.id) is not person:  # the session came with the token of an account that is not there
         request = effect.request.id if isinstance(effect, Recall | Seek) else getattr(effect.event, "id", None)
         return [_not_stored(effect.session, request or "")]
     if isinstance(effect, Seek):
@@ -85,7 +85,7 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
 
 
 def _is_in_vain(event: Event, registry: Registry) -> TypeGuard[Ok | Error]:
-    """Whether an answer speaks of a line that is not there, or misses one that a deletion has not removed after all."""
+    """Whether an answer speaks of a line that is not there, or lacks a line that was not deleted after all."""
     if isinstance(event, Ok) and event.seq is not None:
         room = registry.rooms.get(event.room or "")
         return room is None or event.seq > room.last

@@ -1,11 +1,11 @@
-"""Rooms: entering and leaving them, their topics, who is in them, and which there are."""
+"""Rooms: entering and leaving them, their topics, the people in them, and the list of rooms."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence
-from trio_chat.broker.effects import Acknowledge, Effect, Persist, Publish, Reply, Subscribe, Tell, Unsubscribe
+from trio_chat.broker.effects import Persist, Publish, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, add_room, record_of
 from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
@@ -30,6 +30,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.records import DropInvite, DropMember, DropRoom, Note, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
+    from trio_chat.broker.ask import Ask, Decision
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Ban
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
@@ -37,14 +38,6 @@ if TYPE_CHECKING:
 
 _MAX_TOPIC = 300
 """Characters of a topic: fits a wide terminal's title line."""
-
-
-def person_of(session: Session) -> Person:
-    """Whose session this is. The table of commands lets none without a person past."""
-    if session.person is None:
-        message = f"session {session.id} is nobody's"
-        raise AssertionError(message)
-    return session.person
 
 
 def describe(room: Room, person: Person) -> RoomInfo:
@@ -70,14 +63,17 @@ def describe(room: Room, person: Person) -> RoomInfo:
 
 
 def describe_all(registry: Registry, person: Person) -> tuple[tuple[RoomInfo, ...], int]:
-    """A person's rooms as they see them, and how many conversations are left out: others begin those, and so many
-    that all of them would be too much must keep nobody out. Those that the person has read come first."""
+    """A person's rooms as they see them, and how many direct conversations are left out.
 
-    def worth(room: Room) -> tuple[bool, bool, int]:
+    Others begin those, and if there are so many that a welcome cannot hold them, that must not keep anybody out. The
+    conversations that the person has read come first.
+    """
+
+    def rank(room: Room) -> tuple[bool, bool, int]:
         read = person.read.get(room.id, 0)
         return read > 0, room.last > read, room.id
 
-    talks = sorted((room for room in person.rooms.values() if room.direct is not None), key=worth, reverse=True)
+    talks = sorted((room for room in person.rooms.values() if room.direct is not None), key=rank, reverse=True)
     listed, _ = fill((describe(room, person) for room in talks), registry.settings.page_bytes)
     infos = {info.name: info for info in listed}
     rooms = (infos.get(r.name) if r.direct is not None else describe(r, person) for r in person.rooms.values())
@@ -85,19 +81,18 @@ def describe_all(registry: Registry, person: Person) -> tuple[tuple[RoomInfo, ..
 
 
 def banned(room: Room, person: Person | None, address: str, now: float) -> Refusal | None:
-    """Whether this person, or whoever comes from this address, is kept out of a room (the lobby: of the
-    server)."""
+    """The refusal for a person, or an address, that is banned from a room (the lobby: from the server)."""
     ban = ban_of(room, person, address, now)
-    return None if ban is None else kept_out(room, ban)
+    return None if ban is None else refuse_banned(room, ban)
 
 
 def ban_of(room: Room, person: Person | None, address: str, now: float) -> Ban | None:
-    """What keeps this person, or whoever comes from this address, out of a room."""
+    """The ban of this person, or of this address, from a room."""
     return next((ban for ban in room.bans.values() if ban.until > now and ban.covers(person, address)), None)
 
 
-def kept_out(room: Room, ban: Ban) -> Refusal:
-    """What somebody is told whom a ban keeps out."""
+def refuse_banned(room: Room, ban: Ban) -> Refusal:
+    """The refusal that a ban leads to."""
     reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
     if room.is_lobby:
         return refuse("banned", until=until(ban.until), reason=reason)
@@ -110,88 +105,98 @@ def number_next(registry: Registry, room: Room) -> int:
     return room.last
 
 
-def publish(room: Room, event: RoomEvent, sender: Person, effects: list[Effect]) -> None:
+def publish(decision: Decision, room: Room, event: RoomEvent, sender: Person) -> None:
     """Put a line that is no message into a room's log."""
     target = getattr(event, "target", None)
-    effects.append(Publish(room.name, event, room.id, sender.id, target=target if isinstance(target, int) else None))
+    target = target if isinstance(target, int) else None
+    decision.effects.append(Publish(room.name, event, room.id, sender.id, target=target))
 
 
-def enter(registry: Registry, person: Person, room: Room, effects: list[Effect], role: Role = Role.MEMBER) -> None:
+def enter(decision: Decision, person: Person, room: Room, role: Role = Role.MEMBER) -> None:
     """Make a person a member of a room."""
-    former = registry.journal.pop(room.former, person.id)
+    journal = decision.registry.journal
+    former = journal.pop(room.former, person.id)
     member = Member(person, role) if former is None else Member(person, role, former.muted, former.spoke)
-    registry.journal.put(room.members, person.id, member)
-    registry.journal.put(person.rooms, room.name, room)
-    effects.append(save_member(room, member))
+    journal.put(room.members, person.id, member)
+    journal.put(person.rooms, room.name, room)
+    decision.effects.append(save_member(room, member))
     if person.visible:
-        registry.journal.put(room.here, person.id, person)
+        journal.put(room.here, person.id, person)
     if person.id in room.invited:
-        registry.journal.pop(room.invited, person.id)
-        effects.append(Persist(DropInvite(room.id, person.id)))
-    if room.name in person.put_out or room.name in person.invites:
-        registry.journal.pop(person.put_out, room.name)
-        registry.journal.pop(person.invites, room.name)
-        effects.append(Persist(account_of(person)))
+        journal.pop(room.invited, person.id)
+        decision.persist(DropInvite(room.id, person.id))
+    if room.name in person.missed_removals or room.name in person.missed_invites:
+        journal.pop(person.missed_removals, room.name)
+        journal.pop(person.missed_invites, room.name)
+        decision.persist(account_of(person))
 
 
-def exit_room(registry: Registry, person: Person, room: Room, effects: list[Effect]) -> None:
-    """Make a person no member of a room any more, and let their devices no longer hear it."""
-    journal = registry.journal
+def exit_room(decision: Decision, person: Person, room: Room) -> None:
+    """End a person's membership of a room, and let their sessions no longer hear it."""
+    journal = decision.registry.journal
     member = journal.pop(room.members, person.id)
     journal.pop(room.here, person.id)
     journal.pop(person.rooms, room.name)
     journal.pop(person.read, room.id)
     journal.pop(person.mentions, room.id)
-    effects.append(Persist(DropMember(room.id, person.id)))
+    decision.persist(DropMember(room.id, person.id))
     if member is not None and (member.muted or room.slow):
         former = Member(person, Role.NOBODY, member.muted, member.spoke)
         journal.put(room.former, person.id, former)
         if former.muted:
-            effects.append(save_member(room, former))
-    effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
+            decision.effects.append(save_member(room, former))
+    decision.effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
-def put_out(
-    registry: Registry, person: Person, gone: PutOut, now: float, effects: list[Effect], *, by: Person | None
-) -> None:
-    """Make a person no member of a room any more, whether they want it or not. Who is not here, or is just arriving
-    (``by`` nobody) and not told anything yet, is told with their welcome."""
-    room = registry.rooms[gone.room]
+def remove(decision: Decision, person: Person, removal: PutOut, *, by: Person | None) -> None:
+    """Remove a person from a room against their will: they were kicked or banned.
+
+    A person who is not here, or is just arriving (``by`` is ``None``) and hears nothing yet, is told with their
+    next welcome.
+    """
+    room = decision.registry.rooms[removal.room]
     was_here = person.id in room.here
-    exit_room(registry, person, room, effects)
+    exit_room(decision, person, room)
     if person.sessions:
-        effects.append(Tell(tuple(person.sessions), Left(room=room.name, reason=removal(gone).why)))
+        decision.effects.append(
+            Tell(tuple(person.sessions), Left(room=room.name, reason=describe_removal(removal).why))
+        )
     if by is None or not person.visible:
-        registry.journal.put(person.put_out, room.name, gone)
-        effects.append(Persist(account_of(person)))
+        decision.registry.journal.put(person.missed_removals, room.name, removal)
+        decision.persist(account_of(person))
     if was_here:
-        presence.went(registry, room, person.name.shown, now, effects)
-    pass_on(registry, room, effects, by, now)
+        presence.note_departure(decision, room, person.name.shown)
+    pass_on(decision, room, by)
 
 
-def removal(gone: PutOut) -> Removal:
-    """What somebody is told who had to go."""
-    return Removal(room=gone.room, by=gone.by, action=gone.action, reason=gone.reason)
+def describe_removal(removal: PutOut) -> Removal:
+    """A removal as the removed person is told of it."""
+    return Removal(room=removal.room, by=removal.by, action=removal.action, reason=removal.reason)
 
 
-def tell_invited(registry: Registry, session: Session, person: Person, now: float, effects: list[Effect]) -> None:
-    """Tell somebody who comes back which rooms they were let into meanwhile, and may enter still."""
-    for invite in person.invites.values():
-        room = registry.rooms.get(invite.room)
-        if room is not None and person.id in room.invited and banned(room, person, session.address, now) is None:
-            effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by)))
+def tell_invited(decision: Decision, session: Session, person: Person) -> None:
+    """Tell a person who comes back of the invitations that came meanwhile and still hold."""
+    for invite in person.missed_invites.values():
+        room = decision.registry.rooms.get(invite.room)
+        if (
+            room is not None
+            and person.id in room.invited
+            and banned(room, person, session.address, decision.now) is None
+        ):
+            decision.effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by)))
 
 
-def let_hear(person: Person, room: Room, effects: list[Effect], but: int | None = None) -> None:
-    """Tell all devices of a person, ``but`` one, that they are in this room, and let all of them hear it."""
+def let_hear(decision: Decision, person: Person, room: Room, but: int | None = None) -> None:
+    """Tell all sessions of a person, ``but`` one, that they are in this room, and let all of them hear it."""
     told = tuple(session for session in person.sessions if session != but)
     if told:
-        effects.append(Tell(told, RoomAnswer(room=describe(room, person))))
-    effects.extend(Subscribe(session, room.name) for session in person.sessions)
+        decision.effects.append(Tell(told, RoomAnswer(room=describe(room, person))))
+    decision.effects.extend(Subscribe(session, room.name) for session in person.sessions)
 
 
-def _makers_but_for(registry: Registry, person: Person) -> str | None:
-    """Who makes rooms here, unless this person may. Moderators are the lobby's: that is the room everybody is in."""
+def _makers_unless_allowed(registry: Registry, person: Person) -> str | None:
+    """The people who may make rooms here; ``None`` if this person may. Moderators are the lobby's: everybody is in
+    that room."""
     makers = registry.settings.room_creation
     if makers == "everyone" or person.admin:
         return None
@@ -200,42 +205,42 @@ def _makers_but_for(registry: Registry, person: Person) -> str | None:
     return None if registry.rooms[LOBBY].role_of(person) >= Role.MODERATOR else f"moderators of {LOBBY}"
 
 
-def join(registry: Registry, session: Session, request: Join, now: float, effects: list[Effect]) -> Refusal | None:
-    """Enter a room, and make it if there is none of that name. Entering twice is entering."""
-    person = person_of(session)
+def join(ask: Ask[Join]) -> Refusal | None:
+    """Enter a room, and make it if there is none of that name. To enter a room twice changes nothing."""
+    registry, request, person = ask.registry, ask.request, ask.person
     known = person.rooms.get(request.room)
     name = known.name if known is not None else check_room(request.room)
     if isinstance(name, Refusal):
         return name
     if name in person.rooms:
-        effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(person.rooms[name], person))))
+        ask.reply(RoomAnswer(id=request.id, room=describe(person.rooms[name], person)))
         return None
-    limit = registry.settings.max_rooms  # what others say to somebody in private does not count
+    limit = registry.settings.max_rooms  # direct conversations do not count: others begin them
     if sum(room.direct is None for room in person.rooms.values()) >= limit:
         return refuse("too_many_rooms", limit=limit)
     room = registry.rooms.get(name)
     if room is None:
-        makers = _makers_but_for(registry, person)
+        makers = _makers_unless_allowed(registry, person)
         if makers is not None:
             return refuse("rooms_closed", makers=makers, room=name)
-        room = make_room(registry, SaveRoom(registry.next_room, name, created=registry.stamp(now)), effects)
-        enter(registry, person, room, effects, Role.OWNER)
+        room = make_room(ask, SaveRoom(registry.next_room, name, created=ask.time))
+        enter(ask, person, room, Role.OWNER)
     else:
-        refusal = _may_enter(room, person, session.address, now)
+        refusal = _may_enter(room, person, ask.session.address, ask.now)
         if refusal is not None:
             return refusal
-        role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # else nobody could ever decide there
-        enter(registry, person, room, effects, role)
-    effects.append(Reply(session.id, RoomAnswer(id=request.id, room=describe(room, person))))
-    let_hear(person, room, effects, but=session.id)
+        role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # an empty room needs an owner again
+        enter(ask, person, room, role)
+    ask.reply(RoomAnswer(id=request.id, room=describe(room, person)))
+    let_hear(ask, person, room, but=ask.session.id)
     if person.visible:
-        presence.came(registry, room, person.name.shown, now, effects)
+        presence.note_arrival(ask, room, person.name.shown)
     return None
 
 
-def make_room(registry: Registry, record: SaveRoom, effects: list[Effect]) -> Room:
-    """Let there be a new room, or direct conversation."""
-    journal = registry.journal
+def make_room(decision: Decision, record: SaveRoom) -> Room:
+    """Make a new room, or direct conversation."""
+    registry, journal = decision.registry, decision.registry.journal
     room = add_room(registry, record)
     journal.then(lambda: registry.rooms.pop(room.name, None))
     journal.then(lambda: registry.numbered.pop(room.id, None))
@@ -243,27 +248,27 @@ def make_room(registry: Registry, record: SaveRoom, effects: list[Effect]) -> Ro
         direct = room.direct
         journal.then(lambda: registry.direct.pop(direct, None))
     journal.set(registry, "next_room", record.id + 1)
-    effects.append(Persist(record))
+    decision.persist(record)
     return room
 
 
-def leave(registry: Registry, session: Session, request: Leave, now: float, effects: list[Effect]) -> Refusal | None:
-    """Go out of a room, with all devices; of the lobby nobody can. When the last owner of a room goes, who
-    is left of the moderators, or else of the members, and came first, owns it."""
-    person = person_of(session)
-    if request.room == LOBBY:
+def leave(ask: Ask[Leave]) -> Refusal | None:
+    """Leave a room, with all sessions; nobody can leave the lobby. When a room's last owner leaves, the moderator, or
+    else the member, who came first owns it."""
+    person = ask.person
+    if ask.request.room == LOBBY:
         return refuse("stays_in_lobby", room=LOBBY, advice="Leave the chat with /quit.")
-    room = person.rooms[request.room]
+    room = person.rooms[ask.request.room]
     was_here = person.id in room.here
-    exit_room(registry, person, room, effects)
-    others = tuple(s for s in person.sessions if s != session.id)
+    exit_room(ask, person, room)
+    others = tuple(number for number in person.sessions if number != ask.session.id)
     if others:
-        effects.append(Tell(others, Left(room=room.name)))
-    effects.append(Reply(session.id, Ok(id=request.id, room=room.name)))
+        ask.effects.append(Tell(others, Left(room=room.name)))
+    ask.reply(Ok(id=ask.request.id, room=room.name))
     if room.direct is None:
-        pass_on(registry, room, effects, person, now)
+        pass_on(ask, room, person)
         if was_here:
-            presence.went(registry, room, person.name.shown, now, effects)
+            presence.note_departure(ask, room, person.name.shown)
     return None
 
 
@@ -273,40 +278,36 @@ def save_member(room: Room, member: Member) -> Persist:
     return Persist(SaveMember(room.id, member.person.id, int(member.role), muted_until=muted))
 
 
-def set_topic(
-    registry: Registry, session: Session, request: Topic, now: float, effects: list[Effect]
-) -> Refusal | None:
+def set_topic(ask: Ask[Topic]) -> Refusal | None:
     """Set a room's topic: a line of its log."""
-    person = person_of(session)
-    room = person.rooms[request.room]
+    registry, person = ask.registry, ask.person
+    room = person.rooms[ask.request.room]
     if room.direct is not None:
         return refuse("no_topic_here")
     muted = room.members[person.id].muted
-    if muted > now:
+    if muted > ask.now:
         return refuse("may_not_speak", room=room.name, until=until(muted))
     if room.announce_only and room.role_of(person) < Role.MODERATOR:
         return refuse("not_allowed", room=room.name, role="moderator")
-    text = clean_line(request.text)
+    text = clean_line(ask.request.text)
     if len(text) > _MAX_TOPIC:
         return refuse("topic_too_long", size=len(text), limit=_MAX_TOPIC)
     if text == room.topic:
-        effects.append(Persist(record_of(room)))  # what it repeats may be of this very batch, and not stored either
-        effects.append(Acknowledge(session.id, Ok(id=request.id, unchanged=not request.again)))
+        ask.persist(record_of(room))  # this very batch may have set the topic, and may fail
+        ask.acknowledge(Ok(id=ask.request.id, unchanged=not ask.request.again))
         return None
     registry.journal.set(room, "topic", text)
-    seq, time = number_next(registry, room), registry.stamp(now)
-    event = TopicChanged(room=room.name, seq=seq, time=time, sender=person.name.shown, text=text)
-    publish(room, event, person, effects)
-    effects.append(Persist(record_of(room)))
-    effects.append(Acknowledge(session.id, Ok(id=request.id, room=room.name, seq=seq, time=time)))
+    seq = number_next(registry, room)
+    event = TopicChanged(room=room.name, seq=seq, time=ask.time, sender=person.name.shown, text=text)
+    publish(ask, room, event, person)
+    ask.persist(record_of(room))
+    ask.acknowledge(Ok(id=ask.request.id, room=room.name, seq=seq, time=ask.time))
     return None
 
 
-def list_rooms(
-    registry: Registry, session: Session, request: Rooms, now: float, effects: list[Effect]
-) -> Refusal | None:
-    """Say which rooms there are, the fullest first."""
-    person = person_of(session)
+def list_rooms(ask: Ask[Rooms]) -> Refusal | None:
+    """List the rooms that there are, the fullest first."""
+    registry, person = ask.registry, ask.person
     visible = [room for room in registry.rooms.values() if room.direct is None and registry.is_visible(room, person)]
     visible.sort(key=lambda room: (-len(room.here), room.name))
     lines = (
@@ -319,26 +320,26 @@ def list_rooms(
             announce_only=r.announce_only,
             slow=r.slow,
         )
-        for r in visible[request.skip :]
+        for r in visible[ask.request.skip :]
     )
     page, more = fill(lines, registry.settings.page_bytes)
-    effects.append(Reply(session.id, RoomList(id=request.id, rooms=page, more=more)))
+    ask.reply(RoomList(id=ask.request.id, rooms=page, more=more))
     return None
 
 
-def who(registry: Registry, session: Session, request: Who, now: float, effects: list[Effect]) -> Refusal | None:
-    """Say who is in a room and here now."""
-    person = person_of(session)
+def list_people(ask: Ask[Who]) -> Refusal | None:
+    """List the people who are in a room and here now."""
+    registry, request = ask.registry, ask.request
     name = LOBBY if request.room is None else request.room
     room = registry.rooms.get(name)
-    if room is None or not registry.is_visible(room, person):
-        return registry.no_such_room(name, person)
+    if room is None or not registry.is_visible(room, ask.person):
+        return registry.no_such_room(name, ask.person)
     people = (
         PersonInfo(name=p.name.shown, away=p.away, since=p.since, role=_word(room.role_of(p)))
         for p in sorted(room.here.values(), key=lambda p: p.name.key)[request.skip :]
     )
     page, more = fill(people, registry.settings.page_bytes)
-    effects.append(Reply(session.id, People(id=request.id, room=name, people=page, more=more)))
+    ask.reply(People(id=request.id, room=name, people=page, more=more))
     return None
 
 
@@ -354,26 +355,35 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     return banned(room, person, address, now)
 
 
-def pass_on(registry: Registry, room: Room, effects: list[Effect], by: Person | None = None, now: float = 0.0) -> None:
-    """See that a room with members has an owner, and let go of one without members in which nothing was ever
-    said: else everybody could fill the server with names of rooms. The room is told who owns it now, if somebody
-    in the chat brought it about: who left, or put the owner out."""
+def pass_on(decision: Decision, room: Room, by: Person | None = None) -> None:
+    """Give a room without an owner a new one, and drop a room without members in which nothing was ever said.
+
+    If such rooms stayed, anybody could fill the server with names of rooms. The room is told of its new owner if
+    somebody in the chat (``by``) brought it about: the owner, who left, or the person who removed the owner.
+    """
     if room.is_lobby:
         return
+    registry = decision.registry
     members = list(room.members.values())
     if not members and not room.last and not room.bans:
         registry.journal.pop(registry.rooms, room.name)
         registry.journal.pop(registry.numbered, room.id)
         registry.gathering.pop(room.name, None)
-        effects.append(Persist(DropRoom(room.id)))
+        decision.persist(DropRoom(room.id))
     if not members or any(member.role is Role.OWNER for member in members):
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
     registry.journal.set(heir, "role", Role.OWNER)
-    effects.append(save_member(room, heir))
+    decision.effects.append(save_member(room, heir))
     if by is not None:
-        seq, time, name, word = number_next(registry, room), registry.stamp(now), by.name.shown, Role.OWNER.word
-        target = heir.person.name.shown
-        event = Moderated(room=room.name, seq=seq, time=time, sender=name, action="role", target=target, value=word)
-        publish(room, event, by, effects)
-        effects.append(Persist(Note(time, name, "role", room.name, target, word)))
+        event = Moderated(
+            room=room.name,
+            seq=number_next(registry, room),
+            time=decision.time,
+            sender=by.name.shown,
+            action="role",
+            target=heir.person.name.shown,
+            value=Role.OWNER.word,
+        )
+        publish(decision, room, event, by)
+        decision.persist(Note(event.time, event.sender, event.action, room.name, event.target, event.value))

@@ -1,4 +1,4 @@
-"""What the broker knows: its settings, sessions and their states, people, rooms."""
+"""The parts of what the broker knows: its settings, sessions and their states, people, rooms, bans."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ if TYPE_CHECKING:
     from trio_chat.protocol.names import Name
     from trio_chat.records import PutOut, SaveBan
 
-RECENT: Final = 512
+SENT_IDS: Final = 512
 """Sent ids remembered for each person: far more than a client has unacknowledged at a time."""
 
-DONE: Final = 64
-"""The same for what is no message: people moderate one deed at a time."""
+ANSWERS: Final = 64
+"""The same for requests that are no messages: people moderate one deed at a time."""
 
 MENTIONED: Final = 50
 """Mentions in one message that are counted until they are read: a thousand take the time of a hundred messages."""
 
 MOST_DEVICES: Final = 100
-"""Devices of one person: more than anybody has. A program that comes with the password each time is a new one each."""
+"""Devices of one person: more than anybody has. A program that logs in with the password is a new one each time."""
 
 UNDELIVERED: Final = 1000
-"""Direct messages of one conversation that may wait for a sign from their readers."""
+"""Direct messages of one conversation that may wait to be reported delivered."""
 
 BIG_ROOM: Final = 64
-"""People from which on a room's comings and goings are gathered: one by one they cost members squared."""
+"""People from which on a room's arrivals and departures are gathered: one by one they cost members squared."""
 
 GATHERING: Final = 0.25
-"""Seconds of comings and goings that a big room hears of at once."""
+"""Seconds of arrivals and departures that a big room hears of at once."""
 
 FOR_GOOD: Final = "9999-12-31T23:59:59.999Z"
 """A time that never comes, where the store wants one."""
@@ -44,22 +44,22 @@ _END: Final = 253_402_300_799.0
 """When the calendar ends, at :data:`FOR_GOOD`: 9999-12-31T23:59:59Z in seconds since 1970."""
 
 HOUR: Final = 3600.0
-"""Its seconds."""
+"""Seconds of an hour."""
 
 SAVING: Final = 0.5
 """Seconds after which reading positions and last visits are stored: they are many, and nobody waits for a commit."""
 
 SAVING_AGAIN: Final = 5.0
-"""Seconds until that is tried again where it failed: what waits for a database that is locked holds everybody."""
+"""Seconds until that is tried again where it failed: each try holds everybody while the database is locked."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What the broker must know of the server's configuration. Zero turns a limit of time or rate off.
+    """The broker's part of the server's configuration. Zero turns a limit of time or rate off.
 
-    ``owned`` tells whether a name stays whose it becomes; ``name_expiry`` is in seconds. ``new_names`` is how many
-    names from one place may be claimed in an hour, ``conversations`` how many one person may begin in one. The lines
-    of one answer have no more than ``page_bytes`` together.
+    ``owned`` tells whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
+    ``new_names`` names may be claimed in an hour, and one person may begin ``conversations`` direct conversations in
+    one. The lines of one answer have no more than ``page_bytes`` together.
     """
 
     password: str | None = None
@@ -88,8 +88,10 @@ class Settings:
 
     @property
     def visits(self) -> float:
-        """Seconds between two times that it is stored who is here, where names expire: so much later they do,
-        for of a server that was killed nobody knows more precisely."""
+        """Seconds between two times that the last visits are stored, where names expire.
+
+        Names expire so much later: after a server was killed, nobody knows the visits more precisely.
+        """
         return min(HOUR, self.name_expiry / 4) if self.name_expiry else float("inf")
 
 
@@ -101,7 +103,7 @@ class State(enum.Enum):
 
 
 class Role(enum.IntEnum):
-    """What somebody is in a room; each may do what those before may."""
+    """The role of a person in a room; each may do all that those before it may."""
 
     NOBODY = 0
     MEMBER = 1
@@ -110,7 +112,7 @@ class Role(enum.IntEnum):
 
     @property
     def word(self) -> str:
-        """As the wire and people say it."""
+        """The role's name, as the wire and people say it."""
         return self.name.lower()
 
 
@@ -135,7 +137,7 @@ class Session:
 
 @dataclass(slots=True, eq=False)
 class Device:
-    """Something that may use a name; ``digest`` is the SHA-256 of its token."""
+    """A device that may use an account; ``digest`` is the SHA-256 of its token."""
 
     id: int
     digest: bytes
@@ -146,12 +148,15 @@ class Device:
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """Somebody with a name. ``sessions`` are all that are connected under it; ``visible`` those of them for
-    which others see the person as here: all but the quiet ones. ``passing`` is who only looks, under a name that was
-    made up: they are forgotten when they go, unless they said something, or scripts would use up the names.
-    ``put_out`` are, by their names, the rooms that they were put out of and have not been told yet, ``invites`` those
-    that they were let into. The name of a ``guest``, who came while names were not owned, is free when they are not
-    here."""
+    """An account, and what is known of the person while they are connected.
+
+    ``sessions`` are all that are connected; while there are ``visible`` ones (all but the quiet ones), others see the
+    person as here. A ``temporary`` account, of a quiet session with a made-up name, is deleted when its session ends,
+    unless it said something: scripts would use up the names. ``sent_ids`` has the places of the last messages by their
+    ids, ``answers`` the answers to the last other requests. ``missed_removals`` and ``missed_invites`` are removals
+    from rooms and invitations, by the room's name, that the person has not been told of. The name of a ``guest``, who
+    came while names were not owned, is free when they are not here.
+    """
 
     id: int
     name: Name
@@ -166,18 +171,18 @@ class Person:
     rooms: dict[str, Room] = field(default_factory=dict)
     read: dict[int, int] = field(default_factory=dict)
     mentions: dict[int, list[int]] = field(default_factory=dict)
-    recent: dict[str, tuple[str, int, str]] = field(default_factory=dict)
-    done: dict[str, Ok] = field(default_factory=dict)
-    put_out: dict[str, PutOut] = field(default_factory=dict)
-    invites: dict[str, PutOut] = field(default_factory=dict)
+    sent_ids: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    answers: dict[str, Ok] = field(default_factory=dict)
+    missed_removals: dict[str, PutOut] = field(default_factory=dict)
+    missed_invites: dict[str, PutOut] = field(default_factory=dict)
     since: str = ""
     away: str | None = None
-    passing: bool = False
+    temporary: bool = False
 
 
 @dataclass(slots=True, eq=False)
 class Member:
-    """Somebody in a room: ``muted`` until then, and when they ``spoke`` last, in seconds since 1970."""
+    """A person in a room: ``muted`` until then, and ``spoke`` last then, in seconds since 1970."""
 
     person: Person
     role: Role = Role.MEMBER
@@ -189,9 +194,10 @@ class Member:
 class Room:
     """A room or, where ``direct`` holds the numbers of its people, a direct conversation.
 
-    ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all
-    who are in it, ``here`` those of them who are connected and not only quietly; both by their number.
-    ``former`` are those who went while they might not speak: going out and coming in again ends that for nobody.
+    ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all people in it,
+    ``here`` those of them who are connected and visible; both by their numbers. ``former`` are people who left while
+    they were muted or had to wait: to leave and come back must not end that. ``arrived`` and ``departed`` are the
+    changes since the room was last told who is here, at ``presence_told``.
     """
 
     id: int
@@ -211,9 +217,9 @@ class Room:
     invited: dict[int, None] = field(default_factory=dict)
     bans: dict[int, Ban] = field(default_factory=dict)
     undelivered: dict[int, tuple[Person, set[int]]] = field(default_factory=dict)
-    came: dict[str, None] = field(default_factory=dict)
-    went: dict[str, None] = field(default_factory=dict)
-    noticed: float = float("-inf")
+    arrived: dict[str, None] = field(default_factory=dict)
+    departed: dict[str, None] = field(default_factory=dict)
+    presence_told: float = float("-inf")
 
     @property
     def is_lobby(self) -> bool:
@@ -221,8 +227,7 @@ class Room:
         return self.name == LOBBY
 
     def role_of(self, person: Person) -> Role:
-        """What somebody is here; a server administrator is an owner everywhere but in others' direct
-        conversations."""
+        """A person's role here; a server administrator is an owner everywhere but in direct conversations."""
         member = self.members.get(person.id)
         if person.admin and self.direct is None:
             return Role.OWNER
@@ -231,8 +236,8 @@ class Room:
 
 @dataclass(slots=True, eq=False)
 class Ban:
-    """Who is kept out of a room; a ban of the lobby is one of the server. ``until`` is in seconds since
-    1970, infinite for good."""
+    """A person or a network that is banned from a room; a ban from the lobby is one from the server. ``until`` is in
+    seconds since 1970, infinite for good."""
 
     record: SaveBan
     person: Person | None
@@ -240,7 +245,7 @@ class Ban:
     until: float
 
     def covers(self, person: Person | None, address: str) -> bool:
-        """Whether it keeps this person, or whoever comes from this address, out."""
+        """Whether it is a ban of this person, or of this address."""
         if self.person is not None and self.person is person:
             return True
         network = self.network
@@ -249,7 +254,7 @@ class Ban:
 
 @lru_cache(maxsize=1024)  # one address is held against every ban there is
 def _meant_by(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Address, ...]:
-    """What an address is, and the IPv4 one that it stands for; nothing for what is none."""
+    """An address, and the IPv4 address that it stands for; nothing for a text that is no address."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -260,7 +265,7 @@ def _meant_by(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Addre
 
 @dataclass(frozen=True, slots=True)
 class Statistics:
-    """How much of everything there is now; ``here`` are the people connected."""
+    """How many there are of everything now; ``here`` are the people connected."""
 
     sessions: int
     here: int
@@ -269,15 +274,33 @@ class Statistics:
     conversations: int
 
 
-class FoundLine(NamedTuple):
-    """A message that the store had: its sender's number, and it as it is now."""
+class MessageLookUp(NamedTuple):
+    """Asks the store for a message: by the room's number, and the message's place in it."""
+
+    room: int
+    seq: int
+
+
+class SentLookUp(NamedTuple):
+    """Asks the store whether a message was stored before: by its sender's number, and the id they made for it.
+
+    ``reply_to`` is the message that it replies to, which must be known if it was not stored before.
+    """
+
+    sender: int
+    cid: str
+    reply_to: MessageLookUp | None = None
+
+
+class StoredMessage(NamedTuple):
+    """A message that the store had, as it is now, and its sender's number."""
 
     sender: int
     message: Message
 
 
-class FoundSent(NamedTuple):
-    """Where a message is stored that is sent again: the room's number, its place, its time."""
+class StoredPlace(NamedTuple):
+    """The place of a message that was stored before: the room's number, its number there, its time."""
 
     room: int
     seq: int
@@ -295,12 +318,12 @@ def until(end: float) -> str | None:
 
 
 def later(now: float, seconds: float | None) -> float:
-    """So many seconds from now; infinite for good, and for what no calendar reaches."""
+    """So many seconds from now; infinite for good, and for a time that no calendar reaches."""
     end = float("inf") if seconds is None else now + seconds
     return end if end < _END else float("inf")
 
 
 def seconds(time: str) -> float:
-    """The other way round. Raises ``ValueError``."""
+    """A time on the wire as seconds since 1970. Raises ``ValueError``."""
     moment = datetime.fromisoformat(time)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

@@ -1,5 +1,4 @@
-"""Talking: messages to rooms and to people, the signs that they arrived, were read, are being written, and
-finding them again."""
+"""Talking: messages to rooms and to people, typing notices, read positions, delivery receipts, history and search."""
 
 from __future__ import annotations
 
@@ -8,18 +7,17 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import rooms
-from trio_chat.broker.effects import Acknowledge, Effect, Notify, Persist, Publish, Recall, Reply, Seek, Tell
+from trio_chat.broker.effects import Notify, Publish, Recall, Seek, Tell
 from trio_chat.broker.state import (
     BIG_ROOM,
     MENTIONED,
-    RECENT,
+    SENT_IDS,
     UNDELIVERED,
-    FoundLine,
-    FoundSent,
     Person,
     Role,
     Room,
-    Session,
+    StoredMessage,
+    StoredPlace,
     seconds,
     stamp,
     until,
@@ -33,31 +31,32 @@ from trio_chat.records import SaveMention, SaveRoom
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from trio_chat.broker.ask import Ask
     from trio_chat.broker.registry import Registry
     from trio_chat.protocol.requests import History, Ping, Read, Received, Search, Send, Typing
 
 
-def send(registry: Registry, session: Session, request: Send, now: float, effects: list[Effect]) -> Refusal | None:
+def send(ask: Ask[Send]) -> Refusal | None:
     """Put a message into a room's log. One that was stored before is acknowledged again, not stored again."""
-    person = rooms.person_of(session)
-    known = person.recent.get(request.id) or _stored_before(registry)
+    request, person = ask.request, ask.person
+    known = person.sent_ids.get(request.id) or _stored_before(ask)
     if known is not None:
         name, seq, time = known
-        effects.append(Acknowledge(session.id, Ok(id=request.id, room=name, seq=seq, time=time)))
+        ask.acknowledge(Ok(id=request.id, room=name, seq=seq, time=time))
         return None
     text = clean(request.text)
-    refusal = check_text(registry, text)
+    refusal = check_text(ask.registry, text)
     if refusal is not None:
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
         return refuse("bad_field", why="sent is no time with its offset, as in RFC 3339")
-    room = _find_room(registry, person, request, now, effects)
+    room = _find_room(ask)
     if isinstance(room, Refusal):
         return room
-    if request.reply_to is not None and not _is_said(registry):
+    if request.reply_to is not None and not _replies_to_message(ask):
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
-    registry.journal.set(room.members[person.id], "spoke", now)
-    seq, time = rooms.number_next(registry, room), registry.stamp(now)
+    ask.registry.journal.set(room.members[person.id], "spoke", ask.now)
+    seq, time = rooms.number_next(ask.registry, room), ask.time
     message = Message(
         room=room.name,
         seq=seq,
@@ -69,18 +68,18 @@ def send(registry: Registry, session: Session, request: Send, now: float, effect
         kind=request.kind,
         reply_to=request.reply_to,
     )
-    effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
-    effects.append(Acknowledge(session.id, Ok(id=request.id, room=room.name, seq=seq, time=time)))
-    _remember(registry, person, request.id, (room.name, seq, time))
+    ask.effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
+    ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
+    _remember(ask.registry, person, request.id, (room.name, seq, time))
     if "@" in text:
-        _mention(registry, room, person, text, seq, effects)
+        _note_mentions(ask, room, text, seq)
     if room.direct is not None:
-        _await_delivery(registry, room, seq, person)
+        _await_delivery(ask.registry, room, seq, person)
     return None
 
 
-def answered_in(registry: Registry, person: Person, request: Send) -> Room | None:
-    """The room in which the message would be that this one answers; ``None`` where there is none yet."""
+def room_of_reply(registry: Registry, person: Person, request: Send) -> Room | None:
+    """The room that holds the message which this one replies to; ``None`` where there is no such room yet."""
     if request.room is not None:
         return person.rooms.get(request.room)
     if len(request.to or ()) > registry.settings.max_recipients:
@@ -100,7 +99,7 @@ def check_text(registry: Registry, text: str) -> Refusal | None:
 
 
 def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
-    """Whether somebody may say something in a room they are in."""
+    """Whether a person may say something in a room that they are in."""
     member = room.members[person.id]
     if member.muted > now:
         return refuse("may_not_speak", room=room.name, until=until(member.muted))
@@ -112,97 +111,94 @@ def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
     return refuse("too_soon", room=room.name, seconds=max(wait, 1.0)) if wait > 0 else None
 
 
-def typing(registry: Registry, session: Session, request: Typing, now: float, effects: list[Effect]) -> Refusal | None:
-    """Tell a room that somebody is writing; a big one is spared it."""
-    person = rooms.person_of(session)
-    room = person.rooms[request.room]
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+def typing(ask: Ask[Typing]) -> Refusal | None:
+    """Tell a room that a person is writing; a big room is spared it."""
+    person = ask.person
+    room = person.rooms[ask.request.room]
+    ask.acknowledge(Ok(id=ask.request.id))
     if len(room.here) <= BIG_ROOM:
-        effects.append(Notify(room.name, TypingNotice(room=room.name, name=person.name.shown)))
+        ask.effects.append(Notify(room.name, TypingNotice(room=room.name, name=person.name.shown)))
     return None
 
 
-def read(registry: Registry, session: Session, request: Read, now: float, effects: list[Effect]) -> Refusal | None:
-    """Move a person's reading position in a room; it only goes forward, and never past the end."""
-    person = rooms.person_of(session)
-    room = person.rooms[request.room]
-    seq = min(request.seq, room.last)
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
+def read(ask: Ask[Read]) -> Refusal | None:
+    """Move a person's read position in a room; it only goes forward, and never past the end."""
+    registry, person = ask.registry, ask.person
+    room = person.rooms[ask.request.room]
+    seq = min(ask.request.seq, room.last)
+    ask.acknowledge(Ok(id=ask.request.id))
     if seq > person.read.get(room.id, 0):
         person.read[room.id] = seq
         if room.id in person.mentions:
             person.mentions[room.id] = [at for at in person.mentions[room.id] if at > seq]
         registry.unsaved_reads[person.id, room.id] = person
-        registry.save_soon(now)
-        others = tuple(s for s in person.sessions if s != session.id)
+        registry.save_soon(ask.now)
+        others = tuple(number for number in person.sessions if number != ask.session.id)
         if others:
-            effects.append(Tell(others, ReadUpTo(room=room.name, seq=seq)))
+            ask.effects.append(Tell(others, ReadUpTo(room=room.name, seq=seq)))
     return None
 
 
-def received(
-    registry: Registry, session: Session, request: Received, now: float, effects: list[Effect]
-) -> Refusal | None:
-    """Tell a direct message's sender that it reached this person: once, whichever device says so first."""
-    person = rooms.person_of(session)
-    room = person.rooms[request.room]
-    effects.append(Acknowledge(session.id, Ok(id=request.id)))
-    waiting = room.undelivered.get(request.seq)
+def received(ask: Ask[Received]) -> Refusal | None:
+    """Tell the sender of a direct message that it reached this person: once, whichever device says so first."""
+    person = ask.person
+    room = person.rooms[ask.request.room]
+    ask.acknowledge(Ok(id=ask.request.id))
+    waiting = room.undelivered.get(ask.request.seq)
     if waiting is not None and person.id in waiting[1]:
         sender, readers = waiting
         readers.discard(person.id)
         if not readers:
-            del room.undelivered[request.seq]
+            del room.undelivered[ask.request.seq]
         if room.name in sender.rooms:
-            notice = Delivered(room=room.name, seq=request.seq, by=person.name.shown)
-            effects.append(Tell(tuple(sender.sessions), notice))
+            notice = Delivered(room=room.name, seq=ask.request.seq, by=person.name.shown)
+            ask.effects.append(Tell(tuple(sender.sessions), notice))
     return None
 
 
-def history(
-    registry: Registry, session: Session, request: History, now: float, effects: list[Effect]
-) -> Refusal | None:
+def history(ask: Ask[History]) -> Refusal | None:
     """Have a stretch of a room's log read."""
-    room = rooms.person_of(session).rooms[request.room]
+    request = ask.request
+    room = ask.person.rooms[request.room]
     if sum(given is not None for given in (request.after, request.before, request.since)) > 1:
         return refuse("bad_field", why="give one of after, before and since")
-    since = None if request.since is None else _moment(request.since)
+    since = None if request.since is None else _stored_time(request.since)
     if request.since is not None and since is None:
         return refuse("bad_time", time=quoted(request.since))
-    effects.append(Recall(session.id, request, room.id, since))
+    ask.effects.append(Recall(ask.session.id, request, room.id, since))
     return None
 
 
-def search(registry: Registry, session: Session, request: Search, now: float, effects: list[Effect]) -> Refusal | None:
-    """Have all that this person may read, and nothing else, searched."""
-    person = rooms.person_of(session)
+def search(ask: Ask[Search]) -> Refusal | None:
+    """Have the rooms searched that this person may read, and no others."""
+    request, person = ask.request, ask.person
     readable = {room.name: room.id for room in person.rooms.values()}
     if request.room is not None:
         room = person.rooms.get(request.room)
         if room is None:
-            return registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
+            return ask.registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
         readable = {room.name: room.id}
     sender: int | None = None
     if request.sender is not None:
-        found = registry.find_person(request.sender, gone=True)
+        found = ask.registry.find_person(request.sender, gone=True)
         if isinstance(found, Refusal):
             return found
         sender = found.id
     times: list[str | None] = []
     for given in (request.before, request.after):
-        moment = None if given is None else _moment(given)
-        if given is not None and moment is None:
+        time = None if given is None else _stored_time(given)
+        if given is not None and time is None:
             return refuse("bad_time", time=quoted(given))
-        times.append(moment)
+        times.append(time)
     if not (request.words or sender or request.has_link or any(times) or request.room):
         return refuse("empty")
-    effects.append(Seek(session.id, request, tuple(readable.values()), sender, *times))
+    ask.effects.append(Seek(ask.session.id, request, tuple(readable.values()), sender, *times))
     return None
 
 
-def ping(registry: Registry, session: Session, request: Ping, now: float, effects: list[Effect]) -> Refusal | None:
+def ping(ask: Ask[Ping]) -> Refusal | None:
     """Give a sign of life."""
-    effects.append(Reply(session.id, Pong(id=request.id, time=registry.stamp(now))))
+    ask.reply(Pong(id=ask.request.id, time=ask.time))
     return None
 
 
@@ -214,63 +210,79 @@ def _is_clock(given: str) -> bool:
         return False
 
 
-def _moment(given: str) -> str | None:
-    """A day or time as stored; ``None`` if it is none."""
+def _stored_time(given: str) -> str | None:
+    """A day or time as times are stored; ``None`` if it is none."""
     try:
         return stamp(seconds(given))
     except (ValueError, OverflowError, OSError):
         return None
 
 
-def _is_said(registry: Registry) -> bool:
-    """Whether what a message answers is a message, and was not taken back."""
-    return isinstance(registry.found, FoundLine) and not registry.found.message.deleted
+def _replies_to_message(ask: Ask[Send]) -> bool:
+    """Whether the request replies to a message that is there and was not deleted."""
+    return isinstance(ask.stored, StoredMessage) and not ask.stored.message.deleted
 
 
-def _stored_before(registry: Registry) -> tuple[str, int, str] | None:
-    """What the store says of a message that is sent again."""
-    found = registry.found
-    room = registry.numbered.get(found.room) if isinstance(found, FoundSent) else None
-    return None if room is None or not isinstance(found, FoundSent) else (room.name, found.seq, found.time)
+def _stored_before(ask: Ask[Send]) -> tuple[str, int, str] | None:
+    """The place and time of a message that is sent again, if the store has it."""
+    if not isinstance(ask.stored, StoredPlace):
+        return None
+    room = ask.registry.numbered.get(ask.stored.room)
+    return None if room is None else (room.name, ask.stored.seq, ask.stored.time)
 
 
-def _remember(registry: Registry, person: Person, cid: str, where: tuple[str, int, str]) -> None:
-    person.recent[cid] = where
-    registry.journal.then(partial(person.recent.pop, cid, None))
-    if len(person.recent) > RECENT:
-        del person.recent[next(iter(person.recent))]
+def _remember(registry: Registry, person: Person, cid: str, place: tuple[str, int, str]) -> None:
+    person.sent_ids[cid] = place
+    registry.journal.then(partial(person.sent_ids.pop, cid, None))
+    if len(person.sent_ids) > SENT_IDS:
+        del person.sent_ids[next(iter(person.sent_ids))]
 
 
-def _mention(registry: Registry, room: Room, sender: Person, text: str, seq: int, effects: list[Effect]) -> None:
-    """Note for each member who is named in a text that they are, until they have read it."""
+def _note_mentions(ask: Ask[Send], room: Room, text: str, seq: int) -> None:
+    """Note the mention for each member whom a text names, until they have read it."""
     for key in {name.casefold() for _, _, name in mentions(text, MENTIONED)}:
-        person = registry.people.get(key)
-        if person is not None and person is not sender and person.id in room.members:
-            held = person.mentions.get(room.id, [])
-            registry.journal.put(person.mentions, room.id, [*held, seq])
-            effects.append(Persist(SaveMention(room.id, person.id, seq)))
+        person = ask.registry.people.get(key)
+        if person is not None and person is not ask.person and person.id in room.members:
+            before = person.mentions.get(room.id, [])
+            ask.registry.journal.put(person.mentions, room.id, [*before, seq])
+            ask.persist(SaveMention(room.id, person.id, seq))
 
 
-def _find_room(registry: Registry, person: Person, request: Send, now: float, effects: list[Effect]) -> Room | Refusal:
-    if request.room is not None:
-        if request.to is not None:
-            return refuse("two_recipients")
-        room = person.rooms.get(request.room)
-        if room is None:
-            return registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
-        if room.direct is not None:
-            others = {number: registry.persons[number] for number in room.direct if number in registry.persons}
-            return _everyone_of(registry, room, person) or _conversation(registry, others, now, effects)
-        return may_speak(room, person, now) or room
-    if not request.to:
+def _find_room(ask: Ask[Send]) -> Room | Refusal:
+    """The room that a message goes to, if the person may send it there."""
+    registry, person, request = ask.registry, ask.person, ask.request
+    if request.room is None:
+        return _find_conversation(ask)
+    if request.to is not None:
+        return refuse("two_recipients")
+    room = person.rooms.get(request.room)
+    if room is None:
+        return registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
+    if room.direct is not None:
+        others = {number: registry.persons[number] for number in room.direct if number in registry.persons}
+        return _check_reachable(registry, room, person) or _conversation(ask, others)
+    return may_speak(room, person, ask.now) or room
+
+
+def _find_conversation(ask: Ask[Send]) -> Room | Refusal:
+    """The direct conversation with the people that a message goes to, who must all be known."""
+    registry, person, names = ask.registry, ask.person, ask.request.to
+    if not names:
         return refuse("no_recipient")
     limit = registry.settings.max_recipients
-    if len(request.to) > limit:
-        return refuse("too_many_recipients", count=len(request.to), limit=limit)
-    return _recipients(registry, person, request.to, now, effects)
+    if len(names) > limit:
+        return refuse("too_many_recipients", count=len(names), limit=limit)
+    people = _people(registry, person, names)
+    if isinstance(people, Refusal):
+        return people
+    if frozenset(people) not in registry.direct:
+        refusal = _may_begin(registry, person, ask.now)
+        if refusal is not None:
+            return refusal
+    return _conversation(ask, people)
 
 
-def _everyone_of(registry: Registry, room: Room, person: Person) -> Refusal | None:
+def _check_reachable(registry: Registry, room: Room, person: Person) -> Refusal | None:
     """Whether the people of a direct conversation can all be reached."""
     for number in room.direct or ():
         other = registry.persons.get(number)
@@ -280,28 +292,14 @@ def _everyone_of(registry: Registry, room: Room, person: Person) -> Refusal | No
     return None
 
 
-def _recipients(
-    registry: Registry, person: Person, names: Sequence[str], now: float, effects: list[Effect]
-) -> Room | Refusal:
-    """The conversation with these people; every one of them must be known."""
-    people = _people(registry, person, names)
-    if isinstance(people, Refusal):
-        return people
-    if frozenset(people) not in registry.direct:
-        refusal = _may_begin(registry, person, now)
-        if refusal is not None:
-            return refusal
-    return _conversation(registry, people, now, effects)
-
-
 def _may_begin(registry: Registry, person: Person, now: float) -> Refusal | None:
-    """Count a conversation against whoever begins it: it takes memory for good, and others cannot keep out of it."""
+    """Count a conversation against the person who begins it: it takes memory for good, and others cannot refuse it."""
     wait = registry.begun.take(str(person.id), now, registry.settings.conversations, registry.journal)
     return refuse("too_many_conversations", seconds=wait) if wait else None
 
 
 def _people(registry: Registry, person: Person, names: Sequence[str]) -> dict[int, Person] | Refusal:
-    """A person and those whom they name, who must be known."""
+    """A person and the people that they name, who must be known, by their numbers."""
     others: dict[int, Person] = {}
     for name in names:
         other = registry.find_person(name, done="sent")
@@ -312,8 +310,9 @@ def _people(registry: Registry, person: Person, names: Sequence[str]) -> dict[in
     return {person.id: person, **others} if others else refuse("only_yourself")
 
 
-def _conversation(registry: Registry, people: dict[int, Person], now: float, effects: list[Effect]) -> Room:
+def _conversation(ask: Ask[Send], people: dict[int, Person]) -> Room:
     """The direct conversation of these people, begun if it is not there, with all of them in it."""
+    registry = ask.registry
     room = registry.direct.get(frozenset(people))
     if room is None:
         label = name = "@" + "+".join(sorted(p.name.key for p in people.values()))
@@ -321,17 +320,17 @@ def _conversation(registry: Registry, people: dict[int, Person], now: float, eff
         while name in registry.rooms:  # of people who had these names before
             copies += 1
             name = f"{label}~{copies}"
-        saved = SaveRoom(registry.next_room, name, direct=tuple(sorted(people)), created=registry.stamp(now))
-        room = rooms.make_room(registry, saved, effects)
+        room = rooms.make_room(ask, SaveRoom(registry.next_room, name, direct=tuple(sorted(people)), created=ask.time))
     missing = [person for number, person in people.items() if number not in room.members]
     for newcomer in missing:
-        rooms.enter(registry, newcomer, room, effects)
+        rooms.enter(ask, newcomer, room)
     for newcomer in missing:
-        rooms.let_hear(newcomer, room, effects)
+        rooms.let_hear(ask, newcomer, room)
     return room
 
 
 def _await_delivery(registry: Registry, room: Room, seq: int, sender: Person) -> None:
+    """Remember the people of whom the sender waits to hear that the message reached them."""
     readers = {number for number in room.members if number != sender.id}
     if readers:
         registry.journal.put(room.undelivered, seq, (sender, readers))

@@ -23,7 +23,7 @@ from trio_chat.errors import StoreError
 from trio_chat.records import Note
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from trio_chat.records import Record, Snapshot
 
@@ -58,6 +58,14 @@ class LinePosition(NamedTuple):
     room: int
     seq: int
     time: str
+
+
+class LookedUp(NamedTuple):
+    """The result of one look-up: lines by room and sequence number, and the positions of lines by sender and by the
+    id under which they were sent."""
+
+    lines: dict[tuple[int, int], StoredLine]
+    sent: dict[tuple[int, str], LinePosition]
 
 
 class SearchQuery(Struct, frozen=True):
@@ -182,6 +190,9 @@ class StoreReader(Protocol):
 
     async def find(self, sender: int, cid: str) -> LinePosition | None:
         """Return the position of a line that ``sender`` sent under the id ``cid``, any of them if there are several."""
+
+    async def look_up_many(self, lines: Collection[tuple[int, int]], sent: Collection[tuple[int, str]]) -> LookedUp:
+        """Many lines, as :meth:`look_up` finds them, and many positions, as :meth:`find` does; all from one state."""
 
     async def seq_at(self, room: int, time: str) -> int:
         """Return the last sequence number before that time: reading ``after`` it gives the lines since then.

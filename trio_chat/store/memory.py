@@ -20,6 +20,7 @@ from trio_chat.store.interface import (
     Hit,
     LinePosition,
     LogSlice,
+    LookedUp,
     SearchQuery,
     SearchResult,
     StoredLine,
@@ -31,7 +32,7 @@ from trio_chat.store.lines import EDITED, blanked, misplaced
 from trio_chat.store.words import has_link, matches, phrases_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
     from datetime import datetime
 
     from trio_chat.records import Record
@@ -222,6 +223,15 @@ class MemoryStore:
         """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
         await trio.lowlevel.checkpoint()
         return self._places.get((sender, cid))
+
+    async def look_up_many(self, lines: Collection[tuple[int, int]], sent: Collection[tuple[int, str]]) -> LookedUp:
+        """Many lines and positions; see :class:`~trio_chat.store.interface.Store`."""
+        await trio.lowlevel.checkpoint()
+        kept = {key: self._find_kept(*key) for key in lines}
+        return LookedUp(
+            {key: StoredLine(one.line.sender, one.line.event) for key, one in kept.items() if one is not None},
+            {key: self._places[key] for key in sent if key in self._places},
+        )
 
     async def seq_at(self, room: int, time: str) -> int:
         """Where a time stands; see :class:`~trio_chat.store.interface.Store`."""

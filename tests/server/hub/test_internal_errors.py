@@ -249,7 +249,7 @@ async def test_a_bug_while_somebody_is_sent_away_hurts_nobody_else(
     ada, bob = await house.join_all("ada", "bob")
     break_handler(monkeypatch, Away)
     with monkeypatch.context() as broken:
-        broken.setattr("trio_chat.broker.arrival.presence.went", bug)
+        broken.setattr("trio_chat.broker.arrival.presence.note_departure", bug)
         await ada.send(request("away", "1", text="boom"))
         assert (await ada.wait_closed())[1] == 1011
         await until(lambda: any(entry["event"] == "not seen off" for entry in logged.entries))

@@ -6,14 +6,16 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trio_chat.broker.effects import Notify, Persist, Publish
-from trio_chat.broker.state import FoundLine, FoundSent
+from trio_chat.broker.state import MessageLookUp, SentLookUp, StoredMessage, StoredPlace
 from trio_chat.protocol.codec import decode_event, encode, tag
 from trio_chat.protocol.events import ROOM_EVENTS, Message
 from trio_chat.records import Amend, Line, Redact
 from trio_chat.server.hub.peer import Delivery
 
 if TYPE_CHECKING:
-    from trio_chat.broker.broker import WantsLine, WantsSent
+    from collections.abc import Iterable
+
+    from trio_chat.broker.broker import LookUp, Stored
     from trio_chat.broker.effects import Effect
     from trio_chat.errors import Refusal
     from trio_chat.records import Record
@@ -34,9 +36,21 @@ class Turn(NamedTuple):
 
 
 class Batch:
-    """What is decided and stored together; and what is known in it of messages that are not stored so yet."""
+    """See the module. It knows messages as they are after the decisions so far, although these are not stored yet."""
 
-    __slots__ = ("_lines", "_sent", "_told", "asked", "effects", "not_admitted", "orders", "size", "turns")
+    __slots__ = (
+        "_learned",
+        "_messages",
+        "_sent",
+        "asked",
+        "effects",
+        "look_ups",
+        "not_admitted",
+        "orders",
+        "refused",
+        "size",
+        "turns",
+    )
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
@@ -45,14 +59,18 @@ class Batch:
         self.not_admitted: dict[int, Refusal] = {}  # arrivals of this batch that are not let in after all, by session
         self.asked = 0
         self.size = 0
-        self._lines: dict[tuple[int, int], FoundLine] = {}
-        self._sent: dict[tuple[int, str], FoundSent] = {}
-        self._told = 0  # of so many effects what they say of messages is known
+        self.look_ups: dict[LookUp, None] = {}
+        """What the store is to be asked, before anything is decided."""
+        self.refused: Refusal | None = None
+        """Why the store could not be asked, if it could not."""
+        self._messages: dict[MessageLookUp, StoredMessage | None] = {}
+        self._sent: dict[SentLookUp, StoredPlace | None] = {}
+        self._learned = 0  # the number of effects whose messages are known
 
     def end_turn(
         self, session: int = 0, request: str | None = None, arrival: Arrival | None = None, *, order: bool = False
     ) -> None:
-        """What was decided since the last turn was decided for this request."""
+        """All that was decided since the last turn was decided for this request."""
         self.turns.append(Turn(session, request, arrival, len(self.effects), order))
 
     def prepare(self) -> tuple[list[Record], list[Delivery], int]:
@@ -81,33 +99,56 @@ class Batch:
             start = turn.end
         return records, deliveries, lines
 
-    def find_line(self, wanted: WantsLine) -> FoundLine | None:
-        """A message as it is after what was decided in this batch, if it was said or looked up in it."""
+    def unknown(self, look_ups: Iterable[LookUp]) -> tuple[set[MessageLookUp], set[SentLookUp]]:
+        """What the store must be asked for these look-ups: messages, and ids under which messages were sent."""
         self._learn()
-        return self._lines.get(wanted)
+        messages: set[MessageLookUp] = set()
+        sent: set[SentLookUp] = set()
+        for look_up in look_ups:
+            message: MessageLookUp | None
+            if isinstance(look_up, SentLookUp):
+                key = look_up._replace(reply_to=None)
+                if key not in self._sent:
+                    sent.add(key)
+                elif self._sent[key] is not None:
+                    continue
+                message = look_up.reply_to
+            else:
+                message = look_up
+            if message is not None and message not in self._messages:
+                messages.add(message)
+        return messages, sent
 
-    def find_sent(self, wanted: WantsSent) -> FoundSent | None:
-        """Where a message stands that was sent in this batch."""
+    def keep(
+        self, messages: dict[MessageLookUp, StoredMessage | None], sent: dict[SentLookUp, StoredPlace | None]
+    ) -> None:
+        """Know what the store answered; this batch changes it from here on."""
+        self._messages.update(messages)
+        self._sent.update(sent)
+
+    def find(self, look_up: LookUp) -> Stored | None:
+        """The answer to a look-up, as it is after the decisions so far; ``None`` where there is nothing."""
         self._learn()
-        return self._sent.get((wanted.sender, wanted.cid))
-
-    def keep_line(self, wanted: WantsLine, found: FoundLine) -> None:
-        """Know a message that was looked up, as this batch changes it from here on."""
-        self._lines[wanted] = found
+        if isinstance(look_up, MessageLookUp):
+            return self._messages.get(look_up)
+        place = self._sent.get(look_up._replace(reply_to=None))
+        return place if place is not None or look_up.reply_to is None else self._messages.get(look_up.reply_to)
 
     def _learn(self) -> None:
-        for effect in islice(self.effects, self._told, None):
+        for effect in islice(self.effects, self._learned, None):
             if isinstance(effect, Publish):
                 event = effect.event
                 if isinstance(event, Message):
-                    self._lines[effect.number, event.seq] = FoundLine(effect.sender, event)
-                    self._sent[effect.sender, effect.cid] = FoundSent(effect.number, event.seq, event.time)
+                    self._messages[MessageLookUp(effect.number, event.seq)] = StoredMessage(effect.sender, event)
+                    place = StoredPlace(effect.number, event.seq, event.time)
+                    self._sent[SentLookUp(effect.sender, effect.cid)] = place
             elif isinstance(effect, Persist) and isinstance(effect.record, Amend | Redact):
-                place = effect.record.room, effect.record.seq
-                now_is = decode_event(effect.record.event)
-                if place in self._lines and isinstance(now_is, Message):  # what is changed was looked up first
-                    self._lines[place] = FoundLine(self._lines[place].sender, now_is)
-        self._told = len(self.effects)
+                key = MessageLookUp(effect.record.room, effect.record.seq)
+                amended = decode_event(effect.record.event)
+                before = self._messages.get(key)
+                if before is not None and isinstance(amended, Message):  # a message is looked up before it is changed
+                    self._messages[key] = StoredMessage(before.sender, amended)
+        self._learned = len(self.effects)
 
 
 def deliveries_of(effects: list[Effect]) -> list[Delivery]:

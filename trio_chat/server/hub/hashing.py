@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     import trio
 
-    from trio_chat.broker.registry import Found
+    from trio_chat.broker.broker import ChargedRequest
     from trio_chat.broker.state import Session
     from trio_chat.protocol.requests import Hello
     from trio_chat.server.hub.items import Arrival, Item
@@ -40,7 +40,7 @@ class Hashing:
         known: Session,
         request: Hello | SetPassword,
         encoded: str | None,
-        arrival: Arrival | None,
+        origin: Arrival | ChargedRequest,
         nursery: trio.Nursery,
     ) -> Refusal | None:
         """Begin to hash a new password, or to check the one of a hello against the hash ``encoded``; or say why not."""
@@ -50,13 +50,18 @@ class Hashing:
             place = place_of(known.address) or f"name {(request.name or '').casefold()}"
         refusal = self.passwords.begin(known.id, place)
         if refusal is None:
-            nursery.start_soon(self._prepare, known.id, place, request, encoded, arrival)
+            nursery.start_soon(self._prepare, known.id, place, request, encoded, origin)
         return refusal
 
     async def _prepare(
-        self, session: int, place: str, request: Hello | SetPassword, encoded: str | None, arrival: Arrival | None
+        self,
+        session: int,
+        place: str,
+        request: Hello | SetPassword,
+        encoded: str | None,
+        origin: Arrival | ChargedRequest,
     ) -> None:
-        found: Found | Refusal = None
+        found: str | Refusal | None = None
         try:
             if isinstance(request, SetPassword):
                 found = await self.passwords.hash(session, place, request.password)
@@ -67,4 +72,4 @@ class Hashing:
             log.exception("password not hashed" if made else "password not checked", session=session)
             found = refuse("internal")
         async with self._open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, arrival))
+            await inbox.send(Prepared(session, request, found, origin))

@@ -12,9 +12,10 @@ each member's share is written with one call. So a room is *flushed* before its 
 and before one of its members gets a direct answer, or order would be lost. Acknowledgements may come
 late but not early: they ride behind their room's frames.
 
-What the broker must know of the store (:meth:`Broker.wants`) is read before it is asked; what the batch itself is
-to store comes first, so that nothing decided so far is missed. What takes long (hashing a password) is done by a task
-beside the hub and comes back as an item.
+A batch goes in three steps: all its requests are charged, then the store is asked, in one call, for what the charged
+ones need to know, then each is decided. What the batch itself is to store comes before what the store has, so that no
+decision so far is missed. Hashing a password, which takes long, is done by a task beside the hub and comes back as an
+item.
 """
 
 from __future__ import annotations
@@ -30,8 +31,9 @@ from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.requests import Delete, Edit, Hello, React, Send, SetPassword
+from trio_chat.protocol.requests import Hello, SetPassword
 from trio_chat.server.hub.batch import Batch, deliveries_of
+from trio_chat.server.hub.charging import Charged, charge
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.dispatch import Dispatcher
 from trio_chat.server.hub.hashing import Hashing
@@ -54,8 +56,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from trio_chat.broker import Broker
-    from trio_chat.broker.registry import Found
-    from trio_chat.protocol.requests import AnyRequest
+    from trio_chat.broker.broker import ChargedRequest
     from trio_chat.server.hub.peer import Delivery
     from trio_chat.server.tally import Tally
 
@@ -65,17 +66,12 @@ _BATCH: Final = 2048
 _BATCH_BYTES: Final = 256 * 1024
 """Bytes of requests in one batch: what one room may get at once must be far from filling an outbox."""
 
-_LOOK_UP: Final = 2048
-"""What a look-up in the store counts for among the bytes of a batch: a hundred of them take some ten milliseconds."""
-
 _INBOX: Final = 1024
 """Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
 
 _AFTER_A_BUG: Final = 60.0
 """Seconds after which it is tried again to do what is due, when that failed as nobody expected: it stays due."""
 
-_CHANGES: Final = frozenset({Edit, Delete, React})
-_SLOW: Final = frozenset({Hello, SetPassword})
 
 log = structlog.get_logger()
 
@@ -175,19 +171,23 @@ class Hub:
     async def _ask(self, item: Item | None, nursery: trio.Nursery) -> Batch:
         """Ask the broker about everything that is there, up to a batch."""
         batch = Batch()
+        items: list[Item | Charged] = []
         if type(item) is Requests:
             self.tally.delay_seconds.observe(time.perf_counter() - item.came)
         while item is not None:
-            if type(item) is Requests:
-                await self._take_requests(item, batch, nursery)
-            else:
-                self._take(item, batch, nursery)
+            items.append(charge(self._broker, item, batch, self._now) if type(item) is Requests else item)
             if batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
                 break
             try:
                 item = self._receiver.receive_nowait()
             except trio.WouldBlock:
                 break
+        await self.storing.look_up(batch.look_ups, batch)
+        for one in items:
+            if type(one) is Charged:
+                await self._take_requests(one, batch, nursery)
+            else:
+                self._take(one, batch, nursery)  # type: ignore[arg-type] # mypy does not narrow by type() is
         due = self._due()
         if due is not None and due <= self._now:
             self._do_due(batch)
@@ -215,37 +215,46 @@ class Hub:
             self._not_due_before = self._now + _AFTER_A_BUG
         batch.end_turn()
 
-    async def _take_requests(self, item: Requests, batch: Batch, nursery: trio.Nursery) -> None:
+    async def _take_requests(self, charged: Charged, batch: Batch, nursery: trio.Nursery) -> None:
+        """Decide a session's requests."""
         if self._stopping:
             return
-        session, now, effects = item.session, self._now, batch.effects
-        batch.size += item.size
+        session, effects = charged.session, batch.effects
         try:
-            for request in item.requests:
-                batch.asked += 1
-                if isinstance(request, tuple):
-                    effects.extend(self._broker.reject(session, *request, now))
+            for request in charged.requests:
+                if isinstance(request, Refusal):
+                    effects.append(Disconnect(session, request))
                     batch.end_turn()
-                    continue
-                kind = type(request)
-                found: Found = None
-                if kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None)):  # type: ignore[union-attr] # it is a Send
-                    wanted = self._broker.wants(session, request)
-                    looked_up = None if wanted is None else await self.storing.look_up(wanted, batch)
-                    if isinstance(looked_up, Refusal):
-                        effects.extend(self._broker.reject(session, request.id, looked_up, now))
-                        batch.end_turn()
-                        continue
-                    found = looked_up
-                    batch.size += _LOOK_UP
-                elif kind in _SLOW and self._prepare(session, request, None, batch, nursery):
-                    continue
-                effects.extend(self._broker.handle(session, request, now, found))
-                batch.end_turn(session, request.id)
+                elif isinstance(request, tuple):
+                    effects.extend(self._broker.reject(session, *request, self._now))
+                    batch.end_turn()
+                else:
+                    await self._decide(request, batch, nursery)
         except Exception:  # a bug of ours must not end everybody's chat: this one session ends
             log.exception("request failed", session=session)
             effects.append(Disconnect(session, refuse("internal")))
             batch.end_turn()
+
+    async def _decide(self, charged: ChargedRequest, batch: Batch, nursery: trio.Nursery) -> None:
+        """Decide one request, unless its password has to be hashed first."""
+        session, request, stored = charged.session.id, charged.request, None
+        look_up = self._broker.look_up_for(charged)
+        if look_up is not None:
+            # Asked for already, but for a request that stands on what this batch decided: a hello, say, or a new name.
+            await self.storing.look_up((look_up,), batch)
+            if batch.refused is not None and any(batch.unknown((look_up,))):
+                batch.effects.extend(self._broker.refuse(charged, batch.refused))
+                batch.end_turn()
+                return
+            stored = batch.find(look_up)
+        elif (
+            charged.refusal is None
+            and isinstance(request, Hello | SetPassword)
+            and self._prepare(session, request, charged, batch, nursery)
+        ):
+            return
+        batch.effects.extend(self._broker.decide(charged, self._now, stored))
+        batch.end_turn(session, request.id)
 
     def _take(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
         """Whatever is not requests, and the boundary that no error of it passes."""
@@ -260,8 +269,8 @@ class Hub:
 
     def _give_up(self, item: Item, batch: Batch) -> None:
         """Tell whoever waits for an item that nothing comes of it."""
-        arrival = item if isinstance(item, Arrival) else item.arrival if isinstance(item, Prepared) else None
-        if arrival is not None:
+        arrival = item.origin if isinstance(item, Prepared) else item
+        if isinstance(arrival, Arrival):
             self._broker.close(arrival.peer.session, self._now)
             self._settle_arrival(arrival, refuse("internal"))
         elif isinstance(item, Prepared):
@@ -312,21 +321,23 @@ class Hub:
             self._greet(arrival, hello, batch, proven=None)
 
     def _take_prepared(self, item: Prepared, batch: Batch) -> None:
-        """A request comes back from having been prepared."""
-        if self._stopping and item.arrival is not None:
-            item = item._replace(found=refuse("shutting_down"))
-        if isinstance(item.found, Refusal):
-            if item.arrival is not None:
-                self._broker.close(item.session, self._now)
-                self._settle_arrival(item.arrival, item.found)
-            else:
-                batch.effects.extend(self._broker.reject(item.session, item.request.id, item.found, self._now))
+        """A request comes back from having its password hashed."""
+        origin, found = item.origin, item.found
+        if not isinstance(origin, Arrival):
+            if isinstance(found, Refusal):
+                batch.effects.extend(self._broker.refuse(origin, found))
                 batch.end_turn()
-        elif item.arrival is not None and isinstance(item.request, Hello):
-            self._greet(item.arrival, item.request, batch, proven=item.found if isinstance(item.found, str) else None)
-        else:
-            batch.effects.extend(self._broker.handle(item.session, item.request, self._now, item.found))
-            batch.end_turn(item.session, item.request.id)
+            else:
+                batch.effects.extend(self._broker.decide(origin, self._now, password_hash=found))
+                batch.end_turn(item.session, item.request.id)
+            return
+        if self._stopping:
+            found = refuse("shutting_down")
+        if isinstance(found, Refusal):
+            self._broker.close(item.session, self._now)
+            self._settle_arrival(origin, found)
+        elif isinstance(item.request, Hello):
+            self._greet(origin, item.request, batch, proven=found)
 
     def _greet(self, arrival: Arrival, hello: Hello, batch: Batch, *, proven: str | None) -> None:
         session = arrival.peer.session
@@ -359,7 +370,12 @@ class Hub:
     # ---- what takes long ------------------------------------------------------------------------
 
     def _prepare(
-        self, session: int, request: AnyRequest, arrival: Arrival | None, batch: Batch, nursery: trio.Nursery
+        self,
+        session: int,
+        request: Hello | SetPassword,
+        origin: Arrival | ChargedRequest,
+        batch: Batch,
+        nursery: trio.Nursery,
     ) -> bool:
         """Whether a request must wait for a hash, which is then being made, or is refused for it."""
         known = self._broker.sessions.get(session)
@@ -372,9 +388,9 @@ class Hub:
                 return False
         elif not isinstance(request, SetPassword) or not self._broker.wants_hash(session):
             return False
-        refusal = self._hashing.begin(known, request, encoded, arrival, nursery)
+        refusal = self._hashing.begin(known, request, encoded, origin, nursery)
         if refusal is not None:
-            self._take_prepared(Prepared(session, request, refusal, arrival), batch)
+            self._take_prepared(Prepared(session, request, refusal, origin), batch)
         return True
 
     # ---- the store ----------------------------------------------------------------------------

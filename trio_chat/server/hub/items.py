@@ -10,9 +10,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trio_chat.broker.admin import Order, Table
-    from trio_chat.broker.registry import Found
+    from trio_chat.broker.broker import ChargedRequest
     from trio_chat.errors import Refusal
-    from trio_chat.protocol.requests import AnyRequest, Hello
+    from trio_chat.protocol.requests import AnyRequest, Hello, SetPassword
     from trio_chat.server.hub.peer import Peer
 
 
@@ -47,13 +47,13 @@ class Departure(NamedTuple):
 
 
 class Prepared(NamedTuple):
-    """A request for which something slow had to be found out first, and what was found out; ``arrival``
-    where it is the hello of one."""
+    """A request whose password was hashed, or checked: the hash that is right for it, ``None`` if the password is
+    wrong, or a refusal. ``origin`` is the arrival whose hello it is, or the charged request itself."""
 
     session: int
-    request: AnyRequest
-    found: Found | Refusal
-    arrival: Arrival | None
+    request: Hello | SetPassword
+    found: str | Refusal | None
+    origin: Arrival | ChargedRequest
 
 
 class Probe:

@@ -7,22 +7,21 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import structlog
 import trio
 
-from trio_chat.broker.broker import WantsLine
-from trio_chat.broker.state import FoundLine, FoundSent
-from trio_chat.errors import Refusal, StoreError, refuse
+from trio_chat.broker.state import StoredMessage, StoredPlace
+from trio_chat.errors import StoreError, refuse
 from trio_chat.protocol.codec import decode_event
 from trio_chat.protocol.events import Message
 from trio_chat.store import CommitRefused, CommitStored, CommitUnknown, StoreCommitter, StoreReader, require_stored
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
-    from trio_chat.broker.broker import Wanted
-    from trio_chat.broker.registry import Found
+    from trio_chat.broker.broker import LookUp
     from trio_chat.records import Record
     from trio_chat.server.hub.batch import Batch
     from trio_chat.server.tally import Tally
     from trio_chat.store import CommitOutcome
+    from trio_chat.store.interface import StoredLine
 
 _LOG_EVERY: Final = 10.0
 """Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
@@ -103,31 +102,26 @@ class Storing:
             self.lost.set()
         return outcome
 
-    async def look_up(self, wanted: Wanted, batch: Batch) -> Found | Refusal:
-        """What this batch or the store has of what the broker wants; a refusal, if it cannot be read: what is not known
-        to be there must not count as missing, or it would be stored twice."""
+    async def look_up(self, look_ups: Iterable[LookUp], batch: Batch) -> None:
+        """Let the batch know what the store has for these look-ups, in one call; nothing for what it knows already.
+
+        If the store fails, the batch is ``refused``: a message that cannot be read must not count as missing, or it
+        would be stored twice.
+        """
+        messages, sent = batch.unknown(look_ups)
+        if batch.refused is not None or not (messages or sent):
+            return
         try:
-            if isinstance(wanted, WantsLine):
-                return batch.find_line(wanted) or await self._read_line(wanted, batch)
-            known = batch.find_sent(wanted)
-            if known is not None:
-                return known
-            sent = await self._store.find(wanted.sender, wanted.cid)
+            found = await self._store.look_up_many(messages, {(one.sender, one.cid) for one in sent})
         except StoreError as error:
             self._fail("not looked up", str(error))
-            return refuse("not_looked_up")
-        if sent is not None:
-            return FoundSent(*sent)
-        return None if wanted.answered is None else await self.look_up(wanted.answered, batch)
-
-    async def _read_line(self, wanted: WantsLine, batch: Batch) -> FoundLine | None:
-        line = await self._store.look_up(wanted.room, wanted.seq)
-        event = None if line is None else decode_event(line.event)
-        if line is None or not isinstance(event, Message):
-            return None
-        found = FoundLine(line.sender, event)
-        batch.keep_line(wanted, found)
-        return found
+            batch.refused = refuse("not_looked_up")
+            return
+        places = {one: found.sent.get((one.sender, one.cid)) for one in sent}
+        batch.keep(
+            {one: _stored_message(found.lines.get(one)) for one in messages},
+            {one: None if place is None else StoredPlace(*place) for one, place in places.items()},
+        )
 
     def _fail(self, what: str, error: str, **more: Any) -> None:  # noqa: ANN401 - whatever the log should tell
         """Log a failure; one that goes on is logged now and then, with how often it came meanwhile."""
@@ -139,3 +133,8 @@ class Storing:
             more["times"] = self._untold + 1
         self.failing, self._untold, self._told_until = error, 0, now + _LOG_EVERY
         log.error(what, error=error, **more)
+
+
+def _stored_message(line: StoredLine | None) -> StoredMessage | None:
+    event = None if line is None else decode_event(line.event)
+    return StoredMessage(line.sender, event) if line is not None and isinstance(event, Message) else None

@@ -23,7 +23,7 @@ from trio_chat.records import (
     Snapshot,
 )
 from trio_chat.store import interface
-from trio_chat.store.interface import AuditLine, Hit, LinePosition, LogSlice, SearchQuery, StoredLine, fill
+from trio_chat.store.interface import AuditLine, Hit, LinePosition, LogSlice, LookedUp, SearchQuery, StoredLine, fill
 from trio_chat.store.sqlite.changes import unpack
 from trio_chat.store.sqlite.schema import VOLUME
 from trio_chat.store.sqlite.search_index import LINK_TAG, room_tag, sender_tag, table
@@ -31,7 +31,7 @@ from trio_chat.store.words import Phrase, phrases_of
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
 _MAX_TAGS: Final = 8
 """Maximum number of rooms or senders in an index query. With more, the index finds all and the hits are filtered."""
@@ -173,6 +173,19 @@ def find(connection: sqlite3.Connection, sender: int, cid: str) -> LinePosition 
         (sender, cid),
     ).fetchone()
     return None if row is None else LinePosition(*row)
+
+
+def look_up_many(
+    connection: sqlite3.Connection, lines: Collection[tuple[int, int]], sent: Collection[tuple[int, str]]
+) -> LookedUp:
+    """See :meth:`trio_chat.store.interface.Store.look_up_many`."""
+    with _one_state(connection):
+        kept = {key: look_up(connection, *key) for key in lines}
+        places = {key: find(connection, *key) for key in sent}
+    return LookedUp(
+        {key: line for key, line in kept.items() if line is not None},
+        {key: place for key, place in places.items() if place is not None},
+    )
 
 
 def seq_at(connection: sqlite3.Connection, room: int, time: str) -> int:

@@ -26,12 +26,12 @@ from trio_chat.store.sqlite.schema import make_directory, meta, open_reader, pre
 from trio_chat.store.sqlite.writer import Writer
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Sequence
+    from collections.abc import AsyncIterator, Callable, Collection, Sequence
     from datetime import datetime
     from pathlib import Path
 
     from trio_chat.records import Record, Snapshot
-    from trio_chat.store.interface import AuditLine, LinePosition, LogSlice, SearchQuery, StoredLine
+    from trio_chat.store.interface import AuditLine, LinePosition, LogSlice, LookedUp, SearchQuery, StoredLine
     from trio_chat.store.sqlite.schema import Synchronous
 
 READERS: Final = 3
@@ -194,6 +194,10 @@ class SqliteStore:
     async def find(self, sender: int, cid: str) -> LinePosition | None:
         """Where a line stands; see :class:`~trio_chat.store.interface.Store`."""
         return await self._read(queries.find, sender, cid)
+
+    async def look_up_many(self, lines: Collection[tuple[int, int]], sent: Collection[tuple[int, str]]) -> LookedUp:
+        """Many lines and positions; see :class:`~trio_chat.store.interface.Store`."""
+        return await self._read(queries.look_up_many, lines, sent)
 
     async def seq_at(self, room: int, time: str) -> int:
         """Where a time stands; see :class:`~trio_chat.store.interface.Store`."""

@@ -1,0 +1,55 @@
+"""The first step of a batch: its requests are charged, and it is noted what the store must be asked for them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+import structlog
+
+from trio_chat.errors import Refusal, refuse
+
+if TYPE_CHECKING:
+    from trio_chat.broker import Broker
+    from trio_chat.broker.broker import ChargedRequest
+    from trio_chat.server.hub.batch import Batch
+    from trio_chat.server.hub.items import Requests
+
+_LOOK_UP: Final = 2048
+"""What a look-up in the store counts for among the bytes of a batch: a hundred of them take some ten milliseconds."""
+
+log = structlog.get_logger()
+
+
+class Charged(NamedTuple):
+    """The requests of one reading of a session.
+
+    Each is charged; or it could not be read, and stands there as its id and the refusal; or charging it failed by a bug
+    of ours, and it stands there as the refusal that ends the session.
+    """
+
+    session: int
+    requests: list[ChargedRequest | tuple[str, Refusal] | Refusal]
+
+
+def charge(broker: Broker, item: Requests, batch: Batch, now: float) -> Charged:
+    """Charge a session's requests, and note in the batch what the store must be asked for them."""
+    charged = Charged(item.session, [])
+    batch.size += item.size
+    try:
+        for request in item.requests:
+            batch.asked += 1
+            if isinstance(request, tuple):
+                charged.requests.append(request)
+                continue
+            one = broker.charge(item.session, request, now)
+            if one is None:  # the session is gone
+                continue
+            charged.requests.append(one)
+            look_up = broker.look_up_for(one)
+            if look_up is not None:
+                batch.look_ups[look_up] = None
+                batch.size += _LOOK_UP
+    except Exception:  # a bug of ours must not end everybody's chat: this one session ends
+        log.exception("request failed", session=item.session)
+        charged.requests.append(refuse("internal"))
+    return charged
