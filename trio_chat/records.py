@@ -22,6 +22,7 @@ class PutOut(Struct, frozen=True, array_like=True, gc=False):
     by: str
     action: str = "kick"
     reason: str = ""
+    by_id: int = 0
 
 
 class SaveAccount(Struct, frozen=True, gc=False):

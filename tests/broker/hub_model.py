@@ -320,6 +320,7 @@ class Hub:
                 self._follow(effect, turn, request)
         self.batch.append(turn)
         rules.check_told(self, turn.effects)
+        rules.check_identities(self, turn.effects)
 
     def _check_audience(self, room: str) -> None:
         ears = {self.whose[session] for session in self.ears[room]}

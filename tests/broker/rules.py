@@ -13,11 +13,13 @@ from trio_chat.broker.effects import (
     Acknowledge,
     Disconnect,
     Effect,
+    Notify,
     Persist,
     Publish,
     Recall,
     Reply,
     Seek,
+    Tell,
 )
 from trio_chat.broker.state import StoredMessage, seconds, stamp
 from trio_chat.errors import FAULTS
@@ -72,6 +74,38 @@ def answer_in(effects: list[Effect], session: int, request_id: str) -> Event | R
             answers.append(effect)
     assert len(answers) == 1, f"{len(answers)} answers to one request"
     return answers[0]
+
+
+def check_identities(hub: Hub, effects: list[Effect]) -> None:  # noqa: C901 - one rule after the other
+    """Every event that a person caused, or that speaks of people, has the numbers of their accounts."""
+    names = {number: account.name for number, account in hub.ahead.accounts.items()}
+
+    def check(name: str, number: int) -> None:
+        assert number > 0, f"{name} has no number"
+        assert names.get(number, name) == name, f"{number} is {names[number]} and not {name}"
+
+    for event in (effect.event for effect in effects if isinstance(effect, Publish | Notify | Tell | Reply)):
+        if isinstance(event, events.PersonEvent):
+            check(event.sender, event.sender_id)
+        if isinstance(event, events.Moderated) and event.target:
+            check(event.target, event.target_id)
+        elif isinstance(event, events.Message):
+            assert all(number in names for number in event.mentions), "an account that is not there was mentioned"
+        elif isinstance(event, events.Presence):
+            for name, number in zip(event.joined, event.joined_ids, strict=True):
+                assert number > 0, f"{name} has no number"
+            assert len(event.left) == len(event.left_ids) == len(event.left_how), "left, and nobody knows how"
+        elif isinstance(event, events.Renamed):
+            check(event.new, event.id)
+        elif isinstance(event, events.AwayChanged | events.TypingNotice):
+            check(event.name, event.id)
+        elif isinstance(event, events.Delivered | events.Invited):
+            assert event.by_id > 0, f"{event.by} has no number"
+        elif isinstance(event, events.People):
+            for person in event.people:
+                check(person.name, person.id)
+        elif isinstance(event, events.Welcome):
+            check(event.name, event.account)
 
 
 def check_let_in(hub: Hub, session: int, hello: Hello, effects: list[Effect], *, proven: bool) -> None:

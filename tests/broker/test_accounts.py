@@ -309,7 +309,7 @@ def test_a_reset_name_is_free_and_whoever_had_it_is_disconnected() -> None:
     assert crowd.order("reset-name", "ADA") == Table(("freed",), [("ada",)])
     assert [e.reason.code for e in crowd.waiting() if isinstance(e, Disconnect)] == ["name_freed"]
     crowd.step()
-    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
+    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",), left_ids=(1,), left_how=("removed",))]
     crowd.come("ada", "another")
     assert crowd.whose[crowd.who["another"]] == 3
 
@@ -371,9 +371,9 @@ def test_a_quiet_session_hears_and_speaks_and_nobody_sees_it() -> None:
     crowd.say("bob", "from a script")
     assert len(crowd.news_of("ada", Message)) == len(crowd.news_of("bob", Message)) == 1
     crowd.back("bob", "bob's screen")
-    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",))]
+    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",), joined_ids=(2,))]
     crowd.go("bob's screen")
-    assert crowd.news("ada") == [Presence(room=LOBBY, count=1, left=("bob",))]
+    assert crowd.news("ada") == [Presence(room=LOBBY, count=1, left=("bob",), left_ids=(2,), left_how=("quit",))]
     crowd.go("bob")
     assert crowd.news("ada") == []
 

@@ -48,15 +48,19 @@ def test_alone_one_is_told_so_and_told_when_somebody_arrives() -> None:
     crowd = Crowd("ada")
     assert welcome_of(crowd, "ada").rooms[0].count == 1
     crowd.come("bob")
-    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",))]
+    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",), joined_ids=(2,))]
 
 
 def test_everyone_hears_how_many_are_here_when_someone_comes_or_goes() -> None:
     crowd = Crowd("ada", "bob")
     crowd.come("cyd")
-    assert crowd.news("ada") == crowd.news("bob") == [Presence(room=LOBBY, count=3, joined=("cyd",))]
+    assert crowd.news("ada") == crowd.news("bob") == [Presence(room=LOBBY, count=3, joined=("cyd",), joined_ids=(3,))]
     crowd.go("cyd")
-    assert crowd.news("ada") == crowd.news("bob") == [Presence(room=LOBBY, count=2, left=("cyd",))]
+    assert (
+        crowd.news("ada")
+        == crowd.news("bob")
+        == [Presence(room=LOBBY, count=2, left=("cyd",), left_ids=(3,), left_how=("quit",))]
+    )
 
 
 def test_credentials_in_headers_let_in_as_a_hello_does() -> None:
@@ -64,7 +68,7 @@ def test_credentials_in_headers_let_in_as_a_hello_does() -> None:
     session = crowd.connect(Hello(id="", name="bob"))
     crowd.step()
     assert (welcome_of(crowd, session).name, welcome_of(crowd, session).id) == ("bob", "")
-    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",))]
+    assert crowd.news("ada") == [Presence(room=LOBBY, count=2, joined=("bob",), joined_ids=(2,))]
 
 
 # ---- names ------------------------------------------------------------------------------------
@@ -261,8 +265,8 @@ def test_a_rename_moves_the_name_and_everyone_hears_of_it_once() -> None:
     crowd.enter("#ops", "ada", "bob")
     crowd.all_read()
     assert crowd.do("ada", Nick(id="n", name="eve")) == Ok(id="n")
-    assert crowd.news("bob") == [Renamed(old="ada", new="eve")]
-    assert crowd.news("ada") == [Ok(id="n"), Renamed(old="ada", new="eve")]
+    assert crowd.news("bob") == [Renamed(old="ada", new="eve", id=1)]
+    assert crowd.news("ada") == [Ok(id="n"), Renamed(old="ada", new="eve", id=1)]
     people = crowd.do("bob", Who(id="w", room="#ops"))
     assert isinstance(people, People)
     assert [person.name for person in people.people] == ["bob", "eve"]
@@ -310,16 +314,16 @@ def test_a_rename_to_another_spelling_keeps_direct_conversations() -> None:
 def test_away_is_told_and_shown_and_so_is_being_back() -> None:
     crowd = Crowd("ada", "bob")
     assert crowd.do("ada", Away(id="a", text=" at\nlunch ")) == Ok(id="a")
-    assert crowd.news("bob") == [AwayChanged(name="ada", text="at lunch")]
+    assert crowd.news("bob") == [AwayChanged(id=1, name="ada", text="at lunch")]
     people = crowd.do("bob", Who(id="w"))
     assert isinstance(people, People)
     assert [(person.name, person.away) for person in people.people] == [("ada", "at lunch"), ("bob", None)]
     crowd.news("bob")
     crowd.do("ada", Away(id="b"))
-    assert crowd.news("bob") == [AwayChanged(name="ada")]
+    assert crowd.news("bob") == [AwayChanged(id=1, name="ada")]
 
 
 def test_away_without_a_reason_is_away_still() -> None:
     crowd = Crowd("ada", "bob")
     crowd.do("ada", Away(id="a", text=" "))
-    assert crowd.news("bob") == [AwayChanged(name="ada", text="away")]
+    assert crowd.news("bob") == [AwayChanged(id=1, name="ada", text="away")]

@@ -52,7 +52,7 @@ def test_an_edit_is_told_to_the_room_and_stored_in_the_message() -> None:
     crowd = talk()
     answer = crowd.do("ada", Edit(id="e", room="#ops", target=1, text="first\x1b"))
     assert isinstance(answer, Ok)
-    event = Edited(room="#ops", seq=2, time=answer.time or "", sender="ada", target=1, text="first\u241b")
+    event = Edited(room="#ops", seq=2, time=answer.time or "", sender="ada", sender_id=1, target=1, text="first\u241b")
     assert crowd.news("bob") == [event]
     assert (line(crowd, "#ops", 1).text, line(crowd, "#ops", 1).edited) == ("first\u241b", answer.time)
     assert crowd.news("cyd") == []
@@ -65,7 +65,9 @@ def test_what_is_deleted_is_gone_with_its_edits() -> None:
     crowd.all_read()
     answer = crowd.do("ada", Delete(id="d", room="#ops", target=1))
     assert isinstance(answer, Ok)
-    assert crowd.news("bob") == [Deleted(room="#ops", seq=4, time=answer.time or "", sender="ada", target=1)]
+    assert crowd.news("bob") == [
+        Deleted(room="#ops", seq=4, time=answer.time or "", sender="ada", sender_id=1, target=1)
+    ]
     left = line(crowd, "#ops", 1)
     assert (left.text, left.deleted, left.reactions) == ("", True, {})
     for sender, event in crowd.kept.logs[2]:

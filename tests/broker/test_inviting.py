@@ -9,7 +9,7 @@ from trio_chat.protocol.events import Invited, Ok, Welcome
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Ban, Configure, Invite, Join, Kick, Unban
 
-INVITED = Invited(room="#board", by="ada")
+INVITED = Invited(room="#board", by="ada", by_id=1)
 
 
 def board() -> Crowd:

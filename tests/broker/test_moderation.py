@@ -277,7 +277,7 @@ def test_who_was_put_out_while_away_is_told_at_their_return_and_once() -> None:
     crowd.restart(orderly=False)
     crowd.back("plain", "looking", quiet=True)
     gone = [
-        Removal(room="#ops", by="mod1", reason="take a\u241b walk"),
+        Removal(room="#ops", by="mod1", by_id=2, reason="take a\u241b walk"),
         Removal(room="#dev", by="mod1", action="ban"),
     ]
     assert told_at_return(crowd, "looking") == gone
@@ -325,7 +325,7 @@ def test_who_is_welcomed_while_nothing_can_be_stored_is_told_again() -> None:
     crowd.ask(crowd.who["owner1"], Send(id="s", room="#ops", text="lost"))
     crowd.fail()
     crowd.check()
-    gone = [Removal(room="#ops", by="owner1")]
+    gone = [Removal(room="#ops", by="owner1", by_id=1)]
     assert told_at_return(crowd, "plain") == gone
     crowd.go("plain")
     crowd.back("plain")
@@ -453,7 +453,7 @@ def test_a_private_room_is_not_there_for_who_is_not_invited() -> None:
     assert crowd.refused("other", Send(id="s", room="#ops", text="x")).code == "unknown_room"
     assert crowd.refused("other", Join(id="j", room="#ops")).code == "not_invited"
     crowd.do("plain", Invite(id="i", room="#ops", name="other"))
-    assert crowd.news_of("other", Invited) == [Invited(room="#ops", by="plain")]
+    assert crowd.news_of("other", Invited) == [Invited(room="#ops", by="plain", by_id=4)]
     crowd.restart(orderly=False)
     for name in ("other", "boss"):
         crowd.back(name)

@@ -98,7 +98,7 @@ def test_a_rename_waits_for_nobody_and_what_was_gathered_comes_before_it() -> No
     crowd.do("ada", Nick(id="n", name="g0"))  # a guest's name is free
     gathered, renamed = crowd.news("g1")
     assert presences([gathered]) == [(67, ("second",), ("g0",))]
-    assert renamed == Renamed(old="ada", new="g0")
+    assert renamed == Renamed(old="ada", new="g0", id=1)
     crowd.advance(1.0)
     crowd.step()
     assert crowd.news("g1") == []
@@ -109,11 +109,11 @@ def test_nobody_is_left_to_tell_in_an_empty_room() -> None:
     crowd.enter("#ops", "ada")
     crowd.all_read()
     crowd.go("ada")
-    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
+    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",), left_ids=(1,), left_how=("quit",))]
 
 
 @pytest.mark.parametrize(("more", "told"), [(0, True), (1, False)])
 def test_typing_is_spared_in_a_big_room(more: int, told: bool) -> None:  # noqa: FBT001 - a table's column
     crowd = big_crowd(more)
     assert crowd.do("ada", Typing(id="t", room=LOBBY)) == Ok(id="t")
-    assert crowd.news("g0") == ([TypingNotice(room=LOBBY, name="ada")] if told else [])
+    assert crowd.news("g0") == ([TypingNotice(room=LOBBY, name="ada", id=1)] if told else [])

@@ -24,7 +24,7 @@ def test_entering_makes_a_room_that_others_can_enter() -> None:
     assert crowd.do("ada", Join(id="j", room="#ops")) == Room(id="j", room=RoomInfo(name="#ops", count=1, role="owner"))
     crowd.news("ada")
     assert crowd.do("bob", Join(id="k", room="#ops")) == Room(id="k", room=RoomInfo(name="#ops", count=2))
-    assert crowd.news("ada") == [Presence(room="#ops", count=2, joined=("bob",))]
+    assert crowd.news("ada") == [Presence(room="#ops", count=2, joined=("bob",), joined_ids=(2,))]
 
 
 @pytest.mark.parametrize("spelling", ["#ops", "ops", "#OPS", "Ops", "#\uff4f\uff50\uff53"])
@@ -75,7 +75,7 @@ def test_one_who_leaves_hears_nothing_more_and_the_others_are_told() -> None:
     made, left = crowd.news("bob")
     assert isinstance(made, Moderated)
     assert (made.sender, made.action, made.target, made.value) == ("ada", "role", "bob", "owner")
-    assert left == Presence(room="#ops", count=1, left=("ada",))
+    assert left == Presence(room="#ops", count=1, left=("ada",), left_ids=(1,), left_how=("left",))
     crowd.say("bob", "gone?", room="#ops")
     assert crowd.news("ada") == []
     assert crowd.refused("ada", Send(id="s", room="#ops", text="no")).code == "not_a_member"
@@ -103,8 +103,8 @@ def test_one_who_disconnects_is_gone_from_every_room() -> None:
     crowd.all_read()
     crowd.go("ada")
     assert crowd.news("bob") == [
-        Presence(room=LOBBY, count=1, left=("ada",)),
-        Presence(room="#ops", count=1, left=("ada",)),
+        Presence(room=LOBBY, count=1, left=("ada",), left_ids=(1,), left_how=("quit",)),
+        Presence(room="#ops", count=1, left=("ada",), left_ids=(1,), left_how=("quit",)),
     ]
 
 
@@ -119,7 +119,9 @@ def test_a_topic_is_a_line_of_the_log_that_all_members_get() -> None:
     assert isinstance(answer, Ok)
     assert (answer.room, answer.seq) == ("#ops", 1)
     (event,) = crowd.news("bob")
-    assert event == TopicChanged(room="#ops", seq=1, time=answer.time or "", sender="ada", text="tea \u241b[31m")
+    assert event == TopicChanged(
+        room="#ops", seq=1, time=answer.time or "", sender="ada", sender_id=1, text="tea \u241b[31m"
+    )
     assert crowd.news("cyd") == []
 
 

@@ -53,7 +53,7 @@ def test_a_message_goes_to_the_members_and_its_sender_and_to_nobody_else() -> No
     answer = crowd.do("ada", Send(id="m", room="#ops", text="hello", sent="2026-01-01T00:00:00+01:00"))
     assert answer == Ok(id="m", room="#ops", seq=1, time=NOW)
     message = Message(
-        room="#ops", seq=1, time=NOW, sender="ada", text="hello", cid="m", sent="2026-01-01T00:00:00+01:00"
+        room="#ops", seq=1, time=NOW, sender="ada", sender_id=1, text="hello", cid="m", sent="2026-01-01T00:00:00+01:00"
     )
     assert crowd.news("bob") == [message]
     assert crowd.news("ada") == [message, answer]
@@ -190,7 +190,7 @@ def test_only_those_people_get_it() -> None:
     crowd = Crowd("ada", "sis", "mom", "eve")
     answer = crowd.say("ada", "psst", "sis", "mom")
     assert (answer.room, answer.seq) == ("@ada+mom+sis", 1)
-    info = RoomInfo(name="@ada+mom+sis", direct=True, count=3, members=("ada", "sis", "mom"))
+    info = RoomInfo(name="@ada+mom+sis", direct=True, count=3, members=("ada", "sis", "mom"), member_ids=(1, 2, 3))
     for reader in ("sis", "mom"):
         began, message = crowd.news(reader)
         assert began == Room(room=info)
@@ -274,7 +274,7 @@ def test_the_sender_learns_once_that_a_direct_message_reached_its_recipient() ->
     crowd.all_read()
     for device in ("phone", "bob", "phone"):
         assert crowd.do(device, Received(id="r", room=room, seq=1)) == Ok(id="r")
-    assert crowd.news("ada") == [Delivered(room=room, seq=1, by="bob")]
+    assert crowd.news("ada") == [Delivered(room=room, seq=1, by="bob", by_id=2)]
 
 
 def test_each_recipient_is_told_of_apart_on_all_the_senders_devices() -> None:
@@ -284,7 +284,7 @@ def test_each_recipient_is_told_of_apart_on_all_the_senders_devices() -> None:
     crowd.all_read()
     for who in ("cyd", "bob"):
         crowd.do(who, Received(id="r", room=room, seq=1))
-    signs = [Delivered(room=room, seq=1, by="cyd"), Delivered(room=room, seq=1, by="bob")]
+    signs = [Delivered(room=room, seq=1, by="cyd", by_id=3), Delivered(room=room, seq=1, by="bob", by_id=2)]
     assert crowd.news("ada") == crowd.news("phone") == signs
 
 
@@ -308,7 +308,7 @@ def test_a_new_guest_under_an_old_name_cannot_sign_for_the_old_one() -> None:
     crowd.all_read()
     assert crowd.refused("bob", Received(id="r", room=room, seq=1)).code == "unknown_room"
     crowd.do("bob", Received(id="r", room=second, seq=1))
-    assert crowd.news("ada") == [Delivered(room=second, seq=1, by="bob")]
+    assert crowd.news("ada") == [Delivered(room=second, seq=1, by="bob", by_id=3)]
 
 
 def test_a_sender_who_left_the_conversation_gets_no_sign_from_it() -> None:
@@ -344,7 +344,7 @@ def test_typing_is_told_to_the_room() -> None:
     crowd.enter("#ops", "ada", "bob")
     crowd.all_read()
     assert crowd.do("ada", Typing(id="t", room="#ops")) == Ok(id="t")
-    assert crowd.news("bob") == [TypingNotice(room="#ops", name="ada")]
+    assert crowd.news("bob") == [TypingNotice(room="#ops", name="ada", id=1)]
     assert crowd.news("cyd") == []
 
 
@@ -429,7 +429,7 @@ def test_what_was_lost_was_neither_read_nor_received() -> None:
     assert crowd.news_of("ada", Delivered) == []
     crowd.say("ada", "found", "bob")
     crowd.do("bob", Received(id="r", room=room, seq=2))
-    assert crowd.news_of("ada", Delivered) == [Delivered(room=room, seq=2, by="bob")]
+    assert crowd.news_of("ada", Delivered) == [Delivered(room=room, seq=2, by="bob", by_id=2)]
 
 
 def test_what_does_not_hang_on_the_store_is_done_all_the_same() -> None:

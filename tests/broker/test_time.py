@@ -27,7 +27,7 @@ def test_who_types_nothing_for_too_long_is_told_bye_once() -> None:
     crowd.all_read()
     assert farewells(crowd, 29.9) == []
     assert farewells(crowd, 0.1) == [(1, "idle", "Bye! You sent nothing for 60 seconds.")]
-    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",))]
+    assert crowd.news("bob") == [Presence(room=LOBBY, count=1, left=("ada",), left_ids=(1,), left_how=("quit",))]
     assert farewells(crowd, 29.9) == []
     assert [session for session, *_ in farewells(crowd, 0.1)] == [2]
 

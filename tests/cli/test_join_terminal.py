@@ -277,7 +277,7 @@ def test_programs_of_others_learn_that_somebody_types_and_people_are_not_disturb
         ada.wait_for("#lobby> ")
         eve.type("half a line")
         ada.type("finished")
-        bob.wait_for('{"type":"typing","room":"#lobby","name":"ada"}')
+        bob.wait_for('{"type":"typing","room":"#lobby","name":"ada","account":')
         ada.type("\r")
         eve.wait_for("#lobby ada: finished")
         eve.wait_until(lambda: eve.last_row == "#lobby> half a line", "what eve typed")

@@ -368,7 +368,7 @@ async def put_in_order(ada: Chat, bob: Chat) -> None:
         await bob.join("#ops")
     assert caught.value.code == "not_invited"
     await ada.invite("#ops", "bob")
-    assert await wait_for(bob, Invited) == Invited(room="#ops", by="ada")
+    assert await wait_for(bob, Invited) == Invited(room="#ops", by="ada", by_id=1)
     room = await bob.join("#ops")
     assert (room.private, room.slow, room.role) == (True, 5.0, "member")
     assert await ada.set_role("#ops", "bob", "moderator")

@@ -59,7 +59,7 @@ async def test_two_people_talk_in_a_room_and_privately() -> None:
             receipt = await bob.send_to("ada", "psst")
             assert await texts(ada, 2) == ["hello", "psst"]
             delivered = await wait_for(bob, Delivered)
-            assert delivered == Delivered(room=receipt.room, seq=receipt.seq, by="ada")
+            assert delivered == Delivered(room=receipt.room, seq=receipt.seq, by="ada", by_id=1)
             assert {person.name for person in await ada.who()} == {"ada", "böb"}
 
 

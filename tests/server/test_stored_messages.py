@@ -549,3 +549,20 @@ async def _days_later(monkeypatch: pytest.MonkeyPatch) -> Days:
     now_time = now.time
     monkeypatch.setattr("trio_chat.server.upkeep.datetime", Today)
     return now
+
+
+# ---- names of accounts -------------------------------------------------------------------------------
+
+
+async def test_a_page_and_what_a_search_finds_say_what_their_senders_are_called_now(serve: Serve) -> None:
+    house = await serve()
+    ada, bob = await house.join_all("ada", "bob")
+    await ada.say("a cake")
+    await ada.ask("nick", name="eve")
+    await bob.ask("nick", name="ada")
+    page = await bob.ask("history", room="#lobby")
+    assert [(event["from"], event["from_id"]) for event in page["events"] if event["type"] == "message"] == [("ada", 1)]
+    assert page["names"]["1"] == "eve"
+    assert (await bob.ask("history", room="#lobby", after=99)).get("names", {}) == {}
+    found = await bob.ask("search", sender="eve")
+    assert found["names"] == {"1": "eve"}

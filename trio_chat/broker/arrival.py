@@ -103,7 +103,7 @@ def depart(decision: Decision, session: Session, person: Person) -> None:
         for room in person.rooms.values():
             room.here.pop(person.id, None)
             if room.direct is None:
-                presence.note_departure(decision, room, person.name.shown)
+                presence.note_departure(decision, room, person, session.departure)
     # the account may have been undone, and its number may be another's now
     known = registry.persons.get(person.id) is person
     if known and person.temporary and not (person.sessions or person.sent_ids or person.password):
@@ -141,7 +141,7 @@ def rename(ask: Ask[Nick]) -> Refusal | None:
     ask.persist(account_of(person))
     ask.reply(Ok(id=ask.request.id, unchanged=name.shown == old.shown and not ask.request.again))
     if name.shown != old.shown:
-        ask.effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown)))
+        ask.effects.append(Notify(LOBBY, Renamed(old=old.shown, new=name.shown, id=person.id)))
     return None
 
 
@@ -151,7 +151,7 @@ def away(ask: Ask[Away]) -> Refusal | None:
     before, person.away = person.away, None if text is None else clean_line(text) or "away"
     ask.reply(Ok(id=ask.request.id, unchanged=person.away == before))
     if person.away != before:
-        ask.effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away)))
+        ask.effects.append(Notify(LOBBY, AwayChanged(name=person.name.shown, text=person.away, id=person.id)))
     return None
 
 
@@ -290,7 +290,7 @@ def expel(decision: Decision, person: Person, reason: Refusal) -> None:
     for room in person.rooms.values():
         journal.pop(room.here, person.id)
         if room.direct is None:
-            presence.note_departure(decision, room, person.name.shown)
+            presence.note_departure(decision, room, person, "removed")
 
 
 def release(decision: Decision, person: Person) -> None:
@@ -385,7 +385,7 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
     if is_back:
         for room in person.rooms.values():
             if room.direct is None:
-                presence.note_arrival(ask, room, person.name.shown)
+                presence.note_arrival(ask, room, person)
 
 
 def _welcome(ask: Ask[Hello], person: Person, token: str) -> Welcome:
@@ -394,9 +394,11 @@ def _welcome(ask: Ask[Hello], person: Person, token: str) -> Welcome:
     return Welcome(
         id=ask.request.id,
         name=person.name.shown,
+        account=person.id,
         token=token,
         epoch=settings.epoch,
         rooms=infos,
+        names=rooms.names_of_former(ask.registry, infos),
         left_out=left_out,
         lobby=LOBBY,
         limits=Limits(text=settings.max_text, frame=settings.max_frame, to=settings.max_recipients),

@@ -18,8 +18,11 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.records import Amend, Note, Redact
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trio_chat.broker.ask import Ask
     from trio_chat.broker.state import Person, Room
+    from trio_chat.protocol.events import Message
 
 _Change: TypeAlias = Edit | Delete | React
 
@@ -39,13 +42,19 @@ def edit(ask: Ask[Edit]) -> Refusal | None:
     refusal = talk.check_text(ask.registry, text) or _may_change(room, person, ask.now)
     if refusal is not None:
         return refusal
-    message = msgspec.structs.replace(stored.message, text=text, edited=ask.time)
+    message = msgspec.structs.replace(
+        stored.message,
+        text=text,
+        edited=ask.time,
+        mentions=tuple(mentioned.id for mentioned in talk.mentioned_in(ask.registry, room, person, text)),
+    )
     ask.persist(Amend(room.id, message.seq, encode(message), text))
     event = Edited(
         room=room.name,
         seq=rooms.number_next(ask.registry, room),
         time=ask.time,
         sender=person.name.shown,
+        sender_id=person.id,
         target=message.seq,
         text=text,
     )
@@ -64,7 +73,9 @@ def delete(ask: Ask[Delete]) -> Refusal | None:
         others = "" if room.direct is not None else " or a moderator"
         return refuse("not_yours", seq=request.target, room=room.name, others=others)
     message = stored.message
-    emptied = msgspec.structs.replace(message, text="", deleted=True, edited=None, reactions={})
+    emptied = msgspec.structs.replace(
+        message, text="", deleted=True, edited=None, reactions={}, reaction_ids={}, mentions=()
+    )
     ask.persist(Redact(room.id, message.seq, encode(emptied)))
     if not is_own:
         ask.persist(Note(ask.time, person.name.shown, "delete", room.name, message.sender, str(message.seq)))
@@ -73,6 +84,7 @@ def delete(ask: Ask[Delete]) -> Refusal | None:
         seq=rooms.number_next(ask.registry, room),
         time=ask.time,
         sender=person.name.shown,
+        sender_id=person.id,
         target=message.seq,
     )
     _publish(ask, room, event)
@@ -91,30 +103,50 @@ def react(ask: Ask[React]) -> Refusal | None:
     refusal = _may_change(room, person, ask.now)
     if refusal is not None:
         return refusal
-    name, message = person.name.shown, stored.message
-    reactions = dict(message.reactions)
-    names = [other for other in reactions.pop(mark, ()) if other != name] + ([name] if request.on else [])
-    if names:
-        reactions[mark] = tuple(names)
-    if len(reactions) > _REACTIONS:
-        return refuse("bad_field", why=f"a message has {_REACTIONS} different reactions at the most")
-    if reactions == message.reactions:
+    message = stored.message
+    people = _without(message, mark, person.id)
+    if request.on:
+        people.append((person.id, person.name.shown))
+    if request.on is (person.id in message.reaction_ids.get(mark, ())):
         ask.persist(account_of(person))  # this very batch may have brought that about, and may fail
         ask.acknowledge(Ok(id=request.id, unchanged=not request.again))
         return None
-    amended = msgspec.structs.replace(message, reactions=reactions)
+    amended = _with_reaction(message, mark, people)
+    if len(amended.reactions) > _REACTIONS:
+        return refuse("bad_field", why=f"a message has {_REACTIONS} different reactions at the most")
     ask.persist(Amend(room.id, message.seq, encode(amended), message.text))
     event = Reacted(
         room=room.name,
         seq=rooms.number_next(ask.registry, room),
         time=ask.time,
-        sender=name,
+        sender=person.name.shown,
+        sender_id=person.id,
         target=message.seq,
         mark=mark,
         on=request.on,
     )
     _publish(ask, room, event)
     return None
+
+
+def _without(message: Message, mark: str, account: int) -> list[tuple[int, str]]:
+    """The people who reacted so to a message but for this account: their accounts, and their names at that time.
+
+    An account that is not known (0) stays: only the person themselves takes a reaction off.
+    """
+    names = message.reactions.get(mark, ())
+    numbers = message.reaction_ids.get(mark, ())
+    numbers += (0,) * (len(names) - len(numbers))
+    return [(number, name) for number, name in zip(numbers, names, strict=False) if number != account]
+
+
+def _with_reaction(message: Message, mark: str, people: Sequence[tuple[int, str]]) -> Message:
+    """A message to which these people reacted so."""
+    reactions = {other: names for other, names in message.reactions.items() if other != mark}
+    reaction_ids = {other: numbers for other, numbers in message.reaction_ids.items() if other != mark}
+    if people:
+        reaction_ids[mark], reactions[mark] = zip(*people, strict=True)
+    return msgspec.structs.replace(message, reactions=reactions, reaction_ids=reaction_ids)
 
 
 def _room(ask: Ask[_Change]) -> Room:

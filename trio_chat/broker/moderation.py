@@ -48,11 +48,11 @@ def invite(ask: Ask[Invite]) -> Refusal | None:
         if is_new:
             ask.persist(Note(ask.time, actor.name.shown, "invite", room.name, invited.name.shown))
         if not invited.visible:  # they are told when they come back
-            missed = PutOut(room.name, actor.name.shown, action=INVITE)
+            missed = PutOut(room.name, actor.name.shown, action=INVITE, by_id=actor.id)
             registry.journal.put(invited.missed_invites, room.name, missed)
             ask.persist(account_of(invited))
     if invited.sessions and invited.id not in room.members:
-        ask.effects.append(Tell(tuple(invited.sessions), Invited(room=room.name, by=actor.name.shown)))
+        ask.effects.append(Tell(tuple(invited.sessions), Invited(room=room.name, by=actor.name.shown, by_id=actor.id)))
     ask.acknowledge(Ok(id=request.id))
     return None
 
@@ -118,7 +118,8 @@ def kick(ask: Ask[Kick]) -> Refusal | None:
         return refuse("stays_in_lobby", room=room.name, advice="/ban keeps somebody out of the server.")
     reason = clean_line(request.reason)
     _tell_room(ask, room, _Deed("kick", member.person, reason=reason))
-    rooms.remove(ask, member.person, PutOut(room.name, ask.person.name.shown, reason=reason), by=ask.person)
+    removal = PutOut(room.name, ask.person.name.shown, reason=reason, by_id=ask.person.id)
+    rooms.remove(ask, member.person, removal, by=ask.person)
     ask.acknowledge(Ok(id=request.id))
     return None
 
@@ -203,6 +204,7 @@ def list_bans(ask: Ask[Bans]) -> Refusal | None:
     bans = (
         BanInfo(
             name=None if held.person is None else held.person.name.shown,
+            id=0 if held.person is None else held.person.id,
             network=held.record.network,
             until=held.record.until,
             reason=held.record.reason,
@@ -284,8 +286,10 @@ def _tell_room(ask: Ask[_Moderation], room: Room, deed: _Deed) -> None:
         seq=rooms.number_next(ask.registry, room),
         time=ask.time,
         sender=actor.name.shown,
+        sender_id=actor.id,
         action=deed.action,
         target=target,
+        target_id=0 if deed.person is None else deed.person.id,
         value=deed.value,
         reason=deed.reason,
         until=deed.until,
@@ -370,7 +374,9 @@ def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> li
 def _apply_ban(ask: Ask[Ban], room: Room, person: Person, held: HeldBan) -> None:
     """Remove a banned person from the room, or from the server."""
     if room.is_lobby:
-        ask.effects.extend(Disconnect(number, rooms.refuse_banned(room, held)) for number in sorted(person.sessions))
+        for number in sorted(person.sessions):
+            ask.registry.journal.set(ask.registry.sessions[number], "departure", "removed")
+            ask.effects.append(Disconnect(number, rooms.refuse_banned(room, held)))
     else:
         removal = PutOut(room.name, held.record.by, action="ban", reason=held.record.reason)
         rooms.remove(ask, person, removal, by=ask.person)

@@ -10,28 +10,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Notify
-from trio_chat.broker.state import BIG_ROOM, GATHERING, Room
+from trio_chat.broker.state import BIG_ROOM, GATHERING, Departed, Room
 from trio_chat.protocol.events import Presence
 
 if TYPE_CHECKING:
     from trio_chat.broker.ask import Decision
+    from trio_chat.broker.state import Person
+    from trio_chat.protocol.events import Departure
 
 
-def note_arrival(decision: Decision, room: Room, name: str) -> None:
+def note_arrival(decision: Decision, room: Room, person: Person) -> None:
     """A person is in this room now."""
-    if name in room.departed:
-        del room.departed[name]
+    name = person.name.shown
+    before = room.departed.get(name)
+    if before is not None and before.account != person.id:
+        _tell(decision, room)  # another person of that name went: the room must not take the two for one
+        before = None
+    if before is None:
+        room.arrived[name] = person.id
     else:
-        room.arrived[name] = None
+        del room.departed[name]
     _tell_or_gather(decision, room)
 
 
-def note_departure(decision: Decision, room: Room, name: str) -> None:
+def note_departure(decision: Decision, room: Room, person: Person, how: Departure) -> None:
     """A person is no longer in this room."""
+    name = person.name.shown
     if name in room.arrived:
         del room.arrived[name]
     else:
-        room.departed[name] = None
+        room.departed[name] = Departed(person.id, how)
     _tell_or_gather(decision, room)
 
 
@@ -59,7 +67,15 @@ def _tell(decision: Decision, room: Room) -> None:
     decision.registry.gathering.pop(room.name, None)
     room.presence_told = decision.now
     if room.arrived or room.departed:
-        notice = Presence(room=room.name, count=len(room.here), joined=tuple(room.arrived), left=tuple(room.departed))
+        notice = Presence(
+            room=room.name,
+            count=len(room.here),
+            joined=tuple(room.arrived),
+            joined_ids=tuple(room.arrived.values()),
+            left=tuple(room.departed),
+            left_ids=tuple(departed.account for departed in room.departed.values()),
+            left_how=tuple(departed.how for departed in room.departed.values()),
+        )
         decision.effects.append(Notify(room.name, notice))
     room.arrived.clear()
     room.departed.clear()

@@ -25,7 +25,7 @@ from trio_chat.protocol.names import check_name, nearest
 from trio_chat.protocol.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from trio_chat.broker.state import Person
 
@@ -89,6 +89,11 @@ class Registry:
             near = f" Did you mean {near}?" if near else ""
             return refuse("unknown_person", name=quoted(name), near=near, done=done)
         return person
+
+    def names_of(self, accounts: Iterable[int]) -> dict[int, str]:
+        """The names that these accounts have now; nothing for an account that is gone."""
+        known = ((number, self.persons.get(number)) for number in accounts)
+        return {number: person.name.shown for number, person in known if person is not None}
 
     def no_such_room(self, name: str, person: Person) -> Refusal | None:
         """The refusal for a room that is not there for this person; ``None`` if it is. A private room, or a direct

@@ -30,9 +30,8 @@ def recount(registry: Registry) -> None:
     for room in registry.rooms.values():
         room.here = {number: member.person for number, member in room.members.items() if member.person.visible}
         if room.arrived or room.departed:
-            names = {person.name.shown for person in room.here.values()}
-            room.arrived = {name: None for name in room.arrived if name in names}
-            room.departed = {name: None for name in room.departed if name not in names}
+            room.arrived = {name: number for name, number in room.arrived.items() if number in room.here}
+            room.departed = {name: gone for name, gone in room.departed.items() if gone.account not in room.here}
     for person in registry.persons.values():
         lasts = {room.id: room.last for room in person.rooms.values()}
         person.read = {number: min(seq, lasts[number]) for number, seq in person.read.items() if number in lasts}

@@ -30,6 +30,8 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.records import DropInvite, DropMember, DropRoom, Note, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from trio_chat.broker.ask import Ask, Decision
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import Ban
@@ -51,6 +53,7 @@ def describe(room: Room, person: Person) -> RoomInfo:
         topic=room.topic,
         count=len(room.here),
         members=tuple(m.person.name.shown for m in room.members.values()) if room.direct is not None else (),
+        member_ids=tuple(room.members) if room.direct is not None else (),
         first=room.first,
         last=room.last,
         read=read,
@@ -78,6 +81,16 @@ def describe_all(registry: Registry, person: Person) -> tuple[tuple[RoomInfo, ..
     infos = {info.name: info for info in listed}
     rooms = (infos.get(r.name) if r.direct is not None else describe(r, person) for r in person.rooms.values())
     return tuple(info for info in rooms if info is not None), len(talks) - len(listed)
+
+
+def names_of_former(registry: Registry, infos: Iterable[RoomInfo]) -> dict[int, str]:
+    """The names of the people of these direct conversations who have left them: their messages are there still."""
+    accounts: set[int] = set()
+    for info in infos:
+        room = registry.rooms.get(info.name)
+        if room is not None and room.direct is not None:
+            accounts.update(room.direct - room.members.keys())
+    return registry.names_of(sorted(accounts))
 
 
 def banned(room: Room, person: Person | None, address: str, now: float) -> Refusal | None:
@@ -165,13 +178,13 @@ def remove(decision: Decision, person: Person, removal: PutOut, *, by: Person | 
         decision.registry.journal.put(person.missed_removals, room.name, removal)
         decision.persist(account_of(person))
     if was_here:
-        presence.note_departure(decision, room, person.name.shown)
+        presence.note_departure(decision, room, person, "removed")
     pass_on(decision, room, by)
 
 
 def describe_removal(removal: PutOut) -> Removal:
     """A removal as the removed person is told of it."""
-    return Removal(room=removal.room, by=removal.by, action=removal.action, reason=removal.reason)
+    return Removal(room=removal.room, by=removal.by, by_id=removal.by_id, action=removal.action, reason=removal.reason)
 
 
 def tell_invited(decision: Decision, session: Session, person: Person) -> None:
@@ -183,7 +196,7 @@ def tell_invited(decision: Decision, session: Session, person: Person) -> None:
             and person.id in room.invited
             and banned(room, person, session.address, decision.now) is None
         ):
-            decision.effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by)))
+            decision.effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by, by_id=invite.by_id)))
 
 
 def let_hear(decision: Decision, person: Person, room: Room, but: int | None = None) -> None:
@@ -234,7 +247,7 @@ def join(ask: Ask[Join]) -> Refusal | None:
     ask.reply(RoomAnswer(id=request.id, room=describe(room, person)))
     let_hear(ask, person, room, but=ask.session.id)
     if person.visible:
-        presence.note_arrival(ask, room, person.name.shown)
+        presence.note_arrival(ask, room, person)
     return None
 
 
@@ -268,7 +281,7 @@ def leave(ask: Ask[Leave]) -> Refusal | None:
     if room.direct is None:
         pass_on(ask, room, person)
         if was_here:
-            presence.note_departure(ask, room, person.name.shown)
+            presence.note_departure(ask, room, person, "left")
     return None
 
 
@@ -298,7 +311,9 @@ def set_topic(ask: Ask[Topic]) -> Refusal | None:
         return None
     registry.journal.set(room, "topic", text)
     seq = number_next(registry, room)
-    event = TopicChanged(room=room.name, seq=seq, time=ask.time, sender=person.name.shown, text=text)
+    event = TopicChanged(
+        room=room.name, seq=seq, time=ask.time, sender=person.name.shown, sender_id=person.id, text=text
+    )
     publish(ask, room, event, person)
     ask.persist(record_of(room))
     ask.acknowledge(Ok(id=ask.request.id, room=room.name, seq=seq, time=ask.time))
@@ -335,7 +350,7 @@ def list_people(ask: Ask[Who]) -> Refusal | None:
     if room is None or not registry.is_visible(room, ask.person):
         return registry.no_such_room(name, ask.person)
     people = (
-        PersonInfo(name=p.name.shown, away=p.away, since=p.since, role=_word(room.role_of(p)))
+        PersonInfo(name=p.name.shown, id=p.id, away=p.away, since=p.since, role=_word(room.role_of(p)))
         for p in sorted(room.here.values(), key=lambda p: p.name.key)[request.skip :]
     )
     page, more = fill(people, registry.settings.page_bytes)
@@ -381,8 +396,10 @@ def pass_on(decision: Decision, room: Room, by: Person | None = None) -> None:
             seq=number_next(registry, room),
             time=decision.time,
             sender=by.name.shown,
+            sender_id=by.id,
             action="role",
             target=heir.person.name.shown,
+            target_id=heir.person.id,
             value=Role.OWNER.word,
         )
         publish(decision, room, event, by)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from trio_chat.protocol.names import LOBBY
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.events import Message, Ok
+    from trio_chat.protocol.events import Departure, Message, Ok
     from trio_chat.protocol.names import Name
     from trio_chat.records import PutOut, SaveBan
 
@@ -119,7 +119,8 @@ class Role(enum.IntEnum):
 @dataclass(slots=True, eq=False)
 class Session:
     """One connection. ``spare_token`` and ``spare_number`` are fresh random values from outside, for the
-    device or person that may come of it: the broker draws none itself."""
+    device or person that may come of it: the broker draws none itself. ``departure`` is how its person goes when it
+    ends."""
 
     id: int
     address: str
@@ -133,6 +134,7 @@ class Session:
     device: Device | None = None
     expired: bool = False
     quiet: bool = False
+    departure: Departure = "quit"
 
 
 @dataclass(slots=True, eq=False)
@@ -190,6 +192,13 @@ class Member:
     spoke: float = float("-inf")
 
 
+class Departed(NamedTuple):
+    """A person's account, and how they went from a room."""
+
+    account: int
+    how: Departure
+
+
 @dataclass(slots=True, eq=False)
 class Room:
     """A room or, where ``direct`` holds the numbers of its people, a direct conversation.
@@ -197,7 +206,7 @@ class Room:
     ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all people in it,
     ``here`` those of them who are connected and visible; both by their numbers. ``former`` are people who left while
     they were muted or had to wait: to leave and come back must not end that. ``arrived`` and ``departed`` are the
-    changes since the room was last told who is here, at ``presence_told``.
+    changes since the room was last told who is here, at ``presence_told``, by the people's names.
     """
 
     id: int
@@ -217,8 +226,8 @@ class Room:
     invited: dict[int, None] = field(default_factory=dict)
     bans: dict[int, Ban] = field(default_factory=dict)
     undelivered: dict[int, tuple[Person, set[int]]] = field(default_factory=dict)
-    arrived: dict[str, None] = field(default_factory=dict)
-    departed: dict[str, None] = field(default_factory=dict)
+    arrived: dict[str, int] = field(default_factory=dict)
+    departed: dict[str, Departed] = field(default_factory=dict)
     presence_told: float = float("-inf")
 
     @property

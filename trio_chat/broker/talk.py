@@ -57,12 +57,15 @@ def send(ask: Ask[Send]) -> Refusal | None:
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
     ask.registry.journal.set(room.members[person.id], "spoke", ask.now)
     seq, time = rooms.number_next(ask.registry, room), ask.time
+    people = mentioned_in(ask.registry, room, person, text)
     message = Message(
         room=room.name,
         seq=seq,
         time=time,
         sender=person.name.shown,
+        sender_id=person.id,
         text=text,
+        mentions=tuple(mentioned.id for mentioned in people),
         cid=clean_line(request.id),
         sent=request.sent,
         kind=request.kind,
@@ -71,8 +74,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
     ask.effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
     ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
     _remember(ask.registry, person, request.id, (room.name, seq, time))
-    if "@" in text:
-        _note_mentions(ask, room, text, seq)
+    _note_mentions(ask, room, people, seq)
     if room.direct is not None:
         _await_delivery(ask.registry, room, seq, person)
     return None
@@ -98,6 +100,15 @@ def check_text(registry: Registry, text: str) -> Refusal | None:
     return None
 
 
+def mentioned_in(registry: Registry, room: Room, sender: Person, text: str) -> list[Person]:
+    """The members of a room whom its sender's text mentions, each once."""
+    if "@" not in text:
+        return []
+    keys = dict.fromkeys(name.casefold() for _, _, name in mentions(text, MENTIONED))
+    people = (registry.people.get(key) for key in keys)
+    return [person for person in people if person is not None and person is not sender and person.id in room.members]
+
+
 def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
     """Whether a person may say something in a room that they are in."""
     member = room.members[person.id]
@@ -117,7 +128,7 @@ def typing(ask: Ask[Typing]) -> Refusal | None:
     room = person.rooms[ask.request.room]
     ask.acknowledge(Ok(id=ask.request.id))
     if len(room.here) <= BIG_ROOM:
-        ask.effects.append(Notify(room.name, TypingNotice(room=room.name, name=person.name.shown)))
+        ask.effects.append(Notify(room.name, TypingNotice(room=room.name, name=person.name.shown, id=person.id)))
     return None
 
 
@@ -151,7 +162,7 @@ def received(ask: Ask[Received]) -> Refusal | None:
         if not readers:
             del room.undelivered[ask.request.seq]
         if room.name in sender.rooms:
-            notice = Delivered(room=room.name, seq=ask.request.seq, by=person.name.shown)
+            notice = Delivered(room=room.name, seq=ask.request.seq, by=person.name.shown, by_id=person.id)
             ask.effects.append(Tell(tuple(sender.sessions), notice))
     return None
 
@@ -238,14 +249,12 @@ def _remember(registry: Registry, person: Person, cid: str, place: tuple[str, in
         del person.sent_ids[next(iter(person.sent_ids))]
 
 
-def _note_mentions(ask: Ask[Send], room: Room, text: str, seq: int) -> None:
-    """Note the mention for each member whom a text names, until they have read it."""
-    for key in {name.casefold() for _, _, name in mentions(text, MENTIONED)}:
-        person = ask.registry.people.get(key)
-        if person is not None and person is not ask.person and person.id in room.members:
-            before = person.mentions.get(room.id, [])
-            ask.registry.journal.put(person.mentions, room.id, [*before, seq])
-            ask.persist(SaveMention(room.id, person.id, seq))
+def _note_mentions(ask: Ask[Send], room: Room, people: Sequence[Person], seq: int) -> None:
+    """Note the mention for each of these members, until they have read it."""
+    for person in people:
+        before = person.mentions.get(room.id, [])
+        ask.registry.journal.put(person.mentions, room.id, [*before, seq])
+        ask.persist(SaveMention(room.id, person.id, seq))
 
 
 def _find_room(ask: Ask[Send]) -> Room | Refusal:

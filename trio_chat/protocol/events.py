@@ -369,7 +369,7 @@ class Presence(Event, frozen=True):
     left_how: tuple[Departure, ...] = ()
 
 
-class Renamed(Event, frozen=True):
+class Renamed(Event, frozen=True, rename={"id": "account"}):
     """Somebody changed their name."""
 
     old: str
@@ -377,7 +377,7 @@ class Renamed(Event, frozen=True):
     id: AccountId = 0
 
 
-class AwayChanged(Event, frozen=True, tag="away"):
+class AwayChanged(Event, frozen=True, tag="away", rename={"id": "account"}):
     """Somebody is away, or without ``text`` is back."""
 
     name: str
@@ -385,7 +385,7 @@ class AwayChanged(Event, frozen=True, tag="away"):
     id: AccountId = 0
 
 
-class TypingNotice(Event, frozen=True, tag="typing"):
+class TypingNotice(Event, frozen=True, tag="typing", rename={"id": "account"}):
     """Somebody is typing in this room. It is valid for six seconds."""
 
     room: RoomName

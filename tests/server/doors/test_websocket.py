@@ -170,7 +170,9 @@ async def test_the_welcome_says_all_that_a_client_needs(serve: Serve) -> None:
     assert welcome["rooms"] == [{"name": LOBBY, "count": 1, "slow": 0.0}]
     assert welcome["epoch"]
     assert welcome["token"]
-    assert await client.next() == {"type": "presence", "room": LOBBY, "count": 1, "joined": ["ada"]}
+    assert welcome["account"] == 1
+    presence = {"type": "presence", "room": LOBBY, "count": 1, "joined": ["ada"], "joined_ids": [1]}
+    assert await client.next() == presence
 
 
 @pytest.mark.parametrize("fields", [{"name": "ada"}, {"name": "ada", "password": "secret"}, {}])

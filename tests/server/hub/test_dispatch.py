@@ -52,7 +52,7 @@ async def store() -> SlowStore:
 
 @pytest.fixture
 def out(store: SlowStore) -> Dispatcher:
-    return Dispatcher(store, Tally())
+    return Dispatcher(store, Tally(), lambda accounts: {})
 
 
 @pytest.fixture

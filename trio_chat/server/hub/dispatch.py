@@ -58,8 +58,8 @@ log = structlog.get_logger()
 class Dispatcher:
     """Knows the peers, and the rooms whose events each of them gets."""
 
-    def __init__(self, store: StoreReader, tally: Tally) -> None:
-        self._lookup = Lookup(store, tally)
+    def __init__(self, store: StoreReader, tally: Tally, names_of: Callable[[set[int]], dict[int, str]]) -> None:
+        self._lookup = Lookup(store, tally, names_of)
         self._tally = tally
         self._recipients: dict[int, Recipient] = {}
         self._channels: dict[str, Channel] = {}

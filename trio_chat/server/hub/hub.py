@@ -87,7 +87,7 @@ class Hub:
         self._clock = Clock(clock)
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
-        self._out = Dispatcher(store, tally)
+        self._out = Dispatcher(store, tally, broker.names_of)
         self._hashing = Hashing(self.open_inbox)
         self._stopping = False
         self._not_due_before = 0.0

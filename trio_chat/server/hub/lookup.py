@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+import msgspec
 import structlog
 import trio
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 from trio_chat.broker.effects import Recall, Seek
 from trio_chat.errors import Refusal, StoreError, refuse
@@ -20,6 +21,8 @@ from trio_chat.protocol.events import Error, Found, Page
 from trio_chat.store import SearchQuery, fill
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     from trio_chat.server.hub.peer import Peer
     from trio_chat.server.hub.recipient import Recipient
     from trio_chat.server.tally import Tally
@@ -43,9 +46,10 @@ log = structlog.get_logger()
 class Lookup:
     """Answers look-ups from the store."""
 
-    def __init__(self, store: StoreReader, tally: Tally) -> None:
+    def __init__(self, store: StoreReader, tally: Tally, names_of: Callable[[set[int]], dict[int, str]]) -> None:
         self._store = store
         self._tally = tally
+        self._names_of = names_of
         self._limiter = trio.CapacityLimiter(_READERS)
         self._asking: set[int] = set()
 
@@ -118,6 +122,7 @@ class Lookup:
             events=tuple(map(Raw, stretch.events)),
             more=stretch.more,
             first=stretch.first,
+            names=self._names_of(accounts_in(stretch.events)),
         )
 
     async def _seek(self, effect: Seek, size: int) -> Found:
@@ -139,4 +144,21 @@ class Lookup:
             events=tuple(map(Raw, events)),
             cursor=found.hits[len(events) - 1].id if cut or found.more else None,
             behind=found.behind,
+            names=self._names_of(accounts_in(events)),
         )
+
+
+class _Accounts(Struct):
+    """The accounts that a room event names, whatever its type."""
+
+    from_id: int = 0
+    target_id: int = 0
+
+
+_accounts: Final = msgspec.json.Decoder(_Accounts)
+
+
+def accounts_in(events: Iterable[bytes]) -> set[int]:
+    """The accounts that caused these room events, or that were moderated in them."""
+    decoded = map(_accounts.decode, events)
+    return {number for one in decoded for number in (one.from_id, one.target_id) if number}
