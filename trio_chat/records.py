@@ -144,6 +144,7 @@ class SaveBan(Struct, frozen=True, gc=False):
     reason: str
     by: str
     time: str
+    by_account: int = 0
 
 
 class DropBan(Struct, frozen=True, gc=False):

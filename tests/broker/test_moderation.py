@@ -256,7 +256,7 @@ def test_a_member_who_comes_from_a_network_that_was_banned_meanwhile_is_in_no_mo
     (left,) = crowd.news_of("elsewhere", Left)
     assert isinstance(left, Left)
     assert left.reason == "owner1 banned you."
-    assert told_at_return(crowd, "plain") == [Removal(room="#ops", by="owner1", action="ban")]
+    assert told_at_return(crowd, "plain") == [Removal(room="#ops", by="owner1", by_id=1, action="ban")]
     crowd.back("mod1", address="198.51.100.8")  # who keeps it in order was not meant
     crowd.say("mod1", "here", room="#ops")
 
@@ -278,7 +278,7 @@ def test_who_was_put_out_while_away_is_told_at_their_return_and_once() -> None:
     crowd.back("plain", "looking", quiet=True)
     gone = [
         Removal(room="#ops", by="mod1", by_id=2, reason="take a\u241b walk"),
-        Removal(room="#dev", by="mod1", action="ban"),
+        Removal(room="#dev", by="mod1", by_id=2, action="ban"),
     ]
     assert told_at_return(crowd, "looking") == gone
     crowd.back("plain")

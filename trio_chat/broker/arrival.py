@@ -351,7 +351,7 @@ def _leave_where_banned(ask: Ask[Hello], person: Person) -> None:
             continue
         ban = rooms.ban_of(room, None, ask.session.address, ask.now)
         if ban is not None:
-            removal = PutOut(room.name, ban.record.by, action="ban", reason=ban.record.reason)
+            removal = PutOut(room.name, ban.record.by, "ban", ban.record.reason, ban.record.by_account)
             rooms.remove(ask, person, removal, by=None)
 
 

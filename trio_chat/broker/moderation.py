@@ -156,6 +156,7 @@ def ban(ask: Ask[Ban]) -> Refusal | None:
         reason,
         ask.person.name.shown,
         ask.time,
+        ask.person.id,
     )
     registry.journal.set(registry, "next_ban", record.id + 1)
     held = make_ban(registry, record)
@@ -209,6 +210,7 @@ def list_bans(ask: Ask[Bans]) -> Refusal | None:
             until=held.record.until,
             reason=held.record.reason,
             by=held.record.by,
+            by_id=held.record.by_account,
             time=held.record.time,
         )
         for held in held_now[ask.request.skip :]
@@ -378,5 +380,5 @@ def _apply_ban(ask: Ask[Ban], room: Room, person: Person, held: HeldBan) -> None
             ask.registry.journal.set(ask.registry.sessions[number], "departure", "removed")
             ask.effects.append(Disconnect(number, rooms.refuse_banned(room, held)))
     else:
-        removal = PutOut(room.name, held.record.by, action="ban", reason=held.record.reason)
+        removal = PutOut(room.name, held.record.by, "ban", held.record.reason, held.record.by_account)
         rooms.remove(ask, person, removal, by=ask.person)

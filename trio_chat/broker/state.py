@@ -57,7 +57,7 @@ SAVING_AGAIN: Final = 5.0
 class Settings:
     """The broker's part of the server's configuration. Zero turns a limit of time or rate off.
 
-    ``owned`` tells whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
+    ``names`` says whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
     ``new_names`` names may be claimed in an hour, and one person may begin ``conversations`` direct conversations in
     one. The lines of one answer have no more than ``page_bytes`` together.
     """

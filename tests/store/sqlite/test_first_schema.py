@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 EVERYWHERE = tuple((room, 0) for room in range(1, 7))
 ADA, BOB, EVE, MIA, ZOE = range(1, 6)
+IDS = {"Ada": ADA, "bob": BOB, "eve": EVE, "mia": MIA, "zoe": ZOE}
 
 
 @pytest.fixture(autouse=True)
@@ -122,7 +123,10 @@ async def test_what_was_said_reads_as_it_did(path: Path) -> None:
             "the token is in https://example.org/page",
             "2026-11-21T09:35:04.360Z",
         )
-        assert "👍" in str(lobby[2])
+        assert (lobby[2]["reactions"], lobby[2]["reaction_ids"]) == ({"👍": ["bob"]}, {"👍": [BOB]})
+        for room, _ in EVERYWHERE:
+            assert all(event["from_id"] == IDS[event["from"]] for event in await log(store, room))
+        assert lobby[6]["mentions"] == [BOB, MIA]  # he and she have not read it yet
         assert (lobby[4]["target"], lobby[4]["mark"]) == (3, "👍")
         assert (lobby[5]["text"], lobby[5]["reply_to"]) == ("明日は東京に行きます", 1)
         assert (lobby[7]["text"], lobby[7]["deleted"]) == ("", True)
@@ -206,5 +210,7 @@ async def test_each_version_on_the_way_is_one_that_this_one_opens(
     assert version_of(path) == version
     async with SqliteStore.open(path) as store:
         assert len((await store.load()).accounts) == 5
-        assert len(await log(store, 1)) == 10
+        lobby = await log(store, 1)
+    assert [event["from_id"] for event in lobby] == [ADA, BOB, EVE, EVE, BOB, MIA, ADA, ADA, ADA, ADA]
+    assert lobby[2]["reaction_ids"] == {"👍": [BOB]}
     assert check(path) == []

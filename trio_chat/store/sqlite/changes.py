@@ -77,7 +77,8 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
     records.DropInvite: ("DELETE FROM invites WHERE room = ? AND account = ?",),
     records.SaveMention: ("INSERT OR IGNORE INTO mentions (room, account, seq) VALUES (?,?,?)",),
     records.SaveBan: (
-        "INSERT OR REPLACE INTO bans (id, room, account, network, until, reason, by, time) VALUES (?,?,?,?,?,?,?,?)",
+        """INSERT OR REPLACE INTO bans (id, room, account, network, until, reason, by, time, by_account)
+        VALUES (?,?,?,?,?,?,?,?,?)""",
     ),
     records.DropBan: ("DELETE FROM bans WHERE id = ?",),
     records.Note: ("INSERT INTO notes (time, actor, action, room, target, detail) VALUES (?,?,?,?,?,?)",),

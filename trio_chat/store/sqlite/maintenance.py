@@ -21,6 +21,7 @@ from trio_chat.store.sqlite import queries, schema
 from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
 from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, give_to_owner, remove, rename, set_aside
 from trio_chat.store.sqlite.integrity import check
+from trio_chat.store.sqlite.line_accounts import is_complete
 from trio_chat.store.sqlite.lock import is_held, locked
 from trio_chat.store.sqlite.schema import (
     APPLICATION,
@@ -107,7 +108,7 @@ def export_json(path: Path, out: IO[bytes]) -> int:
     ``member``, and ``event``, in the order in which the events were stored. Deleted texts are not included.
     """
     with translated(path), _open(path) as connection, _one_state(connection):
-        if identify(connection, path) < len(schema.MIGRATIONS):
+        if identify(connection, path) < len(schema.MIGRATIONS) or not is_complete(connection):
             raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0
         for lines, exported in enumerate(_exported(connection), 1):  # noqa: B007 - the count is the result

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 _MAX_TAGS: Final = 8
 """Maximum number of rooms or senders in an index query. With more, the index finds all and the hits are filtered."""
 
+_BAN_COLUMNS: Final = "id, room, account, network, until, reason, by, time, by_account"
+
 _Row = TypeVar("_Row")
 
 
@@ -56,7 +58,9 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
         invites=_all(connection, SaveInvite, "SELECT room, account FROM invites"),
         reads=_all(connection, SaveRead, "SELECT room, account, seq FROM reads"),
         mentions=_all(connection, SaveMention, "SELECT room, account, seq FROM mentions"),
-        bans=_all(connection, SaveBan, "SELECT id, room, account, network, until, reason, by, time FROM bans"),
+        bans=_all(
+            connection, SaveBan, "SELECT id, room, account, network, until, reason, by, time, by_account FROM bans"
+        ),
         sent=_sent(connection),
         next_account=ends.get("accounts", 0) + 1,
         next_device=ends.get("devices", 0) + 1,

@@ -20,6 +20,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from trio_chat.errors import StoreError
+from trio_chat.store.sqlite import line_accounts
 from trio_chat.store.sqlite.faults import explain, explain_system
 
 if TYPE_CHECKING:
@@ -100,8 +101,8 @@ _OF_ACCOUNTS: Final = tuple(
     f"CREATE INDEX {table}_of ON {table} (account)" for table in ("members", "invites", "reads", "mentions")
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS)
-"""Each migration's statements."""
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS, line_accounts.STATEMENTS)
+"""Each migration's statements; the fourth is followed by :mod:`trio_chat.store.sqlite.line_accounts`."""
 
 
 def make_directory(path: Path) -> None:
@@ -216,6 +217,7 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
         except BaseException:
             connection.execute("ROLLBACK")
             raise
+    line_accounts.identify_lines(connection)
 
 
 def renew_epoch(connection: sqlite3.Connection) -> None:
