@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from tests.broker.scenario import EXAMPLES, Crowd
+from trio_chat.broker import Broker, Settings
 from trio_chat.broker.commands import PASSIVE
 from trio_chat.broker.effects import Disconnect
+from trio_chat.broker.state import Session
 from trio_chat.protocol.events import Presence
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Read, Request
@@ -169,3 +171,68 @@ def test_what_was_read_and_could_not_be_stored_waits_five_seconds_whatever_is_re
     crowd.advance(5.0)
     crowd.commit()
     assert stored(crowd) == [2]
+
+
+# ---- many sessions ------------------------------------------------------------------------------------
+
+
+def test_a_session_is_checked_when_its_time_has_come_and_not_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    broker = Broker(Settings(handshake_timeout=10.0, idle_timeout=0.0))
+    for number in range(1000):
+        broker.open(number, number / 1000, token=f"{number}", number=number)
+    checked: list[int] = []
+    expiry = broker.expiry
+
+    def counted(session: Session) -> float:
+        checked.append(session.id)
+        return expiry(session)
+
+    monkeypatch.setattr(broker, "expiry", counted)
+    assert broker.due() == 10.0
+    gone = broker.tick(10.0105)
+    assert [effect.session for effect in gone if isinstance(effect, Disconnect)] == list(range(11))
+    assert len(checked) == 11
+    assert broker.due() == pytest.approx(10.011)
+
+
+def test_of_many_sessions_that_expire_at_once_some_are_told_at_a_time_and_the_rest_is_due() -> None:
+    broker = Broker(Settings(handshake_timeout=10.0))
+    for number in range(1000):
+        broker.open(number, 0.0, token=f"{number}", number=number)
+    told: list[int] = []
+    while (due := broker.due()) is not None and due <= 20.0:
+        told += [effect.session for effect in broker.tick(20.0) if isinstance(effect, Disconnect)]
+        broker.settle()
+    assert told == list(range(1000))
+
+
+def test_a_session_that_is_active_is_not_told_and_is_checked_again_later() -> None:
+    broker = Broker(Settings(handshake_timeout=10.0))
+    broker.open(1, 0.0, token="1", number=1)
+    broker.sessions[1].active = 7.0
+    assert broker.tick(10.0) == []
+    assert broker.due() == 17.0
+    assert [type(effect) for effect in broker.tick(17.0)] == [Disconnect]
+
+
+def test_sessions_that_come_and_go_leave_nothing_behind() -> None:
+    broker = Broker(Settings(handshake_timeout=1000.0))
+    for number in range(20_000):
+        broker.open(number, 0.0, token=f"{number}", number=number)
+        broker.close(number, 0.0)
+    assert len(broker._expiries) < 6000
+    broker.open(1, 5.0, token="1", number=1)
+    assert [effect.session for effect in broker.tick(1005.0) if isinstance(effect, Disconnect)] in ([1], [])
+    while (due := broker.due()) is not None and due <= 1005.0:
+        broker.tick(1005.0)
+    assert broker.sessions[1].expired
+
+
+def test_what_was_told_in_a_tick_that_failed_is_told_again() -> None:
+    broker = Broker(Settings(handshake_timeout=10.0))
+    broker.open(1, 0.0, token="1", number=1)
+    assert len(broker.tick(10.0)) == 1
+    assert broker.due() is None
+    broker.journal.undo()
+    assert broker.due() == 10.0
+    assert len(broker.tick(10.0)) == 1

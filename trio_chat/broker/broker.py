@@ -12,6 +12,7 @@ stored before. :meth:`Broker.decide` decides it with the answer.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
@@ -249,7 +250,7 @@ class Broker(Registry):
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_look, self.next_save, self.next_visit)
+        first = min(self.next_expiry, self.next_save, self.next_visit)
         if self.gathering:
             first = min(first, min(room.presence_told for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
@@ -259,14 +260,11 @@ class Broker(Registry):
         positions and last visits."""
         effects: list[Effect] = []
         presence.tell_due(Decision(self, now, effects))
-        if self.next_look <= now:
-            for session in self.sessions.values():
-                if self.expiry(session) <= now:
-                    effects.append(Disconnect(session.id, self._too_silent(session)))
-                    # said once; the connection then closes by itself. In the journal, should a bug be in what follows
-                    self.journal.set(session, "expired", True)
-            # a session that is active later expires later: no need to look before the first of these
-            self.journal.set(self, "next_look", min(map(self.expiry, self.sessions.values()), default=NEVER))
+        for session in self.expired(now):
+            effects.append(Disconnect(session.id, self._too_silent(session)))
+            # told once; the connection then closes by itself. In the journal, should a bug be in what follows
+            self.journal.then(partial(self.watch, session))
+            self.journal.set(session, "expired", True)
         if self.next_visit <= now:
             self.note_visits(now)
         if self.next_save <= now:

@@ -5,9 +5,11 @@ Handlers decide by it; :class:`trio_chat.broker.broker.Broker` adds the order in
 
 from __future__ import annotations
 
+from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker.journal import Journal
+from trio_chat.broker.near_names import NameTable
 from trio_chat.broker.places import Places
 from trio_chat.broker.state import (
     HOUR,
@@ -25,12 +27,18 @@ from trio_chat.protocol.names import check_name, nearest
 from trio_chat.protocol.text import quoted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from trio_chat.broker.state import Person
 
 NEVER: Final = float("inf")
 """The due time of nothing."""
+
+_CHECKED: Final = 256
+"""Sessions checked for having expired at a time: some hundred microseconds. The rest is due at once."""
+
+_STALE: Final = 4
+_STALE_AT_LEAST: Final = 1024  # entries are made anew once so many times as there are sessions, and some, are there
 
 
 class Registry:
@@ -46,10 +54,10 @@ class Registry:
         self.settings = settings
         self.sessions: dict[int, Session] = {}
         self.persons: dict[int, Person] = {}
-        self.people: dict[str, Person] = {}
+        self.people: NameTable[Person] = NameTable()
         self.skeletons: dict[str, Person] = {}
         self.holders: dict[bytes, Person] = {}
-        self.rooms: dict[str, Room] = {}
+        self.rooms: NameTable[Room] = NameTable("#")
         self.numbered: dict[int, Room] = {}
         self.direct: dict[frozenset[int], Room] = {}
         self.gathering: dict[str, Room] = {}
@@ -59,7 +67,7 @@ class Registry:
         self.claims = Places(HOUR / (settings.new_names or 1))
         self.begun = Places(HOUR / settings.conversations)
         self.here = 0
-        self.next_look = NEVER
+        self._expiries: list[tuple[float, int]] = []
         self.next_save = NEVER
         self.next_visit = NEVER
         self._stamped: tuple[float, str] = (-1.0, "")
@@ -85,10 +93,14 @@ class Registry:
             checked = check_name(name)
             person = None if isinstance(checked, Refusal) else self.people.get(checked.key)
         if person is None or not (person.sessions or gone or not person.guest):
-            near = nearest(name, (p.name.shown for p in self.people.values() if p.sessions or gone or not p.guest))
+            near = self._near_person(name, gone=gone)
             near = f" Did you mean {near}?" if near else ""
             return refuse("unknown_person", name=quoted(name), near=near, done=done)
         return person
+
+    def _near_person(self, name: str, *, gone: bool) -> str | None:
+        people = self.people.near(name.casefold())
+        return nearest(name, (p.name.shown for p in people if p.sessions or gone or not p.guest))
 
     def names_of(self, accounts: Iterable[int]) -> dict[int, str]:
         """The names that these accounts have now; nothing for an account that is gone."""
@@ -101,7 +113,7 @@ class Registry:
         room = self.rooms.get(name)
         if room is not None and self.is_visible(room, person):
             return None
-        near = nearest(name, (r.name for r in self.rooms.values() if r.direct is None and self.is_visible(r, person)))
+        near = nearest(name, (room.name for room in self.rooms.near(name) if self.is_visible(room, person)))
         return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
 
     @staticmethod
@@ -126,8 +138,38 @@ class Registry:
     # ---- what becomes due ---------------------------------------------------------------------
 
     def watch(self, session: Session) -> None:
-        """Check this session when it may have been silent for too long."""
-        self.next_look = min(self.next_look, self.expiry(session))
+        """Check this session when it may have been silent for too long.
+
+        A session that is active later expires later. It is not moved for that: it is found out when its time has come,
+        and the session then watched anew (see :meth:`expired`).
+        """
+        end = self.expiry(session)
+        if end < session.watched:
+            session.watched = end
+            heappush(self._expiries, (end, session.id))
+            if len(self._expiries) > _STALE * (len(self.sessions) + _STALE_AT_LEAST):  # of sessions that are gone
+                self._expiries = [(known.watched, known.id) for known in self.sessions.values()]
+                heapify(self._expiries)
+
+    @property
+    def next_expiry(self) -> float:
+        """When the next session may have been silent for too long."""
+        return self._expiries[0][0] if self._expiries else NEVER
+
+    def expired(self, now: float) -> Iterator[Session]:
+        """The sessions that have been silent for too long; of many that are to be checked, the first few."""
+        for _ in range(_CHECKED):
+            if self.next_expiry > now:
+                return
+            end, number = heappop(self._expiries)
+            session = self.sessions.get(number)
+            if session is None or session.watched != end:
+                continue
+            session.watched = NEVER
+            if self.expiry(session) <= now:
+                yield session
+            else:
+                self.watch(session)
 
     def save_soon(self, now: float, wait: float = SAVING) -> None:
         """Something waits to be stored when there is time, together with what waits already."""

@@ -26,6 +26,8 @@ def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
     for record in snapshot.bans:
         _restore_ban(registry, record)
     _restore_sent(registry, snapshot)
+    registry.people.build()
+    registry.rooms.build()
     if LOBBY in registry.rooms:
         return []
     room = add_room(registry, SaveRoom(id=registry.next_room, name=LOBBY, created=stamp(now)))

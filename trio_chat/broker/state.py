@@ -120,7 +120,7 @@ class Role(enum.IntEnum):
 class Session:
     """One connection. ``spare_token`` and ``spare_number`` are fresh random values from outside, for the
     device or person that may come of it: the broker draws none itself. ``departure`` is how its person goes when it
-    ends."""
+    ends, and ``watched`` when it is next checked for having been silent for too long."""
 
     id: int
     address: str
@@ -135,6 +135,7 @@ class Session:
     expired: bool = False
     quiet: bool = False
     departure: Departure = "quit"
+    watched: float = float("inf")
 
 
 @dataclass(slots=True, eq=False)

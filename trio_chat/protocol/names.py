@@ -270,7 +270,7 @@ def nearest(name: str, known: Iterable[str]) -> str | None:
         # Cheap checks first: a typing error changes the length by at most one, and the set of letters by at most two.
         if abs(len(key) - len(wanted)) >= best_slips or len(letters.symmetric_difference(key)) > 2 * allowed:
             continue
-        if compared < _COMPARED:
+        if compared < _COMPARED and best_slips > 1:  # only the word itself is nearer than one slip
             compared += 1
             slips = _slips(wanted, key)
             if slips < best_slips:

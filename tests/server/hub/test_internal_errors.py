@@ -62,9 +62,10 @@ async def test_a_bug_in_what_is_due_is_tried_again_later_and_ends_nobodys_chat(
     await until(lambda: len(house.server.hub.broker.sessions) > 1)
     for session in house.server.hub.broker.sessions.values():
         session.active -= 1000.0
+        house.server.hub.broker.watch(session)
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.broker.broker.Broker.note_visits", bug)
-        house.server.hub.broker.next_visit = house.server.hub.broker.next_look = 0.0
+        house.server.hub.broker.next_visit = 0.0
         await ada.ask("ping")
         await until(lambda: sum(entry["event"] == "nothing done that was due" for entry in logged.entries) > 1)
         assert (await ada.say("still here"))["seq"] == 1
