@@ -1,7 +1,7 @@
-"""What is remembered, as frozen structs: the broker decides them, the store keeps them.
+"""The records of a store, as frozen structs: the broker makes them, the store keeps them.
 
-Times are RFC 3339, UTC, milliseconds, as on the wire. Numbers (``id``, ``account``, ``room``) are given
-by the broker and never used twice.
+Times are RFC 3339, UTC, milliseconds, as on the wire. The broker gives numbers (``id``, ``account``, ``room``), and
+none is used twice.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from typing import Final, TypeAlias
 from msgspec import Struct
 
 INVITE: Final = "invite"
-"""What is done to somebody who is let into a room."""
+"""The action of an invitation to a room."""
 
 
-class PutOut(Struct, frozen=True, array_like=True, gc=False):
-    """Somebody was put out of the room of this name, banned from it, or let into it (``invite``), and has not been
-    told yet."""
+class MissedNotice(Struct, frozen=True, array_like=True, gc=False):
+    """A removal from the room of this name (``kick`` or ``ban``), or an invitation to it (``invite``), that the
+    account's person has not been told of yet. ``by`` is a name, ``by_id`` its account."""
 
     room: str
     by: str
@@ -26,8 +26,8 @@ class PutOut(Struct, frozen=True, array_like=True, gc=False):
 
 
 class SaveAccount(Struct, frozen=True, gc=False):
-    """A name and whose it is. ``password`` is an Argon2id hash in its encoded form; of what is in ``put_out``
-    they are told when they come back. A ``guest`` has the name until they leave."""
+    """An account and its name. ``password`` is an Argon2id hash in its encoded form. The person is told of ``missed``
+    when they come back. A ``guest`` has the name until they leave."""
 
     id: int
     name: str
@@ -37,18 +37,18 @@ class SaveAccount(Struct, frozen=True, gc=False):
     seen: str
     password: str | None = None
     admin: bool = False
-    put_out: tuple[PutOut, ...] = ()
+    missed: tuple[MissedNotice, ...] = ()
     guest: bool = False
 
 
 class DropAccount(Struct, frozen=True, gc=False):
-    """The name is free again; devices, memberships and reading positions go with it."""
+    """Delete an account: its name is free again, and its devices, memberships and read positions go with it."""
 
     id: int
 
 
 class SaveDevice(Struct, frozen=True, gc=False):
-    """A device that may use an account. ``digest`` is the SHA-256 of its token."""
+    """A device of an account. ``digest`` is the SHA-256 of its token."""
 
     id: int
     account: int
@@ -59,7 +59,7 @@ class SaveDevice(Struct, frozen=True, gc=False):
 
 
 class DropDevice(Struct, frozen=True, gc=False):
-    """The device may no longer."""
+    """Delete a device."""
 
     id: int
 
@@ -80,14 +80,14 @@ class SaveRoom(Struct, frozen=True, gc=False):
 
 
 class DropRoom(Struct, frozen=True, gc=False):
-    """The room is gone with all that was said in it."""
+    """Delete a room with its log."""
 
     id: int
 
 
 class SaveMember(Struct, frozen=True, gc=False):
-    """Somebody is in a room. ``role`` is 1 member, 2 moderator, 3 owner; 0 is for somebody who went out of it
-    and may still not speak there, ``muted_until`` then."""
+    """A member of a room. ``role`` is 1 member, 2 moderator, 3 owner; 0 is for a former member who is still muted
+    there, ``muted_until`` then."""
 
     room: int
     account: int
@@ -97,28 +97,28 @@ class SaveMember(Struct, frozen=True, gc=False):
 
 
 class DropMember(Struct, frozen=True, gc=False):
-    """Somebody is no longer in a room."""
+    """Delete a membership of a room."""
 
     room: int
     account: int
 
 
 class SaveInvite(Struct, frozen=True, gc=False):
-    """Somebody may enter a private room."""
+    """An invitation to a private room."""
 
     room: int
     account: int
 
 
 class DropInvite(Struct, frozen=True, gc=False):
-    """The invitation was used or taken back."""
+    """Delete an invitation."""
 
     room: int
     account: int
 
 
 class SaveRead(Struct, frozen=True, gc=False):
-    """How far somebody has read a room; mentions up to there are no longer unread."""
+    """The read position of an account in a room; mentions up to there are no longer unread."""
 
     room: int
     account: int
@@ -126,7 +126,7 @@ class SaveRead(Struct, frozen=True, gc=False):
 
 
 class SaveMention(Struct, frozen=True, gc=False):
-    """Somebody is mentioned in that line of that room."""
+    """An unread mention of an account in a line of a room."""
 
     room: int
     account: int
@@ -134,7 +134,8 @@ class SaveMention(Struct, frozen=True, gc=False):
 
 
 class SaveBan(Struct, frozen=True, gc=False):
-    """Who is kept out of a room, or (``room`` none) of the server: an account or a network."""
+    """A ban of an account or a network from a room, or (``room`` none) from the server. ``by`` is the name of the
+    person who set it, ``by_account`` their account, 0 where it is not known."""
 
     id: int
     room: int | None
@@ -148,13 +149,13 @@ class SaveBan(Struct, frozen=True, gc=False):
 
 
 class DropBan(Struct, frozen=True, gc=False):
-    """The ban is lifted."""
+    """Delete a ban."""
 
     id: int
 
 
-class Note(Struct, frozen=True, gc=False):
-    """A line of the audit log: who did what to whom, where."""
+class AuditNote(Struct, frozen=True, gc=False):
+    """A line of the audit log: the names of the actor, of the person it was done to, and of the room."""
 
     time: str
     actor: str
@@ -165,8 +166,11 @@ class Note(Struct, frozen=True, gc=False):
 
 
 class Line(Struct, frozen=True, gc=False):
-    """A line of a room's log: the bytes that everyone got (``event``), and of it what the store must find
-    again: ``text`` is what a search sees ("" for nothing), ``target`` the line that this one changes."""
+    """A line of a room's log: the bytes of its ``event``, and the parts that the store must find again.
+
+    ``sender`` is an account, ``text`` the text that a search sees ("" for none), ``target`` the line that this one
+    changes.
+    """
 
     room: int
     seq: int
@@ -180,7 +184,7 @@ class Line(Struct, frozen=True, gc=False):
 
 
 class Amend(Struct, frozen=True, gc=False):
-    """A line of a log as it is now: other text, or other marks on it."""
+    """A line of a log as it is now: with another text, or other reactions."""
 
     room: int
     seq: int
@@ -189,7 +193,7 @@ class Amend(Struct, frozen=True, gc=False):
 
 
 class Redact(Struct, frozen=True, gc=False):
-    """A line whose text is to be gone, with the texts of the edits that changed it."""
+    """A line whose text is to be deleted, with the texts of the edits that changed it."""
 
     room: int
     seq: int
@@ -211,7 +215,7 @@ Record: TypeAlias = (
     | SaveMention
     | SaveBan
     | DropBan
-    | Note
+    | AuditNote
     | Line
     | Amend
     | Redact
@@ -227,7 +231,7 @@ class RoomState(Struct, frozen=True):
 
 
 class Sent(Struct, frozen=True, gc=False):
-    """Where the line stands that ``sender`` sent under the id ``cid``."""
+    """The place of the line that the account ``sender`` sent under the id ``cid``."""
 
     sender: int
     cid: str
@@ -237,8 +241,8 @@ class Sent(Struct, frozen=True, gc=False):
 
 
 class Snapshot(Struct, frozen=True):
-    """All that is remembered but the lines of the logs. ``sent`` tells of some thousands of the last of them, the
-    newest last, under which ids they were sent. ``next_…`` are numbers not yet used."""
+    """Everything in a store but the lines of the logs. ``sent`` has the places of the last few thousand lines by the
+    ids under which they were sent, the newest last. The numbers ``next_…`` are the first that were never used."""
 
     accounts: tuple[SaveAccount, ...] = ()
     devices: tuple[SaveDevice, ...] = ()

@@ -12,7 +12,7 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING
 
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.errors import Refusal
 from trio_chat.protocol.names import LOBBY
 from trio_chat.records import RoomState, SaveAccount, SaveMember, SaveRoom, Snapshot
@@ -60,7 +60,7 @@ def full_broker(names: list[str]) -> Broker:
     """A broker with these accounts, each in a room of its own too."""
     stamp = "2026-01-01T00:00:00.000Z"
     return Broker(
-        Settings(idle_timeout=3600.0),
+        BrokerSettings(idle_timeout=3600.0),
         Snapshot(
             accounts=tuple(SaveAccount(n, name, name, name, stamp, stamp) for n, name in enumerate(names, 1)),
             rooms=(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from msgspec.structs import replace
 
 from trio_chat import records
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.broker.effects import Effect, Persist, Publish
 from trio_chat.broker.state import FOR_GOOD, MessageLookUp, StoredMessage, StoredPlace, stamp
 from trio_chat.protocol.codec import decode_event
@@ -26,7 +26,7 @@ NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, re
 
 
 @dataclass
-class Books:
+class ExpectedStore:
     """All that is stored. Members are by room and account, as are invitations, positions and mentions; ``former``
     are those who went and may still not speak."""
 
@@ -39,16 +39,16 @@ class Books:
     reads: dict[tuple[int, int], records.SaveRead] = field(default_factory=dict)
     mentions: dict[tuple[int, int, int], records.SaveMention] = field(default_factory=dict)
     bans: dict[int, records.SaveBan] = field(default_factory=dict)
-    notes: list[records.Note] = field(default_factory=list)
+    notes: list[records.AuditNote] = field(default_factory=list)
     logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     sent: dict[tuple[int, str], StoredPlace] = field(default_factory=dict)
     ends: dict[type[Any], int] = field(default_factory=lambda: dict.fromkeys(NUMBERED, 0))
 
-    def copy(self) -> Books:
+    def copy(self) -> ExpectedStore:
         """Another that changes by itself."""
         held = {name: value.copy() for name, value in vars(self).items()}
         held["logs"] = {number: log.copy() for number, log in self.logs.items()}
-        return Books(**held)
+        return ExpectedStore(**held)
 
     def snapshot(self) -> records.Snapshot:
         """As a store gives it to a new broker."""
@@ -69,7 +69,7 @@ class Books:
             next_ban=bans,
         )
 
-    def restarted(self, settings: Settings, now: float) -> Broker:
+    def restarted(self, settings: BrokerSettings, now: float) -> Broker:
         """A new broker that knows what is here."""
         return Broker(settings, self.snapshot(), now)
 
@@ -205,7 +205,7 @@ class Books:
     def _dropban(self, record: records.DropBan) -> None:
         del self.bans[record.id]
 
-    def _note(self, record: records.Note) -> None:
+    def _auditnote(self, record: records.AuditNote) -> None:
         self.notes.append(record)
 
     def _amend(self, record: records.Amend) -> None:

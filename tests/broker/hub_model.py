@@ -1,13 +1,13 @@
 """A hub made of dictionaries: it carries out a broker's effects and checks, after each step, that they are right.
 
-Theory of operation. Two :class:`Books` are kept: in ``kept`` is what was stored, in ``ahead`` also what the open
+Theory of operation. It keeps two objects :class:`ExpectedStore`: ``kept`` is stored, ``ahead`` also has what the open
 batch will store. They hold nothing but what the broker's own effects said, so they are what a restarted server
 would know; after each step a broker made from ``ahead`` must know what the running one does. Effects are looked
 at twice:
 
-* when they are *decided* (:meth:`Hub.ask` and the like): are they for the right sessions, may the asker do that
+* when they are *decided* (:meth:`HubModel.ask` and the like): are they for the right sessions, may the asker do that
   (see :mod:`tests.broker.rules`), do they agree with what the broker now says of itself;
-* when a batch is *carried out* (:meth:`Hub.commit`, :meth:`Hub.fail`): what does each session get, in which order.
+* when a batch is *carried out* (:meth:`HubModel.commit`, :meth:`HubModel.fail`): what does each session get, and when.
 
 A batch is made of turns and taken back by turns, as the server's hub does it. Every check is an ``assert`` whose
 message says which promise broke.
@@ -20,8 +20,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tests.broker import invariants, rules
-from tests.broker.expected_store import Books, positions, stored_part
-from trio_chat.broker import Failed, Settings
+from tests.broker.expected_store import ExpectedStore, positions, stored_part
+from trio_chat.broker import BrokerSettings, Failed
 from trio_chat.broker.admin import Order, Table, administer
 from trio_chat.broker.effects import (
     Acknowledge,
@@ -66,13 +66,13 @@ class Turn:
     """Whose sessions were ended with it, and whether they were quiet: they go on if it is taken back."""
 
 
-class Hub:
+class HubModel:
     """See the module."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BrokerSettings) -> None:
         self.settings = settings
         self.now = START
-        self.kept = Books()
+        self.kept = ExpectedStore()
         self.tokens: dict[int, str] = {}
         self.holders: dict[str, int] = {}  # whose account each token that was given out is of
         self.inboxes: dict[int, list[Event]] = {}

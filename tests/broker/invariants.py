@@ -9,11 +9,11 @@ from trio_chat.broker.state import State, seconds
 from trio_chat.protocol.names import LOBBY, Name, check_name
 
 if TYPE_CHECKING:
-    from tests.broker.hub_model import Hub
+    from tests.broker.hub_model import HubModel
     from trio_chat.broker import Broker
 
 
-def check_whole(hub: Hub) -> None:
+def check_whole(hub: HubModel) -> None:
     """Compare a broker with what its effects have told everyone, and with one that starts from what is stored."""
     _check_people(hub)
     _check_rooms(hub)
@@ -50,7 +50,7 @@ def summary(broker: Broker) -> dict[str, Any]:
     }
 
 
-def _check_people(hub: Hub) -> None:
+def _check_people(hub: HubModel) -> None:
     broker = hub.broker
     assert set(broker.sessions) == hub.open, "the broker knows other sessions than are open"
     for person in broker.persons.values():
@@ -63,7 +63,7 @@ def _check_people(hub: Hub) -> None:
     assert broker.here == broker.statistics().here == len(visible), "a wrong count of people here"
 
 
-def _check_rooms(hub: Hub) -> None:
+def _check_rooms(hub: HubModel) -> None:
     books, broker = hub.ahead, hub.broker
     lobby = books.members_of(LOBBY)
     assert lobby.keys() == books.accounts.keys(), "somebody is not in the lobby"
@@ -87,7 +87,7 @@ def _check_rooms(hub: Hub) -> None:
     _check_bans(hub)
 
 
-def _check_bans(hub: Hub) -> None:
+def _check_bans(hub: HubModel) -> None:
     for ban in hub.ahead.bans.values():
         over = ban.until is not None and seconds(ban.until) <= hub.now
         if ban.account is None or over or hub.ahead.accounts[ban.account].admin:
@@ -98,7 +98,7 @@ def _check_bans(hub: Hub) -> None:
             assert ban.account not in hub.whose.values(), "who is banned from the server is there"
 
 
-def _check_notices(hub: Hub) -> None:
+def _check_notices(hub: HubModel) -> None:
     for session, rooms in hub.shown.items():
         for room, names in rooms.items():
             if room not in hub.broker.gathering:
@@ -106,7 +106,7 @@ def _check_notices(hub: Hub) -> None:
                 assert names == truth, f"{room}: session {session} was shown {names}, but {truth} are there"
 
 
-def _check_restart(hub: Hub) -> None:
+def _check_restart(hub: HubModel) -> None:
     """What would be known after a restart, if the open batch is stored, is what is known now."""
     again, now = stored_part(hub.ahead.restarted(hub.settings, hub.now)), stored_part(hub.broker)
     unsaved = {(room, who) for who, room in hub.broker.unsaved_reads}

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
-from tests.broker.hub_model import Hub
-from trio_chat.broker import Settings, presence, talk
+from tests.broker.hub_model import HubModel
+from trio_chat.broker import BrokerSettings, presence, talk
 from trio_chat.errors import refuse
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Welcome
@@ -64,7 +64,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self._asked = 0
         self._batch = 1
         self._sends: list[tuple[int, Send]] = []
-        self.hub = Hub(Settings())
+        self.hub = HubModel(BrokerSettings())
 
     def teardown(self) -> None:
         for patch in self._patches:
@@ -92,7 +92,7 @@ class BrokerMachine(RuleBasedStateMachine):
         batch: int,
     ) -> None:
         self._batch = batch
-        settings = Settings(
+        settings = BrokerSettings(
             password=password,
             max_text=40,
             max_recipients=3,
@@ -105,7 +105,7 @@ class BrokerMachine(RuleBasedStateMachine):
             name_expiry=expiry,
             new_names=new_names,
         )
-        self.hub = Hub(settings)
+        self.hub = HubModel(settings)
         for name in ("ada", "bob", "cyd", "dan", "eve")[:people]:
             self.hub.connect(Hello(id="", name=name, password=password))
         self.hub.commit()

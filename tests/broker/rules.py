@@ -29,7 +29,7 @@ from trio_chat.protocol.names import LOBBY, check_room, fold_room
 from trio_chat.records import SaveAccount
 
 if TYPE_CHECKING:
-    from tests.broker.hub_model import Hub
+    from tests.broker.hub_model import HubModel
     from trio_chat.protocol.requests import AnyRequest, Hello
 
 ANSWERS: dict[type[requests.Request], type[Any]] = {
@@ -76,7 +76,7 @@ def answer_in(effects: list[Effect], session: int, request_id: str) -> Event | R
     return answers[0]
 
 
-def check_identities(hub: Hub, effects: list[Effect]) -> None:  # noqa: C901 - one rule after the other
+def check_identities(hub: HubModel, effects: list[Effect]) -> None:  # noqa: C901 - one rule after the other
     """Every event that a person caused, or that speaks of people, has the numbers of their accounts."""
     names = {number: account.name for number, account in hub.ahead.accounts.items()}
 
@@ -108,7 +108,7 @@ def check_identities(hub: Hub, effects: list[Effect]) -> None:  # noqa: C901 - o
             check(event.name, event.account)
 
 
-def check_let_in(hub: Hub, session: int, hello: Hello, effects: list[Effect], *, proven: bool) -> None:
+def check_let_in(hub: HubModel, session: int, hello: Hello, effects: list[Effect], *, proven: bool) -> None:
     """A name that is somebody's is given only to who proves it; nobody is let in who is kept out."""
     welcome = next(e.event for e in effects if isinstance(e, Reply) and isinstance(e.event, Welcome))
     assert hub.settings.password in {None, hello.password}, "let in without the server's password"
@@ -128,7 +128,7 @@ def check_let_in(hub: Hub, session: int, hello: Hello, effects: list[Effect], *,
     assert not _kept_out(hub, LOBBY, held, hub.addresses[session]), "somebody who is kept out was let in"
 
 
-def _is_free(hub: Hub, account: SaveAccount) -> bool:
+def _is_free(hub: HubModel, account: SaveAccount) -> bool:
     if account.id in hub.whose.values():
         return False
     expiry = hub.settings.name_expiry
@@ -137,7 +137,7 @@ def _is_free(hub: Hub, account: SaveAccount) -> bool:
     return account.guest or (old and account.password is None and not account.admin)
 
 
-def _kept_out(hub: Hub, room: str, account: int, address: str) -> bool:
+def _kept_out(hub: HubModel, room: str, account: int, address: str) -> bool:
     """Whether an account (0: none yet), or who comes from an address, is kept out of a room."""
     held = hub.ahead.room(room)
     number = None if room == LOBBY or held is None else held.id
@@ -157,7 +157,7 @@ def covers(network: str, address: str) -> bool:
     return (mapped or ip) in held or ip in held
 
 
-def check_refusal(hub: Hub, session: int, error: Error) -> None:
+def check_refusal(hub: HubModel, session: int, error: Error) -> None:
     """A refusal says what the table says, and tells of no room that is hidden from the asker."""
     assert error.code in FAULTS, "a refusal that is in no table"
     assert error.code != "internal", "a fault of the broker"
@@ -165,7 +165,7 @@ def check_refusal(hub: Hub, session: int, error: Error) -> None:
         assert may_know(hub, near, hub.whose.get(session, 0)), f"{near} is hidden, and was named"
 
 
-def may_know(hub: Hub, name: str, who: int) -> bool:
+def may_know(hub: HubModel, name: str, who: int) -> bool:
     """Whether somebody may know that there is a room."""
     room = hub.ahead.room(name)
     if room is None:
@@ -177,7 +177,7 @@ def may_know(hub: Hub, name: str, who: int) -> bool:
     return not room.private or hub.ahead.accounts[who].admin or (room.id, who) in hub.ahead.invites
 
 
-def _is_repeated(hub: Hub, who: int, answer: Event | Recall | Seek, effects: list[Effect]) -> bool:
+def _is_repeated(hub: HubModel, who: int, answer: Event | Recall | Seek, effects: list[Effect]) -> bool:
     """Whether nothing follows from a request but its answer; a line that it names must be in the log."""
     kept = replace(hub.ahead.accounts[who], seen="")
     others = [
@@ -196,7 +196,7 @@ def _is_repeated(hub: Hub, who: int, answer: Event | Recall | Seek, effects: lis
 
 
 def check_allowed(  # noqa: C901 - one rule after the other, each needs something
-    hub: Hub,
+    hub: HubModel,
     session: int,
     request: AnyRequest,
     answer: Event | Recall | Seek,
@@ -211,7 +211,7 @@ def check_allowed(  # noqa: C901 - one rule after the other, each needs somethin
         check_let_in(hub, session, request, effects, proven=proven)
         return
     who = hub.whose[session]
-    if isinstance(request, requests.Deed) and request.again and _is_repeated(hub, who, answer, effects):
+    if isinstance(request, requests.ChangeRequest) and request.again and _is_repeated(hub, who, answer, effects):
         return
     name = fold_room(getattr(request, "room", None) or "")
     role = hub.ahead.role(name, who)
@@ -246,7 +246,7 @@ def check_allowed(  # noqa: C901 - one rule after the other, each needs somethin
         assert may_know(hub, name or LOBBY, who), "who is in a hidden room was told"
 
 
-def _check_published(hub: Hub, who: int, request: AnyRequest, answer: Any, effects: list[Effect]) -> None:
+def _check_published(hub: HubModel, who: int, request: AnyRequest, answer: Any, effects: list[Effect]) -> None:
     """An acknowledgement stands for a line published with it, or for the same one as last time."""
     published = [effect for effect in effects if isinstance(effect, Publish)]
     for publish in published:
@@ -264,7 +264,7 @@ def _check_published(hub: Hub, who: int, request: AnyRequest, answer: Any, effec
             assert hub.ahead.sent[who, request.id] == (room.id, answer.seq, answer.time), "never published"
 
 
-def _check_send(hub: Hub, who: int, effects: list[Effect]) -> None:
+def _check_send(hub: HubModel, who: int, effects: list[Effect]) -> None:
     for publish in effects:
         if not isinstance(publish, Publish):
             continue
@@ -280,7 +280,7 @@ def _check_send(hub: Hub, who: int, effects: list[Effect]) -> None:
         hub.spoke[room.id, who] = hub.now
 
 
-def _check_answered(hub: Hub, effects: list[Effect]) -> None:
+def _check_answered(hub: HubModel, effects: list[Effect]) -> None:
     for publish in effects:
         target = getattr(publish.event, "reply_to", None) if isinstance(publish, Publish) else None
         if target is not None and isinstance(publish, Publish):
@@ -290,7 +290,7 @@ def _check_answered(hub: Hub, effects: list[Effect]) -> None:
             assert not said.deleted, "what was taken back was answered"
 
 
-def _check_join(hub: Hub, session: int, who: int, request: requests.Join) -> None:
+def _check_join(hub: HubModel, session: int, who: int, request: requests.Join) -> None:
     name = check_room(request.room)
     room = hub.ahead.room(request.room) or (hub.ahead.room(name) if isinstance(name, str) else None)
     account = hub.ahead.accounts[who]
@@ -302,14 +302,14 @@ def _check_join(hub: Hub, session: int, who: int, request: requests.Join) -> Non
         assert not _kept_out(hub, room.name, who, hub.addresses[session]), "somebody entered who is kept out"
 
 
-def _check_rank(hub: Hub, who: int, room: str, target: int) -> None:
+def _check_rank(hub: HubModel, who: int, room: str, target: int) -> None:
     above = hub.ahead.role(room, who) > hub.ahead.role(room, target)
     admin = hub.ahead.accounts[who].admin and not hub.ahead.accounts[target].admin
     assert who != target, "somebody did that to themselves"
     assert above or admin, "somebody of the same rank was put in their place"
 
 
-def check_done(hub: Hub, session: int, request: AnyRequest, answer: Any) -> None:
+def check_done(hub: HubModel, session: int, request: AnyRequest, answer: Any) -> None:
     """After its effects were followed: is it so, what the asker was told is done?"""
     if isinstance(answer, Error):
         return
@@ -326,7 +326,7 @@ def check_done(hub: Hub, session: int, request: AnyRequest, answer: Any) -> None
         assert hub.whose[session] not in hub.ahead.members_of(name), "who left is in the room still"
 
 
-def _check_banned(hub: Hub, session: int, request: requests.Ban, name: str) -> None:
+def _check_banned(hub: HubModel, session: int, request: requests.Ban, name: str) -> None:
     ended = {e.session for e in hub.batch[-1].effects if isinstance(e, Disconnect)}
     actor = hub.whose[session]
     rank = hub.ahead.role(name, actor)
@@ -344,7 +344,7 @@ def _check_banned(hub: Hub, session: int, request: requests.Ban, name: str) -> N
             assert sessions <= ended, "who was banned is connected still"
 
 
-def check_told(hub: Hub, effects: list[Effect]) -> None:
+def check_told(hub: HubModel, effects: list[Effect]) -> None:
     """What was said about rooms and people is so, now that all of this step has happened."""
     counts: dict[str, int] = {}
     for effect in effects:
@@ -367,7 +367,7 @@ def check_told(hub: Hub, effects: list[Effect]) -> None:
         assert count == len(hub.names_in(name)), "a wrong count of people"
 
 
-def _check_info(hub: Hub, info: events.RoomInfo) -> None:
+def _check_info(hub: HubModel, info: events.RoomInfo) -> None:
     assert info.count == len(hub.names_in(info.name)), "a wrong count in a room's description"
     assert info.direct == info.name.startswith("@"), "a room looks like a conversation, or the reverse"
     if info.direct:

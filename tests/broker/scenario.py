@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tests.broker.hub_model import Hub
-from trio_chat.broker import Settings
+from tests.broker.hub_model import HubModel
+from trio_chat.broker import BrokerSettings
 from trio_chat.broker.effects import Effect, Recall, Seek
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Event, Ok
@@ -49,14 +49,14 @@ EXAMPLES: dict[type[requests.Request], AnyRequest] = {
 """One of each request, as somebody in ``#ops`` may ask it."""
 
 
-class Crowd(Hub):
+class Crowd(HubModel):
     """Some people who said hello, each from one session, and have heard all that this caused.
 
     Every method that lets something happen also stores it, carries it out and checks the whole.
     """
 
     def __init__(self, *names: str, **settings: Any) -> None:
-        super().__init__(Settings(**settings))
+        super().__init__(BrokerSettings(**settings))
         self.who: dict[str, int] = {}
         self._read: dict[int, int] = {}
         self._requests = 0

@@ -8,7 +8,7 @@ import pytest
 
 from tests.broker.asking import handle
 from tests.broker.scenario import Crowd
-from trio_chat.broker import Broker, Failed, Settings
+from trio_chat.broker import Broker, BrokerSettings, Failed
 from trio_chat.broker.admin import Table
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply
 from trio_chat.broker.state import stamp
@@ -132,14 +132,14 @@ def test_a_name_in_use_is_not_free_after_the_server_was_killed() -> None:
 
 def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free_afterwards() -> None:
     crowd = Crowd("ada", "bob")
-    crowd.settings = Settings(names="guest")
+    crowd.settings = BrokerSettings(names="guest")
     crowd.restart(orderly=True)
     assert refused_hello(crowd, name="ada") == "name_owned"
     assert refused_hello(crowd, name="\u0430da") == "name_lookalike"
     crowd.come("guest")
     crowd.go("guest")
     crowd.come("guest", "the next guest")
-    crowd.settings = Settings()
+    crowd.settings = BrokerSettings()
     crowd.restart(orderly=True)
     crowd.back("ada")
     crowd.come("guest", "owns it now")
@@ -149,7 +149,7 @@ def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free
 
 def test_a_guest_who_comes_back_to_where_names_are_owned_owns_theirs() -> None:
     crowd = Crowd("ada", "bob", names="guest")
-    crowd.settings = Settings()
+    crowd.settings = BrokerSettings()
     crowd.restart(orderly=True)
     crowd.back("ada")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
@@ -384,7 +384,7 @@ def dropped(effects: list[Effect]) -> list[int]:
 
 
 def test_who_was_taken_back_and_goes_takes_nobody_elses_account_along() -> None:
-    broker = Broker(Settings())
+    broker = Broker(BrokerSettings())
     looks = Hello(id="h", name=None, quiet=True)
     for number in (1, 2):
         broker.open(number, 0.0, token=f"token{number}", number=number)

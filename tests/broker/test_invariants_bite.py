@@ -14,7 +14,7 @@ from trio_chat.broker import Broker, arrival, moderation, retract, rooms, talk
 from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Persist, Reply, Unsubscribe
-from trio_chat.broker.state import Person, Role, Room
+from trio_chat.broker.state import ChatRoom, Person, Role
 from trio_chat.protocol import requests
 from trio_chat.records import SaveMember
 
@@ -50,7 +50,7 @@ def keep_the_session_of_who_left(patch: Patch) -> None:
 def skip_a_number(patch: Patch) -> None:
     number_next = rooms.number_next
 
-    def skipping(broker: Broker, room: Room) -> int:
+    def skipping(broker: Broker, room: ChatRoom) -> int:
         room.last += room.last == 2
         return number_next(broker, room)
 
@@ -60,7 +60,7 @@ def skip_a_number(patch: Patch) -> None:
 def let_who_left_hear_on(patch: Patch) -> None:
     exit_room = rooms.exit_room
 
-    def deaf(decision: Decision, person: Person, room: Room) -> None:
+    def deaf(decision: Decision, person: Person, room: ChatRoom) -> None:
         exit_room(decision, person, room)
         decision.effects[:] = [effect for effect in decision.effects if not isinstance(effect, Unsubscribe)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.broker.asking import handle
 from tests.broker.scenario import Crowd
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Effect, Persist, Reply, Throttle
 from trio_chat.broker.state import MENTIONED, SENT_IDS, UNDELIVERED
@@ -18,7 +18,7 @@ from trio_chat.records import SaveMention
 def test_of_one_message_no_more_mentions_are_kept_than_anybody_means() -> None:
     """Else one message that names everybody there is costs thousands of rows, for which all others wait."""
     names = [f"bob{number}" for number in range(60)]
-    broker = Broker(Settings())
+    broker = Broker(BrokerSettings())
     for session, name in enumerate(["ada", *names], 1):
         broker.open(session, 0.0, token=f"t{session}", number=session)
         assert isinstance(broker.greet(session, Hello(id="", name=name), 0.0), list)
@@ -29,7 +29,7 @@ def test_of_one_message_no_more_mentions_are_kept_than_anybody_means() -> None:
 
 def fast_broker(rate: float = 10.0, burst: float = 20.0) -> Broker:
     """One session (1, ada) with a full bucket at time 100."""
-    broker = Broker(Settings(rate=rate, burst=burst))
+    broker = Broker(BrokerSettings(rate=rate, burst=burst))
     broker.open(1, 0.0, token="t", number=1)
     broker.greet(1, Hello(id="", name="ada"), 0.0)
     broker.settle()
@@ -104,7 +104,7 @@ def test_what_is_no_request_costs_as_much_as_a_message() -> None:
 
 
 def test_guessing_passwords_is_slowed_down() -> None:
-    broker = Broker(Settings(rate=1.0, burst=10.0))
+    broker = Broker(BrokerSettings(rate=1.0, burst=10.0))
     broker.open(1, 0.0, token="t", number=1)
     told = [outcome(handle(broker, 1, Hello(id="h", name="server"), 0.0)) for _ in range(5)]
     assert [code for _, code in told] == ["name_reserved"] * 4 + ["too_fast"]

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.broker.hub_model import Hub
+from tests.broker.hub_model import HubModel
 from tests.broker.machine import BrokerMachine
-from trio_chat.broker import Settings
+from trio_chat.broker import BrokerSettings
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.requests import Hello
 
@@ -28,7 +28,7 @@ def test_promises_hold_in_any_order(part: int) -> None:
 
 def test_who_entered_in_vain_hears_nothing_of_those_who_go_with_the_batch() -> None:
     """A batch in which one comes and a silent one is sent away, and which cannot be stored."""
-    hub = Hub(Settings(idle_timeout=30.0))
+    hub = HubModel(BrokerSettings(idle_timeout=30.0))
     for name in ("ada", "bob"):
         hub.connect(Hello(id="", name=name))
     hub.advance(31.0)

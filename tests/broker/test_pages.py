@@ -9,7 +9,7 @@ import pytest
 from msgspec import structs
 
 from tests.broker.asking import handle
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.broker.effects import Acknowledge, Reply, Subscribe
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import BanList, People, RoomList, Welcome
@@ -31,7 +31,7 @@ def ask(broker: Broker, request: AnyRequest, session: int = 1) -> Any:  # the an
 
 def crowd(*names: str, **settings: Any) -> Broker:
     """People who came in, the first in the session numbered 1."""
-    broker = Broker(Settings(**settings))
+    broker = Broker(BrokerSettings(**settings))
     for session, name in enumerate(names, 1):
         broker.open(session, 0.0, token=f"{TOKEN}{session}", number=session)
         assert isinstance(broker.greet(session, Hello(id="", name=name), 0.0), list)
@@ -128,7 +128,7 @@ def welcomed(broker: Broker, session: int = 1) -> Welcome:
 
 
 def test_a_welcome_lists_all_rooms_and_as_many_conversations_as_it_may_and_says_how_many_not() -> None:
-    welcome = welcomed(Broker(Settings(page_bytes=PAGE), talked_to(*range(100))))
+    welcome = welcomed(Broker(BrokerSettings(page_bytes=PAGE), talked_to(*range(100))))
     assert len(encode(welcome)) <= PAGE + 2 * AROUND
     listed = [room.name for room in welcome.rooms]
     assert listed[:2] == [LOBBY, "#ops"]
@@ -138,7 +138,7 @@ def test_a_welcome_lists_all_rooms_and_as_many_conversations_as_it_may_and_says_
 
 def test_of_conversations_those_come_first_that_one_has_read_and_of_them_those_with_news() -> None:
     """So strangers who begin a thousand do not hide those that one has."""
-    broker = Broker(Settings(page_bytes=1), talked_to(*range(100)))
+    broker = Broker(BrokerSettings(page_bytes=1), talked_to(*range(100)))
     assert welcomed(broker).rooms[2].name == conversation(99)
     for session, (number, seq, first) in enumerate([(3, 2, 3), (7, 1, 7), (11, 2, 7)], 2):
         ask(broker, Read(id="r", room=conversation(number), seq=seq))
@@ -146,7 +146,7 @@ def test_of_conversations_those_come_first_that_one_has_read_and_of_them_those_w
 
 
 def test_a_conversation_that_was_left_out_is_heard_all_the_same() -> None:
-    broker = Broker(Settings(page_bytes=1), talked_to(*range(5)))
+    broker = Broker(BrokerSettings(page_bytes=1), talked_to(*range(5)))
     broker.open(1, 0.0, token="x", number=0)
     effects = broker.greet(1, Hello(id="", name="ada", token=TOKEN), 0.0)
     assert isinstance(effects, list)
@@ -155,7 +155,7 @@ def test_a_conversation_that_was_left_out_is_heard_all_the_same() -> None:
 
 
 def test_a_welcome_that_is_said_anew_because_something_was_not_stored_is_bounded_too() -> None:
-    broker = Broker(Settings(page_bytes=PAGE), talked_to(*range(100)))
+    broker = Broker(BrokerSettings(page_bytes=PAGE), talked_to(*range(100)))
     before = welcomed(broker)
     broker.settle()
     remaining = broker.take_back([Reply(1, before)], [])

@@ -1,11 +1,11 @@
-"""Places: where people come from, and how much may be done from there."""
+"""PlaceLimits: where people come from, and how much may be done from there."""
 
 from __future__ import annotations
 
 import pytest
 
 from tests.broker.scenario import Crowd
-from trio_chat.broker.places import Places, place_of
+from trio_chat.broker.places import PlaceLimits, place_of
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.requests import Hello
 
@@ -29,7 +29,7 @@ def test_a_place_is_an_address_or_a_network_of_one_and_not_this_machine(address:
 
 def test_what_was_spent_is_forgiven_with_time_and_the_quiet_ones_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_chat.broker.places._MOST", 2)
-    places = Places(6.0)
+    places = PlaceLimits(6.0)
     for _ in range(3):
         places.spend("a", 100.0)
     assert [places.spent("a", now) for now in (100.0, 106.0, 109.0, 200.0)] == [3.0, 2.0, 1.5, 0.0]

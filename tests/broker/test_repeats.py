@@ -13,8 +13,8 @@ from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import (
     Ban,
     Bans,
+    ChangeRequest,
     Configure,
-    Deed,
     Delete,
     Hello,
     Invite,
@@ -45,9 +45,9 @@ def ops(**settings: object) -> Crowd:
     return crowd
 
 
-def again(request: Deed) -> AnyRequest:
+def again(request: ChangeRequest) -> AnyRequest:
     fields = {name: getattr(request, name) for name in request.__struct_fields__}
-    made: AnyRequest = type(request)(**{**fields, "again": True})  # type: ignore[assignment] # a Deed's kinds are all in it
+    made: AnyRequest = type(request)(**{**fields, "again": True})  # type: ignore[assignment] # a ChangeRequest's kinds are all in it
     return made
 
 
@@ -71,7 +71,7 @@ DEEDS = [
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: type(deed).__name__)
 def test_what_is_asked_again_is_acknowledged_and_done_once(deed: AnyRequest) -> None:
     crowd = ops()
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, ChangeRequest)
     first = crowd.do("owner1", deed)
     assert isinstance(first, Ok)
     crowd.all_read()
@@ -82,7 +82,7 @@ def test_what_is_asked_again_is_acknowledged_and_done_once(deed: AnyRequest) -> 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: type(deed).__name__)
 def test_what_is_asked_again_in_a_batch_that_is_lost_is_not_acknowledged(deed: AnyRequest) -> None:
     crowd = ops()
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, ChangeRequest)
     for request in (deed, again(deed)):
         crowd.ask(crowd.who["owner1"], request)
     crowd.fail()
@@ -100,7 +100,7 @@ def test_what_is_asked_again_in_a_batch_that_is_lost_is_not_acknowledged(deed: A
 )
 def test_after_a_restart_what_is_so_already_counts_as_done(deed: AnyRequest) -> None:
     crowd = ops()
-    assert isinstance(deed, Deed)
+    assert isinstance(deed, ChangeRequest)
     crowd.do("owner1", deed)
     crowd.restart(orderly=False)
     for name in ("owner1", "other"):

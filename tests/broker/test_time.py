@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.broker.scenario import EXAMPLES, Crowd
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.broker.commands import PASSIVE
 from trio_chat.broker.effects import Disconnect
 from trio_chat.broker.state import Session
@@ -177,7 +177,7 @@ def test_what_was_read_and_could_not_be_stored_waits_five_seconds_whatever_is_re
 
 
 def test_a_session_is_checked_when_its_time_has_come_and_not_with_all_others(monkeypatch: pytest.MonkeyPatch) -> None:
-    broker = Broker(Settings(handshake_timeout=10.0, idle_timeout=0.0))
+    broker = Broker(BrokerSettings(handshake_timeout=10.0, idle_timeout=0.0))
     for number in range(1000):
         broker.open(number, number / 1000, token=f"{number}", number=number)
     checked: list[int] = []
@@ -196,7 +196,7 @@ def test_a_session_is_checked_when_its_time_has_come_and_not_with_all_others(mon
 
 
 def test_of_many_sessions_that_expire_at_once_some_are_told_at_a_time_and_the_rest_is_due() -> None:
-    broker = Broker(Settings(handshake_timeout=10.0))
+    broker = Broker(BrokerSettings(handshake_timeout=10.0))
     for number in range(1000):
         broker.open(number, 0.0, token=f"{number}", number=number)
     told: list[int] = []
@@ -207,7 +207,7 @@ def test_of_many_sessions_that_expire_at_once_some_are_told_at_a_time_and_the_re
 
 
 def test_a_session_that_is_active_is_not_told_and_is_checked_again_later() -> None:
-    broker = Broker(Settings(handshake_timeout=10.0))
+    broker = Broker(BrokerSettings(handshake_timeout=10.0))
     broker.open(1, 0.0, token="1", number=1)
     broker.sessions[1].active = 7.0
     assert broker.tick(10.0) == []
@@ -216,7 +216,7 @@ def test_a_session_that_is_active_is_not_told_and_is_checked_again_later() -> No
 
 
 def test_sessions_that_come_and_go_leave_nothing_behind() -> None:
-    broker = Broker(Settings(handshake_timeout=1000.0))
+    broker = Broker(BrokerSettings(handshake_timeout=1000.0))
     for number in range(20_000):
         broker.open(number, 0.0, token=f"{number}", number=number)
         broker.close(number, 0.0)
@@ -229,7 +229,7 @@ def test_sessions_that_come_and_go_leave_nothing_behind() -> None:
 
 
 def test_what_was_told_in_a_tick_that_failed_is_told_again() -> None:
-    broker = Broker(Settings(handshake_timeout=10.0))
+    broker = Broker(BrokerSettings(handshake_timeout=10.0))
     broker.open(1, 0.0, token="1", number=1)
     assert len(broker.tick(10.0)) == 1
     assert broker.due() is None

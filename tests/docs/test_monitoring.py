@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from typing import Final
 
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.gate import Gate
@@ -17,7 +17,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "monitoring.md"
 
 
 def test_the_page_lists_every_figure_and_no_other() -> None:
-    hub = Hub(Broker(Settings()), MemoryStore("epoch"), Tally())
+    hub = Hub(Broker(BrokerSettings()), MemoryStore("epoch"), Tally())
     text = exposition(make_metrics(hub, Gate(10, 0))).decode()
     served = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]

@@ -167,7 +167,7 @@ async def test_a_bug_in_an_order_is_told_and_changes_nothing(
     ada = await house.join("ada")
     order = Administration(Order(do="promote", name="ada"))
     with monkeypatch.context() as broken, house.server.hub.open_inbox() as inbox:
-        broken.setattr("trio_chat.broker.admin.Note", bug)
+        broken.setattr("trio_chat.broker.admin.AuditNote", bug)
         await inbox.send(order)
         await order.settled.wait()
     assert order.answer is None  # which the door tells as an internal error

@@ -12,7 +12,7 @@ import pytest
 import trio
 
 from tests.server.live_server import Serve
-from trio_chat.broker import Settings
+from trio_chat.broker import BrokerSettings
 from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.server.app import default_data_directory, open_server
@@ -98,7 +98,7 @@ def test_without_a_folder_it_is_the_platforms_own(monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_broker_calls_each_setting_by_the_name_that_it_has_in_the_file() -> None:
-    names = {field.name for field in dataclasses.fields(Settings)}
+    names = {field.name for field in dataclasses.fields(BrokerSettings)}
     assert names - set(ServerConfig.__struct_fields__) == {
         "server",  # the program's version
         "epoch",  # the store's

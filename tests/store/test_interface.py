@@ -12,14 +12,14 @@ from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.records import (
     Amend,
+    AuditNote,
     DropAccount,
     DropBan,
     DropDevice,
     DropInvite,
     DropMember,
     DropRoom,
-    Note,
-    PutOut,
+    MissedNotice,
     Record,
     Redact,
     SaveBan,
@@ -66,7 +66,7 @@ async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None
     )
     saved: list[Record] = [
         pen.account(1, "ada", password="$argon2id$"),
-        replace(pen.account(2, "bob"), put_out=(PutOut("#ops", "ada", "ban", "thé"), PutOut("#b", "ada"))),
+        replace(pen.account(2, "bob"), missed=(MissedNotice("#ops", "ada", "ban", "thé"), MissedNotice("#b", "ada"))),
         device(4, 1),
         pen.room(1),
         room,
@@ -466,7 +466,7 @@ async def test_zero_days_keep_for_ever(store: Store, pen: Pen) -> None:
 
 
 async def test_the_audit_log_comes_back_newest_first_in_pages(store: Store, pen: Pen) -> None:
-    notes = [Note(pen.stamp(), "ada", "ban", "#lobby", "bob", f"number {n}") for n in range(5)]
+    notes = [AuditNote(pen.stamp(), "ada", "ban", "#lobby", "bob", f"number {n}") for n in range(5)]
     await save(store, notes[:3])
     await save(store, notes[3:])
     newest = await store.notes(2)

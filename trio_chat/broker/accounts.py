@@ -9,7 +9,7 @@ from trio_chat.broker.effects import Disconnect
 from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
-from trio_chat.records import Note
+from trio_chat.records import AuditNote
 
 if TYPE_CHECKING:
     from trio_chat.broker.ask import Ask
@@ -25,7 +25,7 @@ def set_password(ask: Ask[SetPassword]) -> Refusal | None:
         return refuse("internal")
     ask.registry.journal.set(person, "password", ask.password_hash)
     ask.persist(account_of(person))
-    ask.persist(Note(ask.time, person.name.shown, "password"))
+    ask.persist(AuditNote(ask.time, person.name.shown, "password"))
     ask.acknowledge(Ok(id=ask.request.id))
     return None
 
@@ -61,7 +61,7 @@ def revoke(ask: Ask[Revoke]) -> Refusal | None:
     if not person.guest and len(person.devices) == 1 and person.password is None:
         return refuse("last_device", name=person.name.shown)
     arrival.drop_device(ask, person, device)
-    ask.persist(Note(ask.time, person.name.shown, "revoke", target=device.label))
+    ask.persist(AuditNote(ask.time, person.name.shown, "revoke", target=device.label))
     ask.reply(Ok(id=request.id))
     ask.effects.extend(
         Disconnect(number, refuse("revoked"))

@@ -16,12 +16,12 @@ from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.text import quoted
-from trio_chat.records import DropBan, Note
+from trio_chat.records import AuditNote, DropBan
 
 if TYPE_CHECKING:
     from trio_chat.broker.effects import Effect
     from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import Person, Room
+    from trio_chat.broker.state import ChatRoom, Person
 
 ACTOR: Final = "server"
 """The actor in the audit log of a change that was ordered from outside the chat."""
@@ -67,7 +67,7 @@ def _reset_name(decision: Decision, order: Order) -> Table | Refusal:
         return person
     arrival.expel(decision, person, refuse("name_freed"))
     arrival.release(decision, person)
-    decision.persist(Note(decision.time, ACTOR, "reset-name", target=person.name.shown))
+    decision.persist(AuditNote(decision.time, ACTOR, "reset-name", target=person.name.shown))
     return Table(("freed",), [(person.name.shown,)])
 
 
@@ -80,7 +80,7 @@ def _promote(decision: Decision, order: Order) -> Table | Refusal:
     decision.registry.journal.set(person, "admin", order.do == "promote")
     decision.persist(account_of(person))
     if changes:
-        decision.persist(Note(decision.time, ACTOR, order.do, target=person.name.shown))
+        decision.persist(AuditNote(decision.time, ACTOR, order.do, target=person.name.shown))
     return Table(("name", "admin"), [(person.name.shown, person.admin)])
 
 
@@ -119,7 +119,7 @@ def _unban(decision: Decision, order: Order) -> Table | Refusal:
                 decision.registry.journal.pop(room.bans, number)
                 target = "" if ban.person is None else ban.person.name.shown
                 decision.persist(DropBan(number))
-                decision.persist(Note(decision.time, ACTOR, "unban", room.name, target, ban.record.network or ""))
+                decision.persist(AuditNote(decision.time, ACTOR, "unban", room.name, target, ban.record.network or ""))
                 return Table(("lifted",), [(number,)])
     return refuse("unknown_ban", number=quoted(order.name))
 
@@ -139,7 +139,7 @@ def _stats(decision: Decision, order: Order) -> Table:
     )
 
 
-def _kept(room: Room) -> int:
+def _kept(room: ChatRoom) -> int:
     """How many lines of a room's log are kept: messages and all other room events."""
     return room.last - room.first + 1
 

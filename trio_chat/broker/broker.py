@@ -26,11 +26,11 @@ from trio_chat.broker.restore import account_of, restore
 from trio_chat.broker.state import (
     GATHERING,
     SAVING_AGAIN,
+    BrokerSettings,
     MessageLookUp,
     Role,
     SentLookUp,
     Session,
-    Settings,
     State,
     StoredMessage,
     StoredPlace,
@@ -38,7 +38,7 @@ from trio_chat.broker.state import (
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import fold_room
-from trio_chat.protocol.requests import Deed, Delete, Edit, React, Send
+from trio_chat.protocol.requests import ChangeRequest, Delete, Edit, React, Send
 from trio_chat.records import SaveRead, Snapshot
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Failed(NamedTuple):
 class Broker(Registry):
     """See the module. Times are seconds since 1970, and never go back."""
 
-    def __init__(self, settings: Settings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
+    def __init__(self, settings: BrokerSettings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
         super().__init__(settings)
         self.next_visit = now + settings.visits
         self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
@@ -173,7 +173,7 @@ class Broker(Registry):
             return []
         request = self._as_known(charged.request)
         if refusal is None:
-            if isinstance(request, Deed) and resent.acknowledge(session, request, effects):
+            if isinstance(request, ChangeRequest) and resent.acknowledge(session, request, effects):
                 return effects
             rule = COMMANDS[type(request)]
             if type(request) not in PASSIVE and session.state is State.PRESENT:
@@ -198,7 +198,7 @@ class Broker(Registry):
         if refusal is not None:
             self.journal.undo(mark)
             del ask.effects[before:]
-        elif isinstance(ask.request, Deed):
+        elif isinstance(ask.request, ChangeRequest):
             resent.remember(self.journal, ask.session, ask.request, ask.effects)
         return refusal
 

@@ -15,13 +15,13 @@ from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Deleted, Edited, Ok, Reacted
 from trio_chat.protocol.requests import Delete, Edit, React
 from trio_chat.protocol.text import clean, clean_line
-from trio_chat.records import Amend, Note, Redact
+from trio_chat.records import Amend, AuditNote, Redact
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trio_chat.broker.ask import Ask
-    from trio_chat.broker.state import Person, Room
+    from trio_chat.broker.state import ChatRoom, Person
     from trio_chat.protocol.events import Message
 
 _Change: TypeAlias = Edit | Delete | React
@@ -78,7 +78,7 @@ def delete(ask: Ask[Delete]) -> Refusal | None:
     )
     ask.persist(Redact(room.id, message.seq, encode(emptied)))
     if not is_own:
-        ask.persist(Note(ask.time, person.name.shown, "delete", room.name, message.sender, str(message.seq)))
+        ask.persist(AuditNote(ask.time, person.name.shown, "delete", room.name, message.sender, str(message.seq)))
     event = Deleted(
         room=room.name,
         seq=rooms.number_next(ask.registry, room),
@@ -149,7 +149,7 @@ def _with_reaction(message: Message, mark: str, people: Sequence[tuple[int, str]
     return msgspec.structs.replace(message, reactions=reactions, reaction_ids=reaction_ids)
 
 
-def _room(ask: Ask[_Change]) -> Room:
+def _room(ask: Ask[_Change]) -> ChatRoom:
     """The room of the message; the table of commands lets only its members past."""
     return ask.person.rooms[ask.request.room]
 
@@ -160,12 +160,12 @@ def _message(ask: Ask[_Change]) -> StoredMessage | None:
     return stored if isinstance(stored, StoredMessage) and not stored.message.deleted else None
 
 
-def _may_change(room: Room, person: Person, now: float) -> Refusal | None:
+def _may_change(room: ChatRoom, person: Person, now: float) -> Refusal | None:
     """Whether a person who may be muted can change messages; a wait between messages does not matter here."""
     refusal = talk.may_speak(room, person, now) if room.direct is None else None
     return None if refusal is None or refusal.code == "too_soon" else refusal
 
 
-def _publish(ask: Ask[_Change], room: Room, event: Edited | Deleted | Reacted) -> None:
+def _publish(ask: Ask[_Change], room: ChatRoom, event: Edited | Deleted | Reacted) -> None:
     rooms.publish(ask, room, event, ask.person)
     ask.acknowledge(Ok(id=ask.request.id, room=room.name, seq=event.seq, time=event.time))

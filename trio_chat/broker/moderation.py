@@ -10,18 +10,18 @@ from trio_chat.broker import rooms
 from trio_chat.broker.effects import Disconnect, Tell
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, make_ban, record_of
-from trio_chat.broker.state import Member, Person, Role, Room, later, stamp
+from trio_chat.broker.state import ChatRoom, Member, Person, Role, later, stamp
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
 from trio_chat.protocol.requests import Ban, Bans, Configure, Invite, Kick, Mute, SetRole, Unban
 from trio_chat.protocol.text import clean_line, quoted
-from trio_chat.records import INVITE, DropBan, DropMember, Note, PutOut, SaveBan, SaveInvite
+from trio_chat.records import INVITE, AuditNote, DropBan, DropMember, MissedNotice, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
     from trio_chat.broker.ask import Ask
     from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import Ban as HeldBan
+    from trio_chat.broker.state import ActiveBan
 
 _Moderation: TypeAlias = Configure | SetRole | Kick | Ban | Unban | Bans | Mute
 
@@ -46,9 +46,9 @@ def invite(ask: Ask[Invite]) -> Refusal | None:
         registry.journal.put(room.invited, invited.id, None)
         ask.persist(SaveInvite(room.id, invited.id))  # also when it is there, as in set_role
         if is_new:
-            ask.persist(Note(ask.time, actor.name.shown, "invite", room.name, invited.name.shown))
+            ask.persist(AuditNote(ask.time, actor.name.shown, "invite", room.name, invited.name.shown))
         if not invited.visible:  # they are told when they come back
-            missed = PutOut(room.name, actor.name.shown, action=INVITE, by_id=actor.id)
+            missed = MissedNotice(room.name, actor.name.shown, action=INVITE, by_id=actor.id)
             registry.journal.put(invited.missed_invites, room.name, missed)
             ask.persist(account_of(invited))
     if invited.sessions and invited.id not in room.members:
@@ -118,7 +118,7 @@ def kick(ask: Ask[Kick]) -> Refusal | None:
         return refuse("stays_in_lobby", room=room.name, advice="/ban keeps somebody out of the server.")
     reason = clean_line(request.reason)
     _tell_room(ask, room, _Deed("kick", member.person, reason=reason))
-    removal = PutOut(room.name, ask.person.name.shown, reason=reason, by_id=ask.person.id)
+    removal = MissedNotice(room.name, ask.person.name.shown, reason=reason, by_id=ask.person.id)
     rooms.remove(ask, member.person, removal, by=ask.person)
     ask.acknowledge(Ok(id=request.id))
     return None
@@ -246,7 +246,7 @@ def mute(ask: Ask[Mute]) -> Refusal | None:
 # ---- steps --------------------------------------------------------------------------------------
 
 
-def _room(ask: Ask[_Moderation]) -> Room:
+def _room(ask: Ask[_Moderation]) -> ChatRoom:
     """The request's room; the table of commands has checked the person's role in it."""
     return ask.registry.rooms[ask.request.room]
 
@@ -257,7 +257,7 @@ def _acknowledge_done(ask: Ask[Kick] | Ask[Ban] | Ask[Unban], *, unchanged: bool
     ask.acknowledge(Ok(id=ask.request.id, unchanged=unchanged))
 
 
-def _has_target(held: HeldBan, person: Person | None, network: str | None) -> bool:
+def _has_target(held: ActiveBan, person: Person | None, network: str | None) -> bool:
     """Whether a ban is of this person, or of this network."""
     return held.person is person if person is not None else held.record.network == network
 
@@ -279,7 +279,7 @@ class _Deed(NamedTuple):
     until: str | None = None
 
 
-def _tell_room(ask: Ask[_Moderation], room: Room, deed: _Deed) -> None:
+def _tell_room(ask: Ask[_Moderation], room: ChatRoom, deed: _Deed) -> None:
     """Put a moderator's deed into the room's log and into the audit log."""
     actor = ask.person
     target = "" if deed.person is None else deed.person.name.shown
@@ -298,10 +298,10 @@ def _tell_room(ask: Ask[_Moderation], room: Room, deed: _Deed) -> None:
     )
     rooms.publish(ask, room, event, actor)
     detail = " ".join(filter(None, (deed.value, deed.reason, f"until {deed.until}" if deed.until else "")))
-    ask.persist(Note(ask.time, actor.name.shown, deed.action, room.name, target, detail))
+    ask.persist(AuditNote(ask.time, actor.name.shown, deed.action, room.name, target, detail))
 
 
-def _member(registry: Registry, room: Room, name: str, *, former: bool = False) -> Member | Refusal:
+def _member(registry: Registry, room: ChatRoom, name: str, *, former: bool = False) -> Member | Refusal:
     """The member of this name; with ``former`` also a person who left while they were muted."""
     found, checked = registry.find_person(name), check_name(name)
     person = found
@@ -318,7 +318,7 @@ def _member(registry: Registry, room: Room, name: str, *, former: bool = False) 
     return member or refuse("not_member_there", name=person.name.shown, room=room.name)
 
 
-def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
+def _outranked(room: ChatRoom, actor: Person, person: Person) -> Refusal | None:
     """The refusal for a deed to oneself or to a person of the same or a higher rank."""
     role = room.role_of(person)
     if actor is person:
@@ -328,7 +328,7 @@ def _outranked(room: Room, actor: Person, person: Person) -> Refusal | None:
     return None
 
 
-def _banned_person(room: Room, name: str) -> Person | None:
+def _banned_person(room: ChatRoom, name: str) -> Person | None:
     """The person of this name that is banned from a room: where names are not owned, also one who is not here."""
     checked = check_name(name)
     if isinstance(checked, Refusal):
@@ -337,7 +337,7 @@ def _banned_person(room: Room, name: str) -> Person | None:
     return next((person for person in people if person.name.key == checked.key), None)
 
 
-def _person_to_ban(registry: Registry, room: Room, actor: Person, request: Ban) -> Person | Refusal | None:
+def _person_to_ban(registry: Registry, room: ChatRoom, actor: Person, request: Ban) -> Person | Refusal | None:
     """The person that a ban names; ``None`` where it names a network."""
     if (request.name is None) == (request.network is None):
         return refuse("bad_field", why="give a name or a network")
@@ -347,7 +347,7 @@ def _person_to_ban(registry: Registry, room: Room, actor: Person, request: Ban) 
     return person if isinstance(person, Refusal) else _outranked(room, actor, person) or person
 
 
-def _is_banned(registry: Registry, room: Room, person: Person, now: float) -> bool:
+def _is_banned(registry: Registry, room: ChatRoom, person: Person, now: float) -> bool:
     """Whether a person is banned from a room, or an address that they are connected from."""
     places = [registry.sessions[number].address for number in person.sessions] or [""]
     return any(rooms.ban_of(room, person, place, now) is not None for place in places)
@@ -360,7 +360,7 @@ def _network(text: str) -> str | Refusal:
         return refuse("bad_network", network=quoted(text))
 
 
-def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> list[Person]:
+def _covered(registry: Registry, room: ChatRoom, held: ActiveBan, actor: Person) -> list[Person]:
     """The members whom a new ban removes: the person, or the people from that network who are of lower rank."""
     if held.person is not None:
         return [held.person] if held.person.id in room.members else []
@@ -373,12 +373,12 @@ def _covered(registry: Registry, room: Room, held: HeldBan, actor: Person) -> li
     ]
 
 
-def _apply_ban(ask: Ask[Ban], room: Room, person: Person, held: HeldBan) -> None:
+def _apply_ban(ask: Ask[Ban], room: ChatRoom, person: Person, held: ActiveBan) -> None:
     """Remove a banned person from the room, or from the server."""
     if room.is_lobby:
         for number in sorted(person.sessions):
             ask.registry.journal.set(ask.registry.sessions[number], "departure", "removed")
             ask.effects.append(Disconnect(number, rooms.refuse_banned(room, held)))
     else:
-        removal = PutOut(room.name, held.record.by, "ban", held.record.reason, held.record.by_account)
+        removal = MissedNotice(room.name, held.record.by, "ban", held.record.reason, held.record.by_account)
         rooms.remove(ask, person, removal, by=ask.person)

@@ -11,10 +11,10 @@ if TYPE_CHECKING:
     from trio_chat.broker.journal import Journal
 
 _MOST: Final = 10_000
-"""Places remembered; the one that was quiet longest is forgotten beyond that."""
+"""PlaceLimits remembered; the one that was quiet longest is forgotten beyond that."""
 
 
-class Places:
+class PlaceLimits:
     """What each place has spent. Every ``every`` seconds a place gets one back."""
 
     def __init__(self, every: float) -> None:
@@ -22,7 +22,7 @@ class Places:
         self._spent: dict[str, tuple[float, float]] = {}
 
     def __repr__(self) -> str:
-        return f"<Places {len(self._spent)}>"
+        return f"<PlaceLimits {len(self._spent)}>"
 
     def spent(self, place: str, now: float) -> float:
         """What counts against a place at this time, in seconds of the same clock as in every call."""

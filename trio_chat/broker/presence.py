@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Notify
-from trio_chat.broker.state import BIG_ROOM, GATHERING, Departed, Room
+from trio_chat.broker.state import BIG_ROOM, GATHERING, ChatRoom, Departed
 from trio_chat.protocol.events import Presence
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from trio_chat.protocol.events import Departure
 
 
-def note_arrival(decision: Decision, room: Room, person: Person) -> None:
+def note_arrival(decision: Decision, room: ChatRoom, person: Person) -> None:
     """A person is in this room now."""
     name = person.name.shown
     before = room.departed.get(name)
@@ -33,7 +33,7 @@ def note_arrival(decision: Decision, room: Room, person: Person) -> None:
     _tell_or_gather(decision, room)
 
 
-def note_departure(decision: Decision, room: Room, person: Person, how: Departure) -> None:
+def note_departure(decision: Decision, room: ChatRoom, person: Person, how: Departure) -> None:
     """A person is no longer in this room."""
     name = person.name.shown
     if name in room.arrived:
@@ -50,20 +50,20 @@ def tell_due(decision: Decision) -> None:
             _tell(decision, room)
 
 
-def tell_gathered(decision: Decision, room: Room) -> None:
+def tell_gathered(decision: Decision, room: ChatRoom) -> None:
     """Tell a room at once what was gathered for it, before names mean other people."""
     if room.name in decision.registry.gathering:
         _tell(decision, room)
 
 
-def _tell_or_gather(decision: Decision, room: Room) -> None:
+def _tell_or_gather(decision: Decision, room: ChatRoom) -> None:
     if len(room.here) <= BIG_ROOM or room.presence_told + GATHERING <= decision.now:
         _tell(decision, room)
     else:
         decision.registry.gathering[room.name] = room
 
 
-def _tell(decision: Decision, room: Room) -> None:
+def _tell(decision: Decision, room: ChatRoom) -> None:
     decision.registry.gathering.pop(room.name, None)
     room.presence_told = decision.now
     if room.arrived or room.departed:

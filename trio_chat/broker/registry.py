@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker.journal import Journal
 from trio_chat.broker.near_names import NameTable
-from trio_chat.broker.places import Places
+from trio_chat.broker.places import PlaceLimits
 from trio_chat.broker.state import (
     HOUR,
     SAVING,
+    BrokerSettings,
+    BrokerStatistics,
+    ChatRoom,
     Role,
-    Room,
     Session,
-    Settings,
     State,
-    Statistics,
     stamp,
 )
 from trio_chat.errors import Refusal, refuse
@@ -50,22 +50,22 @@ class Registry:
     (``direct``). The other collections hold what waits for its time.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: BrokerSettings) -> None:
         self.settings = settings
         self.sessions: dict[int, Session] = {}
         self.persons: dict[int, Person] = {}
         self.people: NameTable[Person] = NameTable()
         self.skeletons: dict[str, Person] = {}
         self.holders: dict[bytes, Person] = {}
-        self.rooms: NameTable[Room] = NameTable("#")
-        self.numbered: dict[int, Room] = {}
-        self.direct: dict[frozenset[int], Room] = {}
-        self.gathering: dict[str, Room] = {}
+        self.rooms: NameTable[ChatRoom] = NameTable("#")
+        self.numbered: dict[int, ChatRoom] = {}
+        self.direct: dict[frozenset[int], ChatRoom] = {}
+        self.gathering: dict[str, ChatRoom] = {}
         self.unsaved_reads: dict[tuple[int, int], Person] = {}
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
-        self.claims = Places(HOUR / (settings.new_names or 1))
-        self.begun = Places(HOUR / settings.conversations)
+        self.claims = PlaceLimits(HOUR / (settings.new_names or 1))
+        self.begun = PlaceLimits(HOUR / settings.conversations)
         self.here = 0
         self._expiries: list[tuple[float, int]] = []
         self.next_save = NEVER
@@ -117,7 +117,7 @@ class Registry:
         return refuse("unknown_room", room=quoted(name), near=f" Did you mean {near}?" if near else "")
 
     @staticmethod
-    def is_visible(room: Room, person: Person) -> bool:
+    def is_visible(room: ChatRoom, person: Person) -> bool:
         """Whether a person may know that there is this room."""
         if room.direct is not None:
             return person.id in room.members
@@ -129,9 +129,9 @@ class Registry:
             if number in self.numbered:
                 self.numbered[number].first = first
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> BrokerStatistics:
         """How much of everything there is now."""
-        return Statistics(
+        return BrokerStatistics(
             len(self.sessions), self.here, len(self.persons), len(self.rooms) - len(self.direct), len(self.direct)
         )
 

@@ -14,7 +14,7 @@ from trio_chat.broker.effects import Acknowledge, Effect, Persist, Reply
 from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import ANSWERS
 from trio_chat.protocol.events import Ok
-from trio_chat.protocol.requests import Deed, Leave
+from trio_chat.protocol.requests import ChangeRequest, Leave
 
 if TYPE_CHECKING:
     from trio_chat.broker.journal import Journal
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def acknowledge(session: Session, request: AnyRequest, effects: list[Effect]) -> bool:
     """Answer a request that was carried out before. Returns whether it was."""
     person = session.person
-    if not isinstance(request, Deed) or not request.again or person is None:
+    if not isinstance(request, ChangeRequest) or not request.again or person is None:
         return False
     answer = person.answers.get(request.id)
     if answer is None and isinstance(request, Leave) and request.room not in person.rooms:
@@ -38,7 +38,7 @@ def acknowledge(session: Session, request: AnyRequest, effects: list[Effect]) ->
     return True
 
 
-def remember(journal: Journal, session: Session, request: Deed, effects: list[Effect]) -> None:
+def remember(journal: Journal, session: Session, request: ChangeRequest, effects: list[Effect]) -> None:
     """Keep the answer to a request that was carried out now."""
     person = session.person
     answer = next((e.event for e in reversed(effects) if isinstance(e, Acknowledge | Reply)), None)

@@ -6,7 +6,7 @@ import ipaddress
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Effect, Persist
-from trio_chat.broker.state import FOR_GOOD, SENT_IDS, Ban, Device, Member, Person, Role, Room, seconds, stamp
+from trio_chat.broker.state import FOR_GOOD, SENT_IDS, ActiveBan, ChatRoom, Device, Member, Person, Role, seconds, stamp
 from trio_chat.protocol.names import LOBBY, Name
 from trio_chat.records import INVITE, SaveAccount, SaveRoom
 
@@ -35,10 +35,10 @@ def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
     return [Persist(record_of(room))]
 
 
-def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1) -> Room:
+def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1) -> ChatRoom:
     """Put a room into the registry."""
     direct = frozenset(record.direct) or None
-    room = Room(
+    room = ChatRoom(
         record.id,
         record.name,
         record.created,
@@ -57,7 +57,7 @@ def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1
     return room
 
 
-def record_of(room: Room) -> SaveRoom:
+def record_of(room: ChatRoom) -> SaveRoom:
     """A room as stored."""
     return SaveRoom(
         id=room.id,
@@ -84,14 +84,14 @@ def account_of(person: Person) -> SaveAccount:
         seen=person.seen,
         password=person.password,
         admin=person.admin,
-        put_out=(*person.missed_removals.values(), *person.missed_invites.values()),
+        missed=(*person.missed_removals.values(), *person.missed_invites.values()),
         guest=person.guest,
     )
 
 
-def make_ban(registry: Registry, record: SaveBan) -> Ban:
+def make_ban(registry: Registry, record: SaveBan) -> ActiveBan:
     """A stored ban as it is applied. Raises ``ValueError`` when its network is no network."""
-    return Ban(
+    return ActiveBan(
         record,
         None if record.account is None else registry.persons.get(record.account),
         None if record.network is None else ipaddress.ip_network(record.network, strict=False),
@@ -104,7 +104,7 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
         person.guest = account.guest
-        for missed in account.put_out:
+        for missed in account.missed:
             (person.missed_invites if missed.action == INVITE else person.missed_removals)[missed.room] = missed
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person
     for device in snapshot.devices:

@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from trio_chat.broker import rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Recall, Reply, Seek, Subscribe, Tell
 from trio_chat.errors import refuse
-from trio_chat.protocol.events import Delivered, Error, Ok, Presence, ReadUpTo, Welcome
-from trio_chat.protocol.events import Room as RoomAnswer
+from trio_chat.protocol.events import Delivered, Error, Ok, Presence, ReadUpTo, Room, Welcome
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -75,7 +74,7 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
             event, name=person.name.shown, admin=person.admin, rooms=infos, left_out=left_out, put_out=gone
         )
         return [Reply(effect.session, now_is), *(Subscribe(effect.session, room) for room in person.rooms)]
-    if isinstance(event, RoomAnswer):
+    if isinstance(event, Room):
         room = person.rooms.get(event.room.name)
         if room is None:
             return [_not_stored(effect.session, event.id)]

@@ -8,7 +8,7 @@ from trio_chat.broker import presence
 from trio_chat.broker.effects import Persist, Publish, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, add_room, record_of
-from trio_chat.broker.state import FOR_GOOD, Member, Person, Role, Room, Session, stamp, until
+from trio_chat.broker.state import FOR_GOOD, ChatRoom, Member, Person, Role, Session, stamp, until
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
     Invited,
@@ -18,31 +18,31 @@ from trio_chat.protocol.events import (
     People,
     PersonInfo,
     Removal,
+    Room,
     RoomEvent,
     RoomInfo,
     RoomLine,
     RoomList,
     TopicChanged,
 )
-from trio_chat.protocol.events import Room as RoomAnswer
 from trio_chat.protocol.names import LOBBY, check_room
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropInvite, DropMember, DropRoom, Note, SaveMember, SaveRoom
+from trio_chat.records import AuditNote, DropInvite, DropMember, DropRoom, SaveMember, SaveRoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trio_chat.broker.ask import Ask, Decision
     from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import Ban
+    from trio_chat.broker.state import ActiveBan
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
-    from trio_chat.records import PutOut
+    from trio_chat.records import MissedNotice
 
 _MAX_TOPIC = 300
 """Characters of a topic: fits a wide terminal's title line."""
 
 
-def describe(room: Room, person: Person) -> RoomInfo:
+def describe(room: ChatRoom, person: Person) -> RoomInfo:
     """A room as one of its members sees it."""
     role = room.role_of(person)
     read = person.read.get(room.id, 0)
@@ -72,7 +72,7 @@ def describe_all(registry: Registry, person: Person) -> tuple[tuple[RoomInfo, ..
     conversations that the person has read come first.
     """
 
-    def rank(room: Room) -> tuple[bool, bool, int]:
+    def rank(room: ChatRoom) -> tuple[bool, bool, int]:
         read = person.read.get(room.id, 0)
         return read > 0, room.last > read, room.id
 
@@ -93,18 +93,18 @@ def names_of_former(registry: Registry, infos: Iterable[RoomInfo]) -> dict[int, 
     return registry.names_of(sorted(accounts))
 
 
-def banned(room: Room, person: Person | None, address: str, now: float) -> Refusal | None:
+def banned(room: ChatRoom, person: Person | None, address: str, now: float) -> Refusal | None:
     """The refusal for a person, or an address, that is banned from a room (the lobby: from the server)."""
     ban = ban_of(room, person, address, now)
     return None if ban is None else refuse_banned(room, ban)
 
 
-def ban_of(room: Room, person: Person | None, address: str, now: float) -> Ban | None:
+def ban_of(room: ChatRoom, person: Person | None, address: str, now: float) -> ActiveBan | None:
     """The ban of this person, or of this address, from a room."""
     return next((ban for ban in room.bans.values() if ban.until > now and ban.covers(person, address)), None)
 
 
-def refuse_banned(room: Room, ban: Ban) -> Refusal:
+def refuse_banned(room: ChatRoom, ban: ActiveBan) -> Refusal:
     """The refusal that a ban leads to."""
     reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
     if room.is_lobby:
@@ -112,20 +112,20 @@ def refuse_banned(room: Room, ban: Ban) -> Refusal:
     return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
 
 
-def number_next(registry: Registry, room: Room) -> int:
+def number_next(registry: Registry, room: ChatRoom) -> int:
     """Give the next line of a room's log its number."""
     registry.journal.set(room, "last", room.last + 1)
     return room.last
 
 
-def publish(decision: Decision, room: Room, event: RoomEvent, sender: Person) -> None:
+def publish(decision: Decision, room: ChatRoom, event: RoomEvent, sender: Person) -> None:
     """Put a line that is no message into a room's log."""
     target = getattr(event, "target", None)
     target = target if isinstance(target, int) else None
     decision.effects.append(Publish(room.name, event, room.id, sender.id, target=target))
 
 
-def enter(decision: Decision, person: Person, room: Room, role: Role = Role.MEMBER) -> None:
+def enter(decision: Decision, person: Person, room: ChatRoom, role: Role = Role.MEMBER) -> None:
     """Make a person a member of a room."""
     journal = decision.registry.journal
     former = journal.pop(room.former, person.id)
@@ -144,7 +144,7 @@ def enter(decision: Decision, person: Person, room: Room, role: Role = Role.MEMB
         decision.persist(account_of(person))
 
 
-def exit_room(decision: Decision, person: Person, room: Room) -> None:
+def exit_room(decision: Decision, person: Person, room: ChatRoom) -> None:
     """End a person's membership of a room, and let their sessions no longer hear it."""
     journal = decision.registry.journal
     member = journal.pop(room.members, person.id)
@@ -161,7 +161,7 @@ def exit_room(decision: Decision, person: Person, room: Room) -> None:
     decision.effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
-def remove(decision: Decision, person: Person, removal: PutOut, *, by: Person | None) -> None:
+def remove(decision: Decision, person: Person, removal: MissedNotice, *, by: Person | None) -> None:
     """Remove a person from a room against their will: they were kicked or banned.
 
     A person who is not here, or is just arriving (``by`` is ``None``) and hears nothing yet, is told with their
@@ -182,7 +182,7 @@ def remove(decision: Decision, person: Person, removal: PutOut, *, by: Person | 
     pass_on(decision, room, by)
 
 
-def describe_removal(removal: PutOut) -> Removal:
+def describe_removal(removal: MissedNotice) -> Removal:
     """A removal as the removed person is told of it."""
     return Removal(room=removal.room, by=removal.by, by_id=removal.by_id, action=removal.action, reason=removal.reason)
 
@@ -199,11 +199,11 @@ def tell_invited(decision: Decision, session: Session, person: Person) -> None:
             decision.effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by, by_id=invite.by_id)))
 
 
-def let_hear(decision: Decision, person: Person, room: Room, but: int | None = None) -> None:
+def let_hear(decision: Decision, person: Person, room: ChatRoom, but: int | None = None) -> None:
     """Tell all sessions of a person, ``but`` one, that they are in this room, and let all of them hear it."""
     told = tuple(session for session in person.sessions if session != but)
     if told:
-        decision.effects.append(Tell(told, RoomAnswer(room=describe(room, person))))
+        decision.effects.append(Tell(told, Room(room=describe(room, person))))
     decision.effects.extend(Subscribe(session, room.name) for session in person.sessions)
 
 
@@ -226,7 +226,7 @@ def join(ask: Ask[Join]) -> Refusal | None:
     if isinstance(name, Refusal):
         return name
     if name in person.rooms:
-        ask.reply(RoomAnswer(id=request.id, room=describe(person.rooms[name], person)))
+        ask.reply(Room(id=request.id, room=describe(person.rooms[name], person)))
         return None
     limit = registry.settings.max_rooms  # direct conversations do not count: others begin them
     if sum(room.direct is None for room in person.rooms.values()) >= limit:
@@ -244,14 +244,14 @@ def join(ask: Ask[Join]) -> Refusal | None:
             return refusal
         role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # an empty room needs an owner again
         enter(ask, person, room, role)
-    ask.reply(RoomAnswer(id=request.id, room=describe(room, person)))
+    ask.reply(Room(id=request.id, room=describe(room, person)))
     let_hear(ask, person, room, but=ask.session.id)
     if person.visible:
         presence.note_arrival(ask, room, person)
     return None
 
 
-def make_room(decision: Decision, record: SaveRoom) -> Room:
+def make_room(decision: Decision, record: SaveRoom) -> ChatRoom:
     """Make a new room, or direct conversation."""
     registry, journal = decision.registry, decision.registry.journal
     room = add_room(registry, record)
@@ -285,7 +285,7 @@ def leave(ask: Ask[Leave]) -> Refusal | None:
     return None
 
 
-def save_member(room: Room, member: Member) -> Persist:
+def save_member(room: ChatRoom, member: Member) -> Persist:
     """A member as stored, or a former one."""
     muted = None if member.muted == 0 else FOR_GOOD if member.muted == float("inf") else stamp(member.muted)
     return Persist(SaveMember(room.id, member.person.id, int(member.role), muted_until=muted))
@@ -362,7 +362,7 @@ def _word(role: Role) -> str:
     return "" if role <= Role.MEMBER else role.word
 
 
-def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal | None:
+def _may_enter(room: ChatRoom, person: Person, address: str, now: float) -> Refusal | None:
     if person.admin:
         return None
     if room.private and person.id not in room.invited:
@@ -370,7 +370,7 @@ def _may_enter(room: Room, person: Person, address: str, now: float) -> Refusal 
     return banned(room, person, address, now)
 
 
-def pass_on(decision: Decision, room: Room, by: Person | None = None) -> None:
+def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None) -> None:
     """Give a room without an owner a new one, and drop a room without members in which nothing was ever said.
 
     If such rooms stayed, anybody could fill the server with names of rooms. The room is told of its new owner if
@@ -403,4 +403,4 @@ def pass_on(decision: Decision, room: Room, by: Person | None = None) -> None:
             value=Role.OWNER.word,
         )
         publish(decision, room, event, by)
-        decision.persist(Note(event.time, event.sender, event.action, room.name, event.target, event.value))
+        decision.persist(AuditNote(event.time, event.sender, event.action, room.name, event.target, event.value))

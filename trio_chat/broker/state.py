@@ -14,7 +14,7 @@ from trio_chat.protocol.names import LOBBY
 if TYPE_CHECKING:
     from trio_chat.protocol.events import Departure, Message, Ok
     from trio_chat.protocol.names import Name
-    from trio_chat.records import PutOut, SaveBan
+    from trio_chat.records import MissedNotice, SaveBan
 
 SENT_IDS: Final = 512
 """Sent ids remembered for each person: far more than a client has unacknowledged at a time."""
@@ -54,7 +54,7 @@ SAVING_AGAIN: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Settings:
+class BrokerSettings:
     """The broker's part of the server's configuration. Zero turns a limit of time or rate off.
 
     ``names`` says whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
@@ -171,13 +171,13 @@ class Person:
     devices: dict[bytes, Device] = field(default_factory=dict)
     sessions: set[int] = field(default_factory=set)
     visible: set[int] = field(default_factory=set)
-    rooms: dict[str, Room] = field(default_factory=dict)
+    rooms: dict[str, ChatRoom] = field(default_factory=dict)
     read: dict[int, int] = field(default_factory=dict)
     mentions: dict[int, list[int]] = field(default_factory=dict)
     sent_ids: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     answers: dict[str, Ok] = field(default_factory=dict)
-    missed_removals: dict[str, PutOut] = field(default_factory=dict)
-    missed_invites: dict[str, PutOut] = field(default_factory=dict)
+    missed_removals: dict[str, MissedNotice] = field(default_factory=dict)
+    missed_invites: dict[str, MissedNotice] = field(default_factory=dict)
     since: str = ""
     away: str | None = None
     temporary: bool = False
@@ -201,7 +201,7 @@ class Departed(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Room:
+class ChatRoom:
     """A room or, where ``direct`` holds the numbers of its people, a direct conversation.
 
     ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all people in it,
@@ -225,7 +225,7 @@ class Room:
     here: dict[int, Person] = field(default_factory=dict)
     former: dict[int, Member] = field(default_factory=dict)
     invited: dict[int, None] = field(default_factory=dict)
-    bans: dict[int, Ban] = field(default_factory=dict)
+    bans: dict[int, ActiveBan] = field(default_factory=dict)
     undelivered: dict[int, tuple[Person, set[int]]] = field(default_factory=dict)
     arrived: dict[str, int] = field(default_factory=dict)
     departed: dict[str, Departed] = field(default_factory=dict)
@@ -245,7 +245,7 @@ class Room:
 
 
 @dataclass(slots=True, eq=False)
-class Ban:
+class ActiveBan:
     """A person or a network that is banned from a room; a ban from the lobby is one from the server. ``until`` is in
     seconds since 1970, infinite for good."""
 
@@ -274,7 +274,7 @@ def _meant_by(address: str) -> tuple[ipaddress.IPv4Address | ipaddress.IPv6Addre
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class BrokerStatistics:
     """How many there are of everything now; ``here`` are the people connected."""
 
     sessions: int

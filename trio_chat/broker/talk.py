@@ -13,9 +13,9 @@ from trio_chat.broker.state import (
     MENTIONED,
     SENT_IDS,
     UNDELIVERED,
+    ChatRoom,
     Person,
     Role,
-    Room,
     StoredMessage,
     StoredPlace,
     seconds,
@@ -80,7 +80,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
     return None
 
 
-def room_of_reply(registry: Registry, person: Person, request: Send) -> Room | None:
+def room_of_reply(registry: Registry, person: Person, request: Send) -> ChatRoom | None:
     """The room that holds the message which this one replies to; ``None`` where there is no such room yet."""
     if request.room is not None:
         return person.rooms.get(request.room)
@@ -100,7 +100,7 @@ def check_text(registry: Registry, text: str) -> Refusal | None:
     return None
 
 
-def mentioned_in(registry: Registry, room: Room, sender: Person, text: str) -> list[Person]:
+def mentioned_in(registry: Registry, room: ChatRoom, sender: Person, text: str) -> list[Person]:
     """The members of a room whom its sender's text mentions, each once."""
     if "@" not in text:
         return []
@@ -109,7 +109,7 @@ def mentioned_in(registry: Registry, room: Room, sender: Person, text: str) -> l
     return [person for person in people if person is not None and person is not sender and person.id in room.members]
 
 
-def may_speak(room: Room, person: Person, now: float) -> Refusal | None:
+def may_speak(room: ChatRoom, person: Person, now: float) -> Refusal | None:
     """Whether a person may say something in a room that they are in."""
     member = room.members[person.id]
     if member.muted > now:
@@ -249,7 +249,7 @@ def _remember(registry: Registry, person: Person, cid: str, place: tuple[str, in
         del person.sent_ids[next(iter(person.sent_ids))]
 
 
-def _note_mentions(ask: Ask[Send], room: Room, people: Sequence[Person], seq: int) -> None:
+def _note_mentions(ask: Ask[Send], room: ChatRoom, people: Sequence[Person], seq: int) -> None:
     """Note the mention for each of these members, until they have read it."""
     for person in people:
         before = person.mentions.get(room.id, [])
@@ -257,7 +257,7 @@ def _note_mentions(ask: Ask[Send], room: Room, people: Sequence[Person], seq: in
         ask.persist(SaveMention(room.id, person.id, seq))
 
 
-def _find_room(ask: Ask[Send]) -> Room | Refusal:
+def _find_room(ask: Ask[Send]) -> ChatRoom | Refusal:
     """The room that a message goes to, if the person may send it there."""
     registry, person, request = ask.registry, ask.person, ask.request
     if request.room is None:
@@ -273,7 +273,7 @@ def _find_room(ask: Ask[Send]) -> Room | Refusal:
     return may_speak(room, person, ask.now) or room
 
 
-def _find_conversation(ask: Ask[Send]) -> Room | Refusal:
+def _find_conversation(ask: Ask[Send]) -> ChatRoom | Refusal:
     """The direct conversation with the people that a message goes to, who must all be known."""
     registry, person, names = ask.registry, ask.person, ask.request.to
     if not names:
@@ -291,7 +291,7 @@ def _find_conversation(ask: Ask[Send]) -> Room | Refusal:
     return _conversation(ask, people)
 
 
-def _check_reachable(registry: Registry, room: Room, person: Person) -> Refusal | None:
+def _check_reachable(registry: Registry, room: ChatRoom, person: Person) -> Refusal | None:
     """Whether the people of a direct conversation can all be reached."""
     for number in room.direct or ():
         other = registry.persons.get(number)
@@ -319,7 +319,7 @@ def _people(registry: Registry, person: Person, names: Sequence[str]) -> dict[in
     return {person.id: person, **others} if others else refuse("only_yourself")
 
 
-def _conversation(ask: Ask[Send], people: dict[int, Person]) -> Room:
+def _conversation(ask: Ask[Send], people: dict[int, Person]) -> ChatRoom:
     """The direct conversation of these people, begun if it is not there, with all of them in it."""
     registry = ask.registry
     room = registry.direct.get(frozenset(people))
@@ -338,7 +338,7 @@ def _conversation(ask: Ask[Send], people: dict[int, Person]) -> Room:
     return room
 
 
-def _await_delivery(registry: Registry, room: Room, seq: int, sender: Person) -> None:
+def _await_delivery(registry: Registry, room: ChatRoom, seq: int, sender: Person) -> None:
     """Remember the people of whom the sender waits to hear that the message reached them."""
     readers = {number for number in room.members if number != sender.id}
     if readers:

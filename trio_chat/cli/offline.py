@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_chat.broker.admin import Order, Table
-    from trio_chat.records import Note
+    from trio_chat.records import AuditNote
 
 
 def is_there(path: Path) -> bool:
@@ -44,14 +44,14 @@ def administer_stopped(directory: Path, order: Order) -> Table:
 
 
 async def _administer(path: Path, order: Order) -> Table:
-    from trio_chat.broker import Broker, Settings  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.broker import Broker, BrokerSettings  # noqa: PLC0415 - a help page does not need it
     from trio_chat.broker.admin import administer  # noqa: PLC0415 - as above
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
     from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
 
     async with SqliteStore.open(path) as store:
         now = time.time()
-        broker = Broker(Settings(), await store.load(), now)
+        broker = Broker(BrokerSettings(), await store.load(), now)
         effects = broker.opening
         answer = administer(broker, order, now, effects)
         if isinstance(answer, Refusal):
@@ -62,7 +62,7 @@ async def _administer(path: Path, order: Order) -> Table:
         return answer
 
 
-def read_audit(directory: Path, limit: int) -> list[Note]:
+def read_audit(directory: Path, limit: int) -> list[AuditNote]:
     """The last entries of the audit log, oldest first, while a server is running or not. Raises ``TrioChatError``."""
     from trio_chat.store.sqlite.maintenance import read_notes  # noqa: PLC0415 - a help page does not need it
 

@@ -9,7 +9,7 @@ import msgspec
 from trio_chat.errors import NotDone, Refusal, refuse
 from trio_chat.protocol.codec import decode_event, encode
 from trio_chat.protocol.events import AnyEvent, Deleted, Edited, Limits, Page, Reacted, RoomEvent, Welcome
-from trio_chat.protocol.requests import AnyRequest, Deed, Delete, Edit, React, Send
+from trio_chat.protocol.requests import AnyRequest, ChangeRequest, Delete, Edit, React, Send
 from trio_chat.protocol.text import clean
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def too_much(request: AnyRequest, frame: bytes, limits: Limits) -> Refusal | Non
         if size > limits.text:
             return refuse("too_long", size=size, limit=limits.text)
     # a message may have to be sent again, and then says so
-    spare = len(_AGAIN) if isinstance(request, Send | Deed) and _AGAIN not in frame else 0
+    spare = len(_AGAIN) if isinstance(request, Send | ChangeRequest) and _AGAIN not in frame else 0
     return refuse("too_big", limit=limits.frame) if len(frame) + spare > limits.frame else None
 
 

@@ -53,7 +53,7 @@ from trio_chat.protocol.events import (
 from trio_chat.protocol.names import fold_room
 from trio_chat.protocol.requests import (
     AnyRequest,
-    Deed,
+    ChangeRequest,
     Delete,
     Edit,
     History,
@@ -205,7 +205,7 @@ class Conversation:
         for request_id, owed in list(self._owed.items()):
             if owed.carried:
                 owed.carried, owed.again = False, True
-                if isinstance(owed.request, Send | Deed):
+                if isinstance(owed.request, Send | ChangeRequest):
                     owed.request = msgspec.structs.replace(owed.request, again=True)
                     owed.frame = encode(owed.request)
             if isinstance(owed.request, Typing | Ping) and owed.why is Why.ASKED:

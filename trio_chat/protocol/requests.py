@@ -31,7 +31,7 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
     id: RequestId
 
 
-class Deed(Request, frozen=True, kw_only=True):
+class ChangeRequest(Request, frozen=True, kw_only=True):
     """A request that changes something.
 
     With ``again``, the client says that it sent the request before, over a connection that was lost before the answer.
@@ -84,7 +84,7 @@ class Send(Request, frozen=True):
     again: bool = False
 
 
-class Edit(Deed, frozen=True):
+class Edit(ChangeRequest, frozen=True):
     """Replace the text of your own message. Answer: ``ok``; the room gets ``edited``."""
 
     room: Word
@@ -92,7 +92,7 @@ class Edit(Deed, frozen=True):
     text: str
 
 
-class Delete(Deed, frozen=True):
+class Delete(ChangeRequest, frozen=True):
     """Delete a message: your own, or as a moderator anybody's.
 
     The server removes the text; the event itself remains, without it. Answer: ``ok``; the room gets ``deleted``.
@@ -102,7 +102,7 @@ class Delete(Deed, frozen=True):
     target: Seq
 
 
-class React(Deed, frozen=True):
+class React(ChangeRequest, frozen=True):
     """Add a reaction to a message, or with ``on`` false remove yours.
 
     ``mark`` is an emoji or a short word. Answer: ``ok``; the room gets ``reacted``.
@@ -120,13 +120,13 @@ class Join(Request, frozen=True):
     room: Word
 
 
-class Leave(Deed, frozen=True):
+class Leave(ChangeRequest, frozen=True):
     """Leave a room. Answer: ``ok``."""
 
     room: Word
 
 
-class Topic(Deed, frozen=True):
+class Topic(ChangeRequest, frozen=True):
     """Set the room's topic; an empty text clears it. Answer: ``ok``; the room gets ``topic``."""
 
     room: Word
@@ -152,7 +152,7 @@ class Who(Request, frozen=True):
     skip: Number = 0
 
 
-class Nick(Deed, frozen=True):
+class Nick(ChangeRequest, frozen=True):
     """Change your name. Answer: ``ok``; everyone who shares a room with you gets ``renamed``."""
 
     name: Word
@@ -228,20 +228,20 @@ class Devices(Request, frozen=True):
     """List your devices. Answer: ``devices``."""
 
 
-class Revoke(Deed, frozen=True):
+class Revoke(ChangeRequest, frozen=True):
     """Sign out one of your devices and end its connections. Answer: ``ok``."""
 
     device: Number
 
 
-class Invite(Deed, frozen=True):
+class Invite(ChangeRequest, frozen=True):
     """Invite somebody to a private room. Answer: ``ok``; they get ``invited``."""
 
     room: Word
     name: Word
 
 
-class Configure(Deed, frozen=True):
+class Configure(ChangeRequest, frozen=True):
     """Change the settings of a room; settings that are not given stay.
 
     ``private``: only invited people can join. ``announce_only``: only moderators can write. ``slow``: seconds between
@@ -256,7 +256,7 @@ class Configure(Deed, frozen=True):
     keep: Annotated[float, Meta(ge=0, le=36500)] | None = None
 
 
-class SetRole(Deed, frozen=True, tag="role"):
+class SetRole(ChangeRequest, frozen=True, tag="role"):
     """Make somebody an owner, a moderator or a plain member. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
@@ -264,7 +264,7 @@ class SetRole(Deed, frozen=True, tag="role"):
     role: Literal["owner", "moderator", "member"]
 
 
-class Kick(Deed, frozen=True):
+class Kick(ChangeRequest, frozen=True):
     """Remove somebody from a room; they can come back. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
@@ -272,7 +272,7 @@ class Kick(Deed, frozen=True):
     reason: Annotated[str, Meta(max_length=256)] = ""
 
 
-class Ban(Deed, frozen=True):
+class Ban(ChangeRequest, frozen=True):
     """Remove somebody from a room and keep them out, for ``seconds`` or without an end.
 
     Give either ``name`` or ``network`` (an address or a range, 192.0.2.0/24). Answer: ``ok``; the room gets
@@ -286,7 +286,7 @@ class Ban(Deed, frozen=True):
     reason: Annotated[str, Meta(max_length=256)] = ""
 
 
-class Unban(Deed, frozen=True):
+class Unban(ChangeRequest, frozen=True):
     """Lift a ban. Answer: ``ok``; the room gets ``moderated``."""
 
     room: Word
@@ -304,7 +304,7 @@ class Bans(Request, frozen=True):
     skip: Number = 0
 
 
-class Mute(Deed, frozen=True):
+class Mute(ChangeRequest, frozen=True):
     """Let somebody read but not write, for ``seconds`` or without an end; 0 seconds unmute.
 
     Answer: ``ok``; the room gets ``moderated``.

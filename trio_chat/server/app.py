@@ -33,7 +33,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 from wsproto.utilities import LocalProtocolError
 
-from trio_chat.broker import Broker, Settings
+from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.errors import Refusal, StoreError
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
@@ -341,8 +341,8 @@ _EXPECTED: Final = (
 """Exceptions that only mean that the peer is gone."""
 
 
-def _settings(config: ServerConfig, epoch: str) -> Settings:
-    return Settings(
+def _settings(config: ServerConfig, epoch: str) -> BrokerSettings:
+    return BrokerSettings(
         password=config.password,
         server=f"trio-chat {__version__}",
         epoch=epoch,

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
 from msgspec import Struct
 
 from trio_chat.errors import StoreError
-from trio_chat.records import Note
+from trio_chat.records import AuditNote
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -114,7 +114,7 @@ class AuditLine(NamedTuple):
     """A line of the audit log and its number, which grows."""
 
     id: int
-    note: Note
+    note: AuditNote
 
 
 class StoreStatistics(Struct, frozen=True):

@@ -96,7 +96,7 @@ class MemoryStore:
             records.SaveMention: self._save_mention,
             records.SaveBan: self._save_ban,
             records.DropBan: lambda record: _drop(self._bans, record.id),
-            records.Note: lambda record: self._notes.append(AuditLine(len(self._notes) + 1, record)),
+            records.AuditNote: lambda record: self._notes.append(AuditLine(len(self._notes) + 1, record)),
             records.Line: self._append,
             records.Amend: self._amend,
             records.Redact: self._redact,

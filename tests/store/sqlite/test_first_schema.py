@@ -13,7 +13,7 @@ import trio
 from tests.store.committing import save
 from tests.store.sqlite.earlier_versions import ADAS_TOKEN, lay_down
 from trio_chat.errors import StoreError
-from trio_chat.records import Line, Note, Redact, SaveInvite, SaveMember, SaveMention, SaveRead, SaveRoom
+from trio_chat.records import AuditNote, Line, Redact, SaveInvite, SaveMember, SaveMention, SaveRead, SaveRoom
 from trio_chat.store import SearchQuery, SqliteStore
 from trio_chat.store.sqlite import schema
 from trio_chat.store.sqlite.maintenance import backup, check, restore
@@ -66,7 +66,7 @@ async def test_people_and_rooms_are_as_they_were(path: Path) -> None:
         (ZOE, "zoe", "zoe", "zoe", False),
     ]
     assert [(one.password or "")[:9] for one in there.accounts] == ["$argon2id", "", "", "", ""]
-    assert {(one.put_out, one.guest) for one in there.accounts} == {((), False)}
+    assert {(one.missed, one.guest) for one in there.accounts} == {((), False)}
     assert (there.accounts[0].created, there.accounts[0].seen) == (
         "2026-11-21T09:35:04.344Z",
         "2026-11-21T09:35:06.040Z",
@@ -134,7 +134,7 @@ async def test_what_was_said_reads_as_it_did(path: Path) -> None:
         assert [event["seq"] for event in await log(store, 6)] == [4, 5]
         notes = [line.note for line in await store.notes(99)]
     assert len(notes) == 11
-    assert notes[0] == Note("2026-11-21T09:35:06.349Z", "server", "promote", "", "Ada")
+    assert notes[0] == AuditNote("2026-11-21T09:35:06.349Z", "server", "promote", "", "Ada")
     assert notes[7].detail == "until 2027-03-17T03:21:44.370Z"
 
 

@@ -14,7 +14,7 @@ import trio
 
 from tests.store.committing import save
 from trio_chat.errors import StoreError
-from trio_chat.records import DropRoom, Note, Redact, SaveDevice, SaveMember
+from trio_chat.records import AuditNote, DropRoom, Redact, SaveDevice, SaveMember
 from trio_chat.store import DATABASE, SqliteStore
 from trio_chat.store.sqlite import maintenance, schema
 from trio_chat.store.sqlite.maintenance import backup, check, export_json, read_notes, restore
@@ -236,7 +236,7 @@ async def test_what_a_killed_server_left_beside_its_database_does_not_meet_the_r
 
 
 async def test_the_audit_log_is_read_beside_a_server_and_without_one(path: Path, pen: Pen, tmp_path: Path) -> None:
-    notes = [Note(pen.stamp(), "ada", deed, "#ops", "bob") for deed in ("kick", "ban", "unban")]
+    notes = [AuditNote(pen.stamp(), "ada", deed, "#ops", "bob") for deed in ("kick", "ban", "unban")]
     async with SqliteStore.open(path) as store:
         await save(store, notes)
         assert read_notes(path, 2) == notes[1:]

@@ -11,7 +11,7 @@ from typing import Final
 
 import trio
 
-from trio_chat.broker.places import Places
+from trio_chat.broker.places import PlaceLimits
 from trio_chat.errors import Refusal, refuse
 
 _AT_ONCE: Final = 2
@@ -39,7 +39,7 @@ class Passwords:
         self._limiter = trio.CapacityLimiter(_AT_ONCE)
         self._asked = 0
         self._sessions: set[int] = set()
-        self._guesses = Places(_GUESS_EVERY)
+        self._guesses = PlaceLimits(_GUESS_EVERY)
 
     def __repr__(self) -> str:
         return f"<Passwords {self._asked} at work or waiting>"

@@ -81,7 +81,7 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
         VALUES (?,?,?,?,?,?,?,?,?)""",
     ),
     records.DropBan: ("DELETE FROM bans WHERE id = ?",),
-    records.Note: ("INSERT INTO notes (time, actor, action, room, target, detail) VALUES (?,?,?,?,?,?)",),
+    records.AuditNote: ("INSERT INTO notes (time, actor, action, room, target, detail) VALUES (?,?,?,?,?,?)",),
 }
 
 _AFTER_LINES: Final = frozenset({records.DropRoom, records.Amend, records.Redact})
@@ -154,7 +154,7 @@ class Changes:
             self._held.clear()
 
     def _save_accounts(self, accounts: Sequence[SaveAccount]) -> None:
-        rows = [{**asdict(one), "put_out": msgspec.json.encode(one.put_out).decode()} for one in accounts]
+        rows = [{**asdict(one), "put_out": msgspec.json.encode(one.missed).decode()} for one in accounts]
         self._connection.executemany(_SAVE_ACCOUNT, rows)
 
     def _save_rooms(self, rooms: Sequence[SaveRoom]) -> None:

@@ -37,7 +37,7 @@ from trio_chat.store.sqlite.schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from trio_chat.records import Note
+    from trio_chat.records import AuditNote
 
 __all__ = ["backup", "check", "export_json", "read_notes", "restore"]
 
@@ -116,7 +116,7 @@ def export_json(path: Path, out: IO[bytes]) -> int:
         return lines
 
 
-def read_notes(path: Path, limit: int) -> list[Note]:
+def read_notes(path: Path, limit: int) -> list[AuditNote]:
     """The last ``limit`` lines of the audit log, oldest first."""
     with translated(path), _open(path) as connection:
         return [line.note for line in reversed(queries.notes(connection, limit, None))]

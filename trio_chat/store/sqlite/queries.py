@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import msgspec
 
 from trio_chat.records import (
-    Note,
-    PutOut,
+    AuditNote,
+    MissedNotice,
     RoomState,
     SaveAccount,
     SaveBan,
@@ -73,7 +73,7 @@ def _accounts(connection: sqlite3.Connection) -> tuple[SaveAccount, ...]:
     rows = connection.execute(
         "SELECT id, name, key, skeleton, created, seen, password, admin, put_out, guest FROM accounts ORDER BY id"
     )
-    read = msgspec.json.Decoder(tuple[PutOut, ...]).decode
+    read = msgspec.json.Decoder(tuple[MissedNotice, ...]).decode
     return tuple(
         SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin), read(put_out), bool(guest))
         for number, name, key, skeleton, created, seen, password, admin, put_out, guest in rows
@@ -219,7 +219,7 @@ def notes(connection: sqlite3.Connection, limit: int, before: int | None) -> lis
         WHERE :before IS NULL OR id < :before ORDER BY id DESC LIMIT :limit""",
         {"before": before, "limit": limit},
     ).fetchall()
-    return [AuditLine(number, Note(*rest)) for number, *rest in rows]
+    return [AuditLine(number, AuditNote(*rest)) for number, *rest in rows]
 
 
 def look_over(connection: sqlite3.Connection) -> str | None:
