@@ -1,4 +1,4 @@
-"""What a store would hold: made of nothing but the records that a broker has given out, in their order.
+"""The store that a broker's records lead to: made of nothing but the records that it has given out, in their order.
 
 A record that speaks of what is not there is a fault of the broker, and told so at once. A room that is made
 again under the name of one that is gone has another number.
@@ -28,7 +28,7 @@ NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, re
 @dataclass
 class ExpectedStore:
     """All that is stored. Members are by room and account, as are invitations, positions and mentions; ``former``
-    are those who went and may still not speak."""
+    are former members who are still muted."""
 
     accounts: dict[int, records.SaveAccount] = field(default_factory=dict)
     devices: dict[int, records.SaveDevice] = field(default_factory=dict)
@@ -70,11 +70,11 @@ class ExpectedStore:
         )
 
     def restarted(self, settings: BrokerSettings, now: float) -> Broker:
-        """A new broker that knows what is here."""
+        """A new broker that starts from this store."""
         return Broker(settings, self.snapshot(), now)
 
     def answer(self, look_up: LookUp) -> Stored | None:
-        """What the hub would find for the broker."""
+        """The answer of the store to a look-up of the broker."""
         if not isinstance(look_up, MessageLookUp):
             sent = self.sent.get((look_up.sender, look_up.cid))
             return sent if sent is not None or look_up.reply_to is None else self.answer(look_up.reply_to)
@@ -93,7 +93,7 @@ class ExpectedStore:
         return next((room for room in self.rooms.values() if room.name == name), None)
 
     def members_of(self, name: str) -> dict[int, records.SaveMember]:
-        """Who is in the room of this name, by account."""
+        """The members of the room of this name, by account."""
         room = self.room(name)
         number = 0 if room is None else room.id
         return {account: member for (at, account), member in self.members.items() if at == number}
@@ -103,7 +103,7 @@ class ExpectedStore:
         return {self.rooms[at].name for at, member in self.members if member == account}
 
     def role(self, name: str, account: int) -> int:
-        """What somebody is in a room, 0 for nothing; an administrator is an owner but in conversations."""
+        """The role of an account in a room, 0 for none; an administrator is an owner but in conversations."""
         room = self.room(name)
         if room is not None and not room.direct and self.accounts[account].admin:
             return 3
@@ -113,7 +113,7 @@ class ExpectedStore:
     # ---- storing ------------------------------------------------------------------------------
 
     def apply(self, effect: Effect) -> None:
-        """Store what an effect wants stored."""
+        """Store the record of an effect."""
         if isinstance(effect, Publish):
             self._append(effect)
         elif isinstance(effect, Persist):
@@ -233,7 +233,7 @@ class ExpectedStore:
 
 
 def stored_part(broker: Broker) -> dict[str, Any]:
-    """What a broker knows that outlives it. Of the mentions, those that were not read."""
+    """The part of a broker's knowledge that outlives it. Of the mentions, the unread ones."""
     people, rooms = broker.persons.values(), broker.numbered.values()
     return {
         "accounts": {p.id: (p.name, p.created, p.password, p.admin) for p in people},

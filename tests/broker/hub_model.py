@@ -51,12 +51,12 @@ START = 1_700_000_000.0
 """When the model's time begins: seconds since 1970."""
 
 NO_TURN = None
-"""In place of a request's id: what nobody asked for."""
+"""In place of a request's id: for effects that no request caused."""
 
 
 @dataclass
 class Turn:
-    """What one request led to. ``arrival`` tells that it was a hello in a connection's headers."""
+    """The effects of one request. ``arrival`` says that it was a hello in a connection's headers."""
 
     session: int
     request: str | None
@@ -143,7 +143,7 @@ class HubModel:
         return answer
 
     def reject(self, session: int, request_id: str, refusal: Refusal) -> None:
-        """A session sends what is no request."""
+        """A session sends something that is no request."""
         before = invariants.summary(self.broker)
         effects = self.broker.reject(session, request_id, refusal, self.now)
         if session not in self.open:
@@ -154,7 +154,7 @@ class HubModel:
         self._decide(Turn(session, NO_TURN, effects))
 
     def order(self, do: Any, name: str = "") -> Table | Refusal:
-        """Whoever runs the server wants something done."""
+        """The server's operator gives an order."""
         before, effects = invariants.summary(self.broker), list[Effect]()
         answer = administer(self.broker, Order(do, name), self.now, effects)
         if isinstance(answer, Refusal):
@@ -177,7 +177,7 @@ class HubModel:
         invariants.check_whole(self)
 
     def advance(self, seconds: float) -> None:
-        """Time passes, and the broker does what has become due."""
+        """Time passes, and the broker does all that has become due."""
         self.commit()
         self.now += seconds
         due = self.broker.due()
@@ -190,7 +190,7 @@ class HubModel:
         assert self.broker.tick(self.now) == [], "what was due was done twice"
 
     def save(self) -> None:
-        """As at a server's end: what is otherwise stored now and then is stored, and then nothing is missing."""
+        """As at a server's end: read positions and last visits are stored, and then nothing is missing."""
         self.commit()
         self._decide(Turn(0, NO_TURN, self.broker.save(self.now)))
         self.commit()
@@ -218,7 +218,7 @@ class HubModel:
         self._check_heard()
 
     def fail(self) -> None:
-        """The batch cannot be stored: what hangs on it is taken back, the rest is carried out."""
+        """The batch cannot be stored: decisions that need it are undone, the rest is carried out."""
         batch, self.batch = self.batch, []
         failed: list[Failed] = []
         remaining: list[Effect] = []
@@ -261,7 +261,7 @@ class HubModel:
                 self.shown[session][name] = (self.names_in(name) - set(room.arrived)) | set(room.departed)
 
     def _hear_as_before(self, remaining: list[Effect]) -> None:
-        """Who entered or left in vain hears what they heard before the batch."""
+        """Sessions whose entering or leaving was undone hear the rooms that they heard before the batch."""
         self.ears = defaultdict(set, {room: listeners & self.open for room, listeners in self.heard.items()})
         for effect in remaining:
             if isinstance(effect, Subscribe):
@@ -310,7 +310,7 @@ class HubModel:
             listeners.discard(session)
 
     def _decide(self, turn: Turn, request: AnyRequest | None = None) -> None:
-        """Follow what was decided, then check that all of it holds together."""
+        """Follow a decision, then check that all of it holds together."""
         for effect in turn.effects:
             if isinstance(effect, Publish | Persist):
                 if isinstance(effect, Publish):
@@ -364,7 +364,7 @@ class HubModel:
             assert self.whose[session] in self.ahead.members_of(event.room.name), "an outsider was told of a room"
 
     def _notice(self, room: str, event: Event) -> None:
-        """Follow who is here, as clients do from the notices they get."""
+        """Follow which people are here, as clients do from the notices they get."""
         for ear in self.ears[room]:
             shown = self.shown[ear]
             if isinstance(event, Presence) and room in shown:
@@ -380,11 +380,11 @@ class HubModel:
         return any(who == account and session not in self.quiet for session, who in self.whose.items())
 
     def names_in(self, room: str) -> set[str]:
-        """Who is in a room and here."""
+        """The names of the people who are in a room and here."""
         return {self.ahead.accounts[who].name for who in self.ahead.members_of(room) if self.visible(who)}
 
     def name_of(self, session: int) -> str:
-        """What the person of a session is called."""
+        """The name of the person of a session."""
         return self.ahead.accounts[self.whose[session]].name
 
     def holder(self, name: str | None) -> int | None:

@@ -1,4 +1,4 @@
-"""What must hold of a whole broker after every step, and what a refused request must leave as it was."""
+"""The invariants: conditions that hold of a whole broker after every step. A refused request changes nothing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def check_whole(hub: HubModel) -> None:
-    """Compare a broker with what its effects have told everyone, and with one that starts from what is stored."""
+    """Compare a broker with the effects that everyone was told, and with one that starts from the stored records."""
     _check_people(hub)
     _check_rooms(hub)
     _check_notices(hub)
@@ -107,7 +107,7 @@ def _check_notices(hub: HubModel) -> None:
 
 
 def _check_restart(hub: HubModel) -> None:
-    """What would be known after a restart, if the open batch is stored, is what is known now."""
+    """After a restart, if the open batch is stored, the broker would know all that it knows now."""
     again, now = stored_part(hub.ahead.restarted(hub.settings, hub.now)), stored_part(hub.broker)
     unsaved = {(room, who) for who, room in hub.broker.unsaved_reads}
     for part in now:

@@ -25,7 +25,7 @@ NAMES = (
     *("stra\u00dfe", "STRASSE", "jos\u00e9", "jose\u0301", "rnike", "mike", "user_1000", "user_l000"),
     *("server", "All", "", "a b", "bob.", "\u202ebob", "x" * 33, "#ops", "@ada"),
 )
-"""Names, and what is none: other cases, full width, look-alikes of other scripts, reserved words, odd ones."""
+"""Names, valid and invalid: other cases, full width, look-alikes of other scripts, reserved words, odd ones."""
 
 ROOMS = (LOBBY, "#ops", "#OPS", "ops", "#caf\u00e9", "#b", "#", "", "#no way", "@ada", "@ada+bob", "#" + "x" * 33)
 TEXTS = (
@@ -54,7 +54,7 @@ quiet = st.sampled_from((False, False, False, True))
 
 
 class BrokerMachine(RuleBasedStateMachine):
-    """See the module. What is checked, and how, is in :mod:`tests.broker.hub_model`."""
+    """See the module. The checks are in :mod:`tests.broker.hub_model`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -219,7 +219,7 @@ class BrokerMachine(RuleBasedStateMachine):
     @precondition(lambda self: self._sends)
     @rule(which=st.integers(0, 7), turn=who, same=st.booleans(), again=st.booleans())
     def send_again(self, which: int, turn: int, same: bool, again: bool) -> None:  # noqa: FBT001 - drawn values
-        """What was sent before; as a client does, it says so, or soon after without saying so."""
+        """A message is sent again: as clients do, marked as sent again, or soon after without that."""
         account, send = self._sends[-1 - which % len(self._sends)]
         mine = [session for session, holder in sorted(self.hub.whose.items()) if holder == account]
         session = mine[turn % len(mine)] if same and mine else self._session(turn)
@@ -370,7 +370,7 @@ class BrokerMachine(RuleBasedStateMachine):
 
     @rule(room=st.integers(0, 3), turn=who, what=st.integers(0, 5))
     def keep_order_and_be_tried(self, room: int, turn: int, what: int) -> None:
-        """An owner makes a rule, and somebody else at once does what it forbids."""
+        """An owner makes a rule, and somebody else at once breaks it."""
         owned = sorted(
             (self.hub.ahead.rooms[number].name, session)
             for number, account in self.hub.ahead.members
@@ -442,7 +442,7 @@ class BrokerMachine(RuleBasedStateMachine):
     # ---- choosing -----------------------------------------------------------------------------
 
     def _id(self) -> str:
-        """A new request's id. Before each so many requests, what waits is stored."""
+        """A new request's id. Every so many requests the open batch is stored."""
         self._asked += 1
         if self._asked % self._batch == 0:
             self.hub.commit()

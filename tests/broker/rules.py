@@ -1,4 +1,4 @@
-"""Who may do what: what must be true of each thing that a broker let somebody do."""
+"""The rules: conditions that must be true of each thing that a broker lets somebody do."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LEAST: dict[type[requests.Request], int] = {
     requests.Mute: 2,
     requests.SetRole: 3,
 }
-"""What one must be in a room, at the least, to do this: 2 a moderator, 3 an owner."""
+"""The lowest role in a room that may do this: 2 a moderator, 3 an owner."""
 
 OF_MEMBERS = (
     *(requests.Edit, requests.Delete, requests.React, requests.Leave, requests.Topic, requests.Typing),
@@ -109,7 +109,7 @@ def check_identities(hub: HubModel, effects: list[Effect]) -> None:  # noqa: C90
 
 
 def check_let_in(hub: HubModel, session: int, hello: Hello, effects: list[Effect], *, proven: bool) -> None:
-    """A name that is somebody's is given only to who proves it; nobody is let in who is kept out."""
+    """A name that has an owner is given only with proof, and nobody who is banned is let in."""
     welcome = next(e.event for e in effects if isinstance(e, Reply) and isinstance(e.event, Welcome))
     assert hub.settings.password in {None, hello.password}, "let in without the server's password"
     assert not _kept_out(hub, LOBBY, 0, hub.addresses[session]), "let in from a network that is kept out"
@@ -138,7 +138,7 @@ def _is_free(hub: HubModel, account: SaveAccount) -> bool:
 
 
 def _kept_out(hub: HubModel, room: str, account: int, address: str) -> bool:
-    """Whether an account (0: none yet), or who comes from an address, is kept out of a room."""
+    """Whether an account (0: none yet) or an address is banned from a room."""
     held = hub.ahead.room(room)
     number = None if room == LOBBY or held is None else held.id
     for ban in hub.ahead.bans.values():
@@ -158,7 +158,7 @@ def covers(network: str, address: str) -> bool:
 
 
 def check_refusal(hub: HubModel, session: int, error: Error) -> None:
-    """A refusal says what the table says, and tells of no room that is hidden from the asker."""
+    """A refusal is a row of the table, and speaks of no room that is hidden from the person."""
     assert error.code in FAULTS, "a refusal that is in no table"
     assert error.code != "internal", "a fault of the broker"
     for near in re.findall(r"Did you mean (#\S+)\?", error.message):
@@ -205,7 +205,7 @@ def check_allowed(  # noqa: C901 - one rule after the other, each needs somethin
     *,
     proven: bool,
 ) -> None:
-    """Before its effects are followed: may somebody do what the broker is about to let them do?"""
+    """Check, before its effects are followed, that the person may do what the broker lets them do."""
     assert isinstance(answer, ANSWERS[type(request)]), f"{request} was answered with {answer}"
     if isinstance(request, requests.Hello):
         check_let_in(hub, session, request, effects, proven=proven)
@@ -310,7 +310,7 @@ def _check_rank(hub: HubModel, who: int, room: str, target: int) -> None:
 
 
 def check_done(hub: HubModel, session: int, request: AnyRequest, answer: Any) -> None:
-    """After its effects were followed: is it so, what the asker was told is done?"""
+    """Check, after its effects were followed, that the answer to a request is true."""
     if isinstance(answer, Error):
         return
     name = fold_room(getattr(request, "room", None) or "")
@@ -345,7 +345,7 @@ def _check_banned(hub: HubModel, session: int, request: requests.Ban, name: str)
 
 
 def check_told(hub: HubModel, effects: list[Effect]) -> None:
-    """What was said about rooms and people is so, now that all of this step has happened."""
+    """Check, now that all of this step has happened, that the events about rooms and people are true."""
     counts: dict[str, int] = {}
     for effect in effects:
         event = getattr(effect, "event", None)

@@ -77,17 +77,17 @@ class Crowd(HubModel):
         self.step()
 
     def back(self, who: str, label: str | None = None, **hello: Any) -> int:
-        """Somebody comes with the token that they once got; ``who`` is the name that it is for."""
+        """A person connects with the token that they once got; ``who`` is the name that it is for."""
         account = self.holder(who)
         token = next(token for token, holder in self.holders.items() if holder == account)
         return self.come(who, label, token=token, **hello)
 
     def waiting(self) -> list[Effect]:
-        """What is decided and not carried out yet."""
+        """The effects that are decided and not carried out yet."""
         return [effect for turn in self.batch for effect in turn.effects]
 
     def step(self) -> None:
-        """Store and carry out what waits, and check the whole."""
+        """Store and carry out the open batch, and check the whole."""
         self.check()
         self.commit()
         self.check()
@@ -124,14 +124,14 @@ class Crowd(HubModel):
             self.do(one, requests.Join(id="join", room=room))
 
     def news(self, who: str | int) -> list[Event]:
-        """What somebody got since they last looked."""
+        """The events that a person got since they last looked."""
         session = self.session(who)
         inbox, seen = self.inboxes[session], self._read.get(session, 0)
         self._read[session] = len(inbox)
         return inbox[seen:]
 
     def all_read(self) -> None:
-        """Everybody has looked: what comes from here on is news."""
+        """Everybody has looked: later events are news."""
         for session in self.inboxes:
             self.news(session)
 

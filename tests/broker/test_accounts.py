@@ -1,4 +1,4 @@
-"""Names that are owned: claimed by the first who comes, proved by a token or a password, and freed."""
+"""Names that are owned: claimed at first use, proved by a token or a password, and freed."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_a_password_lets_another_device_in_which_then_has_a_token() -> None:
         assert isinstance(crowd.do(crowd.connect(), Hello(id="h", name="ada", token=token)), Welcome)
 
 
-def test_who_asks_for_a_name_that_nobody_has_is_let_in_under_the_name_of_their_token() -> None:
+def test_a_token_with_a_free_name_lets_its_owner_in_under_their_own_name() -> None:
     crowd = Crowd("ada", "bob")
     crowd.enter("#ops", "ada")
     before, token = crowd.kept.copy(), welcome_of(crowd, "ada").token
@@ -147,7 +147,7 @@ def test_one_start_with_guests_costs_nobody_their_name_and_guests_names_are_free
     assert refused_hello(crowd, name="guest") == "name_owned"
 
 
-def test_a_guest_who_comes_back_to_where_names_are_owned_owns_theirs() -> None:
+def test_a_guest_owns_their_name_when_they_come_back_after_names_are_owned() -> None:
     crowd = Crowd("ada", "bob", names="guest")
     crowd.settings = BrokerSettings()
     crowd.restart(orderly=True)
@@ -200,7 +200,7 @@ def test_guests_own_nothing() -> None:
     assert crowd.refused("ada", SetPassword(id="p", password="long enough")).code == "guest"
 
 
-def test_who_only_looks_under_a_made_up_name_is_forgotten_when_they_go() -> None:
+def test_the_account_of_a_quiet_session_with_a_made_up_name_is_deleted_when_it_ends() -> None:
     crowd = Crowd("ada")
     crowd.come(None, "looker", quiet=True)
     crowd.enter("#watched", "looker")
@@ -218,7 +218,7 @@ def test_who_only_looks_under_a_made_up_name_is_forgotten_when_they_go() -> None
     assert crowd.broker.statistics().people == 1
 
 
-def test_who_looked_first_and_then_joined_is_not_forgotten() -> None:
+def test_the_account_of_a_quiet_session_that_then_joined_is_kept() -> None:
     crowd = Crowd("ada")
     crowd.come(None, "looker", quiet=True)
     crowd.back(welcome_of(crowd, "looker").name, "joined")
@@ -270,7 +270,7 @@ def test_nobody_locks_themselves_out() -> None:
     crowd.come("ada", "third", account_password="long enough")
 
 
-def test_of_too_many_devices_the_one_that_was_not_here_for_longest_gives_way(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_of_too_many_devices_the_one_unused_for_longest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
     """As where a program comes with the password each time, and keeps no token."""
     monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 3)
     crowd = Crowd("ada")
@@ -287,7 +287,7 @@ def test_of_too_many_devices_the_one_that_was_not_here_for_longest_gives_way(mon
     assert len(crowd.broker.people["ada"].devices) == 3
 
 
-def test_who_is_here_with_more_devices_than_may_be_keeps_them(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_devices_that_are_connected_are_kept_even_if_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 1)
     crowd = Crowd("ada")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
@@ -303,7 +303,7 @@ def test_who_is_here_with_more_devices_than_may_be_keeps_them(monkeypatch: pytes
 # ---- from outside -----------------------------------------------------------------------------
 
 
-def test_a_reset_name_is_free_and_whoever_had_it_is_disconnected() -> None:
+def test_a_reset_name_is_free_and_its_user_is_disconnected() -> None:
     crowd = Crowd("ada", "bob")
     crowd.all_read()
     assert crowd.order("reset-name", "ADA") == Table(("freed",), [("ada",)])
@@ -322,7 +322,7 @@ def test_a_reset_that_could_not_be_stored_changes_nothing() -> None:
     assert crowd.say("ada", "still here").seq == 1
 
 
-def test_administrators_do_in_every_room_what_its_owner_may() -> None:
+def test_administrators_may_do_in_every_room_all_that_its_owner_may() -> None:
     crowd = Crowd("ada", "bob")
     for do, allowed in (("promote", True), ("demote", False)):
         crowd.order(do, "ada")
@@ -383,7 +383,7 @@ def dropped(effects: list[Effect]) -> list[int]:
     return [record.id for record in records if isinstance(record, DropAccount)]
 
 
-def test_who_was_taken_back_and_goes_takes_nobody_elses_account_along() -> None:
+def test_the_end_of_a_session_whose_account_was_undone_deletes_no_other_account() -> None:
     broker = Broker(BrokerSettings())
     looks = Hello(id="h", name=None, quiet=True)
     for number in (1, 2):

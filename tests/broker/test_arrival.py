@@ -1,4 +1,4 @@
-"""Coming, going, and what one is called: a name has one owner at a time, and nobody is kept out by their ghost."""
+"""Arriving, leaving and names: a name has one owner at a time, and a ghost connection keeps nobody out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def welcome_of(crowd: Crowd, who: str | int) -> Welcome:
 # ---- the welcome ------------------------------------------------------------------------------
 
 
-def test_a_welcome_says_what_a_client_needs() -> None:
+def test_a_welcome_has_all_that_a_client_needs() -> None:
     crowd = Crowd(
         "ada", epoch="e1", motd="be kind", max_text=100, max_frame=2000, max_recipients=4, server="trio-chat 9"
     )
@@ -44,7 +44,7 @@ def test_a_welcome_says_what_a_client_needs() -> None:
     assert [(room.name, room.count, room.last) for room in welcome.rooms] == [(LOBBY, 1, 0)]
 
 
-def test_alone_one_is_told_so_and_told_when_somebody_arrives() -> None:
+def test_a_person_who_is_alone_is_told_so_and_is_told_of_the_next_arrival() -> None:
     crowd = Crowd("ada")
     assert welcome_of(crowd, "ada").rooms[0].count == 1
     crowd.come("bob")
@@ -100,7 +100,7 @@ def test_reserved_words_are_nobodys_name(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "a b", "x" * 33, "\u202eada", "ada\n", "-ada"])
-def test_what_is_no_name_is_refused_with_the_rule(name: str) -> None:
+def test_an_invalid_name_is_refused_with_the_rule(name: str) -> None:
     crowd = Crowd("ada")
     refusal = crowd.refused(crowd.connect(), Hello(id="h", name=name))
     assert refusal.code == "name_invalid"
@@ -235,7 +235,7 @@ def test_a_token_opens_only_its_own_name() -> None:
     assert crowd.refused(crowd.connect(), Hello(id="h", name="bob", token=token)).code == "name_owned"
 
 
-def test_when_one_of_two_devices_goes_nobody_notices() -> None:
+def test_nobody_is_told_when_one_of_two_devices_disconnects() -> None:
     crowd = Crowd("ada", "bob")
     crowd.come("ada", "phone", token=welcome_of(crowd, "ada").token)
     crowd.go("ada")
@@ -244,7 +244,7 @@ def test_when_one_of_two_devices_goes_nobody_notices() -> None:
     assert [type(event) for event in crowd.news_of("phone", Room, Message)] == [Room, Message]
 
 
-def test_what_one_device_enters_and_leaves_the_other_does_too() -> None:
+def test_a_room_that_one_device_enters_or_leaves_is_entered_or_left_by_the_other_too() -> None:
     crowd = Crowd("ada")
     crowd.come("ada", "phone", token=welcome_of(crowd, "ada").token)
     crowd.news("phone")
@@ -275,7 +275,7 @@ def test_a_rename_moves_the_name_and_everyone_hears_of_it_once() -> None:
 
 
 @pytest.mark.parametrize(("name", "code"), [("BOB", "name_taken"), ("b0b", "name_lookalike"), ("a b", "name_invalid")])
-def test_a_rename_to_what_may_not_be_is_refused_and_changes_nothing(name: str, code: str) -> None:
+def test_a_rename_to_a_name_that_is_not_allowed_is_refused_and_changes_nothing(name: str, code: str) -> None:
     crowd = Crowd("ada", "bob")
     assert crowd.refused("ada", Nick(id="n", name=name)).code == code
     assert crowd.name_of(crowd.who["ada"]) == "ada"

@@ -1,5 +1,5 @@
-"""What is said can change: by whom it was said, for everyone alike, and what is deleted is gone. And what waits for
-who is away: mentions and direct messages."""
+"""Changing messages: edits, deletions and reactions. And what waits for people who are away: mentions and direct
+messages."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def test_an_edit_is_told_to_the_room_and_stored_in_the_message() -> None:
     assert crowd.news("cyd") == []
 
 
-def test_what_is_deleted_is_gone_with_its_edits() -> None:
+def test_a_deleted_message_is_gone_with_its_edits() -> None:
     crowd = talk()
     crowd.do("ada", Edit(id="e", room="#ops", target=1, text="secret"))
     crowd.do("ada", React(id="r", room="#ops", target=1, mark="+1"))
@@ -82,7 +82,7 @@ def test_what_is_deleted_is_gone_with_its_edits() -> None:
 
 
 @pytest.mark.parametrize("target", [0, 2, 99, 2**53])
-def test_what_is_no_message_is_not_changed(target: int) -> None:
+def test_a_line_that_is_no_message_cannot_be_changed(target: int) -> None:
     crowd = talk()
     crowd.do("ada", Topic(id="t", room="#ops", text="tea"))  # line 2
     assert crowd.refused("ada", Edit(id="e", room="#ops", target=target, text="x")).code == "unknown_message"
@@ -106,7 +106,7 @@ def test_a_moderator_deletes_anybodys_and_edits_nobodys() -> None:
     assert [(n.actor, n.target, n.detail) for n in crowd.kept.notes if n.action == "delete"] == [("bob", "ada", "1")]
 
 
-def test_marks_are_counted_once_for_each_and_taken_off() -> None:
+def test_each_person_reacts_once_with_a_mark_and_can_remove_it() -> None:
     crowd = talk()
     for who in ("ada", "bob", "bob"):
         crowd.do(who, React(id="r", room="#ops", target=1, mark="+1"))
@@ -128,7 +128,7 @@ def mentions_of(crowd: Crowd, who: str, room: str = LOBBY) -> int:
     return next(info.mentions for info in welcome.rooms if info.name == room)
 
 
-def test_mentions_wait_for_who_is_away_until_they_are_read() -> None:
+def test_mentions_wait_until_the_mentioned_person_has_read_them() -> None:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.enter("#ops", "ada", "bob")
     crowd.go("bob")
@@ -144,7 +144,7 @@ def test_mentions_wait_for_who_is_away_until_they_are_read() -> None:
     assert (mentions_of(crowd, "bob"), mentions_of(crowd, "bob", "#ops")) == (0, 1)
 
 
-def test_a_direct_message_waits_for_who_is_away() -> None:
+def test_a_direct_message_waits_for_a_person_who_is_away() -> None:
     crowd = Crowd("ada", "bob")
     crowd.go("bob")
     room = crowd.say("ada", "for later", "bob").room or ""
@@ -155,7 +155,7 @@ def test_a_direct_message_waits_for_who_is_away() -> None:
     assert [(r.name, r.last, r.read, r.members) for r in welcome.rooms if r.direct] == [(room, 1, 0, ("ada", "bob"))]
 
 
-def test_what_is_said_by_the_rooms_name_reaches_who_left_it() -> None:
+def test_a_message_to_a_conversation_reaches_a_person_who_left_it() -> None:
     crowd = Crowd("ada", "bob")
     room = crowd.say("ada", "psst", "bob").room or ""
     crowd.do("bob", Leave(id="l", room=room))
@@ -164,14 +164,14 @@ def test_what_is_said_by_the_rooms_name_reaches_who_left_it() -> None:
     assert [event.text for event in crowd.news_of("bob", Message) if isinstance(event, Message)] == ["still there?"]
 
 
-def test_an_answer_to_what_was_never_said_begins_no_conversation() -> None:
+def test_a_reply_to_no_message_begins_no_conversation() -> None:
     crowd = Crowd("ada", "bob")
     assert crowd.refused("ada", Send(id="m", to=("bob",), text="x", reply_to=1)).code == "unknown_message"
     assert crowd.broker.direct == {}
 
 
 @pytest.mark.parametrize("target", [0, 2, 4, 99, 2**53])
-def test_what_is_no_message_is_not_answered(target: int) -> None:
+def test_a_line_that_is_no_message_cannot_be_replied_to(target: int) -> None:
     crowd = talk()
     crowd.do("ada", Topic(id="t", room="#ops", text="tea"))  # line 2
     crowd.say("ada", "gone", room="#ops")
@@ -183,7 +183,7 @@ def test_what_is_no_message_is_not_answered(target: int) -> None:
     assert isinstance(crowd.do("bob", Send(id="m", room="#ops", text="x", reply_to=1)), Ok)
 
 
-def test_an_answer_among_people_is_to_what_was_said_among_them() -> None:
+def test_a_reply_in_a_direct_conversation_is_to_a_message_of_it() -> None:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.say("ada", "psst", "bob")
     answered = crowd.do("bob", Send(id="m", to=("ADA",), text="yes?", reply_to=1))
@@ -194,7 +194,7 @@ def test_an_answer_among_people_is_to_what_was_said_among_them() -> None:
     assert crowd.refused("cyd", Send(id="n", room="@ada+bob", text="x", reply_to=1)).code == "unknown_room"
 
 
-def test_an_answer_sent_again_is_acknowledged_though_what_it_answers_is_gone_meanwhile() -> None:
+def test_a_reply_sent_again_is_acknowledged_after_the_message_was_deleted() -> None:
     crowd = talk()
     request = Send(id="m", room="#ops", text="x", reply_to=1)
     first = crowd.do("bob", request)
@@ -205,7 +205,7 @@ def test_an_answer_sent_again_is_acknowledged_though_what_it_answers_is_gone_mea
     assert crowd.refused("bob", replace(request, id="n", again=True)).code == "unknown_message"
 
 
-def test_an_answer_that_was_never_stored_is_said_when_it_is_sent_again() -> None:
+def test_a_reply_that_was_never_stored_is_stored_when_it_is_sent_again() -> None:
     crowd = talk()
     answer = crowd.do("bob", Send(id="m", room="#ops", text="x", reply_to=1, again=True))
     assert isinstance(answer, Ok)
@@ -258,7 +258,7 @@ def test_a_search_names_people_by_number_and_times_as_stored() -> None:
 # ---- steps back -------------------------------------------------------------------------------
 
 
-def test_a_journal_goes_back_to_a_mark_and_to_what_is_settled() -> None:
+def test_a_journal_undoes_changes_back_to_a_mark_or_to_the_last_settling() -> None:
     journal, held, crowd = Journal(), {"a": 1}, Crowd("ada")
     person = crowd.broker.persons[1]
     journal.put(held, "a", 2)
@@ -277,8 +277,8 @@ def test_a_journal_goes_back_to_a_mark_and_to_what_is_settled() -> None:
     assert held == {"a": 1, "c": 4}
 
 
-def test_what_stands_on_a_change_that_could_not_be_stored_fails_with_it() -> None:
-    """A mark that is there already, a message that is gone already: because of what was asked just before."""
+def test_a_request_that_depends_on_a_change_that_was_not_stored_fails_with_it() -> None:
+    """A reaction that is there already, a message that is deleted already: by the request just before."""
     crowd = talk()
     said = crowd.say("bob", "tea?")
     assert said.seq is not None

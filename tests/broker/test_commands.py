@@ -89,7 +89,7 @@ def test_hello_is_said_once() -> None:
 
 
 @pytest.mark.parametrize("kind", OF_MEMBERS, ids=lambda kind: kind.__name__)
-def test_what_is_for_members_is_refused_to_others(kind: type[Request]) -> None:
+def test_a_request_for_members_is_refused_to_others(kind: type[Request]) -> None:
     crowd = crowd_with_ops()
     before = summary(crowd.broker)
     refusal = crowd.refused("cyd", EXAMPLES[kind])
@@ -122,7 +122,7 @@ def test_a_session_that_never_was_and_one_closed_twice_cause_nothing() -> None:
     assert crowd.broker.close(99, crowd.now) == []
 
 
-def test_what_is_no_request_is_answered_and_leaves_the_session_usable() -> None:
+def test_an_unreadable_request_is_answered_and_leaves_the_session_usable() -> None:
     crowd = crowd_with_ops()
     crowd.reject(crowd.session("ada"), "n", refuse("not_json", why="it ends too soon"))
     crowd.step()

@@ -1,4 +1,4 @@
-"""People are accounts: what they say, do and react stays theirs whatever they are called."""
+"""People are accounts: messages, rights and reactions stay theirs whatever they are called."""
 
 from __future__ import annotations
 
@@ -195,7 +195,7 @@ def test_presence_says_how_somebody_went() -> None:
     )
 
 
-def test_who_is_banned_from_the_server_is_removed_from_its_rooms() -> None:
+def test_a_person_banned_from_the_server_is_shown_as_removed_from_its_rooms() -> None:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.order("promote", "ada")
     crowd.step()
@@ -204,7 +204,7 @@ def test_who_is_banned_from_the_server_is_removed_from_its_rooms() -> None:
     assert left(crowd, "cyd", LOBBY) == (("bob", BOB, "removed"),)
 
 
-def test_a_guest_who_comes_under_the_name_of_one_who_just_went_is_not_taken_for_them() -> None:
+def test_a_guest_who_takes_the_name_of_a_guest_who_just_left_is_not_mistaken_for_them() -> None:
     crowd = Crowd("ada", *(f"g{number}" for number in range(80)), names="guest", new_names=0)
     crowd.advance(1.0)
     crowd.step()

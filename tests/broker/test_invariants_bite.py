@@ -43,7 +43,7 @@ def look_at_keys_only(patch: Patch) -> None:
     patch.setattr(arrival, "release", lambda decision, person: None)
 
 
-def keep_the_session_of_who_left(patch: Patch) -> None:
+def keep_the_session_of_a_person_who_left(patch: Patch) -> None:
     patch.setattr(arrival, "depart", lambda decision, session, person: None)
 
 
@@ -57,7 +57,7 @@ def skip_a_number(patch: Patch) -> None:
     patch.setattr(rooms, "number_next", skipping)
 
 
-def let_who_left_hear_on(patch: Patch) -> None:
+def let_people_who_left_hear_on(patch: Patch) -> None:
     exit_room = rooms.exit_room
 
     def deaf(decision: Decision, person: Person, room: ChatRoom) -> None:
@@ -68,7 +68,7 @@ def let_who_left_hear_on(patch: Patch) -> None:
 
 
 def store_no_roles(patch: Patch) -> None:
-    """Forget at a restart who is what."""
+    """Forget the roles at a restart."""
     patch.setattr(rooms, "save_member", lambda room, member: Persist(SaveMember(room.id, member.person.id)))
 
 
@@ -108,7 +108,7 @@ def answer_twice(patch: Patch) -> None:
     patch.setitem(TABLE, requests.Ping, command._replace(handler=talkative))
 
 
-def forget_what_was_sent(patch: Patch) -> None:
+def forget_sent_messages(patch: Patch) -> None:
     patch.setattr(talk, "_stored_before", lambda ask: None)
     patch.setattr(talk, "SENT_IDS", 0)
 
@@ -143,16 +143,16 @@ def answer_the_closed(patch: Patch) -> None:
 SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (let_a_second_holder_in, "a name is held twice"),
     (look_at_keys_only, "two people look alike|a name is held twice"),
-    (keep_the_session_of_who_left, "a person's sessions are not their open ones|a wrong count of people"),
+    (keep_the_session_of_a_person_who_left, "a person's sessions are not their open ones|a wrong count of people"),
     (skip_a_number, "line 4 follows 2"),
-    (let_who_left_hear_on, "not heard by exactly its members|heard by who is not in it"),
+    (let_people_who_left_hear_on, "not heard by exactly its members|heard by who is not in it"),
     (store_no_roles, "members: after a restart|has no owner"),
     (let_everybody_decide, "Kick without the right to it|of the same rank|to themselves"),
     (let_the_muted_speak, "somebody muted spoke|only moderators do|spoke too soon"),
     (let_the_uninvited_in, "uninvited|entered who is kept out|who is banned is in the room"),
     (change_something_and_refuse, "a refused request changed something"),
     (answer_twice, "2 answers to one request"),
-    (forget_what_was_sent, "a message sent twice was stored twice"),
+    (forget_sent_messages, "a message sent twice was stored twice"),
     (take_nothing_back, r"after a restart would be known|others are here|hears \{|acknowledged and not stored"),
     (leave_ghosts, "others are here than are connected|a wrong count of people"),
     (answer_the_closed, "the broker knows other sessions than are open"),

@@ -1,4 +1,4 @@
-"""Letting people into rooms: who is away hears of it when they come back, and who is kept out is not let in."""
+"""Invitations: a person who is away is told when they come back, and a banned person is not invited."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def invite(crowd: Crowd, name: str) -> None:
     assert crowd.do("ada", Invite(id="i", room="#board", name=name)) == Ok(id="i")
 
 
-def test_who_was_invited_while_away_is_told_at_their_return_and_once() -> None:
+def test_a_person_invited_while_away_is_told_once_when_they_return() -> None:
     crowd = board()
     invite(crowd, "eve")
     crowd.restart(orderly=False)
@@ -43,7 +43,7 @@ def test_who_was_invited_while_away_is_told_at_their_return_and_once() -> None:
     crowd.enter("#board", "eve")
 
 
-def test_who_is_here_is_told_at_once_and_not_again() -> None:
+def test_a_person_who_is_here_is_told_of_an_invitation_at_once_and_only_once() -> None:
     crowd = board()
     crowd.back("eve")
     crowd.all_read()
@@ -55,7 +55,7 @@ def test_who_is_here_is_told_at_once_and_not_again() -> None:
     assert crowd.news_of("eve", Invited) == []
 
 
-def test_who_was_put_out_and_then_invited_hears_of_both() -> None:
+def test_a_person_removed_and_then_invited_is_told_of_both() -> None:
     crowd = board()
     crowd.go("bob")
     crowd.do("ada", Kick(id="k", room="#board", name="bob"))
@@ -70,7 +70,7 @@ def test_who_was_put_out_and_then_invited_hears_of_both() -> None:
 
 
 @pytest.mark.parametrize("way", ["entered", "banned"])
-def test_who_cannot_use_an_invitation_any_more_is_not_told_of_it(way: str) -> None:
+def test_a_person_is_not_told_of_an_invitation_that_no_longer_holds(way: str) -> None:
     crowd = board()
     crowd.back("eve", "looking", quiet=True)
     invite(crowd, "eve")
@@ -83,7 +83,7 @@ def test_who_cannot_use_an_invitation_any_more_is_not_told_of_it(way: str) -> No
 
 
 @pytest.mark.parametrize("network", [None, "198.51.100.0/24"])
-def test_who_is_kept_out_of_a_room_is_not_invited(network: str | None) -> None:
+def test_a_banned_person_cannot_be_invited(network: str | None) -> None:
     crowd = board()
     crowd.back("eve", address="198.51.100.7")
     ban = Ban(id="b", room="#board", name=None if network else "eve", network=network)

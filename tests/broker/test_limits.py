@@ -1,4 +1,4 @@
-"""Limits: how fast, how many, how long; and that what is remembered is bounded."""
+"""Limits: how fast, how many, how long; and that memory is bounded."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from trio_chat.protocol.requests import Hello, Join, Leave, Ping, Received, Send
 from trio_chat.records import SaveMention
 
 
-def test_of_one_message_no_more_mentions_are_kept_than_anybody_means() -> None:
+def test_the_mentions_of_one_message_are_bounded() -> None:
     """Else one message that names everybody there is costs thousands of rows, for which all others wait."""
     names = [f"bob{number}" for number in range(60)]
     broker = Broker(BrokerSettings())
@@ -50,7 +50,7 @@ def send(broker: Broker, number: int, now: float = 100.0) -> tuple[float, str]:
 # ---- how fast ---------------------------------------------------------------------------------
 
 
-def test_a_burst_passes_then_one_is_slowed_down_then_refused() -> None:
+def test_a_burst_passes_then_a_session_is_slowed_down_then_refused() -> None:
     broker = fast_broker()
     told = [send(broker, number) for number in range(42)]
     assert told[:20] == [(0.0, "done")] * 20
@@ -87,7 +87,7 @@ def test_without_a_rate_nothing_is_slowed_down() -> None:
     assert {send(broker, number) for number in range(500)} == {(0.0, "done")}
 
 
-def test_one_who_is_too_fast_slows_nobody_else() -> None:
+def test_a_session_that_is_too_fast_slows_nobody_else() -> None:
     broker = fast_broker()
     broker.open(2, 0.0, token="u", number=2)
     broker.greet(2, Hello(id="", name="bob"), 0.0)
@@ -96,7 +96,7 @@ def test_one_who_is_too_fast_slows_nobody_else() -> None:
     assert outcome(handle(broker, 2, Send(id="m", room=LOBBY, text="x"), 100.0)) == (0.0, "done")
 
 
-def test_what_is_no_request_costs_as_much_as_a_message() -> None:
+def test_an_unreadable_request_costs_as_much_as_a_message() -> None:
     broker = fast_broker()
     told = [outcome(broker.reject(1, "", refuse("not_an_object"), 100.0)) for _ in range(41)]
     assert told[19:21] == [(0.0, "not_an_object"), (0.1, "not_an_object")]
@@ -114,7 +114,7 @@ def test_guessing_passwords_is_slowed_down() -> None:
 # ---- how many, how long -----------------------------------------------------------------------
 
 
-def test_one_can_be_in_so_many_rooms_and_enter_others_after_leaving_one() -> None:
+def test_the_rooms_of_a_person_are_limited_and_leaving_one_makes_place_for_another() -> None:
     crowd = Crowd("ada", max_rooms=3)
     crowd.enter("#a", "ada")
     crowd.enter("#b", "ada")
@@ -137,7 +137,7 @@ def test_conversations_that_others_began_keep_nobody_out_of_rooms() -> None:
     assert crowd.refused("ada", Join(id="j", room="#c")).code == "too_many_rooms"
 
 
-def test_whoever_begins_too_many_conversations_has_to_wait_and_goes_on_with_those_there_are() -> None:
+def test_a_person_who_begins_too_many_conversations_waits_and_can_use_those_they_have() -> None:
     crowd = Crowd("ada", "bob", "cyd", "dan", "eve", conversations=2)
     crowd.say("dan", "hello", "ada")
     assert crowd.refused("ada", Send(id="m", to=("bob",), text="x", reply_to=7)).code == "unknown_message"
@@ -154,7 +154,7 @@ def test_whoever_begins_too_many_conversations_has_to_wait_and_goes_on_with_thos
     assert crowd.refused("ada", Send(id="m", to=("cyd", "dan"), text="x")).code == "too_many_conversations"
 
 
-def test_one_message_is_for_so_many_people_at_the_most() -> None:
+def test_the_recipients_of_one_message_are_limited() -> None:
     crowd = Crowd("ada", "bob", "cyd", "dan", max_recipients=2)
     refusal = crowd.refused("ada", Send(id="m", to=("bob", "cyd", "dan"), text="x"))
     assert (refusal.code, refusal.message) == ("too_many_recipients", "The message has 3 recipients; the limit is 2.")

@@ -26,7 +26,7 @@ def test_promises_hold_in_any_order(part: int) -> None:
     run_state_machine_as_test(BrokerMachine, settings=LONG_RUN if LONG else SHORT_RUN)
 
 
-def test_who_entered_in_vain_hears_nothing_of_those_who_go_with_the_batch() -> None:
+def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:
     """A batch in which one comes and a silent one is sent away, and which cannot be stored."""
     hub = HubModel(BrokerSettings(idle_timeout=30.0))
     for name in ("ada", "bob"):

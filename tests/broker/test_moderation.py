@@ -1,4 +1,4 @@
-"""Keeping a room in order: who may do what to whom, that it holds, and that it is told, noted and stored."""
+"""Moderation: who may do it, that it holds, and that it is told, noted and stored."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def test_a_plain_member_decides_nothing(request_: AnyRequest) -> None:
 
 
 @pytest.mark.parametrize("request_", OWNERS, ids=lambda request: type(request).__name__)
-def test_a_moderator_does_not_do_what_is_the_owners(request_: AnyRequest) -> None:
+def test_a_moderator_may_not_do_what_only_owners_may(request_: AnyRequest) -> None:
     crowd = ops()
     refusal = crowd.refused("mod1", request_)
     assert (refusal.code, refusal.message) == ("not_allowed", "Only owners of #ops can do that.")
@@ -121,7 +121,7 @@ def test_nobody_is_put_in_their_place_by_an_equal(kind: Any, actor: str, target:
 # ---- kick and ban -----------------------------------------------------------------------------
 
 
-def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> None:
+def test_a_kicked_person_is_told_why_hears_nothing_more_and_may_come_back() -> None:
     crowd = ops()
     crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="noise"))
     moderated, left = crowd.news("plain")
@@ -135,7 +135,7 @@ def test_who_is_kicked_is_told_why_hears_nothing_more_and_may_come_back() -> Non
     ]
 
 
-def test_a_room_whose_last_owner_is_put_out_has_another() -> None:
+def test_a_room_whose_last_owner_is_removed_gets_another() -> None:
     crowd = ops()
     crowd.do("boss", Kick(id="k", room="#ops", name="owner1"))
     told = [(one.action, one.target, one.value) for one in crowd.news_of("mod1", Moderated)]  # type: ignore[attr-defined] # each is one
@@ -144,7 +144,7 @@ def test_a_room_whose_last_owner_is_put_out_has_another() -> None:
 
 
 @pytest.mark.parametrize("seconds", [None, 60.0, 1e15])
-def test_who_is_banned_stays_out_for_so_long(seconds: float | None) -> None:
+def test_a_banned_person_stays_out_until_the_ban_ends(seconds: float | None) -> None:
     crowd = ops()
     crowd.do("mod1", Ban(id="b", room="#ops", name="plain", seconds=seconds, reason="noise"))
     assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 banned you: noise")]
@@ -213,12 +213,12 @@ def test_a_network_is_kept_out_however_its_addresses_are_written(
         (Kick(id="b", room=LOBBY, name="other"), "stays_in_lobby"),
     ],
 )
-def test_what_cannot_be_done_is_refused(request_: AnyRequest, code: str) -> None:
+def test_an_impossible_moderation_request_is_refused(request_: AnyRequest, code: str) -> None:
     crowd = ops()
     assert crowd.refused("boss" if getattr(request_, "room", "") == LOBBY else "owner1", request_).code == code
 
 
-def test_an_owner_who_repeats_a_moderators_ban_of_a_network_puts_out_moderators_too() -> None:
+def test_an_owner_who_repeats_a_moderators_ban_of_a_network_removes_moderators_too() -> None:
     crowd = ops()
     network = Ban(id="b", room="#ops", network="192.0.2.0/24")  # where all of them come from
     crowd.do("mod1", network)
@@ -229,7 +229,7 @@ def test_an_owner_who_repeats_a_moderators_ban_of_a_network_puts_out_moderators_
 
 
 def members(crowd: Crowd) -> set[str]:
-    """Who is in the room that :func:`ops` makes."""
+    """The people in the room that :func:`ops` makes."""
     room = crowd.broker.rooms["#ops"]
     return {member.person.name.shown for member in room.members.values()}
 
@@ -242,7 +242,7 @@ def test_somebody_banned_from_the_server_is_not_let_in() -> None:
     assert crowd.connect(Hello(id="", name="plain", token=token)) not in crowd.open
 
 
-def test_a_member_who_comes_from_a_network_that_was_banned_meanwhile_is_in_no_more() -> None:
+def test_a_member_who_returns_from_a_network_banned_meanwhile_is_removed() -> None:
     crowd = ops()
     for name in ("plain", "mod1"):
         crowd.go(name)
@@ -262,13 +262,13 @@ def test_a_member_who_comes_from_a_network_that_was_banned_meanwhile_is_in_no_mo
 
 
 def told_at_return(crowd: Crowd, who: str) -> list[Removal]:
-    """The rooms that somebody's welcome says they were put out of."""
+    """The removals in a person's welcome."""
     welcome = crowd.inboxes[crowd.who[who]][0]
     assert isinstance(welcome, Welcome)
     return list(welcome.put_out)
 
 
-def test_who_was_put_out_while_away_is_told_at_their_return_and_once() -> None:
+def test_a_person_removed_while_away_is_told_once_when_they_return() -> None:
     crowd = ops()
     crowd.enter("#dev", "mod1", "plain")
     crowd.go("plain")
@@ -292,7 +292,7 @@ def test_who_was_put_out_while_away_is_told_at_their_return_and_once() -> None:
     assert told_at_return(crowd, "plain") == []
 
 
-def test_who_came_back_into_a_room_is_not_told_that_they_were_put_out_of_it() -> None:
+def test_a_person_who_is_in_the_room_again_is_not_told_that_they_were_removed() -> None:
     crowd = ops()
     crowd.back("plain", "looking", quiet=True)
     crowd.go("plain")
@@ -304,7 +304,7 @@ def test_who_came_back_into_a_room_is_not_told_that_they_were_put_out_of_it() ->
     assert told_at_return(crowd, "plain") == []
 
 
-def test_who_was_told_and_is_in_again_is_not_told_after_a_kill_either() -> None:
+def test_a_person_who_was_told_and_is_in_the_room_again_is_not_told_after_a_kill_either() -> None:
     crowd = ops()
     crowd.go("plain")
     crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
@@ -315,7 +315,7 @@ def test_who_was_told_and_is_in_again_is_not_told_after_a_kill_either() -> None:
     assert told_at_return(crowd, "plain") == []
 
 
-def test_who_is_welcomed_while_nothing_can_be_stored_is_told_again() -> None:
+def test_a_person_welcomed_while_nothing_can_be_stored_is_told_again() -> None:
     crowd = ops()
     crowd.go("plain")
     crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
@@ -391,7 +391,9 @@ def test_where_only_moderators_speak_others_do_not() -> None:
         (None, Away(id="c", text=None)),
     ],
 )
-def test_who_decides_what_is_so_already_is_told_so_and_nobody_else(first: AnyRequest | None, same: AnyRequest) -> None:
+def test_a_decision_that_changes_nothing_is_told_to_its_moderator_only(
+    first: AnyRequest | None, same: AnyRequest
+) -> None:
     crowd = ops()
     if first is not None:
         assert crowd.do("owner1", first) == Ok(id="f")
@@ -426,7 +428,7 @@ def test_in_a_slow_room_members_wait_and_moderators_do_not() -> None:
     crowd.say("plain", "two", room="#ops")  # what was lost did not count
 
 
-def test_who_left_a_slow_room_has_no_mute_to_be_lifted_and_waits_on_coming_back() -> None:
+def test_a_person_who_left_a_slow_room_has_no_mute_to_lift_and_waits_when_they_return() -> None:
     crowd = ops()
     crowd.do("mod1", Configure(id="c", room="#ops", slow=10.0))
     crowd.say("plain", "one", room="#ops")
@@ -443,7 +445,7 @@ def test_who_left_a_slow_room_has_no_mute_to_be_lifted_and_waits_on_coming_back(
 # ---- private rooms ----------------------------------------------------------------------------
 
 
-def test_a_private_room_is_not_there_for_who_is_not_invited() -> None:
+def test_a_private_room_does_not_exist_for_people_who_are_not_invited() -> None:
     crowd = ops()
     crowd.do("owner1", Configure(id="c", room="#ops", private=True))
     listed = crowd.do("other", Rooms(id="r"))
@@ -471,7 +473,7 @@ def test_a_private_room_that_nobody_is_in_is_said_to_be_one() -> None:
     crowd.enter("#ops", "boss")
 
 
-def test_who_has_to_go_is_told_who_wants_it_and_why() -> None:
+def test_a_removed_person_is_told_by_whom_and_why() -> None:
     crowd = ops()
     crowd.do("mod1", Kick(id="k", room="#ops", name="plain", reason="rude"))
     assert crowd.news_of("plain", Left) == [Left(room="#ops", reason="mod1 removed you: rude")]
@@ -491,7 +493,7 @@ def test_a_direct_conversation_has_no_guests_and_no_moderators() -> None:
     assert crowd.refused("boss", Kick(id="i", room=room, name="plain")).code == "unknown_room"
 
 
-def test_what_is_repeated_in_a_batch_that_is_lost_is_not_acknowledged() -> None:
+def test_a_request_repeated_in_a_batch_that_is_lost_is_not_acknowledged() -> None:
     crowd = ops()
     repeated: list[tuple[str, AnyRequest]] = [
         ("owner1", SetRole(id="r", room="#ops", name="plain", role="moderator")),

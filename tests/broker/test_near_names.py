@@ -1,4 +1,4 @@
-"""What a mistyped name means is found without a walk over all names."""
+"""The name that a mistyped one means is found without a walk over all names."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_of_few_names_the_answer_is_that_of_a_comparison_with_all(word: str, kno
     assert nearest(word, table.near(word)) == nearest(word, sorted(known))
 
 
-def test_of_many_names_one_that_is_a_slip_away_is_found() -> None:
+def test_a_name_one_slip_away_is_found_among_many() -> None:
     dice = random.Random(4)
     known = {"".join(dice.choices(LETTERS, k=dice.randint(5, 12))) for _ in range(5000)}
     table = table_of(known)
@@ -104,7 +104,7 @@ def test_a_table_changes_with_its_names_and_with_a_journal() -> None:
     assert dict(table) == {"@ada+bob": "@ada+bob", "#ops": "#ops", "@x": "@x"}
 
 
-def test_a_new_name_and_a_new_room_are_suggested_and_what_is_gone_is_not() -> None:
+def test_new_names_and_rooms_are_suggested_and_names_that_are_gone_are_not() -> None:
     crowd = Crowd("ada", "bob")
 
     def suggestion(name: str) -> str:

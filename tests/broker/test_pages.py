@@ -1,4 +1,4 @@
-"""Answers that grow with the server come in pages that are bounded in bytes; a welcome leaves out what is too much."""
+"""Answers that grow with the server come in pages bounded in bytes; a welcome leaves some conversations out."""
 
 from __future__ import annotations
 
@@ -136,8 +136,8 @@ def test_a_welcome_lists_all_rooms_and_as_many_conversations_as_it_may_and_says_
     assert welcome.left_out == 102 - len(listed) > 50
 
 
-def test_of_conversations_those_come_first_that_one_has_read_and_of_them_those_with_news() -> None:
-    """So strangers who begin a thousand do not hide those that one has."""
+def test_conversations_that_were_read_come_first_and_of_those_the_ones_with_new_messages() -> None:
+    """So strangers who begin a thousand do not hide the person's own."""
     broker = Broker(BrokerSettings(page_bytes=1), talked_to(*range(100)))
     assert welcomed(broker).rooms[2].name == conversation(99)
     for session, (number, seq, first) in enumerate([(3, 2, 3), (7, 1, 7), (11, 2, 7)], 2):

@@ -27,7 +27,9 @@ def test_a_place_is_an_address_or_a_network_of_one_and_not_this_machine(address:
     assert place_of(address) == place
 
 
-def test_what_was_spent_is_forgiven_with_time_and_the_quiet_ones_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_place_gets_back_what_it_spent_with_time_and_quiet_places_are_forgotten(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr("trio_chat.broker.places._MOST", 2)
     places = PlaceLimits(6.0)
     for _ in range(3):
@@ -39,7 +41,7 @@ def test_what_was_spent_is_forgiven_with_time_and_the_quiet_ones_are_forgotten(m
     assert [bool(places.spent(place, 103.0)) for place in "abc"] == [True, False, True]
 
 
-def test_from_one_place_only_so_many_names_are_claimed_in_an_hour_and_nobody_else_is_hindered() -> None:
+def test_the_names_claimed_from_one_place_in_an_hour_are_limited_and_other_places_are_not_affected() -> None:
     crowd = Crowd("ada", new_names=2)
     hello = Hello(id="h", name="new")
     for name in ("bob", "cyd"):

@@ -1,4 +1,4 @@
-"""Who is here: told at once where few are, gathered where many are."""
+"""Presence: told at once in a small room, gathered in a big one."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_big_room_hears_at_once_of_the_first_and_of_the_others_together() -> N
     assert presences(crowd.news("ada")) == [(67, ("v", "w"), ("g0",))]
 
 
-def test_hundreds_who_come_at_once_cost_few_notices() -> None:
+def test_hundreds_of_arrivals_at_once_cost_few_notices() -> None:
     crowd = Crowd("ada")
     for number in range(400):
         crowd.connect(Hello(id="", name=f"g{number}"))
@@ -60,7 +60,7 @@ def test_hundreds_who_come_at_once_cost_few_notices() -> None:
     assert sum(len(joined) for _, joined, _ in told) == 400  # everybody was named once
 
 
-def test_who_came_and_went_in_between_is_not_mentioned() -> None:
+def test_a_person_who_came_and_went_in_between_is_not_mentioned() -> None:
     crowd = big_crowd()
     crowd.come("first")
     crowd.come("fleeting")
@@ -70,7 +70,7 @@ def test_who_came_and_went_in_between_is_not_mentioned() -> None:
     assert presences(crowd.news("ada")) == [(66, ("first",), ())]
 
 
-def test_who_went_and_came_back_in_between_is_not_mentioned() -> None:
+def test_a_person_who_went_and_came_back_in_between_is_not_mentioned() -> None:
     crowd = big_crowd()
     crowd.come("first")
     crowd.go("g3")
@@ -89,7 +89,7 @@ def test_a_room_that_becomes_small_hears_at_once_again() -> None:
     assert told == [(66, ("first",), ()), (64, (), ("g0", "g1")), (63, (), ("g2",))]
 
 
-def test_a_rename_waits_for_nobody_and_what_was_gathered_comes_before_it() -> None:
+def test_a_rename_is_told_at_once_and_gathered_presence_comes_before_it() -> None:
     crowd = big_crowd(2, names="guest")
     crowd.come("first")
     crowd.come("second")

@@ -1,5 +1,5 @@
-"""What is asked again after a lost connection is done once; and nobody gets rid of a decision by going out and
-coming in."""
+"""Requests sent again after a lost connection are carried out once; and nobody ends a mute or a ban by leaving and
+coming back."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ DEEDS = [
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: type(deed).__name__)
-def test_what_is_asked_again_is_acknowledged_and_done_once(deed: AnyRequest) -> None:
+def test_a_request_sent_again_is_acknowledged_and_carried_out_once(deed: AnyRequest) -> None:
     crowd = ops()
     assert isinstance(deed, ChangeRequest)
     first = crowd.do("owner1", deed)
@@ -80,7 +80,7 @@ def test_what_is_asked_again_is_acknowledged_and_done_once(deed: AnyRequest) -> 
 
 
 @pytest.mark.parametrize("deed", DEEDS, ids=lambda deed: type(deed).__name__)
-def test_what_is_asked_again_in_a_batch_that_is_lost_is_not_acknowledged(deed: AnyRequest) -> None:
+def test_a_request_sent_again_in_a_batch_that_is_lost_is_not_acknowledged(deed: AnyRequest) -> None:
     crowd = ops()
     assert isinstance(deed, ChangeRequest)
     for request in (deed, again(deed)):
@@ -98,7 +98,7 @@ def test_what_is_asked_again_in_a_batch_that_is_lost_is_not_acknowledged(deed: A
     [deed for deed in DEEDS if isinstance(deed, Kick | Ban | Unban | Leave | SetRole | Configure | Invite)],
     ids=lambda deed: type(deed).__name__,
 )
-def test_after_a_restart_what_is_so_already_counts_as_done(deed: AnyRequest) -> None:
+def test_after_a_restart_a_request_whose_effect_is_there_counts_as_carried_out(deed: AnyRequest) -> None:
     crowd = ops()
     assert isinstance(deed, ChangeRequest)
     crowd.do("owner1", deed)
@@ -140,7 +140,7 @@ def test_a_second_ban_takes_the_place_of_the_first() -> None:
 # ---- going out and coming in ------------------------------------------------------------------
 
 
-def test_who_is_muted_goes_out_and_comes_in_muted() -> None:
+def test_a_muted_person_who_leaves_and_returns_is_still_muted() -> None:
     crowd = ops()
     crowd.do("owner1", Mute(id="m", room="#ops", name="plain", seconds=600.0))
     crowd.do("plain", Leave(id="l", room="#ops"))
@@ -156,7 +156,7 @@ def test_who_is_muted_goes_out_and_comes_in_muted() -> None:
     crowd.say("plain", "at last", room="#ops")
 
 
-def test_who_went_out_muted_can_be_unmuted() -> None:
+def test_a_person_who_left_while_muted_can_be_unmuted() -> None:
     crowd = ops()
     crowd.do("owner1", Mute(id="m", room="#ops", name="plain"))
     crowd.do("owner1", Kick(id="k", room="#ops", name="plain"))
@@ -175,7 +175,7 @@ def test_nobody_gets_round_a_slow_rooms_wait_by_going_out() -> None:
     assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "too_soon"
 
 
-def test_a_guest_who_is_kept_out_does_not_come_back_as_somebody_new() -> None:
+def test_a_banned_guest_does_not_come_back_as_a_new_account() -> None:
     crowd = ops(names="guest")
     crowd.order("promote", "owner1")
     crowd.step()
@@ -193,6 +193,6 @@ def test_a_guest_who_is_kept_out_does_not_come_back_as_somebody_new() -> None:
     crowd.advance(1.0)
 
 
-def test_who_is_in_a_room_needs_no_invitation() -> None:
+def test_a_member_needs_no_invitation() -> None:
     crowd = ops()
     assert crowd.refused("owner1", Invite(id="i", room="#ops", name="plain")).code == "member_already"

@@ -1,4 +1,4 @@
-"""Rooms: entering and leaving them, their topics, who is in them, and which there are."""
+"""Rooms: entering and leaving them, their topics, the people in them, and the list of rooms."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_room_is_one_however_it_is_spelled(spelling: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["", "#", "##", "#a b", "@ada", "#" + "x" * 33, "#\u202e", "#a\x1b"])
-def test_what_is_no_room_is_refused_with_the_rule(name: str) -> None:
+def test_an_invalid_room_name_is_refused_with_the_rule(name: str) -> None:
     crowd = Crowd("ada")
     refusal = crowd.refused("ada", Join(id="j", room=name))
     assert refusal.code == "room_invalid"
@@ -54,7 +54,7 @@ def test_entering_twice_is_entering_once() -> None:
     assert len(crowd.news_of("ada", Message)) == 1
 
 
-def test_one_who_enters_is_told_where_the_log_is() -> None:
+def test_a_person_who_enters_is_told_where_the_log_is() -> None:
     crowd = Crowd("ada", "bob")
     crowd.enter("#ops", "ada")
     crowd.say("ada", "one", room="#ops")
@@ -66,7 +66,7 @@ def test_one_who_enters_is_told_where_the_log_is() -> None:
 # ---- leaving ----------------------------------------------------------------------------------
 
 
-def test_one_who_leaves_hears_nothing_more_and_the_others_are_told() -> None:
+def test_a_person_who_leaves_hears_nothing_more_and_the_others_are_told() -> None:
     crowd = Crowd("ada", "bob")
     crowd.enter("#ops", "ada", "bob")
     crowd.all_read()
@@ -97,7 +97,7 @@ def test_a_room_that_empties_keeps_its_log_and_topic() -> None:
     assert crowd.say("bob", "next", room="#ops").seq == 2
 
 
-def test_one_who_disconnects_is_gone_from_every_room() -> None:
+def test_a_person_who_disconnects_is_gone_from_every_room() -> None:
     crowd = Crowd("ada", "bob")
     crowd.enter("#ops", "ada", "bob")
     crowd.all_read()
@@ -181,7 +181,7 @@ def test_who_tells_since_when_somebody_is_here() -> None:
     assert [person.since for person in answer.people] == ["2023-11-14T22:13:20.000Z", "2023-11-14T22:13:21.500Z"]
 
 
-def test_who_is_in_a_conversation_only_its_people_learn() -> None:
+def test_only_the_people_of_a_conversation_can_list_them() -> None:
     crowd = Crowd("ada", "bob", "cyd")
     room = crowd.say("ada", "psst", "bob").room or ""
     assert people_in(crowd, "ada", room) == ["ada", "bob"]

@@ -1,4 +1,4 @@
-"""Talking: who gets what was said, once and in order, and the signs that it arrived and was read."""
+"""Talking: who gets a message, once and in order, and the receipts that it arrived and was read."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def test_an_action_stays_one() -> None:
     assert message.kind == "action"
 
 
-def test_what_acts_on_a_terminal_is_made_harmless() -> None:
+def test_terminal_control_characters_are_made_harmless() -> None:
     crowd = Crowd("ada", "bob")
     crowd.do("ada", Send(id="m\x1b", room=LOBBY, text="\x1b[2J\u202eab\r\nc"))
     (message,) = crowd.news("bob")
@@ -106,14 +106,14 @@ def test_nothing_is_no_message(text: str) -> None:
     assert crowd.refused("ada", Send(id="m", room=LOBBY, text=text)).code == "empty"
 
 
-def test_what_is_too_long_is_refused_with_both_numbers() -> None:
+def test_a_text_that_is_too_long_is_refused_with_both_numbers() -> None:
     crowd = Crowd("ada", "bob", max_text=10)
     refusal = crowd.refused("ada", Send(id="m", room=LOBBY, text="x" * 11))
     assert (refusal.code, refusal.message) == ("too_long", "The message has 11 characters; the limit is 10.")
     assert isinstance(crowd.do("ada", Send(id="m", room=LOBBY, text="x" * 10)), Ok)
 
 
-def test_what_is_removed_from_a_text_does_not_count() -> None:
+def test_characters_removed_from_a_text_do_not_count() -> None:
     crowd = Crowd("ada", max_text=10)
     assert isinstance(crowd.do("ada", Send(id="m", room=LOBBY, text="x" * 10 + "\u202e" * 50)), Ok)
 
@@ -169,7 +169,7 @@ def test_a_message_sent_again_after_its_room_was_left_is_acknowledged() -> None:
     assert crowd.do("ada", send) == first
 
 
-def test_what_was_refused_is_not_taken_for_sent() -> None:
+def test_a_refused_message_does_not_count_as_sent() -> None:
     crowd = Crowd("ada", "bob")
     crowd.refused("ada", Send(id="m", room=LOBBY, text=""))
     crowd.do("ada", Send(id="m", room=LOBBY, text="now"))
@@ -233,7 +233,7 @@ def test_a_conversation_is_one_however_its_people_are_named(to: tuple[str, ...])
     assert texts(crowd, "bob") == ["psst", "yes?"]
 
 
-def test_a_conversation_goes_on_under_its_rooms_name_and_brings_back_who_left() -> None:
+def test_a_message_by_a_conversations_name_brings_back_a_person_who_left() -> None:
     crowd = Crowd("ada", "bob")
     room = crowd.say("ada", "psst", "bob").room or ""
     crowd.do("bob", Leave(id="l", room=room))
@@ -288,7 +288,7 @@ def test_each_recipient_is_told_of_apart_on_all_the_senders_devices() -> None:
     assert crowd.news("ada") == crowd.news("phone") == signs
 
 
-def test_no_sign_comes_for_what_is_no_direct_message_of_ones_own() -> None:
+def test_only_the_sender_of_a_direct_message_gets_a_receipt() -> None:
     crowd = Crowd("ada", "bob")
     crowd.say("ada", "in the lobby")
     room = crowd.say("ada", "psst", "bob").room or ""
@@ -299,7 +299,7 @@ def test_no_sign_comes_for_what_is_no_direct_message_of_ones_own() -> None:
     assert crowd.news_of("ada", Delivered) == crowd.news_of("bob", Delivered) == []
 
 
-def test_a_new_guest_under_an_old_name_cannot_sign_for_the_old_one() -> None:
+def test_a_new_guest_of_the_same_name_gives_no_receipt_for_the_earlier_guest() -> None:
     crowd = Crowd("ada", "bob", names="guest")
     room = crowd.say("ada", "for the first bob", "bob").room or ""
     crowd.go("bob")
@@ -311,7 +311,7 @@ def test_a_new_guest_under_an_old_name_cannot_sign_for_the_old_one() -> None:
     assert crowd.news("ada") == [Delivered(room=second, seq=1, by="bob", by_id=3)]
 
 
-def test_a_sender_who_left_the_conversation_gets_no_sign_from_it() -> None:
+def test_a_sender_who_left_the_conversation_gets_no_receipt_from_it() -> None:
     crowd = Crowd("ada", "bob")
     room = crowd.say("ada", "psst", "bob").room or ""
     crowd.do("ada", Leave(id="l", room=room))
@@ -364,7 +364,7 @@ def test_a_history_is_read_from_one_end_only() -> None:
 # ---- what could not be stored -------------------------------------------------------------------
 
 
-def test_what_could_not_be_stored_reaches_nobody_and_its_sender_is_told() -> None:
+def test_a_message_that_could_not_be_stored_reaches_nobody_and_its_sender_is_told() -> None:
     crowd = Crowd("ada", "bob")
     crowd.ask(crowd.who["ada"], Send(id="m", room=LOBBY, text="lost"))
     crowd.fail()
@@ -397,7 +397,7 @@ def test_a_topic_that_could_not_be_stored_is_the_old_one_again() -> None:
     assert crowd.news_of("ada", TopicChanged)[1:] == []
 
 
-def test_whoever_came_meanwhile_is_not_told_of_lines_that_were_lost() -> None:
+def test_a_person_who_came_meanwhile_is_not_told_of_lines_that_were_lost() -> None:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.enter("#ops", "ada")
     crowd.go("cyd")
@@ -415,7 +415,7 @@ def test_whoever_came_meanwhile_is_not_told_of_lines_that_were_lost() -> None:
     assert texts(crowd, newcomer) == ["found"]
 
 
-def test_what_was_lost_was_neither_read_nor_received() -> None:
+def test_a_lost_message_was_neither_read_nor_received() -> None:
     crowd = Crowd("ada", "bob")
     crowd.come("bob", "phone", token=crowd.tokens[crowd.who["bob"]])
     room = crowd.say("ada", "stored", "bob").room or ""
@@ -432,7 +432,7 @@ def test_what_was_lost_was_neither_read_nor_received() -> None:
     assert crowd.news_of("ada", Delivered) == [Delivered(room=room, seq=2, by="bob", by_id=2)]
 
 
-def test_what_does_not_hang_on_the_store_is_done_all_the_same() -> None:
+def test_requests_that_need_no_storing_are_carried_out_when_the_store_fails() -> None:
     crowd = Crowd("ada", "bob")
     crowd.ask(crowd.who["ada"], Send(id="m", room=LOBBY, text="lost"))
     crowd.ask(crowd.who["ada"], Ping(id="p"))

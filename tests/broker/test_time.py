@@ -1,4 +1,4 @@
-"""Time: who says nothing for too long is told good-bye, once."""
+"""Time: sessions that are silent for too long are disconnected, once."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Read, Reque
 
 
 def farewells(crowd: Crowd, seconds: float) -> list[tuple[int, str, str]]:
-    """Let time pass. Returns who was disconnected by it, and with which code and words."""
+    """Let time pass. Returns the sessions that this disconnected, each with its code and words."""
     crowd.advance(seconds)
     goodbyes = [effect for effect in crowd.waiting() if isinstance(effect, Disconnect)]
     crowd.step()
     return [(effect.session, effect.reason.code, effect.reason.message) for effect in goodbyes]
 
 
-def test_who_types_nothing_for_too_long_is_told_bye_once() -> None:
+def test_an_idle_session_is_told_good_bye_once() -> None:
     crowd = Crowd("ada", "bob", idle_timeout=60.0)
     crowd.advance(30.0)
     crowd.say("bob", "still here")
@@ -45,7 +45,7 @@ def test_bye_is_said_once_even_before_the_connection_is_gone() -> None:
 
 
 @pytest.mark.parametrize("kind", [kind for kind in REQUESTS if kind is not Hello], ids=lambda kind: kind.__name__)
-def test_what_a_client_asks_by_itself_is_no_typing(kind: type[Request]) -> None:
+def test_a_request_that_a_client_sends_by_itself_is_no_activity(kind: type[Request]) -> None:
     crowd = Crowd("ada", idle_timeout=60.0)
     crowd.enter("#ops", "ada")
     crowd.advance(30.0)
@@ -53,7 +53,7 @@ def test_what_a_client_asks_by_itself_is_no_typing(kind: type[Request]) -> None:
     assert bool(farewells(crowd, 30.0)) is (kind in PASSIVE)
 
 
-def test_ping_read_received_history_and_who_are_what_a_client_asks_by_itself() -> None:
+def test_ping_read_received_history_and_who_are_requests_that_a_client_sends_by_itself() -> None:
     assert {kind.__name__ for kind in PASSIVE} == {"Ping", "Read", "Received", "History", "Who"}
 
 
@@ -150,7 +150,7 @@ def stored(crowd: Crowd) -> list[int]:
     return [kept.seq for kept in crowd.kept.reads.values() if kept.account == ada.id]
 
 
-def test_what_was_read_is_stored_half_a_second_after_the_first_of_it() -> None:
+def test_read_positions_are_stored_half_a_second_after_the_first_change() -> None:
     crowd = reading()
     crowd.advance(0.4)
     read(crowd, 2)
@@ -160,7 +160,7 @@ def test_what_was_read_is_stored_half_a_second_after_the_first_of_it() -> None:
     assert stored(crowd) == [2]
 
 
-def test_what_was_read_and_could_not_be_stored_waits_five_seconds_whatever_is_read_meanwhile() -> None:
+def test_read_positions_that_could_not_be_stored_are_stored_five_seconds_later() -> None:
     crowd = reading()
     crowd.advance(0.5)
     crowd.fail()
@@ -228,7 +228,7 @@ def test_sessions_that_come_and_go_leave_nothing_behind() -> None:
     assert broker.sessions[1].expired
 
 
-def test_what_was_told_in_a_tick_that_failed_is_told_again() -> None:
+def test_a_session_told_in_a_tick_that_failed_is_told_again() -> None:
     broker = Broker(BrokerSettings(handshake_timeout=10.0))
     broker.open(1, 0.0, token="1", number=1)
     assert len(broker.tick(10.0)) == 1
