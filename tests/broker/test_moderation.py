@@ -508,3 +508,35 @@ def test_a_request_repeated_in_a_batch_that_is_lost_is_not_acknowledged() -> Non
     told = [event for who in ("owner1", "plain") for event in crowd.news_of(who, Ok, Error)]
     assert [event.code for event in told if isinstance(event, Error)] == ["not_stored"] * 8
     assert len(told) == 8
+
+
+# ---- turned off again, and people who left ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("on", "shown"),
+    [({"private": True}, "on"), ({"announce_only": True}, "on"), ({"slow": 5.0}, "5"), ({"keep": 7.0}, "7")],
+)
+def test_a_setting_that_is_turned_off_is_told_and_noted_as_off(on: dict[str, Any], shown: str) -> None:
+    crowd = ops()
+    (field,) = on
+    crowd.do("owner1", Configure(id="c", room="#ops", **on))
+    crowd.do("owner1", Configure(id="d", room="#ops", **{field: type(on[field])(0)}))
+    told = [event for event in crowd.news_of("plain", Moderated) if isinstance(event, Moderated)]
+    assert [(event.action, event.value) for event in told] == [(field, shown), (field, "off")]
+    notes = [note for note in crowd.kept.notes if note.action == field]
+    assert [note.detail for note in notes] == [shown, "off"]
+    assert getattr(crowd.broker.rooms["#ops"], field) in (False, 0.0, None)
+
+
+def test_a_person_who_left_while_muted_gets_no_role_and_is_not_kicked() -> None:
+    crowd = ops()
+    crowd.do("owner1", Mute(id="m", room="#ops", name="plain"))
+    crowd.do("plain", Leave(id="l", room="#ops"))
+    for request in (
+        SetRole(id="r", room="#ops", name="plain", role="moderator"),
+        Kick(id="k", room="#ops", name="plain"),
+    ):
+        assert crowd.refused("owner1", request).code == "not_member_there"
+    crowd.enter("#ops", "plain")
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "may_not_speak"

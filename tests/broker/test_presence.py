@@ -8,7 +8,7 @@ from tests.broker.scenario import Crowd
 from trio_chat.broker.state import BIG_ROOM, GATHERING
 from trio_chat.protocol.events import Event, Ok, Presence, Renamed, TypingNotice
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Hello, Nick, Typing
+from trio_chat.protocol.requests import Hello, Leave, Nick, Typing
 
 
 def big_crowd(more: int = 1, **settings: object) -> Crowd:
@@ -117,3 +117,19 @@ def test_typing_is_spared_in_a_big_room(more: int, told: bool) -> None:  # noqa:
     crowd = big_crowd(more)
     assert crowd.do("ada", Typing(id="t", room=LOBBY)) == Ok(id="t")
     assert crowd.news("g0") == ([TypingNotice(room=LOBBY, name="ada", id=1)] if told else [])
+
+
+def test_a_big_room_does_not_hear_of_a_departure_that_was_undone() -> None:
+    crowd = big_crowd(5)
+    crowd.enter("#big", *crowd.who)
+    for _ in range(2):  # as in big_crowd
+        crowd.advance(1.0)
+        crowd.step()
+    crowd.do("g0", Leave(id="l", room="#big"))  # is told at once, so what follows is gathered
+    crowd.all_read()
+    crowd.ask(crowd.who["g1"], Leave(id="l", room="#big"))
+    crowd.fail()
+    crowd.do("g2", Leave(id="l", room="#big"))
+    crowd.advance(1.0)
+    crowd.step()
+    assert [left for _, _, left in presences(crowd.news_of("ada", Presence))] == [("g2",)]

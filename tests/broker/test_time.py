@@ -236,3 +236,16 @@ def test_a_session_told_in_a_tick_that_failed_is_told_again() -> None:
     broker.journal.undo()
     assert broker.due() == 10.0
     assert len(broker.tick(10.0)) == 1
+
+
+def test_the_last_visit_of_a_person_who_leaves_is_stored_soon() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.advance(100.0)
+    crowd.go("ada")
+    due = crowd.broker.due()
+    assert due is not None
+    assert due - crowd.now <= 0.5
+    crowd.advance(0.5)
+    crowd.step()
+    crowd.restart(orderly=False)
+    assert crowd.broker.people["ada"].seen == "2023-11-14T22:15:00.000Z"
