@@ -459,27 +459,8 @@ AnyEvent: TypeAlias = (
     | Invited
     | Closing
 )
-ANSWERS: tuple[type[Event], ...] = (
-    Welcome,
-    Ok,
-    Error,
-    Room,
-    RoomList,
-    People,
-    Page,
-    Found,
-    DeviceList,
-    BanList,
-    Pong,
-)
-ROOM_EVENTS: tuple[type[RoomEvent], ...] = (
-    Message,
-    Edited,
-    Deleted,
-    Reacted,
-    TopicChanged,
-    Moderated,
-)
+ANSWERS: tuple[type[Event], ...] = (Welcome, Ok, Error, Room, RoomList, People, Page, Found, DeviceList, BanList, Pong)
+ROOM_EVENTS: tuple[type[RoomEvent], ...] = (Message, Edited, Deleted, Reacted, TopicChanged, Moderated)
 NOTICES: tuple[type[Event], ...] = (
     Left,
     Presence,
