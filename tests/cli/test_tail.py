@@ -158,8 +158,8 @@ def test_who_was_put_out_of_a_room_is_told_and_enters_it_again_if_they_may(serve
 
     as_somebody(server.url, "lou", put_out)
     with Started("tail", "-n", "1", "#OUT", env=env) as tail:
-        tail.wait_for("trio-chat: While you were away, lou put you out of #out: take a walk\n")
-        tail.wait_for("lou put kim out of #out: take a walk")
+        tail.wait_for("trio-chat: While you were away, lou kicked you from #out: take a walk\n")
+        tail.wait_for("lou kicked kim from #out: take a walk")
         as_somebody(server.url, "lou", keep_out)
         tail.wait_for("trio-chat: You are no longer in #out: lou banned you.\n")
     done = run("tail", "#out", "--json", env=env)

@@ -18,7 +18,7 @@ from trio_chat.client.address import Address
 from trio_chat.client.admission import make_headers
 from trio_chat.client.credentials import Credentials
 from trio_chat.client.options import StreamOptions
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import ClientState
 from trio_chat.client.wire import open_tcp
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
@@ -241,7 +241,7 @@ async def test_a_device_whose_name_was_changed_on_another_comes_in_under_the_new
 
 
 def test_another_name_after_a_reconnect_is_said() -> None:
-    conversation = Conversation("c")
+    conversation = ClientState("c")
     conversation.enter(welcome(RoomInfo(name="#lobby"), name="eve"))
     conversation.lose()
     step = conversation.enter(welcome(RoomInfo(name="#lobby"), name="ada", epoch="2"))

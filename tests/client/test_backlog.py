@@ -10,7 +10,7 @@ from tests.client.test_state import frames, message, welcome
 from trio_chat.client import Backlog, Missed
 from trio_chat.client.frames import read_event
 from trio_chat.client.pending import Step
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import ClientState
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
@@ -31,8 +31,8 @@ OPS = RoomInfo(name="#ops", last=9, read=7)
 DIRECT = RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=3)
 
 
-def entered(*rooms: RoomInfo, backlog: int = 5) -> Conversation:
-    conversation = Conversation("c", backlog=backlog)
+def entered(*rooms: RoomInfo, backlog: int = 5) -> ClientState:
+    conversation = ClientState("c", backlog=backlog)
     conversation.enter(welcome(*rooms))
     return conversation
 
@@ -221,7 +221,7 @@ def test_a_change_that_stands_in_the_log_is_not_asked_again() -> None:
 
 
 def test_a_message_that_just_fits_fits_when_it_is_sent_again() -> None:
-    conversation = Conversation("c")
+    conversation = ClientState("c")
     request = requests.Send(id="1", text="x" * 100, room=LOBBY)
     size = len(encode(msgspec.structs.replace(request, again=True)))
     conversation.enter(welcome(RoomInfo(name=LOBBY), frame=size))

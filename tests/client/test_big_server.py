@@ -11,7 +11,7 @@ from tests.client.test_state import frames, message, welcome
 from trio_chat.client import pages
 from trio_chat.client.events import Missed
 from trio_chat.client.rooms import Phase
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import ClientState
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
     BanInfo,
@@ -82,9 +82,9 @@ def cut(*rooms: RoomInfo, epoch: str = "1") -> Welcome:
     return msgspec.structs.replace(welcome(*rooms, epoch=epoch), left_out=1)
 
 
-def come_back(*held: Message) -> tuple[Conversation, requests.History]:
+def come_back(*held: Message) -> tuple[ClientState, requests.History]:
     """A conversation that is known, and not in the welcome after an outage; what the log is asked for."""
-    conversation = Conversation("c")
+    conversation = ClientState("c")
     conversation.enter(welcome(LOBBY, TALK))
     conversation.lose()
     assert conversation.enter(cut(LOBBY)).events[1:] == []
@@ -116,7 +116,7 @@ def test_one_that_is_not_there_any_more_has_nothing_to_say() -> None:
 
 
 def test_of_another_history_nothing_is_asked_for() -> None:
-    conversation = Conversation("c")
+    conversation = ClientState("c")
     conversation.enter(welcome(LOBBY, TALK))
     conversation.lose()
     conversation.enter(cut(LOBBY, epoch="2"))

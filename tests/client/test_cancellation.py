@@ -83,7 +83,7 @@ async def test_a_cancelled_send_leaves_the_conversation_usable(
             await chat.send(LOBBY, "slow")
         assert scope.cancelled_caught
         assert (await chat.send(LOBBY, "quick")).seq == 1
-        assert chat.statistics().owed == 0
+        assert chat.statistics().pending == 0
 
 
 async def test_a_send_cancelled_before_it_went_out_never_goes(

@@ -234,7 +234,7 @@ async def test_drain_waits_for_what_other_tasks_asked(server: ScriptedServer, au
         await trio.testing.wait_all_tasks_blocked()
         await chat.drain()
         assert server.texts() == ["hello"]
-        assert chat.statistics().owed == 0
+        assert chat.statistics().pending == 0
 
 
 # ---- direct messages are reported received -----------------------------------------------------

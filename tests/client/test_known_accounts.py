@@ -8,7 +8,7 @@ import pytest
 from tests.client.test_state import frames, talking, welcome
 from trio_chat.client import known_accounts
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import ClientState
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
@@ -38,9 +38,9 @@ def said(seq: int, sender: str, account: int = 0, text: str = "x", room: str = "
     return Message(room=room, seq=seq, time="", sender=sender, sender_id=account, text=text, cid=cid)
 
 
-def conversation_of_bob(*rooms: RoomInfo, epoch: str = "1") -> Conversation:
+def conversation_of_bob(*rooms: RoomInfo, epoch: str = "1") -> ClientState:
     """A conversation with a server that numbers accounts; we are bob."""
-    conversation = Conversation("c")
+    conversation = ClientState("c")
     infos = rooms or (RoomInfo(name="#lobby"),)
     conversation.enter(msgspec.structs.replace(welcome(*infos, epoch=epoch, name="bob"), account=BOB))
     return conversation

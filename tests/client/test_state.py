@@ -14,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from trio_chat.client.events import ChatEvent, Missed, Reconnected
 from trio_chat.client.frames import read_event
 from trio_chat.client.pending import Step
-from trio_chat.client.state import MOST_RECEIVED, PATIENCE, Conversation
+from trio_chat.client.state import MOST_RECEIVED, PATIENCE, ClientState
 from trio_chat.errors import NotDone
 from trio_chat.protocol import requests
 from trio_chat.protocol.codec import decode_request, encode
@@ -71,7 +71,7 @@ class AgainstModel(RuleBasedStateMachine):
         self.epoch = 1
         self.trimmed = self.ids_forgotten = False
         self.new_server()
-        self.conversation = Conversation("c")
+        self.conversation = ClientState("c")
         self.connected = False
         self.wire: deque[bytes] = deque()
         self.place: dict[str, int] = {}  # up to where each room was yielded, missing ones included
@@ -235,7 +235,7 @@ class AgainstModel(RuleBasedStateMachine):
                 assert room.seen == self.place[room.name]
 
     def teardown(self) -> None:
-        """Left in peace, everything comes to rest: nothing owed, nothing held back, all seen."""
+        """Left in peace, everything comes to rest: no request pending, nothing held back, all seen."""
         if not self.connected:
             self.reconnect(forget=False)
         for _ in range(10_000):
@@ -247,7 +247,7 @@ class AgainstModel(RuleBasedStateMachine):
                 self.wire.append(encode(self.serve(request)))
             else:
                 break
-        assert not self.conversation.owes
+        assert not self.conversation.has_pending
         for name in self.members & self.conversation.rooms.keys():
             room = self.conversation.rooms[name]
             assert not room.catching_up
@@ -261,7 +261,7 @@ test_against_a_model_of_a_server = AgainstModel.TestCase
 # ---- single rules, each by itself ----------------------------------------------------------------
 
 
-def frames(conversation: Conversation) -> list[requests.AnyRequest]:
+def frames(conversation: ClientState) -> list[requests.AnyRequest]:
     found: list[requests.AnyRequest] = []
     while (frame := conversation.next_frame()) is not None:
         request = decode_request(frame)
@@ -270,8 +270,8 @@ def frames(conversation: Conversation) -> list[requests.AnyRequest]:
     return found
 
 
-def talking(*rooms: RoomInfo) -> Conversation:
-    conversation = Conversation("c")
+def talking(*rooms: RoomInfo) -> ClientState:
+    conversation = ClientState("c")
     conversation.enter(welcome(*(rooms or (RoomInfo(name="#lobby"),))))
     return conversation
 
@@ -331,7 +331,7 @@ def test_a_guests_message_waits_a_while_for_who_is_not_back_yet() -> None:
     assert step.answers == {
         "s": msgspec.structs.replace(UNKNOWN, advice="Nothing was sent. The message was: psst"),
     }
-    assert not conversation.owes
+    assert not conversation.has_pending
     conversation.try_again("s")
     assert conversation.take(UNKNOWN) == Step()
 
@@ -384,7 +384,7 @@ def test_how_far_we_have_read_is_told_again_to_a_server_that_forgot_it() -> None
         assert (report.room, report.seq) == ("#ops", 8)
     conversation.lose()
     conversation.enter(welcome(remembers, msgspec.structs.replace(forgot, read=8)))
-    assert not conversation.owes
+    assert not conversation.has_pending
 
 
 def test_how_far_we_have_read_means_nothing_to_a_history_that_began_anew() -> None:
@@ -413,18 +413,18 @@ def test_a_request_too_big_for_the_server_of_the_new_connection_is_refused() -> 
     assert frames(conversation) == []
 
 
-def test_what_cannot_travel_is_never_owed() -> None:
+def test_a_request_that_cannot_be_sent_never_becomes_pending() -> None:
     conversation = talking()
     with pytest.raises(NotDone):
         conversation.ask(requests.Send(id="x", text="\udc80", room="#lobby"))
-    assert not conversation.owes
+    assert not conversation.has_pending
 
 
 def test_unanswered_reports_of_receipt_are_bounded() -> None:
     conversation = talking(RoomInfo(name="@ada+bob", direct=True))
     for seq in range(1, MOST_RECEIVED + 50):
         conversation.take(message(seq, room="@ada+bob"))
-    assert conversation.owed_count == MOST_RECEIVED
+    assert conversation.pending_count == MOST_RECEIVED
 
 
 def test_a_room_left_on_another_device_is_left() -> None:

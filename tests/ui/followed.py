@@ -8,7 +8,7 @@ from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.client.rooms import RoomView, follow
 from trio_chat.protocol import events
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.model.chat import ChatModel, Effect
+from trio_chat.ui.tui.model.chat import ChatModel, ModelEffect
 
 
 def views(*infos: events.RoomInfo) -> dict[str, RoomView]:
@@ -47,11 +47,11 @@ class FollowedModel(ChatModel):
 
     known: dict[str, RoomView]
 
-    def begin(self, *infos: events.RoomInfo, lobby: str = "#lobby", own: int = 0) -> list[Effect]:
+    def begin(self, *infos: events.RoomInfo, lobby: str = "#lobby", own: int = 0) -> list[ModelEffect]:
         """Take over a connection, as ada, who is in these rooms."""
         self.known = views(*infos)
         return self.enter(KnownAccounts("ada", own), lobby, self.known, 0.0, 0.0)
 
-    def take(self, event: events.Event, now: float, clock: float) -> list[Effect]:
+    def take(self, event: events.Event, now: float, clock: float) -> list[ModelEffect]:
         known_by(self.known, event, self.place.accounts)
         return super().take(event, now, clock)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trio_chat.client.address import DEFAULT_PORT, Address, parse_url
     from trio_chat.client.backoff import Backoff
-    from trio_chat.client.chat import Chat, Statistics
+    from trio_chat.client.chat import Chat, ChatStatistics
     from trio_chat.client.connecting import connect
     from trio_chat.client.credentials import Credentials
     from trio_chat.client.events import (
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "address": ("DEFAULT_PORT", "Address", "parse_url"),
     "backoff": ("Backoff",),
-    "chat": ("Chat", "Statistics"),
+    "chat": ("Chat", "ChatStatistics"),
     "connecting": ("connect",),
     "credentials": ("Credentials",),
     "events": (
@@ -69,6 +69,7 @@ __all__ = [
     "Backoff",
     "Chat",
     "ChatEvent",
+    "ChatStatistics",
     "Credentials",
     "Disconnected",
     "Findings",
@@ -83,7 +84,6 @@ __all__ = [
     "Reconnection",
     "RejoinRefused",
     "RoomView",
-    "Statistics",
     "StreamOptions",
     "Timeouts",
     "connect",

@@ -14,7 +14,7 @@ from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.mailbox import Mailbox
 from trio_chat.client.pages import read_findings, read_list, read_past
 from trio_chat.client.rooms import RoomView
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import ClientState
 from trio_chat.errors import ChatError, NotDone
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
@@ -44,38 +44,36 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Statistics:
+class ChatStatistics:
     """State of a conversation: the number of requests without an answer and of events that wait for the application,
     whether those are so many that reading is paused, seconds of the last ping."""
 
     connected: bool
-    owed: int
+    pending: int
     waiting: int
     paused: bool
     latency: float | None
 
 
 class Chat:
-    """A conversation with a server, as one person. Made by :func:`~trio_chat.client.connecting.connect`.
+    """A chat with a server, as one person. Made by :func:`~trio_chat.client.connecting.connect`.
 
-    It lasts over the connections that carry it: when one is lost, another is made, what was missed is
-    fetched, and what was asked is asked again under the same id. Iterating gives each room's events in
-    the order of their sequence, each once; where the server has forgotten some, a ``Missed`` stands for
-    them. Each event goes to one iterator.
+    It outlives its connections: when one is lost, the client connects again, fetches the missed events, and sends
+    pending requests again under the same ids. Iterating gives each room's events in the order of their sequence, each
+    once; where the server has forgotten some, a ``Missed`` stands for them. Each event goes to one iterator.
 
-    What waits to be iterated over is bounded (10,000 events, 8 MiB). Beyond that nothing is read from the
-    server, answers included: an application that only asks is made with ``listen=False``, and one that
-    takes long over an event and gets many iterates in a task of its own. A server disconnects who does not
-    read; that, too, mends itself.
+    Events that wait to be iterated over are bounded (10,000 events, 8 MiB). Beyond that the client reads nothing from
+    the server, answers included: use ``listen=False`` for a program that only sends requests, and iterate in a task of
+    its own in a program that takes long over an event. A server disconnects clients that do not read; the client then
+    connects again.
 
-    All methods that ask the server something wait for its answer. They raise
-    :class:`~trio_chat.errors.NotDone` when the server refuses, :class:`~trio_chat.errors.NotAcknowledged`
-    when no answer came within the ``request_timeout`` (an outage counts), and
-    :class:`~trio_chat.errors.ConnectionClosed` when the conversation is over. Each can be cancelled: the
-    request is then forgotten, and if it was on its way already, the server may do it all the same.
+    All methods that send a request wait for its answer. They raise :class:`~trio_chat.errors.NotDone` when the server
+    refuses, :class:`~trio_chat.errors.NotAcknowledged` when no answer came within the ``request_timeout`` (time without
+    a connection counts), and :class:`~trio_chat.errors.ConnectionClosed` when the chat is over. Each can be cancelled:
+    the client forgets the request, and if it was sent already, the server may still do it.
     """
 
-    def __init__(self, link: Link, conversation: Conversation, mailbox: Mailbox, url: str) -> None:
+    def __init__(self, link: Link, conversation: ClientState, mailbox: Mailbox, url: str) -> None:
         self._link = link
         self._conversation = conversation
         self._mailbox = mailbox
@@ -89,12 +87,12 @@ class Chat:
 
     @property
     def name(self) -> str:
-        """What we are called now."""
+        """Our name now."""
         return self._conversation.name
 
     @property
     def accounts(self) -> KnownAccounts:
-        """The accounts that were heard of, ours too, each with the name it has now. Look, do not change them."""
+        """The accounts that were heard of, ours too, with the names they have now. Read them, do not change them."""
         return self._conversation.accounts
 
     @property
@@ -105,12 +103,12 @@ class Chat:
 
     @property
     def rooms(self) -> dict[str, RoomView]:
-        """The rooms we are in, by name, kept up to date. Look, do not change them."""
+        """The rooms we are in, by name, kept up to date. Read them, do not change them."""
         return self._conversation.rooms
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection, as far as is known."""
+        """Whether there is a connection, as far as the client knows."""
         return self._link.connected
 
     @property
@@ -123,10 +121,10 @@ class Chat:
         """Why the conversation is over; ``None`` while it goes on, and after :meth:`aclose`."""
         return self._link.ended
 
-    def statistics(self) -> Statistics:
+    def statistics(self) -> ChatStatistics:
         """State of the conversation."""
-        return Statistics(
-            self.connected, self._conversation.owed_count, len(self._mailbox), self._mailbox.full, self.latency
+        return ChatStatistics(
+            self.connected, self._conversation.pending_count, len(self._mailbox), self._mailbox.full, self.latency
         )
 
     # ---- events ---------------------------------------------------------------------------------
@@ -167,11 +165,11 @@ class Chat:
         return _receipt(await self._ask(request, Ok))
 
     async def edit(self, room: str, seq: int, text: str) -> Receipt:
-        """Give a message of our own, the one with that number, another text."""
+        """Replace the text of an own message, given by its number."""
         return _receipt(await self._ask(requests.Edit(id=self._id(), room=room, target=seq, text=text), Ok))
 
     async def delete(self, room: str, seq: int) -> Receipt:
-        """Take back a message: our own, or as a moderator anybody's."""
+        """Delete a message: an own one, or as a moderator anybody's."""
         return _receipt(await self._ask(requests.Delete(id=self._id(), room=room, target=seq), Ok))
 
     async def react(self, room: str, seq: int, mark: str, *, on: bool = True) -> bool:
@@ -180,14 +178,14 @@ class Chat:
         return not (await self._ask(request, Ok)).unchanged
 
     async def typing(self, room: str) -> None:
-        """Tell a room that we are writing. Without a connection nothing is told."""
+        """Tell a room that we are typing; does nothing without a connection."""
         if self.connected:
             await self._link.ask(requests.Typing(id=self._id(), room=room))
         else:
             await trio.lowlevel.checkpoint()
 
     async def read(self, room: str, seq: int) -> None:
-        """Say up to which sequence number we have read a room."""
+        """Set our read position in a room."""
         await self._ask(requests.Read(id=self._id(), room=room, seq=seq), Ok)
 
     async def history(
@@ -199,9 +197,9 @@ class Chat:
         since: str | None = None,
         limit: int = 100,
     ) -> Past:
-        """A stretch of a room's past, at most ``limit`` (500 at the most) events in their order: the oldest
-        of those ``after`` a sequence number or ``since`` a time (RFC 3339, or a day), the newest of those
-        ``before`` a number, or the newest of all. Long ones come in several answers, which are put together."""
+        """Past events of a room in order, at most ``limit`` (500 at the most): the oldest of those ``after`` a number
+        or ``since`` a time (RFC 3339, or a day), the newest of those ``before`` a number, or the newest of all. Several
+        answers are put together if the events are long."""
         request = requests.History(id="", room=room, after=after, before=before, since=since, limit=limit)
         return await read_past(lambda part: self._ask(structs.replace(part, id=self._id()), Page), request)
 
@@ -216,11 +214,11 @@ class Chat:
         limit: int = 20,
         cursor: int | None = None,
     ) -> Findings:
-        """Find messages in all that we may read, the newest first, at most ``limit`` (100 at the most).
+        """Find messages in all rooms that we may read, the newest first, at most ``limit`` (100 at the most).
 
-        All ``words`` must occur (several in one stand for themselves in that order); ``sender`` said it;
-        ``before`` and ``after`` are days or times, RFC 3339. ``cursor`` is what the last answer gave: with it
-        the search goes on from there. Long ones come in several answers, which are put together.
+        A message must contain all ``words`` (several words in one string: in that order) and be by ``sender``;
+        ``before`` and ``after`` are days or times, RFC 3339. With the ``cursor`` of the last answer the search goes on
+        from there. Several answers are put together if the messages are long.
         """
         request = requests.Search(
             id="",
@@ -238,21 +236,21 @@ class Chat:
     # ---- rooms and people -----------------------------------------------------------------------
 
     async def join(self, room: str) -> RoomView:
-        """Enter a room, which is made if there is none of that name."""
+        """Join a room, which is made if there is none of that name."""
         answer = await self._ask(requests.Join(id=self._id(), room=room), Room)
-        known = self.rooms.get(answer.room.name)  # unless one was put out again meanwhile
+        known = self.rooms.get(answer.room.name)  # unless we were removed meanwhile
         return RoomView.enter(answer.room) if known is None else known
 
     async def leave(self, room: str) -> None:
-        """Go out of a room."""
+        """Leave a room."""
         await self._ask(requests.Leave(id=self._id(), room=room), Ok)
 
     async def set_topic(self, room: str, text: str) -> bool:
-        """Set a room's topic; an empty text clears it. Returns whether it is another now."""
+        """Set a room's topic; an empty text clears it. Returns whether that is a change."""
         return not (await self._ask(requests.Topic(id=self._id(), room=room, text=text), Ok)).unchanged
 
     async def list_rooms(self) -> tuple[RoomLine, ...]:
-        """The rooms there are, the fullest first."""
+        """The rooms, the fullest first."""
         return await read_list(
             lambda skip: self._ask(requests.Rooms(id=self._id(), skip=skip), RoomList),
             lambda answer: answer.rooms,
@@ -260,7 +258,7 @@ class Chat:
         )
 
     async def who(self, room: str | None = None) -> tuple[PersonInfo, ...]:
-        """Who is in a room and here now; without a room, in the lobby, so everyone."""
+        """The people who are in a room and online; without a room, in the lobby, so everyone."""
         return await read_list(
             lambda skip: self._ask(requests.Who(id=self._id(), room=room, skip=skip), People),
             lambda answer: answer.people,
@@ -268,31 +266,31 @@ class Chat:
         )
 
     async def rename(self, name: str) -> bool:
-        """Change our name. Returns whether it is another name."""
+        """Change our name. Returns whether that is a change."""
         return not (await self._ask(requests.Nick(id=self._id(), name=name), Ok)).unchanged
 
     async def away(self, text: str | None = None) -> bool:
-        """Say that we are away and why; without a text, that we are back. Returns whether it was not said before."""
+        """Say that we are away and why; without a text, that we are back. Returns whether that is a change."""
         return not (await self._ask(requests.Away(id=self._id(), text=text), Ok)).unchanged
 
     # ---- our account --------------------------------------------------------------------------
 
     async def set_password(self, password: str) -> None:
-        """Set the password with which other devices of ours get in under our name; 8 characters at least."""
+        """Set the password with which other devices sign in to our account; 8 characters at least."""
         await self._ask(requests.SetPassword(id=self._id(), password=password), Ok)
 
     async def devices(self) -> tuple[DeviceInfo, ...]:
-        """The devices that are ours."""
+        """The devices of our account."""
         return (await self._ask(requests.Devices(id=self._id()), DeviceList)).devices
 
     async def revoke(self, device: int) -> None:
-        """Let a device of ours, by its number, in no more; its connections end."""
+        """Sign out a device of ours, given by its number; its connections end."""
         await self._ask(requests.Revoke(id=self._id(), device=device), Ok)
 
     # ---- keeping rooms in order ---------------------------------------------------------------
 
     async def invite(self, room: str, name: str) -> None:
-        """Let somebody into a private room."""
+        """Invite somebody to a private room."""
         await self._ask(requests.Invite(id=self._id(), room=room, name=name), Ok)
 
     async def configure(
@@ -304,21 +302,21 @@ class Chat:
         slow: float | None = None,
         keep: float | None = None,
     ) -> bool:
-        """Change a room's settings, those that are given: whether only who is invited may enter, whether only
-        moderators may speak, the seconds between two messages of one member (0: none), the days that messages
-        are kept (0: as long as the server says). Returns whether anything is otherwise now."""
+        """Change the given settings of a room: ``private`` (by invitation only), ``announce_only`` (only moderators
+        write), ``slow`` (seconds between two messages of a member, 0: none), ``keep`` (days that messages are kept, 0:
+        as long as the server says). Returns whether that is a change."""
         request = requests.Configure(
             id=self._id(), room=room, private=private, announce_only=announce_only, slow=slow, keep=keep
         )
         return not (await self._ask(request, Ok)).unchanged
 
     async def set_role(self, room: str, name: str, role: Role) -> bool:
-        """Make somebody a room's ``owner``, ``moderator``, or plain ``member``. Returns whether they were not."""
+        """Make somebody a room's ``owner``, ``moderator``, or ``member``. Returns whether that is a change."""
         request = requests.SetRole(id=self._id(), room=room, name=name, role=role)
         return not (await self._ask(request, Ok)).unchanged
 
     async def kick(self, room: str, name: str, reason: str = "") -> None:
-        """Put somebody out of a room; they may come back."""
+        """Kick somebody out of a room; they may join again."""
         await self._ask(requests.Kick(id=self._id(), room=room, name=name, reason=reason), Ok)
 
     async def ban(
@@ -330,8 +328,8 @@ class Chat:
         seconds: float | None = None,
         reason: str = "",
     ) -> bool:
-        """Put somebody, or all from a ``network`` (192.0.2.0/24), out of a room and keep them out, for so many
-        ``seconds`` or for good. The lobby's bans are the server's. Returns whether they were not kept out just so."""
+        """Ban somebody, or everybody from a ``network`` (192.0.2.0/24), from a room, for so many ``seconds`` or for
+        good. A ban from the lobby is a ban from the server. Returns whether that is a change."""
         request = requests.Ban(id=self._id(), room=room, name=name, network=network, seconds=seconds, reason=reason)
         return not (await self._ask(request, Ok)).unchanged
 
@@ -340,7 +338,7 @@ class Chat:
         await self._ask(requests.Unban(id=self._id(), room=room, name=name, network=network), Ok)
 
     async def bans(self, room: str) -> tuple[BanInfo, ...]:
-        """Whom a room keeps out."""
+        """The bans of a room."""
         return await read_list(
             lambda skip: self._ask(requests.Bans(id=self._id(), room=room, skip=skip), BanList),
             lambda answer: answer.bans,

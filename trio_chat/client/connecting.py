@@ -25,7 +25,7 @@ from trio_chat.client.options import (
     Timeouts,
     with_earlier,
 )
-from trio_chat.client.state import Conversation
+from trio_chat.client.state import ClientState
 from trio_chat.errors import UsageError
 from trio_chat.version import __version__
 
@@ -100,7 +100,7 @@ async def _connected(
     address: Address, credentials: Credentials, options: ConnectionOptions, backlog: int, identities: Identities
 ) -> AsyncGenerator[Chat]:
     """Keep a connection for as long as the body runs."""
-    conversation = Conversation(secrets.token_hex(6), listening=options.listen, backlog=backlog)
+    conversation = ClientState(secrets.token_hex(6), listening=options.listen, backlog=backlog)
     mailbox = Mailbox()
     link = Link(address, credentials, options, conversation, mailbox, identities)
     failure: BaseException | None = None

@@ -2,7 +2,7 @@
 
 Theory of operation. One task (:meth:`Link.run`) opens a connection, and in its nursery run a task that
 sends, one that receives and one that keeps alive; what is to be said and what was heard is the
-:class:`~trio_chat.client.state.Conversation`'s business, which outlives the connection. Only the receiving
+:class:`~trio_chat.client.state.ClientState`'s business, which outlives the connection. Only the receiving
 task notices the end: what came before it (above all why the server closes) is read first. The application's
 tasks never touch the connection: they owe a request, wake the sending task, and wait for the answer.
 
@@ -25,8 +25,8 @@ from trio_chat.client.admission import Setback, make_headers, recall, refused_by
 from trio_chat.client.events import ChatEvent, Disconnected
 from trio_chat.client.frames import read_event
 from trio_chat.client.local_time import in_local_time
-from trio_chat.client.state import PATIENCE, Conversation
-from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, Lost, Wire, open_tcp, open_wire, timed_out
+from trio_chat.client.state import PATIENCE, ClientState
+from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, ConnectionLost, Wire, open_tcp, open_wire, timed_out
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Unreachable
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Closing, Error, Welcome
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
     from trio_chat.client.options import ConnectionOptions
-    from trio_chat.client.pending import Answer, Step
+    from trio_chat.client.pending import AnswerEvent, Step
     from trio_chat.protocol.requests import AnyRequest
 
 ASK_AGAIN: Final = 1.0
@@ -52,7 +52,7 @@ class _Waiter:
     """Somebody waits for an answer."""
 
     answered: trio.Event = field(default_factory=trio.Event)
-    answer: Answer | None = None
+    answer: AnswerEvent | None = None
 
 
 class Link:
@@ -63,7 +63,7 @@ class Link:
         address: Address,
         credentials: Credentials,
         options: ConnectionOptions,
-        conversation: Conversation,
+        conversation: ClientState,
         mailbox: Mailbox,
         identities: Identities,
     ) -> None:
@@ -101,7 +101,7 @@ class Link:
 
     # ---- the application's tasks ----------------------------------------------------------------
 
-    async def ask(self, request: AnyRequest) -> Answer | None:
+    async def ask(self, request: AnyRequest) -> AnswerEvent | None:
         """Send a request and wait for its answer; ``None`` where the connection broke and none is needed.
 
         Raises ``NotDone`` when the server refuses, ``NotAcknowledged`` when no answer came in time,
@@ -143,9 +143,9 @@ class Link:
             raise self._failure
 
     async def drain(self) -> None:
-        """Wait until nothing is owed. Raises ``ConnectionClosed`` if that can no longer be."""
+        """Wait until no request is pending. Raises ``ConnectionClosed`` if that can no longer be."""
         await trio.lowlevel.checkpoint()
-        while self._conversation.owes:
+        while self._conversation.has_pending:
             self._check()
             await self._settled.park()
             self._check()
@@ -175,7 +175,7 @@ class Link:
         while (frame := self._conversation.next_frame()) is not None:
             try:
                 await wire.send(frame)
-            except Lost:
+            except ConnectionLost:
                 return
 
     def _check(self) -> None:
@@ -187,7 +187,7 @@ class Link:
         raise ConnectionClosed(f"The conversation is over: {why}")
 
     def _settle(self) -> None:
-        if self._over or not self._conversation.owes:
+        if self._over or not self._conversation.has_pending:
             self._settled.unpark_all()
 
     # ---- the connection's task ------------------------------------------------------------------
@@ -282,7 +282,7 @@ class Link:
                     return event
                 if isinstance(event, (Error, Closing)):
                     raise refused_by(event)
-        except Lost as lost:
+        except ConnectionLost as lost:
             sentence = f"{where} ended the connection before it let us in. {lost}"
             raise Setback(Unreachable(sentence), again=True) from None
         except msgspec.DecodeError:
@@ -310,7 +310,7 @@ class Link:
                 continue
             try:
                 await wire.send(frame)
-            except Lost:
+            except ConnectionLost:
                 return  # the receiving task reads what came before that, then ends the connection
 
     async def _receive(self, wire: Wire, nursery: trio.Nursery) -> str:
@@ -318,7 +318,7 @@ class Link:
             try:
                 data = await wire.receive()
                 event = in_local_time(read_event(data))
-            except Lost as lost:
+            except ConnectionLost as lost:
                 if self._over:
                     await trio.sleep_forever()  # aclose shakes hands still, and then cancels this
                 return str(lost)
@@ -374,7 +374,7 @@ class Link:
         """In a task of its own: never cancelled but with the connection, since half a frame may be out."""
         try:
             self.latency = await wire.ping()
-        except Lost:
+        except ConnectionLost:
             return
         answered.set()
 

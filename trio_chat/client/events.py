@@ -1,7 +1,7 @@
-"""What ``async for event in chat`` yields: the server's events, and what only this side knows.
+"""The events that ``async for event in chat`` yields: those of the server, and those of the client itself.
 
-The local ones are structs of the same family as the protocol's, so they encode the same way; their
-types never come from a server.
+The client's events are structs of the same family as the protocol's, so they encode the same way; a server never sends
+their types.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from trio_chat.protocol.events import AnyEvent, Event, Message, RoomEvent, RoomN
 
 
 class Disconnected(Event, frozen=True):
-    """The connection was lost, or (``attempt`` > 0) an attempt to get it back failed.
+    """The connection was lost, or (``attempt`` > 0) an attempt to reconnect failed.
 
-    ``reason`` is a sentence; in ``retry_in`` seconds the next attempt begins.
+    ``reason`` is a sentence; the next attempt begins in ``retry_in`` seconds.
     """
 
     reason: str
@@ -25,10 +25,10 @@ class Disconnected(Event, frozen=True):
 
 
 class Reconnected(Event, frozen=True):
-    """The conversation goes on, after so many attempts.
+    """The client is connected again, after so many ``attempts``.
 
-    ``anew`` tells that the server's history began anew: sequence numbers seen before mean nothing. What
-    was said since it began follows, as far as the server keeps it.
+    ``anew`` tells that the server's history began anew: earlier sequence numbers mean nothing. The events since then
+    follow, as far as the server keeps them.
     """
 
     attempts: int
@@ -36,17 +36,17 @@ class Reconnected(Event, frozen=True):
 
 
 class Missed(Event, frozen=True):
-    """So many events of this room can no longer be had; those after them follow."""
+    """The next ``count`` events of this room are no longer kept; the events after them follow."""
 
     room: RoomName
     count: Annotated[int, Meta(ge=1)]
 
 
 class RejoinRefused(Event, frozen=True, tag="rejoin_refused"):
-    """After a reconnect the server did not let us into this room again; we are no longer in it.
+    """You could not join this room again after a reconnect, and are no longer in it.
 
-    Its ``code`` is ``opened`` where we did not ask: the server's history began anew, without this room, which was
-    private, and to join it would make one that is open to everybody. What was not sent there yet is refused.
+    ``code`` is the server's error code, or ``opened`` where the client did not ask: the server's history began anew
+    without this room, which was private, and joining it would make a public room. Unsent messages for it are refused.
     """
 
     room: RoomName
@@ -56,12 +56,11 @@ class RejoinRefused(Event, frozen=True, tag="rejoin_refused"):
 
 
 class Backlog(Event, frozen=True):
-    """The past of a room that is seen for the first time: its last events, in their order; what follows in
-    the room comes after it.
+    """The last events of a room that is seen for the first time, in order. Newer events follow after it.
 
-    ``unread_from`` is the number of the first event that came since you, on any device, last read the room,
-    ``None`` where there is none, or where you never read it; ``unread`` counts them, also those that are too
-    old to stand in ``events``.
+    ``unread_from`` is the number of the first unread event, ``None`` where there is none or where you never read the
+    room; ``unread`` is the number of unread events, also of those that are too old to be in ``events``. What you read
+    on any device counts as read.
     """
 
     room: RoomName
@@ -72,11 +71,11 @@ class Backlog(Event, frozen=True):
 
 LocalEvent: TypeAlias = Disconnected | Reconnected | Missed | RejoinRefused | Backlog
 ChatEvent: TypeAlias = AnyEvent | LocalEvent
-"""Whatever ``async for event in chat`` yields. Answers to requests do not show up there."""
+"""Everything that ``async for event in chat`` yields. Answers to requests are not among it."""
 
 
 class Receipt(NamedTuple):
-    """A message is stored: at this place (``seq``) of this room's sequence, at this time of the server's."""
+    """The acknowledgement of a stored message: its room, its sequence number, the server's time."""
 
     room: str
     seq: int
@@ -84,10 +83,10 @@ class Receipt(NamedTuple):
 
 
 class Past(NamedTuple):
-    """A stretch of a room's log, in order.
+    """Past events of a room, in order.
 
-    ``more`` tells whether the log goes on in the direction asked, ``first`` is the oldest sequence
-    number that is still kept. Events of a type that this version does not know are left out.
+    ``more`` tells whether the log goes on in the direction asked, ``first`` is the oldest sequence number that is
+    still kept. Events of a type that this version does not know are left out.
     """
 
     room: str
@@ -97,10 +96,10 @@ class Past(NamedTuple):
 
 
 class Findings(NamedTuple):
-    """What a search found: messages, newest first.
+    """Messages that a search found, newest first.
 
-    ``cursor`` goes on with the next page (``None``: that was all); ``behind`` is how many of the newest
-    lines cannot be found yet, because the server has not got round to them.
+    ``cursor`` asks for the next page (``None``: there is none); ``behind`` is the number of the newest messages that
+    the server has not indexed yet.
     """
 
     messages: tuple[Message, ...]

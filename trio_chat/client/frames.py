@@ -1,4 +1,4 @@
-"""Frames: what a server sent, read; what it is asked, written; and which event comes of which request. Pure."""
+"""Frames: read those of a server, make those of requests, and match events with requests. Pure."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _AGAIN: Final = b',"again":true'
-"""What a message that is sent again has more than one that is sent."""
+"""The bytes that mark a request as sent again."""
 
 
 class UnknownLine(msgspec.Struct, frozen=True):
-    """A line of a room's log of a type that this version does not know. It still has its place there."""
+    """A room event of a type that this version does not know. It still counts in the room's sequence."""
 
     room: str
     seq: int
@@ -31,7 +31,7 @@ _unknown_lines: Final = msgspec.json.Decoder(UnknownLine)
 
 
 def read_event(data: bytes | str) -> AnyEvent | UnknownLine | None:
-    """Read what a server sent; ``None`` for what this version does not know and need not.
+    """Read an event of a server; ``None`` for a type that this version does not know and can do without.
 
     Raises ``msgspec.DecodeError`` when it is no JSON.
     """
@@ -48,8 +48,8 @@ def read_event(data: bytes | str) -> AnyEvent | UnknownLine | None:
 
 
 def read_page(page: Page) -> Iterator[tuple[int, RoomEvent | None]]:
-    """The lines of a page: their numbers, and their events (``None``: of a type that this version does not
-    know). What has no number is passed over."""
+    """The events of a page with their numbers (``None``: of a type that this version does not know). Events without a
+    number are passed over."""
     for raw in page.events:
         event = read_event(bytes(raw))
         if isinstance(event, RoomEvent):
@@ -59,8 +59,8 @@ def read_page(page: Page) -> Iterator[tuple[int, RoomEvent | None]]:
 
 
 def make_frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
-    """A request's bytes, if they may travel. One that the server would close the connection for must not be
-    owed: it would close the next one too."""
+    """Encode a request. Raises :class:`~trio_chat.errors.NotDone` for one that the server would close the connection
+    for: it would close each new connection too."""
     try:
         frame = encode(request)
     except UnicodeEncodeError:
@@ -74,19 +74,19 @@ def make_frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
 
 
 def too_much(request: AnyRequest, frame: bytes, limits: Limits) -> Refusal | None:
-    """Why a request is more than this server takes. A text is counted as the server counts it, made harmless:
-    what it takes must not be refused here."""
+    """Why a request is too large for this server; ``None`` if it is not. The text is counted as the server counts it,
+    cleaned, so that nothing is refused that the server would take."""
     if isinstance(request, Send | Edit) and len(request.text) > limits.text:
         size = len(clean(request.text))
         if size > limits.text:
             return refuse("too_long", size=size, limit=limits.text)
-    # a message may have to be sent again, and then says so
+    # a request that is sent again says so, which takes more bytes
     spare = len(_AGAIN) if isinstance(request, Send | ChangeRequest) and _AGAIN not in frame else 0
     return refuse("too_big", limit=limits.frame) if len(frame) + spare > limits.frame else None
 
 
 def is_of(request: AnyRequest, event: Edited | Deleted | Reacted) -> bool:
-    """Whether this event is what came of that request."""
+    """Whether this event is the result of that request."""
     match request, event:
         case Edit(), Edited():
             return (request.room, request.target, request.text) == (event.room, event.target, event.text)

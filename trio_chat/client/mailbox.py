@@ -1,4 +1,4 @@
-"""Events on their way to the application, bounded in number and in bytes."""
+"""Events that wait for the application, bounded in number and in bytes."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ MOST_EVENTS: Final = 10_000
 """Events that may wait: some minutes of a busy room."""
 
 MOST_BYTES: Final = 8 * 1024 * 1024
-"""Bytes of frames that may wait: far more than ordinary talk fills, little enough for a small machine."""
+"""Bytes of frames that may wait: far more than ordinary chat fills, little enough for a small machine."""
 
 
 class Mailbox:
-    """A queue with one writer. It takes what one frame brought whole, and is *full* from the bound on: the
-    writer then waits before it reads the next frame, so the excess is at most one frame's events."""
+    """A queue of events with one writer. It always takes all events of a frame. From its bound on it is *full*, and the
+    writer waits before it reads the next frame; so it exceeds the bound by the events of one frame at the most."""
 
     def __init__(self, most_events: int = MOST_EVENTS, most_bytes: int = MOST_BYTES) -> None:
         self._most_events = most_events
@@ -40,11 +40,11 @@ class Mailbox:
 
     @property
     def full(self) -> bool:
-        """Whether the writer has to wait."""
+        """Whether the writer must wait."""
         return len(self._waiting) >= self._most_events or self._bytes >= self._most_bytes
 
     def put(self, events: Sequence[ChatEvent], size: int = 0) -> None:
-        """Add events that one frame of ``size`` bytes brought. After ``close`` they go nowhere."""
+        """Add the events of a frame of ``size`` bytes. After ``close`` they are dropped."""
         if self._closed or not events:
             return
         share = size // len(events)
@@ -58,7 +58,7 @@ class Mailbox:
             await self._writer.park()
 
     async def get(self) -> ChatEvent | None:
-        """Take the oldest event, waiting for one; ``None`` when the mailbox is closed and empty.
+        """Wait for an event and take the oldest; ``None`` when the mailbox is closed and empty.
 
         A cancelled ``get`` has taken nothing.
         """
@@ -75,7 +75,7 @@ class Mailbox:
         return event
 
     def close(self) -> None:
-        """Let readers have what waits and then end. Closing twice is closing."""
+        """Take no more events; readers still get those that wait. Closing twice does no harm."""
         self._closed = True
         self._readers.unpark_all()
         self._writer.unpark_all()

@@ -1,4 +1,4 @@
-"""Answers that come in several pages, because a page is bounded in bytes: put together to what was asked for."""
+"""Answers in several pages, put together. A page is bounded in bytes, so it may hold less than was asked for."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from trio_chat.protocol.requests import History, Search
 
 MOST_LISTED: Final = 100_000
-"""Lines of a list after which no further page is asked for: more than there are where all is well."""
+"""Entries of a list after which no further page is asked for; no working server has so many."""
 
 A = TypeVar("A", "RoomList", "People", "BanList")
 T = TypeVar("T")
 
 
 async def read_past(ask: Callable[[History], Awaitable[Page]], request: History) -> Past:
-    """A stretch of a room's log: as many events as were asked for, where there are so many."""
+    """Ask for past events, page by page, until there are as many as requested or no more."""
     onward = request.after is not None or request.since is not None
     limit = request.limit
     lines: list[tuple[int, RoomEvent | None]] = []
@@ -39,7 +39,7 @@ async def read_past(ask: Callable[[History], Awaitable[Page]], request: History)
 
 
 async def read_findings(ask: Callable[[Search], Awaitable[Found]], request: Search) -> Findings:
-    """What a search finds: as many messages as were asked for, where there are so many."""
+    """Search, page by page, until there are as many messages as requested or no more."""
     messages: list[Message] = []
     behind = 0
     while True:
@@ -56,8 +56,8 @@ async def read_findings(ask: Callable[[Search], Awaitable[Found]], request: Sear
 async def read_list(
     ask: Callable[[int], Awaitable[A]], lines: Callable[[A], tuple[T, ...]], key: Callable[[T], Hashable]
 ) -> tuple[T, ...]:
-    """A whole list, in its order. ``ask`` gives what follows so many lines; of those with the same ``key``, because
-    the list changed from page to page, the last counts."""
+    """Ask for a whole list, page by page. ``ask`` is given the number of entries to skip. A list may change from page
+    to page: of entries with the same ``key`` the last one counts."""
     found: dict[Hashable, T] = {}
     came = 0
     while True:

@@ -1,15 +1,15 @@
-"""One room as this client follows it: what it knows of it, and its events in order, each once. Pure.
+"""A room as this client knows it: its topic, members and rules, and its events in order, each once. Pure.
 
-Theory of operation. ``seen`` is the number up to which the application has been given everything. A live
-event that is next in line passes; one that was passed before is dropped; one that comes too early shows
-a gap. Then, and after a reconnect, the room is *catching up*: live events are held (within a bound;
-beyond it they are dropped, for the log has them too) while the log is asked for what follows ``seen``,
-page by page. The last page releases what was held. What the log no longer has is said (``Missed``), never
-passed over. Asking again needs progress, so a server that leaves holes cannot keep it asking for ever.
+Theory of operation. ``seen`` is the number of the last event that the application was given. A live event that is next
+in line is yielded at once; one that was yielded before is dropped; one that comes too early shows a gap. Then, and
+after a reconnect, the room is *catching up*: it holds live events (within a bound; beyond it they are dropped, the log
+has them too) while the client asks the log for the events after ``seen``, page by page. The last page releases the held
+events. Events that the log no longer has are reported (``Missed``), never passed over. The client asks on only after
+progress, so a server that leaves holes cannot keep it asking for ever.
 
-Where a backlog is wanted, a room begins by *looking back*: live events are held too, while the log is asked,
-page by page, for what came before ``seen``. It ends with one ``Backlog``; should the connection be lost
-meanwhile, the looking back begins again before anything else.
+Where a backlog is wanted, a room begins by *looking back*: it holds live events while the client asks the log, page by
+page, for the events before ``seen``. That ends with one ``Backlog``. If the connection is lost meanwhile, looking back
+begins again before anything else.
 """
 
 from __future__ import annotations
@@ -28,32 +28,32 @@ if TYPE_CHECKING:
     from trio_chat.protocol.events import Role, RoomEvent
 
 FILL_PAGE: Final = 200
-"""Events asked for at once; the server gives fewer where they are long, and then says that there are more."""
+"""Events asked for at once; the server gives fewer if they are long, and then says that there are more."""
 
 _ROLES: Final[dict[str, Role]] = {"owner": "owner", "moderator": "moderator", "member": "member"}
 
 MOST_HELD: Final = 1024 * 1024
-"""Bytes of live events that one room holds while it catches up."""
+"""Bytes of live events that a room holds while it catches up."""
 
 
 class Phase(Enum):
-    """How far a room is from showing live events at once."""
+    """Whether a room yields live events at once, or what it holds them for."""
 
-    LIVE = auto()  # they pass
-    REJOINING = auto()  # held until the server has let us in again
-    RESUMING = auto()  # held until we have what was said while the connection was gone
-    FILLING = auto()  # held until a gap between live events is filled
-    LOOKING_BACK = auto()  # held until we have the backlog
+    LIVE = auto()  # yields them at once
+    REJOINING = auto()  # until we are in the room again
+    RESUMING = auto()  # until we have the events since the connection was lost
+    FILLING = auto()  # until a gap between live events is filled
+    LOOKING_BACK = auto()  # until we have the backlog
 
 
 @dataclass(slots=True)
 class RoomView:
     """A room that we are in. Its plain attributes are those of
-    :class:`~trio_chat.protocol.events.RoomInfo` and are kept up to date; look, do not change them.
+    :class:`~trio_chat.protocol.events.RoomInfo` and are kept up to date; read them, do not change them.
 
-    ``seen`` is the sequence number up to which everything was yielded; :attr:`catching_up` tells whether
-    older events are being fetched before newer ones are yielded. ``read`` is how far we have read, on any
-    device; :attr:`unread` and :attr:`mentions` count what came after that.
+    ``seen`` is the number of the last event that was yielded; :attr:`catching_up` tells whether older events are being
+    fetched before newer ones are yielded. ``read`` is our read position, on any device; :attr:`unread` and
+    :attr:`mentions` count the events after it.
     """
 
     name: str
@@ -77,16 +77,16 @@ class RoomView:
     _back: list[RoomEvent] = field(default_factory=list, repr=False)
     _back_to: int = field(default=0, repr=False)
     _read_when_entered: int = field(default=0, repr=False)
-    _told_mentions: tuple[int, int] = field(default=(0, 0), repr=False)  # so many up to this number
-    _named: list[int] = field(default_factory=list, repr=False)  # and each one after it
+    _told_mentions: tuple[int, int] = field(default=(0, 0), repr=False)  # the server's count, up to which event
+    _named: list[int] = field(default_factory=list, repr=False)  # the numbers of later mentions
     _held: dict[int, tuple[RoomEvent | None, int]] = field(default_factory=dict, repr=False)
     _held_bytes: int = field(default=0, repr=False)
     _overflowed: bool = field(default=False, repr=False)
 
     @classmethod
     def enter(cls, info: RoomInfo, backlog: int = 0) -> RoomView:
-        """A room that we enter now: what follows is yielded; of what was said before, the last ``backlog``
-        events, as one."""
+        """Begin with a room that we join now: new events are yielded, and before them the last ``backlog`` events, as
+        one ``Backlog``."""
         room = cls(info.name, seen=info.last)
         room.update(info)
         if backlog and info.last:
@@ -108,28 +108,28 @@ class RoomView:
 
     @property
     def unread(self) -> int:
-        """How many events of this room we have not read; those that are no longer kept do not count."""
+        """The number of unread events; those that are no longer kept do not count."""
         return max(self.last - max(self.read, self.first - 1), 0)
 
     @property
     def mentions(self) -> int:
-        """How often we were mentioned in what we have not read."""
+        """The number of unread mentions of us."""
         return self._told_mentions[0] + len(self._named)
 
     @property
     def must_ask(self) -> bool:
-        """Whether the log has to be asked for what follows ``seen``, or came before it, and has not been."""
+        """Whether to ask the log now for the events after ``seen``, or before it."""
         return self.phase in (Phase.RESUMING, Phase.FILLING, Phase.LOOKING_BACK) and not self.asked
 
     @property
     def to_ask(self) -> tuple[int | None, int | None, int]:
-        """What to ask the log for: ``after`` or ``before`` which number, and how many events at the most."""
+        """The question for the log: ``after``, ``before`` and ``limit``."""
         if self.phase is Phase.LOOKING_BACK:
             return None, self._back_to, min(self.backlog - len(self._back), FILL_PAGE)
         return self.seen, None, FILL_PAGE
 
     def update(self, info: RoomInfo) -> None:
-        """Take over what the server says of the room. What was seen stays seen."""
+        """Take over the server's description of the room. ``seen`` stays."""
         self.direct, self.topic, self.count = info.direct, info.topic, info.count
         if info.members:
             self.members, self.member_ids = info.members, info.member_ids
@@ -178,39 +178,39 @@ class RoomView:
                 pass
 
     def rename(self, event: Renamed) -> None:
-        """Somebody has another name, perhaps a member of this direct conversation."""
+        """Change the name of a member of this direct conversation, if the renamed person is one."""
         ids = self.member_ids if event.id and len(self.member_ids) == len(self.members) else ()
         renamed = [number == event.id for number in ids] or [name == event.old for name in self.members]
         pairs = zip(self.members, renamed, strict=True)
         self.members = tuple(event.new if theirs else name for name, theirs in pairs)
 
     def note_mention(self, seq: int) -> None:
-        """We were mentioned there."""
+        """Note that the message of this number mentions us."""
         if seq > max(self.read, self._told_mentions[1]):
             self._named.append(seq)
 
     def mark_read(self, seq: int) -> None:
-        """We have read up to there; that never goes back."""
+        """Move the read position forward; it never goes back."""
         self.read = max(self.read, seq)
         self._named = [named for named in self._named if named > self.read]
         if self.read >= self._told_mentions[1]:
             self._told_mentions = 0, self._told_mentions[1]
 
     def interrupt(self) -> None:
-        """The connection is gone: what was held will be fetched with the rest."""
+        """Note that the connection is lost: the held events will be fetched with the others."""
         self.phase = Phase.LIVE
         self.asked = self._overflowed = False
         self._held.clear()
         self._held_bytes = 0
 
     def forget_log(self) -> None:
-        """The server's history began anew: :meth:`resume` then takes all of it for unseen."""
+        """Note that the server's history began anew: for :meth:`resume` nothing of it was seen."""
         self.anew = True
 
     def resume(self, info: RoomInfo) -> None:
-        """Go on after a reconnect: catch up if the log has grown. A log that has shrunk is another log.
+        """Go on after a reconnect: catch up if the log has grown.
 
-        Of another log nothing was seen: all of it was said while we were away, from its ``first`` on.
+        A log that has shrunk is another log. Nothing of it was seen: all its events came while we were away.
         """
         if self.anew or info.last < self.seen:
             self.seen, self.read, self.anew = info.first - 1, info.read, False
@@ -223,14 +223,14 @@ class RoomView:
             self._begin_back()
 
     def resume_unlisted(self) -> None:
-        """Go on after a reconnect, of which the server did not say how far the log is now: ask it."""
+        """Go on after a reconnect with a room that the welcome did not list: ask the log whether it has grown."""
         self.phase = Phase.RESUMING
         if self.backlog:
             self._begin_back()
 
     def take_live(self, seq: int, event: RoomEvent | None, size: int) -> list[ChatEvent]:
-        """Take an event that just happened (``None``: of a type that this version does not know) and that
-        took ``size`` bytes. Returns what may be yielded now."""
+        """Take a live event (``None``: of a type that this version does not know) of ``size`` bytes. Returns the events
+        to yield now."""
         self.last = max(self.last, seq)
         if seq <= self.seen:
             return []
@@ -239,7 +239,7 @@ class RoomView:
                 return self._pass(seq, event)
             self.phase = Phase.FILLING
         if self._overflowed or self._held_bytes + size > MOST_HELD:
-            self._overflowed = True  # and until the log has been asked nothing more is held: no holes
+            self._overflowed = True  # until the log has been asked nothing more is held: no holes
         elif seq not in self._held:
             self._held[seq] = event, size
             self._held_bytes += size
@@ -255,8 +255,8 @@ class RoomView:
     def take_back_page(
         self, lines: Sequence[tuple[int, RoomEvent | None]], *, more: bool, first: int
     ) -> list[ChatEvent]:
-        """Take the log's answer to what came before. Returns what may be yielded now; afterwards
-        :attr:`must_ask` tells whether to ask on."""
+        """Take a page of the events before ``seen``. Returns the events to yield now; afterwards :attr:`must_ask` tells
+        whether to ask on."""
         self.asked = False
         self.first = first
         earlier = [(seq, event) for seq, event in lines if seq < self._back_to]
@@ -268,7 +268,7 @@ class RoomView:
         return self.end_back()
 
     def end_back(self) -> list[ChatEvent]:
-        """That is all of the past that there is, or that can be had."""
+        """End looking back: there are no earlier events, or they cannot be had."""
         events = self._backlog()
         self.backlog = 0
         self._back.clear()
@@ -279,8 +279,8 @@ class RoomView:
         return events
 
     def _backlog(self) -> list[ChatEvent]:
-        """What is yielded of the past. Who never read a room has missed nothing of it, unless it is a direct
-        conversation: that is for its members from the beginning."""
+        """Make the backlog. In a room that we never read nothing is unread, except in a direct conversation, which is
+        for its members from the beginning."""
         read = self._read_when_entered
         if not (read or self.direct):
             return [Backlog(room=self.name, events=tuple(self._back))] if self._back else []
@@ -297,8 +297,8 @@ class RoomView:
     # ---- gaps ---------------------------------------------------------------------------------
 
     def take_page(self, lines: Sequence[tuple[int, RoomEvent | None]], *, more: bool, first: int) -> list[ChatEvent]:
-        """Take the log's answer to what follows ``seen``. Returns what may be yielded now; afterwards
-        :attr:`must_ask` tells whether to ask on."""
+        """Take a page of the events after ``seen``. Returns the events to yield now; afterwards :attr:`must_ask` tells
+        whether to ask on."""
         before = self.seen
         self.asked = False
         self.first = first
@@ -309,11 +309,11 @@ class RoomView:
             self.phase = Phase.FILLING
             events.extend(self._release(ask_again=progress))
         if not self.catching_up:
-            self.last = self.seen  # its end, by the log's own word
+            self.last = self.seen  # the end, as the log itself says
         return events
 
     def give_up(self) -> list[ChatEvent]:
-        """The log cannot be had: say what is missing, and go on with what was held."""
+        """Go on without the log, which cannot be had: report the missing events and yield the held ones."""
         events: list[ChatEvent] = []
         for seq in sorted(self._held):
             events.extend(self._pass_in_order([(seq, self._held[seq][0])]))
@@ -322,7 +322,7 @@ class RoomView:
         return events
 
     def _release(self, *, ask_again: bool) -> list[ChatEvent]:
-        """Yield what was held, up to a gap that the log may still fill."""
+        """Yield the held events, up to a gap that the log may still fill."""
         events: list[ChatEvent] = []
         for seq in sorted(self._held):
             if seq > self.seen + 1 and ask_again:
@@ -333,7 +333,7 @@ class RoomView:
                 events.extend(self._skip_to(seq - 1))
                 events.extend(self._pass(seq, event))
                 ask_again = True
-        if not self._overflowed:  # what overflowed has to be fetched after all
+        if not self._overflowed:  # dropped events must be fetched after all
             self.phase = Phase.LIVE
         self._overflowed = False
         return events
@@ -361,9 +361,9 @@ class RoomView:
 
 
 def follow(rooms: dict[str, RoomView], event: Event, accounts: KnownAccounts) -> None:
-    """Change what is known of our ``rooms`` as an event says. ``accounts`` tells whether it is about us.
+    """Update our ``rooms`` with an event. ``accounts`` tells whether it is about us.
 
-    A room that we enter is the caller's to add: it decides how much of the past is wanted.
+    The caller adds the rooms that we join: it knows how large a backlog is wanted.
     """
     match event:
         case Left(room=name):

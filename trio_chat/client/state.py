@@ -1,18 +1,18 @@
-"""What was asked and not yet answered, and what was seen: all that outlives a connection. Pure.
+"""The state that outlives a connection: requests without an answer, rooms, and the events seen in them. Pure.
 
-Theory of operation. Every request is *owed* from the moment it is made until its answer comes, in the
-order of asking; ``unsent`` is the part of it that the present connection has not carried yet. Losing the
-connection makes all of it unsent again, under the old ids: the server stores a message once, however
-often its id comes. After a reconnect go, in this order: the rooms to re-enter, what is owed, and for each
-room the question for what was missed (see :mod:`trio_chat.client.rooms`).
+Theory of operation. Every request is *pending* from the moment it is made until its answer comes, in the order of
+asking; ``unsent`` lists the pending requests that the present connection has not carried yet. When the connection is
+lost, all pending requests become unsent again, under their old ids: the server stores a message once, however often its
+id comes. After a reconnect the client sends, in this order: joins for the rooms it was in, the pending requests, and
+for each room the request for the events that it missed (see :mod:`trio_chat.client.rooms`).
 
-A server may forget the ids it has seen of somebody who was gone for a while. So messages for a room that
-is catching up wait until it has: if one of them was stored before the connection broke, it stands in the
-log under its id, which is answer enough. So it is with what changes a message. What is sent again says so
-(``again``), and the server looks in its log.
+A server may forget the ids of somebody who was gone for a while. So messages for a room that is catching up wait until
+it has: if one was stored before the connection broke, it stands in the log under its id, and that is its answer.
+Edits, deletions and reactions wait too. A request that is sent again says so (``again``), and the server looks in its
+log.
 
-The shell around this calls :meth:`Conversation.take` with what came and writes what
-:meth:`Conversation.next_frame` gives; what follows for the application comes back as a :class:`Step`.
+The shell around this calls :meth:`ClientState.take` with each event from the server and sends the frames that
+:meth:`ClientState.next_frame` returns; the results for the application come back as a :class:`Step`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,16 @@ import msgspec
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
 from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
 from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
-from trio_chat.client.pending import Answer, Owed, Step, Why, is_early, leave_out_opened, leave_out_outdated, told_what
+from trio_chat.client.pending import (
+    AnswerEvent,
+    PendingRequest,
+    Purpose,
+    Step,
+    is_early,
+    refuse_opened,
+    refuse_outdated,
+    with_refused_text,
+)
 from trio_chat.client.rooms import Phase, RoomView, follow
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
@@ -70,25 +79,25 @@ from trio_chat.protocol.requests import (
 )
 
 MOST_RECEIVED: Final = 1000
-"""Unanswered ``received`` at the most; beyond it the oldest are forgotten. Losing one loses a tick mark."""
+"""Pending ``received`` requests; beyond that the oldest is forgotten. Losing one loses a tick mark."""
 
 MOST_ABANDONED: Final = 1000
-"""Requests whose asker went away, remembered for what a late answer says of our rooms and name."""
+"""Cancelled requests that are remembered, because a late answer may still change our rooms or our name."""
 
 PATIENCE: Final = 10
-"""How often a guest's message that waited for the connection is tried for people who are not back yet."""
+"""How often a guest's message that waited for the connection is sent again to recipients who are not back yet."""
 
 _INTO_THE_LOG: Final = (Send, Edit, Delete, React)
 """Requests that wait while a room catches up: the log may hold their answer."""
 
 _LATER: Final = frozenset({"too_fast", "internal", "not_stored"})
-"""Refusals that a second try may not meet."""
+"""Error codes after which a second try may succeed."""
 
 
-class Conversation:
-    """See the module. ``prefix`` makes this conversation's request ids its own; ``listening`` tells whether
-    anybody gets its events (if not, no direct message is reported received); ``backlog`` is how many of a
-    room's last events are yielded when it is seen for the first time."""
+class ClientState:
+    """See the module. ``prefix`` makes the request ids of this client unique; ``listening`` tells whether anybody
+    takes the events (if not, direct messages are not acknowledged as received); ``backlog`` is the number of a room's
+    last events that are yielded when the room is seen for the first time."""
 
     def __init__(self, prefix: str, *, listening: bool = True, backlog: int = 0) -> None:
         self.accounts = KnownAccounts()
@@ -99,7 +108,7 @@ class Conversation:
         self._count = 0
         self._listening = listening
         self._backlog = backlog if listening else 0
-        self._owed: dict[str, Owed] = {}
+        self._pending: dict[str, PendingRequest] = {}
         self._unsent: deque[str] = deque()
         self._abandoned: dict[str, AnyRequest] = {}
         self._received: deque[str] = deque()
@@ -107,7 +116,7 @@ class Conversation:
         self._returning = False
 
     def __repr__(self) -> str:
-        return f"<Conversation of {self.name!r}: {len(self.rooms)} rooms, {len(self._owed)} requests owed>"
+        return f"<ClientState of {self.name!r}: {len(self.rooms)} rooms, {len(self._pending)} requests pending>"
 
     @property
     def name(self) -> str:
@@ -117,31 +126,31 @@ class Conversation:
     # ---- asking -----------------------------------------------------------------------------
 
     def make_id(self) -> str:
-        """An id that no other request has: also the one under which a message is stored once."""
+        """Make an id for a request. A message is stored once under its id."""
         self._count += 1
         return f"{self._prefix}-{self._count}"
 
     def ask(self, request: AnyRequest) -> None:
-        """Owe a request of the application's. Raises :class:`~trio_chat.errors.NotDone` if it cannot travel."""
+        """Add a request of the application's. Raises :class:`~trio_chat.errors.NotDone` if it cannot be sent."""
         room: str | None = getattr(request, "room", None)
         if room is not None and room not in self.rooms and fold_room(room) in self.rooms:
             request = msgspec.structs.replace(request, room=fold_room(room))
-        self._owe(request, make_frame(request, self.welcome), Why.ASKED)
+        self._add(request, make_frame(request, self.welcome), Purpose.ASKED)
         if self._returning:
-            self._owed[request.id].be_lenient(PATIENCE)
+            self._pending[request.id].allow_retries(PATIENCE)
 
     def forget(self, request_id: str) -> None:
-        """Nobody waits for this answer any more. What was not sent never is; what was may be done yet."""
-        owed = self._owed.pop(request_id, None)
-        if owed is None:
+        """Forget a request whose answer nobody awaits. If it was sent already, the server may still do it."""
+        pending = self._pending.pop(request_id, None)
+        if pending is None:
             return
-        if owed.carried:
-            self._abandoned[request_id] = owed.request
+        if pending.carried:
+            self._abandoned[request_id] = pending.request
             if len(self._abandoned) > MOST_ABANDONED:
                 del self._abandoned[next(iter(self._abandoned))]
 
     def ask_again(self, room: str) -> None:
-        """Ask once more what :attr:`Step.stalled` said."""
+        """Repeat the request for a room in :attr:`Step.stalled`."""
         view = self.rooms.get(room)
         if view is None:
             return
@@ -152,38 +161,38 @@ class Conversation:
             self._fill(view)
 
     def try_again(self, request_id: str) -> None:
-        """Ask once more what :attr:`Step.early` said."""
-        if request_id in self._owed and request_id not in self._unsent:
+        """Send a request in :attr:`Step.early` again."""
+        if request_id in self._pending and request_id not in self._unsent:
             self._unsent.append(request_id)
 
     def calm_down(self) -> None:
-        """The connection is there for so long that who wanted to come back is back."""
+        """End the patience after a reconnect: the others had time to come back too."""
         self._returning = False
 
     @property
-    def owes(self) -> bool:
-        """Whether anything that was asked or reported has no answer yet."""
-        return bool(self._owed)
+    def has_pending(self) -> bool:
+        """Whether any request has no answer yet."""
+        return bool(self._pending)
 
     @property
-    def owed_count(self) -> int:
-        """How many requests have no answer yet."""
-        return len(self._owed)
+    def pending_count(self) -> int:
+        """The number of requests without an answer."""
+        return len(self._pending)
 
     def next_frame(self) -> bytes | None:
-        """The next request to write on this connection, or ``None`` when there is nothing now."""
+        """The next frame to send on this connection, or ``None`` when there is none now."""
         waiting: list[str] = []
         frame = None
         while self._unsent and frame is None:
             request_id = self._unsent.popleft()
-            owed = self._owed.get(request_id)
-            if owed is None:
-                continue  # forgotten, or settled, meanwhile
-            if self._must_wait(owed.request):
+            pending = self._pending.get(request_id)
+            if pending is None:
+                continue  # forgotten or answered meanwhile
+            if self._must_wait(pending.request):
                 waiting.append(request_id)
             else:
-                owed.carried = True
-                frame = owed.frame
+                pending.carried = True
+                frame = pending.frame
         self._unsent.extendleft(reversed(waiting))
         return frame
 
@@ -193,27 +202,27 @@ class Conversation:
         room = self.rooms.get(request.room)
         return room is not None and room.phase in (Phase.REJOINING, Phase.RESUMING, Phase.LOOKING_BACK)
 
-    def _owe(self, request: AnyRequest, frame: bytes, why: Why, room: str = "") -> None:
-        self._owed[request.id] = Owed(request, frame, why, room)
+    def _add(self, request: AnyRequest, frame: bytes, purpose: Purpose, room: str = "") -> None:
+        self._pending[request.id] = PendingRequest(request, frame, purpose, room)
         self._unsent.append(request.id)
 
     # ---- connections come and go ------------------------------------------------------------
 
     def lose(self) -> Step:
-        """The connection is gone."""
+        """Note that the connection is lost."""
         step = Step()
-        for request_id, owed in list(self._owed.items()):
-            if owed.carried:
-                owed.carried, owed.again = False, True
-                if isinstance(owed.request, Send | ChangeRequest):
-                    owed.request = msgspec.structs.replace(owed.request, again=True)
-                    owed.frame = encode(owed.request)
-            if isinstance(owed.request, Typing | Ping) and owed.why is Why.ASKED:
+        for request_id, pending in list(self._pending.items()):
+            if pending.carried:
+                pending.carried, pending.again = False, True
+                if isinstance(pending.request, Send | ChangeRequest):
+                    pending.request = msgspec.structs.replace(pending.request, again=True)
+                    pending.frame = encode(pending.request)
+            if isinstance(pending.request, Typing | Ping) and pending.purpose is Purpose.ASKED:
                 step.answers[request_id] = None
-                del self._owed[request_id]
-            elif owed.why in (Why.FILL, Why.REJOIN, Why.READ):
-                del self._owed[request_id]
-        self._unsent = deque(self._owed)
+                del self._pending[request_id]
+            elif pending.purpose in (Purpose.FILL, Purpose.REJOIN, Purpose.READ):
+                del self._pending[request_id]
+        self._unsent = deque(self._pending)
         self._abandoned.clear()
         self.closing = None
         for room in self.rooms.values():
@@ -221,7 +230,7 @@ class Conversation:
         return step
 
     def enter(self, welcome: Welcome, attempts: int = 0) -> Step:
-        """A connection is there, and the server has let us in."""
+        """Begin a connection, with the server's welcome."""
         step = Step()
         before, self.welcome = self.welcome, welcome
         called = self.name
@@ -238,22 +247,22 @@ class Conversation:
         step.events.append(Reconnected(attempts=attempts, anew=anew))
         if called.casefold() != self.name.casefold():
             step.events.append(Renamed(old=called, new=self.name, id=welcome.account))
-        for request in self._owed.values():
-            request.be_lenient(PATIENCE)
+        for request in self._pending.values():
+            request.allow_retries(PATIENCE)
         if anew:
             self._begin_anew()
-            leave_out_outdated(self._owed, step)
-            leave_out_opened(self.rooms, self._owed, infos, step)
+            refuse_outdated(self._pending, step)
+            refuse_opened(self.rooms, self._pending, infos, step)
         self._check_sizes(welcome.limits, step)
         self._returning = True
-        owed, self._unsent = self._unsent, deque()
+        pending, self._unsent = self._unsent, deque()
         unlisted: list[RoomView] = []
         for room in [room for room in self.rooms.values() if room.name not in infos]:
             if room.direct and welcome.left_out and not anew:
                 unlisted.append(room)
             else:
                 self._rejoin(room)
-        self._unsent.extend(owed)
+        self._unsent.extend(pending)
         for info in infos.values():
             self._resume(info, step)
         for room in unlisted:
@@ -262,31 +271,31 @@ class Conversation:
         return step
 
     def _begin_anew(self) -> None:
-        """Sequence numbers mean nothing any more, nor does what names them."""
+        """The server's history began anew: forget sequence numbers, and the requests that name them."""
         for request_id in self._received:
-            self._owed.pop(request_id, None)
+            self._pending.pop(request_id, None)
         self._received.clear()
         for room in self.rooms.values():
             room.forget_log()
 
     def _check_sizes(self, limits: Limits, step: Step) -> None:
-        """What this server would close the connection for must not be sent, or it would do so for ever."""
-        for request_id, owed in list(self._owed.items()):
-            refusal = too_much(owed.request, owed.frame, limits)
+        """Refuse requests that are too large for this server: it would close each new connection for them."""
+        for request_id, pending in list(self._pending.items()):
+            refusal = too_much(pending.request, pending.frame, limits)
             if refusal is not None:
-                del self._owed[request_id]
+                del self._pending[request_id]
                 step.answers[request_id] = Error(
                     id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice
                 )
 
     def _rejoin(self, room: RoomView) -> None:
         if room.direct:
-            # Nobody can join one; whoever goes on with it makes the server announce it again.
+            # Nobody can join a direct conversation; its next message makes the server announce it again.
             del self.rooms[room.name]
             return
         room.phase = Phase.REJOINING
         request = Join(id=self.make_id(), room=room.name)
-        self._owe(request, encode(request), Why.REJOIN, room.name)
+        self._add(request, encode(request), Purpose.REJOIN, room.name)
 
     def _resume(self, info: RoomInfo, step: Step) -> None:
         room = self.rooms.get(info.name)
@@ -295,11 +304,11 @@ class Conversation:
             room = self._know(info)
             if not info.direct or room.backlog:
                 return
-            room.seen = max(info.first - 1, info.read)  # it began while we were away: all of it is new
+            room.seen = max(info.first - 1, info.read)  # it began while we were away: all its events are new
         room.resume(info)
-        if room.read > info.read:  # a server that was killed has lost the positions of its last moment
+        if room.read > info.read:  # a server that was killed lost the read positions of its last moment
             request = Read(id=self.make_id(), room=room.name, seq=room.read)
-            self._owe(request, encode(request), Why.READ)
+            self._add(request, encode(request), Purpose.READ)
         self._fill(room)
 
     def _fill(self, room: RoomView) -> None:
@@ -307,18 +316,18 @@ class Conversation:
             room.asked = True
             after, before, limit = room.to_ask
             request = History(id=self.make_id(), room=room.name, after=after, before=before, limit=limit)
-            self._owe(request, encode(request), Why.FILL, room.name)
+            self._add(request, encode(request), Purpose.FILL, room.name)
 
     # ---- what comes ---------------------------------------------------------------------------
 
     def take(self, event: AnyEvent | UnknownLine, size: int = 0) -> Step:
-        """Take one event, whose frame had ``size`` bytes."""
+        """Take an event from the server; its frame had ``size`` bytes."""
         step = Step()
         if not isinstance(event, (Welcome, UnknownLine)):
             self.accounts.take(event)
         if isinstance(event, (RoomEvent, UnknownLine)):
             self._take_line(event, size, step)
-        elif isinstance(event, Answer) and event.id:
+        elif isinstance(event, AnswerEvent) and event.id:
             self._take_answer(event, step)
         elif not isinstance(event, Welcome):
             self._take_notice(event)
@@ -335,7 +344,7 @@ class Conversation:
         self._fill(room)
 
     def _take_notice(self, event: AnyEvent) -> None:
-        """Keep what is known of rooms and of ourselves up to date."""
+        """Update our rooms, our name and the reason of a close."""
         match event:
             case Room(room=info):
                 self._know(info)
@@ -359,32 +368,32 @@ class Conversation:
 
     # ---- answers ------------------------------------------------------------------------------
 
-    def _take_answer(self, event: Answer, step: Step) -> None:
-        owed = self._owed.pop(event.id, None)
-        if owed is None:
+    def _take_answer(self, event: AnswerEvent, step: Step) -> None:
+        pending = self._pending.pop(event.id, None)
+        if pending is None:
             request = self._abandoned.pop(event.id, None)
             if request is not None:
                 self._learn(request, event, step)
             return
-        if is_early(owed, event, names_are_owned=self.welcome is None or self.welcome.owned):
-            owed.tries -= 1
-            self._owed[event.id] = owed
+        if is_early(pending, event, names_are_owned=self.welcome is None or self.welcome.owned):
+            pending.tries -= 1
+            self._pending[event.id] = pending
             step.early.append(event.id)
             return
-        match owed.why:
-            case Why.ASKED:
-                step.answers[event.id] = told_what(owed, event)
-                self._learn(owed.request, event, step=None)
-            case Why.REJOIN if owed.room in self.rooms:
-                self._take_rejoined(self.rooms[owed.room], event, step)
-            case Why.FILL if owed.room in self.rooms:
-                self._take_filled(self.rooms[owed.room], event, step)
+        match pending.purpose:
+            case Purpose.ASKED:
+                step.answers[event.id] = with_refused_text(pending, event)
+                self._learn(pending.request, event, step=None)
+            case Purpose.REJOIN if pending.room in self.rooms:
+                self._take_rejoined(self.rooms[pending.room], event, step)
+            case Purpose.FILL if pending.room in self.rooms:
+                self._take_filled(self.rooms[pending.room], event, step)
             case _:
                 pass
 
-    def _learn(self, request: AnyRequest, event: Answer, step: Step | None) -> None:
-        """What an answer says of our rooms and name. With a ``step`` nobody waits for it: the application
-        gets to know by an event."""
+    def _learn(self, request: AnyRequest, event: AnswerEvent, step: Step | None) -> None:
+        """Update our rooms and our name from an answer. With a ``step`` nobody awaits the answer, and the application
+        is told by an event."""
         match request, event:
             case Join(), Room(room=info):
                 self._know(info)
@@ -395,7 +404,7 @@ class Conversation:
                 if step is not None and gone is not None:
                     step.events.append(Left(room=gone.name))
             case Nick(name=new), Ok() if new.casefold() != self.name.casefold():
-                # The notice to everyone, which tells how the server spells it, may come before or after.
+                # The notice to everyone has the server's spelling, and may come before or after.
                 self._former_name, self.accounts.own_name = self.name, new
             case Who(skip=skip), People(room=name, more=False) if name in self.rooms:
                 self.rooms[name].count = skip + len(event.people)
@@ -404,7 +413,7 @@ class Conversation:
             case _:
                 pass
 
-    def _take_rejoined(self, room: RoomView, event: Answer, step: Step) -> None:
+    def _take_rejoined(self, room: RoomView, event: AnswerEvent, step: Step) -> None:
         if isinstance(event, Room):
             room.resume(event.room)
             self._fill(room)
@@ -416,7 +425,7 @@ class Conversation:
                 RejoinRefused(room=room.name, code=event.code, message=event.message, advice=event.advice)
             )
 
-    def _take_filled(self, room: RoomView, event: Answer, step: Step) -> None:
+    def _take_filled(self, room: RoomView, event: AnswerEvent, step: Step) -> None:
         if isinstance(event, Page):
             take = room.take_back_page if room.phase is Phase.LOOKING_BACK else room.take_page
             self._yield(take(list(read_page(event)), more=event.more, first=event.first), room, step)
@@ -456,33 +465,33 @@ class Conversation:
         return self.accounts.is_own(event.sender, event.sender_id)
 
     def _hear(self, message: Message, room: RoomView) -> None:
-        """Somebody else said something."""
+        """Take a message of somebody else's."""
         if is_mentioned(message.text, message.mentions, self.accounts):
             room.note_mention(message.seq)
         self._report(message, room)
 
     def _settle(self, message: Message, step: Step) -> None:
-        """A message of ours stands in the log: that is as good as its acknowledgement."""
-        owed = self._owed.get(message.cid)
-        if owed is not None and type(owed.request) is Send:
-            del self._owed[message.cid]
+        """Take an own message from the log as the answer to its request."""
+        pending = self._pending.get(message.cid)
+        if pending is not None and type(pending.request) is Send:
+            del self._pending[message.cid]
             step.answers[message.cid] = Ok(id=message.cid, room=message.room, seq=message.seq, time=message.time)
 
     def _settle_change(self, event: Edited | Deleted | Reacted, step: Step) -> None:
-        """A change of ours stands in the log. Where we asked for it before the connection broke, that is its
-        answer: asked again, a deletion would be refused."""
-        for request_id, owed in self._owed.items():
-            if owed.again and is_of(owed.request, event):
-                del self._owed[request_id]
+        """Take an own edit, deletion or reaction from the log as the answer to its request, if an earlier connection
+        carried that: asked again, a deletion would be refused."""
+        for request_id, pending in self._pending.items():
+            if pending.again and is_of(pending.request, event):
+                del self._pending[request_id]
                 step.answers[request_id] = Ok(id=request_id, room=event.room, seq=event.seq, time=event.time)
                 return
 
     def _report(self, message: Message, room: RoomView) -> None:
-        """Tell the sender of a direct message that it is here."""
+        """Tell the server that a direct message was received."""
         if not (room.direct and self._listening):
             return
         request = Received(id=self.make_id(), room=message.room, seq=message.seq)
-        self._owe(request, encode(request), Why.RECEIVED)
+        self._add(request, encode(request), Purpose.RECEIVED)
         self._received.append(request.id)
         if len(self._received) > MOST_RECEIVED:
-            self._owed.pop(self._received.popleft(), None)
+            self._pending.pop(self._received.popleft(), None)

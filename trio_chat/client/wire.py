@@ -53,7 +53,7 @@ OpenStream: TypeAlias = Callable[["Address"], Awaitable[trio.abc.Stream]]
 ``ssl.SSLError`` or :class:`~trio_chat.errors.Unreachable`."""
 
 
-class Lost(Exception):
+class ConnectionLost(Exception):
     """The connection is gone; ``str()`` is a sentence that says how."""
 
 
@@ -124,31 +124,31 @@ class Wire:
         return f"<Wire {'closed' if self._websocket.closed else 'open'}>"
 
     async def send(self, frame: bytes) -> None:
-        """Send one text message of UTF-8. Raises :class:`Lost`."""
+        """Send one text message of UTF-8. Raises :class:`ConnectionLost`."""
         try:
             await self._websocket.send_message(frame.decode())
         except trio_websocket.ConnectionClosed as closed:
-            raise Lost(_how(closed.reason)) from None
+            raise ConnectionLost(_how(closed.reason)) from None
         except ProtocolError:
-            raise Lost("The connection was closed.") from None
+            raise ConnectionLost("The connection was closed.") from None
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises :class:`Lost` once there are no more."""
+        """The next message. Raises :class:`ConnectionLost` once there are no more."""
         try:
             return await self._websocket.get_message()
         except trio_websocket.ConnectionClosed as closed:
-            raise Lost(_how(closed.reason)) from None
+            raise ConnectionLost(_how(closed.reason)) from None
 
     async def ping(self) -> float:
         """Seconds until the other side's WebSocket answered. Waits for ever if it does not.
-        Raises :class:`Lost`."""
+        Raises :class:`ConnectionLost`."""
         began = trio.current_time()
         try:
             await self._websocket.ping()
         except trio_websocket.ConnectionClosed as closed:
-            raise Lost(_how(closed.reason)) from None
+            raise ConnectionLost(_how(closed.reason)) from None
         except ProtocolError:
-            raise Lost("The connection was closed.") from None
+            raise ConnectionLost("The connection was closed.") from None
         return trio.current_time() - began
 
     def is_silent_since(self, moment: float) -> bool:

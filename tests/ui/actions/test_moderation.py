@@ -34,7 +34,7 @@ async def test_a_command_that_changes_nothing_says_so() -> None:
         assert await told("/private off") == [Note(lines=("#ops is public already.",))]
         assert await told("/keep 0") == [Note(lines=("Messages in #ops are already kept as long as the server says.",))]
         assert await told("/announce-only on") == []
-        assert await told("/announce-only on") == [Note(lines=("Only moderators may speak in #ops already.",))]
+        assert await told("/announce-only on") == [Note(lines=("Only moderators may write in #ops already.",))]
         assert await told("/op ada owner") == [Note(lines=("ada is an owner of #ops already.",))]
         assert await told("/ban 192.0.2.9 spam") == []
         assert await told("/ban 192.0.2.9 spam") == [Note(lines=("192.0.2.9 is banned from #ops already.",))]
@@ -46,9 +46,9 @@ async def test_a_command_that_changes_nothing_says_so() -> None:
         assert await told("/away lunch") == []
         assert await told("/away lunch") == [Note(lines=("The others know that already.",))]
         await ada.send("#ops", "hello")
-        assert await told("/unreact 4 +1") == [Note(lines=("There is no +1 of yours.",))]
+        assert await told("/unreact 4 +1") == [Note(lines=("You have not reacted to that message with +1.",))]
         assert await told("/react 4 +1") == []
-        assert await told("/react 4 +1") == [Note(lines=("Your +1 is on that message already.",))]
+        assert await told("/react 4 +1") == [Note(lines=("You have already reacted to that message with +1.",))]
         assert len((await ada.history("#ops")).events) == 5
 
 
@@ -56,7 +56,7 @@ async def test_a_command_that_changes_nothing_says_so() -> None:
     ("setting", "value", "sentence"),
     [
         ("private", True, "#ops is private already."),
-        ("announce_only", False, "All may speak in #ops already."),
+        ("announce_only", False, "Everybody may write in #ops already."),
         ("slow", 90.0, "Everyone waits 90s between messages in #ops already."),
         ("slow", 0.0, "Nobody waits between messages in #ops already."),
         ("keep", 1.0, "Messages in #ops are already kept for 1 day."),

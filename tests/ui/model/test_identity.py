@@ -61,7 +61,7 @@ def test_a_line_said_under_an_earlier_name_says_who_that_is_now() -> None:
     topic = events.TopicChanged(**line, text="plans")  # type: ignore[arg-type] # its fields
     kick = events.Moderated(**line, action="kick", target="bob", target_id=BOB)  # type: ignore[arg-type] # as above
     assert teller.tell(topic) == ["-- ada (now eve) set the topic: plans (#ops)"]
-    assert teller.tell(kick)[0].startswith("-- ada (now eve) put bob (now ada) out")
+    assert teller.tell(kick)[0].startswith("-- ada (now eve) kicked bob (now ada)")
     assert teller.tell(Hits(messages=(first,))) == ["[12:00] #ops #1 ada (now eve): hello"]
 
 

@@ -154,7 +154,7 @@ def welcome(count: int, motd: str = "") -> Welcome:
         ),
         (Presence(room="#ops", count=2, left=("eve",)), "-- eve has left #ops (2 people now)"),
         (TopicChanged(room="#ops", seq=1, time=TIME, sender="eve", text="plans"), "-- eve set the topic: plans (#ops)"),
-        (TopicChanged(room="#ops", seq=1, time=TIME, sender="eve", text=""), "-- eve took the topic away (#ops)"),
+        (TopicChanged(room="#ops", seq=1, time=TIME, sender="eve", text=""), "-- eve cleared the topic (#ops)"),
         (Renamed(old="eve", new="grace"), "-- eve is grace now."),
         (Renamed(old="ada", new="grace"), "-- You are grace now."),
         (AwayChanged(name="eve", text="lunch"), "-- eve is away: lunch"),
@@ -339,7 +339,7 @@ def test_who_comes_back_is_told_which_rooms_they_were_put_out_of_by_whom_and_why
     banned = Removal(room="#dev", by="eve", action="ban")
     assert tell(replace(welcome(2, "Hello."), put_out=(kicked, banned)))[1:] == [
         "-- Hello.",
-        "-- While you were away, bob put you out of #ops: take a walk",
+        "-- While you were away, bob kicked you from #ops: take a walk",
         "-- While you were away, eve banned you from #dev.",
     ]
 

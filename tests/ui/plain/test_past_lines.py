@@ -58,11 +58,13 @@ def test_what_becomes_of_a_message_is_a_line_of_its_own() -> None:
         "[12:03] #lobby * eve edited #12: lunch",
         "    at five",
     ]
-    assert tell(Reacted(seq=14, mark="👍", **common), one) == ["[12:03] #lobby * eve marked #12 👍 (lunch at five)"]
-    assert tell(Reacted(seq=15, mark="👍", on=False, **common), one) == [
-        "[12:03] #lobby * eve took 👍 off #12 (lunch at five)"
+    assert tell(Reacted(seq=14, mark="👍", **common), one) == [
+        "[12:03] #lobby * eve reacted to #12 with 👍 (lunch at five)"
     ]
-    assert tell(Deleted(seq=16, **common), one) == ["[12:03] #lobby * eve took back #12"]
+    assert tell(Reacted(seq=15, mark="👍", on=False, **common), one) == [
+        "[12:03] #lobby * eve removed 👍 from #12 (lunch at five)"
+    ]
+    assert tell(Deleted(seq=16, **common), one) == ["[12:03] #lobby * eve deleted #12"]
     assert tell(Edited(seq=17, text="", **common), one) == []
 
 
@@ -88,7 +90,7 @@ def test_the_past_shows_messages_as_they_are_now_and_what_is_new() -> None:
     )
     assert tell(Backlog(room="#lobby", events=events, unread_from=3, unread=2)) == [
         "[12:03] #lobby eve: one (edited)",
-        "[12:03] #lobby eve: (taken back)",
+        "[12:03] #lobby eve: (deleted)",
         "-- new in #lobby since you left",
         "[12:03] #lobby eve: four",
         "    👍 bob and eve",
@@ -110,10 +112,10 @@ def test_what_names_the_reader_rings_also_when_it_came_while_they_were_away() ->
 def test_what_is_found_has_its_number_and_says_what_is_missing() -> None:
     assert tell(Hits(messages=(said(12, "tea"),), more=True, behind=3)) == [
         "[12:03] #lobby #12 eve: tea",
-        "-- The newest 3 lines cannot be found yet; try again in a moment.",
-        "-- There is more: /search alone goes on.",
+        "-- The newest 3 messages are not indexed yet; try again in a moment.",
+        "-- There is more: type /search alone for the next page.",
     ]
-    assert tell(Hits(messages=())) == ["Nothing is found."]
+    assert tell(Hits(messages=())) == ["Nothing was found."]
 
 
 def test_the_message_that_is_looked_at_stands_out_among_those_around_it() -> None:
@@ -124,22 +126,22 @@ def test_the_message_that_is_looked_at_stands_out_among_those_around_it() -> Non
 @pytest.mark.parametrize(
     ("event", "line"),
     [
-        (moderated("kick", target="bob", reason="enough"), "-- ada put bob out of #ops: enough"),
+        (moderated("kick", target="bob", reason="enough"), "-- ada kicked bob from #ops: enough"),
         (moderated("ban", target="bob", until=TIME), "-- ada banned bob from #ops until 12:03"),
         (moderated("ban", value="192.0.2.0/24"), "-- ada banned 192.0.2.0/24 from #ops"),
         (moderated("unban", target="bob"), "-- ada lifted the ban of bob from #ops"),
         (moderated("mute", target="bob"), "-- ada muted bob in #ops"),
-        (moderated("unmute", target="bob"), "-- ada lets bob speak in #ops again"),
+        (moderated("unmute", target="bob"), "-- ada unmuted bob in #ops"),
         (moderated("role", target="bob", value="owner"), "-- ada made bob an owner of #ops"),
-        (moderated("private", value="on"), "-- ada made #ops private: one enters by invitation"),
-        (moderated("private", value="off"), "-- ada made #ops open to everyone"),
-        (moderated("announce_only", value="on"), "-- ada let only moderators speak in #ops"),
-        (moderated("slow", value="90"), "-- ada decided for #ops: everyone waits 90s between messages"),
-        (moderated("slow", value="off"), "-- ada decided for #ops: nobody has to wait between messages"),
-        (moderated("keep", value="30"), "-- ada decided for #ops: messages are kept 30 days"),
+        (moderated("private", value="on"), "-- ada made #ops private: only invited people can join it"),
+        (moderated("private", value="off"), "-- ada made #ops public"),
+        (moderated("announce_only", value="on"), "-- ada let only moderators write in #ops"),
+        (moderated("slow", value="90"), "-- ada turned slow mode on in #ops: 90s between two messages of a person"),
+        (moderated("slow", value="off"), "-- ada turned slow mode off in #ops"),
+        (moderated("keep", value="30"), "-- ada set how long messages are kept in #ops: for 30 days"),
         (moderated("dance", value="jig"), "-- ada changed dance of #ops to jig"),
         (Left(room="#ops", reason="bob removed you."), "-- You are no longer in #ops: bob removed you."),
-        (Invited(room="#ops", by="bob"), "-- bob lets you into #ops. Enter it with /join #ops"),
+        (Invited(room="#ops", by="bob"), "-- bob invited you to #ops. Type /join #ops to join it."),
     ],
 )
 def test_what_moderators_do_is_a_sentence(event: Event, line: str) -> None:
@@ -170,7 +172,7 @@ def test_lists_are_tables() -> None:
         "(private) tea"
     )
     strict = RoomLine(name="#x", count=1, announce_only=True, slow=90.0, topic="tea")
-    assert tell(RoomList(id="", rooms=(strict,)))[1].endswith("(only moderators speak) (90s between messages) tea")
+    assert tell(RoomList(id="", rooms=(strict,)))[1].endswith("(only moderators write) (90s between messages) tea")
     entered = RoomInfo(name="#x", count=2, private=True, slow=10.0)
     assert tell(Room(room=entered)) == ["-- You are in #x (private, 10s between messages, 2 people)."]
 

@@ -140,12 +140,12 @@ def test_times_of_every_form_are_read_or_are_none() -> None:
 @pytest.mark.parametrize(
     ("action", "value", "sentence"),
     [
-        ("slow", "5", "set 5 seconds between two messages of one person"),
-        ("slow", "off", "lets nobody wait between messages"),
-        ("keep", "off", "lets messages be kept as long as the server says"),
+        ("slow", "5", "turned slow mode on: 5 seconds between two messages of a person"),
+        ("slow", "off", "turned slow mode off"),
+        ("keep", "off", "set messages to be kept as long as the server keeps them"),
         ("private", "on", "made the room private"),
-        ("private", "off", "opened the room to everybody"),
-        ("announce_only", "on", "lets only moderators speak"),
+        ("private", "off", "made the room public"),
+        ("announce_only", "on", "let only moderators write"),
     ],
 )
 def test_a_rooms_settings_are_told_as_the_server_puts_them(action: str, value: str, sentence: str) -> None:
@@ -165,11 +165,11 @@ def test_all_about_a_message() -> None:
     assert entry is not None
     entry.mark = "delivered"
     assert about(entry, Place(), UTC) == [
-        "said by   bob",
-        "at        2026-07-27 12:00:07",
+        "sender    bob",
+        "time      2026-07-27 12:00:07",
         "number    7",
-        "answers   3",
-        "was       changed",
-        "has       arrived",
+        "reply to  3",
+        "state     edited",
+        "delivery  delivered",
         "👍 from ada, bob",
     ]

@@ -87,7 +87,7 @@ def test_who_comes_back_is_told_that_they_were_put_out_of_a_room(tmp_path: Path)
     with Running() as chat:
         chat.server.put_out = (Removal(room="#ops", by="bob", reason="take a walk"),)
         with Screen(chat.url, tmp_path).ready() as ada:
-            ada.wait_for("While you were away, bob put you out of #ops: take a walk")
+            ada.wait_for("While you were away, bob kicked you from #ops: take a walk")
 
 
 def test_away_and_errors_are_shown_where_one_looks(house: Running, ada: Screen) -> None:

@@ -35,7 +35,7 @@ def test_who_is_ignored_is_not_seen_until_one_wants_to_again(house: Running, ada
     ada.sees("good morning")
     ada.press("M-s", "k")  # over what is hidden
     ada.type("i")
-    ada.wait_for("said by   eve" if ada.screen.columns > 20 else "said by")
+    ada.wait_for("sender    eve" if ada.screen.columns > 20 else "sender  ")
     ada.press("C-g", "C-g", "M-G")
     ada.type("/ignore\r")
     ada.sees("You ignore mallory.")

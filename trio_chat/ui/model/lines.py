@@ -1,8 +1,8 @@
 """Events as lines of text, for line mode, pipes and ``tail``. Pure.
 
-A message's time is its sender's own clock, shown in the reader's zone; the order is the server's. Whatever
-came over the network goes through :func:`~trio_chat.protocol.text.clean` once more before it is part of a line,
-so nobody has to trust a server.
+A message's time is its sender's own clock, shown in the reader's zone; the order is the server's. Every text from the
+network goes through :func:`~trio_chat.protocol.text.clean` once more before it is part of a line, so that no server has
+to be trusted.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from trio_chat.ui.terminal.graphemes import text_width
 if TYPE_CHECKING:
     from trio_chat.client.rooms import RoomView
 
-_NAMED: Final = 4  # people named in one line about who came; the others are counted
-_WAITING: Final = 100  # direct messages of one's own remembered until somebody's device says they arrived
-_EXCERPT: Final = 40  # characters of a message that say which one is meant
+_NAMED: Final = 4  # names in a line about arrivals; the others are counted
+_WAITING: Final = 100  # own direct messages that are kept until their delivery is reported
+_EXCERPT: Final = 40  # characters of a message that identify it
 _INDENT: Final = "    "
 _NICK_COLOURS: Final = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)  # SGR (ECMA-48, 8.3.117); red is for errors
 _RESET: Final = "\x1b[0m"
@@ -41,9 +41,9 @@ _JSON_UNSAFE: Final = re.compile(
 
 
 def as_json(event: events.Event) -> str:
-    r"""One event in one line, just as JSON; what a terminal would act on is written as ``\u`` and four digits.
+    r"""Encode an event as JSON in one line; characters that a terminal would act on are written as ``\u`` and digits.
 
-    An ``id`` is left out where there is none: the answer was to no request of the reader's.
+    An empty ``id`` is left out: the event answers no request of the reader's.
     """
     frame = encode(event)
     if getattr(event, "id", None) == "":
@@ -58,11 +58,11 @@ def _escaped(found: re.Match[str]) -> str:
 
 
 class Teller:
-    """Tells events as lines.
+    """Shows events as lines of text.
 
-    ``place`` says who the reader is and where; it must have taken the event already. ``now`` is a clock
-    with a zone; ``zone`` the reader's (``None`` for the machine's); ``time_format`` is in strftime's letters.
-    ``symbols`` tells that arrows and check marks can be shown.
+    ``place`` tells who and where the reader is; it must have taken the event already. ``now`` is a clock with a zone;
+    ``zone`` is the reader's (``None`` for the machine's); ``time_format`` is one of strftime. ``symbols`` tells that
+    the terminal has arrows and check marks.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class Teller:
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
 
     def tell(self, event: events.Event) -> list[str]:
-        """The lines for one event; none for what a reader of lines need not see, or does not want to."""
+        """The lines for an event; none for one that is not shown in line mode, or is of an ignored person."""
         ignored = self._place.ignored
         return [] if ignored.hides(event) else self._tell(ignored.left_of(event))
 
@@ -114,8 +114,8 @@ class Teller:
                 return self._table(event) or self._remark(self._notice(event))
 
     def rings(self, event: events.Event) -> bool:
-        """Whether the reader should be called: somebody else's message to them, or one that names them; also
-        when it came while they were away."""
+        """Whether an event calls the reader: a direct message to them, or one that mentions them; also one from while
+        they were away."""
         if isinstance(event, Backlog):
             begin = event.unread_from
             return begin is not None and any(self.rings(line) for line in event.events if line.seq >= begin)
@@ -131,7 +131,7 @@ class Teller:
         if direct and self._place.is_own(event):
             self._remember(event)
         who = self._who(event) + (f" {self._dim(self._answered(event))}" if event.reply_to else "")
-        text = "(taken back)" if event.deleted else clean(event.text) + (" (edited)" if event.edited else "")
+        text = "(deleted)" if event.deleted else clean(event.text) + (" (edited)" if event.edited else "")
         first, *rest = text.split("\n")
         colon = "" if action and not direct else ":"
         if action and direct:
@@ -156,7 +156,7 @@ class Teller:
         return f"{self._nick(event)} {self._arrow} {', '.join(others)} (private)"
 
     def _head(self, event: events.RoomEvent, sent: str | None, *, numbered: bool) -> str:
-        """What a line begins with: when and where, and the number if it is wanted."""
+        """The beginning of a line: time and room, and the number if it is wanted."""
         room = "" if event.room.startswith("@") else f"{clean_line(event.room)} "
         number = f"#{event.seq} " if numbered else ""
         return f"[{self._time(sent, event.time)}] {room}{self._dim(number) if number else ''}"
@@ -168,7 +168,7 @@ class Teller:
         return f"(to {self._place.label(said.sender, said.account)}: {_excerpt(said.text)})"
 
     def _changed(self, event: events.Edited | events.Deleted | events.Reacted) -> list[str]:
-        """What became of a message; an edit that a later one replaced is not told."""
+        """The lines for an edit, a deletion or a reaction; none for an edit that a later one replaced."""
         who, number = self._nick(event), f"#{event.target}"
         head = self._head(event, None, numbered=False)
         where = f" ({', '.join(map(clean_line, self._place.members(event.room)))})" if event.room[0] == "@" else ""
@@ -179,11 +179,12 @@ class Teller:
                 first, *rest = clean(text).split("\n")
                 return [f"{head}* {who} edited {number}{where}: {first}", *(_INDENT + line for line in rest)]
             case events.Deleted():
-                return [f"{head}* {who} took back {number}{where}"]
+                return [f"{head}* {who} deleted {number}{where}"]
             case events.Reacted(mark=mark, on=on):
                 said = self._place.said(event.room, event.target)
                 which = f" ({_excerpt(said.text)})" if said is not None else where
-                did = f"marked {number} {clean_line(mark)}" if on else f"took {clean_line(mark)} off {number}"
+                reaction = clean_line(mark)
+                did = f"reacted to {number} with {reaction}" if on else f"removed {reaction} from {number}"
                 return [f"{head}* {who} {did}{which}"]
 
     # ---- the past ------------------------------------------------------------------------------
@@ -204,7 +205,7 @@ class Teller:
         return ", ".join(self._place.members(room)) + " (private)" if room.startswith("@") else room
 
     def _past(self, past: Iterable[events.RoomEvent], *, around: int | None = None) -> list[str]:
-        """Messages as they are now; what changed them need not be told again."""
+        """The lines for past events. Messages are shown as they are now, so their changes are left out."""
         numbered = self._place.numbered or around is not None
         lines: list[str] = []
         for event in past:
@@ -218,10 +219,10 @@ class Teller:
     def _hits(self, event: Hits) -> list[str]:
         lines = [line for message in event.messages for line in self._message(message, numbered=True)]
         if not lines:
-            lines = ["Nothing is found."]
+            lines = ["Nothing was found."]
         if event.behind:
-            lines += self._remark(f"The newest {event.behind} lines cannot be found yet; try again in a moment.")
-        return lines + (self._remark("There is more: /search alone goes on.") if event.more else [])
+            lines += self._remark(f"The newest {event.behind} messages are not indexed yet; try again in a moment.")
+        return lines + (self._remark("There is more: type /search alone for the next page.") if event.more else [])
 
     # ---- other lines ---------------------------------------------------------------------------
 
@@ -229,7 +230,7 @@ class Teller:
         return [self._dim(f"-- {sentence}")] if sentence else []
 
     def _topic(self, event: events.TopicChanged) -> list[str]:
-        did = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
+        did = f"set the topic: {clean_line(event.text)}" if event.text else "cleared the topic"
         return [self._dim(f"-- {self._label(event)} {did} ({clean_line(event.room)})")]
 
     def _remember(self, event: events.Message) -> None:
@@ -264,7 +265,7 @@ class Teller:
                 return moderated(event, self.clock, self._place.label)
             case events.Invited():
                 room = clean_line(event.room)
-                return f"{clean_line(event.by)} lets you into {room}. Enter it with /join {room}"
+                return f"{clean_line(event.by)} invited you to {room}. Type /join {room} to join it."
             case _:
                 return connection(event, _company(self._place.rooms.get(self._place.lobby)))
 
@@ -313,7 +314,7 @@ class Teller:
     # ---- tables --------------------------------------------------------------------------------
 
     def _table(self, event: events.Event) -> list[str]:
-        """The lines for what is a list; none for what is not."""
+        """The lines for a list; none for any other event."""
         match event:
             case events.RoomList():
                 return self._rooms(event.rooms)
@@ -368,7 +369,7 @@ class Teller:
         return [f"{clean_line(event.room)}: {count}", *(people_table(event.people, self.clock) if event.people else [])]
 
     def clock(self, time: str) -> str:
-        """A time of the server's, in the reader's zone; empty where it is none."""
+        """A time of the server's, in the reader's zone; empty for an invalid one."""
         moment = _parse(time, self._zone)
         return "" if moment is None else self._shown(moment)
 
@@ -406,7 +407,7 @@ class Teller:
 
 
 def people_table(people: Iterable[events.PersonInfo], clock: Callable[[str], str]) -> list[str]:
-    """Who is there, since when, what they are in the room, and who of them is away and why."""
+    """The people in a room: since when they are there, their roles, and whether they are away and why."""
     rows = [(clean_line(person.name), clock(person.since), _state(person)) for person in people]
     return table(("name", "since", ""), rows)
 
@@ -426,7 +427,7 @@ def table(head: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> list[str]:
 
 
 def _parse(time: str, zone: tzinfo | None) -> datetime | None:
-    """A time with a zone, in the reader's; ``None`` for what is none, or has no place in a calendar."""
+    """Read a time and convert it to the reader's zone; ``None`` for an invalid one."""
     try:
         moment = datetime.fromisoformat(time)
         return None if moment.tzinfo is None else moment.astimezone(zone)
@@ -439,7 +440,7 @@ def _people(count: int) -> str:
 
 
 def _company(lobby: events.RoomInfo | RoomView | None) -> str:
-    """Who is here besides the reader, as a sentence; empty where that is not known."""
+    """Say how many people are here; empty if that is not known."""
     if lobby is None:
         return ""
     if lobby.count <= 1:

@@ -1,4 +1,4 @@
-"""Events of the interfaces' own: what a program tells its person, shown as what comes from a server is."""
+"""Events that the interfaces make themselves and show like those of a server."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from trio_chat.protocol.events import Event, Message, RoomEvent, RoomName
 
 
 class Note(Event, frozen=True, tag="note"):
-    """Something that this program tells the person by itself, line by line."""
+    """Lines of text from this program to the person."""
 
     lines: tuple[str, ...]
 
 
 class Hits(Event, frozen=True, tag="found"):
-    """What a search found, newest first; ``more`` tells that there is more, ``behind`` how many of the newest
-    lines cannot be found yet."""
+    """Messages that a search found, newest first; ``more`` tells that there are more, ``behind`` is the number of the
+    newest messages that the server has not indexed yet."""
 
     messages: tuple[Message, ...]
     more: bool = False
@@ -21,7 +21,7 @@ class Hits(Event, frozen=True, tag="found"):
 
 
 class Context(Event, frozen=True, tag="context"):
-    """A message, the one numbered ``around``, among those before and after it."""
+    """A message, the one with the number ``around``, among the events before and after it."""
 
     room: RoomName
     around: int

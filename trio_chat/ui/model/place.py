@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trio_chat.protocol.query import Query
 
 MOST_SAID: Final = 200
-"""Messages of each room that are known by what was shown: nobody counts further back."""
+"""Messages kept of each room, for commands that count back from the newest."""
 
 
 class Said(NamedTuple):
@@ -35,14 +35,14 @@ class Said(NamedTuple):
 
 
 MOST_PEOPLE: Final = 5000
-"""Names kept for completion and for telling who is meant; more than that are not looked through."""
+"""Names kept for completion."""
 
 
 class Place:
-    """Where one person is. ``room`` is the room that a plain line goes to.
+    """See the module. ``room`` is the room that a plain line goes to.
 
-    ``numbered`` tells whether messages are shown with their numbers; ``search`` is the last search and where
-    it goes on, while there is more of it; ``ignored`` are those whom one does not want to hear.
+    ``numbered`` tells whether messages are shown with their numbers; ``search`` is the last search and the cursor of
+    its next page, while there is one; ``ignored`` are the people whom the person ignores.
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
@@ -55,7 +55,7 @@ class Place:
         self.ignored = Ignored()
         self._said: dict[str, OrderedDict[int, Said]] = {}
         self._followed = 0  # the version of the accounts that the list of the ignored knows
-        self._people: dict[str, None] = {}  # those who spoke last stand last
+        self._people: dict[str, None] = {}  # the last to speak is the last
 
     def __repr__(self) -> str:
         return f"<Place of {self.me!r} in {self.room}, one of {len(self.rooms)} rooms>"
@@ -77,7 +77,7 @@ class Place:
 
     @property
     def people(self) -> tuple[str, ...]:
-        """The names known to be here, those who spoke last first; without one's own."""
+        """The names of the people who are known to be here, the last to speak first; without the person's own."""
         return tuple(reversed(self._people))
 
     def enter(self, accounts: KnownAccounts, lobby: str, rooms: Mapping[str, RoomView]) -> None:
@@ -90,7 +90,7 @@ class Place:
             self.room = self.lobby
 
     def take(self, event: events.Event) -> None:
-        """Change with what happened."""
+        """Take an event."""
         if self.accounts.version != self._followed:
             self._followed = self.accounts.version
             self.ignored.follow(self.accounts)
@@ -110,7 +110,7 @@ class Place:
                 self._take_line(event)
 
     def _take_line(self, event: events.Event) -> None:
-        """Take a message, or what became of one."""
+        """Take a message, an edit or a deletion, or a backlog of these."""
         if self.ignored.hides(event) and not isinstance(event, events.Deleted):
             return
         match event:
@@ -140,8 +140,8 @@ class Place:
         return self._said_in(room).get(seq)
 
     def find_said(self, room: str, count: int, *, own: bool = False) -> int | None:
-        """The number of the last message shown in a room (``count`` 1), of the one before it (2), ...; of
-        one's ``own`` alone, or of all."""
+        """The number of the last message shown in a room (``count`` 1), of the one before it (2), ...; of the person's
+        ``own`` messages, or of all."""
         said = self._said_in(room)
         for seq in reversed(said):
             if not own or self.accounts.is_own(said[seq].sender, said[seq].account):
@@ -151,7 +151,7 @@ class Place:
         return None
 
     def note_said(self, room: str, seq: int, text: str) -> None:
-        """The person has said this; its event may have come already, or is still to come."""
+        """Take an own message that was acknowledged; its event may have come already, or is still to come."""
         self._keep(room, seq, Said(self.me, text, self.accounts.own))
 
     def _said_in(self, room: str) -> OrderedDict[int, Said]:
@@ -165,7 +165,7 @@ class Place:
         held = self._said.setdefault(room, OrderedDict())
         late = bool(held) and seq < next(reversed(held))
         held[seq] = said
-        if late:  # one's own, known by its acknowledgement before those before it were heard
+        if late:  # an own message whose acknowledgement overtook the messages before it
             self._said[room] = held = OrderedDict(sorted(held.items()))
         if len(held) > MOST_SAID:
             held.popitem(last=False)
@@ -178,7 +178,7 @@ class Place:
     # ---- people and rooms ----------------------------------------------------------------------
 
     def find_direct(self, name: str) -> str | None:
-        """The direct conversation that is called so, or is with these people: ``@bob``, ``@bob+eve``."""
+        """The direct conversation of this name, or with these people: ``@bob``, ``@bob+eve``."""
         if name in self.rooms:
             return name
         wanted = {one.casefold() for one in name.removeprefix("@").split("+")}
@@ -186,7 +186,7 @@ class Place:
         return next((room for room in direct if {one.casefold() for one in self.members(room)} == wanted), None)
 
     def members(self, room: str) -> tuple[str, ...]:
-        """The names of the others in a direct conversation; read off its name where nobody said so."""
+        """The names of the others in a direct conversation; from the conversation's name if the server gave none."""
         return tuple(one.name for one in self.others(room))
 
     def others(self, room: str) -> tuple[AccountRef, ...]:

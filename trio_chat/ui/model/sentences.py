@@ -1,5 +1,5 @@
-"""Sentences for what moderators do and for what this side alone knows. Pure; whatever came over the network is
-cleaned here."""
+"""Sentences for moderation, for changes that change nothing, and for the connection. Pure; every text from the network
+is cleaned here."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def moderated(event: events.Moderated, clock: Callable[[str], str], label: Calla
     why = f": {clean_line(event.reason)}" if event.reason else ""
     match event.action:
         case "kick":
-            return f"{who} put {whom} out of {room}{why}"
+            return f"{who} kicked {whom} from {room}{why}"
         case "ban":
             return f"{who} banned {whom} from {room}{until}{why}"
         case "unban":
@@ -31,7 +31,7 @@ def moderated(event: events.Moderated, clock: Callable[[str], str], label: Calla
         case "mute":
             return f"{who} muted {whom} in {room}{until}"
         case "unmute":
-            return f"{who} lets {whom} speak in {room} again"
+            return f"{who} unmuted {whom} in {room}"
         case "role":
             return f"{who} made {whom} {_a(value)} of {room}"
         case _:
@@ -39,21 +39,21 @@ def moderated(event: events.Moderated, clock: Callable[[str], str], label: Calla
 
 
 def called(welcome: events.Welcome) -> str:
-    """What one is called, and why, if that is not what one wanted to be called."""
+    """Say which name the person has, and why, if it is not the one they asked for."""
     name, asked = clean_line(welcome.name), clean_line(welcome.asked)
     why = f" This server knows your device by that name, and nobody called {asked}." if asked else ""
     return f"You are {name}.{why}"
 
 
 def put_out(gone: events.Removal) -> str:
-    """What somebody is told who comes back and is in a room no more."""
-    did = "banned you from" if gone.action == "ban" else "put you out of"
+    """Say who removed the person from a room while they were away."""
+    did = "banned you from" if gone.action == "ban" else "kicked you from"
     why = f": {clean_line(gone.reason)}" if gone.reason else "."
     return f"While you were away, {clean_line(gone.by)} {did} {clean_line(gone.room)}{why}"
 
 
 def left_out(count: int) -> str:
-    """What somebody is told whose conversations are too many to be listed; nothing where none is missing."""
+    """Say how many direct conversations the welcome does not list; nothing if it lists all."""
     if not count:
         return ""
     are = "1 more private conversation is" if count == 1 else f"{count} more private conversations are"
@@ -64,27 +64,28 @@ def _setting(action: str, who: str, room: str, value: str) -> str:
     off = value == "off"
     match action:
         case "private":
-            return f"{who} made {room} {'open to everyone' if off else 'private: one enters by invitation'}"
+            return f"{who} made {room} {'public' if off else 'private: only invited people can join it'}"
         case "announce_only":
-            return f"{who} let {'everyone' if off else 'only moderators'} speak in {room}"
+            return f"{who} let {'everybody' if off else 'only moderators'} write in {room}"
         case "slow":
-            rule = "nobody has to wait between messages" if off else f"everyone waits {_span(value)} between messages"
-            return f"{who} decided for {room}: {rule}"
+            if off:
+                return f"{who} turned slow mode off in {room}"
+            return f"{who} turned slow mode on in {room}: {_span(value)} between two messages of a person"
         case "keep":
-            rule = "as long as the server says" if off else "1 day" if value == "1" else f"{value} days"
-            return f"{who} decided for {room}: messages are kept {rule}"
+            span = "as long as the server keeps them" if off else "for 1 day" if value == "1" else f"for {value} days"
+            return f"{who} set how long messages are kept in {room}: {span}"
         case _:
             return f"{who} changed {clean_line(action)} of {room} to {value}"
 
 
 def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FBT001 - a setting's value, as it came
-    """What somebody is told who gave a room a setting that it has."""
+    """Say that a room has a setting already."""
     room = clean_line(room)
     match setting:
         case "private":
             return f"{room} is {'private' if value else 'public'} already."
         case "announce_only":
-            return f"{'Only moderators' if value else 'All'} may speak in {room} already."
+            return f"{'Only moderators' if value else 'Everybody'} may write in {room} already."
         case "slow":
             rule = f"Everyone waits {show_span(value)}" if value else "Nobody waits"
             return f"{rule} between messages in {room} already."
@@ -94,29 +95,30 @@ def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FB
 
 
 def role_already(room: str, name: str, role: str) -> str:
-    """What somebody is told who gave another the role that they have."""
+    """Say that somebody has a role already."""
     return f"{clean_line(name)} is {_a(role)} of {clean_line(room)} already."
 
 
 def muted_already(room: str, name: str, seconds: float | None) -> str:
-    """What somebody is told who muted another for good, or (0 ``seconds``) unmuted them, where that is so."""
+    """Say that somebody is muted already, or (0 ``seconds``) not muted."""
     how = "is muted" if seconds != 0 else "may speak"
     return f"{clean_line(name)} {how} in {clean_line(room)} already."
 
 
 def banned_already(room: str, whom: str) -> str:
-    """What somebody is told who banned another just as they are banned."""
+    """Say that somebody is banned already."""
     return f"{clean_line(whom)} is banned from {clean_line(room)} already."
 
 
 def topic_already(room: str, text: str) -> str:
-    """What somebody is told who set the topic that a room has."""
+    """Say that a room has this topic already."""
     return f"That is the topic of {clean_line(room)} already." if text else f"{clean_line(room)} has no topic."
 
 
 def marked_already(mark: str, *, on: bool) -> str:
-    """What somebody is told who put the same mark on a message again, or took one off that is not there."""
-    return f"Your {clean_line(mark)} is on that message already." if on else f"There is no {clean_line(mark)} of yours."
+    """Say that the person has, or has not, reacted to a message so."""
+    have = "have already" if on else "have not"
+    return f"You {have} reacted to that message with {clean_line(mark)}."
 
 
 def _a(role: str) -> str:
@@ -124,10 +126,10 @@ def _a(role: str) -> str:
 
 
 def rules(room: events.RoomInfo | events.RoomLine) -> list[str]:
-    """What one must know of a room before one speaks there, in a few words each."""
+    """The rules of a room, in a few words each."""
     said = {
         "private": room.private,
-        "only moderators speak": room.announce_only,
+        "only moderators write": room.announce_only,
         f"{show_span(room.slow)} between messages": room.slow > 0,
     }
     return [rule for rule, holds in said.items() if holds]
@@ -141,15 +143,15 @@ def _span(value: str) -> str:
 
 
 def connection(event: events.Event, company: str) -> str:
-    """What there is to tell about the connection itself; empty for nothing. ``company`` says who is
-    here, when one is back."""
+    """Say what happened to the connection; empty for other events. ``company`` is the sentence about who is here, for
+    when the person is back."""
     match event:
         case events.Closing():
             return _closing(event)
         case Disconnected(attempt=attempt) if attempt and (attempt < _OFTEN or attempt & (attempt - 1)):
-            return ""  # of many tries only the 4th, 8th, 16th, ... is told
+            return ""  # of many tries only the 4th, 8th, 16th, ... is reported
         case Disconnected(reason=reason, retry_in=retry, attempt=attempt):
-            what = "Still no connection: " if attempt else ""  # how it went, the reason says by itself
+            what = "Still no connection: " if attempt else ""  # the reason says how it went
             return f"{what}{clean_line(reason).rstrip('.')}. {_next_try(retry)}"
         case Reconnected(anew=anew):
             history = " The server's history began anew." if anew else ""

@@ -36,8 +36,8 @@ from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, whole_words
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.emoji import expand_emoji
-from trio_chat.ui.tui.model.lost import Lost
 from trio_chat.ui.tui.model.room import read_policy
+from trio_chat.ui.tui.model.unsent import UnsentTexts
 from trio_chat.ui.tui.options import Dial, ScreenOptions
 from trio_chat.ui.tui.painter import BATCH, ScreenPainter
 from trio_chat.ui.tui.widgets.frame import Frame
@@ -102,7 +102,7 @@ class FullScreen:
         attention = Attention(read_policy(options.notify) or "mentions", words=whole_words(options.highlight))
         model = ChatModel(attention, backlog=options.backlog)
         model.place.ignored = self._memory.ignored
-        model.lost = Lost(saved.drafts, saved.private)
+        model.unsent = UnsentTexts(saved.drafts, saved.private)
         model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
         model.make_editor = lambda: Editor(history=saved.typed, keeps=lambda line: not keeps_secret(line))
         model.lines = LineReader(options.unknown_recipients, expand_emoji)
@@ -176,10 +176,10 @@ class FullScreen:
         self._saved.typed.append(text)
 
     def _save(self) -> None:
-        saved, rooms, lost = self._saved, self._model.rooms, self._model.lost
-        drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()} | lost.texts
+        saved, rooms, unsent = self._saved, self._model.rooms, self._model.unsent
+        drafts = {name: room.draft for name, room in rooms.items() if room.draft.strip()} | unsent.texts
         saved.drafts = {name: text for name, text in drafts.items() if not keeps_secret(text)}
-        private = {name for name, room in rooms.items() if room.facts.private} | lost.private
+        private = {name for name, room in rooms.items() if room.facts.private} | unsent.private
         saved.private = sorted(private & saved.drafts.keys())
         saved.policies |= {name: room.policy for name, room in rooms.items() if room.policy}
         saved.room = self._model.place.room

@@ -20,7 +20,7 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import as_error
 from trio_chat.ui.actions.messages import find_messages
 from trio_chat.ui.tui.model.attention import Notify
-from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Effect, Fetch, Load, SayRead
+from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Fetch, Load, ModelEffect, SayRead
 from trio_chat.ui.tui.model.log import entry_of
 from trio_chat.ui.tui.model.panes import Choice, ListPane
 from trio_chat.ui.tui.model.room import RoomModel
@@ -92,7 +92,7 @@ class BackgroundRequests:
 
     # ---- the model's effects -------------------------------------------------------------------
 
-    def apply(self, effects: list[Effect]) -> None:
+    def apply(self, effects: list[ModelEffect]) -> None:
         """Carry out effects of the model."""
         for effect in effects:
             match effect:

@@ -1,4 +1,4 @@
-"""What calls for a person's attention, and how loudly. Pure."""
+"""Which messages call the person, and how loudly. Pure."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from trio_chat.ui.tui.model.log import Entry
-from trio_chat.ui.tui.model.room import Policy, RoomModel
+from trio_chat.ui.tui.model.room import NotifyPolicy, RoomModel
 
-_EXCERPT: Final = 120  # characters of a message that a notification shows
+_EXCERPT: Final = 120  # characters of a message in a notification
 
 
 @dataclass(frozen=True, slots=True)
 class Notify:
-    """Ring, and show a notification of that title and text."""
+    """Ring, and show a notification."""
 
     title: str
     body: str
@@ -23,16 +23,16 @@ class Notify:
 
 @dataclass(slots=True)
 class Attention:
-    """When to call. ``policy`` holds where a room has none of its own; ``quiet`` is do-not-disturb; ``words`` call
-    like one's name (see :func:`whole_words`)."""
+    """When to call the person. ``policy`` holds for rooms without one of their own; ``quiet`` is do-not-disturb;
+    ``words`` call like a mention (see :func:`whole_words`)."""
 
-    policy: Policy = "mentions"
+    policy: NotifyPolicy = "mentions"
     quiet: bool = False
     focused: bool = True
     words: re.Pattern[str] | None = None
 
-    def of(self, room: RoomModel) -> Policy:
-        """The policy of one room."""
+    def of(self, room: RoomModel) -> NotifyPolicy:
+        """The policy of a room."""
         return room.policy or self.policy
 
     def calls(self, room: RoomModel, entry: Entry, *, mentioned: bool, looking: bool) -> Notify | None:
@@ -48,13 +48,13 @@ class Attention:
 
 
 def whole_words(words: Iterable[str]) -> re.Pattern[str] | None:
-    """What finds these words in a text, each as a whole, however they are cased; ``None`` for no words."""
+    """A pattern that finds these words in a text, each as a whole, in any case; ``None`` for no words."""
     listed = "|".join(sorted((re.escape(word.strip()) for word in words if word.strip()), key=len, reverse=True))
     return re.compile(rf"(?<!\w)(?:{listed})(?!\w)", re.IGNORECASE) if listed else None
 
 
 def next_attention(rooms: Iterable[RoomModel], current: str, policy: Attention) -> str | None:
-    """The room to go to next: mentions and direct conversations first, then what is unread, never a silenced room
+    """The room to go to next: mentions and direct conversations first, then unread messages, never a silenced room
     without a mention. The order goes round from the current room."""
     listed = list(rooms)
     at = next((n for n, room in enumerate(listed) if room.name == current), -1)
@@ -73,7 +73,7 @@ def _urgency(room: RoomModel, policy: Attention) -> int:
 
 
 def window_title(rooms: Iterable[RoomModel], current: str, label: str) -> str:
-    """What the terminal's title says: how many messages call for one, and where one is."""
+    """The terminal's title: the number of messages that call the person, and the current room."""
     loud = sum(max(room.mentions, room.unread if room.direct else 0) for room in rooms)
     unread = sum(room.unread for room in rooms if room.name != current)
     counts = f"({loud}) " if loud else "* " if unread else ""

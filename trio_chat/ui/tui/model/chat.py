@@ -1,9 +1,9 @@
-"""Everything that one person sees, kept up to date from events; what has to be done about them comes back. Pure.
+"""Everything that the full screen shows, kept up to date from events. Pure.
 
-Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and what the
-person does, and answers with effects: :class:`~trio_chat.ui.tui.model.attention.Notify`, :class:`Fetch`,
-:class:`SayRead` and others. Time comes in as an argument. ``changed`` grows with whatever may be seen, so that the
-shell knows when to draw.
+Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and the person's
+actions, and returns effects for the shell to carry out: :class:`~trio_chat.ui.tui.model.attention.Notify`,
+:class:`Fetch`, :class:`SayRead` and others. Time comes in as an argument. ``changed`` grows with each change that may
+be visible, so that the shell knows when to draw.
 """
 
 from __future__ import annotations
@@ -28,20 +28,20 @@ from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
 from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.log import Entry
-from trio_chat.ui.tui.model.lost import Lost, opened
 from trio_chat.ui.tui.model.panes import Pane, Question
-from trio_chat.ui.tui.model.room import TYPING, Policy, RoomModel
+from trio_chat.ui.tui.model.room import TYPING, NotifyPolicy, RoomModel
 from trio_chat.ui.tui.model.unread import recount
+from trio_chat.ui.tui.model.unsent import UnsentTexts, opened
 
 PAGE: Final = 100
-"""Lines fetched at once."""
+"""Events fetched at once."""
 MOST_AT_ONCE: Final = 500
-"""Lines that a server gives at once, at the most."""
+"""Events that a server gives at once, at the most."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """Get a page of a room's log: the newest (``""``), the one ``older`` or ``newer`` than what is there."""
+    """Fetch a page of a room's log: the ``newest``, or the one ``older`` or ``newer`` than the loaded stretch."""
 
     room: str
     which: str
@@ -49,7 +49,7 @@ class Fetch:
 
 @dataclass(frozen=True, slots=True)
 class SayRead:
-    """Tell the server that this was read."""
+    """Tell the server the read position of a room."""
 
     room: str
     seq: int
@@ -57,24 +57,24 @@ class SayRead:
 
 @dataclass(frozen=True, slots=True)
 class AskPeople:
-    """Ask who is in a room."""
+    """Ask for the people in a room."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Get the newest page of each of these rooms, one after another, unless it is there."""
+    """Fetch the newest page of each of these rooms that has none, one after another."""
 
     rooms: tuple[str, ...]
 
 
-Effect: TypeAlias = Notify | Fetch | SayRead | AskPeople | Load
+ModelEffect: TypeAlias = Notify | Fetch | SayRead | AskPeople | Load
 
 
 @dataclass(slots=True)
-class Connection:
-    """How the connection stands. ``since`` and ``retry_at`` are on the clock that :meth:`ChatModel.take` is given."""
+class ConnectionStatus:
+    """State of the connection. ``since`` and ``retry_at`` are on the clock that :meth:`ChatModel.take` is given."""
 
     state: str = "connecting"
     since: float = 0.0
@@ -82,31 +82,31 @@ class Connection:
     attempt: int = 0
     reason: str = ""
     latency: float | None = None
-    missing: int = 0  # lines still to be caught up with, and how many there were at first
+    missing: int = 0  # events still to be fetched, now and at first
     missing_at_first: int = 0
 
 
 class ChatModel:
-    """What there is to see. ``backlog`` is how many lines of a room's past are shown before one asks for more."""
+    """See the module. ``backlog`` is the number of past events of a room that are shown before the person scrolls."""
 
     def __init__(self, attention: Attention | None = None, backlog: int = PAGE) -> None:
         self.place = Place()
         self.backlog = backlog
         self.rooms: dict[str, RoomModel] = {}
         self.attention = attention or Attention()
-        self.connection = Connection()
+        self.connection = ConnectionStatus()
         self.pane: Pane | None = None
         self.visited: list[str] = []
         self.changed = 0
-        self.notice = ""  # both until the next key; a hint is what may be left out
+        self.notice = ""  # both until the next key; a hint may be left out where space is short
         self.hint = ""
         self.away: dict[str, str] = {}
-        self.lost = Lost()
-        self.policies: dict[str, Policy] = {}  # what was chosen for rooms, to begin with
+        self.unsent = UnsentTexts()
+        self.policies: dict[str, NotifyPolicy] = {}  # what was chosen for rooms before
         self.make_editor: Callable[[], Editor] = Editor
         self.lines = LineReader(prepare=expand_emoji)
         self.complete_people = False
-        self.most_text = 0  # characters that a message may have; 0 before the server said
+        self.most_text = 0  # characters that a message may have; 0 before the server said it
         self._nowhere = RoomModel(RoomView(""))
         self._acknowledged: dict[tuple[str, int], None] = {}
         self._delivered: dict[tuple[str, int], None] = {}
@@ -118,33 +118,33 @@ class ChatModel:
 
     @property
     def me(self) -> str:
-        """What one is called."""
+        """The person's own name."""
         return self.place.me
 
     @property
     def room(self) -> RoomModel:
-        """The room that one looks at."""
+        """The room on the screen."""
         room = self.rooms.get(self.place.room)
-        if room is None:  # before one is in: what is typed and told there goes to the first room
+        if room is None:  # before the first welcome: texts and notes go to the first room
             self._nowhere.facts.name = self.place.room
             room = self._nowhere
         return room
 
     def listed(self) -> list[RoomModel]:
-        """The rooms in the order in which they are shown: the lobby, rooms, then direct conversations."""
+        """The rooms in the order of the screen: the lobby, other rooms, then direct conversations."""
         lobby = self.place.lobby
         return sorted(
             self.rooms.values(), key=lambda room: (room.name != lobby, room.direct, self.label(room).casefold())
         )
 
     def label(self, room: RoomModel) -> str:
-        """What a room is called for a person: a direct conversation by who else is in it."""
+        """A room's name on the screen: for a direct conversation, the names of the others in it."""
         if not room.direct:
             return clean_line(room.name)
         return ", ".join(map(clean_line, self.place.members(room.name))) or clean_line(room.name)
 
     def calls(self, entry: Entry) -> bool:
-        """Whether a message mentions the person, or has a word that calls them."""
+        """Whether a message mentions the person, or has a word that they want to be called by."""
         words = self.attention.words
         mentioned = is_mentioned(entry.text, entry.mentions, self.place.accounts)
         return mentioned or (words is not None and words.search(entry.text) is not None)
@@ -176,7 +176,7 @@ class ChatModel:
 
     def enter(
         self, accounts: KnownAccounts, lobby: str, rooms: Mapping[str, RoomView], now: float, clock: float
-    ) -> list[Effect]:
+    ) -> list[ModelEffect]:
         """Take over a connection, the first one or another: the accounts that it knows, and the person's rooms, both
         of which the client keeps up to date. Times as in :meth:`take`."""
         here = self.place.room
@@ -191,8 +191,8 @@ class ChatModel:
                 room.new_since = room.read if room.unread else None
         self._move_in()
         for room in gone:
-            self._put_out(room, "The server knows nothing of it any more.", clock, was_here=room.name == here)
-        self.connection = Connection("connected", since=now, latency=self.connection.latency)
+            self._put_out(room, "The server does not have it any more.", clock, was_here=room.name == here)
+        self.connection = ConnectionStatus("connected", since=now, latency=self.connection.latency)
         self.changed += 1
         return [AskPeople(lobby), *self.look(self.place.room), *self.count()]
 
@@ -208,18 +208,18 @@ class ChatModel:
             facts, told_private=facts.private, editor=self.make_editor(), policy=self.policies.get(facts.name)
         )
         self.rooms[facts.name] = room
-        if notice := self.lost.give_back(room):
+        if notice := self.unsent.give_back(room):
             self.tell(notice, clock, error=True, room=room.name)
         return room, False
 
     def begin_anew(self) -> None:
-        """The server's history began anew: what is loaded of the rooms' logs means nothing any more."""
+        """The server's history began anew: forget the loaded stretches of the logs."""
         for room in self.rooms.values():
             room.log.forget()
             room.loaded, room.seen = False, 0
 
     def _move_in(self) -> None:
-        """Take what was typed and told before one was in to the room that one looks at."""
+        """Move texts and notes of the time before the first welcome to the room on the screen."""
         early, self._nowhere = self._nowhere, RoomModel(RoomView(""))
         if self.room.name in self.rooms:
             for entry in early.log.entries:
@@ -227,7 +227,7 @@ class ChatModel:
             if early.editor.text:
                 self.room.editor.insert(early.editor.text)
 
-    def look(self, name: str) -> list[Effect]:
+    def look(self, name: str) -> list[ModelEffect]:
         """Show another room."""
         before = self.rooms.get(self.place.room)
         if before is not None and before.name != name:
@@ -239,7 +239,7 @@ class ChatModel:
         if room.new_since is None and room.unread and room.read < room.last:
             room.new_since = room.read
         self.changed += 1
-        effects: list[Effect] = []
+        effects: list[ModelEffect] = []
         if not room.loaded and not room.fetching and self.backlog:
             room.fetching = "newest"
             effects.append(Fetch(name, "newest"))
@@ -247,8 +247,8 @@ class ChatModel:
             effects.append(AskPeople(name))
         return [*effects, *self.saw()]
 
-    def saw(self) -> list[Effect]:
-        """What is on the screen counts as read, when one is at the newest line and the window has the focus."""
+    def saw(self) -> list[ModelEffect]:
+        """Count the room on the screen as read, if its newest line is shown and the window has the focus."""
         room = self.room
         if not room.following or not self.attention.focused:
             return []
@@ -257,18 +257,18 @@ class ChatModel:
             return [SayRead(room.name, room.read)]
         return []
 
-    def read_all(self) -> list[Effect]:
-        """Nothing is unread any more, in no room."""
+    def read_all(self) -> list[ModelEffect]:
+        """Count all rooms as read."""
         self.changed += 1
-        effects: list[Effect] = []
+        effects: list[ModelEffect] = []
         for room in self.rooms.values():
             room.new_since = None
             if room.see(max(room.last, room.log.newest)):
                 effects.append(SayRead(room.name, room.read))
         return effects
 
-    def count(self) -> list[Effect]:
-        """Count anew what is unread everywhere, now that others are ignored than before."""
+    def count(self) -> list[ModelEffect]:
+        """Count the unread messages of all rooms again, after a change of the people who are ignored."""
         self.changed += 1
         for room in self.rooms.values():
             self.recount(room)
@@ -276,22 +276,22 @@ class ChatModel:
         return [Load(unread)] if unread and self.place.ignored.names and self.backlog else []
 
     def recount(self, room: RoomModel) -> None:
-        """Count anew what is unread in a room, of whose log more is loaded now."""
+        """Count the unread messages of a room again, after more of its log was loaded."""
         recount(room, self.place, self.calls)
 
     def wants_older(self, room: RoomModel) -> bool:
-        """Whether lines before those that are there are wanted, as soon as one could see them: so many are shown at
-        first (``backlog``), more when one goes back."""
+        """Whether to fetch older events once the top of the loaded ones is visible: up to ``backlog`` events at first,
+        more after the person scrolled back."""
         return room.asked or (room.loaded and len(room.log) < self.backlog)
 
     def next_room(self) -> str | None:
-        """Where Alt-A goes: to what needs attention, else back to where one was."""
+        """Where Alt-A goes: to the room that needs attention most, else back to the last one."""
         wanted = next_attention(self.listed(), self.place.room, self.attention)
         return wanted or next((name for name in reversed(self.visited) if name in self.rooms), None)
 
     # ---- what happens --------------------------------------------------------------------------
 
-    def take(self, event: events.Event, now: float, clock: float) -> list[Effect]:
+    def take(self, event: events.Event, now: float, clock: float) -> list[ModelEffect]:
         """Take an event. ``now`` is a steady clock in seconds, ``clock`` seconds since 1970."""
         self.changed += 1
         here = self.place.room
@@ -322,7 +322,7 @@ class ChatModel:
         return []
 
     def _other(self, event: events.Event, now: float, clock: float) -> None:
-        """Names, away, the connection, and what is told in the room one looks at."""
+        """Take a change of names, absences or the connection, or a text for the room on the screen."""
         match event:
             case events.Renamed():
                 self._rename(event, clock)
@@ -331,10 +331,8 @@ class ChatModel:
                 if event.text is not None:
                     self.away[event.name] = clean_line(event.text)
             case events.Invited():
-                self.tell(
-                    f"{clean_line(event.by)} lets you into {clean_line(event.room)}: /join {clean_line(event.room)}",
-                    clock,
-                )
+                room = clean_line(event.room)
+                self.tell(f"{clean_line(event.by)} invited you to {room}. Type /join {room} to join it.", clock)
             case events.Closing():
                 self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
             case events.Error():
@@ -344,7 +342,7 @@ class ChatModel:
             case Disconnected():
                 state = self.connection
                 since = state.since if state.state == "reconnecting" else now
-                self.connection = Connection(
+                self.connection = ConnectionStatus(
                     "reconnecting", since, now + event.retry_in, event.attempt, clean_line(event.reason), state.latency
                 )
             case Missed() if event.room in self.rooms:
@@ -353,21 +351,21 @@ class ChatModel:
                 pass
 
     def greet(self, welcome: events.Welcome, clock: float) -> None:
-        """Say what a server has to say to who comes in."""
+        """Show the welcome: the message of the day, and what happened while the person was away."""
         missing = (*map(put_out, welcome.put_out), left_out(welcome.left_out))
         for text in (called(welcome) if welcome.asked else "", welcome.motd, *missing):
             if text:
                 self.tell(text, clock)
 
     def tell(self, text: str, clock: float, *, error: bool = False, room: str | None = None) -> None:
-        """Say something to the person, in the room that they look at."""
+        """Show a note or an error, in a room or in the one on the screen."""
         where = self.rooms.get(room) if room is not None else None
         (where or self.room).log.tell(text, clock, "error" if error else "note")
         self.changed += 1
 
     # ---- lines of the logs ---------------------------------------------------------------------
 
-    def _line(self, event: events.RoomEvent) -> list[Effect]:
+    def _line(self, event: events.RoomEvent) -> list[ModelEffect]:
         room = self.rooms.get(event.room)
         if room is None:
             return []
@@ -392,7 +390,7 @@ class ChatModel:
         call = self.attention.calls(room, entry, mentioned=mentioned, looking=looking)
         return [*([call] if call else []), *(self.saw() if looking else [])]
 
-    def _own(self, room: RoomModel, entry: Entry) -> list[Effect]:
+    def _own(self, room: RoomModel, entry: Entry) -> list[ModelEffect]:
         room.drop_pending(entry.text)
         key = (room.name, entry.seq)
         entry.mark = "delivered" if self._delivered.pop(key, 0) is None else "sent"
@@ -400,7 +398,7 @@ class ChatModel:
         return self.saw() if room is self.room else []
 
     def send(self, room: str, text: str, kind: str, clock: float, reply_to: int | None = None) -> int:
-        """Show what one says before it is acknowledged; returns the number by which it is acknowledged or not."""
+        """Show an own message as not acknowledged yet; returns the local number for its acknowledgement."""
         one = self.rooms[room]
         author = AccountRef(self.me, self.place.accounts.own)
         entry = one.log.tell(text, clock, "action" if kind == "action" else "text", author)
@@ -414,14 +412,14 @@ class ChatModel:
         return entry.local
 
     def acknowledged(self, room: str, local: int, seq: int) -> None:
-        """The server has stored it."""
+        """Note that the server has stored an own message."""
         self.changed += 1
         if room in self.rooms:
             self.rooms[room].drop_pending("", local)
             self._mark(room, seq, delivered=False)
 
     def failed(self, room: str, local: int, why: str, clock: float) -> None:
-        """It was refused, or nobody knows: what was written is had back, and why stands at the end."""
+        """Note that an own message was refused, or is lost: its text returns to the input, and the reason is shown."""
         self.changed += 1
         if room in self.rooms:
             self.rooms[room].take_back(local, clock)
@@ -481,7 +479,7 @@ class ChatModel:
                 if room is self.room or room.direct:
                     room.log.tell(text, clock)
 
-    def _left(self, event: events.Left | RejoinRefused, here: str, clock: float) -> list[Effect]:
+    def _left(self, event: events.Left | RejoinRefused, here: str, clock: float) -> list[ModelEffect]:
         was_here = event.room == here
         room = self.rooms.pop(event.room, None)
         self.place.leave(event.room)
@@ -494,10 +492,10 @@ class ChatModel:
         return effects
 
     def _put_out(self, room: RoomModel, why: str, clock: float, *, was_here: bool) -> None:
-        """One is no longer in a room: what is not sent there is kept, and what is being typed now goes nowhere."""
+        """The person is no longer in a room: its unsent texts are kept, and the line being typed goes nowhere else."""
         label = self.label(room)
         gone = f"Your conversation with {label} is over." if room.direct else f"You are no longer in {label}."
-        if self.lost.keep(room) and was_here and self.pane is None:
-            lines = (why, "What you typed is kept for when you are back there.")
+        if self.unsent.keep(room) and was_here and self.pane is None:
+            lines = (why, "Your unsent text is kept until you are back there.")
             self.pane = Question("left", gone, lines, (("Enter", "go on"),))
         self.tell(f"{gone} {why}".rstrip(), clock)

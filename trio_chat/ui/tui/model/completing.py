@@ -1,6 +1,6 @@
-"""What Tab makes of the word before the cursor in the full screen. Pure.
+"""Completion with Tab in the full screen. Pure.
 
-Beyond what line mode completes: the full screen's own commands and their arguments, and emoji by ``:name``.
+It completes what line mode does, the full screen's own commands and their arguments, and emoji by ``:name``.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from trio_chat.ui.tui.keys import COMMANDS
 from trio_chat.ui.tui.model.emoji import EMOJI
 
 _SHOWN: Final = 12
-"""Candidates shown at once: what a status line holds."""
+"""Candidates shown at once: as many as the status line holds."""
 
 
 class Offered(NamedTuple):
-    """What Tab offered for the word that begins at ``start``, which of it stands there now (-1: none), and the text
-    and the cursor as they were left: whoever changed them since wants something else."""
+    """The candidates that Tab offered for the word at ``start``, the one in use (-1: none), and the text and
+    the cursor as Tab left them: after a change of these, Tab begins anew."""
 
     candidates: tuple[str, ...]
     after: str
@@ -30,8 +30,8 @@ class Offered(NamedTuple):
 
 
 class Completing:
-    """What Tab does in an input: it completes the word before the cursor, or offers what it can become; again, it
-    puts one after the other there."""
+    """Tab in an input: completes the word before the cursor, or offers candidates; pressed again, puts in one after the
+    other."""
 
     def __init__(self) -> None:
         self._offered: Offered | None = None
@@ -40,12 +40,12 @@ class Completing:
         return f"<Completing {self._offered}>"
 
     def forget(self) -> None:
-        """Something else was done than pressing Tab."""
+        """Note that another key was pressed."""
         self._offered = None
 
     def press(self, editor: Editor, find: Callable[[str, int], Completion]) -> str | None:
-        """Do what Tab does; returns what the word can become, to be shown, or ``None`` where that is nothing.
-        ``find`` tells what the word before a cursor can become."""
+        """Complete, with the candidates that ``find`` gives for a text and a cursor. Returns the candidates to show, or
+        ``None`` if there are none."""
         offered, there = self._offered, (editor.text, editor.buffer.cursor)
         if offered is not None and offered.left == there:
             at = (offered.at + 1) % len(offered.candidates)
@@ -71,7 +71,7 @@ class Completing:
 
 
 def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tuple[str, ...]]) -> Completion:
-    """What the word before the cursor can become. ``arguments`` lists the fixed words that a command takes."""
+    """The candidates for the word before the cursor. ``arguments`` lists the fixed words that a command takes."""
     start = cursor
     while start > 0 and not text[start - 1].isspace():
         start -= 1
@@ -95,7 +95,7 @@ def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tup
 
 
 def complete_emoji(text: str, cursor: int) -> Completion:
-    """What the word before the cursor can become where only an emoji is wanted: its colons may be left out."""
+    """The candidates where only an emoji is wanted: the colons may be left out."""
     start = max((at + 1 for at in range(cursor) if text[at].isspace()), default=0)
     return _emoji(":" + text[start:cursor].removeprefix(":"), start, cursor)
 

@@ -1,4 +1,4 @@
-"""Emoji by name, for ``:name:`` and for marks on messages. Pure."""
+"""Emoji by name, for ``:name:`` and for reactions. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _NAMED: Final = re.compile(r":([a-z0-9_+\-]+):")
 
 
 def with_emoji(text: str) -> str:
-    """A text with each ``:name:`` that is known in it replaced; code spans stay as they are."""
+    """Replace each known ``:name:`` in a text by its emoji; code spans stay as they are."""
     parts = text.split("`")
     parts[::2] = (_NAMED.sub(lambda found: EMOJI.get(found[1], found[0]), part) for part in parts[::2])
     return "`".join(parts)
@@ -47,14 +47,14 @@ def expand_emoji(line: str) -> str:
 
 
 def mark_of(word: str) -> str:
-    """What ``/react`` puts on a message: an emoji by its name, with its colons or without, or the word itself."""
+    """The reaction for a word: the emoji of that name, with its colons or without, or the word itself."""
     return EMOJI.get(word.strip(":"), word)
 
 
 _PICTURES: Final = range(0x1F000, 0x1FB00)
-"""Where Unicode has its newer emoji; those younger than Python's tables of characters have no category there."""
+"""The range of newer emoji in Unicode; Python's tables have no category for those that are younger than they."""
 _AS_PICTURE: Final = {"\ufe0f", "\u20e3"}
-"""What makes an emoji of a character that is none by itself, such as a digit."""
+"""The characters that turn a character into an emoji, such as a digit."""
 
 
 def is_emoji(text: str) -> bool:
@@ -65,7 +65,7 @@ def is_emoji(text: str) -> bool:
 
 
 def why_no_emoji(word: str) -> str:
-    """Why this is no emoji, nor the name of one, as a sentence that says what to write; empty for what is one."""
+    """Why a text is neither an emoji nor the name of one, and what to write instead; empty if it is one."""
     word = word.strip()
     if is_emoji(mark_of(word)):
         return ""

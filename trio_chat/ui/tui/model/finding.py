@@ -1,4 +1,4 @@
-"""Finding a room or a person by a few of its letters, and reading what ``/search`` is given. Pure."""
+"""Finding a room or a person by a few letters, and reading the argument of ``/search``. Pure."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from typing import Final
 
 from trio_chat.protocol.query import BadQuery, Query, parse_query
 
-_FIRST: Final = 8  # a letter at the begin of a word is worth that many in the middle
-_NEXT: Final = 4  # ... and one right behind the letter before
+_FIRST: Final = 8  # a letter at the beginning of a word is worth so many in the middle
+_NEXT: Final = 4  # ... and a letter right after the one before
 _HERE: Final = re.compile(r"(?<!\S)in:here(?!\S)", re.IGNORECASE)
 
 
 def score(wanted: str, name: str) -> int | None:
-    """How well a name fits the letters, in their order, of what is wanted: more is better; ``None``: it does not."""
+    """How well a name fits the wanted letters, in their order: more is better; ``None``: it does not fit."""
     total, at, last = 0, 0, -2
     folded = name.casefold()
     for letter in wanted.casefold():
@@ -30,7 +30,7 @@ def score(wanted: str, name: str) -> int | None:
 
 
 def fuzzy(wanted: str, names: Iterable[str]) -> list[str]:
-    """The names that fit, the best first; where two fit as well, in the order given."""
+    """The names that fit, the best first; equally good ones in the order given."""
     scored = [(value, -at, name) for at, name in enumerate(names) if (value := score(wanted, name)) is not None]
     if wanted.strip():
         scored.sort(key=lambda row: row[:2], reverse=True)
@@ -38,6 +38,5 @@ def fuzzy(wanted: str, names: Iterable[str]) -> list[str]:
 
 
 def read_query(argument: str, current: str) -> Query | BadQuery:
-    """Read a search as everywhere (:func:`~trio_chat.protocol.query.parse_query`); here ``in:here`` is the room one
-    is in, ``current``."""
+    """Read a search with :func:`~trio_chat.protocol.query.parse_query`; ``in:here`` means the room ``current``."""
     return parse_query(_HERE.sub(lambda _found: f'in:"{current}"', argument))

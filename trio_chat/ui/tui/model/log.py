@@ -1,13 +1,13 @@
-"""What was said in one room, as far as it is loaded: a window of the room's log that grows at both ends. Pure.
+"""The loaded stretch of a room's log, which grows at both ends. Pure.
 
-Theory of operation. ``entries`` is sorted by ``seq``; what has no number of its own (who came and went, what
-this program tells) carries the number of the line before it, and so stays behind that line. The window is a
-whole stretch of the log: pages are added below and above it, and ``at_start`` and ``at_end`` tell whether there
-is more in each direction. It holds :data:`MOST` entries; what is beyond that goes at the end that nobody looks at,
-and is fetched again when somebody scrolls there.
+Theory of operation. ``entries`` is sorted by ``seq``; entries without a number of their own (arrivals and departures,
+notes of this program) carry the number of the event before them, and so stay behind it. The stretch has no holes: pages
+are added above and below, and ``at_start`` and ``at_end`` tell whether the log goes on in each direction. It holds
+:data:`MOST` entries; entries beyond that are dropped at the end that is not on the screen, and fetched again when
+somebody scrolls there.
 
-Edits, deletions and marks change the entry that they are about, in place. ``version`` of an entry grows with each
-change, so that whoever laid it out knows when to do so again.
+Edits, deletions and reactions change their message's entry in place. ``version`` of an entry grows with each change, so
+that the layout knows when to lay it out again.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.place import Place
 
 MOST: Final = 20_000
-"""Entries kept of one room: several screens of scrolling, and about ten megabytes."""
+"""Entries kept of a room: many screens of scrolling, and about ten megabytes."""
 SLACK: Final = 2_000
-"""How far a window grows over :data:`MOST` before it is cut, so that cutting is rare."""
+"""Entries beyond :data:`MOST` after which the stretch is cut, so that cutting is rare."""
 
 NOBODY: Final = AccountRef("")
-"""Who caused what this program tells."""
+"""The author of this program's notes."""
 
 Kind: TypeAlias = Literal["text", "action", "topic", "rule", "people", "note", "error", "gap"]
 Mark: TypeAlias = Literal["", "pending", "sent", "delivered"]
@@ -43,7 +43,7 @@ _FRACTION: Final = re.compile(r"\.(\d{6})\d+")
 
 
 class Entry(Struct, gc=False):
-    """One line of the log, or of what this program tells.
+    """An event of the log that is shown, or a note of this program.
 
     ``time`` is the server's, in seconds since 1970. ``sender`` is a name of that time, ``account`` the number that goes
     with it (0: not known). ``text`` is harmless already. ``local`` numbers what the server has given no number (yet).
@@ -69,21 +69,21 @@ class Entry(Struct, gc=False):
 
     @property
     def author(self) -> AccountRef:
-        """Who caused it."""
+        """The person who caused the event."""
         return AccountRef(self.sender, self.account)
 
     @property
     def said(self) -> bool:
-        """Whether somebody said it, so that it can be answered, marked, edited."""
+        """Whether it is a message, to which one can reply or react."""
         return self.kind in SAID
 
     def change(self) -> None:
-        """Say that it looks different now."""
+        """Note that the entry looks different now."""
         self.version += 1
 
 
 def moment(time: str) -> float:
-    """A time of the server's in seconds since 1970; 0 for what is none."""
+    """A time of the server's in seconds since 1970; 0 for an invalid one."""
     try:
         return datetime.fromisoformat(_FRACTION.sub(r".\1", time)).astimezone(UTC).timestamp()
     except (ValueError, OverflowError, OSError):
@@ -91,12 +91,12 @@ def moment(time: str) -> float:
 
 
 def entry_of(event: events.RoomEvent) -> Entry | None:
-    """The entry that an event of the log makes; ``None`` for one that only changes another."""
+    """The entry for an event of the log; ``None`` for one that only changes a message."""
     match event:
         case events.Message():
             return _message(event)
         case events.TopicChanged():
-            text = f"set the topic: {clean_line(event.text)}" if event.text else "took the topic away"
+            text = f"set the topic: {clean_line(event.text)}" if event.text else "cleared the topic"
             return _caused(event, text, "topic")
         case events.Moderated():
             return _caused(event, rule(event), "rule")
@@ -131,13 +131,13 @@ def about(entry: Entry, place: Place, zone: tzinfo | None = None) -> list[str]:
     """All that is known of a message: its sender, its time to the second, its number, and the people who reacted,
     without those who are ignored."""
     when = datetime.fromtimestamp(entry.time, zone)
-    lines = [f"said by   {place.label(*entry.author)}", f"at        {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
+    lines = [f"sender    {place.label(*entry.author)}", f"time      {when:%Y-%m-%d %H:%M:%S}", f"number    {entry.seq}"]
     if entry.reply_to is not None:
-        lines.append(f"answers   {entry.reply_to}")
+        lines.append(f"reply to  {entry.reply_to}")
     if entry.edited or entry.deleted:
-        lines.append(f"was       {'taken back' if entry.deleted else 'changed'}")
+        lines.append(f"state     {'deleted' if entry.deleted else 'edited'}")
     if entry.mark in {"sent", "delivered"}:
-        lines.append(f"has       {'arrived' if entry.mark == 'delivered' else 'been stored by the server'}")
+        lines.append(f"delivery  {'delivered' if entry.mark == 'delivered' else 'stored by the server'}")
     for mark, people in place.ignored.reactions(entry.reactions or {}).items():
         names = (clean_line(place.accounts.name_of(one.account, one.name)) for one in people)
         lines.append(f"{mark} from {', '.join(names)}")
@@ -145,27 +145,27 @@ def about(entry: Entry, place: Place, zone: tzinfo | None = None) -> list[str]:
 
 
 _LIFTED: Final = {
-    "slow": "lets nobody wait between messages",
-    "keep": "lets messages be kept as long as the server says",
+    "slow": "turned slow mode off",
+    "keep": "set messages to be kept as long as the server keeps them",
 }
-"""What it means that a setting of a room is off."""
+"""The sentences for settings of a room that are off."""
 
 
 def rule(event: events.Moderated) -> str:
-    """What a moderator did, as the rest of a sentence that begins with their name."""
+    """Say what a moderator did, as the rest of a sentence that begins with their name."""
     whom, value = clean_line(event.target or event.value), clean_line(event.value)
     if value == "off" and event.action in _LIFTED:
         return _LIFTED[event.action]
     did = {
-        "kick": f"put {whom} out",
+        "kick": f"kicked {whom}",
         "ban": f"banned {whom}",
-        "unban": f"lets {whom} in again",
+        "unban": f"lifted the ban of {whom}",
         "mute": f"muted {whom}",
-        "unmute": f"lets {whom} speak again",
+        "unmute": f"unmuted {whom}",
         "role": f"made {whom} {value}",
-        "private": "made the room private" if value == "on" else "opened the room to everybody",
-        "announce_only": "lets only moderators speak" if value == "on" else "lets everybody speak",
-        "slow": f"set {value} seconds between two messages of one person",
+        "private": "made the room private" if value == "on" else "made the room public",
+        "announce_only": "let only moderators write" if value == "on" else "let everybody write",
+        "slow": f"turned slow mode on: {value} seconds between two messages of a person",
         "keep": f"set messages to be kept for {value} days",
     }.get(event.action, f"did {clean_line(event.action)} {whom} {value}".rstrip())
     why = f" ({clean_line(event.reason)})" if event.reason else ""
@@ -181,7 +181,7 @@ class RoomLog:
         self.at_end = True
         self._most = most
         self._locals = 0
-        self._low = self._high = 0  # where pages began and ended; a line that only changes another makes no entry
+        self._low = self._high = 0  # where pages began and ended; an event that only changes a message has no entry
 
     def __repr__(self) -> str:
         return f"<RoomLog {len(self.entries)} entries{'' if self.at_end else ', more below'}>"
@@ -191,40 +191,40 @@ class RoomLog:
 
     @property
     def oldest(self) -> int:
-        """The number of the oldest line of the log that is loaded; 0 for none."""
+        """The number of the oldest loaded event; 0 for none."""
         return next((entry.seq for entry in self.entries if not entry.local), 0)
 
     @property
     def newest(self) -> int:
-        """The number of the newest line loaded; 0 for none."""
+        """The number of the newest loaded event; 0 for none."""
         return self.entries[-1].seq if self.entries else 0
 
     @property
     def before(self) -> int:
-        """What is older than this number is to be asked for; 0 for all that there is."""
+        """The number before which to fetch older events; 0 for the newest."""
         return self._low or self.oldest
 
     @property
     def after(self) -> int:
-        """What is newer than this number is to be asked for."""
+        """The number after which to fetch newer events."""
         return self._high or self.newest
 
     def holds(self, seq: int) -> bool:
-        """Whether the line of this number is loaded, if there is one."""
+        """Whether the event of this number is loaded, if there is one."""
         return (self.at_start or 0 < self.before <= seq) and (self.at_end or self.after >= seq)
 
     # ---- finding -------------------------------------------------------------------------------
 
     def index(self, seq: int) -> int:
-        """Where the first entry of at least this number stands."""
+        """The index of the first entry of at least this number."""
         return bisect_left(self.entries, seq, key=_seq)
 
     def last_index(self, seq: int) -> int:
-        """Where the last entry of at most this number stands; -1 when there is none."""
+        """The index of the last entry of at most this number; -1 when there is none."""
         return bisect_right(self.entries, seq, key=_seq) - 1
 
     def find(self, seq: int) -> Entry | None:
-        """The line of this number, if it is loaded and was said."""
+        """The message of this number, if it is loaded."""
         at = self.index(seq)
         while at < len(self.entries) and self.entries[at].seq == seq:
             if self.entries[at].said:
@@ -233,13 +233,13 @@ class RoomLog:
         return None
 
     def first_said(self, after: int) -> Entry | None:
-        """The first message behind this number that is loaded."""
+        """The first loaded message after this number."""
         return next((one for one in self.entries[self.last_index(after) + 1 :] if one.said and not one.local), None)
 
     # ---- what happens now ----------------------------------------------------------------------
 
     def take(self, event: events.RoomEvent) -> Entry | None:
-        """Take an event that just happened. Returns the entry it made, also where it is beyond the window."""
+        """Take a live event. Returns its entry, also where that is beyond the loaded stretch."""
         entry = entry_of(event)
         if entry is None:
             self.apply(event)
@@ -249,7 +249,7 @@ class RoomLog:
         return entry
 
     def apply(self, event: events.RoomEvent) -> Entry | None:
-        """Change the entry that an edit, a deletion or a mark is about; returns it if it is loaded."""
+        """Apply an edit, a deletion or a reaction to its message's entry; returns that if it is loaded."""
         target = getattr(event, "target", None)
         entry = self.find(target) if isinstance(target, int) else None
         if entry is None:
@@ -268,7 +268,7 @@ class RoomLog:
         return entry
 
     def people(self, came: Iterable[str], left: Iterable[str], time: float) -> None:
-        """Who came and who went, folded into one entry with those just before."""
+        """Show arrivals and departures, folded into one entry with those just before."""
         if not self.at_end:
             return
         last = self.entries[-1] if self.entries else None
@@ -287,7 +287,7 @@ class RoomLog:
         last.change()
 
     def tell(self, text: str, time: float, kind: Kind = "note", author: AccountRef = NOBODY) -> Entry:
-        """Add something that this program tells."""
+        """Add a note of this program, or an own message that is not acknowledged yet."""
         return self._add(Entry(self.newest, time, author.name, text, kind, account=author.account))
 
     def _add(self, entry: Entry) -> Entry:
@@ -299,11 +299,11 @@ class RoomLog:
     # ---- pages ---------------------------------------------------------------------------------
 
     def take_older(self, page: Sequence[events.RoomEvent], *, more: bool) -> int:
-        """Add a page that stands before the window; returns how many entries it added."""
+        """Add a page before the loaded stretch; returns the number of added entries."""
         told = next((at for at, entry in enumerate(self.entries) if not entry.local), len(self.entries))
         oldest = self.entries[told].seq if told < len(self.entries) else None
         new = [e for event in page if (e := entry_of(event)) is not None and (oldest is None or e.seq < oldest)]
-        for entry in self.entries[:told] if new else ():  # told before anything was loaded: it stays behind that
+        for entry in self.entries[:told] if new else ():  # notes from before the first page stay behind it
             entry.seq = new[-1].seq
         self.entries[:0] = new
         self.at_start = not more
@@ -311,7 +311,7 @@ class RoomLog:
         return len(new)
 
     def take_newer(self, page: Sequence[events.RoomEvent], *, more: bool) -> int:
-        """Add a page that stands behind the window; returns how many entries it added."""
+        """Add a page after the loaded stretch; returns the number of added entries."""
         newest = self.newest
         new = [e for event in page if (e := entry_of(event)) is not None and e.seq > newest]
         self.entries.extend(new)
@@ -320,20 +320,20 @@ class RoomLog:
         return len(new)
 
     def replace(self, page: Sequence[events.RoomEvent], *, more_before: bool, more_after: bool) -> None:
-        """Show another stretch of the log."""
+        """Load another stretch of the log."""
         self.entries = [e for event in page if (e := entry_of(event)) is not None]
         self.at_start, self.at_end = not more_before, not more_after
         self._low, self._high = (page[0].seq, page[-1].seq) if page else (0, 0)
 
     def forget(self) -> None:
-        """The server's log began anew."""
+        """Forget all events: the server's history began anew."""
         self.entries = [entry for entry in self.entries if entry.local]
         for entry in self.entries:
             entry.seq = 0
         self._begin_at_newest()
 
     def leave_stretch(self) -> None:
-        """Show the newest lines, as soon as they are there, in place of another stretch of the log."""
+        """Drop the loaded stretch, to be replaced by the newest events."""
         self.entries = []
         self._begin_at_newest()
 
@@ -341,8 +341,8 @@ class RoomLog:
         self.at_start, self.at_end, self._low, self._high = False, True, 0, 0
 
     def trim(self, looked_at: int | None) -> None:
-        """Keep the window within its bound: cut the end that is farther from the line looked at (``None``:
-        the newest)."""
+        """Keep the stretch within its bound: cut the end that is farther from the event looked at (``None``: the
+        newest)."""
         excess = len(self.entries) - self._most
         if excess <= SLACK * self._most // MOST:
             return

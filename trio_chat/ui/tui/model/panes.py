@@ -1,7 +1,7 @@
-"""What can lie over the conversation: a list to choose from, a text to read, a question. Pure.
+"""The panes that lie over the conversation: a list to choose from, a text to read, a question. Pure.
 
-A pane takes keys before the input does. What its person decides comes back from :meth:`press` as a value; the
-shell carries it out.
+A pane takes keys before the input does. The person's decision comes back from :meth:`press` as a value, which the
+controller carries out.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trio_chat.ui.tui.model.completing import Completing
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A row of a list: what is shown, a second line of it, and what choosing it means."""
+    """A row of a list: its text, a second line, and the value that choosing it gives."""
 
     label: str
     detail: str = ""
@@ -34,14 +34,14 @@ class Chosen:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """This was answered to a question."""
+    """The answer to a question."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class Pressed:
-    """One of a question's keys was pressed."""
+    """A key that answers a question."""
 
     key: str
 
@@ -61,7 +61,7 @@ _MOVES: Final = {"up": -1, "down": 1, "page-up": -10, "page-down": 10}
 
 @dataclass(slots=True)
 class ListPane:
-    """A list that gets shorter as one types. ``find`` gives the rows for what is typed."""
+    """A list that gets shorter with each letter typed. ``find`` gives the rows for a text."""
 
     kind: Literal["switcher", "search"]
     title: str
@@ -76,12 +76,12 @@ class ListPane:
         self.rows = self.find("")
 
     def fill(self, rows: Sequence[Choice]) -> None:
-        """Show other rows; the place in the list stays where it can."""
+        """Show other rows; the position in the list stays where it can."""
         self.rows = rows
         self.at = min(self.at, max(len(rows) - 1, 0))
 
     def press(self, key: Key, command: str | None) -> Result:
-        """Take a key; ``command`` is what it means in lists."""
+        """Take a key; ``command`` is its meaning in lists."""
         if command == "shut":
             return SHUT
         if command in _MOVES:
@@ -99,14 +99,14 @@ class ListPane:
 
 @dataclass(slots=True)
 class TextPane:
-    """A text to read: help, what is being said about the program. ``lines`` are pairs of a style and a text."""
+    """A text to read. ``lines`` are pairs of a style and a text."""
 
     title: str
     lines: Sequence[tuple[str, str]]
     top: int = 0
 
     def press(self, key: Key, command: str | None) -> Result:
-        """Take a key: the moves scroll, all others close it."""
+        """Take a key: the moves scroll, all others close the pane."""
         if command in _MOVES:
             self.top = max(0, min(self.top + _MOVES[command], len(self.lines) - 1))
             return None
@@ -117,11 +117,12 @@ class TextPane:
 
 @dataclass(slots=True)
 class Question:
-    """A question: with an input (``asks``; a ``secret`` one shows nothing of it), or answered by one of the ``keys``.
+    """A question, answered with a typed text (``asks`` is its label; a ``secret`` one is not shown) or one of the
+    ``keys``.
 
-    ``purpose`` is for whoever asked it. ``find`` tells what Tab can make of the word before a cursor, ``refuse`` why an
-    answer will not do (nothing for one that does). ``said``, which comes of both, stands for the ``lines`` until the
-    next key.
+    ``purpose`` tells the controller what to do with the answer. ``find`` gives the candidates for Tab, ``refuse`` says
+    why an answer will not do (nothing for one that does). Their results, ``said``, replace the ``lines`` until the next
+    key.
     """
 
     purpose: str
@@ -137,7 +138,7 @@ class Question:
     completing: Completing = field(default_factory=Completing)
 
     def press(self, key: Key, command: str | None) -> Result:
-        """Take a key: of the input, or one of the answers."""
+        """Take a key: for the input, or one that answers."""
         self.said = ""
         if command == "shut":
             return SHUT

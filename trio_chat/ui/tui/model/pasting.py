@@ -1,4 +1,4 @@
-"""How long a message is: pastes that are asked about, and what is over the server's limit. Pure."""
+"""Long pastes, and texts beyond the server's limit. Pure."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from trio_chat.protocol.text import clean
 from trio_chat.ui.tui.model.panes import Question
 
 _LONG_LINES, _LONG_TEXT = 5, 1500
-"""A paste of more lines, or characters, than these is asked about before it goes into the input."""
+"""For a paste of more lines or characters than these the person is asked first."""
 _EXCERPT: Final = 200
 
 
 def is_long(text: str) -> bool:
-    """Whether a paste is asked about."""
+    """Whether to ask the person about a paste."""
     return text.count("\n") >= _LONG_LINES or len(text) > _LONG_TEXT
 
 
@@ -23,7 +23,8 @@ def excess(text: str, limit: int) -> int:
 
 
 def ask_about(text: str, over: int, limit: int) -> Question:
-    """The question about a long paste; one by which the input would be ``over`` the limit cannot be sent at once."""
+    """The question about a long paste. With a paste that makes the input exceed the limit, by ``over`` characters, it
+    does not offer to send at once."""
     count, size = text.count("\n") + 1, len(text)
     lines = f"{count} line{'s' if count > 1 else ''}, {size} character{'s' if size > 1 else ''}"
     too_long = f" ({over} over the limit of {limit})" if over else ""

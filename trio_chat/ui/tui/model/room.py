@@ -1,4 +1,4 @@
-"""One room as a person sees it: its log, what is unread in it, who is writing, what is being typed there. Pure."""
+"""A room on the full screen: its log, unread messages, people who are typing, the input. Pure."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from trio_chat.protocol import events
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.tui.model.log import Entry, RoomLog
 
-Policy: TypeAlias = Literal["all", "mentions", "nothing"]
-POLICIES: Final[tuple[Policy, ...]] = ("all", "mentions", "nothing")
+NotifyPolicy: TypeAlias = Literal["all", "mentions", "nothing"]
+POLICIES: Final[tuple[NotifyPolicy, ...]] = ("all", "mentions", "nothing")
 
 
-def read_policy(text: str) -> Policy | None:
-    """A policy as it is written; ``None`` for what is none."""
+def read_policy(text: str) -> NotifyPolicy | None:
+    """Read a policy; ``None`` for any other text."""
     return next((one for one in POLICIES if one == text), None)
 
 
 TYPING: Final = 6.0
-"""Seconds that a notice about somebody writing holds."""
+"""Seconds that a typing notice holds."""
 
 
 @dataclass(slots=True)
 class Intent:
-    """What Enter does with the input instead of saying it: answer a message, or change one. ``before`` is what
-    was typed when one began to change one, and comes back then."""
+    """What Enter does with the input instead of sending a message: reply to a message, or edit one. ``before`` is the
+    draft from before an edit, which returns after it."""
 
     what: Literal["reply", "edit"]
     seq: int
@@ -56,7 +56,7 @@ class RoomModel:
     seen: int = 0
     told_private: bool = False
     new_since: int | None = None
-    policy: Policy | None = None
+    policy: NotifyPolicy | None = None
     bottom: tuple[int, int] | None = None
     selected: int | None = None
     reveal: int | None = None
@@ -91,7 +91,7 @@ class RoomModel:
         return max(self.facts.read, self.seen)
 
     def moderate(self, event: events.Moderated) -> None:
-        """Take over what a moderator decided, which is shown."""
+        """Take over a moderator's decision, which is shown in the log."""
         if event.action == "private":
             self.told_private = event.value == "on"
         elif event.action == "role" and (person := self.people.get(event.target)) is not None:
@@ -104,17 +104,17 @@ class RoomModel:
 
     @property
     def draft(self) -> str:
-        """What is typed here and not sent; while a message is being changed, what was typed before."""
+        """The unsent text in the input; during an edit, the text from before it."""
         return self.intent.before if self.intent is not None and self.intent.what == "edit" else self.editor.text
 
     @property
     def unsent(self) -> str:
-        """What was said and is not acknowledged, and the draft, each as it was typed."""
+        """The messages that are not acknowledged, and the draft, each as it was typed."""
         waiting = (_as_typed(entry) for entry in self.pending if entry.mark == "pending")
         return "\n".join(filter(None, (*waiting, self.draft)))
 
     def see(self, seq: int) -> bool:
-        """Note that everything up to there was read; tell whether that is news."""
+        """Note that the person has read up to this event; returns whether that is new."""
         self.unread = self.mentions = 0
         if seq <= self.read:
             return False
@@ -122,11 +122,11 @@ class RoomModel:
         return True
 
     def writing(self, now: float) -> tuple[str, ...]:
-        """Who is writing at this time."""
+        """The people who are typing at this time."""
         return tuple(name for name, until in self.typing.items() if until > now)
 
     def take_back(self, local: int, clock: float) -> None:
-        """A line that was waiting was refused: it is in the input again, or told where something else is typed."""
+        """Return a refused message to the input, or show it if something else is typed there."""
         entry = next((entry for entry in self.pending if entry.local == local), None)
         if entry is None:
             return
@@ -138,7 +138,7 @@ class RoomModel:
             self.editor.insert(text)
 
     def drop_pending(self, text: str, local: int | None = None) -> bool:
-        """Take away the line that was waiting to be acknowledged: by its own number, or the first of that text."""
+        """Drop an own message from those not acknowledged: by its local number, or the first with that text."""
         for at, entry in enumerate(self.pending):
             if entry.local == local if local is not None else entry.text.strip() == text.strip():
                 del self.pending[at]

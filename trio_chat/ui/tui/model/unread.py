@@ -1,7 +1,7 @@
-"""How much of a room is unread, where its log is loaded. Pure.
+"""The number of unread messages in a room whose log is loaded. Pure.
 
-The server counts every line of a log; which of them somebody said, and who, is seen only where they are loaded. So
-who ignores somebody has the rooms loaded in which something is unread, and what those people said is not counted.
+The server counts every event of a log. Which of them are messages, and by whom, is known only of loaded events. So for
+a person who ignores somebody the rooms with unread events are loaded, and the messages of ignored people do not count.
 """
 
 from __future__ import annotations

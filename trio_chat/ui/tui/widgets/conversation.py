@@ -84,7 +84,7 @@ class ConversationLayout:
         self._cache: dict[tuple[str, int, int, str], tuple[tuple[object, ...], list[Row]]] = {}
 
     def __repr__(self) -> str:
-        return f"<Conversation with {len(self._cache)} entries laid out>"
+        return f"<ConversationLayout with {len(self._cache)} entries laid out>"
 
     # ---- one entry -----------------------------------------------------------------------------
 
@@ -316,7 +316,7 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationSt
         who = f"{look.place.label(*origin.author)}: " if origin is not None else ""
         what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
         if origin is not None and origin.deleted:
-            what = "(taken back)"
+            what = "(deleted)"
         if origin is not None and is_hidden(origin, look.place.ignored):
             who, what = "", "a message of somebody you ignore"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
@@ -364,7 +364,7 @@ def _number(entry: Entry, digits: int) -> str:
 
 def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
     if entry.deleted:
-        yield "", [Span("dim italic", "(taken back)")]
+        yield "", [Span("dim italic", "(deleted)")]
         return
     base = "dim" if entry.mark == "pending" else ""
     if entry.kind == "action":

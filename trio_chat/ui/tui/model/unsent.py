@@ -1,4 +1,4 @@
-"""What was typed in rooms that one is not in, now or yet: it waits until one is there (again). Pure."""
+"""Unsent texts of rooms that the person is not in: kept until they are in the room again. Pure."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.tui.model.room import RoomModel
 
 
-class Lost:
-    """Texts by room, and the rooms of those that were private when they were typed."""
+class UnsentTexts:
+    """The unsent texts by room, and the rooms that were private when the texts were typed."""
 
     def __init__(self, texts: Mapping[str, str] | None = None, private: Iterable[str] = ()) -> None:
         self.texts = dict(texts or {})
         self.private = set(private)
 
     def __repr__(self) -> str:
-        return f"<Lost in {', '.join(self.texts)}>"
+        return f"<UnsentTexts of {', '.join(self.texts)}>"
 
     def keep(self, room: RoomModel) -> bool:
-        """Keep what is not sent of a room that one is no longer in; whether there is anything."""
+        """Keep the unsent texts of a room that the person has left. Returns whether there are any."""
         if not room.unsent.strip():
             return False
         self.texts[room.name] = room.unsent
@@ -28,7 +28,7 @@ class Lost:
         return True
 
     def give_back(self, room: RoomModel) -> str:
-        """Put into a room's input what waited for it; what has to be said about that, as a sentence."""
+        """Put the kept text into a room's input. Returns a sentence to tell the person, or nothing."""
         text, private = self.texts.pop(room.name, ""), room.name in self.private
         self.private.discard(room.name)
         room.editor.insert(text)
@@ -36,6 +36,6 @@ class Lost:
 
 
 def opened(room: str, *, typed: bool) -> str:
-    """That a room is private no longer, before somebody says more there."""
-    before = " What is in the input was written before that." if typed else ""
-    return f"{clean_line(room)} was private and is open to everybody now.{before}"
+    """A warning that a room is not private any more."""
+    before = " The text in the input was written before that." if typed else ""
+    return f"{clean_line(room)} was private and is public now.{before}"

@@ -56,13 +56,13 @@ def test_what_waits_for_a_room_says_when_that_is_private_no_longer(*, private: b
     assert (model.place.room, model.room.editor.text) == (LOBBY, "")
     model.take(RejoinRefused(room=SECRET, code="opened", message="Gone.", advice="Join."), 0.0, 0.0)
     assert told(model) == [
-        "You are no longer in #secret. The server knows nothing of it any more.",
+        "You are no longer in #secret. The server does not have it any more.",
         "#secret: Gone. Join.",
     ]
     model.take(events.Room(room=info(SECRET, private=private)), 0.0, 0.0)
     model.look(SECRET)
     assert model.room.editor.text == "/me waves\nthe secret"
-    opened = "#secret was private and is open to everybody now. What is in the input was written before that."
+    opened = "#secret was private and is public now. The text in the input was written before that."
     assert told(model) == ([] if private else [opened])
 
 
@@ -70,7 +70,7 @@ def test_a_room_that_was_private_says_when_it_is_found_open() -> None:
     model = entered(info(SECRET, private=True))
     model.begin(info(LOBBY), info(SECRET))
     model.look(SECRET)
-    assert told(model) == ["#secret was private and is open to everybody now."]
+    assert told(model) == ["#secret was private and is public now."]
     opened = events.Moderated(room=SECRET, seq=1, time=stamp(), sender="bob", target="", action="private", value="on")
     model.take(opened, 0.0, 0.0)
     assert model.room.facts.private
@@ -78,12 +78,12 @@ def test_a_room_that_was_private_says_when_it_is_found_open() -> None:
 
 def test_a_draft_for_a_private_room_is_remembered_as_one() -> None:
     model = FollowedModel()
-    model.lost.texts[SECRET] = "the secret"
-    model.lost.private.add(SECRET)
+    model.unsent.texts[SECRET] = "the secret"
+    model.unsent.private.add(SECRET)
     model.begin(info(LOBBY), info(SECRET))
     model.look(SECRET)
     assert model.room.editor.text == "the secret"
-    assert told(model)[0].startswith("#secret was private and is open to everybody now.")
+    assert told(model)[0].startswith("#secret was private and is public now.")
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
