@@ -72,7 +72,7 @@ def test_a_file_that_cannot_be_read_is_said_not_replaced(tmp_path: Path) -> None
     assert file.read_text() == "{"
 
 
-def test_credentials_travel_percent_encoded() -> None:
+def test_credentials_are_sent_percent_encoded() -> None:
     headers = dict(make_headers(Credentials("zoë", account_password="a b:ü", token="t/1"), quiet=True))
     assert headers == {
         b"Username": b"zo%C3%AB",

@@ -86,7 +86,7 @@ async def test_every_request_is_understood() -> None:
         assert caught.value.code == "not_a_member"
 
 
-async def test_who_may_not_come_in_is_told_why(tmp_path: Path) -> None:
+async def test_a_refused_login_says_why(tmp_path: Path) -> None:
     async with serving() as server, trio_chat.connect(server.urls[0], name="ada"):
         with pytest.raises(trio_chat.NotAdmitted) as caught:
             async with trio_chat.connect(server.urls[0], name="ADA", identities=Identities(tmp_path)):
@@ -94,7 +94,7 @@ async def test_who_may_not_come_in_is_told_why(tmp_path: Path) -> None:
         assert caught.value.code == "name_owned"
 
 
-async def test_as_much_comes_as_was_asked_for_however_long_the_lines_are() -> None:
+async def test_history_returns_as_many_events_as_requested_however_long_they_are() -> None:
     async with serving(outbox_bytes=80_000, rate=0) as server, trio_chat.connect(server.urls[0], listen=False) as chat:
         for number in range(1, 31):
             await chat.send("#lobby", f"word {number} ".ljust(3000, "x"))
@@ -173,7 +173,7 @@ async def test_coming_back_over_a_slow_connection_brings_everything_in_one_go(au
             assert server.hub.tally.refusals == {}
 
 
-async def test_a_server_that_stops_and_starts_again_has_both_back() -> None:
+async def test_both_clients_return_to_a_restarted_server() -> None:
     async with serving() as first:
         port = first.addresses[0][1]
         url = first.urls[0]

@@ -1,4 +1,4 @@
-"""What a room's past is on first sight: the backlog, what is new, what was missed; and what is unread."""
+"""The backlog of a room on first sight, missed and unread events."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def numbers(step: Step) -> list[object]:
     return found
 
 
-def test_the_last_events_come_as_one_and_what_is_new_is_told() -> None:
+def test_the_last_events_come_as_one_backlog_with_the_unread_ones_counted() -> None:
     conversation = entered(OPS)
     (asked,) = frames(conversation)
     assert asked == requests.History(id="c-1", room="#ops", before=10, limit=5)
@@ -66,7 +66,7 @@ def test_the_last_events_come_as_one_and_what_is_new_is_told() -> None:
     assert frames(conversation) == []
 
 
-def test_what_happens_meanwhile_follows_the_backlog() -> None:
+def test_events_that_arrive_meanwhile_follow_the_backlog() -> None:
     conversation = entered(OPS)
     (asked,) = frames(conversation)
     assert numbers(conversation.take(message(10, "#ops"))) == []
@@ -75,7 +75,7 @@ def test_what_happens_meanwhile_follows_the_backlog() -> None:
     assert numbers(step) == [([8, 9], 8, 2), 10, 11]
 
 
-def test_a_long_backlog_is_asked_for_page_by_page() -> None:
+def test_a_long_backlog_is_fetched_page_by_page() -> None:
     conversation = entered(RoomInfo(name="#ops", last=500), backlog=300)
     (asked,) = frames(conversation)
     assert isinstance(asked, requests.History)
@@ -88,20 +88,20 @@ def test_a_long_backlog_is_asked_for_page_by_page() -> None:
     assert numbers(step) == [(list(range(201, 501)), None, 0)]
 
 
-def test_what_was_removed_since_one_read_is_said_to_be_missed() -> None:
+def test_unread_events_that_were_removed_are_reported_missed() -> None:
     conversation = entered(RoomInfo(name="#ops", first=6, last=9, read=2))
     (asked,) = frames(conversation)
     step = conversation.take(page(asked, *(message(n, "#ops") for n in range(6, 10)), first=6))
     assert numbers(step) == ["missed 3", ([6, 7, 8, 9], 6, 4)]
 
 
-def test_who_never_read_a_room_has_missed_nothing_of_it() -> None:
+def test_in_a_room_never_read_nothing_is_unread() -> None:
     conversation = entered(RoomInfo(name="#ops", first=6, last=9))
     (asked,) = frames(conversation)
     assert numbers(conversation.take(page(asked, message(9, "#ops"), first=6))) == [([9], None, 0)]
 
 
-def test_when_all_is_gone_the_gap_is_told_alone() -> None:
+def test_when_no_event_is_left_only_the_gap_is_reported() -> None:
     conversation = entered(RoomInfo(name="#ops", first=10, last=9, read=2))
     (asked,) = frames(conversation)
     assert numbers(conversation.take(page(asked, first=10))) == ["missed 7"]
@@ -124,7 +124,7 @@ def test_a_lost_connection_begins_the_backlog_again_and_then_fills_the_gap() -> 
     assert numbers(step) == [10, 11, 12]
 
 
-def test_direct_messages_said_while_one_was_away_are_reported_received() -> None:
+def test_direct_messages_from_while_away_are_acknowledged_as_received() -> None:
     conversation = entered(DIRECT)
     (asked,) = frames(conversation)
     lines = [message(1, DIRECT.name), message(2, DIRECT.name, sender="ada"), message(3, DIRECT.name)]
@@ -135,7 +135,7 @@ def test_direct_messages_said_while_one_was_away_are_reported_received() -> None
     ]
 
 
-def test_a_room_that_is_entered_later_has_its_backlog_then() -> None:
+def test_a_room_joined_later_has_its_backlog_then() -> None:
     conversation = entered(RoomInfo(name=LOBBY))
     assert frames(conversation) == []
     conversation.take(Room(room=OPS))
@@ -143,7 +143,7 @@ def test_a_room_that_is_entered_later_has_its_backlog_then() -> None:
     assert numbers(conversation.take(page(asked, message(9, "#ops")))) == [([9], 8, 2)]
 
 
-def test_without_a_backlog_nothing_is_asked_for() -> None:
+def test_without_a_backlog_no_log_is_fetched() -> None:
     assert frames(entered(OPS, backlog=0)) == []
 
 
@@ -161,7 +161,7 @@ async def test_connect_yields_the_backlog_first(server: ScriptedServer) -> None:
 # ---- unread, mentions, rooms' rules -------------------------------------------------------------
 
 
-def test_what_is_unread_and_where_one_is_mentioned_is_counted() -> None:
+def test_unread_events_and_mentions_are_counted() -> None:
     conversation = entered(RoomInfo(name="#ops", last=9, read=7, mentions=1), backlog=0)
     room = conversation.rooms["#ops"]
     assert (room.unread, room.mentions) == (2, 1)
@@ -175,7 +175,7 @@ def test_what_is_unread_and_where_one_is_mentioned_is_counted() -> None:
     assert (room.unread, room.mentions) == (0, 0)
 
 
-def test_a_rooms_rules_and_ones_role_follow_what_moderators_do() -> None:
+def test_a_rooms_rules_and_our_role_follow_moderation() -> None:
     conversation = entered(RoomInfo(name="#ops"), backlog=0)
     deeds = [("private", "on", ""), ("announce_only", "on", ""), ("slow", "10", ""), ("role", "moderator", "ada")]
     for seq, (action, value, target) in enumerate([*deeds, ("role", "owner", "bob")], 1):
@@ -190,7 +190,7 @@ def test_a_rooms_rules_and_ones_role_follow_what_moderators_do() -> None:
 # ---- changes that are asked again ---------------------------------------------------------------
 
 
-def test_a_change_that_stands_in_the_log_is_not_asked_again() -> None:
+def test_a_change_found_in_the_log_is_not_sent_again() -> None:
     conversation = entered(RoomInfo(name="#ops", last=3), backlog=0)
     changes: list[requests.AnyRequest] = [
         requests.Edit(id="e", room="#ops", target=1, text="new"),
@@ -220,7 +220,7 @@ def test_a_change_that_stands_in_the_log_is_not_asked_again() -> None:
     assert frames(conversation) == [msgspec.structs.replace(changes[3], again=True)]
 
 
-def test_a_message_that_just_fits_fits_when_it_is_sent_again() -> None:
+def test_a_message_that_just_fits_still_fits_when_sent_again() -> None:
     conversation = ClientState("c")
     request = requests.Send(id="1", text="x" * 100, room=LOBBY)
     size = len(encode(msgspec.structs.replace(request, again=True)))
@@ -249,7 +249,7 @@ async def test_a_deletion_whose_answer_was_lost_is_done_once(server: ScriptedSer
     assert len(server.asked(requests.Delete)) == 1
 
 
-def test_an_edited_message_of_the_past_reads_as_it_is_now() -> None:
+def test_an_edited_message_in_the_history_has_its_present_text() -> None:
     event = read_event(
         b'{"type":"message","room":"#ops","seq":1,"time":"","from":"bob","text":"new","cid":"1","edited":"later",'
         b'"reactions":{"+":["ada","eve"]}}'

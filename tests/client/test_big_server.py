@@ -48,7 +48,7 @@ async def answer_in_pages(session: Session, request: requests.AnyRequest) -> boo
     return True
 
 
-async def test_what_comes_in_pages_is_put_together(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_pages_are_put_together(server: ScriptedServer, autojump_clock: MockClock) -> None:
     server.before = answer_in_pages
     async with server.connect() as chat:
         rooms = await chat.list_rooms()
@@ -58,7 +58,7 @@ async def test_what_comes_in_pages_is_put_together(server: ScriptedServer, autoj
     assert [request.skip for request in server.asked(requests.Who)] == [0, 2, 4]
 
 
-async def test_a_server_that_always_has_more_is_not_believed_for_ever(
+async def test_a_server_that_always_has_more_pages_is_not_asked_for_ever(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async def answer(session: Session, request: requests.AnyRequest) -> bool:
@@ -96,26 +96,26 @@ def come_back(*held: Message) -> tuple[ClientState, requests.History]:
     return conversation, request
 
 
-def test_a_known_conversation_that_a_welcome_left_out_is_caught_up_with() -> None:
+def test_a_conversation_missing_from_the_welcome_still_catches_up() -> None:
     conversation, request = come_back()
     missed = [message(4, TALK.name), message(5, TALK.name)]
     assert conversation.take(page(request, *missed)).events == missed
     assert conversation.rooms[TALK.name].phase is Phase.LIVE
 
 
-def test_what_is_said_there_meanwhile_follows_what_was_missed() -> None:
+def test_messages_that_arrive_meanwhile_follow_the_missed_ones() -> None:
     conversation, request = come_back(message(5, TALK.name))
     missed = [message(4, TALK.name), message(5, TALK.name)]
     assert conversation.take(page(request, *missed)).events == missed
 
 
-def test_one_that_is_not_there_any_more_has_nothing_to_say() -> None:
+def test_a_conversation_that_is_gone_yields_nothing() -> None:
     conversation, request = come_back()
     refusal = Error(id=request.id, code="unknown_room", message="There is no such room.")
     assert not any(isinstance(event, Missed) for event in conversation.take(refusal).events)
 
 
-def test_of_another_history_nothing_is_asked_for() -> None:
+def test_after_a_new_history_began_no_old_conversation_is_fetched() -> None:
     conversation = ClientState("c")
     conversation.enter(welcome(LOBBY, TALK))
     conversation.lose()

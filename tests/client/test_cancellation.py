@@ -1,4 +1,4 @@
-"""What is raised, cancelled or ended leaves nothing open and hides nothing."""
+"""Exceptions, cancellation and ends leave nothing open and hide nothing."""
 
 from __future__ import annotations
 

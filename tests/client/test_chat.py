@@ -1,4 +1,4 @@
-"""The client's conversation with a server that follows a script: asking, answers, names, being alive."""
+"""The chat with a scripted server: requests, answers, names, keepalive."""
 
 from __future__ import annotations
 
@@ -84,14 +84,14 @@ async def test_every_request_has_its_method(server: ScriptedServer) -> None:
     ]
 
 
-async def test_a_topic_is_known_once_its_event_was_yielded(server: ScriptedServer) -> None:
+async def test_a_topic_is_updated_when_its_event_is_yielded(server: ScriptedServer) -> None:
     async with server.connect() as chat:
         await chat.set_topic(LOBBY, "fire")
         await next_event(chat)
         assert chat.rooms[LOBBY].topic == "fire"
 
 
-async def test_notices_keep_rooms_and_name_up_to_date(server: ScriptedServer) -> None:
+async def test_notices_update_rooms_and_our_name(server: ScriptedServer) -> None:
     async with server.connect() as chat:
         await server.session.say(Presence(room=LOBBY, count=7, joined=("bob",)))
         await server.session.say(Renamed(old="ada", new="lovelace"))
@@ -119,7 +119,7 @@ async def test_a_refusal_is_raised_with_code_and_advice(server: ScriptedServer) 
         await chat.send(LOBBY, "hello")
 
 
-async def test_what_would_break_the_connection_is_refused_here(server: ScriptedServer) -> None:
+async def test_a_request_that_would_break_the_connection_is_refused_locally(server: ScriptedServer) -> None:
     server.frame_limit = 1000
     async with server.connect() as chat:
         with pytest.raises(trio_chat.NotDone, match="1000 bytes"):
@@ -130,7 +130,7 @@ async def test_what_would_break_the_connection_is_refused_here(server: ScriptedS
     assert server.texts() == ["hello"]
 
 
-async def test_a_text_that_is_too_long_is_counted_here_and_never_sent(server: ScriptedServer) -> None:
+async def test_a_text_that_is_too_long_is_refused_locally(server: ScriptedServer) -> None:
     async with server.connect() as chat:
         for size in (8001, 100_000):
             with pytest.raises(trio_chat.NotDone) as caught:
@@ -142,7 +142,7 @@ async def test_a_text_that_is_too_long_is_counted_here_and_never_sent(server: Sc
     assert len(server.asked(requests.Send)) == 2
 
 
-async def test_answers_find_their_waiters_in_any_order(server: ScriptedServer) -> None:
+async def test_answers_reach_their_requests_in_any_order(server: ScriptedServer) -> None:
     waiting: list[requests.AnyRequest] = []
 
     async def reverse(session: Session, request: requests.AnyRequest) -> bool:
@@ -180,7 +180,7 @@ async def test_an_answer_that_comes_twice_counts_once(server: ScriptedServer) ->
         assert (await chat.send(LOBBY, "two")).seq == 2
 
 
-async def test_events_of_a_later_version_are_passed_over(server: ScriptedServer) -> None:
+async def test_events_of_a_later_version_are_ignored(server: ScriptedServer) -> None:
     async with server.connect() as chat:
         await server.session.say_bytes(b'{"type":"hologram","shape":"cube"}')
         line = msgspec.json.encode({"type": "reacted", "room": LOBBY, "seq": 1, "time": NOW})
@@ -192,7 +192,7 @@ async def test_events_of_a_later_version_are_passed_over(server: ScriptedServer)
         assert len((await chat.history(LOBBY)).events) == 1
 
 
-async def test_no_answer_in_time_is_said(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_a_request_without_an_answer_in_time_raises(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async def swallow(session: Session, request: requests.AnyRequest) -> bool:
         return True
 
@@ -207,7 +207,7 @@ async def test_no_answer_in_time_is_said(server: ScriptedServer, autojump_clock:
     assert server.texts() == ["again"]
 
 
-async def test_a_room_that_one_is_put_out_of_at_once_was_entered(
+async def test_joining_a_room_and_being_removed_at_once_still_returns_the_room(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async def put_out(session: Session, request: requests.AnyRequest) -> bool:
@@ -223,7 +223,7 @@ async def test_a_room_that_one_is_put_out_of_at_once_was_entered(
             assert (await chat.join(f"#r{number}")).name == f"#r{number}"
 
 
-async def test_drain_waits_for_what_other_tasks_asked(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_drain_waits_for_requests_of_other_tasks(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async def slowly(session: Session, request: requests.AnyRequest) -> bool:
         await trio.sleep(3)
         return False
@@ -240,7 +240,7 @@ async def test_drain_waits_for_what_other_tasks_asked(server: ScriptedServer, au
 # ---- direct messages are reported received -----------------------------------------------------
 
 
-async def test_direct_messages_of_others_are_reported_received(server: ScriptedServer) -> None:
+async def test_direct_messages_of_others_are_acknowledged_as_received(server: ScriptedServer) -> None:
     server.logs["@ada+bob"] = []
     async with server.connect() as chat:
         server.session.rooms.add("@ada+bob")
@@ -253,7 +253,7 @@ async def test_direct_messages_of_others_are_reported_received(server: ScriptedS
     assert [(r.room, r.seq) for r in server.asked(requests.Received)] == [("@ada+bob", 1)]
 
 
-async def test_who_does_not_listen_reports_nothing(server: ScriptedServer) -> None:
+async def test_without_listening_nothing_is_acknowledged_as_received(server: ScriptedServer) -> None:
     async with server.connect(listen=False) as chat:
         server.session.rooms.add("@ada+bob")
         await server.write("@ada+bob", "psst")
@@ -265,7 +265,7 @@ async def test_who_does_not_listen_reports_nothing(server: ScriptedServer) -> No
 # ---- names and credentials ---------------------------------------------------------------------
 
 
-async def test_credentials_travel_percent_encoded(server: ScriptedServer) -> None:
+async def test_credentials_are_sent_percent_encoded(server: ScriptedServer) -> None:
     async with server.connect(
         "åsa", credentials=Credentials(password="pä ß/%", token="t-1"), client="bot (1.0)"
     ) as chat:

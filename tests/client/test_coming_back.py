@@ -1,4 +1,4 @@
-"""A connection that was lost comes back by itself: nothing is missed, doubled or out of order."""
+"""After a lost connection the client reconnects; no event is missed, doubled or out of order."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from trio_chat.protocol import requests
 from trio_chat.protocol.events import Closing, Error, Left, Removal, Room, RoomInfo
 
 
-async def test_coming_back_is_announced_and_what_was_missed_comes_first(
+async def test_a_reconnect_is_announced_and_missed_events_come_first(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with server.connect() as chat:
@@ -78,7 +78,7 @@ async def test_a_gap_between_live_events_is_filled(server: ScriptedServer) -> No
         assert await texts(chat, 3) == ["one", "two", "three"]
 
 
-async def test_what_the_server_forgot_is_said(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_forgotten_events_are_reported_missed(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with server.connect() as chat:
         await server.session.drop()
         for number in range(1, 6):
@@ -89,9 +89,7 @@ async def test_what_the_server_forgot_is_said(server: ScriptedServer, autojump_c
         assert await texts(chat, 2) == ["4", "5"]
 
 
-async def test_a_log_that_cannot_be_had_is_asked_for_again_while_the_server_is_busy(
-    server: ScriptedServer, autojump_clock: MockClock
-) -> None:
+async def test_a_busy_server_is_asked_for_the_log_again(server: ScriptedServer, autojump_clock: MockClock) -> None:
     busy = 3
 
     async def refuse(session: Session, request: requests.AnyRequest) -> bool:
@@ -152,7 +150,7 @@ async def test_a_message_found_in_the_log_is_not_sent_again(server: ScriptedServ
     assert server.texts() == ["before", "hello", "after"]
 
 
-async def test_messages_written_meanwhile_go_out_in_their_order(
+async def test_messages_written_while_offline_are_sent_in_order(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with server.connect(timeouts=Timeouts(request=math.inf)) as chat:
@@ -168,7 +166,7 @@ async def test_messages_written_meanwhile_go_out_in_their_order(
     assert server.texts() == ["bob was here", *map(str, range(20))]
 
 
-async def test_rooms_are_joined_again_where_the_server_forgot_us(
+async def test_rooms_are_joined_again_when_the_server_forgot_us(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     server.forget_people = True
@@ -181,7 +179,7 @@ async def test_rooms_are_joined_again_where_the_server_forgot_us(
     assert server.texts("#ops") == ["fire", "where?"]
 
 
-async def test_a_room_that_does_not_take_us_back_is_said(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_a_refused_rejoin_is_reported(server: ScriptedServer, autojump_clock: MockClock) -> None:
     server.forget_people = True
 
     async def refuse(session: Session, request: requests.AnyRequest) -> bool:
@@ -199,7 +197,7 @@ async def test_a_room_that_does_not_take_us_back_is_said(server: ScriptedServer,
         assert "#ops" not in chat.rooms
 
 
-async def test_a_room_that_we_were_put_out_of_meanwhile_is_said_and_not_entered_again(
+async def test_a_removal_while_away_is_reported_and_the_room_is_not_joined_again(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with server.connect() as chat:
@@ -215,7 +213,7 @@ async def test_a_room_that_we_were_put_out_of_meanwhile_is_said_and_not_entered_
     assert len(server.asked(requests.Join)) == 1
 
 
-async def test_what_was_said_in_a_new_history_before_we_were_back_comes(
+async def test_messages_of_a_new_history_from_before_our_return_are_yielded(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with server.connect() as chat:
@@ -236,7 +234,7 @@ async def test_what_was_said_in_a_new_history_before_we_were_back_comes(
     assert [request.after for request in server.asked(requests.History)][:4] == [0, 2, 4, 6]
 
 
-async def test_a_room_entered_again_in_a_new_history_has_what_was_said_meanwhile(
+async def test_a_room_joined_again_in_a_new_history_yields_its_messages(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     server.forget_people = True
@@ -252,7 +250,9 @@ async def test_a_room_entered_again_in_a_new_history_has_what_was_said_meanwhile
         assert await texts(chat, 1) == ["said while away"]
 
 
-async def test_what_a_new_history_no_longer_keeps_is_said(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_events_lost_from_a_new_history_are_reported_missed(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
     async with server.connect() as chat:
         await server.session.drop()
         server.epoch = "epoch-2"
@@ -318,9 +318,7 @@ async def test_pauses_grow_with_each_failure_and_end_with_success(
         assert event.retry_in <= 1
 
 
-async def test_a_server_that_says_when_to_come_back_is_not_hurried(
-    server: ScriptedServer, autojump_clock: MockClock
-) -> None:
+async def test_the_client_waits_as_long_as_the_server_says(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with server.connect() as chat:
         await server.session.close(Closing(code="shutting_down", message="It is shutting down.", retry=10))
         assert isinstance(await next_event(chat), Closing)
@@ -332,7 +330,7 @@ async def test_a_server_that_says_when_to_come_back_is_not_hurried(
         assert server.tried_at[1] - server.tried_at[0] == pytest.approx(event.retry_in)
 
 
-async def test_a_close_with_a_reason_tells_it(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_the_reason_of_a_close_is_reported(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with server.connect() as chat:
         await server.session.close(reason="tea time")
         event = await next_event(chat)
@@ -345,7 +343,7 @@ async def test_a_close_with_a_reason_tells_it(server: ScriptedServer, autojump_c
         assert event.reason == "The server closed the connection (code 4000)."
 
 
-async def test_words_that_are_no_events_end_the_connection(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_frames_that_are_no_events_end_the_connection(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with server.connect() as chat:
         await server.session.say_bytes(b"good morning")
         event = await next_event(chat)
@@ -374,7 +372,7 @@ async def test_typing_and_ping_do_not_outlive_their_connection(
 
 
 @pytest.mark.parametrize("remade", [False, True], ids=["gone", "there, but open"])
-async def test_what_was_written_for_a_private_room_goes_into_no_open_one_when_history_began_anew(
+async def test_a_text_for_a_private_room_is_not_sent_to_a_public_one_of_a_new_history(
     server: ScriptedServer, autojump_clock: MockClock, *, remade: bool
 ) -> None:
     async with server.connect() as chat, trio.open_nursery() as nursery:
@@ -408,7 +406,7 @@ async def test_what_was_written_for_a_private_room_goes_into_no_open_one_when_hi
         assert not server.asked(requests.Join)
 
 
-async def test_what_is_about_a_message_of_a_history_that_is_gone_is_not_sent(
+async def test_a_request_about_a_message_of_a_lost_history_is_not_sent(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     refused: list[trio_chat.NotDone] = []

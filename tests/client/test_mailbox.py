@@ -24,7 +24,7 @@ async def test_events_come_in_their_order_and_none_after_the_end() -> None:
     assert [await mailbox.get() for _ in range(4)] == [*events(3), None]
 
 
-async def test_it_is_full_by_number_or_by_bytes() -> None:
+async def test_the_mailbox_is_full_by_number_or_by_bytes() -> None:
     by_number = Mailbox(most_events=2)
     by_number.put(events(2))
     assert by_number.full
@@ -88,7 +88,7 @@ async def test_each_event_goes_to_one_of_several_readers() -> None:
     assert sorted(str(event) for event in got) == sorted(str(event) for event in events(5))
 
 
-async def test_an_answer_that_stands_behind_unread_events_is_not_the_servers_fault(
+async def test_an_answer_behind_unread_events_does_not_time_out_the_server(
     server: ScriptedServer, autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.client.mailbox.Mailbox.__init__.__defaults__", (10, 10**6))

@@ -1,4 +1,4 @@
-"""Answers that are lost on the way: what was asked is asked again, and done once."""
+"""Lost answers: a request is sent again and done once."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ DEEDS: list[tuple[str, Callable[[Chat], Awaitable[object]]]] = [
 
 
 @pytest.mark.parametrize(("deed", "ask"), DEEDS, ids=[deed for deed, _ in DEEDS])
-async def test_a_deed_whose_answer_is_lost_is_done_once_and_acknowledged(
+async def test_a_change_whose_answer_is_lost_is_made_once_and_acknowledged(
     deed: str, ask: Callable[[Chat], Awaitable[object]]
 ) -> None:
     streams: list[Deaf] = []

@@ -19,13 +19,13 @@ from trio_chat.protocol.events import (
 )
 
 
-def test_the_members_of_a_direct_conversation_are_renamed() -> None:
+def test_a_rename_changes_the_members_of_a_direct_conversation() -> None:
     conversation = talking(RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob")))
     conversation.take(Renamed(old="bob", new="rob"))
     assert conversation.rooms["@ada+bob"].members == ("ada", "rob")
 
 
-def test_the_facts_of_rooms_follow_the_events() -> None:
+def test_topic_role_rules_count_and_members_follow_the_events() -> None:
     info = RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=9, read=2)
     rooms = {"#ops": RoomView.enter(RoomInfo(name="#ops", last=3)), "@ada+bob": RoomView.enter(info)}
     line = {"room": "#ops", "seq": 4, "time": "", "sender": "bob"}
@@ -47,7 +47,7 @@ def test_the_facts_of_rooms_follow_the_events() -> None:
     assert list(rooms) == ["@ada+bob"]
 
 
-def test_a_list_of_the_people_says_how_many_they_are() -> None:
+def test_a_list_of_people_updates_the_count() -> None:
     conversation = talking(RoomInfo(name="#ops", count=1))
     for skip, names, more in ((0, ("ada", "bob"), True), (2, ("eve",), False)):
         conversation.ask(requests.Who(id=f"w{skip}", room="#ops", skip=skip))

@@ -29,13 +29,13 @@ def frozen(view: RoomView) -> tuple[bool, bool]:
     return view.catching_up, view.must_ask
 
 
-def test_what_is_next_in_line_passes_and_what_was_there_does_not() -> None:
+def test_the_next_event_is_yielded_and_an_old_one_is_not() -> None:
     view = room(last=3)
     assert live(view, 4, 4, 5, 2, 5, 6) == [4, 5, 6]
     assert not view.catching_up
 
 
-def test_a_gap_holds_what_follows_until_the_log_filled_it() -> None:
+def test_events_after_a_gap_are_held_until_the_log_fills_it() -> None:
     view = room()
     assert live(view, 1, 4, 5) == [1]
     assert view.must_ask
@@ -47,7 +47,7 @@ def test_a_gap_holds_what_follows_until_the_log_filled_it() -> None:
     assert live(view, 7) == [7]
 
 
-def test_a_page_that_is_not_the_last_makes_it_ask_on() -> None:
+def test_a_page_with_more_behind_it_makes_the_room_ask_on() -> None:
     view = room()
     live(view, 9)
     assert shown(view.take_page(lines(1, 2), more=True, first=1)) == [1, 2]
@@ -55,13 +55,13 @@ def test_a_page_that_is_not_the_last_makes_it_ask_on() -> None:
     assert shown(view.take_page(lines(3, 4, 5, 6, 7, 8), more=False, first=1)) == [3, 4, 5, 6, 7, 8, 9]
 
 
-def test_what_the_log_no_longer_has_is_said() -> None:
+def test_events_that_the_log_no_longer_has_are_reported_missed() -> None:
     view = room()
     live(view, 9)
     assert shown(view.take_page(lines(7, 8), more=False, first=7)) == ["missed 6", 7, 8, 9]
 
 
-def test_a_log_that_kept_nothing_is_said() -> None:
+def test_a_log_that_kept_nothing_is_reported_missed() -> None:
     view = room()
     view.resume(RoomInfo(name="#ops", first=9, last=8))
     assert view.must_ask
@@ -70,7 +70,7 @@ def test_a_log_that_kept_nothing_is_said() -> None:
     assert live(view, 9) == [9]
 
 
-def test_a_hole_in_a_page_is_said() -> None:
+def test_a_hole_in_a_page_is_reported_missed() -> None:
     view = room()
     live(view, 5)
     assert shown(view.take_page(lines(1, 3), more=False, first=1)) == [1, "missed 1", 3]
@@ -79,27 +79,27 @@ def test_a_hole_in_a_page_is_said() -> None:
     assert not view.catching_up
 
 
-def test_a_server_without_progress_is_not_asked_for_ever() -> None:
+def test_a_server_that_makes_no_progress_is_not_asked_for_ever() -> None:
     view = room()
     live(view, 5)
     assert shown(view.take_page([], more=True, first=1)) == ["missed 4", 5]
     assert not view.must_ask
 
 
-def test_lines_of_unknown_types_keep_their_place() -> None:
+def test_events_of_unknown_types_count_in_the_sequence() -> None:
     view = room()
     assert view.take_live(1, None, 1) == []
     assert live(view, 2, 5) == [2]
     assert shown(view.take_page([(3, None), *lines(4)], more=False, first=1)) == [4, 5]
 
 
-def test_live_events_out_of_order_come_in_order() -> None:
+def test_live_events_out_of_order_are_yielded_in_order() -> None:
     view = room()
     assert live(view, 3, 2) == []
     assert shown(view.take_page(lines(1), more=False, first=1)) == [1, 2, 3]
 
 
-def test_what_is_held_is_bounded_and_fetched_again_beyond_that() -> None:
+def test_held_events_are_bounded_and_fetched_again_beyond_the_bound() -> None:
     view = room()
     assert live(view, 2, 3, size=MOST_HELD // 2) == []
     assert live(view, 4, size=MOST_HELD // 2) == []
@@ -111,7 +111,7 @@ def test_what_is_held_is_bounded_and_fetched_again_beyond_that() -> None:
     assert live(view, 6) == [6]
 
 
-def test_giving_up_says_what_is_missing_and_goes_on() -> None:
+def test_giving_up_reports_the_missing_events_and_goes_on() -> None:
     view = room()
     live(view, 3, 6)
     assert shown(view.give_up()) == ["missed 2", 3, "missed 2", 6]
@@ -119,7 +119,7 @@ def test_giving_up_says_what_is_missing_and_goes_on() -> None:
     assert live(view, 7) == [7]
 
 
-def test_a_log_that_shrank_is_another_log_of_which_nothing_was_seen() -> None:
+def test_a_log_that_shrank_is_a_new_log_with_nothing_seen() -> None:
     view = room(last=9)
     view.resume(RoomInfo(name="#ops", last=2))
     assert view.must_ask
@@ -128,7 +128,7 @@ def test_a_log_that_shrank_is_another_log_of_which_nothing_was_seen() -> None:
     assert live(view, 4) == [4]
 
 
-def test_of_a_log_that_began_anew_all_that_we_may_see_is_unseen() -> None:
+def test_a_log_that_began_anew_is_unseen_from_its_first_event() -> None:
     view = room(last=9)
     view.forget_log()
     view.resume(RoomInfo(name="#ops", first=5, last=20))
@@ -138,7 +138,7 @@ def test_of_a_log_that_began_anew_all_that_we_may_see_is_unseen() -> None:
     assert not view.catching_up
 
 
-def test_a_log_that_began_anew_and_is_empty_has_nothing_to_fetch() -> None:
+def test_an_empty_log_that_began_anew_has_nothing_to_fetch() -> None:
     view = room(last=9)
     view.forget_log()
     view.resume(RoomInfo(name="#ops"))
@@ -146,7 +146,7 @@ def test_a_log_that_began_anew_and_is_empty_has_nothing_to_fetch() -> None:
     assert live(view, 1) == [1]
 
 
-def test_what_was_read_only_goes_forward() -> None:
+def test_the_read_position_only_goes_forward() -> None:
     view = room(last=9)
     view.read = 5
     view.update(RoomInfo(name="#ops", last=9, read=3))
@@ -155,7 +155,7 @@ def test_what_was_read_only_goes_forward() -> None:
     assert view.read == 8
 
 
-def test_what_was_held_goes_with_its_connection() -> None:
+def test_held_events_are_dropped_with_their_connection() -> None:
     view = room()
     live(view, 9)
     view.interrupt()

@@ -1,4 +1,4 @@
-"""The conversation against a model of a server that forgets, trims, repeats itself and drops connections."""
+"""The client's state against a model of a server that forgets, trims, repeats itself and drops connections."""
 
 from __future__ import annotations
 
@@ -276,7 +276,7 @@ def talking(*rooms: RoomInfo) -> ClientState:
     return conversation
 
 
-def test_requests_go_once_a_connection_in_their_order_and_again_after_it() -> None:
+def test_requests_are_sent_in_order_once_on_each_connection() -> None:
     conversation = talking()
     for text in ("one", "two"):
         conversation.ask(requests.Send(id=conversation.make_id(), text=text, room="#lobby"))
@@ -290,7 +290,7 @@ def test_requests_go_once_a_connection_in_their_order_and_again_after_it() -> No
     assert second == msgspec.structs.replace(first[1], again=True)
 
 
-def test_a_room_of_ours_is_ours_however_it_is_spelled() -> None:
+def test_our_room_is_found_in_any_spelling() -> None:
     conversation = talking(RoomInfo(name="#ops", last=1))
     conversation.lose()
     conversation.enter(welcome(RoomInfo(name="#ops", last=2)))
@@ -300,7 +300,7 @@ def test_a_room_of_ours_is_ours_however_it_is_spelled() -> None:
     assert asked == [(requests.History, "#ops"), (requests.Send, "#OTHER")]  # what is for #ops waits for its log
 
 
-def test_a_deed_that_is_asked_again_says_so() -> None:
+def test_a_change_that_is_sent_again_says_so() -> None:
     conversation = talking()
     conversation.ask(requests.Kick(id="k", room="#ops", name="bob"))
     (first,) = frames(conversation)
@@ -316,7 +316,7 @@ def test_a_deed_that_is_asked_again_says_so() -> None:
 UNKNOWN = Error(id="s", code="unknown_person", message="Nobody here is called bob.", advice="Nothing was sent.")
 
 
-def test_a_guests_message_waits_a_while_for_who_is_not_back_yet() -> None:
+def test_a_guests_message_is_retried_while_its_recipient_is_not_back() -> None:
     conversation = talking()
     conversation.lose()
     conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
@@ -336,7 +336,7 @@ def test_a_guests_message_waits_a_while_for_who_is_not_back_yet() -> None:
     assert conversation.take(UNKNOWN) == Step()
 
 
-def test_right_after_a_reconnect_a_guest_is_patient_and_later_no_more() -> None:
+def test_a_guests_messages_are_retried_only_shortly_after_a_reconnect() -> None:
     conversation = talking()
     conversation.lose()
     conversation.enter(msgspec.structs.replace(welcome(RoomInfo(name="#lobby")), owned=False))
@@ -348,7 +348,7 @@ def test_right_after_a_reconnect_a_guest_is_patient_and_later_no_more() -> None:
         conversation.calm_down()
 
 
-def test_where_names_are_owned_who_is_unknown_stays_so() -> None:
+def test_where_names_are_owned_an_unknown_recipient_is_not_retried() -> None:
     conversation = talking()
     conversation.ask(requests.Send(id="s", text="psst", to=("bob",)))
     assert conversation.take(UNKNOWN).answers == {"s": UNKNOWN}
@@ -358,7 +358,7 @@ def test_where_names_are_owned_who_is_unknown_stays_so() -> None:
     assert "The message was: psst" in str(conversation.take(UNKNOWN).answers["s"])
 
 
-def test_rooms_are_entered_again_before_anything_is_said_in_them() -> None:
+def test_rooms_are_joined_again_before_messages_are_sent_to_them() -> None:
     conversation = talking(RoomInfo(name="#lobby"), RoomInfo(name="#ops"))
     conversation.lose()
     conversation.ask(requests.Send(id="s", text="", room="#ops"))
@@ -369,7 +369,7 @@ def test_rooms_are_entered_again_before_anything_is_said_in_them() -> None:
     assert [type(request) for request in frames(conversation)] == [requests.Send]
 
 
-def test_how_far_we_have_read_is_told_again_to_a_server_that_forgot_it() -> None:
+def test_the_read_position_is_sent_again_to_a_server_that_forgot_it() -> None:
     conversation = talking(RoomInfo(name="#lobby", last=9, read=2), RoomInfo(name="#ops", last=9, read=2))
     for room, seq in (("#lobby", 7), ("#ops", 8)):
         conversation.ask(requests.Read(id=room, room=room, seq=seq))
@@ -387,14 +387,14 @@ def test_how_far_we_have_read_is_told_again_to_a_server_that_forgot_it() -> None
     assert not conversation.has_pending
 
 
-def test_how_far_we_have_read_means_nothing_to_a_history_that_began_anew() -> None:
+def test_the_read_position_is_not_sent_to_a_history_that_began_anew() -> None:
     conversation = talking(RoomInfo(name="#lobby", last=9, read=7))
     conversation.lose()
     conversation.enter(welcome(RoomInfo(name="#lobby", last=9, read=2), epoch="2"))
     assert not any(isinstance(request, requests.Read) for request in frames(conversation))
 
 
-def test_a_message_of_somebody_else_under_our_id_acknowledges_nothing() -> None:
+def test_anothers_message_with_our_id_acknowledges_nothing() -> None:
     conversation = talking()
     conversation.ask(requests.Send(id="c-9", text="", room="#lobby"))
     frames(conversation)
@@ -402,7 +402,7 @@ def test_a_message_of_somebody_else_under_our_id_acknowledges_nothing() -> None:
     assert conversation.take(message(2, sender="ada", cid="c-9")).answers.keys() == {"c-9"}
 
 
-def test_a_request_too_big_for_the_server_of_the_new_connection_is_refused() -> None:
+def test_a_request_too_large_for_the_new_servers_limits_is_refused() -> None:
     conversation = talking()
     conversation.ask(requests.Send(id="big", text="x" * 500, room="#lobby"))
     conversation.lose()
@@ -420,7 +420,7 @@ def test_a_request_that_cannot_be_sent_never_becomes_pending() -> None:
     assert not conversation.has_pending
 
 
-def test_unanswered_reports_of_receipt_are_bounded() -> None:
+def test_pending_received_requests_are_bounded() -> None:
     conversation = talking(RoomInfo(name="@ada+bob", direct=True))
     for seq in range(1, MOST_RECEIVED + 50):
         conversation.take(message(seq, room="@ada+bob"))
@@ -434,14 +434,14 @@ def test_a_room_left_on_another_device_is_left() -> None:
     assert conversation.rooms == {}
 
 
-def test_an_event_of_a_room_never_heard_of_is_yielded() -> None:
+def test_an_event_of_an_unknown_room_is_yielded() -> None:
     conversation = talking()
     assert conversation.take(message(7, room="#new")).events == [message(7, room="#new")]
     assert conversation.take(message(7, room="#new")).events == []
 
 
 @pytest.mark.parametrize("notice_first", [True, False])
-def test_the_name_is_spelled_as_the_server_spells_it(*, notice_first: bool) -> None:
+def test_our_name_has_the_servers_spelling(*, notice_first: bool) -> None:
     conversation = talking()
     conversation.ask(requests.Nick(id="n", name="LOVELACE"))
     frames(conversation)
@@ -453,7 +453,7 @@ def test_the_name_is_spelled_as_the_server_spells_it(*, notice_first: bool) -> N
     assert conversation.name == "Lovelace"
 
 
-def test_an_error_that_belongs_to_no_request_is_yielded() -> None:
+def test_an_error_without_a_request_is_yielded() -> None:
     conversation = talking()
     error = Error(code="not_text", message="The server does not accept binary messages.")
     assert conversation.take(error).events == [error]
@@ -465,7 +465,7 @@ def test_a_welcome_in_mid_conversation_changes_nothing() -> None:
     assert (step.events, step.answers, conversation.name) == ([], {}, "ada")
 
 
-def test_why_the_server_closes_is_remembered_until_the_connection_is_lost() -> None:
+def test_the_reason_of_a_close_is_kept_until_the_connection_is_lost() -> None:
     conversation = talking()
     closing = Closing(code="idle", message="Bye!")
     assert conversation.take(closing).events == [closing]
@@ -475,16 +475,16 @@ def test_why_the_server_closes_is_remembered_until_the_connection_is_lost() -> N
 
 
 @pytest.mark.parametrize("data", [b'{"type":"hologram"}', b'{"type":"message","room":1}', b"[]", b"7"])
-def test_json_that_is_no_event_is_passed_over(data: bytes) -> None:
+def test_json_that_is_no_event_is_ignored(data: bytes) -> None:
     assert read_event(data) is None
 
 
-def test_what_is_no_json_raises() -> None:
+def test_a_frame_that_is_no_json_raises() -> None:
     with pytest.raises(msgspec.DecodeError):
         read_event(b"hello")
 
 
-def test_questions_of_an_old_connection_are_not_asked_again() -> None:
+def test_log_requests_of_an_old_connection_are_not_sent_again() -> None:
     conversation = talking()
     conversation.take(message(5))
     (history,) = frames(conversation)

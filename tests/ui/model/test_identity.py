@@ -123,7 +123,7 @@ def test_the_colour_stays_with_the_account() -> None:
 # ---- ignoring -----------------------------------------------------------------------------------
 
 
-def test_who_is_ignored_stays_so_under_another_name_and_nobody_inherits_it() -> None:
+def test_an_ignored_person_stays_ignored_under_another_name_and_nobody_inherits_it() -> None:
     place, teller = reader()
     place.take(said(1, "ada", ADA))
     assert place.ignored.do(Ignore("ada"), place.accounts).lines[0].startswith("You ignore ada now")

@@ -1,4 +1,4 @@
-"""Whom one ignores: hidden in lines, kept in a file, followed when they change their name."""
+"""Ignored people: hidden in lines, kept in a file, followed through renames."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def reader(*ignored: str) -> tuple[Place, Teller]:
     return place, Teller(place, now=lambda: datetime(2026, 1, 31, 12, tzinfo=UTC), zone=UTC)
 
 
-def test_nothing_that_they_say_mark_or_write_is_told_or_rings() -> None:
+def test_messages_reactions_and_typing_of_ignored_people_are_not_shown_and_do_not_ring() -> None:
     place, teller = reader("Mallory")
     change = {"room": "#ops", "seq": 9, "time": TIME, "sender": "mallory", "target": 1}
     for event in (
@@ -69,13 +69,13 @@ def test_nothing_that_they_say_mark_or_write_is_told_or_rings() -> None:
         ("/unignore mallory", Ignore("mallory", on=False)),
     ],
 )
-def test_what_is_typed_for_it(line: str, meaning: Ignore) -> None:
+def test_the_ignore_commands_are_read(line: str, meaning: Ignore) -> None:
     assert interpret(line, Place("ada")) == meaning
     for faulty in ("/unignore", "/ignore a b"):
         assert isinstance(interpret(faulty, Place("ada")), Error)
 
 
-def test_what_is_told_about_it() -> None:
+def test_ignoring_is_confirmed_in_a_sentence() -> None:
     ignored = Ignored()
     for action, told in (
         (Ignore(), "You ignore nobody."),
@@ -90,7 +90,7 @@ def test_what_is_told_about_it() -> None:
         assert ignored.do(action, KnownAccounts("ada")).lines == (told,)
 
 
-def test_it_is_kept_for_each_server_and_who_changes_their_name_stays_ignored(tmp_path: Path) -> None:
+def test_the_ignored_people_are_kept_for_each_server_and_followed_through_renames(tmp_path: Path) -> None:
     place = Place("ada")
     place.ignored = load_ignored("ws://one/", tmp_path)
     place.ignored.do(Ignore("mallory"), place.accounts)

@@ -1,4 +1,4 @@
-"""Events become lines that a person can read and a terminal survives."""
+"""Events as lines of text that are safe for a terminal."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def message(
     return Message(room=room, seq=1, time=TIME, sender=sender, text=text, cid="c", sent=sent, kind=kind)
 
 
-def test_a_message_has_its_time_its_room_and_who_said_it() -> None:
+def test_a_message_has_its_time_room_and_sender() -> None:
     assert tell(message()) == ["[12:03] #lobby eve: hello"]
 
 
@@ -77,7 +77,7 @@ def test_the_time_is_the_senders_own_clock_in_the_readers_zone() -> None:
 
 
 @pytest.mark.parametrize("sent", ["", "soon", "2026-01-31T12:03:00", "9999-12-31T23:59:59-14:00", "\x1b[31m"])
-def test_a_senders_clock_that_is_none_gives_way_to_the_servers(sent: str) -> None:
+def test_an_invalid_senders_clock_gives_way_to_the_servers(sent: str) -> None:
     assert tell(message(sent=sent), teller(hours=14))[0].startswith("[02:03] #lobby ")
 
 
@@ -98,7 +98,7 @@ def test_an_action_is_a_line_about_its_sender() -> None:
     assert tell(message("waves", kind="action")) == ["[12:03] #lobby * eve waves"]
 
 
-def test_a_direct_message_says_between_whom_it_is() -> None:
+def test_a_direct_message_names_sender_and_recipients() -> None:
     assert tell(message(sender="bob", room="@ada+bob")) == ["[12:03] bob → ada (private): hello"]
     assert tell(message(sender="ada", room="@ada+bob")) == ["[12:03] ada → bob (private): hello"]
     assert tell(message(sender="bob", room="@ada+bob+eve")) == ["[12:03] bob → eve, ada (private): hello"]
@@ -189,7 +189,7 @@ def welcome(count: int, motd: str = "") -> Welcome:
         (Room(room=RoomInfo(name="#ops", count=5)), "-- You are in #ops (5 people)."),
     ],
 )
-def test_what_happens_is_a_sentence(event: Event, line: str) -> None:
+def test_each_notice_is_a_sentence(event: Event, line: str) -> None:
     assert tell(event) == [line]
 
 
@@ -203,7 +203,7 @@ def test_what_happens_is_a_sentence(event: Event, line: str) -> None:
         Room(room=RoomInfo(name="@ada+eve", direct=True, members=("ada", "eve"))),
     ],
 )
-def test_what_a_reader_of_lines_need_not_see_is_no_line(event: Event) -> None:
+def test_typing_and_read_positions_make_no_line(event: Event) -> None:
     assert tell(event) == []
 
 
@@ -222,7 +222,7 @@ def test_a_stop_that_is_not_for_good_is_one_line_with_its_reason_and_the_next_tr
         (3, True, "-- Connected again. The server's history began anew. 3 people are here."),
     ],
 )
-def test_after_a_reconnect_it_says_who_is_there_as_at_the_start(count: int, *, anew: bool, line: str) -> None:
+def test_a_reconnect_says_how_many_people_are_here(count: int, *, anew: bool, line: str) -> None:
     one = teller()
     one._place.rooms = views(RoomInfo(name="#lobby", count=count))
     assert tell(Reconnected(attempts=1, anew=anew), one) == [line]
@@ -236,7 +236,7 @@ def test_the_message_of_the_day_has_lines_of_its_own() -> None:
     ]
 
 
-def test_who_is_there_is_a_table_with_those_away() -> None:
+def test_people_are_shown_as_a_table_with_absences() -> None:
     people = (PersonInfo(name="ada", since=TIME), PersonInfo(name="日本", away="lunch", since="2026-01-30T09:00:00Z"))
     assert tell(People(id="", room="#ops", people=people)) == [
         "#ops: 2 people",
@@ -246,7 +246,7 @@ def test_who_is_there_is_a_table_with_those_away() -> None:
     ]
 
 
-def test_the_rooms_are_a_table_with_a_star_at_ones_own() -> None:
+def test_rooms_are_shown_as_a_table_with_a_star_at_joined_ones() -> None:
     rooms = (RoomLine(name="#lobby", count=12, joined=True), RoomLine(name="#ops", topic="plans", count=3))
     assert tell(RoomList(id="", rooms=rooms)) == ["  room    people  topic", "* #lobby  12", "  #ops    3       plans"]
 
@@ -256,7 +256,7 @@ def test_a_tables_columns_are_as_wide_as_a_terminal_shows_them() -> None:
     assert {text_width(row.rstrip("bx")) for row in rows} == {8}
 
 
-def test_somebody_elses_direct_message_or_mention_rings_and_nothing_else() -> None:
+def test_only_a_direct_message_or_a_mention_by_somebody_else_rings() -> None:
     one = teller()
     assert one.rings(message("hi", "bob", "@ada+bob"))
     assert one.rings(message("ask @Ada about it"))
@@ -305,7 +305,7 @@ def test_nothing_from_the_network_reaches_a_terminal_raw(event: Event) -> None:
 
 
 @pytest.mark.parametrize("event", HOSTILE_EVENTS, ids=lambda event: type(event).__name__)
-def test_json_is_the_event_exactly(event: Event) -> None:
+def test_the_json_is_exactly_the_event(event: Event) -> None:
     wanted = json.loads(codec.encode(event))
     if wanted.get("id") == "":  # an answer to no request of the reader's
         del wanted["id"]
@@ -313,28 +313,28 @@ def test_json_is_the_event_exactly(event: Event) -> None:
 
 
 @given(st.text(), st.text(max_size=40))
-def test_whatever_a_text_holds_its_lines_are_harmless(text: str, sender: str) -> None:
+def test_the_lines_of_any_text_are_harmless(text: str, sender: str) -> None:
     text, sender = (one.encode("utf-8", "replace").decode() for one in (text, sender))
     for line in tell(message(text, sender)):
         assert not any((char < " " and char != "\t") or "\x7f" <= char <= "\x9f" for char in line)
 
 
 @given(st.text())
-def test_whatever_a_text_holds_its_json_is_one_line_with_the_same_text(text: str) -> None:
+def test_the_json_of_any_text_is_one_line_with_the_same_text(text: str) -> None:
     text = text.encode("utf-8", "replace").decode()
     line = as_json(message(text))
     assert "\n" not in line
     assert json.loads(line)["text"] == text
 
 
-def test_who_has_more_conversations_than_are_listed_is_told_how_many() -> None:
+def test_the_number_of_unlisted_conversations_is_shown() -> None:
     assert tell(replace(welcome(2, ""), left_out=1))[1:] == [
         "-- 1 more private conversation is not listed: you hear what is said there, and /msg NAME writes there."
     ]
     assert tell(replace(welcome(2, ""), left_out=1200))[1].startswith("-- 1200 more private conversations are not")
 
 
-def test_who_comes_back_is_told_which_rooms_they_were_put_out_of_by_whom_and_why() -> None:
+def test_removals_while_away_are_shown_with_moderator_and_reason() -> None:
     kicked = Removal(room="#ops", by="bob", reason="take a walk")
     banned = Removal(room="#dev", by="eve", action="ban")
     assert tell(replace(welcome(2, "Hello."), put_out=(kicked, banned)))[1:] == [

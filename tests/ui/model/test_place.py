@@ -1,4 +1,4 @@
-"""Where one is follows from what happened."""
+"""The place of a person follows the events."""
 
 from __future__ import annotations
 
@@ -16,27 +16,27 @@ def said(sender: str) -> Message:
     return Message(room="#ops", seq=1, time="t", sender=sender, text="x", cid="c")
 
 
-def test_a_room_that_one_left_is_not_talked_in() -> None:
+def test_leaving_the_current_room_returns_to_the_lobby() -> None:
     one = place()
     one.take(Left(room="#ops"))
     assert one.room == "#lobby"
     assert "#ops" not in one.rooms
 
 
-def test_a_room_that_is_gone_after_a_reconnect_is_not_talked_in() -> None:
+def test_a_room_lost_in_a_reconnect_returns_to_the_lobby() -> None:
     one = place()
     one.enter(KnownAccounts("ada"), "#lobby", views(RoomInfo(name="#lobby")))
     assert one.room == "#lobby"
 
 
-def test_who_spoke_last_is_completed_first_and_oneself_never() -> None:
+def test_the_last_speaker_is_completed_first_and_the_person_themselves_never() -> None:
     one = place()
     for event in (said("eve"), said("bob"), said("ada"), Presence(room="#lobby", count=4, joined=("zoe", "eve"))):
         one.take(event)
     assert one.people == ("zoe", "bob", "eve")
 
 
-def test_who_left_or_was_renamed_is_no_longer_there() -> None:
+def test_people_who_left_or_were_renamed_are_not_completed() -> None:
     one = place()
     gone = Presence(room="#lobby", count=1, left=("eve",))
     for event in (said("eve"), said("bob"), Renamed(old="bob", new="rob"), gone):
@@ -44,27 +44,27 @@ def test_who_left_or_was_renamed_is_no_longer_there() -> None:
     assert one.people == ("rob",)
 
 
-def test_ones_own_new_name_is_known() -> None:
+def test_the_persons_own_rename_is_followed() -> None:
     one = place()
     one.take(Renamed(old="ada", new="grace"))
     assert one.me == "grace"
 
 
-def test_topic_and_count_are_followed() -> None:
+def test_topic_and_count_come_from_the_clients_room() -> None:
     one = place()
     one.take(TopicChanged(room="#ops", seq=1, time="t", sender="eve", text="plans"))
     one.take(Presence(room="#ops", count=9))
     assert (one.rooms["#ops"].topic, one.rooms["#ops"].count) == ("plans", 9)
 
 
-def test_the_others_of_a_direct_conversation_are_known_by_name() -> None:
+def test_the_others_of_a_direct_conversation_have_names() -> None:
     one = place()
     assert one.members("@ada+bob+eve") == ("bob", "eve")
     one.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("Ada", "Bob"))))
     assert one.members("@ada+bob") == ("Bob",)
 
 
-def test_who_takes_another_name_is_the_same_in_private_and_in_what_was_said() -> None:
+def test_a_rename_is_followed_in_conversations_and_in_shown_messages() -> None:
     one = place()
     one.take(Room(id="", room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
     one.take(said("bob"))

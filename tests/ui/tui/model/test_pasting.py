@@ -1,4 +1,4 @@
-"""How long a message is, and what is asked about a long paste."""
+"""The length of messages, and the question about a long paste."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from trio_chat.ui.tui.model.pasting import ask_about, is_long
         ("@bob @:0123456789", 7),
     ],
 )
-def test_what_is_over_the_limit_is_what_the_server_would_count(line: str, over: int) -> None:
+def test_the_excess_is_counted_as_the_server_counts(line: str, over: int) -> None:
     model = ChatModel()
     assert model.excess(model.lines.read(line)) == 0  # before the server said its limit
     model.most_text = 10

@@ -1,4 +1,4 @@
-"""What was typed in a room that one is put out of: it goes nowhere else, and is there again."""
+"""Drafts of rooms that the person is removed from: they go nowhere else, and return."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def told(model: ChatModel) -> list[str]:
     return [entry.text for entry in model.room.log.entries]
 
 
-def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again() -> None:
+def test_a_draft_of_a_room_survives_a_removal_and_goes_nowhere_else() -> None:
     model = entered()
     ops = events.Room(id="", room=events.RoomInfo(name="#ops", count=1))
     model.take(ops, 0.0, 0.0)
@@ -46,7 +46,7 @@ def test_what_is_typed_when_one_is_put_out_goes_nowhere_else_and_is_there_again(
 
 
 @pytest.mark.parametrize("private", [True, False])
-def test_what_waits_for_a_room_says_when_that_is_private_no_longer(*, private: bool) -> None:
+def test_a_kept_draft_warns_when_its_private_room_is_public(*, private: bool) -> None:
     model = entered(info(SECRET, private=True))
     model.look(SECRET)
     model.send(SECRET, "waves", "action", 0.0)
@@ -66,7 +66,7 @@ def test_what_waits_for_a_room_says_when_that_is_private_no_longer(*, private: b
     assert told(model) == ([] if private else [opened])
 
 
-def test_a_room_that_was_private_says_when_it_is_found_open() -> None:
+def test_a_private_room_found_public_is_reported() -> None:
     model = entered(info(SECRET, private=True))
     model.begin(info(LOBBY), info(SECRET))
     model.look(SECRET)
@@ -76,7 +76,7 @@ def test_a_room_that_was_private_says_when_it_is_found_open() -> None:
     assert model.room.facts.private
 
 
-def test_a_draft_for_a_private_room_is_remembered_as_one() -> None:
+def test_a_saved_draft_remembers_that_its_room_was_private() -> None:
     model = FollowedModel()
     model.unsent.texts[SECRET] = "the secret"
     model.unsent.private.add(SECRET)
@@ -87,9 +87,7 @@ def test_a_draft_for_a_private_room_is_remembered_as_one() -> None:
 
 
 @pytest.mark.parametrize(("columns", "rows"), SIZES)
-def test_a_private_room_that_the_server_lost_is_not_made_anew_without_a_word(
-    chat: Running, tmp_path: Path, columns: int, rows: int
-) -> None:
+def test_a_lost_private_room_is_not_made_again_silently(chat: Running, tmp_path: Path, columns: int, rows: int) -> None:
     with Screen(chat.url, tmp_path, columns=columns, rows=rows).ready() as ada:
         ada.enter(SECRET)
         chat.tell(events.Room(room=info(SECRET, private=True)))

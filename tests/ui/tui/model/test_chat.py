@@ -1,4 +1,4 @@
-"""The pure model: what is shown, what is unread, what calls, and how the log's window moves."""
+"""The full screen's model: unread messages, notifications, own messages, scrolling."""
 
 from __future__ import annotations
 
@@ -43,14 +43,14 @@ def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
 # ---- unread, and what calls ---------------------------------------------------------------------
 
 
-def test_what_one_looks_at_is_read_and_calls_nobody() -> None:
+def test_the_room_on_the_screen_is_read_and_does_not_call() -> None:
     model = entered()
     effects = model.take(message(1, "hello @ada"), 0.0, 0.0)
     assert effects == [SayRead(LOBBY, 1)]
     assert model.room.unread == 0
 
 
-def test_elsewhere_counts_and_mentions_call() -> None:
+def test_messages_elsewhere_are_unread_and_mentions_call() -> None:
     model = entered()
     assert model.take(message(1, "nothing", room="#ops"), 0.0, 0.0) == []
     assert model.take(message(2, "you, @ada!", room="#ops"), 0.0, 0.0) == [Notify("bob in #ops", "you, @ada!")]
@@ -114,7 +114,7 @@ def test_the_title_counts_what_is_for_one() -> None:
     assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
 
 
-def test_who_takes_another_name_has_it_in_private_too() -> None:
+def test_a_rename_is_shown_in_the_direct_conversation() -> None:
     model = entered()
     model.take(events.Renamed(old="bob", new="robert"), 0.0, 0.0)
     room = model.rooms["@ada+bob"]
@@ -123,7 +123,7 @@ def test_who_takes_another_name_has_it_in_private_too() -> None:
 
 
 @pytest.mark.parametrize(("given", "shown"), [("moderator", "moderator"), ("member", "")])
-def test_who_has_another_role_is_shown_with_it(given: str, shown: str) -> None:
+def test_a_new_role_is_shown_in_the_list_of_people(given: str, shown: str) -> None:
     model = entered()
     people = (events.PersonInfo(name="ada"), events.PersonInfo(name="bob", role="owner"))
     model.take(events.People(id="", room="#ops", people=people), 0.0, 0.0)
@@ -133,7 +133,7 @@ def test_who_has_another_role_is_shown_with_it(given: str, shown: str) -> None:
     assert {person.name: person.role for person in model.rooms["#ops"].people.values()} == {"ada": "", "bob": shown}
 
 
-def test_what_somebody_said_first_in_private_while_one_was_away_is_unread() -> None:
+def test_a_direct_conversation_begun_while_away_is_unread() -> None:
     direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=2)
     model = entered(events.RoomInfo(name=LOBBY, last=9), direct)
     assert (model.rooms[LOBBY].unread, model.rooms["@ada+bob"].unread) == (0, 2)
@@ -141,7 +141,7 @@ def test_what_somebody_said_first_in_private_while_one_was_away_is_unread() -> N
     assert model.rooms["@ada+bob"].new_since == 0
 
 
-def test_what_people_say_who_are_ignored_is_not_unread() -> None:
+def test_messages_of_ignored_people_are_not_unread() -> None:
     model = FollowedModel()
     model.place.ignored = Ignored(["Mallory"])
     infos = (
@@ -170,7 +170,7 @@ def test_what_people_say_who_are_ignored_is_not_unread() -> None:
     assert (ops.unread, ops.mentions) == (3, 2)
 
 
-def test_of_what_is_not_loaded_every_line_counts() -> None:
+def test_every_event_that_is_not_loaded_counts_as_unread() -> None:
     model = entered(events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops", last=200, read=10, mentions=3))
     ops = model.rooms["#ops"]
     model.place.ignored.do(Ignore("mallory"), model.place.accounts)
@@ -213,7 +213,7 @@ def test_an_acknowledgement_before_the_message_leaves_no_double() -> None:
     assert len(model.room.log) == 1
 
 
-def test_a_refused_message_is_in_the_input_again_and_why_stands_last() -> None:
+def test_a_refused_message_returns_to_the_input_and_the_reason_is_shown() -> None:
     model = entered()
     local = model.send(LOBBY, "waves", "action", 1.0)
     model.failed(LOBBY, local, "No.", 1.0)
@@ -226,7 +226,7 @@ def test_a_refused_message_is_in_the_input_again_and_why_stands_last() -> None:
     assert [entry.text for entry in model.room.log.entries[-2:]] == ["Not sent: more", "No!"]
 
 
-def test_a_room_joined_later_has_the_input_that_knows_what_was_typed_before() -> None:
+def test_a_room_joined_later_has_an_input_with_the_history() -> None:
     model = entered()
     made = Editor(history=["before"])
     model.make_editor = lambda: made
@@ -237,7 +237,7 @@ def test_a_room_joined_later_has_the_input_that_knows_what_was_typed_before() ->
 # ---- where a line goes, people, the connection --------------------------------------------------
 
 
-def test_where_a_line_goes_is_said_and_a_stranger_is_known_as_one() -> None:
+def test_the_destination_is_shown_and_unknown_recipients_are_refused() -> None:
     model = entered()
     assert model.destination(model.lines.read("hi @siss")) == ("siss (private)", False)  # nobody said yet who is here
     people = tuple(events.PersonInfo(name=name) for name in ("ada", "bob", "eve"))
@@ -250,7 +250,7 @@ def test_where_a_line_goes_is_said_and_a_stranger_is_known_as_one() -> None:
     assert model.destination(model.lines.read("@ALL: hi")) == ("everyone", False)
 
 
-def test_leaving_a_room_leads_back_to_the_lobby() -> None:
+def test_leaving_a_room_returns_to_the_lobby() -> None:
     model = entered()
     model.look("#ops")
     model.take(events.Left(room="#ops", reason="You were put out."), 0.0, 0.0)
@@ -259,7 +259,7 @@ def test_leaving_a_room_leads_back_to_the_lobby() -> None:
     assert "You were put out." in model.room.log.entries[-1].text
 
 
-def test_an_outage_counts_from_its_begin() -> None:
+def test_an_outage_is_counted_from_its_beginning() -> None:
     model = entered()
     model.take(Disconnected(reason="gone", retry_in=2.0), 10.0, 0.0)
     model.take(Disconnected(reason="still gone", retry_in=4.0, attempt=1), 13.0, 0.0)
@@ -279,7 +279,7 @@ def test_typing_holds_for_six_seconds_or_until_the_message() -> None:
 # ---- finding ------------------------------------------------------------------------------------
 
 
-def test_fuzzy_finds_begins_of_words_first() -> None:
+def test_fuzzy_search_prefers_beginnings_of_words() -> None:
     assert fuzzy("op", ["#shop", "#ops", "#open-source", "#x"]) == ["#ops", "#open-source", "#shop"]
     assert fuzzy("os", ["#ops", "#open-source"]) == ["#open-source", "#ops"]
     assert fuzzy("", ["b", "a"]) == ["b", "a"]
@@ -317,7 +317,7 @@ def shown(room: RoomModel, conversation: ConversationLayout, look: ConversationS
     return [plain_text(row).split("  ")[-1].strip() for row in conversation.view(room, 80, height, look).rows]
 
 
-def test_scrolling_back_and_on_comes_back_to_the_newest() -> None:
+def test_scrolling_back_and_forward_returns_to_the_newest() -> None:
     room, conversation, look = filled(100)
     assert shown(room, conversation, look)[-1] == "m100"
     conversation.scroll(room, 7, 80, look)
@@ -332,7 +332,7 @@ def test_scrolling_back_and_on_comes_back_to_the_newest() -> None:
     assert rows[0]  # the first line stands at the top, with nothing empty above it
 
 
-def test_what_arrives_and_what_is_fetched_moves_nothing_one_reads() -> None:
+def test_arriving_and_fetched_messages_do_not_move_the_view() -> None:
     room, conversation, look = filled(100)
     conversation.scroll(room, 30, 80, look)
     before = shown(room, conversation, look)
@@ -360,7 +360,7 @@ def test_every_width_and_height_is_drawn(columns: int) -> None:
 # ---- what one wishes ----------------------------------------------------------------------------
 
 
-def test_words_of_ones_own_call_whole_and_however_they_are_cased() -> None:
+def test_highlight_words_call_as_whole_words_in_any_case() -> None:
     words = whole_words(["lunch", " C++ ", ""])
     assert words is not None
     assert [bool(words.search(text)) for text in ("Lunch!", "lunches", "in C++.", "C+")] == [True, False, True, False]
@@ -373,7 +373,7 @@ def test_words_of_ones_own_call_whole_and_however_they_are_cased() -> None:
         assert model.calls(entry) == calls
 
 
-def test_all_rooms_are_read_at_once_and_the_server_is_told_of_what_was_not() -> None:
+def test_reading_all_rooms_reports_those_that_were_unread() -> None:
     model = entered()
     model.take(message(1, room="#ops"), 0.0, 0.0)
     model.take(message(2, "@ada", room="#ops"), 0.0, 0.0)
@@ -384,7 +384,7 @@ def test_all_rooms_are_read_at_once_and_the_server_is_told_of_what_was_not() -> 
     assert model.read_all() == []
 
 
-def test_no_more_of_the_past_is_fetched_than_is_wanted_until_one_goes_back() -> None:
+def test_only_the_backlog_is_fetched_until_the_person_scrolls_back() -> None:
     model = entered()
     model.backlog = 3
     room = model.room

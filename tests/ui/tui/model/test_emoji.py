@@ -1,4 +1,4 @@
-"""Emoji: by name, completed, and told from what is none."""
+"""Emoji: by name, completed, and told from other texts."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ def test_emoji_by_name_but_not_in_code() -> None:
         ("日", "There is no emoji"),
     ],
 )
-def test_what_is_no_emoji_is_refused_with_a_hint(word: str, why: str) -> None:
+def test_a_text_that_is_no_emoji_is_refused_with_a_hint(word: str, why: str) -> None:
     assert why in why_no_emoji(word)
     assert bool(why_no_emoji(word)) == bool(why)
 
 
-def test_where_only_an_emoji_is_wanted_its_colons_may_be_left_out() -> None:
+def test_an_emoji_answer_may_leave_out_the_colons() -> None:
     assert complete_emoji("tad", 3).candidates == complete_emoji(":tad", 4).candidates == ("🎉",)
     assert complete_emoji(":thu", 4).candidates == (":thumbsdown:", ":thumbsup:")
     assert complete_emoji("x", 1).candidates == ("❌",)

@@ -1,4 +1,4 @@
-"""The window of a room's log: how it grows, what changes its lines, how they are described."""
+"""The loaded stretch of a room's log: how it grows, how messages change, how they are described."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def message(seq: int, text: str = "", sender: str = "bob", **more: Any) -> event
     )
 
 
-def test_the_window_grows_at_both_ends_and_keeps_its_bound() -> None:
+def test_the_loaded_stretch_grows_at_both_ends_within_its_bound() -> None:
     log = RoomLog(most=100)
     log.replace([message(n) for n in range(500, 600)], more_before=True, more_after=True)
     log.take_older([message(n) for n in range(400, 500)], more=True)
@@ -37,14 +37,14 @@ def test_the_window_grows_at_both_ends_and_keeps_its_bound() -> None:
     assert log.newest == 600
 
 
-def test_what_comes_while_one_reads_far_above_is_not_put_behind_a_gap() -> None:
+def test_live_messages_are_not_added_after_a_gap() -> None:
     log = RoomLog()
     log.replace([message(n) for n in range(1, 50)], more_before=False, more_after=True)
     log.take(message(900))
     assert log.newest == 49
 
 
-def test_overlapping_pages_bring_nothing_twice() -> None:
+def test_overlapping_pages_add_no_message_twice() -> None:
     log = RoomLog()
     for n in range(90, 100):
         log.take(message(n))
@@ -52,7 +52,7 @@ def test_overlapping_pages_bring_nothing_twice() -> None:
     assert [entry.seq for entry in log.entries] == list(range(80, 100))
 
 
-def test_pages_that_only_change_other_lines_are_gone_past() -> None:
+def test_pages_of_changes_alone_are_passed() -> None:
     log = RoomLog()
     marks = [events.Reacted(room=LOBBY, seq=n, time=stamp(), sender="bob", target=1, mark="👍") for n in range(2, 9)]
     log.replace([message(9)], more_before=True, more_after=True)
@@ -67,7 +67,7 @@ def test_pages_that_only_change_other_lines_are_gone_past() -> None:
     assert (log.before, log.after, log.at_end) == (0, 0, True)
 
 
-def test_the_window_knows_which_lines_it_holds() -> None:
+def test_the_loaded_stretch_knows_which_events_it_holds() -> None:
     log = RoomLog()
     assert not log.holds(1)
     log.replace([message(n) for n in range(5, 9)], more_before=True, more_after=True)
@@ -77,7 +77,7 @@ def test_the_window_knows_which_lines_it_holds() -> None:
     assert all(log.holds(n) for n in range(1, 12))
 
 
-def test_what_was_told_before_the_first_page_stays_behind_it() -> None:
+def test_notes_from_before_the_first_page_stay_behind_it() -> None:
     log = RoomLog()
     log.tell("hello", 1.0)
     log.take_older([message(1), message(2)], more=False)
@@ -86,7 +86,7 @@ def test_what_was_told_before_the_first_page_stays_behind_it() -> None:
     assert [entry.seq for entry in log.entries] == [1, 2, 2, 3]
 
 
-def test_edits_deletions_and_marks_change_their_target_in_place() -> None:
+def test_edits_deletions_and_reactions_change_their_message_in_place() -> None:
     log = RoomLog()
     log.take(message(1, "teh"))
     log.take(message(2, "other"))
@@ -103,7 +103,7 @@ def test_edits_deletions_and_marks_change_their_target_in_place() -> None:
     log.take(events.Edited(room=LOBBY, seq=8, time=stamp(), sender="bob", target=77, text="nowhere"))
 
 
-def test_a_message_from_history_is_as_it_is_now() -> None:
+def test_a_message_from_history_has_its_present_state() -> None:
     log = RoomLog()
     log.take_older(
         [message(1, "now", edited=stamp(), reactions={"🎉": ("eve",)}, reply_to=7), message(2, "x", deleted=True)],
@@ -114,7 +114,7 @@ def test_a_message_from_history_is_as_it_is_now() -> None:
     assert (second.deleted, second.text) == (True, "")
 
 
-def test_comings_and_goings_fold_and_cancel_out() -> None:
+def test_arrivals_and_departures_fold_and_cancel_out() -> None:
     log = RoomLog()
     log.people(("bob", "eve"), (), 1.0)
     log.people(("sis",), ("bob", "mom"), 2.0)
@@ -132,7 +132,7 @@ def test_a_hundred_thousand_messages_take_little_memory() -> None:
     assert each * 100_000 < 60_000_000
 
 
-def test_times_of_every_form_are_read_or_are_none() -> None:
+def test_times_of_every_form_are_read_or_0() -> None:
     assert moment("2026-01-31T12:00:00.000Z") == 1769860800.0
     assert moment("nonsense") == 0.0
 
@@ -148,7 +148,7 @@ def test_times_of_every_form_are_read_or_are_none() -> None:
         ("announce_only", "on", "let only moderators write"),
     ],
 )
-def test_a_rooms_settings_are_told_as_the_server_puts_them(action: str, value: str, sentence: str) -> None:
+def test_a_change_of_settings_is_a_sentence(action: str, value: str, sentence: str) -> None:
     assert (
         rule(
             events.Moderated(
@@ -159,7 +159,7 @@ def test_a_rooms_settings_are_told_as_the_server_puts_them(action: str, value: s
     )
 
 
-def test_all_about_a_message() -> None:
+def test_the_details_of_a_message() -> None:
     log = RoomLog()
     entry = log.take(message(7, "hi", reply_to=3, edited=stamp(), reactions={"👍": ("ada", "bob")}))
     assert entry is not None
