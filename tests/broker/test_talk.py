@@ -358,7 +358,7 @@ def test_a_history_is_read_from_one_end_only() -> None:
     crowd.say("ada", "x")
     assert crowd.refused("ada", History(id="h", room=LOBBY, after=0, before=5)).code == "bad_field"
     request = History(id="h", room=LOBBY, after=0)
-    assert crowd.do("ada", request) == Recall(crowd.who["ada"], request, 1)
+    assert crowd.do("ada", request) == Recall(crowd.who["ada"], request, 1, last=1)
 
 
 # ---- what could not be stored -------------------------------------------------------------------

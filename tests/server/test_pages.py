@@ -101,6 +101,40 @@ async def test_what_is_said_meanwhile_does_not_wait_for_pages(serve: Serve) -> N
     assert len([event for event in slow.passed if event["type"] == "history"]) < 50
 
 
+async def test_a_page_says_where_it_ends_and_live_events_begin(serve: Serve, nursery: trio.Nursery) -> None:
+    class Shelf(GateStore):
+        """Reads when it is told to."""
+
+        begun, go_on = trio.Event(), trio.Event()
+
+        async def read(self, *args: Any, **kwargs: Any) -> Any:
+            self.begun.set()
+            await self.go_on.wait()
+            return await super().read(*args, **kwargs)
+
+    store = Shelf()
+    house = await serve(store=store)
+    ada, bob = await house.join_all("ada", "bob")
+    for number in range(1, 5):
+        await bob.say(f"old {number}")
+    for fields in ({"after": 1}, {}, {"before": 99}, {"before": 4}, {"after": 3, "limit": 1}, {"after": 9}):
+        await ada.send(request("history", str(fields), room="#lobby", **fields))
+    await store.begun.wait()
+    await bob.say("new")
+    store.go_on.set()
+    pages = [await ada.until("history") for _ in range(6)]
+    assert [[event["seq"] for event in page["events"]] for page in pages] == [
+        [2, 3, 4],
+        [1, 2, 3, 4],
+        [1, 2, 3, 4],
+        [1, 2, 3],
+        [4],
+        [],
+    ]
+    assert {(page["last"], page["more"]) for page in pages} == {(4, False)}
+    assert [event["seq"] for event in ada.passed if event["type"] == "message"] == [1, 2, 3, 4, 5]
+
+
 async def test_an_answer_does_not_overtake_a_page_that_was_asked_for_before_it(serve: Serve) -> None:
     _, ada = await with_lines(serve, 5)
     await ada.send(

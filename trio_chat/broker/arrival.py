@@ -381,7 +381,7 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
         registry.journal.set(person, "missed_invites", {})
         registry.unsaved_visits[person.id] = person  # told once more is better than not let in by a full disk
         registry.save_soon(ask.now)
-    ask.effects.extend(Subscribe(session.id, room) for room in person.rooms)
+    ask.effects.extend(Subscribe(session.id, room.name, room.id) for room in person.rooms.values())
     if is_back:
         for room in person.rooms.values():
             if room.direct is None:

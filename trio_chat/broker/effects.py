@@ -67,10 +67,11 @@ class Tell(Struct, frozen=True, gc=False):
 
 
 class Subscribe(Struct, frozen=True, gc=False):
-    """From here on the session gets the room's events."""
+    """From here on the session gets the events of the room, which has this number."""
 
     session: int
     room: str
+    number: int = 0
 
 
 class Unsubscribe(Struct, frozen=True, gc=False):
@@ -81,13 +82,17 @@ class Unsubscribe(Struct, frozen=True, gc=False):
 
 
 class Recall(Struct, frozen=True, gc=False):
-    """Read a stretch of the log of the room with this number, and answer with it. ``since`` is the request's
-    time as stored."""
+    """Read a page of the log of the room with this number, and answer with it.
+
+    ``since`` is the request's time as stored. ``last`` is the newest sequence number of the room now. The session gets
+    all later events as they happen, so the page has none of them.
+    """
 
     session: int
     request: History
     number: int
     since: str | None = None
+    last: int = 0
 
 
 class Seek(Struct, frozen=True, gc=False):

@@ -58,14 +58,16 @@ def restate(registry: Registry, effect: Effect) -> list[Effect]:
 
 
 def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | Seek, person: Person) -> list[Effect]:
-    numbers = {room.id for room in person.rooms.values()}
+    last = {room.id: room.last for room in person.rooms.values()}
     if registry.persons.get(person.id) is not person:  # the session came with the token of an account that is not there
         request = effect.request.id if isinstance(effect, Recall | Seek) else getattr(effect.event, "id", None)
         return [_not_stored(effect.session, request or "")]
     if isinstance(effect, Seek):
-        return [replace(effect, rooms=tuple(number for number in effect.rooms if number in numbers))]
+        return [replace(effect, rooms=tuple(number for number in effect.rooms if number in last))]
     if isinstance(effect, Recall):
-        return [effect] if effect.number in numbers else [_not_stored(effect.session, effect.request.id)]
+        if effect.number not in last:
+            return [_not_stored(effect.session, effect.request.id)]
+        return [replace(effect, last=min(effect.last, last[effect.number]))]
     event: Event = effect.event
     if isinstance(event, Welcome):
         infos, left_out = rooms.describe_all(registry, person)
@@ -73,7 +75,8 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
         now_is = replace(
             event, name=person.name.shown, admin=person.admin, rooms=infos, left_out=left_out, put_out=gone
         )
-        return [Reply(effect.session, now_is), *(Subscribe(effect.session, room) for room in person.rooms)]
+        subscribed = (Subscribe(effect.session, room.name, room.id) for room in person.rooms.values())
+        return [Reply(effect.session, now_is), *subscribed]
     if isinstance(event, Room):
         room = person.rooms.get(event.room.name)
         if room is None:

@@ -204,7 +204,7 @@ def let_hear(decision: Decision, person: Person, room: ChatRoom, but: int | None
     told = tuple(session for session in person.sessions if session != but)
     if told:
         decision.effects.append(Tell(told, Room(room=describe(room, person))))
-    decision.effects.extend(Subscribe(session, room.name) for session in person.sessions)
+    decision.effects.extend(Subscribe(session, room.name, room.id) for session in person.sessions)
 
 
 def _makers_unless_allowed(registry: Registry, person: Person) -> str | None:

@@ -176,7 +176,7 @@ def history(ask: Ask[History]) -> Refusal | None:
     since = None if request.since is None else _stored_time(request.since)
     if request.since is not None and since is None:
         return refuse("bad_time", time=quoted(request.since))
-    ask.effects.append(Recall(ask.session.id, request, room.id, since))
+    ask.effects.append(Recall(ask.session.id, request, room.id, since, room.last))
     return None
 
 

@@ -235,7 +235,8 @@ class Page(Event, frozen=True, tag="history"):
     ``more`` says whether the log continues in the direction that was asked for. A page is also bounded in bytes: it may
     hold fewer events than asked for, but at least one if there is one. ``first`` is the oldest sequence number that is
     kept; a gap below it cannot be filled. ``names`` has the senders' accounts: if a name there differs from an event's
-    ``from``, it is the account's name now.
+    ``from``, it is the account's name now. ``last`` is the newest sequence number of the room when you asked: later
+    events are not in the page, for you get them as they happen.
     """
 
     id: str
@@ -244,6 +245,7 @@ class Page(Event, frozen=True, tag="history"):
     more: bool
     first: int
     names: AccountNames = {}
+    last: int = 0
 
 
 class Found(Event, frozen=True):

@@ -30,6 +30,8 @@ from trio_chat.server.hub.dispatch import Dispatcher
 from trio_chat.server.tally import Tally
 from trio_chat.store import LogSlice, MemoryStore
 
+ROOMS = {"#a": 1, "#b": 2}
+
 Carry: TypeAlias = Callable[..., Awaitable[list[int]]]
 
 
@@ -73,12 +75,12 @@ async def enter(out: Dispatcher, carry: Carry, *peers: FakePeer, room: str = "#a
     for peer in peers:
         if peer.session not in out.sessions():
             out.add(peer)
-        await carry(Subscribe(peer.session, room))
+        await carry(Subscribe(peer.session, room, ROOMS[room]))
 
 
 def message(seq: int, room: str = "#a") -> Publish:
     event = Message(room=room, seq=seq, time="2026-01-01T00:00:00.000Z", sender="ada", text="hi", sent="", cid="")
-    return Publish(room, event, {"#a": 1, "#b": 2}[room], 7)
+    return Publish(room, event, ROOMS[room], 7)
 
 
 def ok(session: int, request: str, room: str | None = None) -> Acknowledge:
@@ -95,7 +97,7 @@ def pong(request: str) -> Reply:
 
 
 def look_up(session: int, request: str) -> Recall:
-    return Recall(session, History(id=request, room="#a"), 1)
+    return Recall(session, History(id=request, room="#a"), 1, last=9)
 
 
 # ---- rooms ----------------------------------------------------------------------------------------
@@ -266,4 +268,4 @@ async def test_a_notice_reaches_a_room_with_the_session_that_caused_it(out: Disp
     await enter(out, carry, ada)
     await carry(Notify("#a", TypingNotice(room="#a", name="ada")), session=5, request="t")
     (delivery,) = ada.encoding.encoded
-    assert (delivery.session, delivery.request, delivery.stored) == (5, "t", b"")
+    assert (delivery.room, delivery.session, delivery.request, delivery.stored) == (1, 5, "t", b"")

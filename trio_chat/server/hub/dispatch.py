@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import trio
+from msgspec.structs import replace
 
 from trio_chat.broker.effects import (
     Acknowledge,
@@ -168,7 +169,7 @@ class Dispatcher:
     def _gather(self, room: str, delivery: Delivery) -> None:
         channel = self._channels.get(room)
         if channel is not None:
-            channel.gather(delivery)
+            channel.gather(delivery if delivery.room else replace(delivery, room=channel.number))
             self._dirty[room] = channel
 
     def _acknowledge(self, effect: Acknowledge) -> None:
@@ -275,7 +276,7 @@ class Dispatcher:
             return
         channel = self._channels.get(effect.room)
         if channel is None:
-            channel = self._channels[effect.room] = Channel(effect.room, 0)
+            channel = self._channels[effect.room] = Channel(effect.room, effect.number)
         elif channel.deliveries:
             await self._flush(channel)
         recipient.enter(channel)

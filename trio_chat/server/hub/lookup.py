@@ -115,14 +115,21 @@ class Lookup:
         after = request.after
         if effect.since is not None:
             after = await self._store.seq_at(effect.number, effect.since)
-        stretch = await self._store.read(effect.number, after, request.before, request.limit, size=size)
+        before = None if after is not None else min(request.before or effect.last + 1, effect.last + 1)
+        found = await self._store.read(effect.number, after, before, request.limit, size=size)
+        events, more = found.events, found.more
+        if after is not None:  # the session gets the events behind the last as they happen
+            start = max(after, found.first - 1)
+            events = events[: max(0, effect.last - start)]
+            more = more and start + len(events) < effect.last
         return Page(
             id=request.id,
             room=request.room,
-            events=tuple(map(Raw, stretch.events)),
-            more=stretch.more,
-            first=stretch.first,
-            names=self._names_of(accounts_in(stretch.events)),
+            events=tuple(map(Raw, events)),
+            more=more,
+            first=found.first,
+            names=self._names_of(accounts_in(events)),
+            last=effect.last,
         )
 
     async def _seek(self, effect: Seek, size: int) -> Found:
