@@ -1,4 +1,4 @@
-"""How fast the durable store is, with many lines in it.
+"""The speed of the SQLite store with many lines in it.
 
 Run it as ``python -m tests.benchmarks.store_speed [--lines N] [--folder DIR]``. It builds a database, then
 prints a table: the time of opening, loading, reading, searching, deleting, and of commits of 1, 16 and 200
@@ -34,7 +34,7 @@ BEGIN: Final = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 class Talk:
-    """Lines as a busy team might write them: word frequencies after Zipf, 3 to 20 words, ids of 16 characters."""
+    """Lines like those of a busy team: word frequencies after Zipf, 3 to 20 words, ids of 16 characters."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)
@@ -65,7 +65,7 @@ class Talk:
 
 
 async def clocked(what: str, repeat: int, call: Callable[[], Awaitable[object]]) -> None:
-    """Print how long a call takes: the median, the longest, and the CPU time of one."""
+    """Print the time of a call: the median, the maximum, and the CPU time."""
     took = []
     cpu = time.process_time()
     for _ in range(repeat):
@@ -81,7 +81,7 @@ async def clocked(what: str, repeat: int, call: Callable[[], Awaitable[object]])
 
 
 async def build(path: Path, talk: Talk, lines: int) -> None:
-    """Fill a database that is to have so many lines."""
+    """Fill a database with that many lines."""
     async with SqliteStore.open(path, synchronous="NORMAL") as store:
         await save(store, [SaveRoom(room, f"#room{room}", "") for room in range(1, ROOMS + 1)])
         spent = indexing = wall = 0.0
@@ -108,7 +108,7 @@ def _cut(total: int, most: int) -> Iterator[int]:
 
 
 async def measure_reading(path: Path, talk: Talk) -> None:
-    """Opening, loading, pages, searches."""
+    """Measure opening, loading, pages and searches."""
 
     async def open_and_close() -> None:
         async with SqliteStore.open(path):
@@ -142,7 +142,7 @@ async def measure_reading(path: Path, talk: Talk) -> None:
 
 
 async def measure_commits(path: Path, talk: Talk, synchronous: Synchronous) -> None:
-    """Commits of several sizes."""
+    """Measure commits of several sizes."""
     async with SqliteStore.open(path, synchronous=synchronous) as store:
         for size, repeat in ((1, 300), (16, 200), (200, 100), (2000, 20)):
             batches = iter([talk.lines(size) for _ in range(repeat)])
@@ -152,7 +152,7 @@ async def measure_commits(path: Path, talk: Talk, synchronous: Synchronous) -> N
 
 
 async def measure_deleting(path: Path) -> None:
-    """A deletion, and removing its traces."""
+    """Measure a deletion and the removal of its traces."""
     async with SqliteStore.open(path) as store:
         places = iter([(room, 2000 + room * 7) for room in range(1, 21)])
 

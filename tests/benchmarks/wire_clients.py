@@ -1,4 +1,4 @@
-"""Clients that cost little, for measuring a server: one thread, one selector, frames made and read by hand.
+"""Cheap clients for measuring a server: one thread, one selector, frames written and read by hand.
 
 A frame's mask is zero, so its payload stands in it as it is (a server must unmask it all the same). Of what comes
 only the frames' borders are looked at, and a few bytes.
@@ -27,7 +27,7 @@ _HELLO: Final = (
 
 
 def cpu_seconds(pid: int) -> float:
-    """CPU time that a process has used, in the grain of the system's clock (10 ms)."""
+    """Return the CPU time of a process, in steps of the system's clock (10 ms)."""
     fields = Path(f"/proc/{pid}/stat").read_text("ascii").rsplit(")", 1)[1].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
@@ -40,7 +40,7 @@ def frame(payload: bytes) -> bytes:
 
 
 class Client:
-    """One connection, in its own name."""
+    """One connection, under a name of its own."""
 
     def __init__(self, port: int, name: str) -> None:
         self.name = name
@@ -58,7 +58,7 @@ class Client:
         self._wait_for(b'"type":"welcome"')
 
     def close(self) -> None:
-        """Hang up."""
+        """Close the connection."""
         self.socket.close()
 
     def ask(self, kind: str, **fields: object) -> dict[str, Any]:
@@ -70,19 +70,19 @@ class Client:
         return answer
 
     def request(self, kind: str, **fields: object) -> bytes:
-        """A request of its own number, in a frame."""
+        """Return a request with a number of its own, in a frame."""
         self._asked += 1
         return frame(json.dumps({"type": kind, "id": f"q{self._asked}", **fields}).encode())
 
     def message(self, room: str, text: str) -> bytes:
-        """The same for a message, made quickly; ``text`` needs no escaping."""
+        """Return a message in a frame, without the JSON encoder: ``text`` must need no escaping."""
         self._asked += 1
         return frame(
             b'{"type":"send","id":"q%d","room":"%b","text":"%b"}' % (self._asked, room.encode(), text.encode())
         )
 
     def arrived(self) -> Iterator[bytes]:
-        """The payloads of the frames that have come whole, after reading once."""
+        """Read once, and return the payloads of all complete frames."""
         return self._split(self._rest + self._receive())
 
     def _split(self, data: bytes) -> Iterator[bytes]:
@@ -115,30 +115,30 @@ class Client:
 
 
 class Loop:
-    """Waits for many clients at once, and calls for each what takes what came."""
+    """Waits for many clients at once, and passes each payload to the function of its client."""
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
 
     def watch(self, client: Client, take: Callable[[bytes], None]) -> None:
-        """From now on give ``take`` every payload that comes to a client."""
+        """From now on pass every payload of a client to ``take``."""
         self._selector.register(client.socket, selectors.EVENT_READ, (client, take))
 
     def turn(self, deadline: float) -> None:
-        """Wait until something comes, or until a time of ``time.perf_counter``; take what came."""
+        """Wait for payloads until a time of ``time.perf_counter``, and pass them on."""
         for key, _ in self._selector.select(max(0.0, deadline - time.perf_counter())):
             client, take = key.data
             for payload in client.arrived():
                 take(payload)
 
     def run(self, deadline: float) -> None:
-        """Take what comes until then."""
+        """Pass on all payloads until then."""
         while time.perf_counter() < deadline:
             self.turn(deadline)
 
 
 class AckedSender:
-    """Says one thing after the other in a room of its own: each once the one before is acknowledged."""
+    """Sends messages in a room of its own, each when the one before is acknowledged."""
 
     def __init__(self, client: Client, room: str) -> None:
         self._client = client
@@ -149,12 +149,12 @@ class AckedSender:
         self.going = self.waits = False
 
     def say(self) -> None:
-        """Say the next thing."""
+        """Send the next message."""
         self.waits = True
         self._client.socket.sendall(self._client.message(self._room, self._text))
 
     def take(self, payload: bytes) -> None:
-        """Take what came: an acknowledgement lets it go on."""
+        """Take a payload. After an acknowledgement, send the next message."""
         if payload.startswith(b'{"type":"ok"'):
             self.acknowledged += 1
             self.waits = False
@@ -165,13 +165,13 @@ class AckedSender:
 
 
 class Hearer:
-    """Notes how long each message took from its sender's send to here. The times are seconds."""
+    """Notes the time of each message from its sender to this client, in seconds."""
 
     def __init__(self) -> None:
         self.took: list[float] = []
 
     def take(self, payload: bytes) -> None:
-        """Take what came."""
+        """Take a payload."""
         if payload.startswith(b'{"type":"message"'):
             at = payload.find(b'"text":"at ') + 11
             self.took.append(time.perf_counter() - int(payload[at : at + 20]) / 1e9)
@@ -180,7 +180,7 @@ class Hearer:
 
 
 class Asker:
-    """Asks one kind of question, again and again, and notes how long each answer took, in seconds."""
+    """Sends requests of one kind, again and again, and notes the time of each answer, in seconds."""
 
     def __init__(self, client: Client, questions: Iterator[tuple[str, dict[str, object]]]) -> None:
         self._client = client
@@ -191,18 +191,18 @@ class Asker:
 
     @property
     def waits(self) -> bool:
-        """Whether the last question has no answer yet."""
+        """Whether the last request has no answer yet."""
         return self._asked is not None
 
     def ask(self) -> None:
-        """Ask the next question, unless the last has no answer yet."""
+        """Send the next request, unless the last one has no answer yet."""
         if self._asked is None:
             self._kind, fields = next(self._questions)
             self._asked = time.perf_counter()
             self._client.socket.sendall(self._client.request(self._kind, **fields))
 
     def take(self, payload: bytes) -> None:
-        """Take what came."""
+        """Take a payload."""
         if self._asked is not None and payload.startswith(
             (b'{"type":"history"', b'{"type":"found"', b'{"type":"error"')
         ):
@@ -213,5 +213,5 @@ class Asker:
 
 
 def percentile(values: Sequence[float], share: float) -> float:
-    """The value below which that share of them are."""
+    """Return the value below which that share of all values is."""
     return sorted(values)[min(len(values) - 1, int(len(values) * share))]

@@ -1,4 +1,4 @@
-"""The server, made as it is not, to show what its promises cost.
+"""The server without one of its properties, to measure the cost of that property.
 
     python -m tests.benchmarks.wire_server normal|single serve ...
 
@@ -21,7 +21,7 @@ from trio_chat.store.sqlite.schema import Synchronous
 
 
 class QuickStore(SqliteStore):
-    """A store whose commits return when the system has them."""
+    """A store whose commits return once the operating system has them."""
 
     @classmethod
     @contextlib.asynccontextmanager

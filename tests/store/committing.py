@@ -1,4 +1,4 @@
-"""Commits whose outcome a test does not look at, so that it must be the ordinary one."""
+"""Commits that must succeed, because the test is about something else."""
 
 from __future__ import annotations
 

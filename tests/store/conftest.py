@@ -1,4 +1,4 @@
-"""A store of each kind, and somebody who writes into it."""
+"""A store of each kind, and a pen that writes records for it."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 FOREVER = 10_000_000
-"""A backlog that keeps all that a test stores."""
+"""A backlog that is never reached by a test."""
 
 
 class Pen:
-    """Writes the lines of rooms, each with the next number and a time one second later than the last."""
+    """Writes lines of rooms. Each has the next number, and a time one second after the line before."""
 
     def __init__(self) -> None:
         self.now = BEGIN
@@ -70,7 +70,7 @@ def pen() -> Pen:
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
-    """Where a database is to be: in a data directory that is not there yet."""
+    """The path of a database in a data directory that does not exist yet."""
     return tmp_path / "data" / DATABASE
 
 

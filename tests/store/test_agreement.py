@@ -1,4 +1,4 @@
-"""Whatever is committed, the durable store and the one in memory answer alike."""
+"""After any sequence of commits, the SQLite store and the memory store give the same answers."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ batches = st.lists(st.lists(records, max_size=12), max_size=8)
 
 
 def follow(batch: list[Record], lasts: dict[int, int]) -> list[Record]:
-    """Most lines in their place, or next to nothing would ever be stored."""
+    """Give most lines their right place, otherwise almost nothing would be stored."""
     fixed: list[Record] = []
     for record in batch:
         if isinstance(record, Line) and record.seq != 9:
@@ -78,7 +78,7 @@ def follow(batch: list[Record], lasts: dict[int, int]) -> list[Record]:
 
 
 async def everything(store: Store) -> list[object]:
-    """All that a store can be asked, in short."""
+    """Collect the answers of a store to all kinds of questions."""
     told: list[object] = [await store.load()]
     for room in (1, 2, 3):
         told += [await store.read(room, 0, None, 5), await store.read(room, None, None, 3, floor=2)]
@@ -107,7 +107,7 @@ async def commit(store: Store, batch: list[Record]) -> str:
 
 @settings(deadline=None, max_examples=40)
 @given(batches)
-def test_both_stores_answer_alike(written: list[list[Record]]) -> None:
+def test_both_stores_give_the_same_answers(written: list[list[Record]]) -> None:
     async def compare(path: Path) -> None:
         memory = MemoryStore("epoch")
         lasts: dict[int, int] = {}
@@ -135,7 +135,7 @@ def test_both_stores_answer_alike(written: list[list[Record]]) -> None:
 
 @settings(deadline=None, max_examples=20)
 @given(batches)
-def test_a_room_that_is_dropped_is_gone_from_both(written: list[list[Record]]) -> None:
+def test_a_dropped_room_is_gone_from_both_stores(written: list[list[Record]]) -> None:
     async def compare(path: Path) -> None:
         memory = MemoryStore("epoch")
         async with SqliteStore.open(path, synchronous="NORMAL") as kept:

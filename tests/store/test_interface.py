@@ -1,4 +1,4 @@
-"""What every store does; each test runs against all implementations."""
+"""The interface of a store. Each test runs against all implementations."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 
 async def settle(store: Store) -> None:
-    """Do all that is done off the path of delivery."""
+    """Finish all indexing and removal."""
     while await store.index_some(100):
         pass
 
@@ -60,7 +60,7 @@ async def test_a_new_store_is_empty_and_counts_from_one(store: Store) -> None:
     assert await store.read(1, None, None, 10) == LogSlice([], more=False, first=1)
 
 
-async def test_what_is_saved_is_loaded_as_it_was(store: Store, pen: Pen) -> None:
+async def test_saved_records_are_loaded_unchanged(store: Store, pen: Pen) -> None:
     room = SaveRoom(
         2, "@1+2", pen.stamp(), direct=(1, 2), private=True, topic="thé", announce_only=True, slow=2.5, keep=0.5
     )
@@ -104,14 +104,14 @@ async def test_saving_again_replaces_and_dropping_removes(store: Store, pen: Pen
     assert (snapshot.devices, snapshot.bans, snapshot.invites, snapshot.members) == ((), (), (), ())
 
 
-async def test_a_number_that_was_somebodys_is_never_free_again(store: Store, pen: Pen) -> None:
+async def test_a_number_is_never_used_again(store: Store, pen: Pen) -> None:
     await save(store, [pen.account(7), device(8, 7), pen.room(9), ban(10)])
     await save(store, [DropDevice(8), DropAccount(7), DropRoom(9), DropBan(10)])
     snapshot = await store.load()
     assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (8, 9, 10, 11)
 
 
-async def test_an_account_goes_with_all_that_is_its_own_and_what_it_said_stays(store: Store, pen: Pen) -> None:
+async def test_with_an_account_its_records_are_removed_and_its_messages_stay(store: Store, pen: Pen) -> None:
     await save(store, [pen.account(1), pen.account(2, "bob"), pen.room(1), device(1, 1), device(2, 2)])
     for account in (1, 2):
         mine: list[Record] = [
@@ -136,7 +136,7 @@ async def test_an_account_goes_with_all_that_is_its_own_and_what_it_said_stays(s
     assert len((await store.read(1, 0, None, 10)).events) == 2
 
 
-async def test_a_room_goes_with_its_lines_and_all_that_refers_to_it(store: Store, pen: Pen) -> None:
+async def test_with_a_room_its_lines_and_all_records_about_it_are_removed(store: Store, pen: Pen) -> None:
     await save(store, [pen.account(1), pen.room(1), pen.room(2, "#ops")])
     for room in (1, 2):
         await save(store, [SaveMember(room, 1), SaveInvite(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2)])
@@ -155,7 +155,7 @@ async def test_a_room_goes_with_its_lines_and_all_that_refers_to_it(store: Store
     assert len((await store.read(1, 0, None, 10)).events) == 3
 
 
-async def test_leaving_a_room_takes_the_reading_position_and_mentions_there_along(store: Store, pen: Pen) -> None:
+async def test_with_a_membership_its_read_position_and_mentions_are_removed(store: Store, pen: Pen) -> None:
     await save(store, [pen.room(1), pen.room(2, "#ops"), pen.account(1)])
     await save(
         store, [r for room in (1, 2) for r in (SaveMember(room, 1), SaveRead(room, 1, 1), SaveMention(room, 1, 2))]
@@ -169,7 +169,7 @@ async def test_leaving_a_room_takes_the_reading_position_and_mentions_there_alon
     )
 
 
-async def test_reading_a_room_clears_the_mentions_read_and_no_others(store: Store, pen: Pen) -> None:
+async def test_a_read_position_clears_the_mentions_up_to_it_and_no_others(store: Store, pen: Pen) -> None:
     await save(store, [pen.room(1), pen.room(2, "#ops"), pen.account(1), pen.account(2, "bob")])
     await save(store, [SaveMention(1, 1, 3), SaveMention(1, 1, 4), SaveMention(1, 2, 3), SaveMention(2, 1, 3)])
     await save(store, [SaveRead(1, 1, 3), SaveMention(1, 1, 2)])
@@ -234,7 +234,7 @@ async def test_records_of_one_commit_act_in_their_order(store: Store, pen: Pen) 
         ((None, 3, 5), 5, [], (False, 6)),
     ],
 )
-async def test_a_stretch_is_what_was_asked_for(
+async def test_a_slice_has_the_events_that_were_asked_for(
     store: Store,
     pen: Pen,
     asked: tuple[int | None, int | None, int],
@@ -264,7 +264,7 @@ async def test_a_stretch_is_what_was_asked_for(
         ((None, 2, 9), 1, [1], False),
     ],
 )
-async def test_a_stretch_has_no_more_bytes_than_it_may_but_one_line_at_the_least(
+async def test_a_slice_has_at_most_the_given_bytes_but_at_least_one_event(
     store: Store, pen: Pen, asked: tuple[int | None, int | None, int], size: int, seqs: list[int], *, more: bool
 ) -> None:
     lines = [replace(line, event=b"%04d" % line.seq * 250) for line in pen.lines(*"abcde")]
@@ -316,8 +316,8 @@ async def test_a_line_is_looked_up_and_found_by_its_senders_id(store: Store, pen
 
 async def test_many_lines_and_positions_are_looked_up_in_one_call(store: Store, pen: Pen) -> None:
     one, other, gone = pen.line(cid="a1", sender=5), pen.line(cid="b1", sender=6), pen.line(cid="c1", room=2)
-    await store.commit([pen.room(1), pen.room(2, "#ops"), one, other, gone])
-    await store.commit([DropRoom(2)])
+    await save(store, [pen.room(1), pen.room(2, "#ops"), one, other, gone])
+    await save(store, [DropRoom(2)])
     lines = [(1, 1), (1, 2), (1, 3), (2, 1), (9, 1)]
     sent = [(5, "a1"), (6, "a1"), (6, "b1"), (1, "c1"), (5, "")]
     found = await store.look_up_many(lines, sent)
@@ -327,7 +327,7 @@ async def test_many_lines_and_positions_are_looked_up_in_one_call(store: Store, 
     assert await store.look_up_many((), ()) == ({}, {})
 
 
-async def test_a_time_is_found_in_a_rooms_log(store: Store, pen: Pen) -> None:
+async def test_the_sequence_number_at_a_time_is_found(store: Store, pen: Pen) -> None:
     lines = pen.lines(*"abcde")
     await save(store, [pen.room(1), *lines, pen.room(2, "#none")])
     assert await store.seq_at(1, "2025-12-31T23:59:59.000Z") == 0
@@ -344,7 +344,7 @@ async def test_the_end_of_each_log_is_loaded(store: Store, pen: Pen) -> None:
 
 
 @pytest.mark.parametrize("seqs", [[2], [1, 1], [1, 3], [1, 2, 4, 3], [0]])
-async def test_lines_out_of_sequence_are_refused_with_all_that_came_with_them(
+async def test_lines_out_of_sequence_are_refused_with_all_records_of_their_commit(
     store: Store, pen: Pen, seqs: list[int]
 ) -> None:
     assert await store.commit([pen.room(1)]) == STORED
@@ -361,7 +361,7 @@ async def test_lines_out_of_sequence_are_refused_with_all_that_came_with_them(
     assert (await store.load()).rooms[0].last == 1
 
 
-async def test_a_line_for_a_room_that_is_not_there_is_refused(store: Store, pen: Pen) -> None:
+async def test_a_line_for_a_room_that_does_not_exist_is_refused(store: Store, pen: Pen) -> None:
     with pytest.raises(StoreError, match="no room 3"):
         await save(store, [pen.line(room=3)])
     await save(store, [pen.room(3)])
@@ -378,7 +378,7 @@ async def test_an_empty_commit_does_nothing(store: Store) -> None:
 # ---- changes to what was said ------------------------------------------------------------------
 
 
-async def test_an_amended_line_reads_as_it_is_now(store: Store, pen: Pen) -> None:
+async def test_an_amended_line_is_read_with_its_new_event(store: Store, pen: Pen) -> None:
     await save(store, [pen.room(1), *pen.lines("one", "two", "three")])
     await save(store, [Amend(1, 2, b'{"text":"zwei","longer":"than it was before"}', "zwei")])
     events = (await store.read(1, 0, None, 10)).events
@@ -418,7 +418,7 @@ async def test_a_deleted_line_keeps_its_place_and_its_edits_lose_their_texts(sto
     ]
 
 
-async def test_a_change_to_a_line_that_is_not_there_does_nothing(store: Store, pen: Pen) -> None:
+async def test_a_change_to_a_line_that_does_not_exist_does_nothing(store: Store, pen: Pen) -> None:
     await save(store, [pen.room(1), *pen.lines("one")])
     await save(store, [Amend(1, 5, b"{}", "x"), Redact(1, 6, b"{}"), Amend(8, 1, b"{}", "x"), Redact(8, 1, b"{}")])
     await save(store, [DropBan(5), DropDevice(5), DropAccount(5), DropRoom(5), DropMember(5, 5), DropInvite(5, 5)])
@@ -428,7 +428,7 @@ async def test_a_change_to_a_line_that_is_not_there_does_nothing(store: Store, p
 # ---- retention, the audit log, the rest ----------------------------------------------------------
 
 
-async def test_what_is_older_than_it_is_kept_is_removed_and_the_sequence_goes_on(store: Store, pen: Pen) -> None:
+async def test_lines_that_are_too_old_are_removed_and_the_sequence_continues(store: Store, pen: Pen) -> None:
     old = [*pen.lines("a", "b", "c"), *pen.lines("x", room=2), *pen.lines("for ever", room=3), *pen.lines("y", room=4)]
     rooms = [pen.room(1), pen.room(2, "#week", keep=7), pen.room(3, "#for-ever", keep=0), pen.room(4, "#all-old")]
     await save(store, [*rooms, *old, SaveMention(1, 1, 2), SaveMention(1, 1, 4)])
@@ -459,7 +459,7 @@ async def test_retention_removes_more_than_one_step_of_lines(store: Store, pen: 
     assert (await store.read(1, 0, None, 10)).events == [pen.event(1201, "new")]
 
 
-async def test_zero_days_keep_for_ever(store: Store, pen: Pen) -> None:
+async def test_zero_days_keep_lines_forever(store: Store, pen: Pen) -> None:
     await save(store, [pen.room(1), *pen.lines("old")])
     pen.wait(days=1000)
     assert await store.prune(pen.now, 0) == {}
@@ -484,7 +484,7 @@ async def test_a_commit_that_is_cancelled_before_it_began_stores_nothing(store: 
     assert (await store.load()).rooms == ()
 
 
-async def test_a_store_counts_what_it_did_and_can_be_written(store: Store, pen: Pen) -> None:
+async def test_a_store_counts_its_commits_and_lines_and_is_writable(store: Store, pen: Pen) -> None:
     await store.check_writable()
     await store.look_over()
     assert store.damage is None

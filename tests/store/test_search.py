@@ -1,4 +1,4 @@
-"""Finding what was said; each test runs against all implementations."""
+"""Search. Each test runs against all implementations."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ async def write(store: Store, pen: Pen, *texts: str) -> None:
     await settle(store)
 
 
-async def test_the_newest_come_first_with_their_events(store: Store, pen: Pen) -> None:
+async def test_hits_come_newest_first_with_their_events(store: Store, pen: Pen) -> None:
     await write(store, pen, "ship it", "no", "Ship!", "shipping")
     answer = await store.search(SearchQuery(("ship",), HERE))
     assert [(hit.room, hit.seq, hit.event) for hit in answer.hits] == [
@@ -46,7 +46,7 @@ async def test_the_newest_come_first_with_their_events(store: Store, pen: Pen) -
     assert answer.hits[0].id > answer.hits[1].id
 
 
-async def test_all_words_must_be_there(store: Store, pen: Pen) -> None:
+async def test_a_hit_contains_all_words(store: Store, pen: Pen) -> None:
     await write(store, pen, "red green", "green red blue", "blue")
     assert await found(store, "red", "blue") == [2]
     assert await found(store, "green red") == [2]
@@ -74,7 +74,7 @@ async def test_all_words_must_be_there(store: Store, pen: Pen) -> None:
         ("see src/app_main.py:12", "app_main.py"),
     ],
 )
-async def test_words_of_any_script_are_found_and_only_they(store: Store, pen: Pen, text: str, word: str) -> None:
+async def test_words_of_any_script_are_found_and_no_other_words(store: Store, pen: Pen, text: str, word: str) -> None:
     await write(store, pen, "something else", text, "京東 气天 other", "👎 🇫🇷")
     assert await found(store, word) == [2]
 
@@ -110,7 +110,7 @@ async def test_words_of_any_script_are_found_and_only_they(store: Store, pen: Pe
         " ".join(["a"] * 3_000),
     ],
 )
-async def test_any_text_may_be_searched_for_and_is_only_ever_a_text(store: Store, pen: Pen, word: str) -> None:
+async def test_any_text_is_a_valid_search_and_never_a_query_operator(store: Store, pen: Pen, word: str) -> None:
     await save(store, [pen.room(2, "#secret"), pen.line("r2 a b OR 1=1 x", room=2)])
     await write(store, pen, "nothing of that", "1 2 3")
     assert await found(store, word) == []
@@ -124,7 +124,7 @@ async def test_a_text_finds_itself_however_odd(store: Store, pen: Pen) -> None:
         assert await found(store, text) == [seq]
 
 
-async def test_only_rooms_that_one_may_read_are_searched_and_only_after_ones_floor(store: Store, pen: Pen) -> None:
+async def test_only_the_given_rooms_are_searched_and_only_after_their_floors(store: Store, pen: Pen) -> None:
     rooms = range(1, 13)
     await save(store, [pen.room(room, f"#r{room}") for room in rooms])
     for _ in range(3):
@@ -161,7 +161,7 @@ async def test_senders_times_and_links_narrow_a_search(store: Store, pen: Pen) -
     assert await found(store, after="2027") == []
 
 
-async def test_a_line_of_signs_alone_is_found_by_its_sender(store: Store, pen: Pen) -> None:
+async def test_a_line_without_words_is_found_by_its_sender(store: Store, pen: Pen) -> None:
     await write(store, pen, "...", "?!")
     assert await found(store, senders=(1,)) == [2, 1]
     assert await found(store, "...") == []
@@ -192,7 +192,7 @@ async def test_an_edited_line_is_found_by_its_new_words_only(store: Store, pen: 
     assert await found(store, "words") == []
 
 
-async def test_a_deleted_line_is_not_found_at_once_nor_later(store: Store, pen: Pen) -> None:
+async def test_a_deleted_line_is_not_found_from_the_moment_of_deletion(store: Store, pen: Pen) -> None:
     await write(store, pen, "secret one", "secret two")
     await save(store, [Amend(1, 1, pen.event(1, "secret three"), "secret three"), Redact(1, 1, b'{"text":""}')])
     for _ in range(2):
@@ -202,7 +202,7 @@ async def test_a_deleted_line_is_not_found_at_once_nor_later(store: Store, pen: 
         await settle(store)
 
 
-async def test_lines_of_dropped_rooms_and_pruned_ones_are_not_found(store: Store, pen: Pen) -> None:
+async def test_lines_of_dropped_rooms_and_pruned_lines_are_not_found(store: Store, pen: Pen) -> None:
     await save(store, [pen.room(1), pen.room(2, "#ops"), pen.line("word"), pen.line("word", room=2)])
     pen.wait(days=3)
     await save(store, pen.lines("word"))

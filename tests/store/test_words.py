@@ -1,4 +1,4 @@
-"""How a text becomes words."""
+"""Splitting a text into words."""
 
 from __future__ import annotations
 
@@ -41,12 +41,12 @@ def test_words_of_many_scripts(text: str, words: list[str]) -> None:
     assert words_of(text) == words
 
 
-def test_a_word_counts_up_to_its_first_characters() -> None:
+def test_only_the_first_characters_of_a_long_word_count() -> None:
     assert words_of("x" * 1000 + " " + "я" * 1000) == ["x" * MAX_WORD, "я" * MAX_WORD]
 
 
 @given(texts)
-def test_words_are_nothing_that_an_index_could_take_apart_or_obey(text: str) -> None:
+def test_words_contain_nothing_that_the_index_could_split_or_take_for_an_operator(text: str) -> None:
     for word in words_of(text):
         assert word
         assert not set(word) & set(" \t\n\"'*():^{}+-\x00")
@@ -55,17 +55,17 @@ def test_words_are_nothing_that_an_index_could_take_apart_or_obey(text: str) -> 
 
 
 @given(texts)
-def test_taking_words_apart_again_changes_nothing(text: str) -> None:
+def test_splitting_words_again_changes_nothing(text: str) -> None:
     assert spaced(spaced(text)) == spaced(text)
 
 
 @given(texts, texts, texts)
-def test_a_text_matches_each_word_that_it_holds(before: str, middle: str, after: str) -> None:
+def test_a_text_matches_each_of_its_words(before: str, middle: str, after: str) -> None:
     phrases = phrases_of((middle,))
     assert phrases is None or matches(phrases, f"{before} {middle} {after}")
 
 
-def test_words_must_all_be_there_each_in_its_order() -> None:
+def test_a_match_has_all_words_and_phrases_in_their_order() -> None:
     phrases = phrases_of(("two words", "more"))
     assert phrases is not None
     assert matches(phrases, "more of two: WORDS")
@@ -73,24 +73,24 @@ def test_words_must_all_be_there_each_in_its_order() -> None:
     assert not matches(phrases, "two words")
 
 
-def test_a_star_at_the_end_stands_for_what_may_follow() -> None:
+def test_a_star_at_the_end_matches_any_ending() -> None:
     phrases = phrases_of(("deplo*",))
     assert phrases is not None
     assert matches(phrases, "we deployed it")
     assert not matches(phrases, "redeployed")
 
 
-def test_words_that_hold_nothing_find_nothing_and_none_ask_for_nothing() -> None:
+def test_words_without_letters_find_nothing_and_no_words_match_everything() -> None:
     assert phrases_of(("...", "*", "")) is None
     assert phrases_of(()) == []
     assert phrases_of(("...", "a")) == phrases_of(("a",))
 
 
 @pytest.mark.parametrize("text", ["see https://x.example/y", "HTTP://X", "(www.example.org)"])
-def test_links_are_seen(text: str) -> None:
+def test_links_are_recognized(text: str) -> None:
     assert has_link(text)
 
 
 @pytest.mark.parametrize("text", ["https:// nothing", "http is fine", "awww.ful", "ftp", ""])
-def test_what_is_no_link_is_none(text: str) -> None:
+def test_texts_without_a_link_are_not_taken_for_one(text: str) -> None:
     assert not has_link(text)

@@ -1,4 +1,4 @@
-"""Databases as earlier versions left them, as text: no code of a later version had a hand in them."""
+"""Databases of earlier versions, as SQL text that those versions wrote."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Final
 
 ADAS_TOKEN: Final = "VDSd_9QT9UFWUM5b_JkDI_Kv3D4AnnYh"
-"""What proves Ada to a server that has the first of them."""
+"""The token of Ada's device in the first of them."""
 
 
 def lay_down(version: int, path: Path) -> None:
-    """Put the database of that version there, in a directory that is not there yet."""
+    """Create the database of that version at ``path``, in a new directory."""
     path.parent.mkdir(mode=0o700, parents=True)
     with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")

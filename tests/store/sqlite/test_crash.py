@@ -1,4 +1,4 @@
-"""What was committed survives ``kill -9`` at any moment."""
+"""Committed records survive ``kill -9`` at any moment."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ trio.run(main)
 
 
 def run_and_kill(path: Path, commits: int) -> dict[int, int]:
-    """Let the program commit that often, and kill it; the last line of each room that it said was stored."""
+    """Let the program commit that often and kill it. Returns the last line of each room that it reported as stored."""
     said: dict[int, int] = {}
     program = subprocess.Popen([sys.executable, "-c", PROGRAM, str(path)], stdout=subprocess.PIPE, text=True)
     with program:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Let a file hold that and nothing else."""
+    """Write the whole content of a file."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
 
@@ -48,7 +48,7 @@ async def test_a_database_replaced_under_a_running_server_is_noticed(
 
 
 @pytest.mark.parametrize("replaced", [False, True])
-async def test_a_wal_removed_under_a_running_server_is_noticed_and_what_was_acknowledged_is_saved(
+async def test_a_wal_removed_under_a_running_server_is_noticed_and_acknowledged_lines_are_saved(
     path: Path,
     pen: Pen,
     tmp_path: Path,
@@ -75,7 +75,7 @@ async def test_a_wal_removed_under_a_running_server_is_noticed_and_what_was_ackn
         await save(ended, refused)
 
 
-async def test_a_wal_that_is_put_back_is_gone_on_with(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
+async def test_a_wal_that_is_put_back_is_used_again(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
     wal = sqlite.path.with_name(f"{sqlite.path.name}-wal")
     await save(sqlite, [pen.room(1), *pen.lines("before")])
     wal.rename(tmp_path / "aside")
@@ -87,7 +87,7 @@ async def test_a_wal_that_is_put_back_is_gone_on_with(sqlite: SqliteStore, pen: 
 
 
 def limit_pages(store: SqliteStore, more: int | None) -> None:
-    """Let the database have so many pages more than it has, as on a disk that is nearly full."""
+    """Let the database grow by only so many pages, as on a disk that is nearly full."""
     connection = store._writer._connection
     assert connection is not None
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
@@ -95,7 +95,7 @@ def limit_pages(store: SqliteStore, more: int | None) -> None:
 
 
 @pytest.mark.parametrize("more", [0, 1, 5, 12])
-async def test_where_the_longest_message_has_no_room_the_store_is_not_said_to_work(
+async def test_a_store_without_space_for_the_longest_message_counts_as_failing(
     sqlite: SqliteStore, pen: Pen, more: int
 ) -> None:
     await save(sqlite, [pen.room(1), pen.line("before")])
@@ -110,7 +110,7 @@ async def test_where_the_longest_message_has_no_room_the_store_is_not_said_to_wo
     await save(sqlite, longest)
 
 
-async def test_trying_whether_it_works_costs_no_more_the_next_time(sqlite: SqliteStore) -> None:
+async def test_repeated_checks_do_not_let_the_file_grow(sqlite: SqliteStore) -> None:
     wal = sqlite.path.with_name(f"{sqlite.path.name}-wal")
     before = wal.stat().st_size
     await sqlite.check_writable()
@@ -119,7 +119,7 @@ async def test_trying_whether_it_works_costs_no_more_the_next_time(sqlite: Sqlit
     await sqlite.check_writable()  # with what the first one left
 
 
-async def test_a_damaged_database_is_said_when_it_is_opened_and_when_it_is_read(path: Path, pen: Pen) -> None:
+async def test_damage_is_reported_when_the_database_is_opened_and_when_it_is_read(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         await save(store, [pen.room(1), *pen.lines(*["word " * 50] * 400)])
     whole = await trio.Path(path).read_bytes()
@@ -141,7 +141,7 @@ def spoil(path: Path) -> None:
         file.write(b"\xff" * (size - 3 * 4096))
 
 
-async def test_once_damage_is_found_nothing_more_is_acknowledged(path: Path, pen: Pen) -> None:
+async def test_once_damage_is_found_every_commit_is_refused(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         await save(store, [pen.room(1), *pen.lines(*["word " * 50] * 400)])
     async with SqliteStore.open(path) as store:
@@ -158,7 +158,7 @@ async def refuses_to_write(store: SqliteStore, pen: Pen) -> None:
             await write()
 
 
-async def test_damage_that_nobody_reads_is_found_by_looking_the_file_over(path: Path, pen: Pen) -> None:
+async def test_damage_that_nobody_reads_is_found_by_the_check_of_the_whole_file(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         await save(store, [pen.room(1), *pen.lines(*["word " * 50] * 400)])
     async with SqliteStore.open(path) as store:
@@ -173,7 +173,7 @@ async def test_damage_that_nobody_reads_is_found_by_looking_the_file_over(path: 
             await store.look_over()
 
 
-async def test_looking_over_ends_at_once_when_cancelled(
+async def test_the_check_of_the_whole_file_ends_at_once_when_cancelled(
     sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     begun = threading.Event()

@@ -1,4 +1,4 @@
-"""A database that the first version wrote is opened, read, searched, written to and checked by this one."""
+"""A database of the first version can be opened, read, searched, written to and checked."""
 
 from __future__ import annotations
 

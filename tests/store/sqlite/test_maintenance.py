@@ -31,7 +31,7 @@ async def settle(store: SqliteStore) -> None:
 
 
 def change(path: Path, *statements: str) -> None:
-    """What no server would do to its database."""
+    """Change a database in a way that no server would."""
     connection = sqlite3.connect(path, isolation_level=None)
     for statement in statements:
         connection.execute(statement)
@@ -39,7 +39,7 @@ def change(path: Path, *statements: str) -> None:
 
 
 def another_programs(path: Path) -> Path:
-    """A database that is none of ours."""
+    """Create a database of another program."""
     change(path, "CREATE TABLE things (name)")
     return path
 
@@ -56,7 +56,7 @@ def write_file(path: Path, content: bytes) -> Path:
 # ---- backup ---------------------------------------------------------------------------------------
 
 
-async def test_a_backup_made_while_a_server_writes_is_one_state_of_it(
+async def test_a_backup_made_while_a_server_writes_is_one_state_of_its_database(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path
 ) -> None:
     await save(sqlite, [pen.room(1), *pen.lines(*["x" * 500] * 3000)])
@@ -86,7 +86,7 @@ async def test_a_backup_made_while_a_server_writes_is_one_state_of_it(
     assert seen[-1][0] == seen[-1][1] > 0
 
 
-async def test_a_backup_does_not_begin_again_when_something_is_written_meanwhile(
+async def test_a_backup_does_not_start_again_when_a_server_writes_meanwhile(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(sqlite, [pen.room(1), *pen.lines(*["x" * 500] * 500)])
@@ -103,7 +103,9 @@ async def test_a_backup_does_not_begin_again_when_something_is_written_meanwhile
     assert seen == sorted(seen)
 
 
-async def test_a_backup_is_one_file_replaced_only_by_a_newer_one(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
+async def test_a_backup_is_one_file_and_only_a_newer_backup_replaces_it(
+    sqlite: SqliteStore, pen: Pen, tmp_path: Path
+) -> None:
     folder = tmp_path / "kept"
     folder.mkdir()
     target = folder / "chat.backup"
@@ -117,7 +119,7 @@ async def test_a_backup_is_one_file_replaced_only_by_a_newer_one(sqlite: SqliteS
     assert b'"event"' in out.getvalue()
 
 
-def test_a_backup_of_nothing_or_over_something_else_is_refused(path: Path, tmp_path: Path) -> None:
+def test_a_backup_of_a_missing_database_or_over_another_file_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         backup(path, tmp_path / "b")
     trio.run(_make, path)
@@ -134,7 +136,7 @@ def test_a_backup_of_nothing_or_over_something_else_is_refused(path: Path, tmp_p
     assert not (tmp_path / "b").exists()
 
 
-async def test_no_database_that_is_somebodys_is_taken_for_an_earlier_backup(path: Path, tmp_path: Path) -> None:
+async def test_a_database_of_a_server_is_never_taken_for_an_earlier_backup(path: Path, tmp_path: Path) -> None:
     await _make(path)
     other = tmp_path / "other" / DATABASE
     running = tmp_path / "running" / "by-another-name"
@@ -160,7 +162,7 @@ async def test_no_database_that_is_somebodys_is_taken_for_an_earlier_backup(path
     assert check(running) == []
 
 
-async def test_a_backup_that_finds_no_room_says_on_which_disk(
+async def test_a_backup_to_a_full_disk_names_the_disk(
     sqlite: SqliteStore, pen: Pen, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(sqlite, [pen.room(1), *pen.lines(*["x" * 500] * 100)])
@@ -186,7 +188,7 @@ async def _make(path: Path) -> None:
 # ---- restore --------------------------------------------------------------------------------------
 
 
-async def test_a_restored_backup_is_what_was_with_an_epoch_of_its_own(path: Path, pen: Pen, tmp_path: Path) -> None:
+async def test_a_restored_backup_has_the_old_content_and_a_new_epoch(path: Path, pen: Pen, tmp_path: Path) -> None:
     file = tmp_path / "chat.backup"
     async with SqliteStore.open(path) as store:
         await save(store, [pen.account(1), pen.room(1), *pen.lines("kept")])
@@ -206,7 +208,7 @@ async def test_a_restored_backup_is_what_was_with_an_epoch_of_its_own(path: Path
         assert len((await before.read(1, 0, None, 9)).events) == 2
 
 
-async def test_a_backup_is_restored_where_nothing_is_yet(path: Path, tmp_path: Path) -> None:
+async def test_a_backup_can_be_restored_where_no_database_is(path: Path, tmp_path: Path) -> None:
     await _make(path)
     file = tmp_path / "chat.backup"
     backup(path, file)
@@ -217,7 +219,7 @@ async def test_a_backup_is_restored_where_nothing_is_yet(path: Path, tmp_path: P
     await _make(elsewhere / DATABASE)
 
 
-async def test_what_a_killed_server_left_beside_its_database_does_not_meet_the_restored_one(
+async def test_the_wal_that_a_killed_server_left_is_not_applied_to_the_restored_database(
     path: Path, pen: Pen, tmp_path: Path
 ) -> None:
     file = tmp_path / "chat.backup"
@@ -247,9 +249,7 @@ async def test_the_audit_log_is_read_beside_a_server_and_without_one(path: Path,
         read_notes(another_programs(tmp_path / "other"), 1)
 
 
-async def test_a_damaged_database_is_not_put_in_the_place_of_a_good_backup(
-    path: Path, pen: Pen, tmp_path: Path
-) -> None:
+async def test_a_damaged_database_does_not_replace_a_good_backup(path: Path, pen: Pen, tmp_path: Path) -> None:
     async with SqliteStore.open(path) as store:
         await save(store, [pen.room(1), *pen.lines(*["x" * 300] * 200)])
     file = tmp_path / "chat.backup"
@@ -285,7 +285,9 @@ async def test_nothing_is_restored_under_a_running_server_or_from_a_damaged_file
     assert names(elsewhere) == [f"{DATABASE}.lock"]
 
 
-async def test_what_is_no_backup_is_said_to_be_what_it_is(sqlite: SqliteStore, pen: Pen, tmp_path: Path) -> None:
+async def test_a_file_that_is_not_a_backup_is_refused_as_what_it_is(
+    sqlite: SqliteStore, pen: Pen, tmp_path: Path
+) -> None:
     await save(sqlite, [pen.account(1), pen.room(1), *pen.lines("hello")])
     file = tmp_path / "chat.jsonl"
     with file.open("wb") as out:
@@ -316,7 +318,7 @@ def test_an_export_of_a_database_of_an_earlier_version_is_refused_with_a_sentenc
         export_json(path, io.BytesIO())
 
 
-async def test_an_export_holds_what_people_said_and_no_secrets(sqlite: SqliteStore, pen: Pen) -> None:
+async def test_an_export_contains_the_messages_and_no_secrets(sqlite: SqliteStore, pen: Pen) -> None:
     secret = SaveDevice(1, 1, b"\x07" * 32, "laptop", "2026", "2026")
     await save(sqlite, [pen.account(1, "ada", password="$argon2id$"), secret, pen.room(1), SaveMember(1, 1, 3)])
     await save(sqlite, [pen.room(2, "#gone"), *pen.lines("x", room=2), *pen.lines("hello 日本", "secret"), DropRoom(2)])
@@ -371,7 +373,7 @@ TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]', 0 F
         ("INSERT INTO words_0 (words_0) VALUES ('delete-all')", "Search does not find 5 of a sample of lines."),
     ],
 )
-async def test_what_is_wrong_is_found(path: Path, pen: Pen, statement: str, finding: str) -> None:
+async def test_every_fault_is_found(path: Path, pen: Pen, statement: str, finding: str) -> None:
     async with SqliteStore.open(path) as store:
         await save(store, [pen.account(1), pen.room(1), SaveMember(1, 1), *pen.lines("a", "b", "c", "d", "e")])
         await settle(store)
@@ -390,7 +392,7 @@ async def test_damage_to_the_file_is_found(path: Path, pen: Pen) -> None:
     assert any("damaged" in finding for finding in check(path))
 
 
-async def test_what_cannot_be_checked_is_said(path: Path, tmp_path: Path) -> None:
+async def test_a_file_that_cannot_be_checked_is_refused(path: Path, tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="does not exist"):
         check(path)
     change(tmp_path / "theirs", "CREATE TABLE t (x)")

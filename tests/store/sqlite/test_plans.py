@@ -1,4 +1,4 @@
-"""What is stored goes to the rows it is about, and not through all there are: commits wait for it."""
+"""Query plans: no change walks through a whole table, because commits would wait for it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from trio_chat.store.sqlite import changes, schema
 
 STATEMENTS = [statement for each in changes._PLAIN.values() for statement in each]
 FEW = {"bans"}
-"""Tables of which a walk through all is nothing."""
+"""Tables so small that a walk through them does not matter."""
 
 
 @pytest.fixture(scope="module")
@@ -30,6 +30,6 @@ def test_no_change_walks_through_a_table(connection: sqlite3.Connection, stateme
     assert walked <= FEW
 
 
-def test_a_walk_would_be_found(connection: sqlite3.Connection) -> None:
+def test_a_walk_through_a_table_would_be_found(connection: sqlite3.Connection) -> None:
     ((*_, detail),) = connection.execute("EXPLAIN QUERY PLAN DELETE FROM members WHERE role = 1").fetchall()
     assert detail.split()[:2] == ["SCAN", "members"]

@@ -1,4 +1,4 @@
-"""Rows around a deleted text are put back, so that no page keeps a copy of it between its rows."""
+"""Rows around a deleted text are written again, so that no page keeps a copy of it between its rows."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_no_page_keeps_a_copy_that_was_made_when_rows_moved(events: sqlite3.Conn
 
 
 @pytest.mark.parametrize("number", [1, 2, 150, 299, 300])
-def test_putting_rows_back_changes_none_of_them(events: sqlite3.Connection, number: int) -> None:
+def test_inserting_rows_again_changes_none_of_them(events: sqlite3.Connection, number: int) -> None:
     for each in range(1, 301):
         put(events, each * 3, f"text {each}")
     before = events.execute("SELECT * FROM events ORDER BY id").fetchall()

@@ -1,4 +1,4 @@
-"""Restoring whatever befell the database, as often as one likes, and a kill in the middle of it."""
+"""Restoring a backup in every state of the old database, repeatedly, and with a kill at every step."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def spoil(path: Path) -> None:
     path.write_bytes(b"no database any more, but long enough to be taken for one" * 200)
 
 
-async def test_what_is_left_beside_a_database_that_was_moved_away_does_not_meet_the_restored_one(
+async def test_the_wal_of_a_database_that_was_moved_away_is_not_applied_to_the_restored_one(
     killed: Path, tmp_path: Path
 ) -> None:
     (killed / DATABASE).rename(tmp_path / "moved")
@@ -69,7 +69,7 @@ async def test_what_is_left_beside_a_database_that_was_moved_away_does_not_meet_
     assert check(killed / DATABASE) == []
 
 
-async def test_each_database_that_is_replaced_is_kept_under_a_name_of_its_own(killed: Path, tmp_path: Path) -> None:
+async def test_each_replaced_database_is_kept_under_a_name_of_its_own(killed: Path, tmp_path: Path) -> None:
     async with SqliteStore.open(tmp_path / "wrong" / DATABASE):
         backup(tmp_path / "wrong" / DATABASE, tmp_path / "wrong.backup")
     assert restore(tmp_path / "wrong.backup", killed) == killed / KEPT
@@ -82,7 +82,7 @@ async def test_each_database_that_is_replaced_is_kept_under_a_name_of_its_own(ki
     assert await texts(killed / f"{KEPT}-3") == await texts(killed / DATABASE) == ["kept"]
 
 
-async def test_a_damaged_database_is_kept_with_all_that_was_beside_it(killed: Path, tmp_path: Path) -> None:
+async def test_a_damaged_database_is_kept_with_the_files_beside_it(killed: Path, tmp_path: Path) -> None:
     spoil(killed / DATABASE)
     was = {name: (killed / name).read_bytes() for name in (DATABASE, WAL)}
     kept = restore(tmp_path / "good.backup", killed)
@@ -92,7 +92,7 @@ async def test_a_damaged_database_is_kept_with_all_that_was_beside_it(killed: Pa
     assert await texts(killed / DATABASE) == ["kept"]
 
 
-async def test_where_a_file_can_have_one_name_only_a_copy_is_kept(
+async def test_without_hard_links_a_copy_of_the_replaced_database_is_kept(
     killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_asked: object) -> None:
@@ -107,7 +107,7 @@ async def test_where_a_file_can_have_one_name_only_a_copy_is_kept(
     assert (await texts(kept), await texts(killed / DATABASE)) == (["kept", "later"], ["kept"])
 
 
-async def test_a_database_that_somebody_reads_is_not_replaced(killed: Path, tmp_path: Path) -> None:
+async def test_a_database_that_is_being_read_is_not_replaced(killed: Path, tmp_path: Path) -> None:
     reader = sqlite3.connect(killed / DATABASE, isolation_level=None)
     reader.execute("SELECT count(*) FROM events").fetchone()
     before = names(killed)
@@ -123,11 +123,11 @@ async def test_a_database_that_somebody_reads_is_not_replaced(killed: Path, tmp_
 
 
 class Killed(BaseException):
-    """The process is no more."""
+    """The process was killed."""
 
 
 class Killer:
-    """Ends the process before its step of that number; after that nothing of it changes a file any more."""
+    """Kills the process before the step with that number: from then on it changes no file."""
 
     def __init__(self, patch: pytest.MonkeyPatch, number: int) -> None:
         self.left = number
@@ -145,7 +145,7 @@ class Killer:
 
 
 def restore_killed(file: Path, data: Path, number: int) -> bool:
-    """Whether the process came to its step of that number, and so was killed there."""
+    """Return whether the process reached the step with that number and was killed there."""
     with pytest.MonkeyPatch.context() as patch:
         killer = Killer(patch, number)
         try:
@@ -157,7 +157,7 @@ def restore_killed(file: Path, data: Path, number: int) -> bool:
 
 
 @pytest.mark.parametrize("links", [True, False])
-async def test_a_kill_at_any_step_leaves_the_old_or_the_new_one_whole(
+async def test_a_kill_at_any_step_leaves_the_old_or_the_restored_database_whole(
     killed: Path,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -188,7 +188,7 @@ async def test_a_kill_at_any_step_leaves_the_old_or_the_new_one_whole(
     assert seen[-1] == ["kept"]
 
 
-async def test_a_kill_while_a_damaged_one_is_put_aside_never_leads_to_an_empty_one(
+async def test_a_kill_while_a_damaged_database_is_set_aside_never_leads_to_an_empty_one(
     killed: Path, tmp_path: Path
 ) -> None:
     spoil(killed / DATABASE)
@@ -217,7 +217,7 @@ async def test_a_kill_while_a_damaged_one_is_put_aside_never_leads_to_an_empty_o
 
 
 @pytest.mark.parametrize("left", [WAL, KEPT, f"{KEPT}-2"])
-async def test_where_a_database_was_no_new_one_is_begun(path: Path, left: str) -> None:
+async def test_no_new_database_is_created_where_files_of_an_earlier_one_are_left(path: Path, left: str) -> None:
     path.parent.mkdir()
     (path.parent / left).write_bytes(b"what is left")
     (path.parent / f"{DATABASE}-shm").touch()
@@ -232,7 +232,7 @@ async def test_where_a_database_was_no_new_one_is_begun(path: Path, left: str) -
 
 
 @pytest.mark.parametrize("left", [WAL, f"{DATABASE}-journal"])
-async def test_an_empty_file_that_was_left_is_nothing_that_was(path: Path, left: str) -> None:
+async def test_an_empty_leftover_file_does_not_prevent_a_new_database(path: Path, left: str) -> None:
     path.parent.mkdir()
     (path.parent / left).touch()
     async with SqliteStore.open(path) as store:
@@ -245,7 +245,7 @@ def link_to(database: Path, folder: Path) -> Path:
     return folder
 
 
-async def test_a_database_is_restored_to_where_the_link_to_it_leads(killed: Path, tmp_path: Path) -> None:
+async def test_a_linked_database_is_restored_at_the_target_of_the_link(killed: Path, tmp_path: Path) -> None:
     data = link_to(killed / DATABASE, tmp_path / "data of links")
     assert restore(tmp_path / "good.backup", data) == killed / KEPT
     assert (data / DATABASE).is_symlink()
@@ -253,7 +253,7 @@ async def test_a_database_is_restored_to_where_the_link_to_it_leads(killed: Path
     assert await texts(killed / KEPT) == ["kept", "later"]
 
 
-async def test_a_copy_of_a_backup_that_was_not_finished_is_no_database_that_was(path: Path) -> None:
+async def test_an_unfinished_copy_does_not_prevent_a_new_database(path: Path) -> None:
     path.parent.mkdir()
     for name in (".restored", ".restored.partial", ".lock", "-shm"):
         path.with_name(path.name + name).write_bytes(b"")
@@ -264,7 +264,7 @@ async def test_a_copy_of_a_backup_that_was_not_finished_is_no_database_that_was(
 
 
 @pytest.mark.parametrize("is_root", [True, False])
-async def test_what_root_restores_is_whose_the_directory_is(
+async def test_a_database_that_root_restores_gets_the_owner_of_the_directory(
     killed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_root: bool
 ) -> None:
     given: list[tuple[str, int, int]] = []

@@ -1,4 +1,4 @@
-"""The database's versions: each is reached from the one before it, and later ones are left alone."""
+"""The versions of the database: migrations from each to the next, and the refusal of later ones."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ async def test_an_empty_file_becomes_a_database_of_the_newest_version(path: Path
     assert ask(path, "PRAGMA integrity_check") == [("ok",)]
 
 
-async def test_a_further_migration_is_done_once_and_keeps_everything(
+async def test_another_migration_is_done_once_and_keeps_all_data(
     path: Path, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with SqliteStore.open(path) as store:
@@ -76,7 +76,7 @@ async def test_a_later_version_is_refused_with_a_sentence(path: Path) -> None:
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE a (x)", "PRAGMA user_version = 3", "PRAGMA application_id = 5"])
-async def test_another_programs_database_is_left_alone(path: Path, statement: str) -> None:
+async def test_the_database_of_another_program_is_left_alone(path: Path, statement: str) -> None:
     schema.make_directory(path)
     ask(path, statement)
     before = ask(path, "SELECT * FROM sqlite_master")
@@ -86,7 +86,7 @@ async def test_another_programs_database_is_left_alone(path: Path, statement: st
     assert ask(path, "SELECT * FROM sqlite_master") == before
 
 
-async def test_a_sqlite_without_full_text_search_is_said(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_sqlite_without_full_text_search_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Poor(sqlite3.Connection):
         def execute(self, statement: str, *values: Any) -> sqlite3.Cursor:
             return super().execute(statement.replace("USING fts5", "USING no_such_thing"), *values)
@@ -103,9 +103,7 @@ async def test_a_sqlite_without_full_text_search_is_said(path: Path, monkeypatch
             pass
 
 
-async def test_what_is_in_the_wal_goes_into_the_database_now_and_then_and_not_all_the_time(
-    path: Path, pen: Pen
-) -> None:
+async def test_the_wal_is_merged_into_the_database_now_and_then_and_not_all_the_time(path: Path, pen: Pen) -> None:
     wal = path.with_name(f"{path.name}-wal")
     sizes = []
     async with SqliteStore.open(path, synchronous="NORMAL") as store:

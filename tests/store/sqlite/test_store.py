@@ -1,4 +1,4 @@
-"""What holds for the durable store alone: files, locks, failures, and recovery from them."""
+"""Properties of the SQLite store alone: files, locks, failures, and recovery from them."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def mode(path: Path) -> int:
 
 
 def put(path: Path, content: bytes) -> None:
-    """Let a file hold that and nothing else."""
+    """Write the whole content of a file."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
 
 
 def run_python(program: str, *arguments: object) -> str:
-    """Run a program in a process of its own; what it prints."""
+    """Run a program in a process of its own and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
         capture_output=True,
@@ -61,7 +61,7 @@ def run_python(program: str, *arguments: object) -> str:
 # ---- what stays -----------------------------------------------------------------------------------
 
 
-async def test_everything_is_there_when_it_is_opened_again(path: Path, pen: Pen) -> None:
+async def test_all_records_are_there_when_the_store_is_opened_again(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         epoch = store.epoch
         await save(store, [pen.account(1), pen.room(1), *pen.lines("a", "b"), SaveMention(1, 1, 2)])
@@ -83,7 +83,7 @@ async def test_two_databases_have_two_epochs(tmp_path: Path) -> None:
         assert first.epoch != second.epoch
 
 
-async def test_what_was_committed_is_on_the_disk_before_it_is_said(sqlite: SqliteStore) -> None:
+async def test_a_commit_is_on_the_disk_before_it_returns(sqlite: SqliteStore) -> None:
     connection = writer(sqlite)
     assert connection.execute("PRAGMA synchronous").fetchone() == (2,)  # FULL
     assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
@@ -113,7 +113,7 @@ async def test_a_commit_cancelled_while_it_waits_for_another_stores_nothing(sqli
     assert (await sqlite.read(1, 0, None, 9)).events == []
 
 
-async def test_many_at_once_are_served(sqlite: SqliteStore, pen: Pen) -> None:
+async def test_many_calls_at_once_are_served(sqlite: SqliteStore, pen: Pen) -> None:
     await save(sqlite, [pen.room(1), *pen.lines(*map(str, range(50)))])
     batches = [pen.lines(str(n)) for n in range(20)]
 
@@ -135,7 +135,7 @@ async def test_many_at_once_are_served(sqlite: SqliteStore, pen: Pen) -> None:
     assert len(sqlite._readers) <= 3
 
 
-async def test_a_search_says_how_far_the_index_is_behind(sqlite: SqliteStore, pen: Pen) -> None:
+async def test_a_search_tells_how_far_the_index_is_behind(sqlite: SqliteStore, pen: Pen) -> None:
     await save(sqlite, [pen.room(1), *pen.lines("word one", "word two", "word three")])
     query = SearchQuery(("word",), ((1, 0),))
     assert await sqlite.search(query) == ([], False, 3)
@@ -155,7 +155,7 @@ async def test_a_line_changed_before_it_is_indexed_is_found_by_its_new_words(sql
         assert [hit.seq for hit in (await sqlite.search(SearchQuery((word,), ((1, 0),)))).hits] == seqs
 
 
-async def test_lines_that_change_while_they_are_indexed_are_indexed_as_they_are_then(
+async def test_lines_that_change_while_they_are_indexed_are_indexed_with_their_new_text(
     sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(sqlite, [pen.room(1), *pen.lines("old")])
@@ -217,21 +217,21 @@ async def test_only_its_owner_may_read_the_data_whatever_the_umask(path: Path, p
         os.umask(before)
 
 
-async def test_a_directory_that_is_there_keeps_its_mode(tmp_path: Path) -> None:
+async def test_an_existing_directory_keeps_its_mode(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir(mode=0o750)
     (tmp_path / "data").chmod(0o750)
     async with SqliteStore.open(tmp_path / "data" / "chat"):
         assert mode(tmp_path / "data") == 0o750
 
 
-async def test_odd_characters_in_the_path_are_only_characters(tmp_path: Path, pen: Pen) -> None:
+async def test_special_characters_in_the_path_have_no_effect(tmp_path: Path, pen: Pen) -> None:
     path = tmp_path / "a b?c#d%41" / "chat ?mode=memory.sqlite3"
     async with SqliteStore.open(path) as store:
         await save(store, [pen.room(1)])
     assert path.is_file()
 
 
-async def test_a_second_server_is_kept_out_and_told_who_is_in(path: Path) -> None:
+async def test_a_second_server_is_refused_with_the_process_id_of_the_first(path: Path) -> None:
     async with SqliteStore.open(path):
         with pytest.raises(StoreError, match=f"in use by another server, process {os.getpid()}"):
             async with SqliteStore.open(path):
@@ -255,7 +255,7 @@ async def test_a_second_server_is_kept_out_and_told_who_is_in(path: Path) -> Non
     assert run_python(program, path) == "opened\n"
 
 
-async def test_a_failed_opening_lets_go_of_the_lock(path: Path) -> None:
+async def test_a_failed_opening_releases_the_lock(path: Path) -> None:
     put(path, b"this is no database, only a text that is long enough to be read as one" * 20)
     for _ in range(2):
         with pytest.raises(StoreError, match="is damaged"):
@@ -266,7 +266,7 @@ async def test_a_failed_opening_lets_go_of_the_lock(path: Path) -> None:
         pass
 
 
-async def test_a_closed_store_says_so_and_closes_twice(path: Path) -> None:
+async def test_a_closed_store_refuses_calls_and_can_be_closed_twice(path: Path) -> None:
     async with SqliteStore.open(path) as store:
         await store.aclose()
         await store.aclose()
@@ -276,7 +276,7 @@ async def test_a_closed_store_says_so_and_closes_twice(path: Path) -> None:
     assert "closed" in repr(store)
 
 
-async def test_closing_waits_for_what_is_under_way(path: Path, pen: Pen) -> None:
+async def test_closing_waits_for_calls_that_are_under_way(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store, trio.open_nursery() as nursery:
         await save(store, [pen.room(1), *pen.lines("a")])
         for _ in range(9):
@@ -291,9 +291,7 @@ async def test_closing_waits_for_what_is_under_way(path: Path, pen: Pen) -> None
 # ---- what can go wrong ------------------------------------------------------------------------------
 
 
-async def test_a_full_disk_is_said_nothing_is_stored_and_it_goes_on_when_there_is_room(
-    sqlite: SqliteStore, pen: Pen
-) -> None:
+async def test_on_a_full_disk_commits_are_refused_until_there_is_space(sqlite: SqliteStore, pen: Pen) -> None:
     await save(sqlite, [pen.room(1), *pen.lines("a")])
     pages = writer(sqlite).execute("PRAGMA page_count").fetchone()[0]
     writer(sqlite).execute(f"PRAGMA max_page_count = {pages + 3}")
@@ -313,7 +311,7 @@ async def test_a_full_disk_is_said_nothing_is_stored_and_it_goes_on_when_there_i
     assert sqlite.statistics().failures == 3
 
 
-def test_a_file_that_may_not_grow_fails_commits_until_it_may(path: Path) -> None:
+def test_while_the_file_may_not_grow_commits_are_refused(path: Path) -> None:
     program = """
         import resource, sys, trio
         from pathlib import Path
@@ -342,7 +340,7 @@ def test_a_file_that_may_not_grow_fails_commits_until_it_may(path: Path) -> None
     assert run_python(program, path).split("\n") == ["refused True", "refused True", "50", "100", ""]
 
 
-async def test_a_database_that_another_program_locks_is_said_and_works_again_afterwards(
+async def test_a_lock_of_another_program_is_reported_and_storing_works_again_after_it(
     sqlite: SqliteStore, pen: Pen
 ) -> None:
     await save(sqlite, [pen.room(1)])
@@ -358,14 +356,14 @@ async def test_a_database_that_another_program_locks_is_said_and_works_again_aft
 
 
 @pytest.mark.parametrize("where", ["chat/data", "."])
-async def test_a_path_that_cannot_hold_a_database_is_said(tmp_path: Path, where: str) -> None:
+async def test_a_path_that_cannot_be_a_database_is_refused(tmp_path: Path, where: str) -> None:
     (tmp_path / "chat").write_text("a file")
     with pytest.raises(StoreError, match=r"cannot be used|cannot be the database"):
         async with SqliteStore.open(tmp_path / where):
             pass
 
 
-async def test_on_a_full_disk_no_new_database_is_made_and_it_is_said_of_which_file(
+async def test_on_a_full_disk_no_database_is_created_and_the_error_names_the_file(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_asked: object) -> int:
@@ -382,7 +380,7 @@ async def test_on_a_full_disk_no_new_database_is_made_and_it_is_said_of_which_fi
         pass
 
 
-def test_a_directory_that_may_not_be_written_is_said(tmp_path: Path) -> None:
+def test_a_directory_that_is_not_writable_is_refused(tmp_path: Path) -> None:
     program = """
         import os, sys, trio
         from pathlib import Path
@@ -419,7 +417,7 @@ def test_a_directory_that_may_not_be_written_is_said(tmp_path: Path) -> None:
     folder.chmod(0o755)
 
 
-def test_every_failure_of_sqlite_has_a_sentence(tmp_path: Path) -> None:
+def test_every_error_of_sqlite_is_translated_into_a_sentence(tmp_path: Path) -> None:
     seen = set()
     for name in dir(sqlite3):
         code = getattr(sqlite3, name)
@@ -434,7 +432,7 @@ def test_every_failure_of_sqlite_has_a_sentence(tmp_path: Path) -> None:
     assert str(tmp_path) in str(explain(sqlite3.ProgrammingError("misuse"), tmp_path))
 
 
-def test_writing_where_one_may_only_read_is_said_so(path: Path) -> None:
+def test_a_write_to_a_read_only_database_is_reported_as_such(path: Path) -> None:
     path.parent.mkdir()
     sqlite3.connect(path).close()
     connection = sqlite3.connect(f"file:{path}?mode=ro", uri=True)
@@ -454,7 +452,7 @@ async def test_a_record_that_cannot_be_stored_leaves_the_store_as_it_was(sqlite:
     await save(sqlite, [line])
 
 
-async def test_after_a_failure_that_may_be_the_connections_own_it_is_opened_anew(
+async def test_after_a_failure_that_the_connection_may_have_caused_a_new_one_is_opened(
     sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await save(sqlite, [pen.room(1)])
@@ -488,7 +486,9 @@ async def test_a_line_after_a_purged_end_of_the_log_is_indexed(path: Path, pen: 
         assert [hit.seq for hit in (await store.search(SearchQuery(("word",), ((1, 0),)))).hits] == [2]
 
 
-async def test_a_reader_that_failed_is_replaced(sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_reading_connection_that_failed_is_replaced(
+    sqlite: SqliteStore, pen: Pen, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await save(sqlite, [pen.room(1), *pen.lines("a")])
 
     def fail(*asked: object) -> None:

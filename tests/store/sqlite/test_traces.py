@@ -1,4 +1,4 @@
-"""A deleted text is gone from the database, its WAL and its index; the fact that there was one remains."""
+"""A deleted text leaves no byte in the database, its WAL and its index. The line itself remains."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def test_a_deleted_text_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> N
     assert (await sqlite.read(1, 0, None, 1)).events == [b'{"deleted":true}']
 
 
-async def test_an_edit_that_was_superseded_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
+async def test_a_superseded_edit_leaves_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
     await save(sqlite, [pen.room(1), pen.line("one"), pen.line("quagmire", kind="edited", target=1)])
     await settle(sqlite)
     await save(sqlite, [Amend(1, 1, pen.event(1, "two"), "two"), pen.line("two", kind="edited", target=1)])
@@ -61,7 +61,7 @@ async def test_a_text_deleted_before_it_was_indexed_leaves_no_byte(sqlite: Sqlit
     assert b"quagmire" not in everything_in(sqlite.path.parent)
 
 
-async def test_what_a_crash_interrupted_is_gone_once_it_is_opened_and_settled(path: Path, pen: Pen) -> None:
+async def test_a_removal_that_a_crash_interrupted_is_finished_after_the_next_start(path: Path, pen: Pen) -> None:
     async with SqliteStore.open(path) as store:
         await save(store, [pen.room(1), *pen.lines("quagmire", "stays")])
         await settle(store)
@@ -73,7 +73,7 @@ async def test_what_a_crash_interrupted_is_gone_once_it_is_opened_and_settled(pa
     assert b"stays" in left
 
 
-async def test_a_dropped_rooms_lines_and_pruned_ones_leave_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
+async def test_lines_of_a_dropped_room_and_pruned_lines_leave_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
     await save(sqlite, [pen.room(1), pen.room(2, "#ops"), *pen.lines("quagmire"), *pen.lines("zeppelin", room=2)])
     await settle(sqlite)
     await save(sqlite, [DropRoom(2)])
@@ -87,7 +87,7 @@ async def test_a_dropped_rooms_lines_and_pruned_ones_leave_no_byte(sqlite: Sqlit
     assert b"stays" in left
 
 
-async def test_of_what_is_pruned_between_lines_that_stay_nothing_is_left(sqlite: SqliteStore, pen: Pen) -> None:
+async def test_lines_pruned_between_lines_that_stay_leave_no_byte(sqlite: SqliteStore, pen: Pen) -> None:
     dice = random.Random(5)
     await save(sqlite, [pen.room(1), pen.room(2, "#ops")])
     gone: list[str] = []
@@ -117,7 +117,7 @@ async def test_of_what_is_pruned_between_lines_that_stay_nothing_is_left(sqlite:
     assert [word for word in gone if word.encode() in left] == []
 
 
-async def test_while_somebody_reads_the_wal_the_rest_is_done_and_it_is_tried_again(
+async def test_while_the_wal_is_being_read_the_other_removals_are_done_and_it_is_tried_again(
     sqlite: SqliteStore, pen: Pen
 ) -> None:
     await save(sqlite, [pen.room(1), *pen.lines("quagmire", "stays")])
