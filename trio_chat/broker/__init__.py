@@ -1,4 +1,4 @@
-"""What is allowed and who gets it: sessions, people, rooms, and the effects of what they ask. Pure."""
+"""The decisions of the server: sessions, people, rooms, their rights, and the effects of every request. Pure."""
 
 from trio_chat.broker.broker import Broker, Failed
 from trio_chat.broker.state import BrokerSettings

@@ -1,4 +1,4 @@
-"""What the broker's functions decide by and add to, as one value that is passed on."""
+"""The value that is passed to every function that decides: the registry, the time, the effects, and the request."""
 
 from __future__ import annotations
 

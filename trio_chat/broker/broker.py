@@ -1,6 +1,6 @@
 """The broker: it alone knows names, rooms, membership and routing, and decides the effects of every request.
 
-Pure: time and random values come in as arguments, and what is to be done comes out as a list of effects. Every decision
+Pure: time and random values come in as arguments, and the result comes out as a list of effects. Every decision
 is made whole: a request either is refused and has changed nothing, or its effects follow. Sequence numbers are given
 here. If the hub cannot store a batch, it calls :meth:`Broker.take_back` before it asks anything else.
 

@@ -270,7 +270,7 @@ def _shown(value: object) -> str:
 
 
 class _Deed(NamedTuple):
-    """What a moderator did, and to whom."""
+    """A moderator's deed, and the person it was done to."""
 
     action: str
     person: Person | None = None

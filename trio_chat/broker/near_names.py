@@ -5,7 +5,7 @@ names are kept in two sorted lists, once as they are and once reversed. Of each 
 on either side of the place where the mistyped word would stand are compared with it: those share the longest beginning
 with it, or the longest end. A table of few names is compared whole.
 
-What is promised: up to :data:`SMALL` names the answer is that of a comparison with all of them. Beyond that a name is
+The promise: up to :data:`SMALL` names the answer is that of a comparison with all of them. Beyond that a name is
 found if it is among the neighbours; a word that is one slip away is, unless so many others share that half of it which
 is right.
 """

@@ -15,7 +15,7 @@ _MOST: Final = 10_000
 
 
 class PlaceLimits:
-    """What each place has spent. Every ``every`` seconds a place gets one back."""
+    """The spending of each place. Every ``every`` seconds a place gets one back."""
 
     def __init__(self, every: float) -> None:
         self._every = every
@@ -25,7 +25,7 @@ class PlaceLimits:
         return f"<PlaceLimits {len(self._spent)}>"
 
     def spent(self, place: str, now: float) -> float:
-        """What counts against a place at this time, in seconds of the same clock as in every call."""
+        """The spending that counts against a place at this time, in seconds of the same clock as in every call."""
         spent, at = self._spent.get(place, (0.0, 0.0))
         return max(0.0, spent - (now - at) / self._every)
 

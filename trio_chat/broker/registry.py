@@ -47,7 +47,7 @@ class Registry:
     Sessions, people and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), people and rooms by
     the keys of their names (``people``, ``rooms``), people by the looks of their names (``skeletons``) and by the
     digests of their devices' tokens (``holders``), and a direct conversation by the numbers of its people
-    (``direct``). The other collections hold what waits for its time.
+    (``direct``). The other collections hold records and rooms that wait for their time.
     """
 
     def __init__(self, settings: BrokerSettings) -> None:
@@ -135,7 +135,7 @@ class Registry:
             len(self.sessions), self.here, len(self.persons), len(self.rooms) - len(self.direct), len(self.direct)
         )
 
-    # ---- what becomes due ---------------------------------------------------------------------
+    # ---- due times ----------------------------------------------------------------------------
 
     def watch(self, session: Session) -> None:
         """Check this session when it may have been silent for too long.

@@ -1,4 +1,4 @@
-"""Filling the registry from what is stored, and the records of what it holds."""
+"""Filling the registry from stored records, and making records of its people and rooms."""
 
 from __future__ import annotations
 

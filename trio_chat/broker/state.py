@@ -1,4 +1,4 @@
-"""The parts of what the broker knows: its settings, sessions and their states, people, rooms, bans."""
+"""The parts of the registry: the broker's settings, sessions and their states, people, rooms, bans."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ class Device:
 
 @dataclass(slots=True, eq=False)
 class Person:
-    """An account, and what is known of the person while they are connected.
+    """An account, and its person while they are connected.
 
     ``sessions`` are all that are connected; while there are ``visible`` ones (all but the quiet ones), others see the
     person as here. A ``temporary`` account, of a quiet session with a made-up name, is deleted when its session ends,
