@@ -53,13 +53,21 @@ LookUp: TypeAlias = MessageLookUp | SentLookUp
 Stored: TypeAlias = StoredMessage | StoredPlace
 
 
+_NO_EFFECTS: tuple[Effect, ...] = ()
+_CHANGES = frozenset({Edit, Delete, React})
+
+
 class ChargedRequest(Struct, frozen=True, gc=False):
-    """A request whose cost was taken from its session's bucket, with the effects of that; perhaps it was refused."""
+    """A request whose cost was taken from its session's bucket, with the effects of that; perhaps it was refused.
+
+    ``may_look_up`` is false for a request, as most are, that never needs an answer from the store.
+    """
 
     session: Session
     request: AnyRequest
     effects: tuple[Effect, ...]
     refusal: Refusal | None
+    may_look_up: bool
 
 
 class Failed(NamedTuple):
@@ -138,18 +146,20 @@ class Broker(Registry):
         known = self.sessions.get(session)
         if known is None:
             return None
-        effects: list[Effect] = []
-        refusal = self._charge(known, COMMANDS[type(request)].cost, now, effects)
-        return ChargedRequest(known, request, tuple(effects), refusal)
+        kind, effects, refusal = type(request), _NO_EFFECTS, None
+        if self.settings.rate:
+            charged: list[Effect] = []
+            refusal = self._charge(known, COMMANDS[kind].cost, now, charged)
+            effects = tuple(charged)
+        may_look_up = kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None))  # type: ignore[union-attr] # it is a Send
+        return ChargedRequest(known, request, effects, refusal, may_look_up and refusal is None)
 
     def look_up_for(self, charged: ChargedRequest) -> LookUp | None:
         """What the store must be asked before this request can be decided, as things are now."""
         request, person = charged.request, charged.session.person
-        if charged.refusal is not None or person is None:
+        if not charged.may_look_up or person is None:
             return None
         if isinstance(request, Send):
-            if not request.again and request.reply_to is None:
-                return None
             return self._look_up_for_send(person, self._as_known(request))
         if isinstance(request, Edit | Delete | React):
             room = person.rooms.get(self._as_known(request).room)
