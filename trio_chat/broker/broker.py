@@ -54,7 +54,7 @@ Stored: TypeAlias = StoredMessage | StoredPlace
 
 
 _NO_EFFECTS: tuple[Effect, ...] = ()
-_CHANGES = frozenset({Edit, Delete, React})
+_CHANGES = (Edit, Delete, React)  # requests that name a message as their target
 
 
 class ChargedRequest(Struct, frozen=True, gc=False):
@@ -161,7 +161,7 @@ class Broker(Registry):
             return None
         if isinstance(request, Send):
             return self._look_up_for_send(person, self._as_known(request))
-        if isinstance(request, Edit | Delete | React):
+        if isinstance(request, _CHANGES):
             room = person.rooms.get(self._as_known(request).room)
             return None if room is None else MessageLookUp(room.id, request.target)
         return None
