@@ -176,6 +176,7 @@ def test_our_new_name_is_spelled_as_the_server_spells_it(*, notice_first: bool) 
     events: list[AnyEvent] = [Renamed(old="bob", new="Lovelace", id=BOB), Ok(id="n")]
     for event in events if notice_first else reversed(events):
         conversation.take(event)
+        assert conversation.accounts.later_name("Lovelace", BOB) == ""  # what we say now is under our name of now
     conversation.take(Renamed(old="bob", new="somebody else", id=EVE))
     assert conversation.name == "Lovelace"
 

@@ -406,6 +406,7 @@ class ClientState:
             case Nick(name=new), Ok() if new.casefold() != self.name.casefold():
                 # The notice to everyone has the server's spelling, and may come before or after.
                 self._former_name, self.accounts.own_name = self.name, new
+                self.accounts.learn(self.accounts.own, new)
             case Who(skip=skip), People(room=name, more=False) if name in self.rooms:
                 self.rooms[name].count = skip + len(event.people)
             case Read(room=name, seq=seq), Ok() if name in self.rooms:

@@ -13,8 +13,8 @@ from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import (
     banned_already,
-    marked_already,
     muted_already,
+    reacted_already,
     role_already,
     so_already,
     topic_already,
@@ -74,7 +74,7 @@ def test_nothing_of_it_reaches_a_terminal_raw() -> None:
         role_already(hostile, hostile, "member"),
         banned_already(hostile, hostile),
         muted_already(hostile, hostile, 0.0),
-        marked_already(hostile, on=True),
+        reacted_already(hostile, on=True),
         topic_already(hostile, hostile),
     ):
         assert not set("\x1b\u202e") & set(line)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from trio_chat.errors import NotDone
 from trio_chat.protocol.spans import to_utc
 from trio_chat.ui.model.notes import Context, Hits, Note
-from trio_chat.ui.model.sentences import marked_already
+from trio_chat.ui.model.sentences import reacted_already
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat, Findings
@@ -117,7 +117,7 @@ async def do_message(action: MessageAction, chat: Chat, place: Place) -> list[Ev
             await chat.delete(room, find(place, room, which))
         case ReactToMessage(room=room, which=which, mark=mark, on=on):
             if not await chat.react(room, find(place, room, which), mark, on=on):
-                return [Note(lines=(marked_already(mark, on=on),))]
+                return [Note(lines=(reacted_already(mark, on=on),))]
         case ReplyToMessage(room=room, which=which, text=text):
             receipt = await chat.send(room, text, reply_to=find(place, room, which))
             place.note_said(receipt.room, receipt.seq, text)

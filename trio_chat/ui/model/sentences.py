@@ -17,25 +17,25 @@ _AT_ONCE: Final = 0.05  # seconds that would be shown as 0.0
 
 def moderated(event: events.Moderated, clock: Callable[[str], str], label: Callable[[str, int], str]) -> str:
     """Say what a moderator did. ``clock`` shows a time of the server's, ``label`` a person by name and account."""
-    who, room = label(event.sender, event.sender_id), clean_line(event.room)
-    whom, value = label(event.target or event.value, event.target_id), clean_line(event.value)
+    actor, room = label(event.sender, event.sender_id), clean_line(event.room)
+    target, value = label(event.target or event.value, event.target_id), clean_line(event.value)
     until = f" until {clock(event.until) or clean_line(event.until)}" if event.until else ""
     why = f": {clean_line(event.reason)}" if event.reason else ""
     match event.action:
         case "kick":
-            return f"{who} kicked {whom} from {room}{why}"
+            return f"{actor} kicked {target} from {room}{why}"
         case "ban":
-            return f"{who} banned {whom} from {room}{until}{why}"
+            return f"{actor} banned {target} from {room}{until}{why}"
         case "unban":
-            return f"{who} lifted the ban of {whom} from {room}"
+            return f"{actor} lifted the ban of {target} from {room}"
         case "mute":
-            return f"{who} muted {whom} in {room}{until}"
+            return f"{actor} muted {target} in {room}{until}"
         case "unmute":
-            return f"{who} unmuted {whom} in {room}"
+            return f"{actor} unmuted {target} in {room}"
         case "role":
-            return f"{who} made {whom} {_a(value)} of {room}"
+            return f"{actor} made {target} {_a(value)} of {room}"
         case _:
-            return _setting(event.action, who, room, value)
+            return _setting(event.action, actor, room, value)
 
 
 def called(welcome: events.Welcome) -> str:
@@ -60,22 +60,22 @@ def left_out(count: int) -> str:
     return f"{are} not listed: you hear what is said there, and /msg NAME writes there."
 
 
-def _setting(action: str, who: str, room: str, value: str) -> str:
+def _setting(action: str, actor: str, room: str, value: str) -> str:
     off = value == "off"
     match action:
         case "private":
-            return f"{who} made {room} {'public' if off else 'private: only invited people can join it'}"
+            return f"{actor} made {room} {'public' if off else 'private: only invited people can join it'}"
         case "announce_only":
-            return f"{who} let {'everybody' if off else 'only moderators'} write in {room}"
+            return f"{actor} let {'everybody' if off else 'only moderators'} write in {room}"
         case "slow":
             if off:
-                return f"{who} turned slow mode off in {room}"
-            return f"{who} turned slow mode on in {room}: {_span(value)} between two messages of a person"
+                return f"{actor} turned slow mode off in {room}"
+            return f"{actor} turned slow mode on in {room}: {_span(value)} between two messages of a person"
         case "keep":
             span = "as long as the server keeps them" if off else "for 1 day" if value == "1" else f"for {value} days"
-            return f"{who} set how long messages are kept in {room}: {span}"
+            return f"{actor} set how long messages are kept in {room}: {span}"
         case _:
-            return f"{who} changed {clean_line(action)} of {room} to {value}"
+            return f"{actor} changed {clean_line(action)} of {room} to {value}"
 
 
 def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FBT001 - a setting's value, as it came
@@ -105,9 +105,9 @@ def muted_already(room: str, name: str, seconds: float | None) -> str:
     return f"{clean_line(name)} {how} in {clean_line(room)} already."
 
 
-def banned_already(room: str, whom: str) -> str:
+def banned_already(room: str, target: str) -> str:
     """Say that somebody is banned already."""
-    return f"{clean_line(whom)} is banned from {clean_line(room)} already."
+    return f"{clean_line(target)} is banned from {clean_line(room)} already."
 
 
 def topic_already(room: str, text: str) -> str:
@@ -115,7 +115,7 @@ def topic_already(room: str, text: str) -> str:
     return f"That is the topic of {clean_line(room)} already." if text else f"{clean_line(room)} has no topic."
 
 
-def marked_already(mark: str, *, on: bool) -> str:
+def reacted_already(mark: str, *, on: bool) -> str:
     """Say that the person has, or has not, reacted to a message so."""
     have = "have already" if on else "have not"
     return f"You {have} reacted to that message with {clean_line(mark)}."

@@ -194,14 +194,14 @@ def test_a_message_is_pending_then_acknowledged_then_delivered() -> None:
     model = entered()
     room = model.rooms["@ada+bob"]
     local = model.send(room.name, "hi", "text", 1.0)
-    assert [(entry.text, entry.mark) for entry in room.pending] == [("hi", "pending")]
+    assert [(entry.text, entry.delivery) for entry in room.pending] == [("hi", "pending")]
     model.take(message(1, "hi", "ada", room.name), 0.0, 0.0)
-    assert (room.pending, room.log.entries[0].mark) == ([], "sent")
+    assert (room.pending, room.log.entries[0].delivery) == ([], "sent")
     model.acknowledged(room.name, local, 1)
     model.take(events.Delivered(room=room.name, seq=1, by="bob"), 0.0, 0.0)
-    assert room.log.entries[0].mark == "delivered"
+    assert room.log.entries[0].delivery == "delivered"
     model.acknowledged(room.name, local, 1)
-    assert room.log.entries[0].mark == "delivered"
+    assert room.log.entries[0].delivery == "delivered"
 
 
 def test_an_acknowledgement_before_the_message_leaves_no_double() -> None:

@@ -98,7 +98,7 @@ def test_what_another_said_under_the_readers_name_is_not_theirs() -> None:
     assert room.unread == 1  # the late line of the former ada, not the reader's own
     own = [model.place.accounts.is_own(*entry.author) for entry in room.log.entries if entry.said]
     assert own == [False, False, True]
-    assert room.log.entries[-1].mark == "sent"
+    assert room.log.entries[-1].delivery == "sent"
 
 
 def test_a_mention_calls_the_account_that_had_the_name() -> None:

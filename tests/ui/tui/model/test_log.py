@@ -163,7 +163,7 @@ def test_the_details_of_a_message() -> None:
     log = RoomLog()
     entry = log.take(message(7, "hi", reply_to=3, edited=stamp(), reactions={"👍": ("ada", "bob")}))
     assert entry is not None
-    entry.mark = "delivered"
+    entry.delivery = "delivered"
     assert about(entry, Place(), UTC) == [
         "sender    bob",
         "time      2026-07-27 12:00:07",

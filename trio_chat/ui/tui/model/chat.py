@@ -393,7 +393,7 @@ class ChatModel:
     def _own(self, room: RoomModel, entry: Entry) -> list[ModelEffect]:
         room.drop_pending(entry.text)
         key = (room.name, entry.seq)
-        entry.mark = "delivered" if self._delivered.pop(key, 0) is None else "sent"
+        entry.delivery = "delivered" if self._delivered.pop(key, 0) is None else "sent"
         room.new_since = None
         return self.saw() if room is self.room else []
 
@@ -403,7 +403,7 @@ class ChatModel:
         author = AccountRef(self.me, self.place.accounts.own)
         entry = one.log.tell(text, clock, "action" if kind == "action" else "text", author)
         one.log.entries.pop()
-        entry.mark, entry.reply_to = "pending", reply_to
+        entry.delivery, entry.reply_to = "pending", reply_to
         one.pending.append(entry)
         one.new_since = None
         if room == self.place.room:
@@ -422,13 +422,13 @@ class ChatModel:
         """Note that an own message was refused, or is lost: its text returns to the input, and the reason is shown."""
         self.changed += 1
         if room in self.rooms:
-            self.rooms[room].take_back(local, clock)
+            self.rooms[room].return_refused(local, clock)
         self.tell(why, clock, error=True, room=room)
 
     def _mark(self, room: str, seq: int, *, delivered: bool) -> None:
         entry = self.rooms[room].log.find(seq) if room in self.rooms else None
-        if entry is not None and (delivered or entry.mark != "delivered"):
-            entry.mark = "delivered" if delivered else "sent"
+        if entry is not None and (delivered or entry.delivery != "delivered"):
+            entry.delivery = "delivered" if delivered else "sent"
             entry.change()
         elif delivered:
             self._delivered[room, seq] = None

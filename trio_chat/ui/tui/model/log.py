@@ -36,7 +36,7 @@ NOBODY: Final = AccountRef("")
 """The author of this program's notes."""
 
 Kind: TypeAlias = Literal["text", "action", "topic", "rule", "people", "note", "error", "gap"]
-Mark: TypeAlias = Literal["", "pending", "sent", "delivered"]
+Delivery: TypeAlias = Literal["", "pending", "sent", "delivered"]
 SAID: Final = frozenset({"text", "action"})
 
 _FRACTION: Final = re.compile(r"\.(\d{6})\d+")
@@ -55,7 +55,7 @@ class Entry(Struct, gc=False):
     sender: str
     text: str
     kind: Kind = "text"
-    mark: Mark = ""
+    delivery: Delivery = ""
     reply_to: int | None = None
     edited: bool = False
     deleted: bool = False
@@ -136,8 +136,8 @@ def about(entry: Entry, place: Place, zone: tzinfo | None = None) -> list[str]:
         lines.append(f"reply to  {entry.reply_to}")
     if entry.edited or entry.deleted:
         lines.append(f"state     {'deleted' if entry.deleted else 'edited'}")
-    if entry.mark in {"sent", "delivered"}:
-        lines.append(f"delivery  {'delivered' if entry.mark == 'delivered' else 'stored by the server'}")
+    if entry.delivery in {"sent", "delivered"}:
+        lines.append(f"delivery  {'delivered' if entry.delivery == 'delivered' else 'stored by the server'}")
     for mark, people in place.ignored.reactions(entry.reactions or {}).items():
         names = (clean_line(place.accounts.name_of(one.account, one.name)) for one in people)
         lines.append(f"{mark} from {', '.join(names)}")
@@ -153,21 +153,21 @@ _LIFTED: Final = {
 
 def rule(event: events.Moderated) -> str:
     """Say what a moderator did, as the rest of a sentence that begins with their name."""
-    whom, value = clean_line(event.target or event.value), clean_line(event.value)
+    target, value = clean_line(event.target or event.value), clean_line(event.value)
     if value == "off" and event.action in _LIFTED:
         return _LIFTED[event.action]
     did = {
-        "kick": f"kicked {whom}",
-        "ban": f"banned {whom}",
-        "unban": f"lifted the ban of {whom}",
-        "mute": f"muted {whom}",
-        "unmute": f"unmuted {whom}",
-        "role": f"made {whom} {value}",
+        "kick": f"kicked {target}",
+        "ban": f"banned {target}",
+        "unban": f"lifted the ban of {target}",
+        "mute": f"muted {target}",
+        "unmute": f"unmuted {target}",
+        "role": f"made {target} {value}",
         "private": "made the room private" if value == "on" else "made the room public",
         "announce_only": "let only moderators write" if value == "on" else "let everybody write",
         "slow": f"turned slow mode on: {value} seconds between two messages of a person",
         "keep": f"set messages to be kept for {value} days",
-    }.get(event.action, f"did {clean_line(event.action)} {whom} {value}".rstrip())
+    }.get(event.action, f"did {clean_line(event.action)} {target} {value}".rstrip())
     why = f" ({clean_line(event.reason)})" if event.reason else ""
     return did + why
 

@@ -110,7 +110,7 @@ class RoomModel:
     @property
     def unsent(self) -> str:
         """The messages that are not acknowledged, and the draft, each as it was typed."""
-        waiting = (_as_typed(entry) for entry in self.pending if entry.mark == "pending")
+        waiting = (_as_typed(entry) for entry in self.pending if entry.delivery == "pending")
         return "\n".join(filter(None, (*waiting, self.draft)))
 
     def see(self, seq: int) -> bool:
@@ -125,7 +125,7 @@ class RoomModel:
         """The people who are typing at this time."""
         return tuple(name for name, until in self.typing.items() if until > now)
 
-    def take_back(self, local: int, clock: float) -> None:
+    def return_refused(self, local: int, clock: float) -> None:
         """Return a refused message to the input, or show it if something else is typed there."""
         entry = next((entry for entry in self.pending if entry.local == local), None)
         if entry is None:

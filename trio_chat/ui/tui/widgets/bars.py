@@ -45,7 +45,7 @@ class Part(NamedTuple):
 def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
     """How the connection is, what is unread elsewhere, who is writing, what waits to be sent."""
     style, parts = _connection(model, now)
-    waiting = sum(entry.mark == "pending" for room in model.rooms.values() for entry in room.pending)
+    waiting = sum(entry.delivery == "pending" for room in model.rooms.values() for entry in room.pending)
     if waiting and model.connection.state != "connected":
         parts.insert(1, Part(9, (f"{waiting} to send", f"{waiting} …")))
     loud = sum(room.mentions or (room.unread if room.direct else 0) for room in model.rooms.values())

@@ -115,7 +115,7 @@ class ConversationLayout:
             look.place.me,
             day,
             new,
-            entry.mark,
+            entry.delivery,
             origin and (origin.version, origin.text, look.place.label(*origin.author)),
             look.place.ignored.version,
         )
@@ -366,7 +366,7 @@ def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
     if entry.deleted:
         yield "", [Span("dim italic", "(deleted)")]
         return
-    base = "dim" if entry.mark == "pending" else ""
+    base = "dim" if entry.delivery == "pending" else ""
     if entry.kind == "action":
         first = [Span(look.nick(entry.author), look.place.label(*entry.author)), Span("", " ")]
         rest = [row for _, row in markup(entry.text, "action", _mentioned(entry, look))]
@@ -401,8 +401,8 @@ def _tail(entry: Entry) -> Row:
     tail: Row = []
     if entry.edited:
         tail.append(Span("dim", " (edited)"))
-    if entry.mark:
-        tail.append(Span("mark", _MARKS[entry.mark]))
+    if entry.delivery:
+        tail.append(Span("mark", _MARKS[entry.delivery]))
     return tail
 
 
