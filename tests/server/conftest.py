@@ -1,4 +1,4 @@
-"""Servers on loopback, people who come to them, and a look at what the server wrote into its log."""
+"""Servers on loopback, their clients, and a look at the server's log."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 import trio
 from structlog.testing import capture_logs
 
-from tests.server.live_server import House, Log, Serve, run_house
+from tests.server.live_server import LiveServer, Log, Serve, run_live_server
 from trio_chat.config import ServerConfig
 from trio_chat.store import Store
 
@@ -29,14 +29,16 @@ def logged() -> Iterator[Log]:
 async def serve(logged: Log, nursery: trio.Nursery) -> AsyncIterator[Serve]:
     """Start a server, with any of its settings; it ends with the test. No rate limit unless asked for, and
     nothing on disk unless a folder (``data``) is given."""
-    houses: list[House] = []
+    servers: list[LiveServer] = []
 
-    async def start(*, store: Store | None = None, clock: Callable[[], float] = time.time, **settings: Any) -> House:
+    async def start(
+        *, store: Store | None = None, clock: Callable[[], float] = time.time, **settings: Any
+    ) -> LiveServer:
         memory = "data" not in settings
         config = ServerConfig(**{"port": 0, "rate": 0.0, "memory": memory, **settings})
-        houses.append(await nursery.start(partial(run_house, config, store=store, clock=clock)))
-        return houses[-1]
+        servers.append(await nursery.start(partial(run_live_server, config, store=store, clock=clock)))
+        return servers[-1]
 
     yield start
-    for house in houses:
-        house.send_everyone_away()
+    for live in servers:
+        live.send_everyone_away()

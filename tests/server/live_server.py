@@ -1,4 +1,4 @@
-"""A server and those who came to it; and a store that can be made to wait or to fail."""
+"""A running server and its clients, and a store that can be made to wait or to fail."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore,
 
 
 @dataclass
-class House:
+class LiveServer:
     """See the module."""
 
     server: Server
@@ -38,7 +38,7 @@ class House:
         return store
 
     async def knock(self, *, receive_buffer: int | None = None) -> RawClient:
-        """Connect, and say nothing yet."""
+        """Connect, and send nothing yet."""
         client = await RawClient.open(self.server.addresses[0], receive_buffer=receive_buffer)
         self.clients.append(client)
         return client
@@ -56,14 +56,14 @@ class House:
         return answer
 
     async def enter(self, headers: Mapping[str, str] | None = None, *, receive_buffer: int | None = None) -> RawClient:
-        """Get upgraded, and say nothing yet."""
+        """Get upgraded, and send nothing yet."""
         client = await self.knock(receive_buffer=receive_buffer)
         answer = await client.upgrade(headers)
         assert answer.status == 101
         return client
 
     async def join(self, name: str, *, token: str = "", receive_buffer: int | None = None) -> RawClient:
-        """Come in under a name, with the token that proves it is one's own, and hear of it."""
+        """Come in under a name, with the token that proves it, and wait for the presence that tells of it."""
         client = await self.enter({"Username": name, "Trio-Chat-Token": token}, receive_buffer=receive_buffer)
         client.take_welcome(await client.until("welcome"))
         while client.name not in (await client.until("presence")).get("joined", ()):
@@ -72,7 +72,7 @@ class House:
         return client
 
     async def look(self, name: str, token: str = "", **headers: str) -> RawClient:
-        """Come in, and read no further than the welcome: for whoever's coming nobody is told."""
+        """Come in, and read no further than the welcome: for sessions whose arrival is not announced."""
         client = await self.enter({"Username": name, "Trio-Chat-Token": token, **headers})
         client.take_welcome(await client.until("welcome"))
         return client
@@ -84,7 +84,7 @@ class House:
         await self.ended.wait()
 
     async def join_all(self, *names: str) -> list[RawClient]:
-        """Several people, each of whom has heard of all of them."""
+        """Let several people in, each of whom has heard of all of them."""
         clients = [await self.join(name) for name in names]
         for client in clients[:-1]:
             await client.ask("ping")
@@ -123,7 +123,7 @@ def socket_of(connection: Connection) -> socket.socket:
 
 
 class Log:
-    """What the server logged. A test takes out the errors that it caused on purpose."""
+    """The server's log. A test takes out the errors that it caused on purpose."""
 
     def __init__(self, entries: list[MutableMapping[str, Any]]) -> None:
         self.entries = entries
@@ -136,17 +136,17 @@ class Log:
 
     @property
     def errors(self) -> list[MutableMapping[str, Any]]:
-        """What is left of errors."""
+        """The errors that no test took out."""
         return [entry for entry in self.entries if entry["log_level"] in {"error", "critical"}]
 
 
-Serve: TypeAlias = Callable[..., Awaitable[House]]
+Serve: TypeAlias = Callable[..., Awaitable[LiveServer]]
 """What the fixture ``serve`` gives: ``await serve(max_connections=2)``."""
 
 
 class GateStore(MemoryStore):
-    """Notes every commit; they wait while it is shut, and fail while it is ``failing`` or ``spoiled``.
-    ``batches`` are the lines of those that had any."""
+    """Notes every commit. Commits wait while the gate is shut, and fail while the store is ``failing`` or ``spoiled``.
+    ``batches`` has the lines of each commit that had any."""
 
     def __init__(self) -> None:
         super().__init__("gate")
@@ -169,7 +169,7 @@ class GateStore(MemoryStore):
         self._gate = trio.Event()
 
     def release(self, *, shut_again: bool = False) -> None:
-        """Let those that wait go on."""
+        """Let the waiting commits go on."""
         assert self._gate is not None
         self._gate.set()
         self._gate = trio.Event() if shut_again else None
@@ -189,7 +189,7 @@ class GateStore(MemoryStore):
         await super().check_writable()
 
     async def fail_to_read(self, *_: object, **__: object) -> LogSlice:
-        """A ``read`` that cannot."""
+        """A ``read`` that fails."""
         raise StoreError("The disk is gone.")
 
     def _check(self) -> None:
@@ -199,19 +199,19 @@ class GateStore(MemoryStore):
             raise StoreError("The disk is full.")
 
 
-async def run_house(
+async def run_live_server(
     config: ServerConfig,
     *,
     store: Store | None = None,
     clock: Callable[[], float] = time.time,
-    task_status: trio.TaskStatus[House],
+    task_status: trio.TaskStatus[LiveServer],
 ) -> None:
-    """Run a server until it ends; over ``store`` if one is given, else over what the configuration says."""
+    """Run a server until it ends, over ``store`` if one is given, else over the store of the configuration."""
     async with _opened(config, store, clock) as server, trio.open_nursery() as nursery:
         await nursery.start(server.run)
-        house = House(server)
-        task_status.started(house)
-    house.ended.set()
+        live = LiveServer(server)
+        task_status.started(live)
+    live.ended.set()
 
 
 @contextlib.asynccontextmanager

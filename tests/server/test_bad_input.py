@@ -1,4 +1,4 @@
-"""Trouble: whatever one peer does, it is told so or closed, and another session notices nothing."""
+"""Bad input: a peer that sends it is told so or closed, and other sessions notice nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.server.live_server import House, Log, Serve
+from tests.server.live_server import LiveServer, Log, Serve
 from tests.server.raw_client import (
     BINARY,
     CLOSE,
@@ -106,8 +106,8 @@ async def unharmed(witness: RawClient, *, heard: tuple[str, ...] = ()) -> None:
 async def test_each_fault_has_its_code_and_the_session_goes_on(
     serve: Serve, payload: bytes, code: str, request_id: str
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(frame(payload))
     error = await ada.next()
     assert (error["type"], error["code"], error.get("id", "")) == ("error", code, request_id)
@@ -120,8 +120,8 @@ async def test_each_fault_has_its_code_and_the_session_goes_on(
 
 
 async def test_a_field_that_is_not_known_is_passed_over(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     await ada.send(raw(type="ping", id="1", colour="red", nested={"a": [1, 2]}))
     assert (await ada.next())["type"] == "pong"
 
@@ -129,8 +129,8 @@ async def test_a_field_that_is_not_known_is_passed_over(serve: Serve) -> None:
 @pytest.mark.parametrize("name", ["", "#", "#" + "x" * 200, "a b", "#a b", "#\x1b[2J", "#a\u202e", "@bob+eve", "\x00"])
 @pytest.mark.parametrize("kind", ["join", "leave", "who", "send", "typing", "read", "received", "topic", "history"])
 async def test_rooms_of_every_odd_kind_are_refused_in_words_that_print(serve: Serve, kind: str, name: str) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     fields: dict[str, Any] = {"send": {"text": "x"}, "read": {"seq": 1}, "received": {"seq": 1}, "topic": {"text": "x"}}
     error = await ada.ask(kind, room=name, **fields.get(kind, {}))
     assert (error["type"], error["code"]) == ("error", "room_invalid" if kind == "join" else "unknown_room")
@@ -140,8 +140,8 @@ async def test_rooms_of_every_odd_kind_are_refused_in_words_that_print(serve: Se
 
 @pytest.mark.parametrize("kind", ["send", "leave", "typing", "history", "topic"])
 async def test_a_room_one_is_not_in_is_told_from_one_that_is_not_there(serve: Serve, kind: str) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await bob.ask("join", room="#ops")
     fields = {"text": "x"} if kind in {"send", "topic"} else {}
     assert (await ada.ask(kind, room="#ops", **fields))["code"] == "not_a_member"
@@ -151,9 +151,9 @@ async def test_a_room_one_is_not_in_is_told_from_one_that_is_not_there(serve: Se
 
 @pytest.mark.parametrize("kind", ["send", "join", "who", "ping", "rooms", "nick", "away"])
 async def test_nothing_is_done_before_hello(serve: Serve, kind: str) -> None:
-    house = await serve()
-    bob = await house.join("bob")
-    client = await house.enter()
+    live = await serve()
+    bob = await live.join("bob")
+    client = await live.enter()
     fields = {"send": {"room": "#lobby", "text": "x"}, "join": {"room": "#a"}, "nick": {"name": "eve"}}.get(kind, {})
     assert (await client.ask(kind, **fields))["code"] == "not_greeted"
     await unharmed(bob)
@@ -164,8 +164,8 @@ async def test_nothing_is_done_before_hello(serve: Serve, kind: str) -> None:
 
 
 async def test_a_binary_message_is_refused_and_the_session_goes_on(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(request("ping", "1") + frame(b'{"type":"ping","id":"x"}', BINARY) + request("ping", "2"))
     assert [(event["type"], event.get("code", "")) for event in [await ada.next() for _ in range(3)]] == [
         ("pong", ""),
@@ -177,8 +177,8 @@ async def test_a_binary_message_is_refused_and_the_session_goes_on(serve: Serve)
 
 
 async def test_a_message_in_fragments_is_a_message(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     text = json.dumps(
         {"type": "send", "id": "1", "room": "#lobby", "text": "\u65e5\u672c"}, ensure_ascii=False
     ).encode()
@@ -212,8 +212,8 @@ async def test_a_message_in_fragments_is_a_message(serve: Serve) -> None:
     ],
 )
 async def test_a_broken_frame_closes_that_connection_with_its_code(serve: Serve, data: bytes, code: int) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(data)
     closing = await ada.next()
     row = "not_utf8" if code == 1007 else "bad_frame"
@@ -223,14 +223,14 @@ async def test_a_broken_frame_closes_that_connection_with_its_code(serve: Serve,
         await ada.next()
     assert closed.value.code == code
     assert await ada.read_to_end() == b""
-    assert house.server.hub.tally.refusals == {row: 1}
+    assert live.server.hub.tally.refusals == {row: 1}
     assert (await bob.until("presence"))["left"] == ["ada"]
     await unharmed(bob)
 
 
 async def test_pings_are_answered_and_pongs_need_no_answer(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     await ada.send(frame(b"one", PING) + frame(b"unasked", PONG) + request("ping", "1") + frame(b"two", PING))
     await ada.send(request("ping", "2"))
     assert (await ada.until("pong", id="2"))["type"] == "pong"
@@ -245,8 +245,8 @@ async def test_pings_are_answered_and_pongs_need_no_answer(serve: Serve) -> None
 
 @pytest.mark.parametrize("code", [1000, 1001, 3000, 4999])
 async def test_a_client_that_closes_is_answered_in_kind_and_its_leaving_is_told(serve: Serve, code: int) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(close_frame(code))
     closed = await ada.next_frame()
     assert isinstance(closed, Closed)
@@ -256,22 +256,22 @@ async def test_a_client_that_closes_is_answered_in_kind_and_its_leaving_is_told(
 
 
 async def test_a_ping_after_the_servers_close_ends_that_connection_alone(serve: Serve) -> None:
-    house = await serve(password="secret")
-    bob = await house.enter({"Authorization": "Bearer secret", "Username": "bob"})
+    live = await serve(password="secret")
+    bob = await live.enter({"Authorization": "Bearer secret", "Username": "bob"})
     await bob.until("presence")
-    stranger = await house.enter()
+    stranger = await live.enter()
     await stranger.send(request("hello", "1", password="wrong"))
     while not isinstance(await stranger.next_frame(), Closed):
         pass
     await stranger.send(frame(b"are you there?", PING) + frame(b"hello?") + frame(b"", PONG))
     assert await stranger.read_to_end() == b""
-    await until(lambda: house.server._sockets == 1)
+    await until(lambda: live.server._sockets == 1)
     await unharmed(bob)
 
 
 async def test_data_and_more_closes_after_a_close_end_that_connection_alone(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(close_frame() + request("send", "1", room="#lobby", text="late") + close_frame() + frame(b"", PING))
     await ada.read_to_end()
     await bob.until("presence", left=["ada"])
@@ -281,14 +281,14 @@ async def test_data_and_more_closes_after_a_close_end_that_connection_alone(serv
 @pytest.mark.parametrize("sent", [b"", b"G", b"GET / HTTP/1.1\r\nHo", upgrade_head()[:-2]])
 @pytest.mark.parametrize("leave", ["hang_up", "reset"])
 async def test_a_connection_that_ends_in_mid_head_is_forgotten(serve: Serve, sent: bytes, leave: str) -> None:
-    house = await serve()
-    bob = await house.join("bob")
+    live = await serve()
+    bob = await live.join("bob")
     for _ in range(5):
-        client = await house.knock()
+        client = await live.knock()
         await client.send(sent)
         getattr(client, leave)()
-    await house.get("/healthz")
-    await until(lambda: house.server._sockets == 1)
+    await live.get("/healthz")
+    await until(lambda: live.server._sockets == 1)
     await unharmed(bob)
 
 
@@ -299,16 +299,16 @@ async def test_a_connection_that_ends_right_behind_its_upgrade_leaves_no_name_be
     leave: str,
     wait: bool,  # noqa: FBT001 - both orders of events
 ) -> None:
-    house = await serve(names="guest")
-    bob = await house.join("bob")
+    live = await serve(names="guest")
+    bob = await live.join("bob")
     for _ in range(10):
-        client = await house.knock()
+        client = await live.knock()
         await client.send(upgrade_head({"Username": "ada"}))
         if wait:
             await bob.until("presence")
         getattr(client, leave)()
-        await until(lambda: house.server._sockets == 1)
-    assert house.server.hub.broker.here == 1
+        await until(lambda: live.server._sockets == 1)
+    assert live.server.hub.broker.here == 1
     here = await bob.ask("who")
     assert [person["name"] for person in here["people"]] == ["bob"]
 
@@ -317,8 +317,8 @@ async def test_a_connection_that_ends_right_behind_its_upgrade_leaves_no_name_be
 async def test_a_connection_that_ends_in_mid_message_is_gone_and_nothing_of_it_is_said(
     serve: Serve, leave: str
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(request("send", "1", room="#lobby", text="half")[:-5])
     getattr(ada, leave)()
     assert (await bob.until("presence"))["left"] == ["ada"]
@@ -327,8 +327,8 @@ async def test_a_connection_that_ends_in_mid_message_is_gone_and_nothing_of_it_i
 
 
 async def test_a_client_that_shuts_its_sending_side_is_gone(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     ada.socket.shutdown(trio.socket.SHUT_WR)
     assert (await bob.until("presence"))["left"] == ["ada"]
     await ada.read_to_end()
@@ -336,27 +336,27 @@ async def test_a_client_that_shuts_its_sending_side_is_gone(serve: Serve) -> Non
 
 
 async def test_a_hundred_connections_that_come_and_go_leave_nothing_behind(serve: Serve) -> None:
-    house = await serve()
-    bob = await house.join("bob")
+    live = await serve()
+    bob = await live.join("bob")
     for number in range(100):
-        client = await house.enter({"Username": f"guest{number}"})
+        client = await live.enter({"Username": f"guest{number}"})
         (client.reset if number % 2 else client.hang_up)()
-    await until(lambda: house.server._sockets == 1)
+    await until(lambda: live.server._sockets == 1)
     await bob.ask("ping")
-    hub = house.server.hub
+    hub = live.server.hub
     assert len(hub.broker.sessions) == hub.broker.here == len(hub._out._recipients) == 1
     assert list(hub._out._channels) == ["#lobby"]
-    assert (house.server.gate.inside, hub.waiting) == (1, 0)
+    assert (live.server.gate.inside, hub.waiting) == (1, 0)
 
 
 async def test_a_bug_in_the_door_ends_one_connection_and_is_logged(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house: House = await serve()
-    bob = await house.join("bob")
+    live: LiveServer = await serve()
+    bob = await live.join("bob")
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.server.doors.websocket.read_credentials", None)
-        client = await house.knock()
+        client = await live.knock()
         await client.send(upgrade_head())
         assert await client.read_to_end() == b""
     assert logged.take("connection failed")["session"] == 2

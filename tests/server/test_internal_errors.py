@@ -1,4 +1,4 @@
-"""Bugs of ours: whatever raises what nobody expected is logged, hurts whoever asked for it, and nobody else."""
+"""Bugs of ours: each is logged, and hurts the session that met it and no other."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ def break_handler(monkeypatch: pytest.MonkeyPatch, kind: type[Any]) -> None:
     monkeypatch.setitem(COMMANDS, kind, COMMANDS[kind]._replace(handler=bug))
 
 
-async def test_a_bug_in_a_handler_ends_one_session_and_nobody_elses(
+async def test_a_bug_in_a_handler_ends_one_session_and_no_other(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     break_handler(monkeypatch, Away)
     await ada.send(request("send", "1", room="#lobby", text="before") + request("away", "2", text="boom"))
     events, code, reason = await ada.wait_closed()
@@ -46,22 +46,22 @@ async def test_a_bug_in_a_handler_ends_one_session_and_nobody_elses(
     assert (await bob.until("message"))["text"] == "before"
     assert (await bob.until("presence"))["left"] == ["ada"]
     assert (await bob.say("still here"))["seq"] == 2
-    assert (await house.join("ada", token=ada.token)).name == "ada"
+    assert (await live.join("ada", token=ada.token)).name == "ada"
 
 
-async def test_a_bug_while_somebody_comes_in_refuses_them_and_nobody_else(
+async def test_a_bug_in_an_arrival_refuses_that_client_and_no_other(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.broker.arrival.rooms.enter", None)
-        answer = await house.refused({"Username": "bob"})
+        answer = await live.refused({"Username": "bob"})
     assert (answer.status, answer.json["code"]) == (500, "internal")
     logged.take("request failed")
     assert (await ada.say("still here"))["seq"] == 1
     break_handler(monkeypatch, Hello)
-    client = await house.enter()
+    client = await live.enter()
     await client.send(request("hello", "1", name="eve"))
     assert (await client.wait_closed())[1] == 1011
     logged.take("request failed")
@@ -70,8 +70,8 @@ async def test_a_bug_while_somebody_comes_in_refuses_them_and_nobody_else(
 async def test_a_history_that_cannot_be_read_is_one_refusal(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     with monkeypatch.context() as broken:
         broken.setattr(MemoryStore, "read", GateStore.fail_to_read)
         assert (await ada.ask("history", room="#lobby"))["code"] == "internal"
@@ -86,8 +86,8 @@ async def test_a_history_that_cannot_be_read_is_one_refusal(
 async def test_a_bug_in_reading_is_one_refusal(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, method: str, asked: dict[str, Any]
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr(MemoryStore, method, slow_bug)
         assert (await ada.ask(**asked))["code"] == "internal"
@@ -105,18 +105,18 @@ async def test_a_bug_in_reading_is_one_refusal(
 async def test_a_bug_in_hashing_ends_that_session_alone(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.server.hub.passwords._hash", bug)
         assert (await ada.ask("password", password=SECRET))["code"] == "internal"
     assert (await ada.wait_closed())[1] == 1011
     logged.take("password not hashed")
-    ada = await house.join("ada", token=ada.token)
+    ada = await live.join("ada", token=ada.token)
     assert (await ada.ask("password", password=SECRET))["type"] == "ok"
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.server.hub.passwords._verify", bug)
-        answer = await house.refused({"Username": "ada", "Trio-Chat-Password": SECRET})
+        answer = await live.refused({"Username": "ada", "Trio-Chat-Password": SECRET})
     assert (answer.status, answer.json["code"]) == (500, "internal")
     logged.take("password not checked")
     assert (await bob.say("still here"))["seq"] == 1
@@ -125,8 +125,8 @@ async def test_a_bug_in_hashing_ends_that_session_alone(
 async def test_a_bug_behind_a_hash_ends_that_session_alone(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     break_handler(monkeypatch, SetPassword)
     await ada.send(request("password", "1", password=SECRET))
     assert (await ada.wait_closed())[1] == 1011
@@ -134,25 +134,23 @@ async def test_a_bug_behind_a_hash_ends_that_session_alone(
     assert (await bob.say("still here"))["seq"] == 1
 
 
-async def test_a_bug_before_a_hash_refuses_them_and_nobody_else(
+async def test_a_bug_before_a_hash_refuses_that_client_and_no_other(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    bob = await house.join("bob")
+    live = await serve()
+    bob = await live.join("bob")
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.broker.arrival.wants_proof", bug)
-        answer = await house.refused({"Username": "ada"})
+        answer = await live.refused({"Username": "ada"})
     assert (answer.status, answer.json["code"]) == (500, "internal")
     logged.take("item failed")
     assert (await bob.say("still here"))["seq"] == 1
-    assert (await house.join("ada")).name == "ada"
+    assert (await live.join("ada")).name == "ada"
 
 
-async def test_a_bug_while_somebody_goes_hurts_nobody(
-    serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
-) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+async def test_a_bug_in_a_departure_hurts_nobody(serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log) -> None:
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     monkeypatch.setattr("trio_chat.broker.arrival.depart", bug)
     ada.hang_up()
     await until(lambda: any(entry["event"] == "item failed" for entry in logged.entries))
@@ -163,24 +161,24 @@ async def test_a_bug_while_somebody_goes_hurts_nobody(
 async def test_a_bug_in_an_order_is_told_and_changes_nothing(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     order = Administration(Order(do="promote", name="ada"))
-    with monkeypatch.context() as broken, house.server.hub.open_inbox() as inbox:
+    with monkeypatch.context() as broken, live.server.hub.open_inbox() as inbox:
         broken.setattr("trio_chat.broker.admin.AuditNote", bug)
         await inbox.send(order)
         await order.settled.wait()
     assert order.answer is None  # which the door tells as an internal error
     logged.take("item failed")
-    assert not house.server.hub.broker.people["ada"].admin
+    assert not live.server.hub.broker.people["ada"].admin
     assert (await ada.say("still here"))["seq"] == 1
 
 
 async def test_a_bug_in_storing_counts_as_not_stored(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve(store=GateStore())
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=GateStore())
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr(GateStore, "commit", slow_bug)
         assert (await ada.say("lost"))["code"] == "not_stored"
@@ -193,8 +191,8 @@ async def test_a_bug_in_upkeep_is_logged_and_it_is_tried_again(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
     monkeypatch.setattr("trio_chat.server.upkeep._AFTER_A_BUG", 0.01)
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     with monkeypatch.context() as broken:
         broken.setattr(MemoryStore, "index_some", slow_bug)
         await ada.say("something to index")

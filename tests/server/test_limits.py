@@ -1,4 +1,4 @@
-"""Limits: whoever passes one is told which, and nobody else notices."""
+"""Limits: a session that passes one is told which, and the others notice nothing."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import House, Serve
+from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import CONTINUATION, Closed, RawClient, frame, request, until
 
 virtual = {"clock": lambda: 1e9 + trio.current_time()}
@@ -17,10 +17,10 @@ virtual = {"clock": lambda: 1e9 + trio.current_time()}
 
 
 async def test_one_more_than_m_connections_is_told_so_and_closed_and_the_others_go_on(serve: Serve) -> None:
-    house = await serve(max_connections=2)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(max_connections=2)
+    ada, bob = await live.join_all("ada", "bob")
     for _ in range(5):
-        answer = await house.refused({"Username": "eve"})
+        answer = await live.refused({"Username": "eve"})
         assert (answer.status, answer.json["code"]) == (503, "server_full")
         assert answer.json["message"] == "The server is full: all 2 connections are in use."
         assert answer.headers["retry-after"] == "2"
@@ -29,38 +29,38 @@ async def test_one_more_than_m_connections_is_told_so_and_closed_and_the_others_
     assert [event["type"] for event in ada.passed + bob.passed] == ["message"]
     bob.hang_up()
     await ada.until("presence", left=["bob"])
-    await until(lambda: house.server.gate.inside == 1)
-    assert (await house.join("eve")).name == "eve"
+    await until(lambda: live.server.gate.inside == 1)
+    assert (await live.join("eve")).name == "eve"
 
 
-async def test_connections_that_say_nothing_take_nobodys_place(serve: Serve) -> None:
-    house = await serve(max_connections=1)
+async def test_silent_connections_take_no_place_from_others(serve: Serve) -> None:
+    live = await serve(max_connections=1)
     for _ in range(20):
-        await house.knock()
-    assert (await house.join("ada")).name == "ada"
+        await live.knock()
+    assert (await live.join("ada")).name == "ada"
 
 
 async def test_far_more_sockets_than_connections_are_closed_at_once_and_the_server_lives(serve: Serve) -> None:
-    house = await serve(max_connections=1)
-    ada = await house.join("ada")
-    silent = [await house.knock() for _ in range(100)]
+    live = await serve(max_connections=1)
+    ada = await live.join("ada")
+    silent = [await live.knock() for _ in range(100)]
     await until(lambda: sum(client.has_something for client in silent) >= 30)
-    assert house.server._sockets <= 70
+    assert live.server._sockets <= 70
     for client in [client for client in silent if client.has_something]:
         assert await client.read_to_end() == b""
     assert (await ada.say("still here"))["type"] == "ok"
     for client in silent:
         client.hang_up()
-    await until(lambda: house.server._sockets == 1)
-    assert (await house.get("/healthz")).status == 200
+    await until(lambda: live.server._sockets == 1)
+    assert (await live.get("/healthz")).status == 200
 
 
 # ---- sizes ----------------------------------------------------------------------------------------
 
 
 async def test_a_frame_of_just_the_limit_is_read(serve: Serve) -> None:
-    house = await serve(max_frame=2048)
-    ada = await house.join("ada")
+    live = await serve(max_frame=2048)
+    ada = await live.join("ada")
     assert (await ada.say("hi"))["type"] == "ok"
     bare = len(request("ping", "", pad="")[6:])
     data = request("ping", "x", pad="x" * (2048 - bare - 1))
@@ -78,8 +78,8 @@ async def test_a_frame_over_the_limit_closes_with_1009_and_others_are_unharmed(
     size: int,
     split: bool,  # noqa: FBT001 - one of the two forms
 ) -> None:
-    house = await serve(max_frame=2048)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(max_frame=2048)
+    ada, bob = await live.join_all("ada", "bob")
     data = frame(b"x" * size)
     if split:
         half = b"x" * (size // 2)
@@ -92,7 +92,7 @@ async def test_a_frame_over_the_limit_closes_with_1009_and_others_are_unharmed(
     with pytest.raises(Closed) as closed:
         await ada.next()
     assert closed.value.code == 1009
-    assert house.server.hub.tally.refusals == {"too_big": 1}
+    assert live.server.hub.tally.refusals == {"too_big": 1}
     assert (await bob.until("message"))["text"] == "before"
     assert (await bob.until("presence"))["left"] == ["ada"]
     assert (await bob.say("still here"))["seq"] == 2
@@ -108,8 +108,8 @@ async def send_what_is_taken(client: RawClient, data: bytes) -> None:
 async def test_a_header_that_promises_far_too_much_is_refused_at_once(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     await ada.send(b"\x81\xff" + (2**40).to_bytes(8) + b"\x00\x00\x00\x00" + b"x" * 70_000)
     assert (await ada.next())["code"] == "too_big"
     with pytest.raises(Closed) as closed:
@@ -118,8 +118,8 @@ async def test_a_header_that_promises_far_too_much_is_refused_at_once(
 
 
 async def test_a_text_over_the_limit_of_characters_leaves_the_session_usable(serve: Serve) -> None:
-    house = await serve(max_text=10)
-    ada = await house.join("ada")
+    live = await serve(max_text=10)
+    ada = await live.join("ada")
     assert (await ada.say("\u65e5" * 10))["type"] == "ok"
     answer = await ada.say("\u65e5" * 11)
     assert (answer["code"], answer["message"]) == ("too_long", "The message has 11 characters; the limit is 10.")
@@ -127,8 +127,8 @@ async def test_a_text_over_the_limit_of_characters_leaves_the_session_usable(ser
 
 
 async def test_rooms_and_recipients_have_limits_and_say_so(serve: Serve) -> None:
-    house = await serve(max_rooms=3, max_recipients=2)
-    ada, *_ = await house.join_all("ada", "bob", "eve", "kim")
+    live = await serve(max_rooms=3, max_recipients=2)
+    ada, *_ = await live.join_all("ada", "bob", "eve", "kim")
     assert (await ada.ask("send", to=["bob", "eve", "kim"], text="x"))["code"] == "too_many_recipients"
     for room, answer in (("#a", "room"), ("#b", "room"), ("#c", "error")):
         assert (await ada.ask("join", room=room))["type"] == answer
@@ -137,9 +137,9 @@ async def test_rooms_and_recipients_have_limits_and_say_so(serve: Serve) -> None
 # ---- a peer that stops reading --------------------------------------------------------------------
 
 
-async def flood(house: House, sender: RawClient, slow: RawClient) -> int:
+async def flood(live: LiveServer, sender: RawClient, slow: RawClient) -> int:
     """Send until the slow one is given up; how many messages that took."""
-    outbox = house.connection_of(slow).outbox
+    outbox = live.connection_of(slow).outbox
     count = 0
     while not outbox._refusing:
         assert (await sender.say("x" * 7000))["type"] == "ok"
@@ -150,11 +150,11 @@ async def flood(house: House, sender: RawClient, slow: RawClient) -> int:
 async def test_a_peer_that_stops_reading_is_disconnected_with_the_reason_while_others_go_on(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve(outbox_bytes=100_000)
-    ada, bob = await house.join_all("ada", "bob")
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
-    count = await flood(house, ada, slow)
+    live = await serve(outbox_bytes=100_000)
+    ada, bob = await live.join_all("ada", "bob")
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
+    count = await flood(live, ada, slow)
     assert [event["seq"] for event in [await bob.until("message") for _ in range(count)]] == list(range(1, count + 1))
 
     events, code, reason = await slow.wait_closed()
@@ -166,7 +166,7 @@ async def test_a_peer_that_stops_reading_is_disconnected_with_the_reason_while_o
     assert code == 1008
     assert reason.startswith("You were disconnected")
     assert (await bob.until("presence", left=["slow"]))["count"] == 2
-    again = await house.join("slow", token=slow.token)
+    again = await live.join("slow", token=slow.token)
     seen, more = len(messages), True
     while more:
         page = await again.ask("history", room="#lobby", after=seen, limit=500)
@@ -179,29 +179,29 @@ async def test_a_peer_that_stops_reading_is_disconnected_with_the_reason_while_o
 async def test_a_peer_that_never_reads_again_is_cut_off_in_the_end(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve(outbox_bytes=100_000)
-    ada = await house.join("ada")
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
-    await flood(house, ada, slow)
+    live = await serve(outbox_bytes=100_000)
+    ada = await live.join("ada")
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
+    await flood(live, ada, slow)
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(10)
     assert (await ada.until("presence", left=["slow"]))["count"] == 1
-    await until(lambda: house.server._sockets == 1)
+    await until(lambda: live.server._sockets == 1)
 
 
 async def test_what_waits_for_a_slow_peer_is_never_more_than_the_limit_and_one_write(serve: Serve) -> None:
-    house = await serve(outbox_bytes=50_000)
-    ada = await house.join("ada")
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
-    outbox = house.connection_of(slow).outbox
+    live = await serve(outbox_bytes=50_000)
+    ada = await live.join("ada")
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
+    outbox = live.connection_of(slow).outbox
     most = 0
     for _ in range(40):
         await ada.say("x" * 7000)
         most = max(most, outbox.size)
     assert 0 < most <= 50_000 + 8000
-    assert house.server.hub.outbox_bytes <= 50_000 + 8000
+    assert live.server.hub.outbox_bytes <= 50_000 + 8000
 
 
 # ---- a peer that says too much --------------------------------------------------------------------
@@ -210,8 +210,8 @@ async def test_what_waits_for_a_slow_peer_is_never_more_than_the_limit_and_one_w
 async def test_a_flood_is_throttled_then_refused_and_then_read_again_and_others_are_not(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve(rate=10.0, burst=20.0, **virtual)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(rate=10.0, burst=20.0, **virtual)
+    ada, bob = await live.join_all("ada", "bob")
     mock_clock.jump(10)
     texts = [request("send", str(number), room="#lobby", text=str(number)) for number in range(60)]
     await ada.send(b"".join(texts))
@@ -233,8 +233,8 @@ async def test_a_flood_is_throttled_then_refused_and_then_read_again_and_others_
 
 
 async def test_what_cannot_be_read_counts_too(serve: Serve, mock_clock: trio.testing.MockClock) -> None:
-    house = await serve(rate=10.0, burst=20.0, **virtual)
-    ada = await house.join("ada")
+    live = await serve(rate=10.0, burst=20.0, **virtual)
+    ada = await live.join("ada")
     mock_clock.jump(10)
     await ada.send(frame(b"nonsense") * 50)
     codes = [(await ada.until("error"))["code"] for _ in range(50)]
@@ -244,11 +244,11 @@ async def test_what_cannot_be_read_counts_too(serve: Serve, mock_clock: trio.tes
 # ---- a peer that says nothing ---------------------------------------------------------------------
 
 
-async def test_whoever_is_silent_for_too_long_is_told_bye_and_whoever_types_is_not(
+async def test_a_silent_session_is_disconnected_and_one_that_types_is_not(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve(idle_timeout=20.0, **virtual)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(idle_timeout=20.0, **virtual)
+    ada, bob = await live.join_all("ada", "bob")
     mock_clock.jump(15)
     await ada.say("I am here")
     await bob.ask("ping")  # what a client does by itself is no sign of a person
@@ -262,10 +262,10 @@ async def test_whoever_is_silent_for_too_long_is_told_bye_and_whoever_types_is_n
     assert (await ada.say("still here"))["type"] == "ok"
 
 
-async def test_nobody_is_sent_away_for_silence_unless_it_is_asked_for(
+async def test_silent_sessions_stay_unless_the_settings_say_otherwise(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house: House = await serve(**virtual)
-    ada = await house.join("ada")
+    live: LiveServer = await serve(**virtual)
+    ada = await live.join("ada")
     mock_clock.jump(50)
     assert (await ada.say("after a while"))["type"] == "ok"

@@ -1,4 +1,4 @@
-"""How a server starts over what is remembered, and what it says where it cannot."""
+"""How a server starts over stored data, and what it says when it cannot."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ async def start_program(folder: Path) -> tuple[int, str, str]:
 
 
 async def test_a_data_directory_in_use_is_told_and_the_first_server_goes_on(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
     sentence = await refusal(tmp_path)
     assert str(tmp_path) in sentence
     code, _, said = await start_program(tmp_path)
@@ -49,7 +49,7 @@ async def test_a_data_directory_in_use_is_told_and_the_first_server_goes_on(serv
     assert sentence in said.replace("\n", " ")
     assert "Traceback" not in said
     assert (await ada.say("still here"))["type"] == "ok"
-    await house.end()
+    await live.end()
     assert (await (await serve(data=tmp_path)).join("ada", token=ada.token)).name == "ada"
 
 
@@ -63,9 +63,9 @@ async def test_a_damaged_database_is_told_at_the_start_with_what_to_do(tmp_path:
 
 
 async def test_a_database_of_a_later_version_is_refused_and_left_as_it_is(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path)
-    await house.join("ada")
-    await house.end()
+    live = await serve(data=tmp_path)
+    await live.join("ada")
+    await live.end()
     connection = sqlite3.connect(tmp_path / DATABASE)
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     connection.execute(f"PRAGMA user_version = {version + 1}")
@@ -85,10 +85,10 @@ async def test_a_data_directory_that_is_a_file_is_told(tmp_path: Path) -> None:
 
 
 async def test_a_server_that_remembers_nothing_makes_no_file(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(memory=True, data=tmp_path / "data")
-    ada = await house.join("ada")
+    live = await serve(memory=True, data=tmp_path / "data")
+    ada = await live.join("ada")
     await ada.say("hello")
-    await house.end()
+    await live.end()
     assert not await trio.Path(tmp_path / "data").exists()
 
 

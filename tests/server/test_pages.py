@@ -1,4 +1,4 @@
-"""What is read for one connection: in pages of bounded size, one behind the other, no faster than it is taken."""
+"""Pages for one connection: bounded in size, one after the other, and no faster than the peer takes them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import trio
 import trio.testing
 
-from tests.server.live_server import GateStore, House, Serve
+from tests.server.live_server import GateStore, LiveServer, Serve
 from tests.server.raw_client import Json, RawClient, request, until
 
 LIMIT = 100_000
@@ -16,14 +16,14 @@ LONG = 3000
 """Characters of a line, of which a few make a page."""
 
 
-async def with_lines(serve: Serve, count: int, text: str = "word ") -> tuple[House, RawClient]:
+async def with_lines(serve: Serve, count: int, text: str = "word ") -> tuple[LiveServer, RawClient]:
     """A server whose lobby holds so many long lines, and who said them."""
-    house = await serve(outbox_bytes=LIMIT)
-    ada = await house.join("ada")
+    live = await serve(outbox_bytes=LIMIT)
+    ada = await live.join("ada")
     for number in range(count):
         await ada.say(f"{number} {text}".ljust(LONG, "x"))
     ada.passed.clear()
-    return house, ada
+    return live, ada
 
 
 def size_of(events: list[Json]) -> int:
@@ -60,8 +60,8 @@ async def test_pages_are_bounded_in_bytes_and_leave_nothing_out(serve: Serve) ->
 
 
 async def test_a_line_that_is_more_than_a_page_is_one(serve: Serve) -> None:
-    house = await serve(outbox_bytes=8 * LONG)
-    ada = await house.join("ada")
+    live = await serve(outbox_bytes=8 * LONG)
+    ada = await live.join("ada")
     for _ in range(3):
         await ada.say("word " * 1000)
     pages = await walk(ada, "history", room="#lobby", after=0, limit=500)
@@ -71,10 +71,10 @@ async def test_a_line_that_is_more_than_a_page_is_one(serve: Serve) -> None:
 
 
 async def test_pages_wait_for_a_peer_that_reads_slowly_and_all_come(serve: Serve) -> None:
-    house, _ = await with_lines(serve, 30)
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
-    outbox = house.connection_of(slow).outbox
+    live, _ = await with_lines(serve, 30)
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
+    outbox = live.connection_of(slow).outbox
     asked = [f"p{number}" for number in range(100)]
     await slow.send(b"".join(request("history", one, room="#lobby", after=0, limit=500) for one in asked))
     answers: list[Json] = []
@@ -86,13 +86,13 @@ async def test_pages_wait_for_a_peer_that_reads_slowly_and_all_come(serve: Serve
     assert [answer["id"] for answer in answers] == asked
     assert LIMIT // 16 < most <= LIMIT // 4
     assert (await slow.ask("ping"))["type"] == "pong"
-    assert house.server.hub.tally.refusals == {}
+    assert live.server.hub.tally.refusals == {}
 
 
-async def test_what_is_said_meanwhile_does_not_wait_for_pages(serve: Serve) -> None:
-    house, ada = await with_lines(serve, 30)
-    slow = await house.join("slow", receive_buffer=16384)
-    house.squeeze(slow)
+async def test_live_messages_do_not_wait_for_pages(serve: Serve) -> None:
+    live, ada = await with_lines(serve, 30)
+    slow = await live.join("slow", receive_buffer=16384)
+    live.squeeze(slow)
     for number in range(50):
         await slow.send(request("history", str(number), room="#lobby", after=0, limit=500))
     await trio.testing.wait_all_tasks_blocked()
@@ -113,8 +113,8 @@ async def test_a_page_says_where_it_ends_and_live_events_begin(serve: Serve, nur
             return await super().read(*args, **kwargs)
 
     store = Shelf()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     for number in range(1, 5):
         await bob.say(f"old {number}")
     for fields in ({"after": 1}, {}, {"before": 99}, {"before": 4}, {"after": 3, "limit": 1}, {"after": 9}):
@@ -154,10 +154,10 @@ async def test_an_answer_does_not_overtake_a_page_that_was_asked_for_before_it(s
     ]
 
 
-async def test_only_so_many_questions_wait_and_the_next_are_refused(serve: Serve) -> None:
-    house, _ = await with_lines(serve, 5)
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
+async def test_a_bounded_number_of_look_ups_wait_and_the_next_are_refused(serve: Serve) -> None:
+    live, _ = await with_lines(serve, 5)
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
     asked = [str(number) for number in range(400)]
     await slow.send(b"".join(request("history", one, room="#lobby", after=0, limit=500) for one in asked))
     answers = [await slow.next_answer() for _ in asked]
@@ -167,14 +167,14 @@ async def test_only_so_many_questions_wait_and_the_next_are_refused(serve: Serve
     assert 0 < len(refused) < 200
 
 
-async def test_whoever_goes_while_pages_wait_for_them_leaves_none_behind(serve: Serve) -> None:
-    house, ada = await with_lines(serve, 30)
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
+async def test_a_session_that_ends_while_pages_wait_leaves_none_behind(serve: Serve) -> None:
+    live, ada = await with_lines(serve, 30)
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
     for number in range(50):
         await slow.send(request("history", str(number), room="#lobby", after=0, limit=500))
     await trio.testing.wait_all_tasks_blocked()
-    lookup = house.server.hub._out._lookup
+    lookup = live.server.hub._out._lookup
     assert repr(lookup) == "<Lookup for 1 sessions>"
     slow.reset()
     await ada.until("presence", left=["slow"])
@@ -182,7 +182,7 @@ async def test_whoever_goes_while_pages_wait_for_them_leaves_none_behind(serve: 
     assert (await ada.ask("history", room="#lobby"))["type"] == "history"
 
 
-async def test_a_question_that_is_being_answered_when_its_asker_goes_hurts_nobody(serve: Serve) -> None:
+async def test_a_session_that_ends_while_its_page_is_read_hurts_nobody(serve: Serve) -> None:
     class Shelf(GateStore):
         """Reads when it is told to."""
 
@@ -194,12 +194,12 @@ async def test_a_question_that_is_being_answered_when_its_asker_goes_hurts_nobod
             return await super().read(*args, **kwargs)
 
     store = Shelf()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(request("history", "1", room="#lobby") + request("history", "2", room="#lobby"))
     await store.begun.wait()
     ada.reset()
     await bob.until("presence", left=["ada"])
     store.go_on.set()
-    await until(lambda: repr(house.server.hub._out._lookup) == "<Lookup for 0 sessions>")
+    await until(lambda: repr(live.server.hub._out._lookup) == "<Lookup for 0 sessions>")
     assert (await bob.ask("history", room="#lobby"))["type"] == "history"

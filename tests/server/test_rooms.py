@@ -1,4 +1,4 @@
-"""Rooms that stay: who may make them, enter them, speak in them and decide; over a restart of the server too."""
+"""Stored rooms: who may make, join, speak in and moderate them; also over a restart of the server."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server.live_server import House, Serve
+from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import Answer, Json, RawClient
 from trio_chat.broker.admin import Order
 from trio_chat.server.hub.items import Administration
@@ -21,32 +21,32 @@ def code_of(answer: Json) -> str:
     return str(answer.get("code", answer["type"]))
 
 
-async def order(house: House, do: str, name: str = "") -> Administration:
+async def order(live: LiveServer, do: str, name: str = "") -> Administration:
     """Have the server do what its administrator wants."""
     item = Administration(Order(do, name))  # type: ignore[arg-type] # a test's own word
-    async with house.server.hub.open_inbox() as inbox:
+    async with live.server.hub.open_inbox() as inbox:
         await inbox.send(item)
         await item.settled.wait()
     return item
 
 
 class Town:
-    """A house that can be torn down and built again over what it remembers."""
+    """A live that can be torn down and built again over what it remembers."""
 
     def __init__(self, serve: Serve, folder: Path) -> None:
         self._serve, self._folder = serve, folder
-        self.house: House
+        self.live: LiveServer
 
     async def open(self, *names: str) -> list[RawClient]:
         """A server that is new, with people."""
-        self.house = await self._serve(data=self._folder)
-        return await self.house.join_all(*names)
+        self.live = await self._serve(data=self._folder)
+        return await self.live.join_all(*names)
 
     async def restart(self, *clients: RawClient) -> list[RawClient]:
         """The same people at the server's next start."""
-        await self.house.end()
-        self.house = await self._serve(data=self._folder)
-        return [await self.house.join(client.name, token=client.token) for client in clients]
+        await self.live.end()
+        self.live = await self._serve(data=self._folder)
+        return [await self.live.join(client.name, token=client.token) for client in clients]
 
 
 @pytest.fixture
@@ -84,25 +84,25 @@ async def test_rooms_their_topics_settings_and_members_stay(town: Town) -> None:
 
 
 async def test_where_only_administrators_make_rooms_others_are_told(serve: Serve) -> None:
-    house = await serve(room_creation="admins")
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(room_creation="admins")
+    ada, bob = await live.join_all("ada", "bob")
     assert code_of(await ada.ask("join", room="#ops")) == "rooms_closed"
-    await order(house, "promote", "ada")
+    await order(live, "promote", "ada")
     assert code_of(await ada.ask("join", room="#ops")) == "room"
     assert code_of(await bob.ask("join", room="#ops")) == "room"
-    await order(house, "demote", "ada")
+    await order(live, "demote", "ada")
     assert code_of(await ada.ask("join", room="#more")) == "rooms_closed"
 
 
 async def test_where_moderators_make_rooms_those_of_the_lobby_do(serve: Serve) -> None:
-    house = await serve(room_creation="moderators")
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(room_creation="moderators")
+    ada, bob = await live.join_all("ada", "bob")
     refused = await bob.ask("join", room="#ops")
     assert (code_of(refused), refused["message"]) == (
         "rooms_closed",
         "On this server only moderators of #lobby can make rooms.",
     )
-    await order(house, "promote", "ada")
+    await order(live, "promote", "ada")
     await ada.ask("role", room="#lobby", name="bob", role="moderator")
     assert code_of(await bob.ask("join", room="#ops")) == "room"
     await ada.ask("role", room="#lobby", name="bob", role="member")
@@ -155,11 +155,11 @@ async def test_a_private_room_is_hidden_and_entered_by_invitation_alone(town: To
     assert code_of(await bob.ask("join", room="#board")) == "not_invited"  # it was for once
 
 
-async def test_whoever_is_kicked_is_out_and_may_come_back(town: Town) -> None:
+async def test_a_kicked_person_may_come_back(town: Town) -> None:
     ada, bob = await town.open("ada", "bob")
     for client in (ada, bob):
         await client.ask("join", room="#ops")
-    phone = await town.house.look("bob", bob.token)
+    phone = await town.live.look("bob", bob.token)
     assert code_of(await bob.ask("kick", room="#ops", name="ada")) == "not_allowed"
     assert code_of(await ada.ask("kick", room="#ops", name="bob", reason="tea time")) == "ok"
     for client in (bob, phone):
@@ -173,7 +173,7 @@ async def test_whoever_is_kicked_is_out_and_may_come_back(town: Town) -> None:
     assert code_of(await bob.ask("join", room="#ops")) == "room"
 
 
-async def test_whoever_is_banned_from_a_room_stays_out_until_it_is_lifted(town: Town) -> None:
+async def test_a_banned_person_stays_out_of_the_room_until_the_ban_is_lifted(town: Town) -> None:
     ada, bob = await town.open("ada", "bob")
     for client in (ada, bob):
         await client.ask("join", room="#ops")
@@ -188,7 +188,7 @@ async def test_whoever_is_banned_from_a_room_stays_out_until_it_is_lifted(town: 
     assert code_of(await bob.ask("join", room="#ops")) == "room"
 
 
-async def test_a_ban_of_a_network_puts_out_and_keeps_out_who_comes_from_there(town: Town) -> None:
+async def test_a_ban_of_a_network_removes_its_people_and_keeps_them_out(town: Town) -> None:
     ada, bob, eve = await town.open("ada", "bob", "eve")
     for client in (ada, bob):
         await client.ask("join", room="#ops")
@@ -204,34 +204,34 @@ async def test_a_ban_of_a_network_puts_out_and_keeps_out_who_comes_from_there(to
 
 async def test_a_ban_of_the_lobby_is_one_of_the_server(town: Town) -> None:
     ada, bob = await town.open("ada", "bob")
-    await order(town.house, "promote", "ada")
+    await order(town.live, "promote", "ada")
     assert code_of(await ada.ask("ban", room="#lobby", name="bob", seconds=3600, reason="spam")) == "ok"
     events, code, _ = await bob.wait_closed()
     assert (events[-1]["code"], code) == ("banned", 1008)
     for _ in range(2):
-        refused = await town.house.refused({"Username": "bob", "Trio-Chat-Token": bob.token})
+        refused = await town.live.refused({"Username": "bob", "Trio-Chat-Token": bob.token})
         assert told(refused) == (403, "banned")
         assert "spam" in refused.json["message"]
         (ada,) = await town.restart(ada)
-    table = (await order(town.house, "bans")).answer
+    table = (await order(town.live, "bans")).answer
     assert table is not None
     number = str(table.rows[0][0])  # type: ignore[union-attr] # it is no refusal
-    await order(town.house, "unban", number)
-    assert (await town.house.join("bob", token=bob.token)).name == "bob"
+    await order(town.live, "unban", number)
+    assert (await town.live.join("bob", token=bob.token)).name == "bob"
 
 
 async def test_a_network_that_is_banned_from_the_server_is_refused_before_anything_else(town: Town) -> None:
     (ada,) = await town.open("ada")
-    await order(town.house, "promote", "ada")
+    await order(town.live, "promote", "ada")
     assert code_of(await ada.ask("ban", room="#lobby", network="127.0.0.0/8")) == "ok"
-    assert told(await town.house.refused({"Username": "eve"})) == (403, "banned")
-    client = await town.house.enter()
+    assert told(await town.live.refused({"Username": "eve"})) == (403, "banned")
+    client = await town.live.enter()
     await client.send_request("hello", name="eve")
     events, code, _ = await client.wait_closed()
     assert (events[-1]["code"], code) == ("banned", 1008)
 
 
-async def test_whoever_is_muted_reads_and_does_not_speak_nor_change_what_they_said(town: Town) -> None:
+async def test_a_muted_person_reads_and_neither_speaks_nor_edits(town: Town) -> None:
     ada, bob = await town.open("ada", "bob")
     for client in (ada, bob):
         await client.ask("join", room="#ops")
@@ -260,8 +260,8 @@ async def test_in_a_room_for_announcements_only_moderators_speak(town: Town) -> 
 
 async def test_in_a_slow_room_everyone_waits_between_messages(serve: Serve) -> None:
     now = [1.8e9]
-    house = await serve(clock=lambda: now[0])
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(clock=lambda: now[0])
+    ada, bob = await live.join_all("ada", "bob")
     for client in (ada, bob):
         await client.ask("join", room="#ops")
     await ada.ask("configure", room="#ops", slow=30)
@@ -277,7 +277,7 @@ async def test_an_administrator_may_in_every_room_what_its_owner_may_and_reads_n
     await ada.ask("join", room="#ops")
     await ada.ask("configure", room="#ops", private=True)
     await ada.ask("send", to=["bob"], text="between us")
-    await order(town.house, "promote", "eve")
+    await order(town.live, "promote", "eve")
     ada, bob, eve = await town.restart(ada, bob, eve)
     assert code_of(await eve.ask("history", room="@ada+bob")) == "unknown_room"
     assert code_of(await eve.ask("join", room="@ada+bob")) == "room_invalid"
@@ -295,7 +295,7 @@ async def test_what_moderators_did_is_in_the_audit_log(town: Town) -> None:
     await bob.say("rude", "#ops")
     await ada.ask("delete", room="#ops", target=1)
     await ada.ask("ban", room="#ops", name="bob", reason="rude")
-    notes = [line.note for line in await town.house.store.notes(10)]
+    notes = [line.note for line in await town.live.store.notes(10)]
     assert [(note.actor, note.action, note.room, note.target, note.detail) for note in notes] == [
         ("ada", "ban", "#ops", "bob", "rude"),
         ("ada", "delete", "#ops", "bob", "1"),

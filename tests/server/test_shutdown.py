@@ -1,4 +1,4 @@
-"""How the server ends: it accepts no more, says so to everyone, and waits no longer than it should."""
+"""How the server ends: it accepts no more, tells everyone, and waits for a bounded time."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import GateStore, House, Log, run_house
+from tests.server.live_server import GateStore, LiveServer, Log, run_live_server
 from tests.server.raw_client import Closed, Gone, RawClient, request, until, upgrade_head
 from trio_chat.config import ServerConfig
 from trio_chat.errors import TrioChatError
@@ -29,23 +29,23 @@ pytestmark = pytest.mark.usefixtures("logged")
 
 
 @asynccontextmanager
-async def opened(nursery: trio.Nursery, *, store: Store | None = None, grace: float = 5.0) -> AsyncIterator[House]:
+async def opened(nursery: trio.Nursery, *, store: Store | None = None, grace: float = 5.0) -> AsyncIterator[LiveServer]:
     """A server in a task of its own."""
     config = ServerConfig(port=0, rate=0.0, shutdown_grace=grace, memory=True)
-    house = await nursery.start(partial(run_house, config, store=store))
+    live = await nursery.start(partial(run_live_server, config, store=store))
     try:
-        yield house
+        yield live
     finally:
-        house.send_everyone_away()
+        live.send_everyone_away()
 
 
 async def test_everyone_is_told_why_and_when_to_come_back_and_then_closed(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    async with opened(nursery) as house:
-        clients = await house.join_all("ada", "bob", "eve")
-        clients.append(await house.enter())  # one who has not said hello yet
-        house.server.stop()
+    async with opened(nursery) as live:
+        clients = await live.join_all("ada", "bob", "eve")
+        clients.append(await live.enter())  # one who has not said hello yet
+        live.server.stop()
         for client in clients:
             events, code, reason = await client.wait_closed()
             assert events == [
@@ -58,29 +58,29 @@ async def test_everyone_is_told_why_and_when_to_come_back_and_then_closed(
                 }
             ]
             assert (code, reason) == (1001, "The server is shutting down.")
-        await house.ended.wait()
+        await live.ended.wait()
 
 
 async def test_a_server_without_anybody_ends_at_once(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
-    async with opened(nursery) as house:
-        house.server.stop()
-        await house.ended.wait()
+    async with opened(nursery) as live:
+        live.server.stop()
+        await live.ended.wait()
 
 
 async def test_what_was_accepted_is_stored_given_to_all_and_acknowledged_first(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    async with opened(nursery, store=store) as house:
-        ada, bob = await house.join_all("ada", "bob")
+    async with opened(nursery, store=store) as live:
+        ada, bob = await live.join_all("ada", "bob")
         store.shut()
         await ada.send(request("send", "1", room="#lobby", text="one"))
         await until(lambda: store.batches)
-        waiting = house.server.hub.waiting
+        waiting = live.server.hub.waiting
         await ada.send(request("send", "2", room="#lobby", text="two"))
-        await until(lambda: house.server.hub.waiting > waiting)
-        house.server.stop()
-        await until(lambda: house.server.hub.waiting == waiting + 2)
+        await until(lambda: live.server.hub.waiting > waiting)
+        live.server.stop()
+        await until(lambda: live.server.hub.waiting == waiting + 2)
         store.release()
         events, code, _ = await ada.wait_closed()
         assert [event.get("id") or event.get("text") or event["code"] for event in events] == [
@@ -93,7 +93,7 @@ async def test_what_was_accepted_is_stored_given_to_all_and_acknowledged_first(
         assert code == 1001
         events, _, _ = await bob.wait_closed()
         assert [event.get("text") or event["code"] for event in events] == ["one", "two", "shutting_down"]
-        await house.ended.wait()
+        await live.ended.wait()
         assert [entry.seq for batch in store.batches for entry in batch] == [1, 2]
 
 
@@ -101,82 +101,82 @@ async def test_what_comes_after_is_neither_stored_nor_acknowledged(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    async with opened(nursery, store=store) as house:
-        ada = await house.join("ada")
-        house.server.stop()
+    async with opened(nursery, store=store) as live:
+        ada = await live.join("ada")
+        live.server.stop()
         while not isinstance(await ada.next_frame(), Closed):
             pass
         await ada.send(request("send", "1", room="#lobby", text="too late"))
         ada.hang_up()
-        await house.ended.wait()
+        await live.ended.wait()
         assert store.batches == []
 
 
-async def test_what_is_stored_only_now_and_then_is_stored_at_the_end_though_all_are_gone_already(
+async def test_records_that_are_stored_now_and_then_are_stored_at_the_end_too(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     for gone_before in (True, False):
         store = GateStore()
-        async with opened(nursery, store=store) as house:
-            ada = await house.join("ada")
+        async with opened(nursery, store=store) as live:
+            ada = await live.join("ada")
             await ada.say("hello")
             await ada.ask("read", room="#lobby", seq=1)
             if gone_before:
                 ada.hang_up()
-                await until(lambda: not house.server._sockets)
-            await house.end()
+                await until(lambda: not live.server._sockets)
+            await live.end()
         assert [(read.room, read.seq) for read in (await store.load()).reads] == [(1, 1)]
 
 
 async def test_the_port_is_closed_at_once_even_while_some_are_still_there(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    async with opened(nursery) as house:
-        ada = await house.join("ada")
-        house.server.stop()
+    async with opened(nursery) as live:
+        ada = await live.join("ada")
+        live.server.stop()
         while not isinstance(closed := await ada.next_frame(), Closed):
             pass
         with pytest.raises(OSError, match=r"refused|reset|connect"):
-            await house.knock()
-        assert not house.ended.is_set()
+            await live.knock()
+        assert not live.ended.is_set()
         await ada.answer_close(closed)
         assert await ada.read_to_end() == b""
         ada.hang_up()
-        await house.ended.wait()
+        await live.ended.wait()
 
 
-async def test_it_waits_for_those_who_still_have_to_answer(
+async def test_the_end_waits_for_clients_that_have_not_answered(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    async with opened(nursery) as house:
-        ada = await house.join("ada")
-        house.server.stop()
+    async with opened(nursery) as live:
+        ada = await live.join("ada")
+        live.server.stop()
         while not isinstance(closed := await ada.next_frame(), Closed):
             pass
         await trio.testing.wait_all_tasks_blocked()
-        assert not house.ended.is_set()
+        assert not live.ended.is_set()
         assert not ada.has_something
         await ada.answer_close(closed)
         assert await ada.read_to_end() == b""
         ada.hang_up()
-        await house.ended.wait()
+        await live.ended.wait()
 
 
-async def test_whoever_never_answers_is_cut_off_at_the_deadline(
+async def test_a_client_that_never_answers_is_cut_at_the_deadline(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    async with opened(nursery, grace=3.0) as house:
-        ada, bob = await house.join_all("ada", "bob")
-        silent = await house.knock()
-        await until(lambda: house.server._entering)
-        house.server.stop()
+    async with opened(nursery, grace=3.0) as live:
+        ada, bob = await live.join_all("ada", "bob")
+        silent = await live.knock()
+        await until(lambda: live.server._entering)
+        live.server.stop()
         assert await silent.read_to_end() == b""  # has said nothing, so is told nothing
         silent.hang_up()
         assert (await bob.wait_closed())[1] == 1001
         await trio.testing.wait_all_tasks_blocked()
-        assert not house.ended.is_set()
+        assert not live.ended.is_set()
         mock_clock.jump(4)
-        await house.ended.wait()
+        await live.ended.wait()
         assert (await ada.wait_closed())[1] == 1001
 
 
@@ -185,38 +185,38 @@ async def test_a_hub_that_is_stuck_does_not_keep_the_server_from_ending(
 ) -> None:
     monkeypatch.setattr("trio_chat.server.hub.hub._INBOX", 3)
     store = GateStore()
-    async with opened(nursery, store=store, grace=3.0) as house:
-        clients = await house.join_all(*"abcdefgh")
+    async with opened(nursery, store=store, grace=3.0) as live:
+        clients = await live.join_all(*"abcdefgh")
         store.shut()
         await clients[0].send(request("send", "1", room="#lobby", text="stuck"))
         await until(lambda: store.batches)
         for client in clients:
             await client.send(request("ping", "1"))
-        await until(lambda: house.server.hub.waiting == 3)
-        house.server.stop()
+        await until(lambda: live.server.hub.waiting == 3)
+        live.server.stop()
         for seconds in (3.5, 1):  # the connections' deadline, then the hub's
             await trio.testing.wait_all_tasks_blocked()
-            assert not house.ended.is_set()
+            assert not live.ended.is_set()
             mock_clock.jump(seconds)
-        await house.ended.wait()
+        await live.ended.wait()
 
 
-async def test_somebody_who_comes_in_the_very_last_moment_is_told_too(
+async def test_a_client_that_comes_at_the_last_moment_is_told_too(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    async with opened(nursery, store=store) as house:
-        ada = await house.join("ada")
+    async with opened(nursery, store=store) as live:
+        ada = await live.join("ada")
         store.shut()
         await ada.send(request("send", "1", room="#lobby", text="hold"))
         await until(lambda: store.batches)
-        first, late = await house.knock(), await house.knock()
+        first, late = await live.knock(), await live.knock()
         await first.send(upgrade_head({"Username": "bob"}))
-        await until(lambda: house.server.hub.waiting == 1)
+        await until(lambda: live.server.hub.waiting == 1)
         await late.send(b"GET")
-        await until(lambda: house.server._entering)
-        house.server.stop()
-        await until(lambda: house.server.hub.waiting == 2)
+        await until(lambda: live.server._entering)
+        live.server.stop()
+        await until(lambda: live.server.hub.waiting == 2)
         store.release()
         assert (await first.read_answer_head()).status == 101
         events, code, _ = await first.wait_closed()
@@ -225,64 +225,64 @@ async def test_somebody_who_comes_in_the_very_last_moment_is_told_too(
             await late.read_answer_head()
         late.hang_up()
         assert (await ada.wait_closed())[1] == 1001
-        await house.ended.wait()
+        await live.ended.wait()
 
 
 async def test_an_upgrade_that_reaches_the_hub_after_the_end_was_decided_is_refused_in_words(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock
 ) -> None:
-    async with opened(nursery) as house:
-        ada = await house.join("ada")
-        late = await house.knock()
-        await until(lambda: house.server._entering)
-        house.server.hub._stopping = True
+    async with opened(nursery) as live:
+        ada = await live.join("ada")
+        late = await live.knock()
+        await until(lambda: live.server._entering)
+        live.server.hub._stopping = True
         answer = await late.upgrade({"Username": "bob"})
         assert (answer.status, answer.json["code"]) == (503, "shutting_down")
-        house.server.stop()
+        live.server.stop()
         assert (await ada.wait_closed())[1] == 1001
-        await house.ended.wait()
+        await live.ended.wait()
 
 
-async def test_who_is_proven_only_after_the_end_was_decided_is_refused_in_words(
+async def test_a_client_whose_password_is_checked_after_the_end_began_is_refused_in_words(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go_on = threading.Event()
     monkeypatch.setattr("trio_chat.server.hub.passwords._verify", lambda *_: go_on.wait(60))
-    async with opened(nursery) as house:
-        ada = await house.join("ada")
+    async with opened(nursery) as live:
+        ada = await live.join("ada")
         assert (await ada.ask("password", password="correct horse"))["type"] == "ok"
-        late = await house.knock()
+        late = await live.knock()
         try:
             await late.send(upgrade_head({"Username": "ada", "Trio-Chat-Password": "correct%20horse"}))
-            await until(lambda: house.server.hub._hashing.passwords._asked)
-            house.server.stop()
+            await until(lambda: live.server.hub._hashing.passwords._asked)
+            live.server.stop()
             assert (await ada.wait_closed())[1] == 1001
         finally:
             go_on.set()
         assert (await late.read_answer_head()).status == 503
         late.hang_up()
-        await house.ended.wait()
+        await live.ended.wait()
 
 
 async def test_cancelling_ends_it_at_once(logged: Log) -> None:
-    async with trio.open_nursery() as nursery, opened(nursery) as house:
-        await house.join_all("ada", "bob")
-        await house.knock()
+    async with trio.open_nursery() as nursery, opened(nursery) as live:
+        await live.join_all("ada", "bob")
+        await live.knock()
         nursery.cancel_scope.cancel()
-    assert not house.ended.is_set()
-    house.send_everyone_away()
+    assert not live.ended.is_set()
+    live.send_everyone_away()
 
 
 async def test_a_port_in_use_is_told_with_what_to_do(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
-    async with opened(nursery) as house:
-        port = house.server.addresses[0][1]
+    async with opened(nursery) as live:
+        port = live.server.addresses[0][1]
         with pytest.raises(TrioChatError) as told:
             async with open_server(ServerConfig(port=port, memory=True)) as server:
                 await server.run()
         assert str(told.value) == (
             f"Port {port} on 127.0.0.1 is in use already. Choose another with --port, or stop what uses it."
         )
-        house.server.stop()
+        live.server.stop()
 
 
 async def test_a_host_that_is_none_is_told(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:

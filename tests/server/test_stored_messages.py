@@ -1,4 +1,4 @@
-"""What is remembered: what is sent again, waits for somebody, is searched for, changed, or let go of."""
+"""Stored messages: sent again, waiting for a person, found by a search, edited, deleted, and removed by age."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import GateStore, House, Log, Serve
+from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import Json, RawClient, request, until
 from tests.store.sqlite.earlier_versions import ADAS_TOKEN, lay_down
 from trio_chat.errors import StoreError
@@ -30,20 +30,20 @@ async def texts(client: RawClient, room: str = "#lobby") -> list[str]:
     return [event["text"] for event in page["events"] if event["type"] == "message"]
 
 
-async def find(house: House, client: RawClient, **fields: object) -> list[str]:
+async def find(live: LiveServer, client: RawClient, **fields: object) -> list[str]:
     """The texts that a search finds, once the index has all that was said."""
     while True:
         found = await client.ask("search", **fields)
         if found["type"] != "found" or not found.get("behind"):
             return [event["text"] for event in found["events"]]
-        house.server.hub.storing.stored.set()
+        live.server.hub.storing.stored.set()
         await trio.sleep(0.01)
 
 
 async def test_fifty_changes_that_come_together_are_one_commit(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.say("tea?")
     await ada.say("cake?")
     before = len(store.commits)
@@ -57,8 +57,8 @@ async def test_fifty_changes_that_come_together_are_one_commit(serve: Serve) -> 
 
 
 async def test_a_message_that_is_sent_again_behind_hundreds_of_its_own_batch_is_stored_once(serve: Serve) -> None:
-    house = await serve(store=GateStore())
-    ada = await house.join("ada")
+    live = await serve(store=GateStore())
+    ada = await live.join("ada")
     many = b"".join(request("send", str(n), room="#lobby", text="x") for n in range(600))
     await ada.send(many + request("send", "0", room="#lobby", text="x", again=True))
     answers = [await ada.next_answer() for _ in range(601)]
@@ -79,10 +79,10 @@ async def test_a_message_that_is_sent_again_behind_hundreds_of_its_own_batch_is_
 async def test_what_cannot_be_looked_up_is_neither_done_twice_nor_said_to_be_missing(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, asked: dict[str, Any]
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     assert (await ada.ask("send", id="1", room="#lobby", text="one"))["seq"] == 1
-    house.server.hub.broker.people["ada"].sent_ids.clear()  # as after many more
+    live.server.hub.broker.people["ada"].sent_ids.clear()  # as after many more
     with monkeypatch.context() as broken:
         broken.setattr(MemoryStore, "look_up_many", GateStore.fail_to_read)
         assert (await ada.ask(**asked))["code"] == "not_looked_up"
@@ -94,8 +94,8 @@ async def test_what_cannot_be_looked_up_is_neither_done_twice_nor_said_to_be_mis
 async def test_a_store_that_fails_is_asked_once_for_all_requests_of_a_batch(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     await ada.say("tea?")
     asked = []
 
@@ -133,8 +133,8 @@ class LookUps:
 async def test_the_store_is_asked_once_for_all_that_the_requests_of_a_batch_need(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     for text in ("one", "two", "three"):
         await ada.say(text)
     look_ups = LookUps(monkeypatch)
@@ -155,8 +155,8 @@ async def test_the_store_is_asked_once_for_all_that_the_requests_of_a_batch_need
 async def test_a_request_that_is_refused_by_the_charge_is_not_looked_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = await serve(rate=1.0, burst=10)
-    ada = await house.join("ada")
+    live = await serve(rate=1.0, burst=10)
+    ada = await live.join("ada")
     await ada.say("tea?")
     look_ups = LookUps(monkeypatch)
     await ada.send(b"".join(request("edit", f"e{n}", room="#lobby", target=n, text="x") for n in range(1, 21)))
@@ -169,8 +169,8 @@ async def test_a_request_that_is_refused_by_the_charge_is_not_looked_up(
 async def test_a_request_that_stands_on_what_its_batch_decides_is_looked_up_when_its_turn_comes(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     direct = (await ada.ask("send", to=["bob"], text="psst"))["room"]
     look_ups = LookUps(monkeypatch)
     await bob.send(
@@ -190,8 +190,8 @@ async def test_a_request_that_stands_on_what_its_batch_decides_is_looked_up_when
 
 
 async def test_an_edit_sent_together_with_its_message_finds_it(serve: Serve, remembering: dict[str, Any]) -> None:
-    house = await serve(**remembering)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(**remembering)
+    ada, bob = await live.join_all("ada", "bob")
     await ada.send(
         request("send", "1", room="#lobby", text="helo")
         + request("edit", "2", room="#lobby", target=1, text="hello")
@@ -221,11 +221,9 @@ async def test_an_edit_sent_together_with_its_message_finds_it(serve: Serve, rem
     assert (fourth.get("text", ""), fourth["deleted"]) == ("", True)
 
 
-async def test_what_is_no_message_or_was_taken_back_cannot_be_answered(
-    serve: Serve, remembering: dict[str, Any]
-) -> None:
-    house = await serve(**remembering)
-    ada = await house.join("ada")
+async def test_only_a_message_that_is_not_deleted_can_be_replied_to(serve: Serve, remembering: dict[str, Any]) -> None:
+    live = await serve(**remembering)
+    ada = await live.join("ada")
     await ada.send(
         request("send", "1", room="#lobby", text="which?")
         + request("send", "2", room="#lobby", text="that one", reply_to=1)
@@ -251,22 +249,22 @@ async def test_what_is_no_message_or_was_taken_back_cannot_be_answered(
 
 async def test_an_edit_behind_others_messages_of_a_full_batch_goes_on_with_what_followed_it(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     store.shut()
     await bob.send(request("send", "hold", room="#lobby", text="hold"))
     await until(lambda: store.batches)
     await bob.send(request("send", "b", room="#lobby", text="bob's"))
-    await until(lambda: house.server.hub.waiting == 1)
+    await until(lambda: live.server.hub.waiting == 1)
     await ada.send(
         request("send", "1", room="#lobby", text="old")
         + request("edit", "2", room="#lobby", target=3, text="new")
         + request("edit", "3", room="#lobby", target=3, text="newer")
         + request("ping", "4")
     )
-    await until(lambda: house.server.hub.waiting == 2)
+    await until(lambda: live.server.hub.waiting == 2)
     await bob.send(request("send", "c", room="#lobby", text="after"))
-    await until(lambda: house.server.hub.waiting == 3)
+    await until(lambda: live.server.hub.waiting == 3)
     store.release()
     answers = {event["id"]: event for event in [await ada.next_answer() for _ in range(4)]}
     assert [answers[key]["type"] for key in ("1", "2", "3", "4")] == ["ok", "ok", "ok", "pong"]
@@ -281,13 +279,13 @@ async def test_an_edit_behind_others_messages_of_a_full_batch_goes_on_with_what_
 async def test_a_message_sent_again_after_a_restart_is_acknowledged_as_before_and_stored_once(
     serve: Serve, tmp_path: Path
 ) -> None:
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
     first = await ada.ask("send", id="m1", room="#lobby", text="once")
     await ada.say("between")
-    await house.end()
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada", token=ada.token)
+    await live.end()
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada", token=ada.token)
     again = await ada.ask("send", id="m1", room="#lobby", text="once", again=True)
     assert again == first
     new = await ada.ask("send", id="m2", room="#lobby", text="never arrived", again=True)
@@ -298,14 +296,14 @@ async def test_a_message_sent_again_after_a_restart_is_acknowledged_as_before_an
 async def test_the_same_id_is_the_same_message_after_a_restart_too_whether_it_says_so_or_not(
     serve: Serve, tmp_path: Path
 ) -> None:
-    house = await serve(data=tmp_path)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(data=tmp_path)
+    ada, bob = await live.join_all("ada", "bob")
     first = await ada.ask("send", id="m1", room="#lobby", text="once")
     direct = await ada.ask("send", id="m2", to=["bob"], text="psst")
     await bob.ask("send", id="m1", room="#lobby", text="bob's own")
-    await house.end()
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada", token=ada.token)
+    await live.end()
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada", token=ada.token)
     assert await ada.ask("send", id="m1", room="#lobby", text="once") == first
     assert await ada.ask("send", id="m2", to=["bob"], text="psst") == direct
     assert (await ada.ask("send", id="m3", room="#lobby", text="another"))["seq"] == 3
@@ -315,8 +313,8 @@ async def test_the_same_id_is_the_same_message_after_a_restart_too_whether_it_sa
 async def test_a_message_sent_again_behind_itself_in_one_batch_is_stored_once(
     serve: Serve, remembering: dict[str, Any]
 ) -> None:
-    house = await serve(**remembering)
-    ada = await house.join("ada")
+    live = await serve(**remembering)
+    ada = await live.join("ada")
     await ada.send(
         request("send", "m1", room="#lobby", text="once")
         + request("send", "m1", room="#lobby", text="once", again=True)
@@ -329,32 +327,32 @@ async def test_a_message_sent_again_behind_itself_in_one_batch_is_stored_once(
 
 
 async def test_the_same_id_of_two_people_is_two_messages(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(data=tmp_path)
+    ada, bob = await live.join_all("ada", "bob")
     await ada.ask("send", id="m1", room="#lobby", text="ada's")
-    await house.end()
-    house = await serve(data=tmp_path)
-    bob = await house.join("bob", token=bob.token)
+    await live.end()
+    live = await serve(data=tmp_path)
+    bob = await live.join("bob", token=bob.token)
     assert (await bob.ask("send", id="m1", room="#lobby", text="bob's", again=True))["seq"] == 2
 
 
 # ---- waiting for somebody --------------------------------------------------------------------------
 
 
-async def test_direct_messages_and_mentions_wait_for_somebody_who_is_away_and_come_once(
+async def test_direct_messages_and_mentions_wait_for_an_absent_person_and_come_once(
     serve: Serve, tmp_path: Path
 ) -> None:
-    house = await serve(data=tmp_path)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(data=tmp_path)
+    ada, bob = await live.join_all("ada", "bob")
     ada.hang_up()
     await bob.until("presence", left=["ada"])
     await bob.ask("send", to=["ada"], text="one")
     await bob.say("two", "@ada+bob")
     for text in ("@ada look", "nothing", "and @Ada again"):
         await bob.say(text)
-    await house.end()
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada", token=ada.token)
+    await live.end()
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada", token=ada.token)
     direct, lobby = ada.rooms["@ada+bob"], ada.rooms["#lobby"]
     assert (direct["last"], direct.get("read", 0), lobby["last"], lobby["mentions"]) == (2, 0, 3, 2)
     assert await texts(ada, "@ada+bob") == ["one", "two"]
@@ -362,19 +360,19 @@ async def test_direct_messages_and_mentions_wait_for_somebody_who_is_away_and_co
     assert [event["type"] for event in ada.passed if event["type"] == "message"] == []
     await ada.ask("read", room="@ada+bob", seq=2)
     await ada.ask("read", room="#lobby", seq=1)
-    await house.end()
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada", token=ada.token)
+    await live.end()
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada", token=ada.token)
     assert (ada.rooms["@ada+bob"]["read"], ada.rooms["#lobby"]["read"], ada.rooms["#lobby"]["mentions"]) == (2, 1, 1)
 
 
 async def test_the_sender_of_a_direct_message_hears_that_it_arrived_when_its_reader_came_back(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     ada.hang_up()
     await bob.until("presence", left=["ada"])
     await bob.ask("send", to=["ada"], text="are you there?")
-    ada = await house.join("ada", token=ada.token)
+    ada = await live.join("ada", token=ada.token)
     for _ in range(2):
         await ada.ask("received", room="@ada+bob", seq=1)
     assert (await bob.until("delivered"))["by"] == "ada"
@@ -387,10 +385,10 @@ async def test_the_epoch_stays_over_a_restart_and_is_another_where_nothing_is_ke
 ) -> None:
     epochs: list[str] = []
     for settings in ({"data": tmp_path}, {"data": tmp_path}, {}, {}):
-        house = await serve(**settings)
-        client = await house.enter()
+        live = await serve(**settings)
+        client = await live.enter()
         epochs.append((await client.ask("hello", name=f"ada{len(epochs)}"))["epoch"])
-        await house.end()
+        await live.end()
     assert epochs[0] == epochs[1]
     assert len(set(epochs)) == 3
 
@@ -401,8 +399,8 @@ async def test_the_epoch_stays_over_a_restart_and_is_another_where_nothing_is_ke
 async def test_a_search_finds_what_the_asker_may_read_and_nothing_else(
     serve: Serve, remembering: dict[str, Any]
 ) -> None:
-    house = await serve(**remembering)
-    ada, bob, eve = await house.join_all("ada", "bob", "eve")
+    live = await serve(**remembering)
+    ada, bob, eve = await live.join_all("ada", "bob", "eve")
     await ada.ask("join", room="#board")
     await ada.ask("configure", room="#board", private=True)
     await ada.ask("join", room="#open")
@@ -410,62 +408,62 @@ async def test_a_search_finds_what_the_asker_may_read_and_nothing_else(
     await ada.say("the plan of the board", "#board")
     await ada.say("the plan in the open", "#open")
     await ada.ask("send", to=["bob"], text="the plan between us")
-    assert await find(house, ada, words=["plan"]) == [
+    assert await find(live, ada, words=["plan"]) == [
         "the plan between us",
         "the plan in the open",
         "the plan of the board",
         "the plan in the lobby",
     ]
-    assert await find(house, bob, words=["plan"]) == ["the plan between us", "the plan in the lobby"]
-    assert await find(house, eve, words=["plan"]) == ["the plan in the lobby"]
-    assert await find(house, eve, words=["plan"], sender="bob") == []
+    assert await find(live, bob, words=["plan"]) == ["the plan between us", "the plan in the lobby"]
+    assert await find(live, eve, words=["plan"]) == ["the plan in the lobby"]
+    assert await find(live, eve, words=["plan"], sender="bob") == []
     assert (await eve.ask("search", words=["plan"], room="#board"))["code"] == "unknown_room"
     assert (await eve.ask("search", words=["plan"], room="@ada+bob"))["code"] == "unknown_room"
     assert (await eve.ask("search", words=["plan"], room="#open"))["code"] == "not_a_member"
     await ada.ask("leave", room="#open")
-    assert "the plan in the open" not in await find(house, ada, words=["plan"])
+    assert "the plan in the open" not in await find(live, ada, words=["plan"])
 
 
-async def test_what_a_guest_said_who_left_is_found_under_their_name(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path, names="guest")
-    ada, bob = await house.join_all("ada", "bob")
+async def test_the_messages_of_a_guest_who_left_are_found_under_the_guests_name(serve: Serve, tmp_path: Path) -> None:
+    live = await serve(data=tmp_path, names="guest")
+    ada, bob = await live.join_all("ada", "bob")
     await ada.say("ada's tea")
     await bob.say("bob's tea")
     bob.hang_up()
     await ada.until("presence", left=["bob"])
-    assert await find(house, ada, words=["tea"], sender="Bob") == ["bob's tea"]
+    assert await find(live, ada, words=["tea"], sender="Bob") == ["bob's tea"]
     assert (await ada.ask("search", words=["tea"], sender="bop"))["message"].endswith("Did you mean bob?")
     assert (await ada.ask("send", to=["bob"], text="x"))["code"] == "unknown_person"
-    await house.end()
-    house = await serve(data=tmp_path, names="guest")
-    eve = await house.join("eve")
-    assert await find(house, eve, words=["tea"], sender="bob") == ["bob's tea"]
+    await live.end()
+    live = await serve(data=tmp_path, names="guest")
+    eve = await live.join("eve")
+    assert await find(live, eve, words=["tea"], sender="bob") == ["bob's tea"]
 
 
 async def test_a_search_finds_any_script_quotes_and_nothing_that_was_deleted_or_edited_away(
     serve: Serve, remembering: dict[str, Any]
 ) -> None:
-    house = await serve(**remembering)
-    ada = await house.join("ada")
+    live = await serve(**remembering)
+    ada = await live.join("ada")
     for text in ("今日は天気がいい", "Straße nach Köln", 'say "hello" AND NOT -this*', "see https://example.org/x"):
         await ada.say(text)
-    assert await find(house, ada, words=["天気"]) == ["今日は天気がいい"]
-    assert await find(house, ada, words=["koln"]) == ["Straße nach Köln"]
-    assert await find(house, ada, words=['"hello"', "AND"]) == ['say "hello" AND NOT -this*']
-    assert await find(house, ada, has_link=True) == ["see https://example.org/x"]
+    assert await find(live, ada, words=["天気"]) == ["今日は天気がいい"]
+    assert await find(live, ada, words=["koln"]) == ["Straße nach Köln"]
+    assert await find(live, ada, words=['"hello"', "AND"]) == ['say "hello" AND NOT -this*']
+    assert await find(live, ada, has_link=True) == ["see https://example.org/x"]
     await ada.ask("delete", room="#lobby", target=1)
     await ada.ask("edit", room="#lobby", target=2, text="Weg nach Bonn")
-    assert await find(house, ada, words=["天気"]) == []
-    assert await find(house, ada, words=["Köln"]) == []
-    assert await find(house, ada, words=["bonn"]) == ["Weg nach Bonn"]
+    assert await find(live, ada, words=["天気"]) == []
+    assert await find(live, ada, words=["Köln"]) == []
+    assert await find(live, ada, words=["bonn"]) == ["Weg nach Bonn"]
 
 
 async def test_a_search_goes_on_where_the_last_answer_ended(serve: Serve, remembering: dict[str, Any]) -> None:
-    house = await serve(**remembering)
-    ada = await house.join("ada")
+    live = await serve(**remembering)
+    ada = await live.join("ada")
     for number in range(25):
         await ada.say(f"word {number}")
-    assert len(await find(house, ada, words=["word"], limit=100)) == 25
+    assert len(await find(live, ada, words=["word"], limit=100)) == 25
     found: list[str] = []
     cursor: dict[str, int] = {}
     while True:
@@ -478,50 +476,50 @@ async def test_a_search_goes_on_where_the_last_answer_ended(serve: Serve, rememb
 
 
 async def test_a_search_for_nothing_or_at_no_time_is_refused(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     answers: list[Json] = [await ada.ask("search"), await ada.ask("search", words=["x"], before="tomorrow")]
     answers.append(await ada.ask("search", words=["x"], sender="nobody"))
     assert [answer["code"] for answer in answers] == ["empty", "bad_time", "unknown_person"]
 
 
-async def test_whoever_was_known_to_the_first_version_goes_on_where_they_were(serve: Serve, tmp_path: Path) -> None:
+async def test_people_of_the_first_version_go_on_where_they_were(serve: Serve, tmp_path: Path) -> None:
     lay_down(1, tmp_path / "data" / DATABASE)
-    house = await serve(data=tmp_path / "data", clock=lambda: 1_795_255_200.0)  # of the same day
-    ada = await house.look("Ada", ADAS_TOKEN)
+    live = await serve(data=tmp_path / "data", clock=lambda: 1_795_255_200.0)  # of the same day
+    ada = await live.look("Ada", ADAS_TOKEN)
     assert ada.rooms.keys() == {"#lobby", "#ops", "#secret", "#old", "@ada+bob"}
     assert ada.rooms["#ops"]["role"] == "owner"
     assert (await texts(ada, "@ada+bob")) == ["just for you, bob", "thanks"]
-    assert await find(house, ada, words=["token"]) == ["the token is in https://example.org/page"]
+    assert await find(live, ada, words=["token"]) == ["the token is in https://example.org/page"]
     assert (await ada.say("still here"))["seq"] == 11
-    stranger = await house.refused({"Username": "bob"})
+    stranger = await live.refused({"Username": "bob"})
     assert stranger.json["code"] == "name_owned"
 
 
 # ---- retention -------------------------------------------------------------------------------------
 
 
-async def test_what_is_too_old_is_removed_and_whoever_comes_is_told_where_the_rest_begins(
+async def test_old_messages_are_removed_and_a_page_says_where_the_rest_begins(
     serve: Serve, remembering: dict[str, Any], monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
 ) -> None:
     now = await _days_later(monkeypatch)
-    house = await serve(keep=30, clock=now.time, **remembering)
-    ada = await house.join("ada")
+    live = await serve(keep=30, clock=now.time, **remembering)
+    ada = await live.join("ada")
     await ada.ask("join", room="#kept")
     await ada.ask("configure", room="#kept", keep=3650)
-    bob = await house.join("bob")
+    bob = await live.join("bob")
     for text in ("old", "old too, @ada"):
         await bob.say(text)
         await ada.say(text, "#kept")
     now.days = 31.0
     await bob.say("new, @ada")
     mock_clock.jump(3601)
-    lobby = house.server.hub.broker.rooms["#lobby"]
+    lobby = live.server.hub.broker.rooms["#lobby"]
     await until(lambda: lobby.first == 3)
     page = await ada.ask("history", room="#lobby", after=0)
     assert ([event["text"] for event in page["events"]], page["first"]) == (["new, @ada"], 3)
     assert await texts(ada, "#kept") == ["old", "old too, @ada"]
-    phone = await house.look("ada", ada.token)
+    phone = await live.look("ada", ada.token)
     assert (phone.rooms["#lobby"]["first"], phone.rooms["#lobby"]["last"]) == (3, 3)
     assert phone.rooms["#lobby"]["mentions"] == 1  # the one that can be read
     assert (await bob.ask("edit", room="#lobby", target=1, text="x"))["code"] == "unknown_message"
@@ -555,8 +553,8 @@ async def _days_later(monkeypatch: pytest.MonkeyPatch) -> Days:
 
 
 async def test_a_page_and_what_a_search_finds_say_what_their_senders_are_called_now(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     await ada.say("a cake")
     await ada.ask("nick", name="eve")
     await bob.ask("nick", name="ada")

@@ -11,7 +11,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import GateStore, House, Serve
+from tests.server.live_server import GateStore, LiveServer, Serve
 from tests.server.raw_client import until
 from tests.server.text_door import TextDoor
 from trio_chat.protocol.events import Message
@@ -57,7 +57,7 @@ Enter: TypeAlias = Callable[[str], Awaitable[TextClient]]
 class Town:
     """A server with two doors."""
 
-    house: House
+    live: LiveServer
     door: TextDoor
     enter: Enter
     store: GateStore
@@ -66,9 +66,9 @@ class Town:
 @pytest.fixture
 async def town(serve: Serve, nursery: trio.Nursery) -> AsyncIterator[Town]:
     store = GateStore()
-    house = await serve(store=store)
+    live = await serve(store=store)
     (listener,) = await listen("127.0.0.1", 0)
-    door = TextDoor(house.server, listener)
+    door = TextDoor(live.server, listener)
     clients: list[TextClient] = []
 
     async def enter(name: str) -> TextClient:
@@ -83,10 +83,10 @@ async def town(serve: Serve, nursery: trio.Nursery) -> AsyncIterator[Town]:
 
     async with trio.open_nursery() as running:
         running.start_soon(door.run)
-        yield Town(house, door, enter, store)
+        yield Town(live, door, enter, store)
         for client in clients:
             await client.stream.aclose()
-        await until(lambda: len(running.child_tasks) == 1 and len(house.server.hub._out._recipients) <= 1)
+        await until(lambda: len(running.child_tasks) == 1 and len(live.server.hub._out._recipients) <= 1)
         running.cancel_scope.cancel()
         listener.close()
 
@@ -97,7 +97,7 @@ def said(lines: list[str]) -> list[str]:
 
 async def test_people_chat_through_both_doors_in_one_order(town: Town) -> None:
     ada, bob = await town.enter("ada"), await town.enter("bob")
-    eve = await town.house.join("eve")
+    eve = await town.live.join("eve")
     await ada.say("say #lobby hello bob")
     await bob.until("said #lobby 1 ada: hello bob")
     await bob.say("say #lobby hello ada")
@@ -109,18 +109,18 @@ async def test_people_chat_through_both_doors_in_one_order(town: Town) -> None:
             "said #lobby 2 bob: hello ada",
             "said #lobby 3 eve: hello both",
         ]
-    town.house.send_everyone_away()
+    town.live.send_everyone_away()
 
 
 async def test_a_rooms_event_is_encoded_once_for_all_clients_of_a_door(town: Town) -> None:
     clients = [await town.enter(name) for name in ("ada", "bob", "cat")]
-    eve = await town.house.join("eve")
+    eve = await town.live.join("eve")
     town.door.encoding.encoded.clear()
     await eve.say("hello all")
     for client in clients:
         await client.until("said #lobby 1 eve: hello all")
     assert [event.text for event in town.door.encoding.encoded if isinstance(event, Message)] == ["hello all"]
-    town.house.send_everyone_away()
+    town.live.send_everyone_away()
 
 
 async def test_the_session_that_caused_an_event_gets_its_label_or_no_echo(town: Town) -> None:
@@ -182,7 +182,7 @@ async def test_a_name_is_not_swapped_with_a_line_of_the_same_batch(town: Town) -
     await ada.say("say #lobby hold")
     await until(lambda: town.store.batches)
     await ada.say("say #lobby a", "say #ops b", "rename eve", "say #ops c", "say #lobby d")
-    await until(lambda: town.house.server.hub.waiting)
+    await until(lambda: town.live.server.hub.waiting)
     town.store.release()
     lines = await bob.until("said #lobby 3 eve: d")
     assert [line for line in lines if "here" not in line] == [
@@ -197,8 +197,8 @@ async def test_a_name_is_not_swapped_with_a_line_of_the_same_batch(town: Town) -
 
 async def test_each_peer_says_its_own_last_words(town: Town) -> None:
     ada = await town.enter("ada")
-    eve = await town.house.join("eve")
-    town.house.server.stop()
+    eve = await town.live.join("eve")
+    town.live.server.stop()
     events, code, _ = await eve.wait_closed()
     assert (events[-1]["code"], code) == ("shutting_down", 1001)
     assert (await ada.until("bye shutting_down 2.0"))[-1] == "bye shutting_down 2.0"
@@ -206,7 +206,7 @@ async def test_each_peer_says_its_own_last_words(town: Town) -> None:
 
 
 async def test_a_session_that_is_not_let_in_hears_of_it_in_its_own_protocol(town: Town) -> None:
-    town.house.server.hub._stopping = True
+    town.live.server.hub._stopping = True
     client = TextClient(await trio.open_tcp_stream(*town.door.address))
     assert await client.next() == ""
     assert town.door.peers[-1].refusal is not None

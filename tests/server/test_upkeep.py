@@ -1,4 +1,4 @@
-"""What the server does for its store at the end, and how it finds out that storing works again."""
+"""The server's work for its store at the end, and how it notices that the store works again."""
 
 from __future__ import annotations
 
@@ -27,73 +27,73 @@ def everything_in(folder: Path) -> bytes:
 async def test_what_was_deleted_just_before_an_orderly_end_is_gone_from_the_disk(
     serve: Serve, tmp_path: Path, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
     said = [await ada.say(f"zanzibar{number} is secret") for number in range(3)]
     mock_clock.jump(1)  # the index is filled now, and by the clock not again
-    await until(lambda: not house.store.statistics().behind)
+    await until(lambda: not live.store.statistics().behind)
     await ada.say("this stays")
     for message in said:
         assert (await ada.ask("delete", room="#lobby", target=message["seq"]))["type"] == "ok"
     assert b"zanzibar" in everything_in(tmp_path)
-    await house.end()
+    await live.end()
     left = everything_in(tmp_path)
     assert b"zanzibar" not in left
     assert b"this stays" in left
 
 
-async def test_what_is_stored_while_nothing_was_left_to_index_is_indexed_too(
+async def test_messages_stored_while_nothing_was_left_to_index_are_indexed_too(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve()
+    live = await serve()
     looks = 0
 
     async def index_some(*_: object) -> int:
         nonlocal looks
         looks += 1
         if looks == 1:
-            house.server.hub.storing.stored.set()  # as a commit does that ends while this says that nothing is left
+            live.server.hub.storing.stored.set()  # as a commit does that ends while this says that nothing is left
         await trio.lowlevel.checkpoint()
         return 0
 
     monkeypatch.setattr(MemoryStore, "index_some", index_some)
-    house.server.hub.storing.stored.set()
+    live.server.hub.storing.stored.set()
     while looks < 2:
         mock_clock.jump(1)
         await trio.testing.wait_all_tasks_blocked()
 
 
-async def test_a_wal_that_is_removed_turns_health_red_and_is_saved_though_nobody_says_a_word(
+async def test_a_removed_wal_turns_health_red_and_is_restored_though_nothing_is_sent(
     serve: Serve, logged: Log, tmp_path: Path, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
     await ada.say("acknowledged")
     (tmp_path / f"{DATABASE}-wal").unlink()
     assert b"acknowledged" not in (tmp_path / DATABASE).read_bytes()
     mock_clock.jump(3)
-    await until(lambda: house.server.hub.storing.failing)
+    await until(lambda: live.server.hub.storing.failing)
     assert b"acknowledged" in (tmp_path / DATABASE).read_bytes()
-    red = await house.get("/healthz")
+    red = await live.get("/healthz")
     assert (red.status, red.json["status"]) == (503, "not storing")
     assert "-wal was removed or replaced" in red.json["error"]
     assert logged.take("nothing is stored any more")["error"] == red.json["error"]
 
 
-async def test_what_is_small_and_stored_does_not_turn_health_green_while_messages_find_no_room(
+async def test_a_small_record_does_not_turn_health_green_while_no_message_fits(
     serve: Serve, logged: Log, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.say("kept")
     store.failing = True
     assert (await ada.say("lost"))["code"] == "not_stored"
     store.failing = False
     assert (await ada.ask("join", room="#new"))["type"] == "room"
-    assert (await house.get("/healthz")).status == 503
+    assert (await live.get("/healthz")).status == 503
     assert (await ada.say("kept too"))["seq"] == 2
-    assert (await house.get("/healthz")).status == 200
+    assert (await live.get("/healthz")).status == 200
     logged.take("not stored")
     logged.take("storing works again")
 

@@ -10,7 +10,7 @@ import structlog
 import trio
 
 from trio_chat.errors import StoreError
-from trio_chat.server.hub.items import Forgotten
+from trio_chat.server.hub.items import LogsTrimmed
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -134,7 +134,7 @@ async def prune(hub: Hub, store: StoreUpkeep, keep: float) -> NoReturn:
                 log.info("old messages removed", rooms=len(firsts))
                 hub.storing.stored.set()
                 async with hub.open_inbox() as inbox:
-                    await inbox.send(Forgotten(firsts))
+                    await inbox.send(LogsTrimmed(firsts))
         await trio.sleep(_PRUNING)
 
 

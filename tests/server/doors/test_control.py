@@ -1,4 +1,4 @@
-"""The door for whoever runs the server: a socket in its data directory, its orders, and who may use it."""
+"""The control door: a socket in the data directory, its orders, and who may use it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any, Self
 import pytest
 import trio
 
-from tests.server.live_server import House, Log, Serve
+from tests.server.live_server import LiveServer, Log, Serve
 from tests.server.raw_client import Json
 from trio_chat.errors import StoreError
 from trio_chat.server.doors.control import NAME, serve_control, short_path
@@ -67,8 +67,8 @@ def table(answer: Json) -> list[dict[str, Any]]:
 
 
 async def test_orders_are_answered_with_tables(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(data=tmp_path)
+    ada, bob = await live.join_all("ada", "bob")
     await ada.ask("join", room="#ops")
     await ada.ask("configure", room="#ops", private=True)
     await ada.ask("ban", room="#ops", name="bob", reason="noise")
@@ -94,23 +94,23 @@ async def test_orders_are_answered_with_tables(serve: Serve, tmp_path: Path) -> 
     assert (await bob.ask("join", room="#ops"))["type"] == "room"
 
 
-async def test_a_name_that_is_reset_is_free_and_whoever_had_it_is_disconnected(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path)
-    ada, bob = await house.join_all("ada", "bob")
+async def test_a_name_that_is_reset_is_free_and_its_owner_is_disconnected(serve: Serve, tmp_path: Path) -> None:
+    live = await serve(data=tmp_path)
+    ada, bob = await live.join_all("ada", "bob")
     await ada.say("before")
     async with Operator(tmp_path) as operator:
         assert table(await operator.order(do="reset-name", name="ada")) == [{"freed": "ada"}]
     events, code, _ = await ada.wait_closed()
     assert (events[-1]["code"], code) == ("name_freed", 1008)
     assert (await bob.until("presence"))["left"] == ["ada"]
-    other = await house.join("ada")
+    other = await live.join("ada")
     assert other.token != ada.token
-    assert (await house.refused({"Username": "ada", "Trio-Chat-Token": ada.token})).status == 409
+    assert (await live.refused({"Username": "ada", "Trio-Chat-Token": ada.token})).status == 409
     assert (await other.ask("edit", room="#lobby", target=1, text="not mine"))["code"] == "not_yours"
-    await house.end()
-    house = await serve(data=tmp_path)
-    assert (await house.join("ada", token=other.token)).name == "ada"
-    notes = [(line.note.actor, line.note.action, line.note.target) for line in await house.store.notes(5)]
+    await live.end()
+    live = await serve(data=tmp_path)
+    assert (await live.join("ada", token=other.token)).name == "ada"
+    notes = [(line.note.actor, line.note.action, line.note.target) for line in await live.store.notes(5)]
     assert notes == [("server", "reset-name", "ada")]
 
 
@@ -141,8 +141,8 @@ async def test_an_order_that_cannot_be_done_is_told_in_words_that_print(
 
 
 async def test_garbage_ends_at_the_most_its_own_connection(serve: Serve, tmp_path: Path) -> None:
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
     async with Operator(tmp_path) as operator:
         await operator.send(b"\n\xff\xfe\n{\n" + b"GET / HTTP/1.1\r\n")
         for _ in range(4):
@@ -163,12 +163,12 @@ async def test_garbage_ends_at_the_most_its_own_connection(serve: Serve, tmp_pat
 
 async def test_the_socket_is_its_owners_alone_and_goes_with_the_server(serve: Serve, tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    house = await serve(data=folder)
+    live = await serve(data=folder)
     mode = (await trio.Path(folder / NAME).stat()).st_mode
     assert stat.S_ISSOCK(mode)
     assert stat.S_IMODE(mode) == 0o600
     assert stat.S_IMODE((await trio.Path(folder).stat()).st_mode) == 0o700
-    await house.end()
+    await live.end()
     assert not await trio.Path(folder / NAME).exists()
 
 
@@ -186,25 +186,25 @@ async def test_what_a_server_left_behind_that_was_killed_is_replaced(serve: Serv
 
 async def test_a_data_directory_with_a_long_path_has_its_socket_too(serve: Serve, tmp_path: Path) -> None:
     folder = tmp_path / ("d" * 90) / ("e" * 90)
-    house = await serve(data=folder)
+    live = await serve(data=folder)
     async with Operator(folder) as operator:
         assert table(await operator.order(do="users")) == []
-    await house.end()
+    await live.end()
 
 
 async def test_a_directory_that_takes_no_socket_is_said(serve: Serve, tmp_path: Path) -> None:
-    house = await serve()
+    live = await serve()
     (tmp_path / NAME).mkdir()
     with pytest.raises(StoreError, match=rf"{tmp_path / NAME} cannot be used: .*\. Look at its owner"):
-        await serve_control(tmp_path, house.server.hub)
+        await serve_control(tmp_path, live.server.hub)
 
 
 async def test_an_order_that_cannot_be_stored_is_not_done(
     serve: Serve, tmp_path: Path, logged: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
-    await break_commits(house, monkeypatch)
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
+    await break_commits(live, monkeypatch)
     async with Operator(tmp_path) as operator:
         assert "could not store" in (await operator.order(do="promote", name="ada"))["error"]
         assert [user["admin"] for user in table(await operator.order(do="users"))] == [False]
@@ -216,9 +216,9 @@ async def test_an_order_that_cannot_be_stored_is_not_done(
     await ada.say("still here")
 
 
-async def break_commits(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+async def break_commits(live: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let nothing more be stored."""
-    store = house.store
+    store = live.store
     assert isinstance(store, SqliteStore)
 
     def fail(_: object) -> None:

@@ -1,4 +1,4 @@
-"""Proxies: whose connection one is that came through them."""
+"""The client address of a connection that came through a proxy."""
 
 from __future__ import annotations
 
@@ -35,24 +35,24 @@ def test_a_trusted_proxy_is_believed_what_it_says_itself_and_nothing_more(peer: 
 
 
 async def test_behind_a_trusted_proxy_people_are_counted_and_banned_by_their_own_address(serve: Serve) -> None:
-    house = await serve(trusted_proxy=("127.0.0.1",), per_address=1)
-    boss = await house.enter({"Username": "boss", "X-Forwarded-For": "192.0.2.1"})
+    live = await serve(trusted_proxy=("127.0.0.1",), per_address=1)
+    boss = await live.enter({"Username": "boss", "X-Forwarded-For": "192.0.2.1"})
     await boss.until("welcome")
-    ada = await house.enter({"Username": "ada", "X-Forwarded-For": "198.51.100.7"})
+    ada = await live.enter({"Username": "ada", "X-Forwarded-For": "198.51.100.7"})
     await ada.until("welcome")
-    answer = await house.refused({"Username": "bob", "X-Forwarded-For": "198.51.100.7"})
+    answer = await live.refused({"Username": "bob", "X-Forwarded-For": "198.51.100.7"})
     assert answer.json["code"] == "too_many_from_address"
     await boss.ask("join", room="#ops")
     assert (await boss.ask("ban", room="#ops", network="198.51.100.0/24"))["type"] == "ok"
     assert (await ada.ask("join", room="#ops"))["code"] == "banned_here"
-    cyd = await house.enter({"Username": "cyd", "X-Forwarded-For": "203.0.113.9"})
+    cyd = await live.enter({"Username": "cyd", "X-Forwarded-For": "203.0.113.9"})
     await cyd.until("welcome")
     assert (await cyd.ask("join", room="#ops"))["type"] == "room"
 
 
 async def test_a_proxy_that_is_not_trusted_is_told_of_once_and_not_believed(serve: Serve, logged: Log) -> None:
-    house = await serve(per_address=1)
+    live = await serve(per_address=1)
     for name in ("ada", "bob"):  # this machine's own address has no limit
-        client = await house.enter({"Username": name, "X-Forwarded-For": "198.51.100.7"})
+        client = await live.enter({"Username": name, "X-Forwarded-For": "198.51.100.7"})
         await client.until("welcome")
     assert "--trusted-proxy" in logged.take("a proxy is not trusted")["advice"]

@@ -1,4 +1,4 @@
-"""The HTTP door: health, figures, a page for people, and whatever else is said to the port."""
+"""The HTTP door: the health check, the metrics, the page for browsers, and all other requests."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.live_server import GateStore, House, Serve
+from tests.server.live_server import GateStore, LiveServer, Serve
 from tests.server.raw_client import Answer, head, request, until, upgrade_head
 from trio_chat.errors import Refusal
 from trio_chat.server.doors.http import MAX_HEAD, parse_head
@@ -37,8 +37,8 @@ def figures(answer: Answer) -> Figures:
 async def test_health_is_green_when_a_probe_comes_through_the_hub(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    house = await serve()
-    answer = await house.get("/healthz")
+    live = await serve()
+    answer = await live.get("/healthz")
     assert answer.status == 200
     assert answer.json["status"] == "ok"
     assert answer.json["hub_ms"] >= 0
@@ -48,14 +48,14 @@ async def test_health_is_red_while_the_hub_is_stuck_and_green_when_it_is_not_any
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     store.shut()
     await ada.send(request("send", "1", room="#lobby", text="hi"))
     await until(lambda: store.batches)
-    client = await house.knock()
+    client = await live.knock()
     await client.send(head("GET", "/healthz", {"Host": "test"}))
-    await until(lambda: house.server.hub.waiting)
+    await until(lambda: live.server.hub.waiting)
     mock_clock.jump(3)
     answer = await client.read_answer()
     assert answer.status == 503
@@ -65,21 +65,21 @@ async def test_health_is_red_while_the_hub_is_stuck_and_green_when_it_is_not_any
         answer.json["error"],
     )
     store.release()
-    assert (await house.get("/healthz")).status == 200
+    assert (await live.get("/healthz")).status == 200
 
 
 async def test_health_that_is_red_for_a_hub_that_waits_for_no_store_blames_none(
     serve: Serve, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    house = await serve()
+    live = await serve()
     asked = trio.Event()
 
     async def never() -> None:
         asked.set()
         await trio.sleep_forever()
 
-    monkeypatch.setattr(house.server.hub, "probe", never)
-    client = await house.knock()
+    monkeypatch.setattr(live.server.hub, "probe", never)
+    client = await live.knock()
     await client.send(head("GET", "/healthz", {"Host": "test"}))
     await asked.wait()
     mock_clock.jump(3)
@@ -91,9 +91,9 @@ async def test_health_that_is_red_for_a_hub_that_waits_for_no_store_blames_none(
 
 
 async def test_figures_count_what_happened(serve: Serve) -> None:
-    house = await serve(max_connections=3)
-    ada, bob = await house.join_all("ada", "bob")
-    before = figures(await house.get("/metrics"))
+    live = await serve(max_connections=3)
+    ada, bob = await live.join_all("ada", "bob")
+    before = figures(await live.get("/metrics"))
     await ada.say("one")
     await ada.say("two")
     await bob.say("three", room="#nowhere")
@@ -101,7 +101,7 @@ async def test_figures_count_what_happened(serve: Serve) -> None:
     await ada.ask("join", room="#ops")
     await ada.say("four", room="#ops")
     await bob.ask("ping")
-    after = figures(await house.get("/metrics"))
+    after = figures(await live.get("/metrics"))
     assert after["trio_chat_info", __version__] == 1
     assert after["trio_chat_connections", ""] == 2
     assert after["trio_chat_people", ""] == 2
@@ -117,14 +117,14 @@ async def test_figures_count_what_happened(serve: Serve) -> None:
     assert after["trio_chat_accepted_total", ""] == 4
 
 
-async def test_whoever_is_refused_at_the_door_is_counted_by_code(serve: Serve) -> None:
-    house = await serve(max_connections=1, password="secret")
-    await house.refused({"Authorization": "Bearer wrong"})
-    await house.refused({"Authorization": "What ever"})
-    await house.refused({"Origin": "https://elsewhere.example"})
-    await house.enter({"Authorization": "Bearer secret"})
-    await house.refused({"Authorization": "Bearer secret"})
-    found = figures(await house.get("/metrics"))
+async def test_refusals_at_the_door_are_counted_by_code(serve: Serve) -> None:
+    live = await serve(max_connections=1, password="secret")
+    await live.refused({"Authorization": "Bearer wrong"})
+    await live.refused({"Authorization": "What ever"})
+    await live.refused({"Origin": "https://elsewhere.example"})
+    await live.enter({"Authorization": "Bearer secret"})
+    await live.refused({"Authorization": "Bearer secret"})
+    found = figures(await live.get("/metrics"))
     codes = {label: value for (name, label), value in found.items() if name == "trio_chat_refusals_total"}
     assert codes == {"wrong_password": 1, "bad_head": 1, "bad_origin": 1, "server_full": 1}
 
@@ -140,8 +140,8 @@ async def test_each_server_has_figures_of_its_own(serve: Serve) -> None:
 
 
 async def test_a_person_with_a_browser_is_told_what_this_is_and_how_to_join(serve: Serve) -> None:
-    house = await serve()
-    answer = await house.get("/", headers={"Host": "chat.example:8765"})
+    live = await serve()
+    answer = await live.get("/", headers={"Host": "chat.example:8765"})
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
@@ -162,48 +162,48 @@ async def test_a_person_with_a_browser_is_told_what_this_is_and_how_to_join(serv
 async def test_the_page_gives_the_address_by_which_it_was_reached(
     serve: Serve, headers: dict[str, str], address: str
 ) -> None:
-    house = await serve()
-    answer = await house.get("/", headers=headers)
+    live = await serve()
+    answer = await live.get("/", headers=headers)
     assert f"<pre>trio-chat join {address}</pre>".encode() in answer.body
 
 
 async def test_nothing_in_the_page_comes_raw_from_the_request(serve: Serve) -> None:
-    house = await serve()
-    answer = await house.get("/", headers={"Host": "<script>alert(1)</script>"})
+    live = await serve()
+    answer = await live.get("/", headers={"Host": "<script>alert(1)</script>"})
     assert b"<script" not in answer.body
 
 
 @pytest.mark.parametrize("target", ["/nothing", "/healthz/", "//", "/%2e%2e/etc/passwd", "*"])
 async def test_other_paths_are_not_found(serve: Serve, target: str) -> None:
-    house = await serve()
-    assert (await house.get(target)).status == 404
+    live = await serve()
+    assert (await live.get(target)).status == 404
 
 
 async def test_a_query_changes_nothing(serve: Serve) -> None:
-    house = await serve()
-    assert (await house.get("/healthz?x=1")).status == 200
+    live = await serve()
+    assert (await live.get("/healthz?x=1")).status == 200
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "PROPFIND"])
 async def test_methods_other_than_get_are_refused_with_those_allowed(serve: Serve, method: str) -> None:
-    house = await serve()
-    answer = await house.get("/", method=method)
+    live = await serve()
+    answer = await live.get("/", method=method)
     assert (answer.status, answer.headers["allow"]) == (405, "GET, HEAD")
 
 
 async def test_a_big_body_behind_a_refused_head_does_not_cost_the_answer(
     serve: Serve, mock_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     body = b"x" * 300_000
     nursery.start_soon(client.send, head("POST", "/", {"Host": "test", "Content-Length": str(len(body))}) + body)
     assert (await client.read_answer()).status == 405
 
 
 async def test_head_gets_the_head_of_get(serve: Serve) -> None:
-    house = await serve()
-    got, headed = await house.get("/"), await house.get("/", method="HEAD")
+    live = await serve()
+    got, headed = await live.get("/"), await live.get("/", method="HEAD")
     assert headed.body == b""
     assert (headed.status, headed.headers) == (got.status, got.headers)
 
@@ -223,18 +223,18 @@ async def test_head_gets_the_head_of_get(serve: Serve) -> None:
     ],
 )
 async def test_garbage_is_answered_with_a_sentence(serve: Serve, garbage: bytes) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     await client.send(garbage)
     answer = await client.read_answer()
     assert (answer.status, answer.json["code"]) == (400, "bad_head")
     assert answer.json["message"].startswith("The server does not understand the request: ")
-    assert (await house.get("/healthz")).status == 200
+    assert (await live.get("/healthz")).status == 200
 
 
 async def test_a_head_cut_anywhere_is_a_head(serve: Serve) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     for byte in head("GET", "/healthz", {"Host": "test"}):
         await client.send(bytes([byte]))
         await trio.lowlevel.checkpoint()
@@ -242,8 +242,8 @@ async def test_a_head_cut_anywhere_is_a_head(serve: Serve) -> None:
 
 
 async def test_a_head_that_ends_with_the_connection_is_told_that_it_is_not_complete(serve: Serve) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     await client.send(b"GET / HTTP/1.1\r\nHost: a\r\n")
     client.socket.shutdown(trio.socket.SHUT_WR)
     answer = await client.read_answer()
@@ -255,24 +255,24 @@ async def test_a_head_that_ends_with_the_connection_is_told_that_it_is_not_compl
 async def test_half_a_head_is_waited_for_up_to_the_deadline_and_holds_nobody_up(
     serve: Serve, mock_clock: trio.testing.MockClock, sent: bytes
 ) -> None:
-    house: House = await serve(handshake_timeout=10.0)
-    client = await house.knock()
+    live: LiveServer = await serve(handshake_timeout=10.0)
+    client = await live.knock()
     await client.send(sent)
-    await until(lambda: house.server._entering)
-    assert (await house.get("/healthz")).status == 200
+    await until(lambda: live.server._entering)
+    assert (await live.get("/healthz")).status == 200
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(11)
     assert await client.read_to_end() == b""
     client.hang_up()
-    await until(lambda: not house.server._sockets)
+    await until(lambda: not live.server._sockets)
 
 
 @pytest.mark.parametrize("extra", [0, 1, 1000, 100_000])
 async def test_a_head_of_more_than_16_kib_is_refused(
     serve: Serve, mock_clock: trio.testing.MockClock, nursery: trio.Nursery, extra: int
 ) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     bare = head("GET", "/healthz", {"Host": "test", "X": ""})
     data = bare[:-4] + b"x" * (MAX_HEAD - len(bare) + extra) + b"\r\n\r\n"
     nursery.start_soon(client.send, data)
@@ -284,8 +284,8 @@ async def test_a_head_of_more_than_16_kib_is_refused(
 async def test_an_endless_head_is_read_no_further_than_needed(
     serve: Serve, mock_clock: trio.testing.MockClock, nursery: trio.Nursery
 ) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     await client.send(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 4000)
     answer = await client.read_answer()
     assert answer.status == 400
@@ -293,23 +293,23 @@ async def test_an_endless_head_is_read_no_further_than_needed(
 
 
 async def test_a_tls_hello_to_the_plain_port_is_refused_at_once(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
     tls = ssl.create_default_context().wrap_bio(incoming, outgoing, server_hostname="test")
     with pytest.raises(ssl.SSLWantReadError):
         tls.do_handshake()
-    client = await house.knock()
+    client = await live.knock()
     await client.send(outgoing.read())
     assert (await client.read_answer()).json["code"] == "bad_head"
     assert (await ada.say("still here"))["type"] == "ok"
 
 
 async def test_plain_requests_are_answered_while_the_chat_is_full(serve: Serve) -> None:
-    house = await serve(max_connections=1)
-    await house.join("ada")
-    assert (await house.get("/healthz")).status == 200
-    assert (await house.get("/metrics")).status == 200
+    live = await serve(max_connections=1)
+    await live.join("ada")
+    assert (await live.get("/healthz")).status == 200
+    assert (await live.get("/metrics")).status == 200
 
 
 def test_names_of_headers_are_compared_without_case_and_the_last_of_two_counts() -> None:

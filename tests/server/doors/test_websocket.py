@@ -1,4 +1,4 @@
-"""The WebSocket door: who gets in, who is told no and how, before the upgrade and after."""
+"""The WebSocket door: who gets in, and how a refusal is told before the upgrade and after it."""
 
 from __future__ import annotations
 
@@ -49,22 +49,22 @@ def told(answer: Answer) -> tuple[int, str]:
     ],
 )
 async def test_the_password_is_checked_before_the_upgrade(serve: Serve, headers: Headers, code: str | None) -> None:
-    house = await serve(password="secret")
-    client = await house.knock()
+    live = await serve(password="secret")
+    client = await live.knock()
     answer = await client.upgrade(headers)
     if code is None:
         assert answer.status == 101
     else:
         assert told(answer) == (401, code)
         assert answer.headers["www-authenticate"] == 'Bearer realm="trio-chat"'
-        assert house.server.hub.broker.statistics().sessions <= 1
+        assert live.server.hub.broker.statistics().sessions <= 1
 
 
 async def test_a_password_beyond_ascii_is_given_percent_encoded(serve: Serve) -> None:
-    house = await serve(password="pässwört: %")
-    client = await house.enter({"Authorization": "Bearer p%C3%A4ssw%C3%B6rt: %25", "Username": "ada"})
+    live = await serve(password="pässwört: %")
+    client = await live.enter({"Authorization": "Bearer p%C3%A4ssw%C3%B6rt: %25", "Username": "ada"})
     assert (await client.next())["name"] == "ada"
-    client = await house.enter({"Authorization": basic("bob:pässwört: %")})
+    client = await live.enter({"Authorization": basic("bob:pässwört: %")})
     assert (await client.next())["name"] == "bob"
 
 
@@ -72,13 +72,13 @@ async def test_a_password_beyond_ascii_is_given_percent_encoded(serve: Serve) ->
     "value", ["Basic ###", "Basic " + base64.b64encode(b"\xff\xfe").decode(), "Digest x=y", "secret", "Bearersecret x"]
 )
 async def test_credentials_that_cannot_be_read_are_refused_with_a_sentence(serve: Serve, value: str) -> None:
-    house = await serve(password="secret")
-    assert told(await house.refused({"Authorization": value})) == (400, "bad_head")
+    live = await serve(password="secret")
+    assert told(await live.refused({"Authorization": value})) == (400, "bad_head")
 
 
 async def test_without_a_password_any_is_fine(serve: Serve) -> None:
-    house = await serve()
-    client = await house.enter({"Authorization": "Bearer whatever", "Username": "ada"})
+    live = await serve()
+    client = await live.enter({"Authorization": "Bearer whatever", "Username": "ada"})
     assert (await client.next())["name"] == "ada"
 
 
@@ -105,64 +105,64 @@ async def test_without_a_password_any_is_fine(serve: Serve) -> None:
 async def test_a_name_that_cannot_be_had_is_refused_before_the_upgrade(
     serve: Serve, name: str, status: int, code: str
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
-    assert told(await house.refused({"Username": name})) == (status, code)
+    live = await serve()
+    ada = await live.join("ada")
+    assert told(await live.refused({"Username": name})) == (status, code)
     assert (await ada.say("mine"))["type"] == "ok"
     assert [event["type"] for event in ada.passed] == ["message"]
 
 
 async def test_a_name_of_any_script_comes_percent_encoded_or_in_basic(serve: Serve) -> None:
-    house = await serve()
-    client = await house.enter({"Username": "%E6%97%A5%E6%9C%AC"})
+    live = await serve()
+    client = await live.enter({"Username": "%E6%97%A5%E6%9C%AC"})
     assert (await client.next())["name"] == "日本"
-    client = await house.enter({"Authorization": basic("søren:")})
+    client = await live.enter({"Authorization": basic("søren:")})
     assert (await client.next())["name"] == "søren"
 
 
 async def test_the_username_header_beats_the_name_in_basic(serve: Serve) -> None:
-    house = await serve()
-    client = await house.enter({"Authorization": basic("bob:x"), "Username": "ada"})
+    live = await serve()
+    client = await live.enter({"Authorization": basic("bob:x"), "Username": "ada"})
     assert (await client.next())["name"] == "ada"
 
 
 async def test_without_a_name_one_is_made_up_that_is_free(serve: Serve) -> None:
-    house = await serve()
+    live = await serve()
     names = set()
     for _ in range(20):
-        client = await house.enter({"Authorization": "Bearer x"})
+        client = await live.enter({"Authorization": "Bearer x"})
         names.add((await client.next())["name"])
     assert len(names) == 20
     assert all(name.startswith("user_") for name in names)
 
 
 async def test_a_guests_name_is_free_again_when_its_holder_is_gone_however_they_went(serve: Serve) -> None:
-    house = await serve(names="guest")
+    live = await serve(names="guest")
     for leave in ("hang_up", "reset"):
-        client = await house.join("ada")
+        client = await live.join("ada")
         getattr(client, leave)()
-        await until(lambda: not house.server.hub.broker.here)
-    assert (await house.join("ada")).name == "ada"
+        await until(lambda: not live.server.hub.broker.here)
+    assert (await live.join("ada")).name == "ada"
 
 
-async def test_whoever_proves_with_the_token_comes_in_as_one_more_device(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.enter({"Username": "ada"})
+async def test_a_client_with_the_token_comes_in_as_one_more_session(serve: Serve) -> None:
+    live = await serve()
+    ada = await live.enter({"Username": "ada"})
     token = (await ada.next())["token"]
-    assert told(await house.refused({"Username": "ada", "Trio-Chat-Token": "guess"})) == (409, "name_owned")
-    phone = await house.enter({"Username": "ada", "Trio-Chat-Token": token})
+    assert told(await live.refused({"Username": "ada", "Trio-Chat-Token": "guess"})) == (409, "name_owned")
+    phone = await live.enter({"Username": "ada", "Trio-Chat-Token": token})
     assert (await phone.next())["name"] == "ada"
     await ada.say("to myself")
     assert (await phone.until("message"))["text"] == "to myself"
-    assert house.server.hub.broker.statistics().people == 1
+    assert live.server.hub.broker.statistics().people == 1
 
 
 # ---- hello ----------------------------------------------------------------------------------------
 
 
 async def test_the_welcome_says_all_that_a_client_needs(serve: Serve) -> None:
-    house = await serve(motd="Be kind.", max_text=100, max_frame=2048, max_recipients=3)
-    client = await house.enter({"Username": "ada"})
+    live = await serve(motd="Be kind.", max_text=100, max_frame=2048, max_recipients=3)
+    client = await live.enter({"Username": "ada"})
     welcome = await client.next()
     assert welcome["type"] == "welcome"
     assert (welcome["name"], welcome["lobby"], welcome["motd"]) == ("ada", LOBBY, "Be kind.")
@@ -177,8 +177,8 @@ async def test_the_welcome_says_all_that_a_client_needs(serve: Serve) -> None:
 
 @pytest.mark.parametrize("fields", [{"name": "ada"}, {"name": "ada", "password": "secret"}, {}])
 async def test_hello_may_come_as_the_first_message(serve: Serve, fields: dict[str, Any]) -> None:
-    house = await serve(password="secret" if "password" in fields else None)
-    client = await house.enter()
+    live = await serve(password="secret" if "password" in fields else None)
+    client = await live.enter()
     answer = await client.ask("hello", **fields)
     assert answer["type"] == "welcome"
     assert answer["name"] == fields.get("name", answer["name"])
@@ -186,8 +186,8 @@ async def test_hello_may_come_as_the_first_message(serve: Serve, fields: dict[st
 
 
 async def test_hello_sent_together_with_the_head_is_heard(serve: Serve) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     await client.upgrade(behind=request("hello", "1", name="ada") + request("ping", "2"))
     assert (await client.next())["type"] == "welcome"
     assert (await client.until("pong"))["id"] == "2"
@@ -197,8 +197,8 @@ async def test_hello_sent_together_with_the_head_is_heard(serve: Serve) -> None:
 async def test_a_wrong_password_in_a_hello_ends_the_connection_with_the_reason(
     serve: Serve, password: str | None, code: str
 ) -> None:
-    house = await serve(password="secret")
-    client = await house.enter()
+    live = await serve(password="secret")
+    client = await live.enter()
     await client.send(request("hello", "1", name="ada", password=password))
     events, close, reason = await client.wait_closed()
     assert [(event["type"], event["code"]) for event in events] == [("error", code), ("closing", code)]
@@ -207,17 +207,19 @@ async def test_a_wrong_password_in_a_hello_ends_the_connection_with_the_reason(
 
 
 async def test_a_taken_name_in_a_hello_leaves_another_try(serve: Serve) -> None:
-    house = await serve()
-    await house.join("ada")
-    client = await house.enter()
+    live = await serve()
+    await live.join("ada")
+    client = await live.enter()
     assert (await client.ask("hello", name="Ada"))["code"] == "name_owned"
     assert (await client.ask("hello", name="bob"))["type"] == "welcome"
 
 
-async def test_whoever_says_no_hello_is_told_so_and_closed(serve: Serve, mock_clock: trio.testing.MockClock) -> None:
-    house = await serve(handshake_timeout=10.0, clock=lambda: 1e9 + trio.current_time())
-    ada = await house.join("ada")
-    client = await house.enter()
+async def test_a_client_that_sends_no_hello_is_told_so_and_closed(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve(handshake_timeout=10.0, clock=lambda: 1e9 + trio.current_time())
+    ada = await live.join("ada")
+    client = await live.enter()
     await client.ask("ping")
     mock_clock.jump(11)
     events, code, _ = await client.wait_closed()
@@ -234,8 +236,8 @@ async def test_whoever_says_no_hello_is_told_so_and_closed(serve: Serve, mock_cl
     [("", None), (SUBPROTOCOL, SUBPROTOCOL), (f"chat, {SUBPROTOCOL}", SUBPROTOCOL), ("chat, superchat", None)],
 )
 async def test_the_subprotocol_is_answered_when_it_is_offered(serve: Serve, offered: str, chosen: str | None) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     answer = await client.upgrade({"Sec-WebSocket-Protocol": offered, "Username": "ada"})
     assert (answer.status, answer.headers.get("sec-websocket-protocol")) == (101, chosen)
     assert answer.headers["sec-websocket-accept"] == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="  # RFC 6455, 1.3
@@ -243,10 +245,10 @@ async def test_the_subprotocol_is_answered_when_it_is_offered(serve: Serve, offe
 
 
 async def test_the_chat_is_at_the_root_alone(serve: Serve) -> None:
-    house = await serve()
-    assert (await house.refused(target="/chat")).status == 404
-    assert (await house.enter()).name == ""
-    client = await house.knock()
+    live = await serve()
+    assert (await live.refused(target="/chat")).status == 404
+    assert (await live.enter()).name == ""
+    client = await live.knock()
     assert (await client.upgrade(target="/?x=1")).status == 101
 
 
@@ -261,16 +263,16 @@ async def test_the_chat_is_at_the_root_alone(serve: Serve) -> None:
         ({"Upgrade": "websocket, h2c"}, 400, "bad_upgrade"),
     ],
 )
-async def test_an_upgrade_that_is_none_is_refused_and_nobody_hears_of_it(
+async def test_a_bad_upgrade_is_refused_and_nobody_hears_of_it(
     serve: Serve, headers: Headers, status: int, code: str
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
-    answer = await house.refused({"Username": "bob", **headers})
+    live = await serve()
+    ada = await live.join("ada")
+    answer = await live.refused({"Username": "bob", **headers})
     assert (answer.status, answer.json["code"], answer.json["type"]) == (status, code, "error")
     assert answer.headers.get("sec-websocket-version") == ("13" if status == 426 else None)
-    assert house.server.hub.tally.refusals == {code: 1}
-    await until(lambda: house.server._sockets == 1)
+    assert live.server.hub.tally.refusals == {code: 1}
+    await until(lambda: live.server._sockets == 1)
     assert (await ada.say("still here"))["type"] == "ok"
     assert [event["type"] for event in ada.passed] == ["message"]
 
@@ -293,8 +295,8 @@ async def test_an_upgrade_that_is_none_is_refused_and_nobody_hears_of_it(
 async def test_a_page_of_another_site_may_not_connect_unless_allowed(
     serve: Serve, origin: str | None, host: str, status: int
 ) -> None:
-    house = await serve(allow_origin=("https://friend.example",))
-    client = await house.knock()
+    live = await serve(allow_origin=("https://friend.example",))
+    client = await live.knock()
     answer = await client.upgrade({"Host": host, "Username": "ada", **({"Origin": origin} if origin else {})})
     assert answer.status == status
     if status == 403:
@@ -302,8 +304,8 @@ async def test_a_page_of_another_site_may_not_connect_unless_allowed(
 
 
 async def test_a_page_on_an_empty_host_is_not_its_own(serve: Serve) -> None:
-    house = await serve()
-    client = await house.knock()
+    live = await serve()
+    client = await live.knock()
     await client.send(
         b"GET / HTTP/1.1\r\nHost:\r\nOrigin: null\r\nUpgrade: websocket\r\nConnection: upgrade\r\n"
         b"Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"

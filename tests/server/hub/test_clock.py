@@ -43,14 +43,14 @@ def test_where_the_system_goes_back_it_neither_follows_nor_stands_still_until_th
 
 async def test_a_clock_that_was_set_back_does_not_stop_what_waits_for_time_to_pass(serve: Serve) -> None:
     now = [1e9]
-    house = await serve(clock=lambda: now[0], handshake_timeout=100.0)
-    client = await house.enter()  # which does not say who it is
-    await house.get("/healthz")
-    broker = house.server.hub.broker
+    live = await serve(clock=lambda: now[0], handshake_timeout=100.0)
+    client = await live.enter()  # which does not say who it is
+    await live.get("/healthz")
+    broker = live.server.hub.broker
     (session,) = broker.sessions.values()
     session.active = now[0] - 99.98
     broker.watch(session)
     now[0] -= 3600.0
-    await house.get("/healthz")
+    await live.get("/healthz")
     events, _, _ = await client.wait_closed()
     assert events[-1]["code"] == "hello_timeout"

@@ -64,7 +64,7 @@ def carry(out: Dispatcher, nursery: trio.Nursery) -> Carry:
     async def carry(*effects: Effect, session: int = 0, request: str = "") -> list[int]:
         batch = Batch()
         batch.effects.extend(effects)
-        batch.end_turn(session, request)
+        batch.end_request(session, request)
         _, deliveries, _ = batch.prepare()
         return await out.carry_out(batch.effects, deliveries, nursery)
 

@@ -1,4 +1,4 @@
-"""A crowd in one room: everyone gets everything once and in order, and who does not read holds nobody up."""
+"""A big room: every member gets everything once and in order, though one member does not read."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import msgspec
 import pytest
 import trio
 
-from tests.server.live_server import House, Serve
+from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import RawClient, upgrade_head
 
 
@@ -69,11 +69,11 @@ def _end_of_frame(data: bytes, at: int) -> tuple[int, int] | None:
     return (start, stop) if stop <= len(data) else None
 
 
-async def crowd(house: House, count: int) -> list[Member]:
+async def crowd(live: LiveServer, count: int) -> list[Member]:
     """So many people come in."""
     members = []
     for number in range(count):
-        client = await house.knock()
+        client = await live.knock()
         await client.send(upgrade_head({"Username": f"member{number}"}))
         members.append(Member(client))
     for member in members:
@@ -91,12 +91,12 @@ async def talk(speaker: RawClient, texts: list[str]) -> None:
 async def test_every_message_reaches_every_member_once_and_in_order_though_one_does_not_read(
     serve: Serve, many_files: None, count: int, messages: int
 ) -> None:
-    house = await serve(max_connections=count + 10, outbox_bytes=20_000)
-    members = await crowd(house, count)
-    asleep = await house.join("asleep", receive_buffer=1)
-    house.squeeze(asleep)
-    given_up = house.connection_of(asleep)
-    speaker = await house.join("speaker")
+    live = await serve(max_connections=count + 10, outbox_bytes=20_000)
+    members = await crowd(live, count)
+    asleep = await live.join("asleep", receive_buffer=1)
+    live.squeeze(asleep)
+    given_up = live.connection_of(asleep)
+    speaker = await live.join("speaker")
     texts = [f"{number} " + "x" * 2000 for number in range(messages)]
     async with trio.open_nursery() as nursery:
         for member in members:
@@ -106,15 +106,15 @@ async def test_every_message_reaches_every_member_once_and_in_order_though_one_d
     assert all(member.heard == wanted for member in members)
     assert [event["text"] for event in speaker.passed if event["type"] == "message"] == texts
     assert given_up.outbox._refusing
-    assert house.server.hub.tally.messages == messages
-    while house.server.hub.outbox_bytes != given_up.outbox.size:  # noqa: ASYNC110 - soon nobody else waits for anything
+    assert live.server.hub.tally.messages == messages
+    while live.server.hub.outbox_bytes != given_up.outbox.size:  # noqa: ASYNC110 - soon nobody else waits for anything
         await trio.sleep(0.01)
 
 
 async def test_everyone_talks_at_once_and_all_hear_the_same(serve: Serve, many_files: None) -> None:
-    house = await serve(max_connections=110)
-    members = await crowd(house, 100)
-    clients = [await house.enter({"Username": f"speaker{number}"}) for number in range(10)]
+    live = await serve(max_connections=110)
+    members = await crowd(live, 100)
+    clients = [await live.enter({"Username": f"speaker{number}"}) for number in range(10)]
     for client in clients:
         client.name = (await client.until("welcome"))["name"]
     async with trio.open_nursery() as nursery:

@@ -1,4 +1,4 @@
-"""The hub: everything stored before it is said, everything in order, and one fault hurts one session."""
+"""The hub: everything is stored before it is told, everything is in order, and one fault hurts one session."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import GateStore, House, Log, Serve
+from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import Gone, Json, RawClient, frame, request, until
 
 
@@ -31,8 +31,8 @@ def brief(event: Json) -> tuple[Any, ...]:
 class Queue:
     """Lets requests gather while the hub waits for its store, so that they are one batch."""
 
-    def __init__(self, house: House, store: GateStore, holder: RawClient) -> None:
-        self.house, self.store, self.holder = house, store, holder
+    def __init__(self, live: LiveServer, store: GateStore, holder: RawClient) -> None:
+        self.live, self.store, self.holder = live, store, holder
 
     async def begin(self) -> None:
         """Make the hub wait."""
@@ -43,9 +43,9 @@ class Queue:
 
     async def add(self, client: RawClient, data: bytes) -> None:
         """Queue what a client sends behind what is there."""
-        waiting = self.house.server.hub.waiting
+        waiting = self.live.server.hub.waiting
         await client.send(data)
-        await until(lambda: self.house.server.hub.waiting > waiting)
+        await until(lambda: self.live.server.hub.waiting > waiting)
 
     def end(self, *, shut_again: bool = False) -> None:
         """Let the hub go on."""
@@ -55,24 +55,24 @@ class Queue:
 async def gather(serve: Serve, *names: str) -> tuple[Queue, list[RawClient]]:
     """A server with a store to be shut, people, and one more who holds the hub."""
     store = GateStore()
-    house = await serve(store=store)
-    *clients, holder = await house.join_all(*names, "holder")
-    return Queue(house, store, holder), clients
+    live = await serve(store=store)
+    *clients, holder = await live.join_all(*names, "holder")
+    return Queue(live, store, holder), clients
 
 
 # ---- order ----------------------------------------------------------------------------------------
 
 
 async def test_a_sender_hears_their_own_message_before_it_is_acknowledged(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     await ada.send(request("send", "1", room="#lobby", text="hi"))
     message, ok = await take(ada, 2)
     assert brief(message) == ("message", "#lobby", 1, "hi")
     assert ok == {"type": "ok", "id": "1", "room": "#lobby", "seq": 1, "time": message["time"]}
 
 
-async def test_nobody_hears_a_message_and_nobody_is_told_ok_before_it_is_stored(serve: Serve) -> None:
+async def test_a_message_is_neither_delivered_nor_acknowledged_before_it_is_stored(serve: Serve) -> None:
     queue, (ada, bob) = await gather(serve, "ada", "bob")
     queue.store.shut()
     await ada.send(request("send", "1", room="#lobby", text="hi"))
@@ -108,7 +108,7 @@ async def test_a_rooms_messages_come_before_the_direct_answer_to_a_later_request
     ]
 
 
-async def test_whoever_enters_a_room_in_the_middle_of_a_batch_hears_exactly_what_follows(serve: Serve) -> None:
+async def test_a_person_who_joins_in_the_middle_of_a_batch_gets_exactly_the_events_after_it(serve: Serve) -> None:
     queue, (ada, bob) = await gather(serve, "ada", "bob")
     await ada.ask("join", room="#ops")
     await queue.begin()
@@ -160,8 +160,8 @@ async def test_a_direct_conversation_begun_in_a_batch_is_announced_before_its_fi
 
 
 async def test_messages_of_many_senders_reach_everyone_in_the_same_order(serve: Serve) -> None:
-    house = await serve()
-    clients = await house.join_all(*"abcdefgh")
+    live = await serve()
+    clients = await live.join_all(*"abcdefgh")
     for turn in range(20):
         for client in clients:
             await client.send(request("send", f"{client.name}{turn}", room="#lobby", text=f"{client.name}{turn}"))
@@ -179,9 +179,9 @@ async def test_messages_of_many_senders_reach_everyone_in_the_same_order(serve: 
         assert mine == [f"{client.name}{turn}" for turn in range(20)]
 
 
-async def test_what_a_history_brings_back_is_what_was_heard(serve: Serve) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+async def test_a_history_has_the_events_that_were_delivered(serve: Serve) -> None:
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     for text in ("one", "\u2603 two", "three"):
         await ada.say(text)
     heard = [await bob.until("message") for _ in range(3)]
@@ -192,7 +192,7 @@ async def test_what_a_history_brings_back_is_what_was_heard(serve: Serve) -> Non
 # ---- the store ------------------------------------------------------------------------------------
 
 
-async def test_all_that_came_meanwhile_is_stored_at_once(serve: Serve) -> None:
+async def test_requests_that_gather_during_a_commit_are_stored_together(serve: Serve) -> None:
     queue, (ada, bob) = await gather(serve, "ada", "bob")
     await ada.ask("join", room="#ops")
     await queue.begin()
@@ -206,19 +206,19 @@ async def test_all_that_came_meanwhile_is_stored_at_once(serve: Serve) -> None:
     assert batches == [[(lobby, 1)], [(lobby, 2), (ops, 1), (lobby, 3)]]
 
 
-async def test_what_is_stored_is_byte_for_byte_what_is_sent(serve: Serve) -> None:
+async def test_the_stored_line_is_byte_for_byte_the_sent_one(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.send(request("send", "1", room="#lobby", text="hi \u2603"))
     data = await ada.receive()
     assert store.batches[0][0].event in data
 
 
-async def test_what_needs_no_storing_troubles_no_store(serve: Serve) -> None:
+async def test_requests_that_need_no_storing_cause_no_commit(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     before = len(store.commits)
     for kind in ("ping", "who", "rooms"):
         await ada.ask(kind)
@@ -255,8 +255,8 @@ async def test_when_a_batch_cannot_be_stored_its_senders_alone_are_told_and_no_n
 
 async def test_a_topic_that_cannot_be_stored_is_not_the_topic(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.ask("topic", room="#lobby", text="old")
     store.failing = True
     assert (await ada.ask("topic", room="#lobby", text="new"))["code"] == "not_stored"
@@ -280,34 +280,34 @@ async def test_a_message_sent_twice_is_stored_once_and_acknowledged_each_time(se
 # ---- trouble --------------------------------------------------------------------------------------
 
 
-async def test_a_connection_that_ends_while_its_good_bye_is_decided_hurts_nobody(serve: Serve) -> None:
+async def test_a_connection_that_ends_while_its_disconnect_is_decided_hurts_nobody(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store, password="secret")
-    clients = [await house.enter({"Authorization": "Bearer secret", "Username": name}) for name in ("ada", "bob")]
+    live = await serve(store=store, password="secret")
+    clients = [await live.enter({"Authorization": "Bearer secret", "Username": name}) for name in ("ada", "bob")]
     for client in clients:
         client.name = (await client.next())["name"]
     ada, bob = clients
-    stranger = await house.enter()
-    queue = Queue(house, store, bob)
+    stranger = await live.enter()
+    queue = Queue(live, store, bob)
     await queue.begin()
     await queue.add(stranger, request("hello", "1", password="wrong"))
     await queue.add(ada, request("send", "1", room="#lobby", text="hi"))
     queue.end(shut_again=True)
     await until(lambda: len(store.batches) == 2)  # decided: the stranger is to be sent away
     stranger.reset()
-    await until(lambda: house.server._sockets == 2)  # but is gone already, which the hub has not heard
+    await until(lambda: live.server._sockets == 2)  # but is gone already, which the hub has not heard
     store.release()
     assert (await ada.until("ok"))["id"] == "1"
     assert (await bob.say("and on"))["type"] == "ok"
 
 
-async def test_a_slow_peer_that_vanishes_while_a_room_is_told_hurts_nobody(serve: Serve) -> None:
+async def test_a_slow_peer_that_vanishes_while_a_room_is_flushed_hurts_nobody(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
-    slow = await house.join("slow", receive_buffer=1)
-    house.squeeze(slow)
-    outbox = house.connection_of(slow).outbox
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
+    slow = await live.join("slow", receive_buffer=1)
+    live.squeeze(slow)
+    outbox = live.connection_of(slow).outbox
     while not outbox.size:
         await ada.say("x" * 8000)
     batches = len(store.batches)
@@ -315,7 +315,7 @@ async def test_a_slow_peer_that_vanishes_while_a_room_is_told_hurts_nobody(serve
     await ada.send(request("send", "last", room="#lobby", text="last"))
     await until(lambda: len(store.batches) > batches)
     slow.reset()
-    await until(lambda: house.server._sockets == 2)
+    await until(lambda: live.server._sockets == 2)
     store.release()
     assert (await bob.until("message", text="last"))["from"] == "ada"
     assert (await ada.until("ok", id="last"))["type"] == "ok"
@@ -323,8 +323,8 @@ async def test_a_slow_peer_that_vanishes_while_a_room_is_told_hurts_nobody(serve
 
 
 async def test_many_histories_at_once_are_all_answered(serve: Serve) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     await ada.say("hi")
     await ada.send(b"".join(request("history", str(number), room="#lobby") for number in range(40)))
     pages = [await ada.until("history") for _ in range(40)]
@@ -334,21 +334,21 @@ async def test_many_histories_at_once_are_all_answered(serve: Serve) -> None:
 
 async def test_a_probe_comes_back_only_when_the_hub_gets_to_it(serve: Serve, nursery: trio.Nursery) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     store.shut()
     await ada.send(request("send", "1", room="#lobby", text="hi"))
     await until(lambda: store.batches)
     answered = trio.Event()
 
     async def probe() -> None:
-        await house.server.hub.probe()
+        await live.server.hub.probe()
         answered.set()
 
     nursery.start_soon(probe)
     await trio.testing.wait_all_tasks_blocked()
     assert not answered.is_set()
-    assert repr(house.server.hub).startswith("<Hub 1 items waiting")
+    assert repr(live.server.hub).startswith("<Hub 1 items waiting")
     store.release()
     await answered.wait()
 
@@ -358,7 +358,7 @@ async def test_a_session_that_is_gone_gets_nothing_and_asks_nothing_more(serve: 
     await queue.begin()
     await queue.add(ada, request("send", "1", room="#lobby", text="my last words"))
     ada.reset()
-    await until(lambda: queue.house.server._sockets == 2)
+    await until(lambda: queue.live.server._sockets == 2)
     queue.end()
     assert (await bob.until("message", text="my last words"))["from"] == "ada"
     assert (await bob.until("presence"))["left"] == ["ada"]

@@ -1,5 +1,5 @@
-"""Bugs of ours in what the hub does for all: they are logged, what was acknowledged is stored, and whoever may have
-missed something is sent away with a reason, to come back and catch up."""
+"""Bugs of ours in the hub's work for everybody: each is logged, acknowledged messages are stored, and sessions that may
+have missed an event are disconnected with a reason, to come back and catch up."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from msgspec import Struct
 
-from tests.server.live_server import GateStore, House, Log, Serve
+from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import RawClient, request, until
 from tests.server.test_internal_errors import break_handler, bug
 from trio_chat.broker import Broker
@@ -28,9 +28,9 @@ def break_encoding(monkeypatch: pytest.MonkeyPatch, kind: type[Struct]) -> None:
     monkeypatch.setattr("trio_chat.server.doors.native.encode", encode)
 
 
-def break_writing(monkeypatch: pytest.MonkeyPatch, house: House, client: RawClient, *, times: float = 1) -> None:
+def break_writing(monkeypatch: pytest.MonkeyPatch, live: LiveServer, client: RawClient, *, times: float = 1) -> None:
     """So many writes to this client fail as nobody expected."""
-    peer = house.peer_of(client)
+    peer = live.peer_of(client)
     right = peer.deliver_encoded
     left = times
 
@@ -52,20 +52,20 @@ async def wait_sent_away(client: RawClient) -> dict[str, Any]:
     return dict(events[-1])
 
 
-async def test_a_bug_in_what_is_due_is_tried_again_later_and_ends_nobodys_chat(
+async def test_due_work_that_fails_by_a_bug_is_tried_again_and_ends_no_session(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
     monkeypatch.setattr("trio_chat.server.hub.hub._AFTER_A_BUG", 0.02)
-    house = await serve(handshake_timeout=100.0)
-    ada = await house.join("ada")
-    late = await house.enter()
-    await until(lambda: len(house.server.hub.broker.sessions) > 1)
-    for session in house.server.hub.broker.sessions.values():
+    live = await serve(handshake_timeout=100.0)
+    ada = await live.join("ada")
+    late = await live.enter()
+    await until(lambda: len(live.server.hub.broker.sessions) > 1)
+    for session in live.server.hub.broker.sessions.values():
         session.active -= 1000.0
-        house.server.hub.broker.watch(session)
+        live.server.hub.broker.watch(session)
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.broker.broker.Broker.note_visits", bug)
-        house.server.hub.broker.next_visit = 0.0
+        live.server.hub.broker.next_visit = 0.0
         await ada.ask("ping")
         await until(lambda: sum(entry["event"] == "nothing done that was due" for entry in logged.entries) > 1)
         assert (await ada.say("still here"))["seq"] == 1
@@ -75,12 +75,12 @@ async def test_a_bug_in_what_is_due_is_tried_again_later_and_ends_nobodys_chat(
     assert events[-1]["code"] == "hello_timeout", "it was said in vain, and never again"
 
 
-async def test_a_bug_in_telling_when_something_is_due_ends_nobodys_chat(
+async def test_a_bug_in_the_time_of_due_work_ends_no_session(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
     monkeypatch.setattr("trio_chat.server.hub.hub._AFTER_A_BUG", 0.02)
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     with monkeypatch.context() as broken:
         broken.setattr(Broker, "due", bug)
         assert (await ada.say("one"))["seq"] == 1
@@ -89,28 +89,28 @@ async def test_a_bug_in_telling_when_something_is_due_ends_nobodys_chat(
     logged.entries.clear()
 
 
-async def test_who_cannot_be_written_to_is_sent_away_and_catches_up(
+async def test_a_session_that_cannot_be_written_to_is_disconnected_and_catches_up(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob, eve = await house.join_all("ada", "bob", "eve")
-    break_writing(monkeypatch, house, bob)
+    live = await serve()
+    ada, bob, eve = await live.join_all("ada", "bob", "eve")
+    break_writing(monkeypatch, live, bob)
     assert (await ada.say("one"))["seq"] == 1
     assert (await eve.until("message"))["text"] == "one"
     await wait_sent_away(bob)
     assert logged.take("not written")["exc_info"]
     assert (await eve.until("presence"))["left"] == ["bob"]
-    bob = await house.join("bob", token=bob.token)
+    bob = await live.join("bob", token=bob.token)
     page = await bob.ask("history", room="#lobby", after=0)
     assert [event["text"] for event in page["events"]] == ["one"]
 
 
-async def test_who_cannot_even_be_told_so_is_sent_away_too(
+async def test_a_session_that_gets_no_last_words_is_disconnected_too(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
-    break_writing(monkeypatch, house, bob, times=float("inf"))
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
+    break_writing(monkeypatch, live, bob, times=float("inf"))
     assert (await ada.say("one"))["seq"] == 1
     assert (await bob.wait_closed())[1] == 1011
     logged.entries.clear()
@@ -120,8 +120,8 @@ async def test_who_cannot_even_be_told_so_is_sent_away_too(
 async def test_an_answer_that_cannot_be_given_ends_that_session_alone(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     break_encoding(monkeypatch, Pong)
     await ada.send(request("send", "1", room="#lobby", text="before") + request("ping", "2"))
     await wait_sent_away(ada)
@@ -132,11 +132,11 @@ async def test_an_answer_that_cannot_be_given_ends_that_session_alone(
 
 
 @pytest.mark.parametrize("kind", [Subscribe, Reply])
-async def test_who_comes_in_halfway_is_sent_away(
+async def test_a_session_that_is_half_let_in_is_disconnected(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, kind: type[Any]
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     method = f"_{kind.__name__.lower()}"
     right: Callable[..., Any] = getattr(Dispatcher, method)
     sessions = {1}
@@ -144,20 +144,20 @@ async def test_who_comes_in_halfway_is_sent_away(
     async def fail_for_others(dispatcher: Dispatcher, effect: Any) -> None:
         await right(dispatcher, effect) if effect.session in sessions else bug()
 
-    peers = house.server.hub._out
+    peers = live.server.hub._out
     monkeypatch.setitem(peers._steps, kind, lambda effect: fail_for_others(peers, effect))
-    bob = await house.enter({"Username": "bob"})
+    bob = await live.enter({"Username": "bob"})
     await wait_sent_away(bob)
     assert logged.take("effect failed")["exc_info"]
     assert (await ada.say("still here"))["seq"] == 1
-    assert house.server.hub.broker.people["bob"].sessions == set()
+    assert live.server.hub.broker.people["bob"].sessions == set()
 
 
 async def test_a_bug_in_giving_out_what_was_said_sends_its_readers_away(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr(Dispatcher, "_gather", bug)
         await ada.send(request("send", "1", room="#lobby", text="one"))
@@ -165,7 +165,7 @@ async def test_a_bug_in_giving_out_what_was_said_sends_its_readers_away(
         await wait_sent_away(bob)
         await until(lambda: len(logged.errors) > 1)  # the good-byes are notices: they fail too, and hurt nobody
     logged.entries.clear()
-    ada = await house.join("ada", token=ada.token)
+    ada = await live.join("ada", token=ada.token)
     answer = await ada.ask("send", id="1", room="#lobby", text="one", again=True)
     assert answer["seq"] == 1, "what was stored is stored once"
 
@@ -173,8 +173,8 @@ async def test_a_bug_in_giving_out_what_was_said_sends_its_readers_away(
 async def test_a_bug_in_an_acknowledgement_sends_its_sender_away(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr(Dispatcher, "_acknowledge", bug)
         await ada.send(request("send", "1", room="#lobby", text="one"))
@@ -183,14 +183,14 @@ async def test_a_bug_in_an_acknowledgement_sends_its_sender_away(
     assert (await bob.until("message"))["text"] == "one"
 
 
-async def test_a_notice_that_cannot_be_given_is_lost_and_hurts_nobody(
+async def test_a_notice_that_cannot_be_encoded_is_lost_and_hurts_nobody(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada = await house.join("ada")
+    live = await serve()
+    ada = await live.join("ada")
     with monkeypatch.context() as broken:
         break_encoding(broken, Presence)
-        await house.look("bob")
+        await live.look("bob")
         await until(lambda: bool(logged.errors))
     logged.take("effect failed")
     assert (await ada.say("still here"))["seq"] == 1
@@ -199,8 +199,8 @@ async def test_a_notice_that_cannot_be_given_is_lost_and_hurts_nobody(
 async def test_a_good_bye_that_cannot_be_said_is_one_all_the_same(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     break_handler(monkeypatch, Away)
     break_encoding(monkeypatch, Closing)
     await ada.send(request("away", "1", text="boom"))
@@ -212,8 +212,8 @@ async def test_a_good_bye_that_cannot_be_said_is_one_all_the_same(
 async def test_a_line_that_cannot_be_written_down_is_not_stored_and_not_acknowledged(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.server.hub.batch._line", bug)
         assert (await ada.say("lost"))["code"] == "not_stored"
@@ -222,12 +222,12 @@ async def test_a_line_that_cannot_be_written_down_is_not_stored_and_not_acknowle
     assert (await bob.until("message"))["text"] == "kept"
 
 
-async def test_a_bug_in_taking_back_ends_those_whose_requests_they_were(
+async def test_a_bug_in_undoing_a_batch_ends_the_sessions_whose_requests_were_in_it(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr(Broker, "take_back", bug)
         store.failing = True
@@ -235,19 +235,19 @@ async def test_a_bug_in_taking_back_ends_those_whose_requests_they_were(
         events, code, _ = await ada.wait_closed()
         assert [event["type"] for event in events] == ["closing"]
         assert code == 1011
-        answer = await house.refused({"Username": "eve"})
+        answer = await live.refused({"Username": "eve"})
         assert (answer.status, answer.json["code"]) == (500, "internal")
         store.failing = False
     logged.entries.clear()
     assert (await bob.say("still here"))["seq"] == 1
-    assert "eve" not in house.server.hub.broker.people
+    assert "eve" not in live.server.hub.broker.people
 
 
-async def test_a_bug_while_somebody_is_sent_away_hurts_nobody_else(
+async def test_a_bug_while_a_session_is_disconnected_hurts_no_other(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     break_handler(monkeypatch, Away)
     with monkeypatch.context() as broken:
         broken.setattr("trio_chat.broker.arrival.presence.note_departure", bug)
@@ -256,28 +256,28 @@ async def test_a_bug_while_somebody_is_sent_away_hurts_nobody_else(
         await until(lambda: any(entry["event"] == "not seen off" for entry in logged.entries))
     logged.entries.clear()
     assert (await bob.say("still here"))["seq"] == 1
-    here = house.server.hub.broker
+    here = live.server.hub.broker
     assert (here.here, list(here.rooms["#lobby"].here.values())) == (1, [here.people["bob"]])
 
 
-async def test_who_only_looked_under_a_made_up_name_is_forgotten_on_the_disk_too_when_sent_away(serve: Serve) -> None:
+async def test_a_quiet_session_with_a_made_up_name_is_removed_from_the_disk_at_its_end(serve: Serve) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    quiet = await house.enter({"Trio-Chat-Quiet": "1", "Authorization": "Bearer x"})
+    live = await serve(store=store)
+    quiet = await live.enter({"Trio-Chat-Quiet": "1", "Authorization": "Bearer x"})
     await quiet.until("welcome")
     assert [account.name[:5] for account in (await store.load()).accounts] == ["user_"]
-    house.server.stop()
+    live.server.stop()
     await quiet.wait_closed()
-    await house.ended.wait()
+    await live.ended.wait()
     assert (await store.load()).accounts == ()
 
 
 @pytest.mark.parametrize("last_words", [True, False])
-async def test_who_cannot_be_closed_is_gone_for_all_others(
+async def test_a_session_that_cannot_be_closed_is_gone_for_all_others(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log, *, last_words: bool
 ) -> None:
-    house = await serve()
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
     with monkeypatch.context() as broken:
         broken.setattr(Connection, "close_soon", bug)
         if last_words:
@@ -289,4 +289,4 @@ async def test_who_cannot_be_closed_is_gone_for_all_others(
         assert (await bob.until("presence"))["left"] == ["ada"]
     logged.entries.clear()
     assert (await bob.say("still here"))["seq"] == 1
-    assert house.server.hub.broker.people["ada"].sessions == set()
+    assert live.server.hub.broker.people["ada"].sessions == set()

@@ -1,4 +1,4 @@
-"""Guessing passwords: one at a time, and ever slower from one place."""
+"""Guessing passwords: one guess at a time, and ever slower from one place."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import House, Serve
+from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import RawClient, request, until
 from trio_chat.server.hub.passwords import Passwords
 
 SECRET = "correct horse"
 
 
-async def with_password(house: House, name: str = "ada") -> RawClient:
-    client = await house.join(name)
+async def with_password(live: LiveServer, name: str = "ada") -> RawClient:
+    client = await live.join(name)
     assert (await client.ask("password", password=SECRET))["type"] == "ok"
     return client
 
 
 async def test_a_session_has_one_hash_made_at_a_time(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
-    house = await serve()
-    await with_password(house)
-    bob = await with_password(house, "bob")  # a new password of ada's own would make the old one wrong in between
+    live = await serve()
+    await with_password(live)
+    bob = await with_password(live, "bob")  # a new password of ada's own would make the old one wrong in between
     go_on, made = threading.Event(), 0
 
     def verify(encoded: str, password: str) -> bool:
@@ -35,7 +35,7 @@ async def test_a_session_has_one_hash_made_at_a_time(serve: Serve, monkeypatch: 
 
     monkeypatch.setattr("trio_chat.server.hub.passwords._verify", verify)
     monkeypatch.setattr("trio_chat.server.hub.passwords._hash", lambda password: str(verify("", password)))
-    client = await house.enter()
+    client = await live.enter()
     try:
         hellos = [request("hello", f"h{n}", name="ada", account_password=SECRET) for n in range(9)]
         await client.send(b"".join(hellos))
@@ -56,20 +56,20 @@ async def test_after_some_wrong_guesses_a_name_is_not_guessed_any_more_and_other
     serve: Serve, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
 ) -> None:
     monkeypatch.setattr("trio_chat.server.hub.passwords._verify", lambda encoded, password: password == SECRET)
-    house = await serve()
-    await with_password(house)
-    await with_password(house, "bob")
+    live = await serve()
+    await with_password(live)
+    await with_password(live, "bob")
     guess = {"Username": "ada", "Trio-Chat-Password": "wrong"}
-    statuses = [(await house.refused(guess)).json["code"] for _ in range(12)]
+    statuses = [(await live.refused(guess)).json["code"] for _ in range(12)]
     assert statuses == ["wrong_account_password"] * 10 + ["too_many_guesses"] * 2
-    refused = await house.refused({"Username": "ADA", "Trio-Chat-Password": SECRET})
+    refused = await live.refused({"Username": "ADA", "Trio-Chat-Password": SECRET})
     assert (refused.status, refused.json["code"]) == (429, "too_many_guesses")
     assert refused.json["advice"].startswith("Try again in")
     for _ in range(12):
-        await house.enter({"Username": "bob", "Trio-Chat-Password": SECRET})
-    client = await house.enter()
+        await live.enter({"Username": "bob", "Trio-Chat-Password": SECRET})
+    client = await live.enter()
     assert (await client.ask("hello", name="ada", account_password=SECRET))["code"] == "too_many_guesses"
-    await until(lambda: not house.server.hub._hashing.passwords._sessions)
+    await until(lambda: not live.server.hub._hashing.passwords._sessions)
 
 
 async def test_what_was_guessed_is_forgotten_with_time(autojump_clock: trio.testing.MockClock) -> None:

@@ -1,4 +1,4 @@
-"""A store that fails: what needed it is refused and leaves no trace, all else goes on, and it recovers by itself."""
+"""A store that fails: requests that needed it are refused, all others go on, and it recovers by itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 import trio
 
-from tests.server.live_server import GateStore, House, Log, Serve
+from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import Json, RawClient, request, until
 from trio_chat.store import DATABASE, SqliteStore
 
@@ -42,8 +42,8 @@ async def settle(client: RawClient) -> list[Json]:
 
 async def test_a_room_that_could_not_be_stored_is_not_there(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     store.failing = True
     assert (await ada.ask("join", room="#ops"))["code"] == "not_stored"
     assert [room["name"] for room in (await bob.ask("rooms"))["rooms"]] == ["#lobby"]
@@ -59,8 +59,8 @@ async def test_a_failure_that_goes_on_is_logged_now_and_then(
     serve: Serve, logged: Log, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     store.failing = True
     for _ in range(5):
         assert (await ada.say("x"))["code"] == "not_stored"
@@ -80,35 +80,35 @@ async def test_damage_that_only_readers_met_turns_health_red(
     serve: Serve, logged: Log, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    assert (await house.get("/healthz")).status == 200
+    live = await serve(store=store)
+    assert (await live.get("/healthz")).status == 200
     store.spoiled = True
     mock_clock.jump(3)
-    await until(lambda: house.server.hub.storing.failing)
-    answer = await house.get("/healthz")
+    await until(lambda: live.server.hub.storing.failing)
+    answer = await live.get("/healthz")
     assert (answer.status, answer.json) == (503, {"status": "not storing", "error": "The disk is damaged."})
     assert logged.take("nothing is stored any more")["error"] == "The disk is damaged."
 
 
-async def test_damage_that_nobody_met_is_looked_for(
+async def test_damage_is_looked_for_before_a_request_meets_it(
     serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
     for pause in ("_FIRST_CHECK", "_CHECKING"):
         monkeypatch.setattr(f"trio_chat.server.upkeep.{pause}", 0.01)
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada")
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada")
     for _ in range(40):
         await ada.say("x" * 3000)
-    await house.end()
-    house = await serve(data=tmp_path)  # whose database is one file, so far
+    await live.end()
+    live = await serve(data=tmp_path)  # whose database is one file, so far
     with (tmp_path / DATABASE).open("r+b") as file:
         file.seek(file.seek(0, 2) // 2)
         file.write(b"\xff" * 8192)
-    while (answer := await house.get("/healthz")).status == 200:
+    while (answer := await live.get("/healthz")).status == 200:
         await trio.lowlevel.checkpoint()
     assert "is damaged" in answer.json["error"]
-    ada = await house.join("ada", token=ada.token)
+    ada = await live.join("ada", token=ada.token)
     assert (await ada.say("lost?"))["code"] == "not_stored"
     logged.take("nothing is stored any more")
     take_all(logged, "not stored")
@@ -116,8 +116,8 @@ async def test_damage_that_nobody_met_is_looked_for(
 
 async def test_a_name_that_could_not_be_stored_is_not_changed(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     store.failing = True
     assert (await ada.ask("nick", name="eve"))["code"] == "not_stored"
     store.failing = False
@@ -125,7 +125,7 @@ async def test_a_name_that_could_not_be_stored_is_not_changed(serve: Serve, logg
     assert await settle(bob) == []
     await ada.say("still me")
     assert (await bob.until("message"))["from"] == "ada"
-    assert (await house.join("eve")).name == "eve"
+    assert (await live.join("eve")).name == "eve"
     take_all(logged, "not stored")
 
 
@@ -136,38 +136,38 @@ async def test_a_newcomer_whose_account_could_not_be_stored_is_not_let_in(
     by_header: bool,  # noqa: FBT001 - two ways of coming in
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    bob = await house.join("bob")
+    live = await serve(store=store)
+    bob = await live.join("bob")
     store.failing = True
     if by_header:
-        answer = await house.refused({"Username": "ada"})
+        answer = await live.refused({"Username": "ada"})
         assert (answer.status, answer.json["code"]) == (503, "not_stored")
     else:
-        client = await house.enter()
+        client = await live.enter()
         await client.send(request("hello", "1", name="ada"))
         events, _, _ = await client.wait_closed()
         assert [(event["type"], event["code"]) for event in events] == [
             ("error", "not_stored"),
             ("closing", "not_stored"),
         ]
-    await until(lambda: house.server._sockets == 1)
+    await until(lambda: live.server._sockets == 1)
     assert [person["name"] for person in (await bob.ask("who"))["people"]] == ["bob"]
     assert bob.passed == []
     store.failing = False
-    assert (await house.join("ada")).name == "ada"
+    assert (await live.join("ada")).name == "ada"
     assert [event["joined"] for event in await settle(bob)] == [["ada"]]
     take_all(logged, "not stored")
 
 
-async def test_somebody_known_comes_in_and_reads_while_nothing_can_be_stored(serve: Serve, logged: Log) -> None:
+async def test_a_known_person_comes_in_and_reads_while_nothing_can_be_stored(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     await bob.say("before")
     ada.hang_up()
     await bob.until("presence", left=["ada"])
     store.failing = True
-    ada = await house.join("ada", token=ada.token)
+    ada = await live.join("ada", token=ada.token)
     assert await texts_of(ada) == [(1, "before")]
     assert (await ada.say("lost"))["code"] == "not_stored"
     store.failing = False
@@ -178,8 +178,8 @@ async def test_somebody_known_comes_in_and_reads_while_nothing_can_be_stored(ser
 
 async def test_an_edit_a_deletion_and_a_mark_that_could_not_be_stored_change_nothing(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.say("first")
     store.failing = True
     for kind, fields in {"edit": {"text": "other"}, "delete": {}, "react": {"mark": "+1"}}.items():
@@ -193,8 +193,8 @@ async def test_an_edit_a_deletion_and_a_mark_that_could_not_be_stored_change_not
 
 async def test_moderation_that_could_not_be_stored_did_not_happen(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     await ada.ask("join", room="#ops")
     await bob.ask("join", room="#ops")
     await bob.ask("ping")
@@ -214,14 +214,14 @@ async def test_moderation_that_could_not_be_stored_did_not_happen(serve: Serve, 
     assert (await bob.say("and not slowed", "#ops"))["seq"] == 2
     assert (await ada.until("message", text="and not slowed"))["seq"] == 2
     assert (await ada.ask("bans", room="#ops")).get("bans", []) == []
-    assert (await (await house.join("eve")).ask("join", room="#ops"))["type"] == "room"
+    assert (await (await live.join("eve")).ask("join", room="#ops"))["type"] == "room"
     take_all(logged, "not stored")
 
 
 async def test_what_needed_no_storing_in_the_same_batch_is_done(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     store.failing = True
     await ada.send(
         request("send", "1", room="#lobby", text="lost")
@@ -242,16 +242,16 @@ async def test_what_needed_no_storing_in_the_same_batch_is_done(serve: Serve, lo
     take_all(logged, "not stored")
 
 
-async def test_a_reading_position_never_points_past_what_is_stored(serve: Serve, logged: Log) -> None:
+async def test_a_read_position_never_points_past_the_stored_messages(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.say("one")
     store.failing = True
     await ada.send(request("send", "x", room="#lobby", text="lost") + request("read", "r", room="#lobby", seq=2))
     await ada.until("error", id="x")
     store.failing = False
-    phone = await house.look("ada", ada.token)
+    phone = await live.look("ada", ada.token)
     assert (phone.rooms["#lobby"]["last"], phone.rooms["#lobby"].get("read", 0)) == (1, 1)
     take_all(logged, "not stored")
 
@@ -263,21 +263,21 @@ async def test_health_turns_red_with_the_stores_sentence_and_green_when_it_works
     serve: Serve, logged: Log, mock_clock: trio.testing.MockClock
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
-    assert (await house.get("/healthz")).status == 200
+    live = await serve(store=store)
+    ada = await live.join("ada")
+    assert (await live.get("/healthz")).status == 200
     store.failing = True
     assert (await ada.say("lost"))["code"] == "not_stored"
-    red = await house.get("/healthz")
+    red = await live.get("/healthz")
     assert (red.status, red.json) == (503, {"status": "not storing", "error": "The disk is full."})
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(3)
     await trio.testing.wait_all_tasks_blocked()
-    assert (await house.get("/healthz")).status == 503  # tried, and still so
+    assert (await live.get("/healthz")).status == 503  # tried, and still so
     store.failing = False
     mock_clock.jump(3)  # nobody sends anything
     await trio.testing.wait_all_tasks_blocked()
-    green = await house.get("/healthz")
+    green = await live.get("/healthz")
     assert (green.status, green.json["status"]) == (200, "ok")
     assert [entry["log_level"] for entry in logged.entries if entry["event"] == "storing works again"] == ["info"]
     take_all(logged, "not stored")
@@ -285,28 +285,28 @@ async def test_health_turns_red_with_the_stores_sentence_and_green_when_it_works
 
 async def test_health_turns_green_with_the_first_message_that_is_stored(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     store.failing = True
     await ada.say("lost")
     store.failing = False
     await ada.say("kept")
-    assert (await house.get("/healthz")).status == 200
+    assert (await live.get("/healthz")).status == 200
     take_all(logged, "not stored")
 
 
-def store_of(house: House) -> SqliteStore:
-    assert isinstance(house.store, SqliteStore)
-    return house.store
+def store_of(live: LiveServer) -> SqliteStore:
+    assert isinstance(live.store, SqliteStore)
+    return live.store
 
 
-def limit_pages(house: House, *, more: int | None) -> None:
+def limit_pages(live: LiveServer, *, more: int | None) -> None:
     """Let the database have so many pages more than it has, as on a disk that is nearly full; ``None``: as many
     as it likes. https://sqlite.org/pragma.html#pragma_max_page_count"""
-    connection = sqlite3.connect(store_of(house).path)
+    connection = sqlite3.connect(store_of(live).path)
     (pages,) = connection.execute("PRAGMA page_count").fetchone()
     connection.close()
-    writer = store_of(house)._writer._connection
+    writer = store_of(live)._writer._connection
     assert writer is not None
     writer.execute(f"PRAGMA max_page_count = {2**31 if more is None else pages + more}")
 
@@ -315,9 +315,9 @@ async def test_a_full_database_refuses_what_does_not_fit_and_goes_on_when_there_
     serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
-    house = await serve(data=tmp_path)
-    ada, bob = await house.join_all("ada", "bob")
-    limit_pages(house, more=3)
+    live = await serve(data=tmp_path)
+    ada, bob = await live.join_all("ada", "bob")
+    limit_pages(live, more=3)
     kept: list[tuple[int, str]] = []
     refused = 0
     while refused < 3:
@@ -331,22 +331,22 @@ async def test_a_full_database_refuses_what_does_not_fit_and_goes_on_when_there_
     error = logged.entries[-1]["error"]
     assert "is full" in error
     assert (await bob.ask("ping"))["type"] == "pong"
-    limit_pages(house, more=None)
+    limit_pages(live, more=None)
     answer = await ada.say("there is room")
     kept.append((answer["seq"], "there is room"))
     assert [seq for seq, _ in kept] == list(range(1, len(kept) + 1))
     assert await texts_of(bob) == kept
-    await until_green(house)
+    await until_green(live)
     assert take_all(logged, "not stored") >= 1
-    await house.end()
-    house = await serve(data=tmp_path)
-    ada = await house.join("ada", token=ada.token)
+    await live.end()
+    live = await serve(data=tmp_path)
+    ada = await live.join("ada", token=ada.token)
     assert await texts_of(ada) == kept
     assert (await ada.say("and on"))["seq"] == len(kept) + 1
 
 
-async def until_green(house: House) -> None:
-    while (await house.get("/healthz")).status != 200:
+async def until_green(live: LiveServer) -> None:
+    while (await live.get("/healthz")).status != 200:
         await trio.lowlevel.checkpoint()
 
 
@@ -438,24 +438,24 @@ async def test_the_number_of_an_account_that_was_taken_back_is_anothers_and_so_i
     serve: Serve, logged: Log
 ) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    stranger = await house.enter()
+    live = await serve(store=store)
+    stranger = await live.enter()
     store.failing = True
     await stranger.send(request("hello", "1", name="ada"))
     await stranger.wait_closed()
     store.failing = False
-    bob = await house.join("bob")
-    await house.end()  # last visits are stored now
+    bob = await live.join("bob")
+    await live.end()  # last visits are stored now
     assert [account.name for account in (await store.load()).accounts] == ["bob"]
-    house = await serve(store=store)
-    assert (await house.join("bob", token=bob.token)).name == "bob"
+    live = await serve(store=store)
+    assert (await live.join("bob", token=bob.token)).name == "bob"
     take_all(logged, "not stored")
 
 
-async def test_whoever_goes_while_their_leaving_of_a_room_is_taken_back_is_not_here(serve: Serve, logged: Log) -> None:
+async def test_a_session_that_ends_while_its_leave_is_undone_is_not_present(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada, bob = await house.join_all("ada", "bob")
+    live = await serve(store=store)
+    ada, bob = await live.join_all("ada", "bob")
     for client in (ada, bob):
         await client.ask("join", room="#ops")
     before = len(store.commits)
@@ -463,9 +463,9 @@ async def test_whoever_goes_while_their_leaving_of_a_room_is_taken_back_is_not_h
     await bob.send(request("send", "hold", room="#lobby", text="hold"))
     await until(lambda: len(store.commits) > before)
     await ada.send(request("leave", "1", room="#ops"))
-    await until(lambda: house.server.hub.waiting)
+    await until(lambda: live.server.hub.waiting)
     ada.reset()
-    await until(lambda: house.server.hub.waiting == 2)
+    await until(lambda: live.server.hub.waiting == 2)
     store.release(shut_again=True)
     await until(lambda: len(store.commits) > before + 1)  # that she left, and is gone
     store.failing = True
@@ -474,16 +474,16 @@ async def test_whoever_goes_while_their_leaving_of_a_room_is_taken_back_is_not_h
     await bob.ask("ping")
     store.failing = False
     assert [person["name"] for person in (await bob.ask("who", room="#ops"))["people"]] == ["bob"]
-    assert (await house.look("ada", ada.token)).rooms["#ops"]["count"] == 2
+    assert (await live.look("ada", ada.token)).rooms["#ops"]["count"] == 2
     take_all(logged, "not stored")
 
 
 async def test_a_device_that_could_not_be_stored_is_not_let_in_half(serve: Serve, logged: Log) -> None:
     store = GateStore()
-    house = await serve(store=store)
-    ada = await house.join("ada")
+    live = await serve(store=store)
+    ada = await live.join("ada")
     await ada.ask("password", password="a long secret")
-    phone = await house.enter()
+    phone = await live.enter()
     store.failing = True
     await phone.send(request("hello", "1", name="ada", account_password="a long secret"))
     events, _, _ = await phone.wait_closed()

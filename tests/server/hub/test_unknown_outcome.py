@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 import trio
 
-from tests.server.live_server import GateStore, House, Log, Serve, run_house
+from tests.server.live_server import GateStore, LiveServer, Log, Serve, run_live_server
 from tests.server.raw_client import until
 from trio_chat.broker.admin import Order
 from trio_chat.config import ServerConfig
@@ -41,7 +41,7 @@ class UncertainStore(GateStore):
 
 
 @contextlib.asynccontextmanager
-async def server_that_ends(store: UncertainStore, logged: Log) -> AsyncIterator[House]:
+async def server_that_ends(store: UncertainStore, logged: Log) -> AsyncIterator[LiveServer]:
     """A server that ends inside the block, because its store could not tell the outcome of a commit."""
     config = ServerConfig(port=0, rate=0.0, memory=True)
     with pytest.RaisesGroup(
@@ -49,9 +49,9 @@ async def server_that_ends(store: UncertainStore, logged: Log) -> AsyncIterator[
         flatten_subgroups=True,
     ):
         async with trio.open_nursery() as nursery:
-            house: House = await nursery.start(partial(run_house, config, store=store))
-            yield house
-            house.send_everyone_away()
+            live: LiveServer = await nursery.start(partial(run_live_server, config, store=store))
+            yield live
+            live.send_everyone_away()
     entry = logged.take("not known whether stored")
     assert entry["log_level"] == "critical"
     assert entry["error"] == WHY
@@ -62,8 +62,8 @@ async def test_nothing_is_acknowledged_or_taken_back_and_all_clients_are_told_to
     serve: Serve, logged: Log, *, keeps: bool
 ) -> None:
     store = UncertainStore(keeps=keeps)
-    async with server_that_ends(store, logged) as house:
-        ada, bob = await house.join_all("ada", "bob")
+    async with server_that_ends(store, logged) as live:
+        ada, bob = await live.join_all("ada", "bob")
         assert (await ada.say("before"))["seq"] == 1
         await bob.until("message", text="before")
         committed = len(store.commits)
@@ -79,8 +79,8 @@ async def test_nothing_is_acknowledged_or_taken_back_and_all_clients_are_told_to
     assert len(store.commits) == committed + 1
 
     store.uncertain = False
-    house = await serve(store=store)
-    again = await house.join("ada", token=ada.token)
+    live = await serve(store=store)
+    again = await live.join("ada", token=ada.token)
     answer = await again.ask("send", id="x1", room="#lobby", text="perhaps", again=True)
     assert (answer["type"], answer["seq"]) == ("ok", 2)
     page = await again.ask("history", room="#lobby", after=0)
@@ -89,16 +89,16 @@ async def test_nothing_is_acknowledged_or_taken_back_and_all_clients_are_told_to
 
 async def test_what_came_meanwhile_is_not_done(logged: Log) -> None:
     store = UncertainStore(keeps=False)
-    async with server_that_ends(store, logged) as house:
-        ada, bob = await house.join_all("ada", "bob")
+    async with server_that_ends(store, logged) as live:
+        ada, bob = await live.join_all("ada", "bob")
         store.uncertain = True
         store.shut()
         await ada.send_request("send", room="#lobby", text="perhaps")
         await until(lambda: store.batches)
         await bob.send_request("send", room="#lobby", text="too late")
-        newcomer = await house.knock()
+        newcomer = await live.knock()
         order = Administration(Order("reset-name", "bob"))
-        async with trio.open_nursery() as nursery, house.server.hub.open_inbox() as inbox:
+        async with trio.open_nursery() as nursery, live.server.hub.open_inbox() as inbox:
             refused = trio.Event()
 
             async def knock() -> None:
@@ -118,12 +118,12 @@ async def test_what_came_meanwhile_is_not_done(logged: Log) -> None:
     assert [[line.text for line in batch] for batch in store.batches] == [["perhaps"]]
 
 
-async def test_who_comes_in_or_orders_in_the_uncertain_batch_is_refused(logged: Log) -> None:
+async def test_arrivals_and_orders_in_a_batch_of_unknown_outcome_are_refused(logged: Log) -> None:
     store = UncertainStore(keeps=False)
-    async with server_that_ends(store, logged) as house:
-        (ada,) = await house.join_all("ada")
+    async with server_that_ends(store, logged) as live:
+        (ada,) = await live.join_all("ada")
         store.uncertain = True
-        newcomer = await house.knock()
+        newcomer = await live.knock()
         answer = await newcomer.upgrade({"Username": "eve"})
         assert answer.status == 503
         events, _, _ = await ada.wait_closed()
@@ -132,11 +132,11 @@ async def test_who_comes_in_or_orders_in_the_uncertain_batch_is_refused(logged: 
 
 async def test_an_order_in_the_uncertain_batch_is_refused(logged: Log) -> None:
     store = UncertainStore(keeps=False)
-    async with server_that_ends(store, logged) as house:
-        await house.join_all("ada")
+    async with server_that_ends(store, logged) as live:
+        await live.join_all("ada")
         store.uncertain = True
         order = Administration(Order("promote", "ada"))
-        async with house.server.hub.open_inbox() as inbox:
+        async with live.server.hub.open_inbox() as inbox:
             await inbox.send(order)
             await order.settled.wait()
         assert "shutting down" in str(order.answer)
@@ -147,4 +147,4 @@ async def test_a_new_server_whose_first_records_have_an_unknown_outcome_does_not
     store.uncertain = True
     with pytest.RaisesGroup(pytest.RaisesExc(StoreError, match=WHY), flatten_subgroups=True):
         async with trio.open_nursery() as nursery:
-            await nursery.start(partial(run_house, ServerConfig(port=0, memory=True), store=store))
+            await nursery.start(partial(run_live_server, ServerConfig(port=0, memory=True), store=store))

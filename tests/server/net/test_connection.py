@@ -1,4 +1,4 @@
-"""The wire: one connection under trio-websocket, with the hub's frames beside it."""
+"""One connection under trio-websocket, with the frames of its owner beside it."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def test_frames_sent_together_with_the_head_are_read_after_the_upgrade(wir
     wired.far.hang_up()
 
 
-async def test_what_the_hub_says_before_the_answer_to_the_upgrade_follows_it(wire: Wire, nursery: trio.Nursery) -> None:
+async def test_frames_written_before_the_answer_to_the_upgrade_follow_it(wire: Wire, nursery: trio.Nursery) -> None:
     wired = await wire(upgraded=False)
     connection = wired.connection
     connection.outbox.write(text_frame(b'{"n":1}'))

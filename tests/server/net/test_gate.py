@@ -1,4 +1,4 @@
-"""The gate: how many are inside, in all and from one address."""
+"""The gate: the number of connections, in all and from one address."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def test_as_many_as_the_limit_are_let_in_and_the_next_is_told_so() -> None:
     assert gate.inside == 0
 
 
-def test_whoever_goes_makes_room() -> None:
+def test_a_connection_that_ends_makes_room() -> None:
     gate = Gate(1, 0)
     with gate.enter("192.0.2.1") as first:
         assert first is None

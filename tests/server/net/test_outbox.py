@@ -1,4 +1,4 @@
-"""The outbox: never waits, keeps order, keeps little, and says so when a peer is too slow."""
+"""The outbox: it never waits, keeps order, keeps little, and says when a peer is too slow."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def texts_in(data: bytes) -> list[str]:
     return found
 
 
-async def test_what_the_kernel_takes_goes_at_once_and_costs_no_task(peers: Peers) -> None:
+async def test_bytes_that_the_kernel_takes_go_at_once_and_cost_no_task(peers: Peers) -> None:
     outbox = peers.outbox(1000)
     outbox.write(b"one")
     outbox.write(b"two")
@@ -107,7 +107,9 @@ async def test_what_the_kernel_takes_goes_at_once_and_costs_no_task(peers: Peers
     await outbox.wait_empty()
 
 
-async def test_what_the_kernel_does_not_take_is_kept_and_sent_in_order(peers: Peers, nursery: trio.Nursery) -> None:
+async def test_bytes_that_the_kernel_does_not_take_are_kept_and_sent_in_order(
+    peers: Peers, nursery: trio.Nursery
+) -> None:
     outbox = peers.outbox(10**6, nursery)
     frames = [text_frame(str(number).encode() * 500) for number in range(100)]
     for frame in frames:
@@ -133,7 +135,7 @@ async def test_there_is_one_writer_and_only_while_something_is_kept(peers: Peers
     assert await peers.read(12) == b"direct again"
 
 
-async def test_a_write_does_not_overtake_what_is_kept(peers: Peers, nursery: trio.Nursery) -> None:
+async def test_a_write_does_not_overtake_kept_bytes(peers: Peers, nursery: trio.Nursery) -> None:
     outbox = peers.outbox(10**6, nursery)
     count = peers.fill(outbox, b"x" * 1000)
     peers.far.recv(65536)  # now the kernel has room again, but the kept comes first
@@ -158,7 +160,7 @@ async def test_nothing_goes_out_before_it_is_uncorked_and_then_all_in_order(
     assert await peers.read(11) == b"onetwothree"
 
 
-async def test_a_peer_that_lets_it_grow_too_much_is_told_once_and_gets_whole_frames_and_last_words(
+async def test_a_peer_that_is_too_slow_is_told_once_and_gets_whole_frames_and_last_words(
     peers: Peers, nursery: trio.Nursery
 ) -> None:
     outbox = peers.outbox(20_000, nursery)
@@ -191,7 +193,7 @@ async def test_a_peer_that_is_too_slow_in_the_middle_of_being_written_to_still_g
 
 
 @pytest.mark.parametrize("size", [100, 5000, 300_000])
-async def test_what_is_kept_is_bounded_whatever_is_written(peers: Peers, nursery: trio.Nursery, size: int) -> None:
+async def test_the_kept_bytes_are_bounded_whatever_is_written(peers: Peers, nursery: trio.Nursery, size: int) -> None:
     limit = 50_000
     outbox = peers.outbox(limit, nursery)
     for _ in range(limit // size + 400):

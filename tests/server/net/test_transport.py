@@ -49,7 +49,7 @@ async def test_waiting_to_write_ends_when_the_peer_has_read(pair: tuple[Transpor
     assert transport.send(b"more") == 4
 
 
-async def test_receiving_returns_what_is_there_and_never_waits(pair: tuple[Transport, socket.socket]) -> None:
+async def test_receiving_returns_the_waiting_bytes_and_never_waits(pair: tuple[Transport, socket.socket]) -> None:
     transport, far = pair
     with pytest.raises(BlockingIOError):
         transport.receive()

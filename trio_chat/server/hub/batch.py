@@ -1,4 +1,4 @@
-"""What the hub decides and stores together, and which request led to what of it."""
+"""A batch: the decisions that the hub stores together, and the request that caused each."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 
 
-class Turn(NamedTuple):
-    """What one request led to: the batch's effects up to ``end``, from where the last turn ended. An ``order`` is
-    done whole or not at all."""
+class RequestEffects(NamedTuple):
+    """The effects of one request: those of the batch up to ``end``, from the end of the request before. An ``order`` is
+    carried out whole or not at all."""
 
     session: int
     request: str | None
@@ -43,18 +43,18 @@ class Batch:
         "_messages",
         "_sent",
         "asked",
+        "decided",
         "effects",
         "look_ups",
         "not_admitted",
         "orders",
         "refused",
         "size",
-        "turns",
     )
 
     def __init__(self) -> None:
         self.effects: list[Effect] = []
-        self.turns: list[Turn] = []
+        self.decided: list[RequestEffects] = []
         self.orders: list[Administration] = []
         self.not_admitted: dict[int, Refusal] = {}  # arrivals of this batch that are not let in after all, by session
         self.asked = 0
@@ -67,36 +67,36 @@ class Batch:
         self._sent: dict[SentLookUp, StoredPlace | None] = {}
         self._learned = 0  # the number of effects whose messages are known
 
-    def end_turn(
+    def end_request(
         self, session: int = 0, request: str | None = None, arrival: Arrival | None = None, *, order: bool = False
     ) -> None:
-        """All that was decided since the last turn was decided for this request."""
-        self.turns.append(Turn(session, request, arrival, len(self.effects), order))
+        """Note that this request, or none, caused the effects since the last call."""
+        self.decided.append(RequestEffects(session, request, arrival, len(self.effects), order))
 
     def prepare(self) -> tuple[list[Record], list[Delivery], int]:
-        """Encode what is to be stored, each event once.
+        """Encode the records of this batch, each event once.
 
-        Returns the records in order, the deliveries of what rooms are told, in order too, and the number of records
-        that are lines of rooms.
+        Returns the records and the deliveries to rooms, both in order, and the number of records that are lines of
+        rooms.
         """
         records: list[Record] = []
         deliveries: list[Delivery] = []
         start = lines = 0
-        for turn in self.turns:
-            for effect in self.effects[start : turn.end]:
+        for part in self.decided:
+            for effect in self.effects[start : part.end]:
                 kind = type(effect)
                 if kind is Publish:
                     line = _line(effect)  # type: ignore[arg-type] # mypy does not narrow by type() is
                     records.append(line)
                     lines += 1
                     deliveries.append(
-                        Delivery(line.room, effect.event, turn.session, turn.request or "", line.event)  # type: ignore[union-attr] # as above
+                        Delivery(line.room, effect.event, part.session, part.request or "", line.event)  # type: ignore[union-attr] # as above
                     )
                 elif kind is Persist:
                     records.append(effect.record)  # type: ignore[union-attr] # as above
                 elif kind is Notify:
-                    deliveries.append(Delivery(0, effect.event, turn.session, turn.request or ""))  # type: ignore[union-attr] # as above
-            start = turn.end
+                    deliveries.append(Delivery(0, effect.event, part.session, part.request or ""))  # type: ignore[union-attr] # as above
+            start = part.end
         return records, deliveries, lines
 
     def unknown(self, look_ups: Iterable[LookUp]) -> tuple[set[MessageLookUp], set[SentLookUp]]:
@@ -152,7 +152,7 @@ class Batch:
 
 
 def deliveries_of(effects: list[Effect]) -> list[Delivery]:
-    """The deliveries of what rooms are told where nothing could be stored: the notices."""
+    """Return the deliveries of a batch that could not be stored: only notices are left."""
     return [Delivery(0, effect.event) for effect in effects if isinstance(effect, Notify)]
 
 

@@ -1,4 +1,4 @@
-"""Passwords, which take long: done beside the hub, which gets what came of it as an item. Part of the hub."""
+"""Hashing passwords, which takes long, in tasks beside the hub. Part of the hub; see there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import structlog
 from trio_chat.broker.places import place_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.requests import SetPassword
-from trio_chat.server.hub.items import Prepared
+from trio_chat.server.hub.items import HashedRequest
 from trio_chat.server.hub.passwords import Passwords
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ log = structlog.get_logger()
 
 
 class Hashing:
-    """Puts on the inbox of the hub, of which ``open_inbox`` gives an end, each request that it was begun for."""
+    """Hashes passwords in a worker thread and puts each finished request back on the hub's inbox."""
 
     def __init__(self, open_inbox: Callable[[], trio.MemorySendChannel[Item]]) -> None:
         self._open_inbox = open_inbox
@@ -43,17 +43,20 @@ class Hashing:
         origin: Arrival | ChargedRequest,
         nursery: trio.Nursery,
     ) -> Refusal | None:
-        """Begin to hash a new password, or to check the one of a hello against the hash ``encoded``; or say why not."""
+        """Begin to hash a new password, or to check the password of a hello against the hash ``encoded``.
+
+        Returns the refusal, if that cannot be.
+        """
         if isinstance(request, SetPassword):
             place = place_of(known.address) or f"session {known.id}"
         else:
             place = place_of(known.address) or f"name {(request.name or '').casefold()}"
         refusal = self.passwords.begin(known.id, place)
         if refusal is None:
-            nursery.start_soon(self._prepare, known.id, place, request, encoded, origin)
+            nursery.start_soon(self._hash, known.id, place, request, encoded, origin)
         return refusal
 
-    async def _prepare(
+    async def _hash(
         self,
         session: int,
         place: str,
@@ -72,4 +75,4 @@ class Hashing:
             log.exception("password not hashed" if made else "password not checked", session=session)
             found = refuse("internal")
         async with self._open_inbox() as inbox:
-            await inbox.send(Prepared(session, request, found, origin))
+            await inbox.send(HashedRequest(session, request, found, origin))

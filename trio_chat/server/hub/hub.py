@@ -1,21 +1,19 @@
-"""The hub: one task between the connections and the broker.
+"""The hub: one task between the doors and the broker.
 
-Theory of operation. Everything that happens (a connection arrived, requests came, a connection went)
-is an item on one bounded inbox. The hub takes what is there, up to a batch, asks the broker about each,
-stores what is to be stored in one commit, and only then carries out the effects: so what anybody gets,
-and what a sender is told, is stored. It never waits for a peer, only for the store. When a batch cannot
-be stored, the broker takes back what it decided and the senders are told; what needed no storing goes on. When the
-store cannot tell whether a batch is stored, the hub acknowledges nothing, takes nothing back and sends everybody away.
+Theory of operation. Everything that happens (a session arrives, sends requests, goes) is an item on one bounded inbox.
+The hub takes the waiting items, up to a batch, asks the broker about each, stores the records of the batch in one
+commit, and only then carries out the effects. So every event that a peer gets, and every acknowledgement, is stored.
+The hub never waits for a peer, only for the store. When a batch cannot be stored, the broker undoes its decisions and
+the senders are told; effects that needed no storing go on. When the store cannot tell whether a batch is stored, the
+hub acknowledges nothing, undoes nothing and disconnects everybody.
 
-Order on the way out. A room's frames are gathered while the effects of a batch are carried out, and
-each member's share is written with one call. So a room is *flushed* before its membership changes,
-and before one of its members gets a direct answer, or order would be lost. Acknowledgements may come
-late but not early: they ride behind their room's frames.
+The hub knows no protocol. Doors decode the requests, and peers write events and answers: see
+:mod:`trio_chat.server.hub.peer`. A room's events are gathered while the effects of a batch are carried out, and each
+member gets its share in one call; :mod:`trio_chat.server.hub.dispatch` says what keeps them in order.
 
-A batch goes in three steps: all its requests are charged, then the store is asked, in one call, for what the charged
-ones need to know, then each is decided. What the batch itself is to store comes before what the store has, so that no
-decision so far is missed. Hashing a password, which takes long, is done by a task beside the hub and comes back as an
-item.
+A batch takes three steps: all its requests are charged, then the store is asked in one call for the facts that the
+charged requests need, then each request is decided. Facts from the batch itself come before those from the store, so
+no decision so far is missed. A task beside the hub hashes passwords, which takes long, and puts the requests back.
 """
 
 from __future__ import annotations
@@ -41,15 +39,15 @@ from trio_chat.server.hub.items import (
     Administration,
     Arrival,
     Departure,
-    Forgotten,
+    HashedRequest,
     Item,
-    Prepared,
+    LogsTrimmed,
     Probe,
     Requests,
     Stop,
 )
 from trio_chat.server.hub.lookup import RETRY
-from trio_chat.server.hub.persistence import HubStore, Storing
+from trio_chat.server.hub.persistence import HubStore, Persistence
 from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
@@ -61,16 +59,16 @@ if TYPE_CHECKING:
     from trio_chat.server.tally import Tally
 
 _BATCH: Final = 2048
-"""Requests in one batch at the most: enough to gather, and a few tens of milliseconds of work."""
+"""The most requests in one batch: enough to share a commit, and a few tens of milliseconds of work."""
 
 _BATCH_BYTES: Final = 256 * 1024
-"""Bytes of requests in one batch: what one room may get at once must be far from filling an outbox."""
+"""The most bytes of requests in one batch: if one room gets them all, an outbox must be far from full."""
 
 _INBOX: Final = 1024
-"""Readings that may wait for the hub. Each is at most one socket's 64 KiB; most are one message."""
+"""Items that may wait for the hub. Each is at most 64 KiB of requests; most are one message."""
 
 _AFTER_A_BUG: Final = 60.0
-"""Seconds after which it is tried again to do what is due, when that failed as nobody expected: it stays due."""
+"""Seconds until the broker's due work is tried again that failed by a bug: it stays due."""
 
 
 log = structlog.get_logger()
@@ -82,7 +80,7 @@ class Hub:
     def __init__(
         self, broker: Broker, store: HubStore, tally: Tally, *, clock: Callable[[], float] = time.time
     ) -> None:
-        self.storing = Storing(store, tally)
+        self.storing = Persistence(store, tally)
         self._broker = broker
         self._clock = Clock(clock)
         self._now = 0.0
@@ -98,32 +96,32 @@ class Hub:
 
     @property
     def broker(self) -> Broker:
-        """The broker that this hub asks; look, but ask it nothing."""
+        """The broker that this hub asks. Only read it."""
         return self._broker
 
     @property
     def waiting(self) -> int:
-        """Items on the inbox."""
+        """The number of items on the inbox."""
         return self._receiver.statistics().current_buffer_used
 
     @property
     def outbox_bytes(self) -> int:
-        """Bytes that wait for their peers."""
+        """The bytes that wait for their peers."""
         return self._out.outbox_bytes
 
     def open_inbox(self) -> trio.MemorySendChannel[Item]:
-        """A sending end of the inbox, to be closed by whoever asked for it."""
+        """Return a sending end of the inbox, which the caller closes."""
         return self._sender.clone()
 
     async def probe(self) -> None:
-        """Return when an item put on the inbox now has come through the hub."""
+        """Return when the hub has reached an item that is put on the inbox now."""
         probe = Probe()
         async with self.open_inbox() as inbox:
             await inbox.send(probe)
             await probe.answered.wait()
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
-        """Serve the inbox until cancelled. Raises ``StoreError`` if what a new server must store cannot be."""
+        """Serve the inbox until cancelled. Raises ``StoreError`` if a new server's first records cannot be stored."""
         async with self._receiver, trio.open_nursery() as nursery:
             self._now = self._clock()
             await self.storing.begin([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
@@ -138,7 +136,7 @@ class Hub:
                 self.tally.batch_seconds.observe(time.perf_counter() - started)
 
     async def _carry_out(self, batch: Batch, nursery: trio.Nursery) -> None:
-        """Store and carry out a batch, and what follows from whom that disconnects."""
+        """Store and carry out a batch, and then what follows for others from the sessions that it disconnects."""
         while True:
             effects, deliveries = await self._commit(batch)
             closed = await self._out.carry_out(effects, deliveries, nursery)
@@ -147,10 +145,10 @@ class Hub:
             batch = Batch()
             for session in closed:
                 batch.effects.extend(self._close(session))
-            batch.end_turn()
+            batch.end_request()
 
     def _close(self, session: int) -> list[Effect]:
-        """A session was disconnected: what follows for others."""
+        """Return the effects for others of a session that was disconnected."""
         try:
             return self._broker.close(session, self._now)
         except Exception:  # as in _take_requests
@@ -160,7 +158,7 @@ class Hub:
     # ---- in ---------------------------------------------------------------------------------
 
     async def _wait_item(self) -> Item | None:
-        """The next item; ``None`` when time has come for the broker to look at its clock."""
+        """Wait for the next item; ``None`` when the broker has due work."""
         due = self._due()
         if due is None:
             return await self._receiver.receive()
@@ -169,7 +167,7 @@ class Hub:
         return None
 
     async def _ask(self, item: Item | None, nursery: trio.Nursery) -> Batch:
-        """Ask the broker about everything that is there, up to a batch."""
+        """Ask the broker about all waiting items, up to a batch."""
         batch = Batch()
         items: list[Item | Charged] = []
         if type(item) is Requests:
@@ -195,7 +193,7 @@ class Hub:
         return batch
 
     def _due(self) -> float | None:
-        """When the broker next has something to do by itself."""
+        """Return the time of the broker's next due work."""
         if self._now < self._not_due_before:
             return self._not_due_before
         try:
@@ -213,7 +211,7 @@ class Hub:
             log.exception("nothing done that was due")
             self._broker.journal.undo(mark)
             self._not_due_before = self._now + _AFTER_A_BUG
-        batch.end_turn()
+        batch.end_request()
 
     async def _take_requests(self, charged: Charged, batch: Batch, nursery: trio.Nursery) -> None:
         """Decide a session's requests."""
@@ -224,16 +222,16 @@ class Hub:
             for request in charged.requests:
                 if isinstance(request, Refusal):
                     effects.append(Disconnect(session, request))
-                    batch.end_turn()
+                    batch.end_request()
                 elif isinstance(request, tuple):
                     effects.extend(self._broker.reject(session, *request, self._now))
-                    batch.end_turn()
+                    batch.end_request()
                 else:
                     await self._decide(request, batch, nursery)
         except Exception:  # a bug of ours must not end everybody's chat: this one session ends
             log.exception("request failed", session=session)
             effects.append(Disconnect(session, refuse("internal")))
-            batch.end_turn()
+            batch.end_request()
 
     async def _decide(self, charged: ChargedRequest, batch: Batch, nursery: trio.Nursery) -> None:
         """Decide one request, unless its password has to be hashed first."""
@@ -244,38 +242,38 @@ class Hub:
             await self.storing.look_up((look_up,), batch)
             if batch.refused is not None and any(batch.unknown((look_up,))):
                 batch.effects.extend(self._broker.refuse(charged, batch.refused))
-                batch.end_turn()
+                batch.end_request()
                 return
             stored = batch.find(look_up)
         elif (
             charged.refusal is None
             and isinstance(request, Hello | SetPassword)
-            and self._prepare(session, request, charged, batch, nursery)
+            and self._hash_first(session, request, charged, batch, nursery)
         ):
             return
         batch.effects.extend(self._broker.decide(charged, self._now, stored))
-        batch.end_turn(session, request.id)
+        batch.end_request(session, request.id)
 
     def _take(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
-        """Whatever is not requests, and the boundary that no error of it passes."""
-        before, mark = (len(batch.effects), len(batch.turns)), self._broker.journal.mark()
+        """Take an item other than requests, and let none of its errors past."""
+        before, mark = (len(batch.effects), len(batch.decided)), self._broker.journal.mark()
         try:
             self._take_one(item, batch, nursery)
         except Exception:  # as in _take_requests
             log.exception("item failed", kind=type(item).__name__)
-            del batch.effects[before[0] :], batch.turns[before[1] :]
+            del batch.effects[before[0] :], batch.decided[before[1] :]
             self._broker.journal.undo(mark)
             self._give_up(item, batch)
 
     def _give_up(self, item: Item, batch: Batch) -> None:
-        """Tell whoever waits for an item that nothing comes of it."""
-        arrival = item.origin if isinstance(item, Prepared) else item
+        """Tell the sender of an item that it failed."""
+        arrival = item.origin if isinstance(item, HashedRequest) else item
         if isinstance(arrival, Arrival):
             self._broker.close(arrival.peer.session, self._now)
             self._settle_arrival(arrival, refuse("internal"))
-        elif isinstance(item, Prepared):
+        elif isinstance(item, HashedRequest):
             batch.effects.append(Disconnect(item.session, refuse("internal")))
-            batch.end_turn()
+            batch.end_request()
         elif isinstance(item, Administration):
             batch.orders.append(item)
 
@@ -286,22 +284,22 @@ class Hub:
             self._out.remove(item.session)
             log.debug("gone", session=item.session)
             batch.effects.extend(self._broker.close(item.session, self._now))
-            batch.end_turn()
-        elif isinstance(item, Prepared):
-            self._take_prepared(item, batch)
+            batch.end_request()
+        elif isinstance(item, HashedRequest):
+            self._take_hashed(item, batch)
         elif isinstance(item, Probe):
             item.answered.set()
         elif isinstance(item, Administration):
             item.answer = administer(self._broker, item.order, self._now, batch.effects)
             batch.orders.append(item)
-            batch.end_turn(order=True)
-        elif isinstance(item, Forgotten):
+            batch.end_request(order=True)
+        elif isinstance(item, LogsTrimmed):
             self._broker.forgotten(item.firsts)
         elif isinstance(item, Stop):
             self._stopping = True
             reason = refuse("shutting_down")
             batch.effects.extend(Disconnect(session, reason, item.retry) for session in self._out.sessions())
-            batch.end_turn()
+            batch.end_request()
 
     def _take_arrival(self, arrival: Arrival, batch: Batch, nursery: trio.Nursery) -> None:
         session, hello = arrival.peer.session, arrival.hello
@@ -317,19 +315,19 @@ class Hub:
         )
         if hello is None:
             self._settle_arrival(arrival, None)
-        elif not self._prepare(session, hello, arrival, batch, nursery):
+        elif not self._hash_first(session, hello, arrival, batch, nursery):
             self._greet(arrival, hello, batch, proven=None)
 
-    def _take_prepared(self, item: Prepared, batch: Batch) -> None:
-        """A request comes back from having its password hashed."""
+    def _take_hashed(self, item: HashedRequest, batch: Batch) -> None:
+        """Go on with a request whose password was hashed."""
         origin, found = item.origin, item.found
         if not isinstance(origin, Arrival):
             if isinstance(found, Refusal):
                 batch.effects.extend(self._broker.refuse(origin, found))
-                batch.end_turn()
+                batch.end_request()
             else:
                 batch.effects.extend(self._broker.decide(origin, self._now, password_hash=found))
-                batch.end_turn(item.session, item.request.id)
+                batch.end_request(item.session, item.request.id)
             return
         if self._stopping:
             found = refuse("shutting_down")
@@ -351,7 +349,7 @@ class Hub:
             self._settle_arrival(arrival, greeted)
         else:
             batch.effects.extend(greeted)
-            batch.end_turn(session, "", arrival)
+            batch.end_request(session, "", arrival)
             self._out.add(arrival.peer)
 
     def _settle_arrival(self, arrival: Arrival, refusal: Refusal | None) -> None:
@@ -369,7 +367,7 @@ class Hub:
 
     # ---- what takes long ------------------------------------------------------------------------
 
-    def _prepare(
+    def _hash_first(
         self,
         session: int,
         request: Hello | SetPassword,
@@ -377,7 +375,7 @@ class Hub:
         batch: Batch,
         nursery: trio.Nursery,
     ) -> bool:
-        """Whether a request must wait for a hash, which is then being made, or is refused for it."""
+        """Say whether a request must wait for a hash, which is then begun, or was refused because none can be begun."""
         known = self._broker.sessions.get(session)
         if known is None:
             return False
@@ -390,13 +388,13 @@ class Hub:
             return False
         refusal = self._hashing.begin(known, request, encoded, origin, nursery)
         if refusal is not None:
-            self._take_prepared(Prepared(session, request, refusal, origin), batch)
+            self._take_hashed(HashedRequest(session, request, refusal, origin), batch)
         return True
 
     # ---- the store ----------------------------------------------------------------------------
 
     async def _commit(self, batch: Batch) -> tuple[list[Effect], list[Delivery]]:
-        """Store what is to be stored. Returns the effects that hold, and the deliveries of what they tell rooms."""
+        """Store a batch. Returns the effects that hold, and their deliveries to rooms."""
         effects, outcome = batch.effects, None
         try:
             records, deliveries, lines = batch.prepare()
@@ -413,9 +411,9 @@ class Hub:
                 effects = self._take_back(batch)
                 deliveries = deliveries_of(effects)
         self._broker.settle()
-        for turn in batch.turns:
-            if turn.arrival is not None:
-                self._settle_arrival(turn.arrival, batch.not_admitted.get(turn.session))
+        for part in batch.decided:
+            if part.arrival is not None:
+                self._settle_arrival(part.arrival, batch.not_admitted.get(part.session))
         for order in batch.orders:
             order.settled.set()
         return effects, deliveries
@@ -428,40 +426,40 @@ class Hub:
         """
         self._stopping = True
         reason = refuse("shutting_down")
-        for turn in batch.turns:
-            if turn.arrival is not None:
-                batch.not_admitted[turn.session] = reason
-                self._out.remove(turn.session)
+        for part in batch.decided:
+            if part.arrival is not None:
+                batch.not_admitted[part.session] = reason
+                self._out.remove(part.session)
         for order in batch.orders:
             order.answer = reason
         return [Disconnect(session, reason, RETRY) for session in self._out.sessions()]
 
     async def _save_last(self) -> None:
-        """Store at the end what is otherwise stored now and then."""
+        """Store at the end the records that are otherwise stored now and then."""
         batch = Batch()
         try:
             batch.effects.extend(self._broker.save(self._now))
         except Exception:  # as in _take_requests
             log.exception("not saved")
-        batch.end_turn()
+        batch.end_request()
         await self._commit(batch)
 
     def _take_back(self, batch: Batch) -> list[Effect]:
-        """What remains of a batch that could not be stored: refusals for what was to be stored, and all that
-        was not."""
+        """Undo a batch that could not be stored. Returns the effects that are left: refusals of the requests that were
+        to be stored, and all effects that needed no storing."""
         try:
             failed, remaining = self._sort_out(batch)
             remaining = self._broker.take_back(remaining, failed)
             reason = refuse("not_stored")
-        except Exception:  # nobody knows any more what holds: whoever asked for any of it is sent away
+        except Exception:  # it is unknown which decisions hold: the sessions that asked are disconnected
             log.exception("not taken back")
             self._broker.journal.undo()
-            remaining = [Disconnect(turn.session, refuse("internal")) for turn in batch.turns if turn.session]
+            remaining = [Disconnect(part.session, refuse("internal")) for part in batch.decided if part.session]
             reason = refuse("internal")
-            for turn in batch.turns:
-                if turn.arrival is not None:
-                    batch.not_admitted[turn.session] = reason
-                    self._out.remove(turn.session)
+            for part in batch.decided:
+                if part.arrival is not None:
+                    batch.not_admitted[part.session] = reason
+                    self._out.remove(part.session)
         for session in batch.not_admitted:
             self._close(session)
         for order in batch.orders:
@@ -469,20 +467,20 @@ class Hub:
         return remaining
 
     def _sort_out(self, batch: Batch) -> tuple[list[Failed], list[Effect]]:
-        """Which requests of a batch that could not be stored failed by that, and the effects that needed no storing."""
+        """Split a batch that could not be stored into the requests that failed and the effects that go on."""
         failed: list[Failed] = []
         remaining: list[Effect] = []
         start = 0
-        for turn in batch.turns:
-            effects, start = batch.effects[start : turn.end], turn.end
+        for part in batch.decided:
+            effects, start = batch.effects[start : part.end], part.end
             kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
-            if len(kept) == len(effects) or not (turn.session or turn.order):  # who has gone has gone
+            if len(kept) == len(effects) or not (part.session or part.order):  # a session that is gone stays gone
                 remaining.extend(kept)
-            elif turn.order:
+            elif part.order:
                 pass  # nobody is sent away by what was not done
-            elif turn.arrival is not None:
-                batch.not_admitted[turn.session] = refuse("not_stored")
-                self._out.remove(turn.session)
+            elif part.arrival is not None:
+                batch.not_admitted[part.session] = refuse("not_stored")
+                self._out.remove(part.session)
             else:
-                failed.append(Failed(turn.session, turn.request or ""))
+                failed.append(Failed(part.session, part.request or ""))
         return failed, remaining

@@ -1,4 +1,4 @@
-"""What the hub takes from its inbox: everything that happens is one of these."""
+"""The items on the inbox of the hub: everything that happens is one of these."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Departure(NamedTuple):
     session: int
 
 
-class Prepared(NamedTuple):
+class HashedRequest(NamedTuple):
     """A request whose password was hashed, or checked: the hash that is right for it, ``None`` if the password is
     wrong, or a refusal. ``origin`` is the arrival whose hello it is, or the charged request itself."""
 
@@ -57,7 +57,7 @@ class Prepared(NamedTuple):
 
 
 class Probe:
-    """A sign of life is wanted: ``answered`` is set when the hub comes to it."""
+    """Asks the hub for a sign of life: it sets ``answered``."""
 
     __slots__ = ("answered",)
 
@@ -66,7 +66,7 @@ class Probe:
 
 
 class Administration:
-    """An order from whoever runs the server; wait for ``settled``, then there is an ``answer``."""
+    """An order of the server's operator. The hub sets ``settled`` when there is an ``answer``."""
 
     __slots__ = ("answer", "order", "settled")
 
@@ -76,16 +76,16 @@ class Administration:
         self.settled = trio.Event()
 
 
-class Forgotten(NamedTuple):
-    """Retention removed what was before these places of these rooms, by their numbers."""
+class LogsTrimmed(NamedTuple):
+    """Old events were removed: of each room, by its number, those before a sequence number."""
 
     firsts: Mapping[int, int]
 
 
 class Stop(NamedTuple):
-    """The server is about to end: tell everyone, with ``retry`` seconds after which to come back."""
+    """The server is about to end: the hub disconnects everyone, to come back after ``retry`` seconds."""
 
     retry: float | None
 
 
-Item: TypeAlias = Requests | Arrival | Departure | Prepared | Probe | Administration | Forgotten | Stop
+Item: TypeAlias = Requests | Arrival | Departure | HashedRequest | Probe | Administration | LogsTrimmed | Stop

@@ -1,4 +1,4 @@
-"""What the hub asks of the store, and whether the store does what it should. Part of the hub; see there."""
+"""The hub's calls to the store, and whether the store works. Part of the hub; see there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trio_chat.store.interface import StoredLine
 
 _LOG_EVERY: Final = 10.0
-"""Seconds between two lines of the log about the same failure: on a full disk a log that grows is no help."""
+"""Seconds between two log entries about the same failure: on a full disk, a growing log makes it worse."""
 
 log = structlog.get_logger()
 
@@ -33,7 +33,7 @@ class HubStore(StoreReader, StoreCommitter, Protocol):
     """The parts of a store that the hub needs."""
 
 
-class Storing:
+class Persistence:
     """See the module.
 
     ``failing`` is a sentence on why the store fails just now, if it does. ``stored`` is set when something was
@@ -52,11 +52,11 @@ class Storing:
         self._untold, self._told_until = 0, 0.0
 
     def __repr__(self) -> str:
-        return f"<Storing {self.failing or 'works'}>"
+        return f"<Persistence {self.failing or 'works'}>"
 
     @property
     def waits_for(self) -> str | None:
-        """Why nothing comes through just now, as far as it is the store that does not answer."""
+        """Why no request is answered just now, if the store is the reason."""
         if self._since is None:
             return None
         return self.failing or (
@@ -65,13 +65,13 @@ class Storing:
         )
 
     def works_again(self) -> None:
-        """Storing does what it should, whether it did before or not."""
+        """Note that the store works, whether it did before or not."""
         if self.failing is not None and self.unknown is None:
             self.failing = None
             log.info("storing works again")
 
     async def begin(self, records: Sequence[Record]) -> None:
-        """Store what a new server has to. Raises ``StoreError``."""
+        """Store the first records of a new server. Raises ``StoreError``."""
         require_stored(await self._store.commit(records))
 
     async def commit(self, records: Sequence[Record], lines: int) -> CommitOutcome:
