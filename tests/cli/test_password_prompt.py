@@ -98,7 +98,7 @@ def test_a_password_set_unseen_lets_another_device_in(tmp_path: Path) -> None:
         one.type("/password\r")
         one.wait_for("New password")
         one.type("correct horse\r")
-        one.wait_for("once more")
+        one.wait_for("Repeat it")
         one.type("correct horse\r")
         one.wait_for("Your password is set.")
         with join(server, "lovelace", elsewhere(tmp_path, NO_COLOR="1")) as other:

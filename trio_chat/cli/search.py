@@ -143,7 +143,7 @@ async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, cont
             say(f"You have no conversation {query.room}.")
             return FAILED
         query = replace(query, room=room)
-    sink = standard_output(talk.look.encoding)
+    sink = standard_output(talk.options.encoding)
     count = 0
     try:
         async for message in _find(chat, query, limit):

@@ -171,7 +171,7 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
 
     talk = LineMode(chat, plain_options(config, json=as_json))
-    sink = standard_output(talk.look.encoding)
+    sink = standard_output(talk.options.encoding)
     status = FAILED
     try:
         async with trio.open_nursery() as nursery:
@@ -240,7 +240,7 @@ def _told(talk: LineMode) -> _Told:
     """Which events of the past are shown. Messages come as they are now, so only programs get the changes to them."""
     from trio_chat.protocol.events import Deleted, Edited, Reacted  # noqa: PLC0415 - the help page does not need it
 
-    changes = () if talk.look.json else (Edited, Deleted, Reacted)
+    changes = () if talk.options.json else (Edited, Deleted, Reacted)
     return lambda event: not isinstance(event, changes)
 
 
@@ -330,7 +330,7 @@ async def _tell_removal(talk: LineMode, sink: Output, gone: Removal) -> None:
     from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.model.sentences import put_out  # noqa: PLC0415 - as above
 
-    if talk.look.json:
+    if talk.options.json:
         await sink.write(talk.tell(Left(room=gone.room, reason=gone.why)))
     else:
         say(put_out(gone))
@@ -339,7 +339,7 @@ async def _tell_removal(talk: LineMode, sink: Output, gone: Removal) -> None:
 async def _write_notice(talk: LineMode, sink: Output, event: Event) -> None:
     """Show something that belongs to no room: as an event in JSON, else on standard error."""
     lines = talk.tell(event)
-    if talk.look.json:
+    if talk.options.json:
         await sink.write(lines)
     else:
         for line in lines:

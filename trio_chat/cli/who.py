@@ -65,7 +65,7 @@ async def _show(chat: Chat, config: ClientConfig, room: str | None, *, as_json: 
     people = await chat.who(name)
     talk = LineMode(chat, plain_options(config, json=as_json))
     try:
-        await standard_output(talk.look.encoding).write(talk.tell(People(id="", room=name, people=people)))
+        await standard_output(talk.options.encoding).write(talk.tell(People(id="", room=name, people=people)))
     except ReaderGone:
         return 0
     return 0

@@ -41,10 +41,10 @@ async def test_a_command_that_changes_nothing_says_so() -> None:
         assert await told("/topic -") == [Note(lines=("#ops has no topic.",))]
         assert await told("/topic disks") == []
         assert await told("/topic disks") == [Note(lines=("That is the topic of #ops already.",))]
-        assert await told("/nick ada") == [Note(lines=("You are ada already.",))]
+        assert await told("/nick ada") == [Note(lines=("Your name is already ada.",))]
         assert await told("/back") == [Note(lines=("You are not away.",))]
         assert await told("/away lunch") == []
-        assert await told("/away lunch") == [Note(lines=("The others know that already.",))]
+        assert await told("/away lunch") == [Note(lines=("You are already away with that text.",))]
         await ada.send("#ops", "hello")
         assert await told("/unreact 4 +1") == [Note(lines=("You have not reacted to that message with +1.",))]
         assert await told("/react 4 +1") == []

@@ -25,14 +25,14 @@ def test_keys_shows_what_each_does_in_rows_that_fit() -> None:
     assert isinstance(meaning, Note)
     assert meaning.lines == overview()
     assert all(len(line) <= 80 for line in meaning.lines)
-    for keys, text in (("Alt-Enter", "begin a new line"), ("Ctrl-R", "search in"), ("Ctrl-_", "undo")):
+    for keys, text in (("Alt-Enter", "begin a new line"), ("Ctrl-R", "search the lines"), ("Ctrl-_", "undo")):
         assert any(line.startswith(keys) and text in line for line in meaning.lines)
 
 
 def test_help_says_how_to_see_them() -> None:
     meaning = interpret("/help", Place())
     assert isinstance(meaning, Note)
-    assert "/keys shows the keys." in meaning.lines[-1]
+    assert "/keys lists the keys." in meaning.lines[-1]
 
 
 def test_the_reference_page_is_as_the_table_says() -> None:

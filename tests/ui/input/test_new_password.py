@@ -38,10 +38,10 @@ def test_the_same_typed_twice_is_chosen() -> None:
         (Typed("hunter22"), ENTER, Press("Up"), ENTER),  # what was typed first cannot be called back
     ],
 )
-def test_anything_else_leaves_the_password_as_it_was(keys: tuple[Key, ...]) -> None:
+def test_anything_else_leaves_the_password_unchanged(keys: tuple[Key, ...]) -> None:
     outcome = press(*keys)
     assert isinstance(outcome, PasswordUnchanged)
-    assert "as it was" in outcome.why
+    assert "is unchanged." in outcome.why
 
 
 def test_nothing_shows_it() -> None:

@@ -205,7 +205,7 @@ async def test_what_only_the_server_knows_cannot_be_asked_without_a_connection(
 ) -> None:
     async with offline(server) as ada:
         await ada.type(f"{line}\r")
-        assert "There is no connection, so that cannot be known now. Ask again when it is back." in ada.shown
+        assert "The server cannot be asked: there is no connection. Try again when the connection is back." in ada.shown
         assert "It will be" not in ada.shown
         await ada.type("/quit\r")
         assert await ada.leaves() == 0
@@ -228,7 +228,7 @@ async def test_what_needs_no_server_is_shown_at_once_behind_what_waits(
 ) -> None:
     async with offline(server) as ada:
         await ada.type("hello\r/help who\r/nosuch\r/numbers on\r")
-        assert "show who is in a room" in ada.shown.lower()
+        assert "list the people in a room" in ada.shown.lower()
         assert "Unknown command /nosuch." in ada.shown
         assert "Numbers are shown." in ada.shown
         assert ada.shown.count("It will be") == 1

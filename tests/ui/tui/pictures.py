@@ -123,7 +123,7 @@ def conversation(chat: Running, screen: Screen) -> None:
     chat.say("psst", "mom", room, time=stamp(600))
     chat.tell(Presence(room=LOBBY, count=5, joined=("sis", "dad"), left=("bob",)))
     chat.tell(TypingNotice(room=LOBBY, name="eve"))
-    screen.wait_for("eve is writing")
+    screen.wait_for("eve is typing")
     screen.type("on my way @mom")
     screen.wait_for("mom (private)>")
 

@@ -47,8 +47,8 @@ def test_settings_give_a_command_other_keys_and_take_them_from_others() -> None:
     [
         ({"switcher": ["F5"], "help": ["F5"]}, "F5 is given to both switcher and help; keep one of them."),
         ({"swicher": ["F5"]}, "there is no command swicher. Did you mean switcher?"),
-        ({"switcher": ["Hyper-x"]}, "switcher: 'Hyper-x' is no key"),
-        ({"switcher": ["C-x"]}, "C-x does switcher, so C-x"),
+        ({"switcher": ["Hyper-x"]}, "switcher: 'Hyper-x' is not a key"),
+        ({"switcher": ["C-x"]}, "C-x runs switcher, so C-x"),
     ],
 )
 def test_a_fault_in_the_settings_is_named(changes: dict[str, list[str]], sentence: str) -> None:

@@ -74,7 +74,7 @@ def test_the_input_grows_with_its_text_and_shrinks_again(house: Running, ada: Sc
 def test_the_status_line_shows_connection_unread_and_who_is_writing(house: Running, ada: Screen) -> None:
     ada.wait_for("connected")
     house.tell(TypingNotice(room=house.here, name="bob"))
-    ada.wait_for("bob is writing")
+    ada.wait_for("bob is typing")
     house.say("psst", "eve", house.open_direct(f"eve{ada.screen.columns}"))
     ada.wait_for("1 for you")
     if ada.screen.columns > 20:  # where there is no room for all, the most pressing stays

@@ -72,7 +72,7 @@ def test_numbers_stand_before_the_messages_and_commands_take_them(house: Running
     assert ada.last_row.endswith(" no")
     ada.press("C-u")
     ada.type("/numbers off\r")
-    ada.sees("not shown any more")
+    ada.sees("Numbers are hidden")
 
 
 def test_marks_tell_pending_acknowledged_and_delivered(house: Running, ada: Screen) -> None:
@@ -233,7 +233,7 @@ def test_what_is_done_with_a_message_scrolled_out_of_sight_brings_it_back_first(
     ada.sees("mine ✓")
     for key, asked in (("d", "ada: mine"), ("e", "edit> mine")):
         ada.press("M-s")
-        ada.wait_for("r answers")
+        ada.wait_for("r reply")
         ada.type("\x1b[<64;10;2M" * 20)
         ada.wait_gone("mine")
         ada.type(key)

@@ -1,1 +1,1 @@
-"""What a person can do: each action as a value, and how it is carried out over the client library."""
+"""The actions of a person, as values, and the functions that carry them out over the client library."""

@@ -1,10 +1,8 @@
-"""What a person can ask for, as frozen structs, and the carrying out of it on a connection.
+"""The actions of a person, as frozen structs, and how they are carried out on a connection.
 
-What comes of an action is a list of events: answers that the server gave, an
-:class:`~trio_chat.protocol.events.Error` for what was refused, a :class:`~trio_chat.ui.model.notes.Note` for what only
-this side knows.
-So an interface shows them as it shows everything else. What the room hears comes back by itself, over
-the connection.
+The result of an action is a list of events: answers of the server, an :class:`~trio_chat.protocol.events.Error` for a
+refusal, a :class:`~trio_chat.ui.model.notes.Note` for a remark of this program. An interface shows them like all other
+events. Events for the whole room arrive over the connection as usual.
 """
 
 from __future__ import annotations
@@ -29,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class SendRoom:
-    """Say something in a room; as an action for what ``/me`` says."""
+    """Send a message to a room; the kind ``action`` is for ``/me``."""
 
     room: str
     text: str
@@ -38,7 +36,7 @@ class SendRoom:
 
 @dataclass(frozen=True, slots=True)
 class SendTo:
-    """Say something to people. ``otherwise`` is done when nobody has one of the names."""
+    """Send a private message to people. ``otherwise`` is sent when nobody has one of the names."""
 
     to: tuple[str, ...]
     text: str
@@ -47,21 +45,21 @@ class SendTo:
 
 @dataclass(frozen=True, slots=True)
 class JoinRoom:
-    """Go into a room and talk there."""
+    """Enter a room and make it the current one."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class LeaveRoom:
-    """Go out of a room."""
+    """Leave a room."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class SetTopic:
-    """Say what a room is about; an empty text takes the topic away."""
+    """Set the topic of a room; an empty text removes it."""
 
     room: str
     text: str
@@ -69,26 +67,26 @@ class SetTopic:
 
 @dataclass(frozen=True, slots=True)
 class ListRooms:
-    """Show which rooms there are."""
+    """List the rooms."""
 
 
 @dataclass(frozen=True, slots=True)
 class ListPeople:
-    """Show who is in a room."""
+    """List the people in a room."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class Rename:
-    """Change one's name."""
+    """Change the own name."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class SetAway:
-    """Say that one is away and why; without a text, that one is back."""
+    """Set the away text; ``None`` ends being away."""
 
     text: str | None
 
@@ -104,13 +102,13 @@ ChatAction: TypeAlias = (
 Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | Ignore
 
 SendingAction: TypeAlias = SendRoom | SendTo | ReplyToMessage
-"""What says something; the others do something."""
+"""The actions that send a message."""
 LookupAction: TypeAlias = ListPeople | ListRooms | ListBans | ListDevices | SearchMessages | ShowContext
-"""What only shows what the server knows: without a connection, an answer would come when nobody wants it any more."""
+"""The actions that only ask the server. Without a connection they are refused: the answer would come too late."""
 
 
 def as_error(error: ChatError) -> Error:
-    """What went wrong on the way, as the event that a server would have sent."""
+    """An exception as the event that a server would have sent."""
     if isinstance(error, Refused):
         return Error(code=error.code, message=error.message, advice=error.advice)
     code = "not_acknowledged" if isinstance(error, NotAcknowledged) else "closed"
@@ -118,10 +116,10 @@ def as_error(error: ChatError) -> Error:
 
 
 async def carry_out(action: Action, chat: Chat, place: Place) -> list[Event]:
-    """Do one thing and wait until the server has acknowledged it.
+    """Carry out an action and wait until the server has acknowledged it.
 
-    What was refused, or could not be acknowledged in time, comes back as an ``Error``. ``place`` follows
-    where one talks now. Raises :class:`~trio_chat.errors.ConnectionClosed` when there is no more connection.
+    An action that is refused, or not acknowledged in time, returns an ``Error``. ``place`` is updated. Raises
+    :class:`~trio_chat.errors.ConnectionClosed` when the connection is over.
     """
     try:
         return await do(action, chat, place)
@@ -132,7 +130,7 @@ async def carry_out(action: Action, chat: Chat, place: Place) -> list[Event]:
 
 
 async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
-    """As :func:`carry_out`, but raises :class:`~trio_chat.errors.ChatError` for what could not be done."""
+    """As :func:`carry_out`, but raises :class:`~trio_chat.errors.ChatError` when the action fails."""
     if isinstance(action, MessageAction):
         return await do_message(action, chat, place)
     if isinstance(action, RoomAction):
@@ -172,14 +170,14 @@ async def _do_talking(action: ChatAction, chat: Chat, place: Place) -> list[Even
 
 
 async def _change(action: SetTopic | Rename | SetAway, chat: Chat) -> str:
-    """Do what may be so already; then, what to say of it."""
+    """Make a change; returns a sentence when it was so already, otherwise an empty string."""
     match action:
         case SetTopic(room=room, text=text):
             return "" if await chat.set_topic(room, text) else topic_already(room, text)
         case Rename(name=name):
-            return "" if await chat.rename(name) else f"You are {clean_line(name)} already."
+            return "" if await chat.rename(name) else f"Your name is already {clean_line(name)}."
         case SetAway(text=why):
-            known = "You are not away." if why is None else "The others know that already."
+            known = "You are not away." if why is None else "You are already away with that text."
             return "" if await chat.away(why) else known
 
 

@@ -1,7 +1,7 @@
-"""What a person can do with messages that were said: change them, take them back, mark, answer, find them.
+"""Actions on earlier messages: edit, delete, react, reply, search.
 
-Which one is meant is a number (:class:`ByNumber`), or counted from the end (:class:`FromEnd`), and found only when it
-is carried out: what was sent a moment ago counts then.
+A message is named by its number (:class:`ByNumber`), or counted from the end (:class:`FromEnd`). It is looked up only
+when the action is carried out, so that a message sent a moment before counts.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ if TYPE_CHECKING:
     from trio_chat.ui.model.place import Place
 
 _HITS: Final = 20
-"""Messages of one answer to a search: a screenful."""
+"""Messages of one page of search results: a screenful."""
 
 AROUND: Final = 5
-"""Messages before and after the one that is looked at."""
+"""Messages shown before and after the message of /context."""
 
 
 @dataclass(frozen=True, slots=True)
 class ByNumber:
-    """The message of this number."""
+    """The message with this number."""
 
     seq: int
 
 
 @dataclass(frozen=True, slots=True)
 class FromEnd:
-    """The last message (1), the one before it (2), ...; of one's ``own`` alone, or of all."""
+    """The last message (1), the one before it (2), ...; with ``own`` counting own messages only."""
 
     count: int = 1
     own: bool = False
@@ -47,7 +47,7 @@ WhichMessage: TypeAlias = ByNumber | FromEnd
 
 @dataclass(frozen=True, slots=True)
 class EditMessage:
-    """Give a message of one's own another text."""
+    """Edit an own message."""
 
     room: str
     which: WhichMessage
@@ -56,7 +56,7 @@ class EditMessage:
 
 @dataclass(frozen=True, slots=True)
 class DeleteMessage:
-    """Take back a message."""
+    """Delete a message."""
 
     room: str
     which: WhichMessage
@@ -64,17 +64,17 @@ class DeleteMessage:
 
 @dataclass(frozen=True, slots=True)
 class ReactToMessage:
-    """Put a mark on a message, or take one's own off."""
+    """Add a reaction to a message, or remove the own one."""
 
     room: str
     which: WhichMessage
-    mark: str
+    reaction: str
     on: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class ReplyToMessage:
-    """Say something in answer to a message."""
+    """Reply to a message."""
 
     room: str
     which: WhichMessage
@@ -83,14 +83,14 @@ class ReplyToMessage:
 
 @dataclass(frozen=True, slots=True)
 class SearchMessages:
-    """Find messages; without a query, more of what was found last."""
+    """Search messages; without a query, show more results of the last search."""
 
     query: Query | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class ShowContext:
-    """Show a message with those around it."""
+    """Show a message and the messages around it."""
 
     room: str
     which: WhichMessage
@@ -98,7 +98,7 @@ class ShowContext:
 
 @dataclass(frozen=True, slots=True)
 class ShowNumbers:
-    """Show each message's number, or no longer."""
+    """Show or hide the numbers of messages."""
 
     on: bool
 
@@ -109,15 +109,15 @@ MessageAction: TypeAlias = (
 
 
 async def do_message(action: MessageAction, chat: Chat, place: Place) -> list[Event]:
-    """Do one of these. Raises :class:`~trio_chat.errors.ChatError` for what could not be done."""
+    """Carry out an action on a message. Raises :class:`~trio_chat.errors.ChatError` when it fails."""
     match action:
         case EditMessage(room=room, which=which, text=text):
             await chat.edit(room, find(place, room, which), text)
         case DeleteMessage(room=room, which=which):
             await chat.delete(room, find(place, room, which))
-        case ReactToMessage(room=room, which=which, mark=mark, on=on):
-            if not await chat.react(room, find(place, room, which), mark, on=on):
-                return [Note(lines=(reacted_already(mark, on=on),))]
+        case ReactToMessage(room=room, which=which, reaction=reaction, on=on):
+            if not await chat.react(room, find(place, room, which), reaction, on=on):
+                return [Note(lines=(reacted_already(reaction, on=on),))]
         case ReplyToMessage(room=room, which=which, text=text):
             receipt = await chat.send(room, text, reply_to=find(place, room, which))
             place.note_said(receipt.room, receipt.seq, text)
@@ -127,12 +127,12 @@ async def do_message(action: MessageAction, chat: Chat, place: Place) -> list[Ev
             return [await look_around(chat, room, find(place, room, which), AROUND)]
         case ShowNumbers(on=on):
             place.numbered = on
-            return [Note(lines=(f"Numbers are {'shown' if on else 'not shown any more'}.",))]
+            return [Note(lines=(f"Numbers are {'shown' if on else 'hidden'}.",))]
     return []
 
 
 def find(place: Place, room: str, which: WhichMessage) -> int:
-    """The number of the message that is meant. Raises :class:`~trio_chat.errors.NotDone` when none is known."""
+    """The number of the named message. Raises :class:`~trio_chat.errors.NotDone` when it is not known."""
     if isinstance(which, ByNumber):
         return which.seq
     seq = place.find_said(room, which.count, own=which.own)
@@ -142,19 +142,20 @@ def find(place: Place, room: str, which: WhichMessage) -> int:
 
 
 def no_such(room: str, which: FromEnd) -> NotDone:
-    """What to say where there are not so many messages."""
-    whose = " of yours" if which.own else ""
-    how = "no message" if which.count == 1 else "not so many messages"
-    advice = "Give its number; /numbers on shows them."
-    return NotDone("unknown_message", f"There is {how}{whose} in {room} that was shown here.", advice)
+    """The error for counting back further than the shown messages."""
+    whose = "of yours " if which.own else ""
+    advice = "Give the number of the message; /numbers on shows them."
+    if which.count == 1:
+        return NotDone("unknown_message", f"No message {whose}in {room} was shown here.", advice)
+    return NotDone("unknown_message", f"Fewer than {which.count} messages {whose}in {room} were shown here.", advice)
 
 
 async def _search(query: Query | None, chat: Chat, place: Place) -> Hits:
-    """Look for messages, or go on with the last search; ``place`` keeps where that stands."""
+    """Search, or continue the last search, whose position is kept in ``place``."""
     cursor = None
     if query is None:
         if place.search is None:
-            raise NotDone("no_search", "There is no search to go on with.", "Write what to look for: /search WORDS")
+            raise NotDone("no_search", "There is no search to continue.", "Begin one: /search WORDS")
         query, cursor = place.search
     found = await find_messages(chat, query, cursor=cursor, limit=_HITS)
     place.search = None if found.cursor is None else (query, found.cursor)
@@ -179,8 +180,7 @@ async def find_messages(chat: Chat, query: Query, *, cursor: int | None, limit: 
 
 
 def _moment(typed: str | None) -> str | None:
-    """A day or time as the server understands it: one without a zone is in this machine's. What is none, the
-    server refuses in its own words."""
+    """A day or time for the server; one without a zone is local time. The server refuses a text that is neither."""
     return None if typed is None else to_utc(typed) or typed
 
 
@@ -189,5 +189,5 @@ async def look_around(chat: Chat, room: str, seq: int, count: int) -> Context:
     past = await chat.history(room, after=max(seq - count - 1, 0), limit=2 * count + 1)
     events: tuple[RoomEvent, ...] = tuple(event for event in past.events if abs(event.seq - seq) <= count)
     if not any(event.seq == seq for event in events):
-        raise NotDone("unknown_message", f"There is no message {seq} in {room}.", "It may be gone.")
+        raise NotDone("unknown_message", f"There is no message {seq} in {room}.", "It may be deleted.")
     return Context(room=room, around=seq, events=events)

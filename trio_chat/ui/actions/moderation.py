@@ -1,4 +1,4 @@
-"""What a person can do with rooms that are theirs to keep in order, and with their own account."""
+"""Actions of moderators and owners on rooms, and actions on the own account."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class InvitePerson:
-    """Let somebody into a private room."""
+    """Invite a person to a private room."""
 
     room: str
     name: str
@@ -26,7 +26,7 @@ class InvitePerson:
 
 @dataclass(frozen=True, slots=True)
 class ConfigureRoom:
-    """Change what is given of a room's settings."""
+    """Change the settings of a room that are not ``None``."""
 
     room: str
     private: bool | None = None
@@ -34,14 +34,14 @@ class ConfigureRoom:
     slow: float | None = None
     keep: float | None = None
 
-    def wanted(self) -> dict[str, Any]:
-        """The settings that are given."""
+    def changes(self) -> dict[str, Any]:
+        """The settings to change."""
         return {name: value for name, value in asdict(self).items() if name != "room" and value is not None}
 
 
 @dataclass(frozen=True, slots=True)
 class SetPersonRole:
-    """Make somebody owner, moderator or plain member of a room."""
+    """Make a person owner, moderator or plain member of a room."""
 
     room: str
     name: str
@@ -50,7 +50,7 @@ class SetPersonRole:
 
 @dataclass(frozen=True, slots=True)
 class KickPerson:
-    """Put somebody out of a room."""
+    """Remove a person from a room."""
 
     room: str
     name: str
@@ -59,7 +59,7 @@ class KickPerson:
 
 @dataclass(frozen=True, slots=True)
 class BanPerson:
-    """Keep somebody, or a network, out of a room, for so many seconds or for good."""
+    """Ban a person or a network from a room, for a number of seconds or without an end."""
 
     room: str
     name: str | None = None
@@ -79,14 +79,14 @@ class LiftBan:
 
 @dataclass(frozen=True, slots=True)
 class ListBans:
-    """Show whom a room keeps out."""
+    """List the bans of a room."""
 
     room: str
 
 
 @dataclass(frozen=True, slots=True)
 class MutePerson:
-    """Let somebody read but not speak; 0 seconds let them speak again, none are for good."""
+    """Mute a person in a room; 0 seconds unmute them, ``None`` has no end."""
 
     room: str
     name: str
@@ -95,27 +95,27 @@ class MutePerson:
 
 @dataclass(frozen=True, slots=True)
 class AskPassword:
-    """Have the person type a new password, unseen."""
+    """Let the person type a new password, which is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class SetOwnPassword:
-    """Set one's own password."""
+    """Set the own password."""
 
     password: str
 
     def __repr__(self) -> str:
-        return "SetPassword(password=...)"
+        return "SetOwnPassword(password=...)"
 
 
 @dataclass(frozen=True, slots=True)
 class ListDevices:
-    """Show one's devices."""
+    """List the own devices."""
 
 
 @dataclass(frozen=True, slots=True)
 class RevokeDevice:
-    """Let a device in no more."""
+    """Sign out a device."""
 
     device: int
 
@@ -127,12 +127,13 @@ AccountAction: TypeAlias = AskPassword | SetOwnPassword | ListDevices | RevokeDe
 
 
 async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event]:
-    """Do one of these; what comes of most, the room hears. Raises :class:`~trio_chat.errors.ChatError`."""
+    """Carry out an action on a room. Most results reach the whole room as events. Raises
+    :class:`~trio_chat.errors.ChatError` when the action fails."""
     del place
     match action:
         case InvitePerson(room=room, name=name):
             await chat.invite(room, name)
-            return [Note(lines=(f"{clean_line(name)} may enter {room}, and is told so.",))]
+            return [Note(lines=(f"You invited {clean_line(name)} to {room}.",))]
         case KickPerson(room=room, name=name, reason=reason):
             await chat.kick(room, name, reason)
         case LiftBan(room=room):
@@ -146,18 +147,18 @@ async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event
 
 
 async def _change(action: ConfigureRoom | SetPersonRole | BanPerson | MutePerson, chat: Chat) -> tuple[str, ...]:
-    """Do what may be so already; then, what to say of it."""
+    """Make a change; returns the sentences for changes that were so already."""
     match action:
         case ConfigureRoom(room=room):
-            wanted = action.wanted()
-            if not await chat.configure(room, **wanted):
-                return tuple(so_already(room, setting, value) for setting, value in wanted.items())
+            changes = action.changes()
+            if not await chat.configure(room, **changes):
+                return tuple(so_already(room, setting, value) for setting, value in changes.items())
         case SetPersonRole(room=room, name=name, role=role):
             if not await chat.set_role(room, name, role):
                 return (role_already(room, name, role),)
-        case BanPerson(room=room, name=whom, network=network):
-            if not await chat.ban(room, whom, network=network, seconds=action.seconds, reason=action.reason):
-                return (banned_already(room, whom or network or ""),)
+        case BanPerson(room=room, name=name, network=network):
+            if not await chat.ban(room, name, network=network, seconds=action.seconds, reason=action.reason):
+                return (banned_already(room, name or network or ""),)
         case MutePerson(room=room, name=name, seconds=seconds):
             if not await chat.mute(room, name, seconds=seconds):
                 return (muted_already(room, name, seconds),)
@@ -165,17 +166,17 @@ async def _change(action: ConfigureRoom | SetPersonRole | BanPerson | MutePerson
 
 
 async def do_account(action: AccountAction, chat: Chat, place: Place) -> list[Event]:
-    """Do one of these. Raises :class:`~trio_chat.errors.ChatError` for what could not be done."""
+    """Carry out an action on the account. Raises :class:`~trio_chat.errors.ChatError` when it fails."""
     match action:
         case AskPassword():
-            why = "A password is asked for at a terminal only, where nobody sees it."
-            raise NotDone("no_terminal", why, "Join at one, and write /password there.")
+            why = "A password can only be typed at a terminal, where it is not shown."
+            raise NotDone("no_terminal", why, "Join from a terminal, and type /password there.")
         case SetOwnPassword(password=password):
             await chat.set_password(password)
-            line = f"Your password is set. On another device, join as {place.me}; it is asked for there."
+            line = f"Your password is set. On another device, join as {place.me} and type it there."
             return [Note(lines=(line,))]
         case ListDevices():
             return [DeviceList(id="", devices=await chat.devices())]
         case RevokeDevice(device=device):
             await chat.revoke(device)
-            return [Note(lines=(f"Device {device} is let in no more.",))]
+            return [Note(lines=(f"Device {device} is signed out.",))]

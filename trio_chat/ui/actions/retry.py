@@ -1,4 +1,4 @@
-"""Asking again what came too fast, for lines that no person types."""
+"""Repeating a request that came too fast, for lines from a program."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from trio_chat.errors import Refused
 T = TypeVar("T")
 
 LONGEST: Final = 60.0
-"""Seconds in which something gets through, or is refused for good."""
+"""Seconds after which a request is no longer repeated."""
 PAUSE: Final = 0.25
-"""Seconds between two tries; a server's rate lets several lines through in that time."""
+"""Seconds between two tries; the rate limit of a server lets several lines through in that time."""
 
 
 async def patiently(ask: Callable[[], Awaitable[T]]) -> T:
-    """Ask, and as long as the server says that it came too fast, ask again a little later.
+    """Make a request, and repeat it while the server answers ``too_fast``.
 
-    Raises what ``ask`` raises, :class:`~trio_chat.errors.Refused` for ``too_fast`` only in the end.
+    Raises the exceptions of ``ask``; :class:`~trio_chat.errors.Refused` with ``too_fast`` only after :data:`LONGEST`.
     """
     deadline = trio.current_time() + LONGEST
     while True:

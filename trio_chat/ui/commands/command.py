@@ -1,4 +1,4 @@
-"""What a command in the chat is: a row of the table. The rows stand in the modules that hold their meanings."""
+"""A typed command as a row of the table. The rows are in the modules with their functions."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ class Unfinished:
 
 
 Reading: TypeAlias = Meaning | Unfinished | str
-"""What an argument means; or a sentence on what is wrong with it, to which the right form is added."""
+"""What an argument means; a string says what is wrong with it, and the right form is added."""
 
 
 @dataclass(frozen=True, slots=True)
 class ChatCommand:
     """One row of the table.
 
-    ``form`` is what stands behind the name, ``help`` one line, ``more`` what else there is to know,
-    ``takes`` what each argument is (for completion), ``read`` gives the argument its meaning.
+    ``form`` names the arguments, ``help`` is one line, ``more`` the rest of the help, ``takes`` says what each argument
+    is (for completion), ``read`` gives the argument its meaning.
     """
 
     name: str
@@ -44,11 +44,10 @@ class ChatCommand:
     read: Callable[[str, Place], Reading]
     takes: tuple[Takes, ...] = ()
     aliases: tuple[str, ...] = ()
-    needs_room: bool = False
 
     @property
     def usage(self) -> str:
-        """The whole form: ``/msg USER[,USER] TEXT``."""
+        """The name and the arguments: ``/msg USER[,USER] TEXT``."""
         return f"/{self.name} {self.form}".rstrip()
 
     def decide(self, argument: str, place: Place) -> tuple[Meaning, tuple[str, ...]]:
@@ -65,7 +64,7 @@ class ChatCommand:
 
 
 def named_room(argument: str, place: Place) -> str:
-    """The room an argument names, with its ``#`` or without, in whatever case; else the current one."""
+    """The room that an argument names, with or without its ``#``, in any case; without an argument the current room."""
     if not argument:
         return place.room
     return fold_room(argument if argument[0] in "#@" else f"#{argument}")

@@ -1,4 +1,4 @@
-"""What Tab can make of the word before the cursor. Pure."""
+"""Completion of the word before the cursor. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from trio_chat.ui.model.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What may stand in the place of ``text[start:end]``; ``after`` follows when it is the only one."""
+    """The candidates that can replace ``text[start:end]``; ``after`` is added when there is only one."""
 
     start: int
     end: int
@@ -20,14 +20,14 @@ class Completion:
 
     @property
     def agreed(self) -> str:
-        """What all candidates begin with."""
+        """The beginning that all candidates share."""
         first, last = min(self.candidates), max(self.candidates)  # in order, the others lie between these
         same = (at for at, (one, other) in enumerate(zip(first, last, strict=False)) if one != other)
         return first[: next(same, min(len(first), len(last)))]
 
 
 def complete(text: str, cursor: int, place: Place) -> Completion:
-    """What the word before the cursor can become: a command, a person, a room."""
+    """Complete a command, a person or a room."""
     start = cursor
     while start > 0 and not text[start - 1].isspace():
         start -= 1

@@ -1,4 +1,4 @@
-"""The commands for messages that were said: /edit, /delete, /react, /reply, /search and what goes with them. Pure."""
+"""The commands for earlier messages: /edit, /delete, /react, /reply, /search, /context and /numbers. Pure."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ if TYPE_CHECKING:
 
 _NUMBER: Final = re.compile(r"#?([0-9]{1,15})")
 _CARETS: Final = re.compile(r"\^{1,100}")
-_LONGEST_MARK: Final = 32  # characters; the protocol's bound
+_LONGEST_REACTION: Final = 32  # characters; the protocol's bound
 
 WHICH: Final = (
-    "WHICH message is said by its number (12 or #12; /numbers on shows them, /search and /context too) or from the "
-    "end: ^ is the last one shown in the room, ^^ the one before it."
+    "WHICH is the number of a message (12 or #12; /numbers on, /search and /context show the numbers), or counts from "
+    "the end: ^ is the last message shown in the room, ^^ the one before it."
 )
-"""How a message is named, for help."""
+"""How a command names a message, for the help."""
 
 
 def read_which(word: str, *, own: bool = False) -> WhichMessage | None:
-    """Which message a word names; ``None`` when it names none. With ``own``, carets count one's own only."""
+    """The message that a word names; ``None`` when it names none. With ``own``, carets count own messages only."""
     if found := _NUMBER.fullmatch(word):
         return ByNumber(int(found[1]))
     return FromEnd(len(word), own=own) if _CARETS.fullmatch(word) else None
@@ -64,37 +64,29 @@ def _edit(argument: str, place: Place) -> Reading:
 
 def _delete(argument: str, place: Place) -> Reading:
     which = read_which(argument) if argument else FromEnd(own=True)
-    return "That names no message." if which is None else DeleteMessage(place.room, which)
+    return "That does not name a message." if which is None else DeleteMessage(place.room, which)
 
 
-def _react(argument: str, place: Place) -> Reading:
-    return _mark(argument, place, on=True)
-
-
-def _unreact(argument: str, place: Place) -> Reading:
-    return _mark(argument, place, on=False)
-
-
-def _mark(argument: str, place: Place, *, on: bool) -> Reading:
+def _react(argument: str, place: Place, *, on: bool) -> Reading:
     words = argument.split()
     if not words:
-        return "Which mark?"
-    if len(words[-1]) > _LONGEST_MARK:
-        return f"A mark has {_LONGEST_MARK} characters at the most."
+        return "Which emoji?"
+    if len(words[-1]) > _LONGEST_REACTION:
+        return f"A reaction has at most {_LONGEST_REACTION} characters."
     if len(words) == 1:
         return ReactToMessage(place.room, FromEnd(), words[0], on)
     which = read_which(words[0])
-    if which is None or len(words) > 2:  # noqa: PLR2004 - a message and a mark
-        return "A mark is one emoji or word, and before it may stand which message."
+    if which is None or len(words) > 2:  # noqa: PLR2004 - a message and a reaction
+        return "A reaction is one emoji or word. A message can be named before it."
     return ReactToMessage(place.room, which, words[1], on)
 
 
 def _reply(argument: str, place: Place) -> Reading:
     if not argument:
-        return "To which message, and what?"
+        return "Which message, and what text?"
     which, text = split_which(argument)
     if which is None:
-        return "The first word names no message."
+        return "The first word does not name a message."
     return ReplyToMessage(place.room, which, text) if text else "There is no text."
 
 
@@ -122,67 +114,62 @@ def _context(argument: str, place: Place) -> Reading:
 
 def _numbers(argument: str, place: Place) -> Reading:
     on = is_on(argument) if argument else not place.numbered
-    return "Numbers are on or off." if on is None else ShowNumbers(on)
+    return "On or off?" if on is None else ShowNumbers(on)
 
 
 COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "edit",
         "[WHICH] TEXT",
-        "change what you said",
-        f"Without WHICH, it is your last one; here ^^ is your last but one. {WHICH} A new text that begins with a "
-        "number needs one in front: /edit ^ 3 apples.",
+        "edit one of your messages",
+        f"Without WHICH it edits your last message; here ^^ counts only your own. {WHICH} If the new text begins with "
+        "a number, name the message first: /edit ^ 3 apples.",
         "/edit it is at four, not at five",
         _edit,
         ("text",),
-        needs_room=True,
     ),
     ChatCommand(
         "delete",
         "[WHICH]",
-        "take back what you said",
-        f"Without WHICH, it is your last one. {WHICH} The text is gone from the server; that there was a message "
-        "remains. Moderators may take back anybody's.",
+        "delete one of your messages",
+        f"Without WHICH it deletes your last message. {WHICH} The text is removed from the server; the room still sees "
+        "that there was a message. Moderators can delete anybody's messages.",
         "/delete #12",
         _delete,
-        needs_room=True,
     ),
     ChatCommand(
         "react",
-        "[WHICH] MARK",
-        "put a mark on a message",
-        f"A mark is an emoji or a word. Without WHICH, it is the last one shown. {WHICH}",
+        "[WHICH] EMOJI",
+        "react to a message",
+        f"A reaction is an emoji or a word. Without WHICH it reacts to the last message shown. {WHICH}",
         "/react 👍",
-        _react,
-        needs_room=True,
+        lambda argument, place: _react(argument, place, on=True),
     ),
     ChatCommand(
         "unreact",
-        "[WHICH] MARK",
-        "take your mark off a message",
+        "[WHICH] EMOJI",
+        "remove your reaction from a message",
         "It undoes /react.",
         "/unreact 👍",
-        _unreact,
-        needs_room=True,
+        lambda argument, place: _react(argument, place, on=False),
     ),
     ChatCommand(
         "reply",
         "WHICH TEXT",
-        "answer a message",
-        f"The others see which one you answer. {WHICH}",
+        "reply to a message",
+        f"The others see the message that you reply to. {WHICH}",
         "/reply ^ so do I",
         _reply,
         ("text", "text"),
-        needs_room=True,
     ),
     ChatCommand(
         "search",
         "[WORDS]",
-        "find messages in all that you may read",
-        'The newest come first; all words must occur, and "words in quotes" in that order. Besides words, or in '
-        "their place: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:DAY, after:DAY, has:link. A "
-        "day is 2026-01-31, a time 2026-01-31T12:00Z. /search alone goes on with the last search, and /context shows "
-        "what was said around a message.",
+        "search the messages that you can read",
+        'The newest come first. All words must occur; "words in quotes" must occur in that order. You can add, or use '
+        "alone: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:DAY, after:DAY, has:link. A day is "
+        "2026-01-31, a time 2026-01-31T12:00Z. /search alone shows more results, and /context shows the messages "
+        "around one.",
         "/search disk full from:ada after:2026-01-01",
         _search,
         ("text",),
@@ -190,7 +177,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "context",
         "[ROOM] WHICH",
-        "show a message and those around it",
+        "show a message and the messages around it",
         WHICH,
         "/context #ops 42",
         _context,
@@ -199,10 +186,10 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "numbers",
         "[on|off]",
-        "show each message's number, or no longer",
-        "The numbers are those that /edit, /delete, /react, /reply and /context take.",
+        "show or hide the numbers of messages",
+        "/edit, /delete, /react, /reply and /context take these numbers.",
         "/numbers on",
         _numbers,
     ),
 )
-"""The commands for messages."""
+"""The rows of the table."""

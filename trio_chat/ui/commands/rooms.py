@@ -1,4 +1,4 @@
-"""The commands for keeping a room in order, and for one's own account. Pure."""
+"""The commands of moderators and owners, and those for the own account. Pure."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _MOST_SLOW: Final = 86400.0  # seconds, as the protocol bounds it
 _MOST_KEEP: Final = 36500.0  # days, as the protocol bounds it
-_WHOM: Final = "Who is it about?"
+_WHICH_PERSON: Final = "Which person?"
 
 
 def _name(word: str) -> str:
@@ -36,7 +36,7 @@ def _name(word: str) -> str:
 def _invite(argument: str, place: Place) -> Reading:
     words = argument.split()
     if len(words) not in {1, 2}:
-        return _WHOM
+        return _WHICH_PERSON
     return InvitePerson(named_room(words[1] if len(words) > 1 else "", place), _name(words[0]))
 
 
@@ -53,7 +53,7 @@ def _announce_only(argument: str, place: Place) -> Reading:
 def _slow(argument: str, place: Place) -> Reading:
     seconds = 0.0 if is_on(argument) is False else parse_span(argument)
     if seconds is None or seconds > _MOST_SLOW:
-        return "How many seconds? A day is the most, 0 is none."
+        return "How many seconds? At most a day; 0 turns it off."
     return ConfigureRoom(place.room, slow=seconds)
 
 
@@ -61,7 +61,7 @@ def _keep(argument: str, place: Place) -> Reading:
     span = 0.0 if is_on(argument) is False else parse_span(argument)
     days = None if span is None else span / 86400 if has_unit(argument) else span
     if days is None or days > _MOST_KEEP:
-        return "How many days? 0 is for as long as the server says."
+        return "How many days? 0 means as long as the server keeps messages."
     return ConfigureRoom(place.room, keep=days)
 
 
@@ -76,57 +76,59 @@ _ROLES: Final[dict[str, Literal["owner", "moderator", "member"]]] = {
 def _op(argument: str, place: Place) -> Reading:
     words = argument.split()
     if len(words) not in {1, 2}:
-        return _WHOM
+        return _WHICH_PERSON
     role = _ROLES.get(words[1].casefold()) if len(words) > 1 else "moderator"
-    return "A role is owner, moderator or member." if role is None else SetPersonRole(place.room, _name(words[0]), role)
+    return (
+        "The role is owner, moderator or member." if role is None else SetPersonRole(place.room, _name(words[0]), role)
+    )
 
 
 def _deop(argument: str, place: Place) -> Reading:
     words = argument.split()
-    return SetPersonRole(place.room, _name(words[0]), "member") if len(words) == 1 else _WHOM
+    return SetPersonRole(place.room, _name(words[0]), "member") if len(words) == 1 else _WHICH_PERSON
 
 
 def _kick(argument: str, place: Place) -> Reading:
     name, why = _split(argument)
-    return KickPerson(place.room, _name(name), why) if name else _WHOM
+    return KickPerson(place.room, _name(name), why) if name else _WHICH_PERSON
 
 
 def _ban(argument: str, place: Place) -> Reading:
     whom, rest = _split(argument)
     if not whom:
-        return "Whom, or which network?"
+        return "Which person or network?"
     word, why = _split(rest)
     seconds = parse_span(word) if has_unit(word) else None
     if seconds is None:
         why = rest
     elif not seconds:
-        return f"For how long? Write it as {FORMS}, or leave it out for good."
-    return BanPerson(place.room, **_banned(whom), seconds=seconds, reason=why)
+        return f"For how long? Write {FORMS}; without a time the ban has no end."
+    return BanPerson(place.room, **_person_or_network(whom), seconds=seconds, reason=why)
 
 
 def _unban(argument: str, place: Place) -> Reading:
     words = argument.split()
-    return LiftBan(place.room, **_banned(words[0])) if len(words) == 1 else "Whom, or which network?"
+    return LiftBan(place.room, **_person_or_network(words[0])) if len(words) == 1 else "Which person or network?"
 
 
 def _mute(argument: str, place: Place) -> Reading:
     words = argument.split()
     if len(words) not in {1, 2}:
-        return _WHOM
+        return _WHICH_PERSON
     seconds = parse_span(words[1]) if len(words) > 1 else None
     if len(words) > 1 and not seconds:
-        return f"For how long? Write it as {FORMS}, or leave it out until /unmute."
+        return f"For how long? Write {FORMS}; without a time it lasts until /unmute."
     return MutePerson(place.room, _name(words[0]), seconds)
 
 
 def _unmute(argument: str, place: Place) -> Reading:
     words = argument.split()
-    return MutePerson(place.room, _name(words[0]), 0.0) if len(words) == 1 else _WHOM
+    return MutePerson(place.room, _name(words[0]), 0.0) if len(words) == 1 else _WHICH_PERSON
 
 
 def _password(argument: str, place: Place) -> Reading:
     del place
-    return "A password does not stand in a line, which everybody near can read." if argument else AskPassword()
+    return "Do not type the password into the line, where others can read it." if argument else AskPassword()
 
 
 def _revoke(argument: str, place: Place) -> Reading:
@@ -134,7 +136,7 @@ def _revoke(argument: str, place: Place) -> Reading:
     return (
         RevokeDevice(int(argument))
         if argument.isascii() and argument.isdigit()
-        else "Which device? /devices shows numbers."
+        else "Which device? /devices lists the numbers."
     )
 
 
@@ -143,8 +145,8 @@ def _split(argument: str) -> tuple[str, str]:
     return first, " ".join(rest.split())
 
 
-def _banned(word: str) -> dict[str, str | None]:
-    """Whether a word is a name or a network; one that could be both is a network, with an @ a name."""
+def _person_or_network(word: str) -> dict[str, str | None]:
+    """Whether a word is a name or a network. A word that could be both is a network, and with an @ a name."""
     if word.startswith("@"):
         return {"name": word[1:], "network": None}
     try:
@@ -155,164 +157,151 @@ def _banned(word: str) -> dict[str, str | None]:
 
 
 def keeps_secret(line: str) -> bool:
-    """Whether a line may hold a secret, and so is not kept among those that can be called back."""
+    """Whether a line may contain a secret and so must not be kept in the history."""
     return line.lstrip().casefold().startswith("/password")
 
 
-_OWNER: Final = "Only the room's owner may."
-_MODERATOR: Final = "Only the room's moderators may."
+_OWNER: Final = "Only the owner of the room can do this."
+_MODERATOR: Final = "Only moderators of the room can do this."
 
 COMMANDS: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "invite",
         "NAME [ROOM]",
-        "let somebody into a private room",
-        "Without a room, it is the one you talk in. They enter it with /join.",
+        "invite a person to a private room",
+        "Without a room it is the current one. They enter it with /join.",
         "/invite bob",
         _invite,
         ("people", "room"),
-        needs_room=True,
     ),
     ChatCommand(
         "private",
         "on|off",
-        "let nobody enter the room but who is invited",
-        f"Who is in it stays. {_OWNER}",
+        "make the room invitation-only, or open again",
+        f"The people in the room stay. {_OWNER}",
         "/private on",
         _private,
-        needs_room=True,
     ),
     ChatCommand(
         "announce-only",
         "on|off",
-        "let only moderators speak in the room",
+        "let only moderators write in the room",
         f"The others can read. {_MODERATOR}",
         "/announce-only on",
         _announce_only,
-        needs_room=True,
     ),
     ChatCommand(
         "slow",
         "SECONDS",
-        "have everybody wait between two messages",
-        f"0 ends it. Moderators need not wait. {_MODERATOR}",
+        "set the wait between two messages of a person",
+        f"0 turns it off. Moderators need not wait. {_MODERATOR}",
         "/slow 10",
         _slow,
-        needs_room=True,
     ),
     ChatCommand(
         "keep",
         "DAYS",
-        "say how long the room's messages are kept",
-        f"What is older is removed for good; 0 is for as long as the server says. {_OWNER}",
+        "set how long messages of the room are kept",
+        f"Older messages are deleted for good. 0 means as long as the server keeps messages. {_OWNER}",
         "/keep 30",
         _keep,
-        needs_room=True,
     ),
     ChatCommand(
         "op",
         "NAME [ROLE]",
-        "make somebody a moderator, or owner, or member",
-        f"A role is owner, moderator or member; without one it is moderator. {_OWNER}",
+        "make a person moderator, owner or member",
+        f"The role is owner, moderator or member; without one it is moderator. {_OWNER}",
         "/op bob owner",
         _op,
         ("people", "text"),
-        needs_room=True,
     ),
     ChatCommand(
         "deop",
         "NAME",
-        "make somebody a plain member again",
+        "make a person a plain member again",
         _OWNER,
         "/deop bob",
         _deop,
         ("people",),
-        needs_room=True,
     ),
     ChatCommand(
         "kick",
         "NAME [WHY]",
-        "put somebody out of the room",
-        f"They may come back; /ban keeps them out. {_MODERATOR}",
+        "remove a person from the room",
+        f"They can come back; /ban keeps them out. {_MODERATOR}",
         "/kick bob take a walk",
         _kick,
         ("people", "text"),
-        needs_room=True,
     ),
     ChatCommand(
         "ban",
         "NAME [TIME] [WHY]",
-        "keep somebody, or a network, out of the room",
-        f"A time is {FORMS}; without one it is for good. In the place of a name may stand a network: "
-        f"an address, or a range, 192.0.2.0/24. Who is banned from the lobby is kept out of the server. {_MODERATOR}",
+        "ban a person or a network from the room",
+        f"A time is {FORMS}; without one the ban has no end. Instead of a name you can give an IP address or a range "
+        f"(192.0.2.0/24). A ban from the lobby is a ban from the server. {_MODERATOR}",
         "/ban bob 2h enough for today",
         _ban,
         ("people", "text"),
-        needs_room=True,
     ),
     ChatCommand(
         "unban",
         "NAME",
         "lift a ban",
-        f"Of a name, or of a network; /bans shows them. {_MODERATOR}",
+        f"Give the name or the network; /bans lists them. {_MODERATOR}",
         "/unban bob",
         _unban,
         ("people",),
-        needs_room=True,
     ),
     ChatCommand(
         "bans",
         "[ROOM]",
-        "show whom a room keeps out",
-        f"Without a room, it is the one you talk in. {_MODERATOR}",
+        "list the bans of a room",
+        f"Without a room it is the current one. {_MODERATOR}",
         "/bans",
         lambda argument, place: ListBans(named_room(argument, place)),
         ("room",),
-        needs_room=True,
     ),
     ChatCommand(
         "mute",
         "NAME [TIME]",
-        "let somebody read but not speak in the room",
-        f"A time is {FORMS}; without one it is until /unmute. {_MODERATOR}",
+        "let a person read but not write in the room",
+        f"A time is {FORMS}; without one it lasts until /unmute. {_MODERATOR}",
         "/mute bob 10m",
         _mute,
         ("people", "text"),
-        needs_room=True,
     ),
     ChatCommand(
         "unmute",
         "NAME",
-        "let somebody speak again",
+        "let a person write again",
         f"It ends /mute. {_MODERATOR}",
         "/unmute bob",
         _unmute,
         ("people",),
-        needs_room=True,
     ),
     ChatCommand(
         "password",
         "",
         "set the password for your other devices",
-        "It is asked for twice, and nobody sees it. Your name is yours without one, on this device.",
+        "You type it twice, and it is not shown. On this device you keep your name without a password.",
         "/password",
         _password,
     ),
     ChatCommand(
         "devices",
         "",
-        "show which devices are yours",
-        "The star marks the one you use now.",
+        "list your devices",
+        "The star marks the device that you are using.",
         "/devices",
         lambda _argument, _place: ListDevices(),
     ),
     ChatCommand(
         "revoke",
         "NUMBER",
-        "let a device of yours in no more",
-        "/devices shows the numbers. It can come back with your password only.",
+        "sign out one of your devices",
+        "/devices lists the numbers. The device can come back only with your password.",
         "/revoke 3",
         _revoke,
     ),
 )
-"""The commands for rooms and for one's account."""
+"""The rows of the table."""

@@ -1,7 +1,7 @@
-"""What a person can do with a line, as one table for all interfaces, and what a typed line means. Pure.
+"""The table of the typed commands, for both interfaces, and the help that is made from it. Pure.
 
-:func:`interpret` turns a line into an action (:mod:`trio_chat.ui.actions.actions`) or into what to tell the person
-instead. ``/help``, completion and the reference page are made from :data:`COMMANDS` too.
+Completion and the reference page are made from :data:`COMMANDS` too. What a whole line means is decided in
+:mod:`trio_chat.ui.commands.typed_line`.
 """
 
 from __future__ import annotations
@@ -33,18 +33,18 @@ from trio_chat.ui.model.place import Place
 
 
 def find(name: str) -> ChatCommand | None:
-    """The command of this name or alias, with its slash or without."""
+    """The command with this name or alias, with or without its slash; ``None`` when there is none."""
     return _BY_NAME.get(name.removeprefix("/").casefold())
 
 
 def unknown_command(name: str) -> Error:
     """The answer to a command that does not exist, with the command that may have been meant."""
     near = nearest(name, _BY_NAME)
-    hint = f"Did you mean /{near}?" if near else "See which there are with /help."
+    hint = f"Did you mean /{near}?" if near else "/help lists the commands."
     return Error(
         code="unknown_command",
         message=f"Unknown command /{quoted(name)[1:-1]}.",
-        advice=f"{hint} Nothing was sent. (To say it, begin with two slashes.)",
+        advice=f"{hint} Nothing was sent. (To send it as text, begin with two slashes.)",
     )
 
 
@@ -55,7 +55,7 @@ def _msg(argument: str, place: Place) -> Reading:
     whom, _, text = argument.partition(" ") if " " in argument else argument.partition("\n")
     names = tuple(dict.fromkeys(name for word in whom.split(",") if (name := word.strip().removeprefix("@"))))
     if not names:
-        return "Whom is that for?"
+        return "Who should get the message?"
     if not text.strip():
         return Unfinished(f"There is no text for {', '.join(quoted(name)[1:-1] for name in names)}.", names)
     if names[0].casefold() == EVERYONE and len(names) == 1:
@@ -73,7 +73,7 @@ def _quit(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's
 
 def _join(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
     if not argument or " " in argument:
-        return "Which room?" if not argument else "A room's name is one word."
+        return "Which room?" if not argument else "The name of a room is one word."
     return JoinRoom(room=argument)
 
 
@@ -100,11 +100,11 @@ def _nick(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's
 
 
 def _me(argument: str, place: Place) -> Reading:
-    return SendRoom(room=place.room, text=argument, kind="action") if argument else "You do what?"
+    return SendRoom(room=place.room, text=argument, kind="action") if argument else "What do you do?"
 
 
 def _say(argument: str, place: Place) -> Reading:
-    return SendRoom(room=place.room, text=argument) if argument else "There is nothing to say."
+    return SendRoom(room=place.room, text=argument) if argument else "There is no text."
 
 
 def _away(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
@@ -118,7 +118,7 @@ def _back(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's
 def _ignore(argument: str, *, on: bool) -> Reading:
     words = argument.split()
     if len(words) > 1 or not (words or on):
-        return "A name is one word." if words else "Whom?"
+        return "A name is one word." if words else "Which person?"
     return Ignore("".join(words).removeprefix("@"), on)
 
 
@@ -136,9 +136,9 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "msg",
         "USER[,USER] TEXT",
-        "say something to one person, or several, and nobody else",
-        "Several names are joined by commas, without spaces. The same is done by “@bob: text” and by names at a "
-        "text's end: “text @bob @eve”. A mark (✓) tells you when it has arrived.",
+        "send a private message to one or more people",
+        "Separate several names with commas, without spaces. “@bob: text” and “text @bob @eve” do the same. A check "
+        "mark (✓) shows that the message has arrived.",
         "/msg bob lunch?",
         _msg,
         ("people", "text"),
@@ -147,28 +147,26 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "me",
         "TEXT",
-        "say what you do",
-        "The others read it as a line about you: * ada waves.",
+        "say what you are doing",
+        "The others read a sentence about you: * ada waves.",
         "/me waves",
         _me,
         ("text",),
-        needs_room=True,
     ),
     ChatCommand(
         "say",
         "TEXT",
-        "say a text just as it stands",
-        "For a text that would mean something else: one that begins with a slash or @, or ends with a name.",
+        "send a text exactly as typed",
+        "For a text that would mean something else: it begins with a slash or @, or ends with an @name.",
         "/say @bob is here",
         _say,
         ("text",),
-        needs_room=True,
     ),
     ChatCommand(
         "list",
         "",
-        "show who is here",
-        "It shows who is in the room you talk in, and who of them is away.",
+        "list the people in this room",
+        "It also shows who is away.",
         "/list",
         lambda _, place: ListPeople(room=place.room),
         aliases=("names",),
@@ -176,8 +174,8 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "who",
         "[ROOM]",
-        "show who is in a room",
-        "Without a room, it is the one you talk in. Everyone is in the lobby.",
+        "list the people in a room",
+        "Without a room it lists the current one. Everyone is in the lobby.",
         "/who #ops",
         lambda argument, place: _who(named_room(argument, place), place),
         ("room",),
@@ -185,16 +183,16 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "rooms",
         "",
-        "show which rooms there are",
-        "A star marks those that you are in. Direct conversations are nobody else's business and not shown.",
+        "list the rooms",
+        "A star marks the rooms that you are in. Direct conversations are private and not listed.",
         "/rooms",
         _rooms,
     ),
     ChatCommand(
         "join",
         "ROOM",
-        "go into a room and talk there",
-        "The room is made if there is none of that name. If you are in it already, your lines go there from now on.",
+        "enter a room",
+        "The room is created if it does not exist. If you are in it already, it becomes the current room.",
         "/join #ops",
         _join,
         ("room",),
@@ -203,29 +201,27 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "leave",
         "[ROOM]",
-        "go out of a room",
-        "Without a room, it is the one you talk in. Nobody leaves the lobby but by /quit.",
+        "leave a room",
+        "Without a room it leaves the current one. You leave the lobby only with /quit.",
         "/leave #ops",
         _leave,
         ("room",),
         ("part",),
-        needs_room=True,
     ),
     ChatCommand(
         "topic",
         "[TEXT]",
-        "show or set what the room is about",
-        "Without a text it is shown; “/topic -” takes it away.",
+        "show or set the topic of the room",
+        "Without a text it shows the topic. “/topic -” removes it.",
         "/topic release on Friday",
         _topic,
         ("text",),
-        needs_room=True,
     ),
     ChatCommand(
         "nick",
         "NAME",
         "change your name",
-        "Rooms, roles and direct conversations stay yours; what you said before stands under the old one.",
+        "You keep your rooms, roles and conversations. Your earlier messages show the earlier name.",
         "/nick ada",
         _nick,
         ("text",),
@@ -233,20 +229,20 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "away",
         "[TEXT]",
-        "tell the others that you are away",
-        "The text says why. Come back with /back.",
+        "show the others that you are away",
+        "The text is the reason. /back ends it.",
         "/away lunch",
         _away,
         ("text",),
     ),
-    ChatCommand("back", "", "tell the others that you are back", "It ends what /away began.", "/back", _back),
+    ChatCommand("back", "", "show the others that you are back", "It ends /away.", "/back", _back),
     ChatCommand(
         "ignore",
         "[NAME]",
-        "hide what somebody says, or show whom you ignore",
-        "Their messages, marks and calls are neither shown nor counted, and they are not told. It holds on this "
-        "device, for this server, until /unignore, and stays with them when they change their name. What they said "
-        "before is hidden from the full screen too; --json, tail and search leave nothing out.",
+        "hide a person's messages, or list the people you ignore",
+        "Their messages, reactions and mentions are neither shown nor counted, and they are not told. It applies on "
+        "this device and server until /unignore, also when they change their name. The full screen hides their "
+        "earlier messages too; --json, tail and search hide nothing.",
         "/ignore mallory",
         lambda argument, _place: _ignore(argument, on=True),
         ("people",),
@@ -254,8 +250,8 @@ _TALKING: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "unignore",
         "NAME",
-        "show again what somebody says",
-        "It undoes /ignore; /ignore alone shows who is ignored.",
+        "show a person's messages again",
+        "It undoes /ignore. /ignore without a name lists the people you ignore.",
         "/unignore mallory",
         lambda argument, _place: _ignore(argument, on=False),
         ("people",),
@@ -266,16 +262,16 @@ _LAST: Final[tuple[ChatCommand, ...]] = (
     ChatCommand(
         "keys",
         "",
-        "show the keys",
-        "It shows what the keys do in the line you type, such as the one that begins a new line.",
+        "list the keys",
+        "It lists the keys of the input, such as the one that begins a new line.",
         "/keys",
         lambda _argument, _place: Note(lines=bindings.overview()),
     ),
     ChatCommand(
         "help",
         "[COMMAND]",
-        "show the commands, or one of them",
-        "With a command, it shows all about that one.",
+        "list the commands, or explain one",
+        "With a command it explains that command.",
         "/help msg",
         _help,
         ("command",),
@@ -285,7 +281,8 @@ _LAST: Final[tuple[ChatCommand, ...]] = (
         "quit",
         "",
         "leave the chat",
-        "What you sent is waited for first. Ctrl-D on an empty line does the same; Ctrl-C leaves at once.",
+        "It first waits for your messages to be acknowledged. Ctrl-D on an empty line does the same; Ctrl-C leaves at "
+        "once.",
         "/quit",
         _quit,
         aliases=("exit", "q"),
@@ -298,20 +295,20 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     *rooms.COMMANDS,
     *_LAST,
 )
-"""All commands, in the order in which help shows them."""
+"""All commands, in the order of the help."""
 
 _BY_NAME: Final[dict[str, ChatCommand]] = {
     name: command for command in COMMANDS for name in (command.name, *command.aliases)
 }
 
 FORMS: Final[tuple[tuple[str, str], ...]] = (
-    ("text", "to the room you are in"),
-    ("text @sis @mom", "to those people only: names at the end"),
-    ("@bob: text", "to bob only"),
+    ("text", "to the current room"),
+    ("text @sis @mom", "to these people privately: the names are at the end"),
+    ("@bob: text", "to bob privately"),
     ("@ALL: text", "to everyone, in the lobby"),
-    ("//text", "a text that begins with a slash"),
+    ("//text", "to the current room, as a text that begins with a slash"),
 )
-"""The forms of a line that is no command, for help."""
+"""The forms of a line that is not a command, for the help."""
 
 
 def overview() -> tuple[str, ...]:
@@ -320,7 +317,7 @@ def overview() -> tuple[str, ...]:
     wide = max(len(left) for left, _ in rows)
     return (
         *(f"{left:<{wide}}  {right}" for left, right in rows),
-        "/help COMMAND tells more about one of them. /keys shows the keys.",
+        "/help COMMAND explains one command. /keys lists the keys.",
     )
 
 
@@ -337,18 +334,18 @@ def reference() -> str:
     parts = [
         "# Commands in the chat",
         (
-            "What you can type once you have joined. The same page is `/help` and `/help COMMAND` in the chat. What "
-            "the keys do is on the pages [Keys of line mode](line-keys.md) and [Keys of the full screen](keys.md)."
+            "Everything you can type in the chat. `/help` and `/help COMMAND` show the same. For the keys, see "
+            "[Keys of line mode](line-keys.md) and [Keys of the full screen](keys.md)."
         ),
-        "## Whom a line is for",
+        "## Where a line goes",
         "| You type | It goes |\n|---|---|\n" + "\n".join(f"| `{left}` | {right} |" for left, right in FORMS),
         (
-            "Before you press Enter, the prompt shows where the line will go. A name that nobody has is an error, and "
-            'nothing is sent; with `unknown_recipients = "public"` in the settings, a text whose last words are such '
-            "names goes to the room."
+            "Before you press Enter, the prompt shows where the line will go. If nobody has one of the names, nothing "
+            'is sent; with `unknown_recipients = "public"` in the settings, a text that ends with such names goes to '
+            "the room instead."
         ),
         "## Commands",
-        "A mistyped command is never sent as a text; you are told which one may have been meant.",
+        "A mistyped command is never sent as a message; a similar command is suggested.",
     ]
     for command in COMMANDS:
         also = f" Also {', '.join(f'`/{alias}`' for alias in command.aliases)}." if command.aliases else ""

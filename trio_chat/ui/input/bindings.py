@@ -1,7 +1,7 @@
-"""What the keys of the input line do, as one table for all interfaces. Pure.
+"""The help for the keys of the input line, as one table for both interfaces. Pure.
 
-``/keys`` in line mode, the full screen's table and both reference pages are made from :data:`HELP`; which key does
-it, :data:`~trio_chat.ui.input.editor.BINDINGS` says.
+``/keys`` in line mode, the full screen's table and both reference pages are made from :data:`HELP`. The keys themselves
+are in :data:`~trio_chat.ui.input.editor.BINDINGS`.
 """
 
 from __future__ import annotations
@@ -13,54 +13,54 @@ from trio_chat.ui.input.editor import BINDINGS
 
 TYPING: Final = "Typing"
 MOVING: Final = "Moving in the input"
-CUTTING: Final = "Deleting and bringing back"
+CUTTING: Final = "Deleting and pasting back"
 PROGRAM: Final = "The program"
 
 HELP: Final[dict[str, tuple[str, str]]] = {
-    "submit": ("send what is typed", TYPING),
+    "submit": ("send the input", TYPING),
     "newline": ("begin a new line", TYPING),
     "complete": ("complete a command, name or room", TYPING),
     "undo": ("undo", TYPING),
-    "redo": ("do it again", TYPING),
-    "search": ("search in what you typed before; Esc gives up", TYPING),
-    "up": ("a line up; on the first one, what you typed before", TYPING),
-    "down": ("a line down; on the last one, what you typed after", TYPING),
+    "redo": ("redo", TYPING),
+    "search": ("search the lines you sent before; Esc ends it", TYPING),
+    "up": ("one line up; on the first line, your previous line", TYPING),
+    "down": ("one line down; on the last line, your next line", TYPING),
     "transpose": ("swap two characters", TYPING),
-    "left": ("a character to the left", MOVING),
-    "right": ("a character to the right", MOVING),
-    "word-left": ("a word to the left", MOVING),
-    "word-right": ("a word to the right", MOVING),
-    "line-start": ("to the line's begin", MOVING),
-    "line-end": ("to the line's end", MOVING),
-    "text-start": ("to the text's begin", MOVING),
-    "text-end": ("to the text's end", MOVING),
+    "left": ("one character to the left", MOVING),
+    "right": ("one character to the right", MOVING),
+    "word-left": ("one word to the left", MOVING),
+    "word-right": ("one word to the right", MOVING),
+    "line-start": ("to the beginning of the line", MOVING),
+    "line-end": ("to the end of the line", MOVING),
+    "text-start": ("to the beginning of the text", MOVING),
+    "text-end": ("to the end of the text", MOVING),
     "delete-left": ("delete the character on the left", CUTTING),
     "delete-right": ("delete the character under the cursor", CUTTING),
     "delete-right-or-leave": ("delete a character; with nothing typed, leave", CUTTING),
     "kill-rest": ("cut the rest of the line", CUTTING),
-    "kill-line-start": ("cut up to the line's begin", CUTTING),
-    "kill-blank-left": ("cut back to a blank", CUTTING),
+    "kill-line-start": ("cut back to the beginning of the line", CUTTING),
+    "kill-blank-left": ("cut back to the last space", CUTTING),
     "kill-word-left": ("cut the word on the left", CUTTING),
     "kill-word-right": ("cut the word on the right", CUTTING),
-    "yank": ("put back what was cut", CUTTING),
-    "yank-older": ("after that: what was cut before it", CUTTING),
+    "yank": ("paste the text that was cut last", CUTTING),
+    "yank-older": ("after pasting: replace it by the text cut before", CUTTING),
     "redraw": ("clear the screen", PROGRAM),
-    "interrupt": ("leave at once; in a search, leave the search", PROGRAM),
-    "suspend": ("stop; the shell's fg goes on", PROGRAM),
+    "interrupt": ("leave at once; in a search, end the search", PROGRAM),
+    "suspend": ("stop the program; fg in the shell continues it", PROGRAM),
 }
-"""Each command of the input line: what it does, and under which heading that stands."""
+"""The help text and the section of each command of the input line."""
 
 _SHOWN: Final = 2
-"""Keys of a command that ``/keys`` shows, where rows must be short; the reference page has all."""
+"""Keys of a command that ``/keys`` shows, to keep its rows short; the reference page has all."""
 
 
 def keys_of(command: str) -> tuple[str, ...]:
-    """The keys that do something to the input line."""
+    """The keys of a command."""
     return tuple(key for key, does in BINDINGS.items() if does == command)
 
 
 def shown(key: str) -> str:
-    """A key as people write it: ``Ctrl-X Ctrl-E``, ``Alt-A``."""
+    """A key in the usual spelling: ``Ctrl-X Ctrl-E``, ``Alt-A``."""
 
     def one(part: str) -> str:
         words = []
@@ -73,7 +73,7 @@ def shown(key: str) -> str:
 
 
 def overview() -> tuple[str, ...]:
-    """What ``/keys`` shows."""
+    """The lines of ``/keys``."""
     rows = [(", ".join(map(shown, keys_of(command)[:_SHOWN])), text) for command, (text, _) in HELP.items()]
     wide = max(len(keys) for keys, _ in rows)
     return tuple(f"{keys:<{wide}}  {text}" for keys, text in rows)
@@ -84,8 +84,8 @@ def reference() -> str:
     parts = [
         "# Keys of line mode",
         (
-            "What the keys do in the input line of `trio-chat join --plain` on a terminal. `/keys` in the chat shows "
-            "them too. The full screen knows the same ones and [many more](keys.md)."
+            "The keys of the input line of `trio-chat join --plain` on a terminal. `/keys` in the chat lists them too. "
+            "The full screen has the same keys and [many more](keys.md)."
         ),
     ]
     for section in dict.fromkeys(section for _, section in HELP.values()):
@@ -94,17 +94,17 @@ def reference() -> str:
             for command, (text, under) in HELP.items()
             if under == section
         ]
-        parts += [f"## {section}", "| Keys | What they do |\n|---|---|\n" + "\n".join(rows)]
+        parts += [f"## {section}", "| Keys | Effect |\n|---|---|\n" + "\n".join(rows)]
     parts += [
         "## In a search",
         (
-            "`Ctrl-R` begins it. What you type is looked for in the lines that you sent before, from the newest back; "
-            "`Ctrl-R` again goes further back, `Backspace` takes a letter away. `Enter` sends the line that was found, "
-            "and any other key takes it to be changed. `Ctrl-G`, `Esc` and `Ctrl-C` leave the search, and what you "
-            "were typing is back."
+            "`Ctrl-R` starts a search in the lines that you sent before, from the newest to the oldest. `Ctrl-R` again "
+            "finds an older line, `Backspace` removes a letter. `Enter` sends the line that was found; any other key "
+            "puts it into the input to be edited. `Ctrl-G`, `Esc` and `Ctrl-C` end the search and bring back the text "
+            "that you were typing."
         ),
         "## Pasting",
-        ("What is pasted is put into the input as it is, several lines too; nothing is sent before you press `Enter`."),
+        ("A pasted text goes into the input, even with several lines. Nothing is sent before you press `Enter`."),
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -1,14 +1,14 @@
-"""What a terminal sends, as keys: bytes in, names out. Pure.
+"""Decoding the bytes that a terminal sends to keys. Pure.
 
 A key is one of three things: :class:`Typed` (characters that stand for themselves), :class:`Pasted`
-(what came between the marks of a bracketed paste) or :class:`Press` (everything else, by name).
+(the text between the markers of a bracketed paste) or :class:`Press` (everything else, by name).
 
 Names: ``Enter``, ``Tab``, ``Backspace``, ``Escape``, ``Up``, ``Home``, ``Delete``, ``PageUp``, ``F1``;
 control and letter are ``C-a``, Alt is ``M-b``, both ``C-M-b``; with shift ``S-Tab``, ``C-S-Left``.
 
-Bytes come in pieces cut anywhere, so :class:`Decoder` keeps what it cannot read yet. One case cannot be
-told by the bytes alone: Escape pressed by itself, or the begin of a sequence. ``Decoder.waiting`` says
-that it is so, and whoever reads calls ``flush`` when nothing more has come for a moment.
+Bytes arrive in pieces that are cut anywhere, so :class:`Decoder` keeps an unfinished piece. One case cannot be decided
+by the bytes alone: Escape pressed by itself, or the beginning of a sequence. ``Decoder.waiting`` is true then, and the
+reader calls ``flush`` when nothing more has arrived for a moment.
 
 The sequences are those of ECMA-48 (5.4, control sequences), xterm's control sequences (its keys with
 modifiers, bracketed paste) and the ``CSI … u`` form that several terminals share.
@@ -38,7 +38,7 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class Pasted:
-    """Text pasted, as it came; a long paste may come in several."""
+    """Pasted text, unchanged; a long paste may be divided."""
 
     text: str
 
@@ -46,15 +46,15 @@ class Pasted:
 Key: TypeAlias = Press | Typed | Pasted
 
 ESCAPE_DELAY: Final = 0.05
-"""Seconds after which an Escape with nothing behind it is the key itself; a sequence comes whole, or over
-a slow line within a few milliseconds."""
+"""Seconds after which an Escape with nothing after it is the key itself. A sequence arrives whole, or over a slow
+connection within a few milliseconds."""
 
 PASTE_BEGIN: Final = "\x1b[200~"
 PASTE_END: Final = "\x1b[201~"
 PASTE_PIECE: Final = 64 * 1024
-"""Characters of a paste kept before they are passed on: a paste without an end must not fill memory."""
+"""Characters of a paste that are kept before they are passed on: a paste without an end must not fill memory."""
 LONGEST_REPLY: Final = 4096
-"""Characters of a terminal's own reply (a colour, a version) waited for before they count as typed."""
+"""Characters of a terminal's own reply (a colour, a version) that are waited for before they count as typed."""
 
 _TEXT: Final = re.compile(r"[^\x00-\x1f\x7f-\x9f]+")
 _SEQUENCE: Final = re.compile(
@@ -94,7 +94,7 @@ _SHIFT, _ALT, _CONTROL = 1, 2, 4  # bits of xterm's modifier parameter, less one
 
 
 class Decoder:
-    """Bytes to keys; holds back what is not complete."""
+    """Decodes bytes to keys; keeps an unfinished sequence."""
 
     def __init__(self) -> None:
         self._utf8 = codecs.getincrementaldecoder("utf-8")("replace")
@@ -106,11 +106,11 @@ class Decoder:
 
     @property
     def waiting(self) -> bool:
-        """Whether what is held back may be a key by itself: call :meth:`flush` in :data:`ESCAPE_DELAY`."""
+        """Whether the unfinished sequence may be a key by itself: call :meth:`flush` after :data:`ESCAPE_DELAY`."""
         return bool(self._rest) and not self._pasting
 
     def feed(self, data: bytes) -> list[Key]:
-        """The keys that are complete with these bytes. Never raises on bad input."""
+        """Take bytes and return the keys that are complete. Never raises on bad input."""
         self._rest += self._utf8.decode(data)
         keys: list[Key] = []
         while self._rest and self._read_one(keys):
@@ -118,7 +118,7 @@ class Decoder:
         return keys
 
     def flush(self) -> list[Key]:
-        """What was held back, read as it stands: nothing more is coming."""
+        """Decode the unfinished sequence as it is, because nothing more is coming."""
         if self._pasting or not self._rest:
             return []
         rest, self._rest = self._rest, ""
@@ -128,10 +128,10 @@ class Decoder:
             return [Press("Escape"), Press("Escape")]
         if len(rest) == len("\x1b["):
             return [_with_alt(Press(rest[1]))]
-        return []  # a sequence that was cut off: not for guessing
+        return []  # a sequence that was cut off
 
     def _read_one(self, keys: list[Key]) -> bool:
-        """Move one key from what is held to ``keys``; say whether there may be another."""
+        """Move one key from the held text to ``keys``; tell whether there may be another."""
         if self._pasting:
             return self._read_paste(keys)
         rest = self._rest
@@ -201,7 +201,7 @@ def _with_alt(key: Key) -> Key:
 
 
 def _read_sequence(found: re.Match[str]) -> Key | None:
-    """The key of one whole sequence; ``None`` for one that no key we know sends."""
+    """The key of one whole sequence; ``None`` for a sequence that no known key sends."""
     if found["console"]:
         return Press("F" + str("ABCDE".index(found["console"]) + 1))
     final = found["final"] or found["ss3"]
@@ -225,7 +225,7 @@ def _number(field: str) -> int:
 
 
 def _coded(code: int, modifiers: int) -> Key | None:
-    """A key given as a character's code and modifiers."""
+    """A key from the code of a character and its modifiers."""
     if code in _CODES:
         return Press(_modified(_CODES[code], modifiers))
     if not 32 <= code <= 0x10FFFF or 0xD800 <= code <= 0xDFFF or 0x7F <= code < 0xA0:  # noqa: PLR2004 - characters, not controls, not surrogates

@@ -1,17 +1,16 @@
-"""What happens to a line while it is being typed: text, cursor, kill ring, undo, history, search. Pure.
+"""The editor of the input line: text, cursor, kill ring, undo, history, search. Pure.
 
-Theory of operation. A ``Buffer`` (text and cursor) is frozen; whatever edits it makes another. An
-:class:`Editor` holds the present one, those before it (undo), what was killed (the ring) and what was
-submitted (history). Keys are data: :data:`BINDINGS` maps a key's name to a command's name. A motion is a
-function from a buffer to a position; it becomes a movement, a deletion or a kill by the table that it
-stands in (``MOVES``, ``DELETIONS`` and ``KILLINGS`` of :mod:`trio_chat.ui.input.motions`).
+Theory of operation. A ``Buffer`` (text and cursor) is frozen; each edit makes a new one. An :class:`Editor` holds the
+present buffer, the buffers before it (undo), the killed texts (the kill ring) and the submitted lines (the history).
+Keys are data: :data:`BINDINGS` maps the name of a key to the name of a command. A motion is a function from a buffer to
+a position; it becomes a movement, a deletion or a kill by the table that it is in (``MOVES``, ``DELETIONS`` and
+``KILLINGS`` of :mod:`trio_chat.ui.input.motions`).
 
-The cursor always stands on a grapheme boundary (:mod:`trio_chat.ui.terminal.graphemes`), so that what a person
-takes for one character moves and goes as one. Lines of the history can be edited like any other; the
-edits stay with their lines until something is submitted, so looking through the history loses nothing.
+The cursor is always on a grapheme boundary (:mod:`trio_chat.ui.terminal.graphemes`), so that a character of several
+code points moves and is deleted as one. Lines of the history can be edited too; the edits stay with their lines until
+a line is submitted, so looking through the history loses nothing.
 
-Nothing here knows of a screen: what the person wants from outside (submit, leave, ...) comes back from
-:meth:`Editor.press`.
+The editor knows no screen: commands for the interface (submit, leave, ...) are returned by :meth:`Editor.press`.
 """
 
 from __future__ import annotations
@@ -27,35 +26,35 @@ from trio_chat.ui.input.motions import DELETIONS, KILLINGS, MOVES, Buffer, Motio
 from trio_chat.ui.terminal.graphemes import after, before, snap
 
 LONGEST: Final = 64 * 1024
-"""Characters in the buffer: the most that any server can be set to take in one message."""
+"""Characters in the buffer: the highest limit of a message that a server can be configured to."""
 STEPS: Final = 200
-"""Steps that can be undone; each may hold a whole text."""
+"""Steps that can be undone; each may hold the whole text."""
 KILLS: Final = 60
-"""Killed texts kept, as many as readline keeps."""
+"""Killed texts that are kept, as many as readline keeps."""
 LINES: Final = 1000
-"""Submitted lines kept."""
+"""Submitted lines that are kept."""
 
 
 @dataclass(frozen=True, slots=True)
 class Submitted:
-    """Enter was pressed on this text; the buffer is empty again."""
+    """Enter was pressed on this text; the buffer is empty now."""
 
     text: str
 
 
 @dataclass(frozen=True, slots=True)
 class InterfaceCommand:
-    """Something that only the surrounding program can do: ``leave`` (Ctrl-D on nothing), ``interrupt``,
-    ``suspend``, ``redraw``, ``complete``, ``bell`` (it could not be done)."""
+    """A command that only the interface can run: ``leave`` (Ctrl-D on an empty line), ``interrupt``, ``suspend``,
+    ``redraw``, ``complete``, ``bell`` (the editor could not run the command)."""
 
-    what: str
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
 class HistorySearch:
-    """A search through the history: for what, in which line it was found, and what there was before."""
+    """A search through the history: the typed text, the line that contains it, and the buffer before the search."""
 
-    wanted: str
+    text: str
     position: int
     found: bool
     origin: int
@@ -70,12 +69,12 @@ _CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 def printable(text: str) -> str:
-    """A pasted text without what no text holds: controls go, line ends become newlines, tabs four spaces."""
+    """A pasted text without control characters; line ends become newlines, and a tab four spaces."""
     return _CONTROLS.sub("", _NEWLINES.sub("\n", text)).replace("\t", "    ")
 
 
 INTERFACE_COMMANDS: Final = frozenset({"redraw", "complete", "interrupt", "suspend"})
-"""Commands that only the surrounding program can carry out."""
+"""Commands that only the interface can run."""
 
 BINDINGS: Final[dict[str, str]] = {
     "Enter": "submit",
@@ -126,14 +125,14 @@ BINDINGS: Final[dict[str, str]] = {
     "C-c": "interrupt",
     "C-z": "suspend",
 }
-"""Which key does what; the keys that emacs and readline taught. A name on the right is one of ``Editor.commands``."""
+"""The command of each key, as in Emacs and readline. Each name on the right is one of ``Editor.commands``."""
 
 LEAVE_SEARCH: Final = frozenset({"C-g", "Escape", "C-c"})
-"""In a search these mean nothing else than: back to what was being typed."""
+"""The keys that end a search and bring back the text that was being typed."""
 
 
 class Editor:
-    """A line being typed. ``bindings`` replaces :data:`BINDINGS`; ``limit`` is in characters; ``keeps`` tells
+    """Edits the input line. ``bindings`` replaces :data:`BINDINGS`, ``limit`` is in characters, and ``keeps`` tells
     whether a submitted line may be kept in the history."""
 
     def __init__(
@@ -150,20 +149,20 @@ class Editor:
         self._limit = limit
         self._keeps = keeps
         self._ring: deque[str] = deque(maxlen=KILLS)
-        self._yanked = (0, 0, 0)  # where the last yank began and ended, and how far back in the ring it was
+        self._yanked = (0, 0, 0)  # the region of the last yank, and its place in the ring from the end
         self._undo: deque[Buffer] = deque(maxlen=STEPS)
         self._redo: deque[Buffer] = deque(maxlen=STEPS)
         self._history: deque[str] = deque((line for line in history if line), maxlen=LINES)
         self._at = len(self._history)  # len(history) is the line being typed
         self._edited: dict[int, Buffer] = {}
-        self._last = ""  # the command before this one: kills in a row go together, letters undo together
+        self._last = ""  # the command before this one: kills in a row are joined, letters are undone together
 
     def __repr__(self) -> str:
         return f"<Editor {self.buffer.text!r} at {self.buffer.cursor}>"
 
     @property
     def text(self) -> str:
-        """What has been typed so far."""
+        """The text in the buffer."""
         return self.buffer.text
 
     @property
@@ -177,7 +176,7 @@ class Editor:
         return tuple(self._ring)
 
     def press(self, key: Key) -> Outcome:
-        """Do what a key does; what comes back is for the surrounding program."""
+        """Run a key; a result other than ``None`` is for the interface."""
         if self.search is not None:
             answer = self._press_in_search(key)
             if not isinstance(answer, Press):
@@ -191,7 +190,7 @@ class Editor:
         return None if command is None else self.run(command)
 
     def run(self, command: str) -> Outcome:
-        """Do what one of :attr:`commands` does."""
+        """Run one of :attr:`commands`."""
         if command in INTERFACE_COMMANDS:
             outcome: Outcome = InterfaceCommand(command)
         elif command in MOVES:
@@ -206,7 +205,7 @@ class Editor:
         return outcome
 
     def insert(self, text: str, *, typed: bool = False) -> Outcome:
-        """Put text where the cursor stands; a bell, and nothing inserted, where it would be too long."""
+        """Insert a text at the cursor; returns a bell, and inserts nothing, when the buffer would be too long."""
         if len(self.buffer.text) + len(text) > self._limit:
             return BELL
         together = typed and self._last == "type" and not text.isspace()
@@ -215,24 +214,24 @@ class Editor:
         return None
 
     def replace(self, start: int, end: int, text: str) -> None:
-        """Put text in the place of what stands from ``start`` to ``end``, the cursor behind it."""
+        """Replace the text from ``start`` to ``end``; the cursor goes behind the new text."""
         before_it = self.buffer.text[:start] + text
         self._change(Buffer(before_it + self.buffer.text[end:], len(before_it)))
         self._last = "insert"
 
     def clear(self) -> None:
-        """Begin with nothing; can be undone."""
+        """Empty the buffer; can be undone."""
         self._change(Buffer())
         self._last = "clear"
 
-    # ---- what the commands are made of ---------------------------------------------------------
+    # ---- editing -------------------------------------------------------------------------------
 
     def _with(self, text: str) -> Buffer:
         whole, cursor = self.buffer.text, self.buffer.cursor
         return Buffer(whole[:cursor] + text + whole[cursor:], cursor + len(text))
 
     def _change(self, new: Buffer, *, remember: bool = True) -> None:
-        """Make this the buffer; the one before can be had back."""
+        """Replace the buffer; the one before can be restored by undo."""
         new = replace(new, cursor=snap(new.text, new.cursor))
         if remember and new.text != self.buffer.text:
             self._undo.append(self.buffer)
@@ -245,7 +244,7 @@ class Editor:
         return None
 
     def _take(self, motion: Motion) -> str:
-        """Take out what lies between the cursor and where a motion leads."""
+        """Remove the text between the cursor and the end of a motion, and return it."""
         text = self.buffer.text
         start, end = sorted((self.buffer.cursor, motion(self.buffer)))
         self._change(Buffer(text[:start] + text[end:], start))
@@ -292,7 +291,7 @@ class Editor:
     def _transpose(self) -> Outcome:
         text, cursor = self.buffer.text, self.buffer.cursor
         right = after(text, cursor)
-        if right == cursor:  # at the end: the two before it
+        if right == cursor:  # at the end: the two characters before it
             cursor = before(text, cursor)
         left = before(text, cursor)
         if left == cursor or "\n" in text[left:right]:
@@ -335,7 +334,7 @@ class Editor:
         return None
 
     def _go(self, position: int) -> Outcome:
-        """Show another line of the history; edits to this one stay with it."""
+        """Show another line of the history; edits to the present line are kept with it."""
         if not 0 <= position <= len(self._history):
             return BELL
         if position == self._at:
@@ -372,7 +371,7 @@ class Editor:
         return None
 
     def _press_in_search(self, key: Key) -> Press | Outcome:
-        """Do what a key does in a search; a :class:`Press` comes back for one that ends it."""
+        """Run a key in a search; returns the key when it ends the search and is to be run in the line."""
         search = self.search
         if search is None or (isinstance(key, Press) and key.name in LEAVE_SEARCH):
             if search is not None:
@@ -381,24 +380,24 @@ class Editor:
             self.search = None
             return None
         if isinstance(key, (Typed, Pasted)):
-            return self._look_for(search, search.wanted + printable(key.text), search.position)
+            return self._look_for(search, search.text + printable(key.text), search.position)
         if key.name == "C-r":
-            return self._look_for(search, search.wanted, search.position - 1)
+            return self._look_for(search, search.text, search.position - 1)
         if key.name in {"Backspace", "C-h"}:
-            return self._look_for(search, search.wanted[: before(search.wanted, len(search.wanted))], search.origin)
+            return self._look_for(search, search.text[: before(search.text, len(search.text))], search.origin)
         self.search = None
         self._last = "search"
         return key
 
-    def _look_for(self, search: HistorySearch, wanted: str, newest: int) -> Outcome:
+    def _look_for(self, search: HistorySearch, text: str, newest: int) -> Outcome:
         for position in range(newest, -1, -1):
-            at = self._line(position).text.casefold().find(wanted.casefold())
+            at = self._line(position).text.casefold().find(text.casefold())
             if at >= 0:
                 self._go(position)
                 self.buffer = replace(self.buffer, cursor=snap(self.buffer.text, min(at, len(self.buffer.text))))
-                self.search = replace(search, wanted=wanted, position=position, found=True)
+                self.search = replace(search, text=text, position=position, found=True)
                 return None
-        self.search = replace(search, wanted=wanted, found=False)
+        self.search = replace(search, text=text, found=False)
         return BELL
 
     _own: ClassVar[dict[str, Callable[[Editor], Outcome]]] = {

@@ -1,6 +1,6 @@
-"""Where the cursor can go in a text: functions from a buffer to a position. Pure.
+"""Cursor motions: functions from a buffer to a position. Pure.
 
-Every position that comes back is a grapheme boundary, if the cursor stood on one.
+Every returned position is a grapheme boundary, if the cursor was on one.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from trio_chat.ui.terminal.graphemes import after, before, is_word, snap
 
 @dataclass(frozen=True, slots=True)
 class Buffer:
-    """A text and where the cursor stands in it, ``0 <= cursor <= len(text)``."""
+    """A text and the position of the cursor, ``0 <= cursor <= len(text)``."""
 
     text: str = ""
     cursor: int = 0
@@ -31,7 +31,7 @@ def char_right(at: Buffer) -> int:
 
 
 def word_left(at: Buffer) -> int:
-    """The begin of this word, or of the one before."""
+    """The beginning of this word, or of the word before."""
     place = at.cursor
     while place > 0 and not is_word(at.text[place - 1]):
         place -= 1
@@ -41,7 +41,7 @@ def word_left(at: Buffer) -> int:
 
 
 def word_right(at: Buffer) -> int:
-    """The end of this word, or of the one behind."""
+    """The end of this word, or of the word after."""
     place, end = at.cursor, len(at.text)
     while place < end and not is_word(at.text[place]):
         place += 1
@@ -51,7 +51,7 @@ def word_right(at: Buffer) -> int:
 
 
 def blank_left(at: Buffer) -> int:
-    """The begin of what stands between blanks: a word with its punctuation, an address."""
+    """The beginning of the text between spaces: a word with its punctuation, or an address."""
     place = at.cursor
     while place > 0 and at.text[place - 1].isspace():
         place -= 1
@@ -61,7 +61,7 @@ def blank_left(at: Buffer) -> int:
 
 
 def line_start(at: Buffer) -> int:
-    """The begin of the cursor's line."""
+    """The beginning of the cursor's line."""
     return at.text.rfind("\n", 0, at.cursor) + 1
 
 
@@ -72,17 +72,17 @@ def line_end(at: Buffer) -> int:
 
 
 def text_start(at: Buffer) -> int:  # noqa: ARG001 - a motion's signature
-    """The very begin."""
+    """The beginning of the text."""
     return 0
 
 
 def text_end(at: Buffer) -> int:
-    """The very end."""
+    """The end of the text."""
     return len(at.text)
 
 
 def rest_of_line(at: Buffer) -> int:
-    """What Ctrl-K takes: to the line's end, or the newline when nothing else is left of the line."""
+    """The end of the part that Ctrl-K cuts: the end of the line, or behind the newline when the cursor is there."""
     end = line_end(at)
     return end if end > at.cursor else min(end + 1, len(at.text))
 

@@ -1,4 +1,4 @@
-"""A new password being typed at a terminal: twice, and nobody sees it. Pure."""
+"""Typing a new password at a terminal: twice, and not shown. Pure."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from trio_chat.ui.input.decoder import Key, Press
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
 
 SHORTEST: Final = 8
-"""Characters of a password at the least, as the protocol has it."""
+"""The fewest characters of a password; the protocol's limit."""
 
-_LONGEST: Final = 1024  # characters, as the protocol has it
+_LONGEST: Final = 1024  # characters; the protocol's limit
 _GIVE_UP: Final = frozenset({"Escape", "C-g"})
 
 
@@ -27,7 +27,7 @@ class PasswordChosen:
 
 @dataclass(frozen=True, slots=True)
 class PasswordUnchanged:
-    """There is no new password."""
+    """The password was not changed."""
 
     why: str
 
@@ -44,13 +44,13 @@ class NewPassword:
 
     @property
     def prompt(self) -> str:
-        """What stands before the unseen input."""
+        """The prompt of the hidden input."""
         if self._first is None:
-            return f"New password, {SHORTEST} characters or more (not shown; Esc gives up): "
-        return "The same once more (not shown): "
+            return f"New password, {SHORTEST} characters or more (not shown; Esc cancels): "
+        return "Repeat it (not shown): "
 
     def press(self, key: Key) -> PasswordChosen | PasswordUnchanged | None:
-        """Take a key; ``None`` while it goes on."""
+        """Take a key; returns ``None`` until there is a result."""
         if isinstance(key, Press) and key.name in _GIVE_UP:
             return self.give_up()
         match self._editor.press(key):
@@ -63,16 +63,16 @@ class NewPassword:
 
     @staticmethod
     def give_up() -> PasswordUnchanged:
-        """Leave it at the password there was."""
-        return PasswordUnchanged("Your password is as it was.")
+        """Keep the old password."""
+        return PasswordUnchanged("Your password is unchanged.")
 
     def take(self, text: str) -> PasswordChosen | PasswordUnchanged | None:
-        """Take a whole line; ``None`` where it is to be typed once more."""
+        """Take a whole line; returns ``None`` when the password is to be typed again."""
         if self._first is None:
             if len(text) < SHORTEST:
-                return PasswordUnchanged(f"That is shorter than {SHORTEST} characters. Your password is as it was.")
+                return PasswordUnchanged(f"That is shorter than {SHORTEST} characters. Your password is unchanged.")
             self._first = text
             return None
         if text != self._first:
-            return PasswordUnchanged("These two are not the same. Your password is as it was.")
+            return PasswordUnchanged("The two passwords are not the same. Your password is unchanged.")
         return PasswordChosen(text)

@@ -1,8 +1,7 @@
-"""Line mode: what is said as lines, what is typed line by line. For pipes, plain terminals, screen readers.
+"""Line mode: events are written as lines, and each typed line is one action. For pipes, terminals, screen readers.
 
-Two shells around one :class:`LineMode`. :func:`chat_through_pipes` reads lines and writes lines and never an escape
-sequence of its own. :func:`trio_chat.ui.plain.prompt.chat_at_terminal` adds an input line that arriving lines do not
-tear.
+Two shells share one :class:`LineMode`. :func:`chat_through_pipes` reads and writes lines, without escape sequences.
+:func:`trio_chat.ui.plain.prompt.chat_at_terminal` adds an input line at the bottom that arriving lines do not tear.
 """
 
 from __future__ import annotations
@@ -37,13 +36,13 @@ if TYPE_CHECKING:
 
 
 _READ_PAUSE: Final = 1.0
-"""Seconds between two reports of how far has been read, and at the most for the last one."""
+"""Seconds between two reports of the read position, and the limit for the last one."""
 
 
 @dataclass(frozen=True, slots=True)
 class PlainOptions:
-    """How things are shown: ``json`` one event a line; ``encoding`` what standard output takes; ``is_read``
-    tells that a person sees it, so that what was shown counts as read."""
+    """How events are written. ``json`` writes one JSON object a line, ``encoding`` is that of standard output.
+    ``is_read`` means that a person sees the output, so that shown messages count as read."""
 
     json: bool = False
     colour: bool = False
@@ -63,7 +62,7 @@ class PlainOptions:
 
 
 def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
-    """How the settings and standard output want things to be shown."""
+    """The options from the settings and from standard output."""
     return PlainOptions(
         json=json,
         colour=not json and coloured(config.color),
@@ -75,34 +74,34 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
 
 
 class LineMode:
-    """One person's conversation over one connection: what lines mean now, what events look like."""
+    """The state of line mode on one connection: what a line does now, and how an event is written."""
 
-    def __init__(self, chat: Chat, look: PlainOptions, ignored: Ignored | None = None) -> None:
+    def __init__(self, chat: Chat, options: PlainOptions, ignored: Ignored | None = None) -> None:
         self.chat = chat
-        self.look = look
+        self.options = options
         self.place = Place()
         self.place.ignored = ignored or self.place.ignored
         self.teller = Teller(
             self.place,
             now=lambda: datetime.now(UTC),
-            time_format=look.time_format,
-            colour=look.colour,
-            symbols=look.symbols,
+            time_format=options.time_format,
+            colour=options.colour,
+            symbols=options.symbols,
         )
-        # The token proves who one is: it is not for a screen or a log.
+        # The token is a secret: it must not reach a screen or a log.
         self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
-        self._lines = LineReader(look.unknown_recipients)
+        self._lines = LineReader(options.unknown_recipients)
         self._shown: dict[str, int] = {}
         self._showed = trio.Event()
         self._not_entered = ""
         self.follow()
 
     def follow(self) -> None:
-        """Take over from the connection who one is and in which rooms."""
+        """Copy the own account and the rooms from the connection."""
         self.place.enter(self.chat.accounts, self.chat.welcome.lobby, self.chat.rooms)
 
     async def go_to(self, room: str) -> None:
-        """Go into a room and talk there. Raises :class:`~trio_chat.errors.NotDone` when the server refuses."""
+        """Enter a room and make it the current one. Raises :class:`~trio_chat.errors.Refused` if the server does."""
         view = await self.chat.join(room)
         self.follow()
         self.place.room = view.name
@@ -110,39 +109,39 @@ class LineMode:
 
     @property
     def opening(self) -> list[str]:
-        """The lines to begin with: the server's welcome, and the room one went to."""
+        """The first lines: the welcome of the server, and the room that was entered."""
         return [line for event in self._opening for line in self.tell(event)]
 
     def tell(self, event: Event) -> list[str]:
-        """Take note of an event; the lines that show it."""
+        """Update the place with an event; returns the lines that show it."""
         here = self.place.room
         if isinstance(event, Reconnected | Welcome):
             self.follow()
         if not isinstance(event, Welcome):
             self.place.take(event)
         if self.place.room != here:
-            self._not_entered = here  # put out of it: what was written for it is not for where one is now
+            self._not_entered = here  # removed from it: lines typed for it must not go to the present room
         self._note_shown(event)
-        if self.look.json:
+        if self.options.json:
             return [as_json(event)]
         return self.teller.tell(event)
 
     def _note_shown(self, event: Event) -> None:
-        """What is shown to a person is read."""
+        """Note that a shown event is read."""
         if isinstance(event, Backlog):
             for line in event.events[-1:]:
                 self._note_shown(line)
-        elif isinstance(event, Missed) and event.room in self.chat.rooms:  # told is told: nobody can read it any more
+        elif isinstance(event, Missed) and event.room in self.chat.rooms:  # these messages count as read: they are gone
             gone = self.chat.rooms[event.room].first - 1
             self._shown[event.room] = max(gone, self._shown.get(event.room, 0))
             self._showed.set()
-        elif isinstance(event, RoomEvent) and self.look.is_read:
+        elif isinstance(event, RoomEvent) and self.options.is_read:
             self._shown[event.room] = max(event.seq, self._shown.get(event.room, 0))
             self._showed.set()
 
     async def report_read(self) -> None:
-        """Tell the server how far has been read. What cannot be told now is told later, or never: it is
-        no more than where the next session begins."""
+        """Report the read positions to the server. A failed report is not repeated: it only makes the next session
+        begin earlier."""
         shown, self._shown = self._shown, {}
         for room, seq in shown.items():
             view = self.chat.rooms.get(room)
@@ -151,7 +150,7 @@ class LineMode:
                     await self.chat.read(room, seq)
 
     async def keep_reporting_read(self) -> None:
-        """Tell the server how far has been read, as it goes, until the conversation ends."""
+        """Report the read positions as they change, until the connection ends."""
         with contextlib.suppress(ConnectionClosed):
             while True:
                 await self._showed.wait()
@@ -160,7 +159,7 @@ class LineMode:
                 await trio.sleep(_READ_PAUSE)
 
     async def report_last_read(self) -> None:
-        """At the end, tell the server what it has not been told, in a moment or not at all."""
+        """At the end, report the remaining read positions, within a moment or not at all."""
         with trio.move_on_after(_READ_PAUSE, shield=True), contextlib.suppress(ConnectionClosed):
             await self.report_read()
 
@@ -190,21 +189,21 @@ class LineMode:
 
     @property
     def moved(self) -> bool:
-        """Whether what comes may be written for another room than the one where one is."""
+        """Whether the next line may have been typed for another room than the current one."""
         return bool(self._not_entered)
 
     def see_where(self) -> None:
-        """The person sees where they are now: what they write from here on is for there."""
+        """Note that the person sees the current room: later lines are meant for it."""
         self._not_entered = ""
 
     async def do(self, meaning: Action | Note | Error) -> list[Event]:
-        """Carry out what a line means; what there is to tell about it."""
+        """Carry out what a line means; returns the resulting events."""
         if isinstance(meaning, Note | Error):
             return [meaning]
         return self._note_entered(meaning, await carry_out(meaning, self.chat, self.place))
 
     async def do_patiently(self, meaning: Action | Note | Error) -> list[Event]:
-        """As :meth:`do`, for lines that no person types: what comes too fast is tried again a little later."""
+        """As :meth:`do`, for lines from a program: a request that comes too fast is repeated a little later."""
         if isinstance(meaning, Note | Error):
             return [meaning]
         try:
@@ -215,29 +214,29 @@ class LineMode:
             return self._note_entered(meaning, [as_error(error)])
 
     def _note_entered(self, meaning: Action, told: list[Event]) -> list[Event]:
-        """Keep in mind which room could not be entered, until another is."""
+        """Remember the room that could not be entered, until another one is entered."""
         if isinstance(meaning, JoinRoom):
             self._not_entered = meaning.room if any(isinstance(event, Error) for event in told) else ""
         return told
 
 
-async def chat_through_pipes(talk: LineMode, source: Input, sink: Output) -> int:
-    """Say what comes in line by line and write what is heard, until the input ends.
+async def chat_through_pipes(mode: LineMode, source: Input, sink: Output) -> int:
+    """Carry out lines of the input and write events to the output, until the input ends.
 
-    Returns 0 when all of it is acknowledged, or nobody reads the output any more; 1 when something was
-    refused or could not be delivered, or the server ended the conversation.
+    Returns 0 when all lines are acknowledged, or the reader of the output is gone; 1 when a line was refused or not
+    delivered, or the server ended the connection.
     """
     failed = well_ended = False
     try:
-        await sink.write(talk.opening)
+        await sink.write(mode.opening)
         async with trio.open_nursery() as nursery:
 
             async def say() -> None:
                 nonlocal failed, well_ended
-                failed = await _say_lines(talk, source, sink)
+                failed = await _say_lines(mode, source, sink)
                 well_ended = True
-                await talk.report_last_read()
-                await talk.chat.aclose()  # what was heard until now can still be read
+                await mode.report_last_read()
+                await mode.chat.aclose()  # events received until now can still be read
 
             async def watch_reader() -> None:
                 nonlocal well_ended
@@ -247,39 +246,39 @@ async def chat_through_pipes(talk: LineMode, source: Input, sink: Output) -> int
 
             nursery.start_soon(say)
             nursery.start_soon(watch_reader)
-            nursery.start_soon(talk.keep_reporting_read)
-            await _show_events(talk, sink)
+            nursery.start_soon(mode.keep_reporting_read)
+            await _show_events(mode, sink)
             nursery.cancel_scope.cancel()
     except* ReaderGone:
         well_ended = True
     return int(failed or not well_ended)
 
 
-async def _say_lines(talk: LineMode, source: Input, sink: Output) -> bool:
-    """Say all lines, one after the other; tell whether something could not be done."""
+async def _say_lines(mode: LineMode, source: Input, sink: Output) -> bool:
+    """Carry out all lines in order; tell whether one of them failed."""
     failed = False
     async for line in source.lines():
-        meaning = talk.meaning(talk.parse(line))
+        meaning = mode.meaning(mode.parse(line))
         if meaning is None:
             continue
         if isinstance(meaning, Quit):
             break
         try:
-            told = await talk.do_patiently(meaning)
+            told = await mode.do_patiently(meaning)
         except ConnectionClosed:
-            return True  # why, the listening side says
+            return True  # the other task writes the reason
         failed = failed or any(isinstance(event, Error) for event in told)
-        await sink.write([line for event in told for line in talk.tell(event)])
+        await sink.write([line for event in told for line in mode.tell(event)])
     return failed
 
 
-async def _show_events(talk: LineMode, sink: Output) -> None:
-    """Write what is heard, until the conversation ends."""
-    async for event in talk.chat:
-        await sink.write(talk.tell(event))
-    await sink.write([line for event in why_ended(talk.chat) for line in talk.tell(event)])
+async def _show_events(mode: LineMode, sink: Output) -> None:
+    """Write events, until the connection ends."""
+    async for event in mode.chat:
+        await sink.write(mode.tell(event))
+    await sink.write([line for event in why_ended(mode.chat) for line in mode.tell(event)])
 
 
 def why_ended(chat: Chat) -> list[Error]:
-    """What there is to tell about a conversation's end, beyond what the server said of it by itself."""
+    """The reason why a connection ended, unless the server has told it already."""
     return [as_error(chat.ended)] if isinstance(chat.ended, ChatError) else []

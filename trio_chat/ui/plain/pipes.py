@@ -1,9 +1,8 @@
-"""Lines from standard input and to standard output where no person sits at a terminal.
+"""Lines from standard input and to standard output without a capable terminal.
 
-Input may be a pipe, a file, a terminal without abilities, or nothing at all. What can be waited for is
-waited for; a file cannot be and is read in a thread. Output always happens in a thread, because a
-pipe whose reader is slow would hold up everything else; what waits to be written is bounded by whoever
-calls, who waits for each :meth:`Output.write`.
+The input may be a pipe, a file, a dumb terminal, or closed. Trio waits for a pipe or terminal; a file is read in a
+thread. Output is always written in a thread, because a pipe with a slow reader would block everything else. The caller
+waits for each :meth:`Output.write`, which bounds the waiting output.
 """
 
 from __future__ import annotations
@@ -18,28 +17,28 @@ from typing import Final
 
 import trio
 
-_READ: Final = 64 * 1024  # bytes at once: a pipe holds that much
+_READ: Final = 64 * 1024  # bytes at once: the size of a pipe
 LONGEST_LINE: Final = 1024 * 1024
-"""Characters of one line, at the most; a longer one is cut in two rather than fill memory."""
+"""Most characters of one line; a longer line is divided, so that it cannot fill memory."""
 
 
 class ReaderGone(Exception):
-    """Nobody reads what this program writes."""
+    """The reader of the output is gone."""
 
 
 class Input:
-    """Bytes from a file descriptor, however it can be read."""
+    """Reads bytes from a file descriptor of any kind."""
 
     def __init__(self, fd: int = 0) -> None:
         self._fd = fd
         try:
             self._is_file = not _can_wait(os.fstat(fd).st_mode)
             self._open = True
-        except OSError:  # started with its input closed
+        except OSError:  # the program was started with a closed input
             self._is_file = self._open = False
 
     async def read(self) -> bytes:
-        """Wait for some bytes; none means that the input has ended."""
+        """Wait for bytes; an empty result means the end of the input."""
         if not self._open:
             return b""
         try:
@@ -47,7 +46,7 @@ class Input:
                 return await trio.to_thread.run_sync(os.read, self._fd, _READ, abandon_on_cancel=True)
             await self._wait()
             return os.read(self._fd, _READ)
-        except BlockingIOError:  # another program that shares it was quicker
+        except BlockingIOError:  # another program that shares the input was faster
             return await self.read()
         except OSError:  # EIO: a terminal that hung up; EISDIR: a folder
             return b""
@@ -59,7 +58,7 @@ class Input:
             await trio.lowlevel.checkpoint()
 
     async def read_all(self, limit: int) -> str | None:
-        """Everything up to the end, as text; ``None`` when there are more than ``limit`` bytes."""
+        """Read the whole input as text; returns ``None`` when it has more than ``limit`` bytes."""
         pieces: list[bytes] = []
         size = 0
         while piece := await self.read():
@@ -70,7 +69,7 @@ class Input:
         return b"".join(pieces).decode("utf-8", "replace")
 
     async def lines(self) -> AsyncIterator[str]:
-        """Line by line, without their ends; the last needs none."""
+        """Yield the lines without their line ends; the last line needs none."""
         decoder = codecs.getincrementaldecoder("utf-8")("replace")
         rest = ""
         while data := await self.read():
@@ -87,22 +86,22 @@ class Input:
 
 
 def standard_input() -> Input:
-    """What the program reads; nothing when it was started without (its number may be another file's by now)."""
+    """The standard input; an empty one when it was closed at the start (its number may be another file by now)."""
     return Input(0 if sys.stdin is not None else -1)
 
 
 def standard_output(encoding: str) -> Output:
-    """Where the program writes; nowhere when it was started without."""
+    """The standard output; when it was closed at the start, writing raises :class:`ReaderGone`."""
     return Output(1 if sys.stdout is not None else -1, encoding)
 
 
 def _can_wait(mode: int) -> bool:
-    """Whether the system can tell when there is something to read: not of files and folders."""
+    """Whether the system can wait for input of this kind; not for files and directories."""
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
 class Output:
-    """Lines to a file descriptor. ``encoding`` is what its reader expects; what it lacks is replaced."""
+    """Writes lines to a file descriptor. Characters that ``encoding`` does not have are replaced."""
 
     def __init__(self, fd: int = 1, encoding: str = "utf-8") -> None:
         self._fd = fd
@@ -110,19 +109,19 @@ class Output:
         self._lock = trio.Lock()
 
     async def write(self, lines: list[str]) -> None:
-        """Write lines, each with its end. Raises :class:`ReaderGone` when nobody reads them."""
+        """Write lines with line ends. Raises :class:`ReaderGone` when the reader is gone."""
         if not lines:
             return
         data = ("\n".join(lines) + "\n").encode(self._encoding, "replace")
-        async with self._lock:  # lines of two tasks must not run into each other
+        async with self._lock:  # the lines of two tasks must not be mixed
             await trio.to_thread.run_sync(self._write, data, abandon_on_cancel=True)
 
     async def wait_reader_gone(self) -> None:
-        """Wait until nobody reads any more; for ever where that cannot be told."""
+        """Wait until the reader is gone; for ever where that cannot be found out."""
         try:
             if not stat.S_ISFIFO(os.fstat(self._fd).st_mode):
                 await trio.sleep_forever()
-            await trio.lowlevel.wait_readable(self._fd)  # a pipe's writing end is "readable" on an error only
+            await trio.lowlevel.wait_readable(self._fd)  # the writing end of a pipe is "readable" only on an error
         except OSError:
             await trio.sleep_forever()
 
@@ -132,7 +131,7 @@ class Output:
             while view:
                 try:
                     view = view[os.write(self._fd, view) :]
-                except BlockingIOError:  # inherited as non-blocking
+                except BlockingIOError:  # the descriptor was inherited as non-blocking
                     select.select([], [self._fd], [])
         except OSError as error:
             raise ReaderGone from error

@@ -1,14 +1,12 @@
 """Line mode at a terminal: an input line at the bottom that arriving lines never tear.
 
-Theory of operation. A few tasks share one :class:`Prompt`. One reads keys and edits the line; one takes
-events and puts their lines into ``_lines``; one carries out what was submitted, in order; one watches the
-window and stops; and one, the only one that writes, waits until something changed and then paints the
-new lines and the input in one go. So a burst of messages, or of keys, costs one painting, and what is shown
-is always a state that was.
+Theory of operation. A few tasks share one :class:`Prompt`. One reads keys and edits the line; one takes events and puts
+their lines into ``_lines``; one carries out the submitted actions in order; one watches the window and stops; and one,
+the only one that writes, waits for a change and then paints the new lines and the input together. So a burst of
+messages or keys costs one painting, and the screen always shows a consistent state.
 
-The end, whatever it is, comes by cancelling the nursery. A painting that has begun is shielded from that, so
-no line is lost in between; from then on all writing has only a moment. In it what is left is written, the
-input is taken away, and the terminal is given back.
+The program ends by cancelling the nursery. A painting that has begun is shielded, so that no line is lost. After that
+all writing together has a moment: the remaining lines are written, the input is removed, the terminal is given back.
 """
 
 from __future__ import annotations
@@ -41,35 +39,35 @@ from trio_chat.ui.terminal.signals import BY_SIGNAL, INTERRUPTED
 from trio_chat.ui.terminal.terminal import Terminal
 
 _LINES: Final = 1000
-"""Lines that wait to be painted; beyond that, events wait with the connection, which bounds them."""
+"""Lines that wait to be painted; further events wait in the connection, which bounds them."""
 _SUBMITTED: Final = 100
-"""Lines typed while the connection is away, kept until it is back; more than anybody types meanwhile."""
+"""Lines kept while there is no connection; more than anybody types meanwhile."""
 _LAST_WORDS: Final = 2.0
-"""Seconds for what is still to be sent and painted when one leaves."""
+"""Seconds for sending and painting what is left when the person leaves."""
 _TYPING: Final = 3.0
-"""Seconds between two notices that somebody is typing, of which each holds for six."""
+"""Seconds between two typing notices, each of which holds for six."""
 _BELL: Final = "\a"
-_OF_PEOPLE: Final = (RoomEvent, Backlog, Hits, Context)
-"""What is shown as people said or did it; all else is this program's own sentences."""
+_FROM_PEOPLE: Final = (RoomEvent, Backlog, Hits, Context)
+"""Events that show what people said or did; all other events are sentences of this program, and are folded."""
 
 
-async def chat_at_terminal(talk: LineMode, terminal: Terminal) -> int:
-    """Talk until the person leaves or the server ends it. The terminal is given back in every case.
+async def chat_at_terminal(mode: LineMode, terminal: Terminal) -> int:
+    """Run line mode until the person leaves or the server ends the connection. The terminal is given back in any case.
 
-    Returns the exit status: 0 when the person left, 130 after Ctrl-C, 1 when the server ended it.
+    Returns the exit status: 0 when the person left, 130 after Ctrl-C, 1 when the server ended the connection.
     """
     with terminal:
-        return await Prompt(talk, terminal).run()
+        return await Prompt(mode, terminal).run()
 
 
 class Prompt:
-    """What is being typed at a terminal, and what is still to be painted and to be done."""
+    """The input line, the lines to be painted and the submitted actions."""
 
-    def __init__(self, talk: LineMode, terminal: Terminal) -> None:
-        self._talk = talk
+    def __init__(self, mode: LineMode, terminal: Terminal) -> None:
+        self._mode = mode
         self._terminal = terminal
         self._editor = Editor(keeps=lambda line: not keeps_secret(line))
-        self._secret: NewPassword | None = None  # while a password is typed, in place of a line
+        self._secret: NewPassword | None = None  # while a new password is typed instead of a line
         self._painter = Painter()
         self._lines: deque[str] = deque()
         self._rings = False
@@ -77,13 +75,13 @@ class Prompt:
         self._listed: tuple[str, ...] = ()
         self._changed = trio.Event()
         self._typed = trio.Event()
-        self._paintings = trio.lowlevel.ParkingLot()  # wait here for the next one
+        self._paintings = trio.lowlevel.ParkingLot()  # tasks that wait for the next painting
         self._resized = False
         self._clears = False
         self._send, self._submitted = trio.open_memory_channel[tuple[Action | TypedLine, bool]](_SUBMITTED)
-        self._moving = 0  # of them, into a room or out of one
-        self._moved_while_typing = False  # put out of the room that the line being typed is for
-        self._undone: deque[str] = deque()  # what was typed for each of these, and for the one being done
+        self._moving = 0  # submitted actions that enter or leave a room
+        self._moved_while_typing = False  # removed from the room for which the line is being typed
+        self._undone: deque[str] = deque()  # the typed lines of the submitted actions that are not done
         self._status = 0
         self._scope = trio.CancelScope()
         self._give_up_at = math.inf
@@ -93,25 +91,25 @@ class Prompt:
         return f"<Prompt with {self._editor.text!r}, {len(self._lines)} lines to paint, {len(self._undone)} to do>"
 
     async def run(self) -> int:
-        """Serve the terminal until something ends it; return the exit status."""
+        """Run until a task ends the program; returns the exit status."""
         columns, _ = self._terminal.size()
-        for line in self._talk.opening:
+        for line in self._mode.opening:
             self._lines.extend(fold(line, columns) if is_own(line) else [line])
         self._change()
         try:
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
-                tasks = (self._paint_changes, self._watch_window, self._meet_people, self._do_submitted, self._listen)
-                for task in (*tasks, self._talk.keep_reporting_read, self._tell_typing):
+                tasks = (self._paint_changes, self._watch_window, self._ask_people, self._do_submitted, self._listen)
+                for task in (*tasks, self._mode.keep_reporting_read, self._tell_typing):
                     nursery.start_soon(task)
                 try:
                     await self._read_keys()
                 finally:
                     self._give_up_at = self._write_scope.deadline = trio.current_time() + _LAST_WORDS
         finally:
-            self._say_what_is_undone()
+            self._tell_undone()
             await self._write(self._take_lines())
-            await self._talk.report_last_read()
+            await self._mode.report_last_read()
         return self._status
 
     def _end(self, status: int) -> None:
@@ -163,10 +161,10 @@ class Prompt:
 
     async def _submit(self, text: str) -> None:
         if not (self._moving or self._moved_while_typing):
-            self._talk.see_where()
+            self._mode.see_where()
         self._moved_while_typing = False
-        line = self._talk.parse(text)
-        meaning = self._talk.meaning(line)
+        line = self._mode.parse(text)
+        meaning = self._mode.meaning(line)
         if meaning is None:
             return
         if isinstance(meaning, Quit):
@@ -175,8 +173,8 @@ class Prompt:
             self._secret = NewPassword()
         elif isinstance(meaning, Note | Error):
             self._show(meaning)
-        elif isinstance(meaning, ShowNumbers | Ignore):  # nothing that the server has to do with
-            for event in await self._talk.do(meaning):
+        elif isinstance(meaning, ShowNumbers | Ignore):  # actions that do not involve the server
+            for event in await self._mode.do(meaning):
                 self._show(event)
         else:
             self._hand_over(line, meaning)
@@ -185,18 +183,18 @@ class Prompt:
         match secret.press(key):
             case PasswordChosen(password):
                 self._secret = None
-                self._hand_over(self._talk.parse("/password"), SetOwnPassword(password))
+                self._hand_over(self._mode.parse("/password"), SetOwnPassword(password))
             case PasswordUnchanged(why):
                 self._secret = None
                 self._show(Note(lines=(why,)))
 
     def _hand_over(self, line: TypedLine, meaning: Action) -> None:
-        """Have it done, after what was submitted before; ``line`` is what was typed for it."""
+        """Queue an action; ``line`` is the typed line."""
         if not self._connected and isinstance(meaning, LookupAction):
-            why = "There is no connection, so that cannot be known now."
-            self._show(Error(code="offline", message=why, advice="Ask again when it is back."))
+            why = "The server cannot be asked: there is no connection."
+            self._show(Error(code="offline", message=why, advice="Try again when the connection is back."))
             return
-        # what is typed behind a /join is for the room that it leads to: what it means is settled when it is done
+        # a line typed after a /join is meant for that room, so its meaning is decided in its turn
         moves = isinstance(meaning, JoinRoom | LeaveRoom)
         try:
             self._send.send_nowait(
@@ -204,7 +202,7 @@ class Prompt:
             )
         except trio.WouldBlock:
             why = f"{_SUBMITTED} lines are waiting for the connection."
-            self._show(Error(code="waiting", message=why, advice="That one was not kept."))
+            self._show(Error(code="waiting", message=why, advice="This line was not kept."))
             return
         self._undone.append(line.text)
         self._moving += moves
@@ -213,15 +211,15 @@ class Prompt:
             self._show(Note(lines=(f"It will be {what} when the connection is back.",)))
 
     async def _leave(self) -> None:
-        """Leave once what was submitted is done, or after a moment without it."""
+        """Wait for the submitted actions, at most for a moment, then leave."""
         self._change()
         with trio.move_on_after(_LAST_WORDS):
             while self._undone:
                 await self._paintings.park()
         self._end(int(bool(self._undone)))
 
-    def _say_what_is_undone(self) -> None:
-        """Whoever leaves has to know what the others may never see."""
+    def _tell_undone(self) -> None:
+        """Tell the person which lines the others may never see."""
         if not self._undone:
             return
         lines = "One line was" if len(self._undone) == 1 else f"{len(self._undone)} lines were"
@@ -231,7 +229,7 @@ class Prompt:
 
     def _complete(self) -> None:
         buffer = self._editor.buffer
-        found = complete(buffer.text, buffer.cursor, self._talk.place)
+        found = complete(buffer.text, buffer.cursor, self._mode.place)
         if not found.candidates:
             self._rings = True
         elif len(found.candidates) == 1:
@@ -245,28 +243,28 @@ class Prompt:
     # ---- events and actions --------------------------------------------------------------------
 
     async def _listen(self) -> None:
-        async for event in self._talk.chat:
+        async for event in self._mode.chat:
             if isinstance(event, Disconnected | Reconnected):
                 self._connected = isinstance(event, Reconnected)
             self._show(event)
             while len(self._lines) > _LINES:
                 await self._paintings.park()
-        for why in why_ended(self._talk.chat):
+        for why in why_ended(self._mode.chat):
             self._show(why)
         self._end(1)
 
-    async def _meet_people(self) -> None:
-        """Learn who is here already, for completion; without an answer it goes on without."""
+    async def _ask_people(self) -> None:
+        """Ask for the people who are here, for completion."""
         with contextlib.suppress(ChatError):
-            await self._talk.do(ListPeople(room=self._talk.place.lobby))
+            await self._mode.do(ListPeople(room=self._mode.place.lobby))
 
     async def _do_submitted(self) -> None:
         async for item, moves in self._submitted:
-            meaning = self._talk.meaning(item) if isinstance(item, TypedLine) else item
+            meaning = self._mode.meaning(item) if isinstance(item, TypedLine) else item
             try:
-                told = [] if meaning is None else await self._talk.do(meaning)
+                told = [] if meaning is None else await self._mode.do(meaning)
             except ConnectionClosed:
-                return  # the listening task says why, and ends it
+                return  # the listening task tells the reason, and ends the program
             self._undone.popleft()
             self._moving -= moves
             for event in told:
@@ -274,26 +272,26 @@ class Prompt:
             self._change()
 
     async def _tell_typing(self) -> None:
-        """Tell those a line is for that it is being typed; it also tells the server that somebody is here."""
+        """Send typing notices to the room of the line. They also show the server that the person is present."""
         while True:
             await self._typed.wait()
             self._typed = trio.Event()
-            room = self._talk.parse(self._editor.text).typing_room(self._talk.place)
+            room = self._mode.parse(self._editor.text).typing_room(self._mode.place)
             if room is None:
                 continue
-            with contextlib.suppress(ChatError):  # nothing that a person has to know of
-                await self._talk.chat.typing(room)
+            with contextlib.suppress(ChatError):  # a failed notice does not matter to the person
+                await self._mode.chat.typing(room)
             await trio.sleep(_TYPING)
 
     def _show(self, event: Event) -> None:
-        moved = self._talk.moved
-        lines = self._talk.tell(event)
-        self._moved_while_typing |= self._talk.moved and not moved and bool(self._editor.text)
-        if not isinstance(event, _OF_PEOPLE):
+        moved = self._mode.moved
+        lines = self._mode.tell(event)
+        self._moved_while_typing |= self._mode.moved and not moved and bool(self._editor.text)
+        if not isinstance(event, _FROM_PEOPLE):
             columns, _ = self._terminal.size()
             lines = [row for line in lines for row in fold(line, columns)]
         self._lines.extend(lines)
-        self._rings = self._rings or self._talk.teller.rings(event)
+        self._rings = self._rings or self._mode.teller.rings(event)
         self._change()
 
     # ---- painting ------------------------------------------------------------------------------
@@ -309,12 +307,12 @@ class Prompt:
             self._paintings.unpark_all()
 
     async def _write(self, text: str) -> None:
-        """Write what was taken for writing: not cancelled, but after the end given up in a moment."""
+        """Write a text that was taken for writing. It is not cancelled, but after the end it has only a moment."""
         with trio.CancelScope(shield=True, deadline=self._give_up_at) as self._write_scope:
             await self._terminal.write(text.encode("utf-8", "replace"))
 
     def _paint(self) -> str:
-        """What brings the terminal from what it shows to how things are now."""
+        """The text that changes the terminal to the present state."""
         columns, rows = self._terminal.size()
         drawing = self._draw(columns, rows)
         text = ""
@@ -329,19 +327,19 @@ class Prompt:
         return text + self._painter.paint(lines, drawing) + bell
 
     def _draw(self, columns: int, rows: int) -> Drawing:
-        buffer, search, place = self._editor.buffer, self._editor.search, self._talk.place
+        buffer, search, place = self._editor.buffer, self._editor.search, self._mode.place
         if self._secret is not None:
             return lay_out(self._secret.prompt, "", 0, columns * 2, rows)
         if search is not None:
-            prompt = f"{'search' if search.found else 'not found'} '{search.wanted}': "
+            prompt = f"{'search' if search.found else 'not found'} '{search.text}': "
         else:
-            where = self._talk.destination(self._talk.parse(buffer.text))
-            arrow = "→ " if self._talk.look.symbols else "-> "
+            where = self._mode.destination(self._mode.parse(buffer.text))
+            arrow = "→ " if self._mode.options.symbols else "-> "
             prompt = f"{'' if where == place.room else arrow}{where}{'' if self._connected else ' (offline)'}> "
         return lay_out(prompt, buffer.text, buffer.cursor, columns, rows)
 
     def _take_lines(self) -> str:
-        """What is still to be painted, and no input below it."""
+        """The lines that are still to be painted, without the input."""
         lines = list(self._lines)
         self._lines.clear()
         return self._painter.finish() + "".join(line + "\r\n" for line in lines)
@@ -359,7 +357,7 @@ class Prompt:
                 self._change()
 
     async def _stop(self) -> None:
-        """Give the terminal back and stop, as Ctrl-Z does; go on where it was."""
+        """Give the terminal back and stop, as Ctrl-Z does; continue when the shell resumes the program."""
         await self._write(self._take_lines())
         self._terminal.stop()
         self._change()

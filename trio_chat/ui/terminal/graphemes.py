@@ -1,8 +1,8 @@
-"""What a person takes for one character: where it begins and ends in a text, and how wide it is. Pure.
+"""Grapheme clusters: what a reader takes for one character, where it begins and ends, and how wide it is. Pure.
 
-A position is an index into the text. It is a *boundary* when it does not stand inside such a character
-(Unicode's UAX 29, extended grapheme clusters): not before a combining mark, not inside a family of
-emoji, not between the halves of a flag. A line's end is always a boundary.
+A position is an index into the text. It is a *boundary* when it is not inside a grapheme cluster (Unicode's UAX 29,
+extended grapheme clusters): not before a combining mark, not inside a family of emoji, not between the halves of a
+flag. The end of a line is always a boundary.
 """
 
 from __future__ import annotations
@@ -17,26 +17,26 @@ if TYPE_CHECKING:
 
 
 def clusters(text: str) -> Iterator[str]:
-    """The characters of a text, as a person counts them."""
+    """The grapheme clusters of a text."""
     if text.isascii():
         return iter(text)
     return wcwidth.iter_graphemes(text)
 
 
 def width(cluster: str) -> int:
-    """How many columns one character takes in a terminal: 0, 1 or 2, as far as can be known."""
+    """The columns of one cluster in a terminal: 0, 1 or 2. Terminals differ for rare characters."""
     if len(cluster) == 1 and " " <= cluster <= "~":
         return 1
     return min(max(wcwidth.wcswidth(cluster), 0), 2)
 
 
 def text_width(text: str) -> int:
-    """How many columns a line takes, unless the terminal has other ideas about rare characters."""
+    """The columns of a line in a terminal. Terminals differ for rare characters."""
     return len(text) if text.isascii() else sum(width(cluster) for cluster in clusters(text))
 
 
 def after(text: str, position: int) -> int:
-    """The first boundary after a position; the text's end when there is none."""
+    """The first boundary after a position; the end of the text when there is none."""
     if position >= len(text):
         return len(text)
     if text[max(position - 1, 0) : position + 2].isascii():
@@ -64,7 +64,7 @@ def before(text: str, position: int) -> int:
 
 
 def snap(text: str, position: int) -> int:
-    """The position itself where it is a boundary, else the next one."""
+    """The position itself if it is a boundary, otherwise the next boundary."""
     if position <= 0:
         return 0
     if position >= len(text) or text[position - 1 : position + 1].isascii():
@@ -73,7 +73,7 @@ def snap(text: str, position: int) -> int:
 
 
 def is_word(character: str) -> bool:
-    """Whether word movement goes over this character without stopping."""
+    """Whether a character is part of a word for word motions."""
     return character.isalnum() or character == "_" or unicodedata.category(character).startswith("M")
 
 

@@ -1,14 +1,12 @@
-r"""Where the line being typed stands on a terminal, and how others are written above it. Pure.
+r"""The input line at the bottom of a terminal, and lines written above it. Pure.
 
-Theory of operation. The input (prompt and text) stands below all output, over as many rows as it needs.
-Before a line is written the input's rows are erased, from the row the cursor is in up to the first; then
-the line, then the input again. All of that is one string, so that a terminal shows no half of it and
-what is being typed is never torn.
+Theory of operation. The input (prompt and text) is below all output, in as many rows as it needs. To write a line, the
+rows of the input are erased, from the cursor's row up to the first; then the line is written, then the input again. All
+of that is one string, so the terminal never shows half of it and arriving lines never tear the input.
 
-:func:`lay_out` breaks the input into rows itself and leaves the last column free: then every row ends
-where we say, and no terminal's own idea of wrapping comes in. When the window grows narrower than a row
-that stands there, terminals differ (some wrap it again, some cut it off), and nobody can tell which rows
-are the input's. Then :class:`Painter` clears the screen and writes again what fits of the last lines.
+:func:`lay_out` breaks the input into rows itself and leaves the last column free, so that the terminal never wraps a
+row. When the window becomes narrower than a row on the screen, terminals differ (some wrap the row again, some cut it),
+and the rows of the input cannot be found. Then :class:`Painter` clears the screen and writes the last lines again.
 """
 
 from __future__ import annotations
@@ -22,19 +20,19 @@ from typing import Final
 from trio_chat.ui.terminal.graphemes import clusters, text_width, width
 
 KEPT: Final = 200
-"""Lines written last that are kept for a cleared screen: more than one has rows."""
+"""The last lines that are kept for a cleared screen: more than a screen has rows."""
 _INDENT: Final = "  "
 _PAINTED: Final = re.compile(r"(\x1b\[[0-9;]*m)(.*)(\x1b\[0m)")
 _OWN: Final = re.compile(r"(?:\x1b\[[0-9;]*m)?(?:-- |! )")
 _SECOND: Final = re.compile(r" *\S.*?  +(?=\S)")
 _MARK: Final = re.compile(r"-- |! | *")
 _PIECE: Final = re.compile(r" *[^ ]+")
-_MORE: Final = "..."  # behind the prompt, where the text's begin has no place
+_MORE: Final = "..."  # after the prompt, where the beginning of the text is hidden
 
 
 @dataclass(frozen=True, slots=True)
 class Drawing:
-    """The input as rows, and where the cursor is in them: its row and column, from 0."""
+    """The input as rows, with the row and column of the cursor, counted from 0."""
 
     rows: tuple[str, ...]
     row: int
@@ -42,10 +40,10 @@ class Drawing:
 
 
 def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> Drawing:
-    """Break prompt and text into rows for a window of so many columns and rows.
+    """Break the prompt and the text into rows for a window of this size.
 
-    At most ``height - 1`` rows come back, those around the cursor: one stays for the conversation. Where the first
-    rows have no place, the prompt stands above the others all the same: it says where the text will go.
+    Returns at most ``height - 1`` rows, those around the cursor: one row is for the conversation. When the first
+    rows do not fit, the prompt is shown above the others all the same, because it says where the text will go.
     """
     limit = max(columns - 1, 1)
     rows = [_shorten(prompt, max(limit // 2, 1))]
@@ -78,15 +76,15 @@ def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> D
 
 
 def is_own(line: str) -> bool:
-    """Whether a line is told by the program itself, or an error, not said by somebody."""
+    """Whether a line is a note or an error of the program, not a message."""
     return _OWN.match(line) is not None
 
 
 def fold(line: str, columns: int) -> list[str]:
-    """Break a line of the program's own into rows of at most so many columns, between words where it can be.
+    """Break a line of the program into rows of at most ``columns``, between words if possible.
 
-    The other rows are indented: under the second column of a row of a table, else behind the mark that a remark or an
-    error begins with. What is said by people stays in one piece, so that it is copied as one.
+    All rows but the first are indented: under the second column of a table, otherwise after the sign of a note or an
+    error. Messages of people are not broken, so that they are copied as one line.
     """
     painted = _PAINTED.fullmatch(line)
     before, text, behind = painted.groups() if painted else ("", line, "")
@@ -118,7 +116,7 @@ def _shorten(prompt: str, columns: int) -> str:
 
 
 class Painter:
-    """Knows what of the input stands on the terminal now, and makes what changes that."""
+    """Keeps the input that is on the terminal, and makes the text that changes it."""
 
     def __init__(self) -> None:
         self._drawn = Drawing(("",), 0, 0)
@@ -128,12 +126,12 @@ class Painter:
         return f"<Painter with {len(self._drawn.rows)} rows, cursor in row {self._drawn.row}>"
 
     def paint(self, lines: Sequence[str], drawing: Drawing) -> str:
-        """Write lines above the input, and the input as it is now."""
+        """Write lines above the input, and the present input."""
         self._lines.extend(lines)
         return self._erase() + "".join(line + "\r\n" for line in lines) + self._draw(drawing)
 
     def repaint(self, drawing: Drawing, columns: int, height: int) -> str:
-        """Write the input again after the window changed to so many columns and rows."""
+        """Write the input again after the window has changed to this size."""
         fits = all(text_width(row) <= columns for row in self._drawn.rows) and len(self._drawn.rows) <= height
         if fits:
             return self._erase() + self._draw(drawing)
@@ -147,13 +145,13 @@ class Painter:
         return "\x1b[H\x1b[2J" + above + self._draw(drawing)
 
     def clear(self) -> str:
-        """Empty the screen, and forget the lines that were on it."""
+        """Clear the screen, and forget the lines that were on it."""
         self._lines.clear()
         self._drawn = Drawing(("",), 0, 0)
         return "\x1b[H\x1b[2J"
 
     def finish(self) -> str:
-        """Take the input away; the cursor is at the begin of the row where it stood."""
+        """Remove the input; the cursor is at the beginning of its first row."""
         text = self._erase()
         self._drawn = Drawing(("",), 0, 0)
         return text
@@ -170,7 +168,7 @@ class Painter:
 
 
 def _visible_width(line: str) -> int:
-    """Columns of a line without the colours in it."""
+    """The columns of a line without its colours."""
     if "\x1b" not in line:
         return text_width(line)
     first, *parts = line.split("\x1b[")

@@ -1,4 +1,4 @@
-"""Work that a signal ends cleanly, with the exit status that shells expect of it."""
+"""Ending cleanly on a signal, with the exit status that shells expect."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ import trio
 
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 BY_SIGNAL: Final = 128
-"""A program that a signal ended has this much and the signal's number as its exit status (POSIX sh, 2.8.2)."""
+"""The exit status after a signal is this plus the number of the signal (POSIX sh, 2.8.2)."""
 INTERRUPTED: Final = BY_SIGNAL + signal.SIGINT
 
 
 def heeded() -> tuple[signal.Signals, ...]:
-    """The signals that end this program; one that it was started to ignore (``nohup``) stays ignored."""
+    """The signals that end this program. A signal that it was started to ignore (``nohup``) stays ignored."""
     return tuple(number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN)
 
 
 @contextmanager
 def outlived(numbers: Iterable[signal.Signals]) -> Iterator[None]:
-    """While this lasts, these signals end nothing by themselves, so that what is being ended is ended in order.
+    """Ignore these signals inside the block, so that an orderly end is not cut short.
 
-    A terminal that is gone is noticed twice, by reading and by SIGHUP: what a signal receiver has not yielded when it
-    closes is raised again, and would kill the program on its way out.
+    A terminal that is gone is noticed twice, by reading and by SIGHUP. A signal that a signal receiver has not yielded
+    when it closes is raised again, and would kill the program while it is ending.
     """
     before = {number: signal.signal(number, _let_be) for number in numbers}
     try:
@@ -37,16 +37,16 @@ def outlived(numbers: Iterable[signal.Signals]) -> Iterator[None]:
 
 
 def _let_be(number: int, frame: FrameType | None) -> None:
-    """Do nothing. Other than SIG_IGN, that is not inherited by programs that this one starts."""
+    """Do nothing. Unlike SIG_IGN, a handler is not inherited by child processes."""
 
 
 async def until_signal(
     work: Callable[[], Awaitable[int]], beside: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
 ) -> int:
-    """Do work that returns an exit status; Ctrl-C, SIGTERM or SIGHUP cancels it.
+    """Run ``work``, which returns an exit status; Ctrl-C, SIGTERM or SIGHUP cancels it.
 
-    A signal that this program was started to ignore (``nohup``, a job in the background) stays ignored.
-    What the work raises comes out as it is. ``beside`` is done at the same time, and cancelled at the work's end.
+    A signal that this program was started to ignore (``nohup``, a job in the background) stays ignored. Raises the
+    exception of ``work``. ``beside`` runs at the same time and is cancelled when the work ends.
     """
     status = 0
     failure: Exception | None = None

@@ -1,16 +1,15 @@
-"""A terminal taken over key by key, and given back as it was found on every way out.
+"""The terminal in raw mode, restored to its former settings on every way out.
 
-Theory of operation. While it is taken over, the terminal echoes nothing, cuts no lines and makes no
-signals of keys: Ctrl-C, Ctrl-Z and Ctrl-D arrive as keys, and whoever reads decides. What it writes goes
-through the terminal's usual output processing. Bracketed paste is switched on.
+Theory of operation. While the program has the terminal, the terminal does not echo, collect lines or turn keys into
+signals: Ctrl-C, Ctrl-Z and Ctrl-D arrive as keys, and the reader decides. Output goes through the usual output
+processing of the terminal. Bracketed paste is on.
 
-It is given back in three cases: at the end of the ``with``, whatever ends it; around a stop (Ctrl-Z,
-SIGTSTP), and taken again when the program goes on; and when the terminal itself is gone (SIGHUP), where
-giving back fails and that is no matter. Settings are changed at once (``TCSANOW``): waiting for output to
-drain could wait for ever on a line that is held up.
+The terminal is given back at the end of the ``with`` block, in any case; around a stop (Ctrl-Z, SIGTSTP), after which
+it is taken again; and when it is gone (SIGHUP), where giving it back fails and does not matter. Settings are changed at
+once (``TCSANOW``): waiting for the output to drain could last for ever on a blocked terminal.
 
-Reads wait for the terminal to be readable and writes happen in a thread, so a terminal that is held up
-holds up nothing else.
+Reading waits for the terminal to be readable, and writing is done in a thread. So a blocked terminal blocks nothing
+else.
 """
 
 from __future__ import annotations
@@ -27,12 +26,12 @@ import trio
 _ON: Final = b"\x1b[?2004h"
 _OFF: Final = b"\x1b[?2004l"
 _READ: Final = 64 * 1024  # bytes read at once: a large paste in few steps
-_IFLAG, _LFLAG, _CC = 0, 3, 6  # places in what termios.tcgetattr returns
+_IFLAG, _LFLAG, _CC = 0, 3, 6  # indexes in the list that termios.tcgetattr returns
 _FALLBACK: Final = (80, 24)
 
 
 def usable(input_fd: int = 0, output_fd: int = 1) -> bool:
-    """Whether there is a person at a terminal who can type below what is written."""
+    """Whether input and output are a terminal that can move its cursor."""
     if os.environ.get("TERM", "") in {"", "dumb"}:
         return False
     return is_terminal(input_fd) and is_terminal(output_fd)
@@ -47,13 +46,13 @@ def is_terminal(fd: int) -> bool:
 
 
 def coloured(when: str) -> bool:
-    """Whether standard output gets colours: ``always``, ``never``, or ``auto``, where a terminal shows them."""
+    """Whether standard output gets colours: ``always``, ``never``, or ``auto`` for a terminal that shows them."""
     shows = is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
     return shows if when == "auto" else when == "always"
 
 
 class Terminal:
-    """The terminal behind two file descriptors; a context manager that takes it and gives it back."""
+    """The terminal of two file descriptors; a context manager that takes it over and gives it back."""
 
     def __init__(self, input_fd: int = 0, output_fd: int = 1) -> None:
         self._input = input_fd
@@ -74,7 +73,7 @@ class Terminal:
         self.give_back()
 
     def take(self) -> None:
-        """Take it over; nothing happens when it is taken already, or is no longer there."""
+        """Take the terminal over; does nothing when it is taken already, or is gone."""
         if self._found is not None:
             return
         with contextlib.suppress(termios.error, OSError):
@@ -89,19 +88,19 @@ class Terminal:
             os.write(self._output, _ON)
 
     def give_back(self) -> None:
-        """Give it back as it was found; nothing happens when it was given back already."""
+        """Restore the former settings; does nothing when the terminal was given back already."""
         found, self._found = self._found, None
         if found is None:
             return
-        with contextlib.suppress(termios.error, OSError):  # a terminal that is gone needs nothing back
+        with contextlib.suppress(termios.error, OSError):  # a terminal that is gone has no settings to restore
             termios.tcsetattr(self._input, termios.TCSANOW, found)
         with contextlib.suppress(OSError):
             os.write(self._output, _OFF)
 
     def stop(self) -> None:
-        """Give it back and stop this program's group, as Ctrl-Z does; returns when the program goes on.
+        """Give the terminal back and stop the process group, as Ctrl-Z does; returns when the program is continued.
 
-        What has no shell above it to go on again is not stopped: the system sees to that.
+        The system does not stop a process group that has no shell to continue it.
         """
         self.give_back()
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
@@ -112,13 +111,13 @@ class Terminal:
             self.take_if_in_front()
 
     def take_if_in_front(self) -> None:
-        """Take it over again after a stop, unless the program goes on in the background."""
+        """Take the terminal over again after a stop, unless the program was continued in the background."""
         with contextlib.suppress(OSError):
             if os.tcgetpgrp(self._input) == os.getpgrp():
                 self.take()
 
     def size(self) -> tuple[int, int]:
-        """Columns and rows now."""
+        """The present number of columns and rows."""
         try:
             columns, rows = os.get_terminal_size(self._output)
         except OSError:
@@ -126,7 +125,7 @@ class Terminal:
         return (columns or _FALLBACK[0], rows or _FALLBACK[1])  # a new pseudo-terminal has 0 by 0
 
     async def read(self) -> bytes:
-        """Wait for bytes; none means that the terminal is gone."""
+        """Wait for bytes; an empty result means that the terminal is gone."""
         await trio.lowlevel.wait_readable(self._input)
         try:
             return os.read(self._input, _READ)
@@ -134,13 +133,13 @@ class Terminal:
             return b""
 
     async def write(self, data: bytes) -> None:
-        """Write all of it. On cancellation some of it may be written, now or later."""
-        async with self._writing:  # what two tasks write must not run into each other
+        """Write all the data. After cancellation a part of it may be written, now or later."""
+        async with self._writing:  # the texts of two tasks must not be mixed
             await trio.to_thread.run_sync(_write_all, self._output, data, abandon_on_cancel=True)
 
 
 def _write_all(fd: int, data: bytes) -> None:
     view = memoryview(data)
-    with contextlib.suppress(OSError):  # EIO: the other side hung up; reading finds that out
+    with contextlib.suppress(OSError):  # EIO: the other side hung up; reading notices it too
         while view:
             view = view[os.write(fd, view) :]

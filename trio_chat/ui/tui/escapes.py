@@ -1,4 +1,4 @@
-"""What is said to the terminal itself, beyond what is drawn: copies, notifications, the title. Pure."""
+"""Escape sequences beside the drawing: clipboard, notifications, window title, mouse reports. Pure."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from trio_chat.protocol.text import clean_line
 
 BELL: Final = "\a"
 _MOST_COPIED: Final = 74_994
-"""Bytes that terminals take at the most in OSC 52: xterm's limit of 100,000 in base64."""
+"""Most bytes that terminals accept in OSC 52: xterm's limit is 100,000 in base64."""
 _MOUSE: Final = re.compile(rb"\x1b\[<(\d{1,5});(\d{1,5});(\d{1,5})([Mm])")
 
 
 class MouseEvent(NamedTuple):
-    """What the mouse did: ``button`` in xterm's numbers (64 and 65 are the wheel), whether it moved with the button
-    down, whether it was let go; where, from 0."""
+    """An event of the mouse: ``button`` in xterm's numbers (64 and 65 are the wheel), whether it moved with the button
+    down, whether the button was released; column and row from 0."""
 
     button: int
     moved: bool
@@ -26,9 +26,9 @@ class MouseEvent(NamedTuple):
 
 
 def split_mouse(data: bytes) -> tuple[bytes, list[MouseEvent], bytes]:
-    """Take the mouse's reports (SGR, xterm's mode 1006) out of what was read.
+    """Separate the mouse reports (SGR, xterm's mode 1006) from the other bytes.
 
-    Returns the other bytes, the reports, and the begin of a report at the end that is not whole yet.
+    Returns the other bytes, the events, and an unfinished report at the end.
     """
     events = []
     for found in _MOUSE.finditer(data):
@@ -40,18 +40,18 @@ def split_mouse(data: bytes) -> tuple[bytes, list[MouseEvent], bytes]:
 
 
 def copied(text: str) -> str:
-    """What puts a text on the clipboard of whoever sits at the terminal (OSC 52)."""
+    """The sequence that copies a text to the clipboard of the terminal's user (OSC 52)."""
     data = text.encode("utf-8", "replace")[:_MOST_COPIED]
     return f"\x1b]52;c;{base64.b64encode(data).decode()}\a"
 
 
 def titled(text: str) -> str:
-    """What sets the window's title (OSC 2)."""
+    """The sequence that sets the window title (OSC 2)."""
     return f"\x1b]2;{clean_line(text)}\a"
 
 
 def notified(title: str, body: str, by: str) -> str:
-    """What calls a person: the bell, and a notification where that is wanted."""
+    """The sequence that rings the bell and shows a notification; ``by`` is the way that :func:`notify_by` chose."""
     title, body = clean_line(title).replace(";", ","), clean_line(body)
     match by:
         case "none":
@@ -65,7 +65,7 @@ def notified(title: str, body: str, by: str) -> str:
 
 
 def notify_by(setting: str, term: str, program: str) -> str:
-    """How to call on this terminal, where the setting leaves it open."""
+    """The kind of notification for this terminal: the setting, or for ``auto`` the best one it is known for."""
     if setting != "auto":
         return setting
     known = f"{term} {program}".lower()

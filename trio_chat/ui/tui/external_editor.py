@@ -1,4 +1,4 @@
-"""Writing in another program: what $EDITOR makes of a text."""
+"""Editing the input in another program, $EDITOR."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ import trio
 
 
 async def edit(text: str) -> tuple[str, str]:
-    """Have a text edited in the program that VISUAL or EDITOR names, which takes the terminal meanwhile.
+    """Edit a text in the program that VISUAL or EDITOR names; the program uses the terminal meanwhile.
 
-    Returns the text as it is then, and why it is as it was where the program failed (a sentence; else empty).
+    Returns the edited text and an empty string, or the unchanged text and a sentence that says why the program failed.
     """
     command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
     with tempfile.TemporaryDirectory(prefix="trio-chat-") as folder:  # 0700

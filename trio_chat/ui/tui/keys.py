@@ -1,11 +1,11 @@
 """Keys and commands of the full screen, as data: one table each. Pure.
 
 The ``?`` overlay, ``/help`` and the reference page are made from these tables. ``[client.keys]`` in the settings
-replaces the keys of a command; :func:`bind` reads that and refuses what clashes.
+replaces the keys of a command; :func:`bind` reads that table and refuses clashes.
 
 Keys are written ``C-x`` (control), ``M-x`` (Alt), ``S-x`` (shift), ``PageUp``, ``F1``; two in a row as ``C-x C-e``.
-``Ctrl-``, ``Alt-`` and ``Shift-`` in front are understood too. A context is where a key counts: ``input`` while one
-types, ``message`` while a message is selected, ``list`` in what lies over the conversation.
+The prefixes ``Ctrl-``, ``Alt-`` and ``Shift-`` are understood too. A context is where a key is pressed: ``input`` while
+the person types, ``message`` while a message is selected, ``list`` in an open list, text or question.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Final, Literal, TypeAlias
 from trio_chat.errors import ConfigError
 from trio_chat.ui.commands import table as shared
 from trio_chat.ui.input.bindings import HELP, keys_of
-from trio_chat.ui.input.bindings import shown as shown  # noqa: PLC0414 - for whoever shows a key of these tables
+from trio_chat.ui.input.bindings import shown as shown  # noqa: PLC0414 - re-exported
 from trio_chat.ui.input.editor import Editor
 
 KeyContext: TypeAlias = Literal["input", "message", "list"]
@@ -28,7 +28,7 @@ KeyContext: TypeAlias = Literal["input", "message", "list"]
 
 @dataclass(frozen=True, slots=True)
 class Binding:
-    """One row: what is done, by which keys, where."""
+    """One row: a command, its keys, its help, and the context of the keys."""
 
     command: str
     keys: tuple[str, ...]
@@ -39,7 +39,7 @@ class Binding:
 
 @dataclass(frozen=True, slots=True)
 class ScreenCommand:
-    """A command that is typed, and that only the full screen has."""
+    """A typed command that only the full screen has, or that does more there."""
 
     name: str
     form: str
@@ -48,7 +48,7 @@ class ScreenCommand:
 
     @property
     def usage(self) -> str:
-        """The whole form."""
+        """The name and the arguments."""
         return f"/{self.name} {self.form}".rstrip()
 
 
@@ -56,28 +56,32 @@ COMMANDS: Final[tuple[ScreenCommand, ...]] = (
     ScreenCommand(
         "search",
         "WORDS [from:NAME] [in:ROOM] [before:DAY] [after:DAY] [has:link]",
-        "find messages; choosing one shows it where it was said",
+        "search messages; Enter on a result goes to it",
         "/search release from:bob",
     ),
-    ScreenCommand("reply", "[WHICH] [TEXT]", "answer a message; else the last one of somebody else", "/reply yes"),
-    ScreenCommand("edit", "[WHICH] [TEXT]", "change a message; else your last one", "/edit I meant Friday"),
-    ScreenCommand("delete", "[WHICH]", "take back a message; else your last one", "/delete"),
-    ScreenCommand("react", "[WHICH] EMOJI", "mark a message, else the last one; again takes it off", "/react :+1:"),
-    ScreenCommand("unreact", "[WHICH] EMOJI", "take your mark off a message, else off the last one", "/unreact :+1:"),
+    ScreenCommand("reply", "[WHICH] [TEXT]", "reply to a message, or to the last one of somebody else", "/reply yes"),
+    ScreenCommand("edit", "[WHICH] [TEXT]", "edit a message, or your last one", "/edit I meant Friday"),
+    ScreenCommand("delete", "[WHICH]", "delete a message, or your last one", "/delete"),
+    ScreenCommand("react", "[WHICH] EMOJI", "react to a message, or to the last one", "/react :+1:"),
+    ScreenCommand(
+        "unreact", "[WHICH] EMOJI", "remove your reaction from a message, or from the last one", "/unreact :+1:"
+    ),
     ScreenCommand("context", "[ROOM] WHICH", "go to a message", "/context 12"),
-    ScreenCommand("notify", "[all|mentions|nothing]", "say what of this room calls you", "/notify all"),
-    ScreenCommand("dnd", "", "do not disturb, until you say it again", "/dnd"),
-    ScreenCommand("theme", "[NAME]", "change the colours, or show which themes there are", "/theme light"),
-    ScreenCommand("go", "ROOM", "go to a room, or write to somebody, by some letters of the name", "/go ops"),
-    ScreenCommand("copy", "", "copy the message selected, or the last one", "/copy"),
-    ScreenCommand("keys", "", "show the keys", "/keys"),
+    ScreenCommand(
+        "notify", "[all|mentions|nothing]", "choose the messages of this room that notify you", "/notify all"
+    ),
+    ScreenCommand("dnd", "", "turn do-not-disturb on or off", "/dnd"),
+    ScreenCommand("theme", "[NAME]", "change the colours, or list the themes", "/theme light"),
+    ScreenCommand("go", "ROOM", "go to a room, or write to a person, by a few letters of the name", "/go ops"),
+    ScreenCommand("copy", "", "copy the selected message, or the last one", "/copy"),
+    ScreenCommand("keys", "", "list the keys", "/keys"),
 )
-"""The commands beyond those that every interface has; one of the same name means this one here."""
+"""The commands that only the full screen has, and those that replace a shared command of the same name."""
 
-_HERE: Final = {"complete": "complete a command, name, room or :emoji:", "redraw": "draw the screen again"}
-"""What keys of line mode do here, where that is something else or more."""
+_HERE: Final = {"complete": "complete a command, name, room or :emoji:", "redraw": "redraw the screen"}
+"""The help of editor commands that do something else, or more, in the full screen."""
 _MOVED: Final = {"C-k"}
-"""Keys of line mode that get another command here; what they did there is part of that command."""
+"""Keys of line mode that have another command here, which includes their command of line mode."""
 
 
 def _editing() -> tuple[Binding, ...]:
@@ -88,68 +92,69 @@ def _editing() -> tuple[Binding, ...]:
 
 
 KEYS: Final[tuple[Binding, ...]] = (
-    Binding("help", ("F1", "M-?"), "show the keys and commands; ? does the same while nothing is typed", "The program"),
+    Binding("help", ("F1", "M-?"), "list the keys and commands; ? does too while the input is empty", "The program"),
     Binding(
         "switcher-or-kill",
         ("C-k",),
-        "with nothing right of the cursor: go to a room; else cut the rest of the line",
+        "at the end of the line: go to a room; elsewhere: cut the rest of the line",
         "Finding your way",
     ),
     Binding("switcher", ("C-x b", "M-k"), "go to a room or person by a few letters", "Finding your way"),
-    Binding("next-attention", ("M-a",), "to the next room that needs attention; then back", "Finding your way"),
+    Binding("next-attention", ("M-a",), "to the next room that needs attention, then back", "Finding your way"),
     *(Binding(f"room-{n}", (f"M-{n}",), f"to room {n} of the list", "Finding your way") for n in range(1, 10)),
     Binding("room-before", ("M-Up", "C-PageUp"), "to the room above", "Finding your way"),
     Binding("room-after", ("M-Down", "C-PageDown"), "to the room below", "Finding your way"),
-    Binding("page-up", ("PageUp", "M-v"), "a page back", "Reading"),
-    Binding("page-down", ("PageDown", "C-v"), "a page on", "Reading"),
-    Binding("line-up", ("S-Up",), "a line back", "Reading"),
-    Binding("line-down", ("S-Down",), "a line on", "Reading"),
+    Binding("page-up", ("PageUp", "M-v"), "one page back", "Reading"),
+    Binding("page-down", ("PageDown", "C-v"), "one page forward", "Reading"),
+    Binding("line-up", ("S-Up",), "one line back", "Reading"),
+    Binding("line-down", ("S-Down",), "one line forward", "Reading"),
     Binding("newest", ("M-End", "M-G"), "to the newest message", "Reading"),
     Binding("first-unread", ("M-u", "M-Home"), "to the first unread message", "Reading"),
-    Binding("all-read", ("M-h",), "count everything as read, in all rooms", "Reading"),
-    Binding("select", ("M-s", "C-x s"), "select a message: to answer, mark, change or copy it", "Reading"),
-    Binding("search-messages", ("C-x /", "M-/"), "search in all messages", "Reading"),
-    Binding("reply-last", ("M-r",), "answer the last message", "Typing"),
+    Binding("all-read", ("M-h",), "mark all messages of all rooms as read", "Reading"),
+    Binding("select", ("M-s", "C-x s"), "select a message: to reply, react, edit, delete or copy", "Reading"),
+    Binding("search-messages", ("C-x /", "M-/"), "search messages", "Reading"),
+    Binding("reply-last", ("M-r",), "reply to the last message", "Typing"),
     Binding("external-editor", ("C-x C-e",), "write in $EDITOR", "Typing"),
-    Binding("cancel", ("Escape", "C-g"), "give up answering or changing a message; then to the newest", "Typing"),
-    Binding("people", ("M-p", "F3"), "show or hide the people", "The program"),
-    Binding("rooms", ("M-l", "F2"), "show or hide the rooms", "The program"),
-    Binding("do-not-disturb", ("M-n",), "do not disturb, on and off", "The program"),
+    Binding("cancel", ("Escape", "C-g"), "stop replying or editing; then go to the newest message", "Typing"),
+    Binding("people", ("M-p", "F3"), "show or hide the list of people", "The program"),
+    Binding("rooms", ("M-l", "F2"), "show or hide the list of rooms", "The program"),
+    Binding("do-not-disturb", ("M-n",), "turn do-not-disturb on or off", "The program"),
     *_editing(),
     Binding("message-up", ("Up", "k", "C-p", "M-s"), "the message above", "With a message selected", "message"),
     Binding("message-down", ("Down", "j", "C-n"), "the message below", "With a message selected", "message"),
     Binding("message-page-up", ("PageUp",), "ten messages up", "With a message selected", "message"),
     Binding("message-page-down", ("PageDown",), "ten messages down", "With a message selected", "message"),
-    Binding("message-reply", ("r", "Enter"), "answer it", "With a message selected", "message"),
-    Binding("message-react", ("+",), "mark it with an emoji", "With a message selected", "message"),
-    Binding("message-edit", ("e",), "change it, if it is yours", "With a message selected", "message"),
-    Binding("message-delete", ("d",), "take it back, if it is yours", "With a message selected", "message"),
-    Binding("message-origin", ("o",), "go to what it answers", "With a message selected", "message"),
+    Binding("message-reply", ("r", "Enter"), "reply to it", "With a message selected", "message"),
+    Binding("message-react", ("+",), "react with an emoji", "With a message selected", "message"),
+    Binding("message-edit", ("e",), "edit it, if it is yours", "With a message selected", "message"),
+    Binding("message-delete", ("d",), "delete it, if it is yours", "With a message selected", "message"),
+    Binding("message-origin", ("o",), "go to the message that it replies to", "With a message selected", "message"),
     Binding("message-copy", ("c", "y"), "copy it", "With a message selected", "message"),
     Binding("message-copy-link", ("l",), "copy its link", "With a message selected", "message"),
-    Binding("message-span", ("v", "C-Space"), "copy from here: move, then copy", "With a message selected", "message"),
-    Binding("message-info", ("i",), "show when it was said, and who marked it", "With a message selected", "message"),
+    Binding(
+        "message-span", ("v", "C-Space"), "begin a range here: move, then copy", "With a message selected", "message"
+    ),
+    Binding("message-info", ("i",), "show its time, number and reactions", "With a message selected", "message"),
     Binding("message-leave", ("Escape", "q", "C-g"), "back to the input", "With a message selected", "message"),
-    Binding("up", ("Up", "C-p"), "up", "In lists and overlays", "list"),
-    Binding("down", ("Down", "C-n"), "down", "In lists and overlays", "list"),
-    Binding("page-up", ("PageUp",), "ten rows up", "In lists and overlays", "list"),
-    Binding("page-down", ("PageDown",), "ten rows down", "In lists and overlays", "list"),
-    Binding("choose", ("Enter",), "choose", "In lists and overlays", "list"),
-    Binding("shut", ("Escape", "C-g", "C-c"), "close it", "In lists and overlays", "list"),
+    Binding("up", ("Up", "C-p"), "up", "In lists and questions", "list"),
+    Binding("down", ("Down", "C-n"), "down", "In lists and questions", "list"),
+    Binding("page-up", ("PageUp",), "ten rows up", "In lists and questions", "list"),
+    Binding("page-down", ("PageDown",), "ten rows down", "In lists and questions", "list"),
+    Binding("choose", ("Enter",), "choose", "In lists and questions", "list"),
+    Binding("shut", ("Escape", "C-g", "C-c"), "close", "In lists and questions", "list"),
 )
-"""All keys. A command's name is what the settings call it; in another context than ``input`` it is
-``CONTEXT.NAME`` where the bare name is taken (``list.up``)."""
+"""All keys. The settings use the name of a command; in lists it is ``list.NAME``, as in ``list.up``."""
 
 SECTIONS: Final = tuple(dict.fromkeys(binding.section for binding in KEYS))
 
 
 def setting(binding: Binding) -> str:
-    """What the settings call a row of the table."""
+    """The name of a row in the settings."""
     return binding.command if binding.context != "list" else f"list.{binding.command}"
 
 
 class Bindings:
-    """What each key means in each context, single or after a first key."""
+    """The command of each key in each context; a key may be the second of two."""
 
     def __init__(self, rows: Iterable[Binding]) -> None:
         self.rows = tuple(rows)
@@ -160,11 +165,11 @@ class Bindings:
         return f"<Bindings of {len(self._commands)} keys>"
 
     def command(self, context: KeyContext, key: str) -> str | None:
-        """What a key, or two with a space between, does; ``None`` for nothing."""
+        """The command of a key, or of two keys with a space between; ``None`` when it has none."""
         return self._commands.get((context, key))
 
     def begins(self, context: KeyContext, key: str) -> bool:
-        """Whether a key only begins others."""
+        """Whether a key is the first of two."""
         return (context, key) in self._firsts
 
     def keys(self, command: str, context: KeyContext = "input") -> tuple[str, ...]:
@@ -180,7 +185,7 @@ _LONG: Final = (("ctrl-", "C-"), ("control-", "C-"), ("alt-", "M-"), ("meta-", "
 
 
 def read_key(text: str) -> str | None:
-    """A key as the settings have it, in the form of the table; ``None`` for what is none."""
+    """A key of the settings in the spelling of the table; ``None`` when it is not a key."""
     parts = []
     for word in text.split():
         rest, modifiers = word, ""
@@ -199,11 +204,10 @@ def read_key(text: str) -> str | None:
 
 
 def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> Bindings:
-    """The table with the keys that the settings give to some commands.
+    """The table with the keys of the settings.
 
-    A key that the table had for another command is taken from it; two commands to which the settings give the same
-    key are a clash. Raises :class:`~trio_chat.errors.ConfigError` for a clash, for a command that there is not and
-    for what is no key; each fault is a line.
+    A key that the table had for another command is removed there. Raises :class:`~trio_chat.errors.ConfigError`, with a
+    line for each fault, when the settings give a key to two commands, or name an unknown command or key.
     """
     names = {setting(row): row for row in KEYS}
     faults: list[str] = []
@@ -216,7 +220,7 @@ def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> 
             continue
         read = {text: read_key(text) for text in keys}
         faults += [
-            f"{where}: {name}: {text!r} is no key; write it as C-x, M-x, F5 or C-x C-e."
+            f"{where}: {name}: {text!r} is not a key; write it as C-x, M-x, F5 or C-x C-e."
             for text, key in read.items()
             if key is None
         ]
@@ -238,18 +242,18 @@ def _with_keys(row: Binding, wanted: tuple[str, ...] | None, given: Mapping[tupl
 
 
 def _refuse_prefixes(rows: Iterable[Binding], where: str) -> None:
-    """A key cannot both do something and begin others."""
+    """Refuse a key that has a command and is also the first of two."""
     used = {(row.context, key): setting(row) for row in rows for key in row.keys}
     for (context, key), name in used.items():
         first = key.split()[0]
         if " " in key and (context, first) in used:
             raise ConfigError(
-                f"{where}: {first} does {used[context, first]}, so {key} ({name}) could never be pressed."
+                f"{where}: {first} runs {used[context, first]}, so {key} ({name}) could never be pressed."
             )
 
 
 def overview(bindings: Bindings) -> list[tuple[str, str]]:
-    """What the ``?`` overlay shows: pairs of a style and a line."""
+    """The lines of the ``?`` overlay: pairs of a style and a text."""
     lines: list[tuple[str, str]] = []
     for section in SECTIONS:
         lines += [("overlay", "")] if lines else []
@@ -263,14 +267,14 @@ def overview(bindings: Bindings) -> list[tuple[str, str]]:
 
 
 def command_rows() -> list[tuple[str, str]]:
-    """Every command that can be typed and every form of a line, with what it does."""
+    """Every typed command and every form of a line, with its help."""
     mine = {one.name for one in COMMANDS}
     rows = [(one.usage, one.help) for one in shared.COMMANDS if one.name not in mine]
     return [*shared.FORMS, *rows, *((one.usage, one.help) for one in COMMANDS)]
 
 
 def _merged(bindings: Bindings, section: str) -> list[tuple[str, str]]:
-    """The rows of one section; those of the nine rooms as one."""
+    """The rows of one section; the nine rows for rooms as one."""
     rows = []
     for row in bindings.rows:
         if row.section != section or not row.keys or re.fullmatch("room-[2-9]", row.command):
@@ -288,14 +292,14 @@ def reference() -> str:
     parts = [
         "# Keys and commands of the full screen",
         (
-            "The same is shown by F1, or by `?` while nothing is typed. What `trio-chat join --plain` knows too is in "
-            "the [commands in the chat](chat-commands.md)."
+            "F1 shows the same, and `?` while the input is empty. The commands that `trio-chat join --plain` has too "
+            "are in [Commands in the chat](chat-commands.md)."
         ),
         "## Changing keys",
         (
-            "The table `[client.keys]` of the settings gives a command other keys, one or a list. Keys are written "
-            "`C-x`, `M-x`, `F5`, `PageUp`, or two in a row, `C-x C-e`. A key given to two commands is an error, and "
-            "so is a command that there is not. A key that another command had is taken from it."
+            "The table `[client.keys]` of the settings gives a command other keys: one key or a list. Keys are written "
+            "`C-x`, `M-x`, `F5`, `PageUp`, or two in a row, `C-x C-e`. It is an error to give one key to two commands, "
+            "or to name an unknown command. A key that belonged to another command is removed there."
         ),
         '```toml\n[client.keys]\nswitcher = "C-o"\nnext-attention = ["M-a", "F8"]\n```',
     ]
@@ -307,12 +311,12 @@ def reference() -> str:
             if row.section == section and row.keys
         ]
         parts.append(
-            "| Keys | What they do | Called |\n|---|---|---|\n"
+            "| Keys | Effect | Name in the settings |\n|---|---|---|\n"
             + "\n".join(f"| {keys} | {text} | `{name}` |" for keys, text, name in rows)
         )
     parts.append("## Commands that only the full screen has")
     parts.append(
-        "| You type | It does |\n|---|---|\n"
+        "| Command | Effect |\n|---|---|\n"
         + "\n".join(f"| `{one.usage.replace('|', chr(92) + '|')}` | {one.help} |" for one in COMMANDS)
     )
     return "\n\n".join(parts) + "\n"

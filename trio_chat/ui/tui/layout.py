@@ -1,11 +1,11 @@
 """Text to styled rows: a small Markdown, links, mentions, and wrapping by cells. Pure.
 
 Theory of operation. :func:`markup` reads a message into paragraphs of spans; :func:`wrap` breaks spans into rows no
-wider than asked. A span's style is one or more words (``"mention"``, ``"quote bold"``) that a theme gives colours.
+wider than given. A span's style is one or more words (``"mention"``, ``"quote bold"``) that a theme gives colours.
 
-What is marked up is small and fixed: fences and ``code``, ``> quotes``, ``**bold**``, ``*italic*``, ``~~struck~~``,
-links, ``@mentions`` and ``#rooms``. Marks that do not pair stay as they are, so a text that was never meant as
-Markdown loses nothing. How far a pair may reach is bounded, so no text takes long.
+The Markdown is small and fixed: fences and ``code``, ``> quotes``, ``**bold**``, ``*italic*``, ``~~struck~~``,
+links, ``@mentions`` and ``#rooms``. Signs without a partner stay as they are, so a text that
+is not Markdown loses nothing. The length between two signs is bounded, so no text takes long.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from trio_chat.ui.terminal.graphemes import clusters, text_width, width
 
 
 class Span(NamedTuple):
-    """Text in one style; ``link`` is where it leads."""
+    """A text in one style; ``link`` is its URL."""
 
     style: str
     text: str
@@ -27,7 +27,7 @@ class Span(NamedTuple):
 
 Row: TypeAlias = list[Span]
 CODE_BAR: Final = "│ "
-"""What stands before each row of code between fences."""
+"""The prefix of each row of code between fences."""
 
 _INLINE: Final = re.compile(
     r"(?P<ticks>`{1,3})(?P<code>[^`](?:.{0,2000}?[^`])?)(?P=ticks)(?!`)"
@@ -44,7 +44,7 @@ _DEPTH: Final = 3  # emphasis within emphasis
 
 
 def markup(text: str, base: str = "", me: str = "") -> Iterator[tuple[str, Row]]:
-    """The paragraphs of a message: pairs of what stands before each of its rows, and its spans."""
+    """The paragraphs of a message: pairs of the prefix of each row, and the spans."""
     fence = False
     for line in text.expandtabs(4).split("\n"):
         if line.lstrip().startswith("```") and "`" not in line.lstrip().lstrip("`"):
@@ -91,7 +91,7 @@ def _join(base: str, style: str) -> str:
 
 
 def _trim_url(url: str) -> str:
-    """A link without the sentence around it: no full stop, and no bracket that was opened before it."""
+    """A link without the punctuation that follows it: a full stop, or a bracket that was opened before the link."""
     while url:
         last = url[-1]
         if (
@@ -116,9 +116,9 @@ _WORDS: Final = re.compile(r"\s+|\S+")
 
 
 def wrap(spans: Iterable[Span], columns: int, *, first: int = 0, words: bool = True) -> list[Row]:
-    """Break spans into rows of at most so many columns: between words where it can be, else anywhere.
+    """Break spans into rows of at most ``columns``, between words if possible.
 
-    ``first`` columns of the first row are taken already. Without ``words``, blanks are kept and rows cut at the edge.
+    ``first`` columns of the first row are used already. Without ``words``, spaces are kept and rows cut at the edge.
     """
     spans = list(spans)
     if first + sum(len(span.text) for span in spans) <= columns and all(span.text.isascii() for span in spans):
@@ -127,7 +127,7 @@ def wrap(spans: Iterable[Span], columns: int, *, first: int = 0, words: bool = T
 
 
 class _Wrapping:
-    """Rows being filled. A word may go over several spans: its pieces wait until it ends."""
+    """Fills rows. A word may consist of several spans, which are kept until it ends."""
 
     def __init__(self, columns: int, first: int, *, words: bool) -> None:
         self._columns = columns
@@ -182,7 +182,7 @@ class _Wrapping:
         self._word = []
 
     def _cut(self, piece: Span) -> None:
-        """Put a word that is wider than a row, cluster by cluster."""
+        """Add a word that is wider than a row, cluster by cluster."""
         part = ""
         for cluster in clusters(piece.text):
             wide = width(cluster)
@@ -209,12 +209,12 @@ class _Wrapping:
 
 
 def row_width(row: Iterable[Span]) -> int:
-    """The columns that a row takes."""
+    """The width of a row in columns."""
     return sum(text_width(span.text) for span in row)
 
 
 def clip(text: str, columns: int, mark: str = "…") -> str:
-    """A text in at most so many columns; ``mark`` stands for what is missing."""
+    """A text cut to at most ``columns``; ``mark`` stands for the missing part."""
     if text_width(text) <= columns:
         return text
     room = columns - text_width(mark)
@@ -230,7 +230,7 @@ def clip(text: str, columns: int, mark: str = "…") -> str:
 
 
 def fit(row: Iterable[Span], columns: int, style: str = "") -> Row:
-    """A row of exactly so many columns: cut, or filled with blanks of a style."""
+    """A row of exactly ``columns``: cut, or filled with spaces of a style."""
     kept: Row = []
     used = 0
     for span in row:

@@ -1,4 +1,4 @@
-"""What the full screen is started with: how to connect, and how a person wants it to be."""
+"""The options of the full screen: how to connect, and the settings."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Dial(Protocol):
 
 @dataclass(slots=True)
 class ScreenOptions:
-    """How a person wants the full screen to be."""
+    """The settings of the full screen."""
 
     name: str | None = None
     password: str | None = None
@@ -47,7 +47,7 @@ class ScreenOptions:
 
     @classmethod
     def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> ScreenOptions:
-        """What the settings say."""
+        """The options from the settings of the client."""
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
             config.highlight, config.time_format, config.unknown_recipients, config.backlog, colour, dict(config.keys),
@@ -55,21 +55,21 @@ class ScreenOptions:
 
 
 def theme_name(setting: str) -> str:
-    """The theme that a setting names; for ``auto``, the one that goes with the terminal's background."""
+    """The theme of the setting; for ``auto``, the one that fits the background of the terminal."""
     return by_itself(os.environ.get("COLORFGBG", "")) if setting == "auto" else setting
 
 
 def chosen_theme(name: str) -> dict[str, str]:
-    """The theme of this name, or from this file. Raises :class:`~trio_chat.errors.ConfigError` when there is none."""
+    """The styles of a theme, or of a theme file. Raises :class:`~trio_chat.errors.ConfigError` if there is none."""
     if name.endswith(".toml"):
         return read_theme(Path(name).expanduser())
     if name not in THEMES:
         raise ConfigError(
-            f"There is no theme {name!r}; there are auto, {', '.join(THEMES)}, or a file that ends in .toml."
+            f"There is no theme {name!r}. Choose auto, {', '.join(THEMES)}, or a file that ends in .toml."
         )
     return THEMES[name]
 
 
 def has_links() -> bool:
-    """Whether the terminal is known to swallow OSC 8, if it does not show it: all but the oldest do."""
+    """Whether the terminal shows OSC 8 links, or at least ignores them; all but the oldest terminals do."""
     return os.environ.get("TERM", "") not in {"linux", "vt100", "vt220", "ansi", "cons25"}

@@ -1,7 +1,7 @@
-"""Colours: six themes that come with the program, and those of a person's own, as tables of styles. Pure.
+"""Colours: the six built-in themes, and theme files, as tables of styles. Pure.
 
 A style's value is ``FOREGROUND[,SETTING...] [on BACKGROUND]`` in urwid's names: ``light cyan,bold``, ``#8af on #234``,
-``default,underline``. What a theme leaves out is taken from the theme it is ``based_on``, at last from ``dark``.
+``default,underline``. A missing style is taken from the theme that this one is ``based_on``, or from ``dark``.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from trio_chat.errors import ConfigError
 
 NICKS: Final = 12
-"""Colours for names; each name gets one of them."""
+"""The number of colours for names."""
 
 _DARK: Final[dict[str, str]] = {
     "": "default", "dim": "g58", "time": "g50", "me": "h15,bold", "action": "default,italics", "bold": "bold",
@@ -90,15 +90,15 @@ THEMES: Final[dict[str, dict[str, str]]] = {
     "sixteen": {**_DARK, **_SIXTEEN},
     "plain": _PLAIN,
 }
-"""The themes that come with the program: ``sixteen`` wants 16 colours, ``plain`` none, the others 256."""
+"""The built-in themes: ``sixteen`` needs 16 colours, ``plain`` none, the others 256."""
 
 
 def read_theme(path: Path) -> dict[str, str]:
-    """A theme from a file: a table ``[styles]``, and ``based_on``.
+    """Read a theme file: a table ``[styles]``, and ``based_on``.
 
-    Raises :class:`~trio_chat.errors.ConfigError` when it cannot be read, or names a style or theme that there is not.
+    Raises :class:`~trio_chat.errors.ConfigError` when it cannot be read, or names an unknown style or theme.
     """
-    import tomllib  # noqa: PLC0415 - most themes are in this file
+    import tomllib  # noqa: PLC0415 - most people use a built-in theme
 
     try:
         table = tomllib.loads(path.read_text("utf-8"))
@@ -118,21 +118,21 @@ def read_theme(path: Path) -> dict[str, str]:
 
 
 def read_style(value: str) -> tuple[str, str]:
-    """A style's value as urwid takes it: the foreground with its settings, and the background."""
+    """A style as urwid takes it: the foreground with its settings, and the background."""
     foreground, _, background = value.partition(" on ")
     return foreground.strip() or "default", background.strip() or "default"
 
 
 def by_itself(colorfgbg: str) -> str:
-    """The theme for a terminal, by what it says of its colours in COLORFGBG (rxvt's ``foreground;background``, the
-    numbers of 16 colours): the light one where the background is white or light gray."""
+    """The theme that fits the colours of a terminal: ``light`` when COLORFGBG (rxvt's ``foreground;background``,
+    numbers of 16 colours) says that the background is white or light gray, otherwise ``dark``."""
     return "light" if colorfgbg.rpartition(";")[2] in {"7", "15"} else "dark"
 
 
 def choose(name: str, colours: int) -> str:
-    """The theme that fits a terminal of so many colours: one that needs more gives way to one that does not."""
-    if colours < 16:  # noqa: PLR2004 - what the theme of that name wants
+    """The theme itself when the terminal has enough colours, otherwise a theme that needs fewer."""
+    if colours < 16:  # noqa: PLR2004 - the colours of the theme `sixteen`
         return "plain"
-    if colours < 256 and name not in {"sixteen", "plain"}:  # noqa: PLR2004 - what the others want
+    if colours < 256 and name not in {"sixteen", "plain"}:  # noqa: PLR2004 - the colours of the other themes
         return "sixteen"
     return name

@@ -11,13 +11,13 @@ from trio_chat.ui.tui.layout import Row, Span, clip, fit, inline
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel
 
-_WRITING: Final = 3  # people named as writing; more than that are "several"
+_WRITING: Final = 3  # people named as typing; more are "several people"
 _TO: Final = "→ "
-_SLOW: Final = 1.0  # seconds of a ping from which it is worth a colour
+_SLOW: Final = 1.0  # seconds of latency from which the status line is coloured
 
 
 def topic_row(model: ChatModel, columns: int) -> Row:
-    """The room's name, its topic, and how many are there."""
+    """The name, the number of people and the topic of the room."""
     room = model.room
     name = ("" if not room.direct else "@") + model.label(room)
     kind = " private" if room.direct else f" {room.facts.count}" if room.facts.count else ""
@@ -35,15 +35,15 @@ def topic_row(model: ChatModel, columns: int) -> Row:
 
 
 class Part(NamedTuple):
-    """A part of the status line, from its longest form to the shortest. Where there is not room for all, those of
-    the lowest ``rank`` are shortened first."""
+    """A part of the status line, with its forms from the longest to the shortest. Parts with the lowest ``rank`` are
+    shortened first."""
 
     rank: int
     forms: tuple[str, ...]
 
 
 def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
-    """How the connection is, what is unread elsewhere, who is writing, what waits to be sent."""
+    """The connection, the unread messages, the people who are typing, and the messages that wait to be sent."""
     style, parts = _connection(model, now)
     waiting = sum(entry.delivery == "pending" for room in model.rooms.values() for entry in room.pending)
     if waiting and model.connection.state != "connected":
@@ -79,7 +79,7 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
 
 
 def join_parts(parts: list[Part], columns: int) -> str:
-    """The parts side by side, shortened so that they fit where they can."""
+    """The parts side by side, shortened until they fit, if they can."""
     forms = [list(part.forms) for part in parts]
     while True:
         text = " · ".join(filter(None, (form[0] for form in forms)))
@@ -120,9 +120,9 @@ def _writing(room: RoomModel, now: float) -> str:
     if not names:
         return ""
     if len(names) > _WRITING:
-        return "several are writing"
+        return "several people are typing"
     verb = "is" if len(names) == 1 else "are"
-    return f"{' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)} {verb} writing"
+    return f"{' and '.join([', '.join(names[:-1]), names[-1]] if len(names) > 1 else names)} {verb} typing"
 
 
 # ---- the input ----------------------------------------------------------------------------------
@@ -130,7 +130,7 @@ def _writing(room: RoomModel, now: float) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Entered:
-    """The input as rows, and the cursor's row and column in them."""
+    """The input as rows, with the row and column of the cursor."""
 
     rows: list[Row]
     row: int
@@ -138,18 +138,18 @@ class Entered:
 
 
 def prompt(model: ChatModel) -> tuple[Row, bool]:
-    """What stands before the input: where it goes, or what Enter does; and whether it would be refused."""
+    """The prompt: where the line goes, or what Enter does; and whether the server would refuse it."""
     room = model.room
     search = room.editor.search
     if search is not None:
         return [
             Span(
                 "prompt" if search.found else "prompt.warn",
-                f"{'search' if search.found else 'not found'} '{search.wanted}': ",
+                f"{'search' if search.found else 'not found'} '{search.text}': ",
             )
         ], False
     if room.selected is not None:
-        return [Span("prompt", "r answers, + marks, e changes, d takes back, c copies, o origin, Esc leaves ")], False
+        return [Span("prompt", "r reply, + react, e edit, d delete, c copy, o origin, Esc back ")], False
     if room.intent is not None:
         target = room.log.find(room.intent.seq)
         who = model.place.label(*target.author) if target is not None else "?"
@@ -163,7 +163,7 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
 
 
 def clip_prompt(label: str, columns: int) -> str:
-    """A prompt in at most so many columns. Of where a line goes, the end stays: there it says whether it is private."""
+    """A prompt cut to at most ``columns``. The end of a destination is kept, because it says "(private)"."""
     if text_width(label) <= columns or not label.startswith(_TO) or columns < 2 * len(_TO):
         return clip(label, columns)
     kept, used = "", text_width(_TO) + 1
@@ -176,8 +176,8 @@ def clip_prompt(label: str, columns: int) -> str:
 
 
 def lay_out_input(head: Row, text: str, cursor: int, columns: int, most: int, *, secret: bool = False) -> Entered:
-    """Break the input into at most so many rows: the first, which says where it goes, and those around the cursor.
-    Where there is one row only, its text moves along below the cursor."""
+    """Break the input into at most ``most`` rows: the first, which has the prompt, and those around the cursor. In a
+    single row the text scrolls sideways with the cursor."""
     limit = max(columns, 2)
     label = clip_prompt("".join(span.text for span in head), max(limit // 2, 1) if text else limit - 1)
     style = head[0].style if head else ""
@@ -211,7 +211,7 @@ def lay_out_input(head: Row, text: str, cursor: int, columns: int, most: int, *,
 
 
 def _cells(text: str, *, secret: bool) -> list[tuple[str, int]]:
-    """What each cluster of the input looks like, and the columns that it takes; a line break takes none."""
+    """Each cluster of the input as it is shown, with its width; a line break has none."""
     cells = []
     for cluster in clusters(text):
         if cluster == "\n":
@@ -223,14 +223,14 @@ def _cells(text: str, *, secret: bool) -> list[tuple[str, int]]:
 
 
 def _opened(row: Row, columns: int) -> Row:
-    """The input's first row, where rows between it and those that are shown are left out."""
+    """The first row of the input, where rows after it are left out."""
     return [*fit(row, columns - 1, "input"), Span("dim", "…")]
 
 
 def _lay_out_one_row(label: Span, cells: list[tuple[str, int]], cursor: int, columns: int) -> Entered:
-    """The label, and of the text what is around the cursor; a line break is shown as a sign."""
+    """The label and the part of the text around the cursor; a line break is shown as a sign."""
     seen = [("⏎", 1) if text == "\n" else (text, wide) for text, wide in cells]
-    room = max(columns - text_width(label.text) - 1, 1)  # a column stays for the cursor behind the text
+    room = max(columns - text_width(label.text) - 1, 1)  # one column is for the cursor after the text
     start, used = cursor, 0
     while start > 0 and used + seen[start - 1][1] <= room - 1:
         start -= 1

@@ -1,9 +1,9 @@
-"""The conversation: from the window of a room's log to the rows on the screen. Pure.
+"""The layout of the conversation: from the loaded part of a room's log to the rows on the screen. Pure.
 
-Theory of operation. Rows are made from the bottom upwards, and only for what is shown. What stands over a line (the
-date, "new", a name or none when the one before is of the same person) depends on the line before it, so each entry's
-rows are made knowing its predecessor, and kept until the entry, that knowledge or the width changes. Where one has
-scrolled to is kept as a line's number and so many rows below it: what is fetched above or said below moves nothing.
+Theory of operation. Rows are made from the bottom upwards, and only for the visible part. The lines over an entry (the
+date, "new", the name unless the entry before is by the same person) depend on the entry before it. So the rows of an
+entry are made with its predecessor, and cached until the entry, the predecessor or the width changes. The scroll
+position is the number of a line and a number of rows below it: entries that arrive above or below do not move it.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.themes import NICKS
 
-_CACHED: Final = 3000  # entries whose rows are kept: some pages around where one reads
-_TOGETHER: Final = 300.0  # seconds between two messages of one person that stand under one name
-_NAMED: Final = 6  # people named in a folded line
-_WIDE, _NARROW = 60, 36  # columns from which names have a column of their own, and below which there is no time
+_CACHED: Final = 3000  # entries whose rows are cached: some pages around the visible part
+_TOGETHER: Final = 300.0  # seconds between two messages of one person that share one name
+_NAMED: Final = 6  # people named in a line about arrivals
+_WIDE, _NARROW = 60, 36  # columns from which names have their own column, and below which times are hidden
 _EXCERPT: Final = 60
 _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 
 
 @dataclass(frozen=True, slots=True)
 class ConversationStyle:
-    """How a person wants lines to be shown. ``place`` tells who they are, whom they ignore, and whether each message
-    has its number before it; ``words`` finds the words that call them as their name does."""
+    """How entries are shown. ``place`` knows the reader, the people whom they ignore, and whether each message shows its
+    number. ``words`` finds the words that are highlighted like a mention."""
 
     place: Place = field(default_factory=Place)
     time_format: str = "%H:%M"
@@ -51,15 +51,15 @@ class ConversationStyle:
 
 
 class RowOwner(NamedTuple):
-    """Which entry a row on the screen belongs to."""
+    """The entry that a row on the screen belongs to; ``said`` tells whether it is a message."""
 
     seq: int
     said: bool
 
 
 class _Head(NamedTuple):
-    """What stands before a message: whether that is under the name of the one before it (``together``), then whether
-    there is a time because the minute is another (``again``); the digits of its number (0: it is not shown)."""
+    """The part before a message. ``together``: it shares the name of the message before; ``again``: it shows the time
+    all the same, because the minute is another; ``digits``: the width of its number, 0 when numbers are hidden."""
 
     together: bool
     again: bool
@@ -68,7 +68,7 @@ class _Head(NamedTuple):
 
 @dataclass(slots=True)
 class View:
-    """What is shown of a conversation: its rows from the top, whose they are, and what is near its ends."""
+    """The visible part of a conversation: rows from the top, their owners, and whether more of the log is needed."""
 
     rows: list[Row] = field(default_factory=list)
     places: list[RowOwner | None] = field(default_factory=list)
@@ -78,7 +78,7 @@ class View:
 
 
 class ConversationLayout:
-    """Lays out conversations, and remembers what it laid out."""
+    """Lays out conversations, and caches the rows of their entries."""
 
     def __init__(self) -> None:
         self._cache: dict[tuple[str, int, int, str], tuple[tuple[object, ...], list[Row]]] = {}
@@ -89,7 +89,7 @@ class ConversationLayout:
     # ---- one entry -----------------------------------------------------------------------------
 
     def block(self, room: RoomModel, at: int, columns: int, look: ConversationStyle) -> list[Row]:
-        """The rows of the entry at that place of the list (beyond the log: of what waits to be acknowledged)."""
+        """The rows of an entry; indexes beyond the log are messages that are not acknowledged yet."""
         entry = _item(room, at)
         if is_hidden(entry, look.place.ignored):
             return []
@@ -134,10 +134,10 @@ class ConversationLayout:
         self._cache[key] = state, rows
         return rows
 
-    # ---- what is shown -------------------------------------------------------------------------
+    # ---- the visible part ----------------------------------------------------------------------
 
     def view(self, room: RoomModel, columns: int, height: int, look: ConversationStyle) -> View:
-        """What is shown in so many columns and rows."""
+        """The visible part in a window of this size."""
         view = View()
         at, hidden = self._bottom(room, columns, look)
         view.wants_newer = not room.log.at_end and at > len(room.log) - height
@@ -165,7 +165,7 @@ class ConversationLayout:
         return view
 
     def _fill_from_top(self, room: RoomModel, columns: int, height: int, look: ConversationStyle) -> bool:
-        """Put the first line at the top; tell whether that is another view than the newest."""
+        """Put the first entry at the top; tell whether that differs from following the newest."""
         used = 0
         for at in range(_count(room)):
             used += len(self.block(room, at, columns, look))
@@ -175,7 +175,7 @@ class ConversationLayout:
         return False
 
     def _bottom(self, room: RoomModel, columns: int, look: ConversationStyle) -> tuple[int, int]:
-        """The place of the lowest entry shown, and how many of its rows are hidden below."""
+        """The index of the lowest visible entry, and the number of its rows that are hidden below."""
         if room.bottom is None:
             return _count(room) - 1, 0
         seq, hidden = room.bottom
@@ -186,10 +186,10 @@ class ConversationLayout:
         return at, min(hidden, max(len(self.block(room, at, columns, look)) - 1, 0)) if len(room.log) else 0
 
     def _anchor(self, room: RoomModel, at: int, hidden: int, columns: int, look: ConversationStyle) -> None:
-        """Make this the lowest entry shown; at the very end, follow what comes."""
+        """Make this the lowest visible entry; at the very end, follow the newest."""
         last = len(room.log) - 1
         while hidden <= 0 and at < last and not self.block(room, at + 1, columns, look):
-            at += 1  # what is behind is not shown
+            at += 1  # the entry after it is hidden
         if at > last or (at == last and hidden <= 0 and room.log.at_end):
             room.bottom = None
             return
@@ -199,7 +199,7 @@ class ConversationLayout:
         room.bottom = seq, hidden
 
     def scroll(self, room: RoomModel, rows: int, columns: int, look: ConversationStyle) -> None:
-        """Go back by so many rows, or on (negative)."""
+        """Scroll back by this many rows; a negative number scrolls forward."""
         if not len(room.log):
             return
         at, hidden = self._bottom(room, columns, look)
@@ -216,7 +216,7 @@ class ConversationLayout:
         self._anchor(room, at, hidden, columns, look)
 
     def reveal(self, room: RoomModel, seq: int, columns: int, height: int, look: ConversationStyle) -> None:
-        """Scroll so that a line is on the screen, as little as that takes; a far one comes to the middle."""
+        """Scroll so that an entry is visible; one that was not visible comes to the middle."""
         if any(
             place is not None and place.seq == seq and place.said
             for place in self.view(room, columns, height, look).places
@@ -241,12 +241,12 @@ def _item(room: RoomModel, at: int) -> Entry:
 
 
 def is_hidden(entry: Entry, ignored: Ignored) -> bool:
-    """Whether an entry was said by somebody who is ignored."""
+    """Whether an entry is a message of an ignored person."""
     return entry.said and not entry.local and ignored.covers(*entry.author)
 
 
 def _shown_before(room: RoomModel, at: int, look: ConversationStyle) -> Entry | None:
-    """The entry that is shown above that place."""
+    """The visible entry before this index."""
     return next((one for n in range(at - 1, -1, -1) if not is_hidden(one := _item(room, n), look.place.ignored)), None)
 
 
@@ -260,8 +260,8 @@ def _day(time: float, zone: tzinfo | None) -> str:
 
 
 def _short_day(day: str, columns: int) -> str:
-    """A day without its weekday where that does not fit between two lines."""
-    return day if text_width(day) + 4 <= columns else day.partition(", ")[2]  # a blank and a line on each side
+    """A day, without its weekday when the row is too narrow."""
+    return day if text_width(day) + 4 <= columns else day.partition(", ")[2]  # a space and a line on each side
 
 
 def _first_new(room: RoomModel, entry: Entry, before: Entry | None) -> bool:
@@ -286,7 +286,7 @@ def _rule(text: str, style: str, columns: int) -> Row:
 
 
 def nick_style(person: AccountRef, accounts: KnownAccounts) -> str:
-    """The style of a person's name: the same one everywhere, whatever they are called."""
+    """The style of a person's name; it stays the same when the name changes."""
     return "me" if accounts.is_own(*person) else f"nick{accounts.colour(*person) % NICKS}"
 
 
@@ -305,7 +305,7 @@ def _entry(entry: Entry, origin: Entry | None, columns: int, look: ConversationS
 
 
 def _told(style: str, bullet: str, text: str, columns: int) -> Iterator[Row]:
-    """What this program tells: several lines of it, a table say, stand under one bullet."""
+    """A note or error of this program; several lines, such as a table, share one bullet."""
     for at, line in enumerate(text.split("\n")):
         yield from _hang(Span(style, bullet if at == 0 else " " * len(bullet)), [Span(style, line)], columns)
 
@@ -318,7 +318,7 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationSt
         if origin is not None and origin.deleted:
             what = "(deleted)"
         if origin is not None and is_hidden(origin, look.place.ignored):
-            who, what = "", "a message of somebody you ignore"
+            who, what = "", "a message of a person you ignore"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
     yield from _hang_spans(head, indent, list(_body(entry, look)), columns)
     if reactions := look.place.ignored.reactions(entry.reactions or {}):
@@ -331,7 +331,7 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationSt
 
 
 def _head(entry: Entry, columns: int, look: ConversationStyle, shape: _Head) -> tuple[Row, int]:
-    """What stands before a message's first row, and how far its other rows are indented."""
+    """The part before the first row of a message, and the indent of its other rows."""
     time = datetime.fromtimestamp(entry.time, look.zone).strftime(look.time_format)
     style, label = look.nick(entry.author), look.place.label(*entry.author)
     action = entry.kind == "action"
@@ -356,7 +356,7 @@ def _head(entry: Entry, columns: int, look: ConversationStyle, shape: _Head) -> 
 
 
 def _number(entry: Entry, digits: int) -> str:
-    """A message's number, by which commands name it; blank before the server gave it one."""
+    """The number of a message, for commands; blank until the server has given it one."""
     if not digits:
         return ""
     return f" {'' if entry.local else f'#{entry.seq}':>{digits + 1}}"
@@ -381,12 +381,12 @@ def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
 
 
 def _mentioned(entry: Entry, look: ConversationStyle) -> str:
-    """The name that stands out in a text as the reader's; none where it was another's when that was said."""
+    """The own name when the message mentions the reader, to be highlighted; empty when the name meant another person."""
     return look.place.me if is_mentioned(entry.text, entry.mentions, look.place.accounts) else ""
 
 
 def _with_words(row: Row, words: re.Pattern[str]) -> Iterator[Span]:
-    """The spans of a row, in which words stand out that call as a mention does."""
+    """The spans of a row, with the person's words highlighted like a mention."""
     for span in row:
         at = 0
         for found in words.finditer(span.text):
@@ -407,7 +407,7 @@ def _tail(entry: Entry) -> Row:
 
 
 def _hang_spans(head: Row, indent: int, paragraphs: list[tuple[str, Row]], columns: int) -> Iterator[Row]:
-    """Paragraphs behind a head; the other rows are indented."""
+    """Paragraphs after a head; all rows but the first are indented."""
     first = True
     used = sum(text_width(span.text) for span in head)
     for bar, spans in paragraphs:
@@ -424,7 +424,7 @@ def _hang_spans(head: Row, indent: int, paragraphs: list[tuple[str, Row]], colum
 
 
 def _hang(bullet: Span, spans: Row, columns: int) -> Iterator[Row]:
-    """A paragraph behind a bullet; its other rows are indented."""
+    """A paragraph after a bullet; all rows but the first are indented."""
     wide = text_width(bullet.text)
     for at, row in enumerate(wrap(spans, max(columns - wide, 4))):
         yield [Span("", " " * wide) if at else bullet, *row]

@@ -1,4 +1,4 @@
-"""The whole screen: which parts there are at a size, their rows side by side, and what lies under the mouse. Pure."""
+"""The whole screen: its parts at a given size, their rows side by side, and the part under the mouse. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from trio_chat.ui.tui.widgets.conversation import ConversationLayout, Conversati
 from trio_chat.ui.tui.widgets.lists import people_rows, room_rows
 from trio_chat.ui.tui.widgets.overlay import pane_rows, size
 
-_ROOMS_FROM, _PEOPLE_FROM = 64, 92  # columns from which there is room for the lists beside the conversation
-_TOPIC_FROM, _ROOMY = 8, 12  # rows from which there is a topic, and from which the input may take a third
+_ROOMS_FROM, _PEOPLE_FROM = 64, 92  # columns from which the lists are shown beside the conversation
+_TOPIC_FROM, _ROOMY = 8, 12  # rows from which the topic is shown, and from which the input may take a third
 _LEAST: Final = 10  # columns of conversation that the lists must leave
 
 
 class Parts(NamedTuple):
-    """How a screen is divided: columns of the rooms, of the conversation, of the people (0: not shown); whether there
-    is a topic; the most rows of input."""
+    """The division of a screen: the columns of rooms, conversation and people (0: hidden), whether the topic is shown,
+    and the most rows of the input."""
 
     rooms: int
     middle: int
@@ -31,15 +31,15 @@ class Parts(NamedTuple):
 
 @dataclass(slots=True)
 class Shown:
-    """Which lists a person wants to see; ``None`` leaves it to the screen's width."""
+    """The lists that the person has shown or hidden; ``None`` lets the width decide."""
 
     rooms: bool | None = None
     people: bool | None = None
 
 
 def divide(columns: int, rows: int, shown: Shown) -> Parts:
-    """Divide a screen. What does not fit is folded away: people first, then rooms, then the topic."""
-    wide = 22 if columns >= 120 else 16  # noqa: PLR2004 - a roomy screen has longer names
+    """Divide a screen. On a small one the people are hidden first, then the rooms, then the topic."""
+    wide = 22 if columns >= 120 else 16  # noqa: PLR2004 - a wide screen has room for longer names
     rooms = wide if (columns >= _ROOMS_FROM if shown.rooms is None else shown.rooms) else 0
     people = wide if (columns >= _PEOPLE_FROM if shown.people is None else shown.people) else 0
     if columns - people - rooms < _LEAST + 2:
@@ -52,7 +52,7 @@ def divide(columns: int, rows: int, shown: Shown) -> Parts:
 
 @dataclass(slots=True)
 class Frame:
-    """A screen as rows of an exact width, where the cursor is (column, row), and what each place is."""
+    """A screen as rows of an exact width, with the cursor (column, row) and the meaning of each place."""
 
     columns: int
     rows: list[Row]
@@ -72,7 +72,7 @@ class Frame:
         return [owner.seq for owner in self.view.places if owner is not None and owner.said]
 
     def under(self, column: int, row: int) -> tuple[str, object]:
-        """What lies under the mouse: ``("room", name)``, ``("person", name)``, ``("line", Place)``, ``("item", n)``."""
+        """The part at a place: ``("room", name)``, ``("person", name)``, ``("line", RowOwner)`` or ``("item", n)``."""
         top, left, high, wide = self.pane_at
         if high:
             inside = top <= row < top + high and left <= column < left + wide
@@ -88,7 +88,7 @@ class Frame:
         return ("line", self.view.places[at])
 
     def text(self, start: tuple[int, int], end: tuple[int, int]) -> str:
-        """The conversation's text from one place on the screen to another (column, row), in reading order."""
+        """The text of the conversation between two places on the screen (column, row), in reading order."""
         (c1, r1), (c2, r2) = sorted((start, end), key=lambda place: (place[1], place[0]))
         left = self.parts.rooms + 1 if self.parts.rooms else 0
         lines = []
@@ -103,7 +103,7 @@ class Frame:
 
 
 def cut_cells(text: str, start: int, end: int) -> str:
-    """What of a row stands from one column to another."""
+    """The part of a text between two columns."""
     from trio_chat.ui.terminal.graphemes import clusters, width  # noqa: PLC0415 - only for the mouse
 
     kept, column = "", 0
@@ -123,7 +123,7 @@ def draw(
     rows: int,
     now: float,
 ) -> Frame:
-    """Everything, for a screen of so many columns and rows. ``now`` is the clock of :meth:`ChatModel.take`."""
+    """Draw the model for a screen of this size. ``now`` is the clock of :meth:`ChatModel.take`."""
     parts = divide(columns, rows, shown)
     head, _ = prompt(model)
     editor = model.room.editor
@@ -179,7 +179,7 @@ def _lay_pane(frame: Frame, model: ChatModel, columns: int, rows: int) -> None:
 
 
 def cut_spans(row: Row, start: int, end: int) -> Iterator[Span]:
-    """The spans of a row from one column to another."""
+    """The spans of a row between two columns."""
     from trio_chat.ui.terminal.graphemes import text_width  # noqa: PLC0415 - as above
 
     column = 0
@@ -193,7 +193,7 @@ def cut_spans(row: Row, start: int, end: int) -> Iterator[Span]:
 
 
 def mark_selection(frame: Frame, selection: tuple[tuple[int, int], tuple[int, int]]) -> None:
-    """Show what the mouse has gone over."""
+    """Highlight the region that the mouse is selecting."""
     (c1, r1), (c2, r2) = sorted(selection, key=lambda place: (place[1], place[0]))
     left = frame.parts.rooms + 1 if frame.parts.rooms else 0
     right = left + frame.parts.middle

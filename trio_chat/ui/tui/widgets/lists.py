@@ -12,11 +12,11 @@ from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import nick_style
 
-_NUMBERED: Final = 9  # rooms that a key goes to
+_NUMBERED: Final = 9  # rooms that have a key
 
 
 def room_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row], list[str | None]]:
-    """The rooms, with what is unread; and which room each row is."""
+    """The rows of the rooms with their unread counts, and the room of each row."""
     rooms = model.listed()
     at = next((n for n, room in enumerate(rooms) if room.name == model.place.room), 0)
     top = max(0, min(at - height // 2, len(rooms) - height))
@@ -45,11 +45,11 @@ def _room(model: ChatModel, room: RoomModel, number: int, columns: int) -> Row:
 
 
 def _count(number: int) -> str:
-    return str(number) if number < 1000 else "999+"  # noqa: PLR2004 - what fits three columns
+    return str(number) if number < 1000 else "999+"  # noqa: PLR2004 - three digits
 
 
 def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row], list[str | None]]:
-    """The people in the room; those who are away last; and who each row is."""
+    """The rows of the people in the room, away people last, and the person of each row."""
     room = model.room
     people = [room.people[name] for name in room.people] if room.people else []
     ranks = {"owner": 0, "moderator": 1}

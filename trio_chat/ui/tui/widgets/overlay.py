@@ -1,4 +1,4 @@
-"""What lies over the conversation: lists, texts and questions, as rows in a frame. Pure."""
+"""Panes over the conversation: lists, texts and questions, as rows in a frame. Pure."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from trio_chat.ui.tui.widgets.bars import lay_out_input
 _WIDEST: Final = 100
 _EDGES: Final = 2
 _FRAMED_FROM: Final = 8
-"""Rows of a screen from which a question has a frame; in fewer, all rows are needed for what it says."""
+"""Rows of a screen from which a question has a frame; on a smaller one its text needs all rows."""
 
 
 class Box(NamedTuple):
-    """What a pane takes of a screen: columns and rows, the frame included where it has one."""
+    """The size of a pane in columns and rows, including its frame if it has one."""
 
     columns: int
     rows: int
@@ -25,7 +25,7 @@ class Box(NamedTuple):
 
 
 def pane_rows(pane: Pane, box: Box) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
-    """The pane in its box: its rows, where the cursor is in them, and which row of a list each is."""
+    """The rows of a pane, the place of the cursor in them, and the index in the list of each row."""
     columns, height, framed = box
     if isinstance(pane, Question) and not framed:
         body, cursor = _bare_question(pane, columns, height)
@@ -68,7 +68,7 @@ def _list(pane: ListPane, columns: int, height: int) -> tuple[list[Row], tuple[i
             rows.append([Span("overlay.at" if at == pane.at else "overlay.dim", f"   {choice.detail}")])
             items.append(at)
     if not pane.rows:
-        rows.append([Span("overlay.dim", " nothing fits")] if not pane.note else [])
+        rows.append([Span("overlay.dim", " no match")] if not pane.note else [])
     rows += note
     return rows[:height], (0, head.column) if pane.typing else None, items
 
@@ -84,7 +84,7 @@ def _text(pane: TextPane, columns: int, height: int) -> list[Row]:
 
 
 def _hanging(style: str, line: str, columns: int) -> list[Row]:
-    """A line of a table: what does not fit goes on under its second column."""
+    """A line of a table; a long one continues under its second column."""
     second = re.match(r" +\S.*?  +(?=\S)", line)
     indent = len(second[0]) if second is not None and len(second[0]) < columns // 2 else 4
     if text_width(line) <= columns:
@@ -96,7 +96,7 @@ def _hanging(style: str, line: str, columns: int) -> list[Row]:
 
 
 def _bare_question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
-    """A question without a frame, under its title; where there is no row to spare, the title goes first."""
+    """A question without a frame, under its title; the title is left out when there is no row for it."""
     if height < 2 + max(len(pane.keys), bool(pane.asks)):
         return _question(pane, columns, height)
     rows, cursor = _question(pane, columns, height - 1)
@@ -105,7 +105,7 @@ def _bare_question(pane: Question, columns: int, height: int) -> tuple[list[Row]
 
 
 def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tuple[int, int] | None]:
-    """What is asked and how it is answered, both to be seen in any height of two rows: the text is cut first."""
+    """The text of a question and its answers. Both are visible from two rows on: the text is cut first."""
     style = "overlay.title" if pane.said else "overlay"
     lines = (pane.said,) if pane.said else pane.lines
     text = [(at, row) for at, line in enumerate(lines) for row in wrap([Span(style, line)], columns)]
@@ -123,7 +123,7 @@ def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tup
     editor = pane.editor
     asks = f"{pane.asks}: "
     if editor.text and text_width(asks) > columns // 2:
-        asks = "> "  # where there is no room for both, what is typed is worth more
+        asks = "> "  # without room for both, the typed text is more important
     entered = lay_out_input(
         [Span("overlay.title", asks)], editor.text, editor.buffer.cursor, columns, 1, secret=pane.secret
     )
@@ -132,7 +132,7 @@ def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tup
 
 
 def _answers(pane: Question, columns: int, most: int) -> list[Row]:
-    """The keys that answer a question, in at most so many rows: side by side, else a row for each, else their names."""
+    """The keys that answer a question, in at most ``most`` rows: side by side, or one in a row, or only their names."""
     if not pane.keys:
         return []
     each: list[Row] = [[Span("overlay.title", key), Span("overlay", f" {what}")] for key, what in pane.keys]
@@ -145,8 +145,8 @@ def _answers(pane: Question, columns: int, most: int) -> list[Row]:
 
 
 def size(pane: Pane, columns: int, rows: int) -> Box:
-    """What a pane takes of a screen of so many columns and rows."""
-    wide = min(columns, _WIDEST) if columns < 50 else min(columns - 6, _WIDEST)  # noqa: PLR2004 - where a margin fits
+    """The size of a pane on a screen of this size."""
+    wide = min(columns, _WIDEST) if columns < 50 else min(columns - 6, _WIDEST)  # noqa: PLR2004 - from here on there is a margin
     high = rows if rows < 12 else rows - 4  # noqa: PLR2004 - as above
     if isinstance(pane, Question):
         if rows < _FRAMED_FROM:

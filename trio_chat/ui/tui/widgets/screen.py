@@ -1,9 +1,9 @@
-"""What urwid does for the full screen: styles to attributes, rows to a canvas, a canvas to what the terminal gets.
+"""Drawing with urwid: styles to attributes, rows to a canvas, a canvas to the bytes for the terminal.
 
-Theory of operation. urwid's raw display keeps what the terminal shows and writes only the rows that changed. Here it
-writes into memory (:class:`Paper`), and whoever holds the terminal sends that along, so a terminal that is held up
-holds up nothing else. The terminal's settings and the signals are not urwid's business either: its screen is given
-an input that is no terminal, and its signal handlers are left out.
+Theory of operation. urwid's raw display remembers the screen and writes only the rows that changed. Here it writes into
+memory (:class:`Paper`), and the task that owns the terminal sends the text, so a blocked terminal blocks nothing else.
+urwid does not touch the settings of the terminal or the signals either: its screen gets an input that is not a
+terminal, and its signal handlers are left out.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ _ON: Final = "\x1b[?1004h"  # xterm: focus in and out are reported
 _OFF: Final = "\x1b[?1004l"
 _TITLE_PUSH: Final = "\x1b[22;2t"  # xterm: remember the window's title
 _TITLE_POP: Final = "\x1b[23;2t"
-_SPECS: Final = 4000  # attributes kept; each link is one of its own
+_SPECS: Final = 4000  # cached attributes; each link has its own
 
 Run = tuple[Hashable, Literal["0", "U"] | None, bytes]
 
 
 class Paper:
-    """Where urwid writes to; :meth:`take` gives what it wrote."""
+    """The output that urwid writes to; :meth:`take` returns the text."""
 
     def __init__(self) -> None:
         self._parts: list[str] = []
 
     def write(self, data: str, /) -> object:
-        """Keep it."""
+        """Keep the text."""
         self._parts.append(data)
         return len(data)
 
     def flush(self) -> object:
-        """Nothing waits."""
+        """Do nothing: nothing is buffered."""
         return None
 
     def take(self) -> str:
-        """What was written since the last time."""
+        """The text written since the last call."""
         text = "".join(self._parts)
         self._parts.clear()
         return text
 
 
 class Palette:
-    """A theme's styles as urwid's attributes, for a terminal of so many colours."""
+    """The styles of a theme as urwid's attributes, for a terminal with this many colours."""
 
     def __init__(self, theme: Mapping[str, str], colours: Colours) -> None:
         self._theme = theme
@@ -96,7 +96,7 @@ _LONGEST_LINK: Final = 2000
 
 
 class FrameCanvas(urwid.Canvas):
-    """A frame as urwid draws it."""
+    """A frame as a canvas of urwid."""
 
     cacheable = False
 
@@ -109,11 +109,11 @@ class FrameCanvas(urwid.Canvas):
             self.cursor = frame.cursor
 
     def cols(self) -> int:
-        """Columns."""
+        """The number of columns."""
         return self._columns
 
     def rows(self) -> int:
-        """Rows."""
+        """The number of rows."""
         return len(self._runs)
 
     def content(
@@ -124,7 +124,7 @@ class FrameCanvas(urwid.Canvas):
         rows: int | None = 0,
         attr: Mapping[Hashable, Hashable] | None = None,
     ) -> Iterator[list[Run]]:
-        """The rows as runs of text in one attribute; nothing is ever cut off a whole screen."""
+        """The rows as runs of text in one attribute. The arguments are for cutting; a whole screen needs none."""
         del trim_left, trim_top, cols, rows, attr
         return iter(self._runs)
 
@@ -132,9 +132,9 @@ class FrameCanvas(urwid.Canvas):
 def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
     """A row as urwid's runs.
 
-    Terminals differ in how wide they draw rare characters. So behind each of them the cursor is put where it belongs
-    (``anchor``; CHA, ECMA-48 8.3.9): what follows stays straight whatever the terminal did. A wide one is written over
-    blanks, lest a terminal that takes it for a narrow one leaves in the other column what was there before.
+    Terminals differ in the width of rare characters. So after each of them the cursor is set to the right column
+    (``anchor``; CHA, ECMA-48 8.3.9), and the text after it stays aligned. A wide character is written over spaces: a
+    terminal that takes it for a narrow one would leave the old content in the second column.
     """
     made: list[Run] = []
     column = 0
@@ -157,12 +157,12 @@ def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
 
 
 def _to_column(column: int) -> bytes:
-    """What puts the cursor in a column, from 0."""
+    """The sequence that puts the cursor in a column, counted from 0."""
     return f"\x1b[{column + 1}G".encode()
 
 
 def _pieces(text: str) -> Iterator[tuple[str, bool]]:
-    """A text in pieces; behind one that is odd, a cluster, terminals may disagree about where they are."""
+    """A text in pieces. After an odd one, a single cluster, terminals may disagree about the position of the cursor."""
     kept = ""
     for cluster in clusters(text):
         if not _ODD.search(cluster):
@@ -179,11 +179,11 @@ def _pieces(text: str) -> Iterator[tuple[str, bool]]:
 _ODD: Final = re.compile(
     "[\u0300-\u036f\u0590-\u1fff\u200c\u200d\ufb1d-\ufdff\ufe00-\ufe0f\ufe70-\ufefc\U0001f000-\U000e01ef]"
 )
-"""Joined emoji, their styles, flags, marks, scripts whose letters join: what terminals give different widths."""
+"""Joined emoji, emoji styles, flags, combining marks, scripts with joined letters: terminals differ in their width."""
 
 
 class Display(RawScreen):
-    """urwid's raw display, writing on paper."""
+    """urwid's raw display, writing into memory."""
 
     def __init__(self, colours: Colours | None, *, mouse: bool, links: bool) -> None:
         self.paper = Paper()
@@ -192,27 +192,27 @@ class Display(RawScreen):
         self.set_terminal_properties(colors=colours, hyperlinks=links)
 
     def signal_init(self) -> None:
-        """Leave the signals to trio."""
+        """Do nothing: trio handles the signals."""
 
     def signal_restore(self) -> None:
-        """Nothing was taken."""
+        """Do nothing: no signal handler was replaced."""
 
     def begin(self) -> str:
-        """What takes the terminal over."""
+        """The sequences that take the terminal over."""
         self.start()
         self.set_mouse_tracking(self._mouse)
         self.clear()
         return _TITLE_PUSH + self.paper.take() + _ON
 
     def end(self) -> str:
-        """What gives the terminal back; nothing when it was given back already."""
+        """The sequences that give the terminal back; empty when it was given back already."""
         if not self.started:
             return ""
         self.stop()
         return _OFF + self.paper.take() + _TITLE_POP
 
     def draw(self, frame: Frame, palette: Palette) -> str:
-        """What brings the terminal from what it shows to this frame."""
+        """The text that changes the terminal from its present content to this frame."""
         canvas = FrameCanvas(frame, palette)
         self.maxrow = len(frame.rows)
         self.draw_screen((frame.columns, len(frame.rows)), canvas)
