@@ -67,7 +67,7 @@ def test_each_setting_that_is_so_already_has_its_sentence(setting: str, value: f
     assert so_already("#ops", setting, value) == sentence
 
 
-def test_nothing_of_it_reaches_a_terminal_raw() -> None:
+def test_sentences_are_harmless_on_a_terminal() -> None:
     hostile = "\x1b[2J\u202e"
     for line in (
         so_already(hostile, "slow", 1.0),

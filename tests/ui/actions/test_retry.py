@@ -27,19 +27,19 @@ class Server:
         return "done"
 
 
-async def test_what_comes_too_fast_is_asked_again(autojump_clock: MockClock) -> None:
+async def test_a_request_that_comes_too_fast_is_repeated(autojump_clock: MockClock) -> None:
     server = Server(5)
     assert await patiently(server.ask) == "done"
     assert server.asked == 6
 
 
-async def test_in_the_end_it_is_refused_all_the_same(autojump_clock: MockClock) -> None:
+async def test_a_request_is_refused_after_the_longest_wait(autojump_clock: MockClock) -> None:
     with pytest.raises(Refused):
         await patiently(Server(100_000).ask)
     assert trio.current_time() >= LONGEST
 
 
-async def test_any_other_refusal_comes_at_once(autojump_clock: MockClock) -> None:
+async def test_any_other_refusal_is_raised_at_once(autojump_clock: MockClock) -> None:
     server = Server(1, "unknown_person")
     with pytest.raises(Refused):
         await patiently(server.ask)

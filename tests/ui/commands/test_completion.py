@@ -39,7 +39,9 @@ def place() -> Place:
         ("nobody-like-that", (), ": "),
     ],
 )
-def test_a_word_is_completed_by_what_fits_its_place(text: str, candidates: tuple[str, ...] | None, after: str) -> None:
+def test_a_word_is_completed_with_candidates_for_its_place(
+    text: str, candidates: tuple[str, ...] | None, after: str
+) -> None:
     found = complete(text, len(text), place())
     if candidates is None:
         assert "/join" in found.candidates
@@ -53,5 +55,5 @@ def test_only_the_word_before_the_cursor_is_replaced() -> None:
     assert (found.start, found.end) == (9, 11)
 
 
-def test_what_several_agree_on_can_be_typed_at_once() -> None:
+def test_the_shared_beginning_of_candidates_is_completed_at_once() -> None:
     assert complete("#o", 2, place()).agreed == "#op"

@@ -102,7 +102,7 @@ def in_ops() -> Place:
         ("/unmute bob", MutePerson("#ops", "bob", 0.0)),
     ],
 )
-def test_a_line_means_what_the_reference_says(line: str, meaning: Action) -> None:
+def test_a_command_means_its_action(line: str, meaning: Action) -> None:
     assert interpret(line, in_ops()) == meaning
 
 
@@ -148,13 +148,13 @@ def test_a_line_means_what_the_reference_says(line: str, meaning: Action) -> Non
         "/password hunter2 hunter2",
     ],
 )
-def test_what_does_not_fit_is_told_with_the_right_form(line: str) -> None:
+def test_a_wrong_argument_is_answered_with_the_right_form(line: str) -> None:
     meaning = interpret(line, in_ops())
     assert isinstance(meaning, Error)
     assert meaning.advice.startswith(f"Write {line.split(maxsplit=1)[0]}")
 
 
-def test_a_password_in_a_line_is_repeated_nowhere() -> None:
+def test_a_password_in_a_line_is_never_repeated() -> None:
     meaning = interpret("/password hunter2", in_ops())
     assert isinstance(meaning, Error)
     assert "hunter2" not in meaning.message + meaning.advice
@@ -175,7 +175,7 @@ def message(seq: int, sender: str = "bob", room: str = "#ops") -> Message:
     return Message(room=room, seq=seq, time="", sender=sender, text=f"text {seq}", cid="")
 
 
-def test_messages_are_counted_from_the_end_of_what_was_shown_in_the_room() -> None:
+def test_carets_count_from_the_last_message_shown_in_the_room() -> None:
     place = in_ops()
     for event in (message(1, "ada"), message(2), message(3, "ada"), message(9, room="#dev"), message(5)):
         place.take(event)
@@ -184,7 +184,7 @@ def test_messages_are_counted_from_the_end_of_what_was_shown_in_the_room() -> No
     assert place.find_said("#nowhere", 1) is None
 
 
-def test_what_one_said_counts_as_soon_as_it_is_acknowledged_and_once() -> None:
+def test_an_own_message_counts_once_from_its_acknowledgement() -> None:
     place = in_ops()
     place.take(message(1))
     place.note_said("#ops", 3, "mine")
@@ -194,7 +194,7 @@ def test_what_one_said_counts_as_soon_as_it_is_acknowledged_and_once() -> None:
     assert [place.find_said("#ops", count) for count in (1, 2, 3, 4)] == [3, 2, 1, None]
 
 
-def test_what_is_known_of_messages_is_bounded() -> None:
+def test_the_number_of_remembered_messages_is_bounded() -> None:
     place = in_ops()
     for seq in range(1, MOST_SAID + 50):
         place.take(message(seq))

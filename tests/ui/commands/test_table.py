@@ -76,14 +76,14 @@ def in_ops() -> Place:
         ("", None),
     ],
 )
-def test_a_line_means_what_the_reference_says(line: str, meaning: Meaning | None) -> None:
+def test_a_command_means_its_action(line: str, meaning: Meaning | None) -> None:
     assert interpret(line, in_ops()) == meaning
 
 
 @pytest.mark.parametrize(
     ("line", "near"), [("/jion #ops", "/join"), ("/quti", "/quit"), ("/hlep", "/help"), ("/topc x", "/topic")]
 )
-def test_a_mistyped_command_is_not_sent_and_the_near_one_is_named(line: str, near: str) -> None:
+def test_a_mistyped_command_is_not_sent_and_a_similar_one_is_suggested(line: str, near: str) -> None:
     meaning = interpret(line, in_ops())
     assert isinstance(meaning, Error)
     assert meaning.message == f"Unknown command {line.split(maxsplit=1)[0]}."
@@ -91,7 +91,7 @@ def test_a_mistyped_command_is_not_sent_and_the_near_one_is_named(line: str, nea
     assert "Nothing was sent" in meaning.advice
 
 
-def test_a_command_like_no_other_points_to_help() -> None:
+def test_an_unknown_command_points_to_help() -> None:
     meaning = interpret("/xyzzyplugh", in_ops())
     assert isinstance(meaning, Error)
     assert "/help" in meaning.advice
@@ -100,7 +100,7 @@ def test_a_command_like_no_other_points_to_help() -> None:
 @pytest.mark.parametrize(
     "line", ["/msg", "/msg bob", "/msg ,", "/join", "/join a b", "/nick", "/nick a b", "/me", "/say"]
 )
-def test_a_command_without_what_it_needs_says_how_it_is_written(line: str) -> None:
+def test_a_command_without_its_argument_shows_its_form(line: str) -> None:
     meaning = interpret(line, in_ops())
     command = find(line.split(maxsplit=1)[0])
     assert isinstance(meaning, Error)
@@ -117,7 +117,7 @@ def test_a_malformed_line_gets_help_for_its_form(line: str) -> None:
     assert meaning.advice
 
 
-def test_names_at_the_end_that_nobody_has_are_public_only_when_the_settings_say_so() -> None:
+def test_unknown_recipients_make_a_line_public_only_with_that_setting() -> None:
     line = "see you @siss"
     assert interpret(line, in_ops()) == SendTo(("siss",), "see you")
     otherwise = SendRoom("#ops", line)
@@ -156,11 +156,11 @@ def test_no_name_stands_twice_in_the_table() -> None:
     assert len(names) == len(set(names))
 
 
-def test_the_reference_page_is_the_tables() -> None:
+def test_the_reference_page_is_up_to_date() -> None:
     anew = "write it anew: python -m trio_chat.ui.commands.table > docs/reference/chat-commands.md"
     assert PAGE.read_text("utf-8") == reference(), anew
 
 
 @given(st.text(max_size=80) | st.from_regex(r"/\w+ .*", fullmatch=True))
-def test_whatever_is_typed_means_something_or_is_refused(line: str) -> None:
+def test_no_line_raises(line: str) -> None:
     interpret(line, in_ops())

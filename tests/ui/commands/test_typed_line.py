@@ -115,7 +115,7 @@ def test_a_line_is_parsed_once_for_each_change_of_its_text() -> None:
         ("", None),
     ],
 )
-def test_only_those_a_line_is_for_may_know_that_it_is_typed(line: str, room: str | None) -> None:
+def test_typing_notices_go_only_to_the_room_of_the_line(line: str, room: str | None) -> None:
     place = in_ops()
     place.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
     assert parsed(line).typing_room(place) == room

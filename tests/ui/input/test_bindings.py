@@ -13,14 +13,14 @@ from trio_chat.ui.model.place import Place
 PAGE = Path(__file__).parents[3] / "docs" / "reference" / "line-keys.md"
 
 
-def test_every_key_is_told_and_no_other() -> None:
+def test_help_and_reference_have_every_key_and_no_other() -> None:
     assert set(HELP) == set(BINDINGS.values())
     page = reference()
     for key in BINDINGS:
         assert f"`{shown(key)}`" in page
 
 
-def test_keys_shows_what_each_does_in_rows_that_fit() -> None:
+def test_keys_lists_every_command_in_80_columns() -> None:
     meaning = interpret("/keys", Place())
     assert isinstance(meaning, Note)
     assert meaning.lines == overview()
@@ -29,13 +29,13 @@ def test_keys_shows_what_each_does_in_rows_that_fit() -> None:
         assert any(line.startswith(keys) and text in line for line in meaning.lines)
 
 
-def test_help_says_how_to_see_them() -> None:
+def test_help_names_the_keys_command() -> None:
     meaning = interpret("/help", Place())
     assert isinstance(meaning, Note)
     assert "/keys lists the keys." in meaning.lines[-1]
 
 
-def test_the_reference_page_is_as_the_table_says() -> None:
+def test_the_reference_page_is_up_to_date() -> None:
     assert PAGE.read_text("utf-8") == reference(), (
         "write it anew: python -m trio_chat.ui.input.bindings > docs/reference/line-keys.md"
     )

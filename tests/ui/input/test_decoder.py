@@ -46,7 +46,7 @@ def test_utf8_cut_in_the_middle_of_a_character_is_one_character() -> None:
     assert "".join(key.text for key in keys(*pieces) if isinstance(key, Typed)) == "日本é👍"
 
 
-def test_bytes_that_are_no_utf8_are_shown_as_such_and_lose_nothing_else() -> None:
+def test_bytes_that_are_not_utf8_become_replacement_characters() -> None:
     assert keys(b"a\xffb") == [Typed("a\ufffdb")]
 
 
@@ -68,7 +68,7 @@ def test_a_lone_escape_is_a_key_only_when_nothing_follows() -> None:
         (b"\x1b[1;5", []),
     ],
 )
-def test_what_stays_incomplete_is_read_as_it_stands(data: bytes, expected: list[Key]) -> None:
+def test_an_unfinished_sequence_is_decoded_as_it_is(data: bytes, expected: list[Key]) -> None:
     assert keys(data, flush=True) == expected
 
 
@@ -76,7 +76,7 @@ def test_a_paste_is_one_key_with_its_lines_and_escapes() -> None:
     assert keys(b"a\x1b[200~one\rtwo\x1b[31m\x1b[201~b") == [Typed("a"), Pasted("one\rtwo\x1b[31m"), Typed("b")]
 
 
-def test_a_paste_without_an_end_does_not_gather_without_bound() -> None:
+def test_a_paste_without_an_end_is_bounded() -> None:
     decoder = Decoder()
     decoder.feed(b"\x1b[200~")
     got = [key for _ in range(10) for key in decoder.feed(b"x" * PASTE_PIECE)]
@@ -84,11 +84,11 @@ def test_a_paste_without_an_end_does_not_gather_without_bound() -> None:
     assert len(decoder._rest) <= PASTE_PIECE + 6
 
 
-def test_a_terminals_replies_and_mouse_reports_are_no_keys() -> None:
+def test_replies_of_the_terminal_and_mouse_reports_are_not_keys() -> None:
     assert keys(b"\x1b]11;rgb:0000/0000/0000\x07\x1b[<0;3;4M\x1b[?62;c\x1bP1$r0m\x1b\\ok") == [Typed("ok")]
 
 
-def test_c1_controls_are_no_text() -> None:
+def test_c1_controls_are_not_text() -> None:
     assert keys("a\x9bb".encode()) == [Typed("a"), Typed("b")]
 
 

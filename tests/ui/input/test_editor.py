@@ -52,12 +52,12 @@ def at(editor: Editor) -> str:
         ("one", ["M-Enter"], "one\n|"),
     ],
 )
-def test_a_key_does_what_emacs_and_readline_taught(text: str, names: list[str], expected: str) -> None:
+def test_keys_do_the_same_as_in_emacs_and_readline(text: str, names: list[str], expected: str) -> None:
     assert at(typed(text, *names)) == expected
 
 
 @pytest.mark.parametrize("one", [FAMILY, "🇩🇪", ACCENT, "👍🏽", "❤️", "日", "각", "1️⃣"])
-def test_what_a_person_takes_for_one_character_moves_and_goes_as_one(one: str) -> None:
+def test_a_grapheme_cluster_moves_and_is_deleted_as_one(one: str) -> None:
     editor = typed(f"a{one}b", "Left", "Left")
     assert at(editor) == f"a|{one}b"
     editor.press(Press("Right"))
@@ -71,7 +71,7 @@ def test_two_flags_in_a_row_are_two_characters() -> None:
     assert at(typed(FLAGS, "Backspace")) == "🇩🇪|"
 
 
-def test_enter_gives_the_text_and_begins_anew() -> None:
+def test_enter_submits_the_text_and_empties_the_buffer() -> None:
     editor = typed("hello")
     assert editor.press(Press("Enter")) == Submitted("hello")
     assert editor.buffer == Buffer()
@@ -83,7 +83,7 @@ def test_ctrl_d_leaves_on_an_empty_line_only() -> None:
 
 
 @pytest.mark.parametrize(("key", "what"), [("C-c", "interrupt"), ("C-z", "suspend"), ("C-l", "redraw")])
-def test_what_only_the_program_can_do_comes_back(key: str, what: str) -> None:
+def test_commands_for_the_interface_are_returned(key: str, what: str) -> None:
     assert typed("half a line").press(Press(key)) == InterfaceCommand(what)
 
 
@@ -100,7 +100,7 @@ def test_history_comes_back_with_up_and_the_draft_with_down() -> None:
     assert editor.text == "draft"
 
 
-def test_edits_to_a_line_of_the_history_stay_with_it_until_something_is_submitted() -> None:
+def test_edits_to_a_line_of_the_history_are_kept_until_a_line_is_submitted() -> None:
     editor = typed("one", "Enter")
     typed("", "Up", editor=editor)
     typed("!", "Down", "Up", editor=editor)
@@ -135,7 +135,7 @@ def test_search_finds_the_newest_line_then_older_ones() -> None:
     assert editor.press(Press("Enter")) == Submitted("make tea")
 
 
-def test_a_search_given_up_leaves_the_draft_as_it_was() -> None:
+def test_a_cancelled_search_restores_the_draft() -> None:
     editor = Editor(history=["make tea"])
     typed("draft", "C-r", editor=editor)
     typed("tea", "C-g", editor=editor)
@@ -143,7 +143,7 @@ def test_a_search_given_up_leaves_the_draft_as_it_was() -> None:
     assert editor.text == "draft"
 
 
-def test_a_search_for_what_is_nowhere_rings_and_can_be_shortened() -> None:
+def test_a_search_without_a_match_rings_and_can_be_shortened() -> None:
     editor = Editor(history=["make tea"])
     editor.press(Press("C-r"))
     typed("te", editor=editor)
@@ -154,7 +154,7 @@ def test_a_search_for_what_is_nowhere_rings_and_can_be_shortened() -> None:
 
 
 @pytest.mark.parametrize("name", ["C-g", "Escape", "C-c"])
-def test_a_search_is_left_for_what_was_being_typed(name: str) -> None:
+def test_leaving_a_search_brings_back_the_typed_text(name: str) -> None:
     editor = typed("half a cup", editor=Editor(history=["make a tea"]))
     editor.press(Press("C-r"))
     typed("a tea", editor=editor)  # the first letters are in both lines
@@ -172,7 +172,7 @@ def test_a_movement_ends_a_search_on_the_line_found() -> None:
     assert editor.search is None
 
 
-def test_undo_takes_back_words_and_redo_brings_them() -> None:
+def test_undo_removes_words_and_redo_restores_them() -> None:
     editor = typed("one two", "C-_")
     assert editor.text == "one"
     editor.press(Press("M-_"))
@@ -194,7 +194,7 @@ def test_a_paste_is_several_lines_of_one_text_without_controls() -> None:
     assert editor.text == "one\ntwo\nthree[31m    x"
 
 
-def test_what_is_too_long_is_not_inserted_and_rings() -> None:
+def test_a_text_that_is_too_long_is_not_inserted_and_rings() -> None:
     editor = Editor(limit=5)
     assert typed("abcd", editor=editor).press(Pasted("ef")) == BELL
     assert editor.text == "abcd"
@@ -224,7 +224,7 @@ STROKES = st.one_of(
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(STROKES, max_size=40))
-def test_whatever_is_pressed_the_cursor_stands_on_a_boundary_within_the_text(strokes: list[Key]) -> None:
+def test_the_cursor_is_always_on_a_boundary_within_the_text(strokes: list[Key]) -> None:
     editor = Editor(history=["older", "old\nlines"], limit=200)
     for stroke in strokes:
         editor.press(stroke)
@@ -235,7 +235,7 @@ def test_whatever_is_pressed_the_cursor_stands_on_a_boundary_within_the_text(str
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS, st.lists(st.sampled_from(["C-k", "C-u", "C-w", "M-d", "M-Backspace"]), min_size=1, max_size=6))
-def test_what_was_killed_in_a_row_comes_back_with_one_yank(text: str, kills: list[str]) -> None:
+def test_kills_in_a_row_are_yanked_together(text: str, kills: list[str]) -> None:
     editor = Editor()
     editor.press(Pasted(text))
     whole, cursor = editor.text, editor.buffer.cursor

@@ -21,7 +21,7 @@ def press(*keys: Key) -> PasswordChosen | PasswordUnchanged | None:
     return outcome
 
 
-def test_the_same_typed_twice_is_chosen() -> None:
+def test_a_password_typed_twice_is_chosen() -> None:
     assert press(Typed("hunter22"), ENTER, Pasted("hunter22"), ENTER) == PasswordChosen("hunter22")
 
 
@@ -44,7 +44,7 @@ def test_anything_else_leaves_the_password_unchanged(keys: tuple[Key, ...]) -> N
     assert "is unchanged." in outcome.why
 
 
-def test_nothing_shows_it() -> None:
+def test_the_password_is_never_shown() -> None:
     secret = NewPassword()
     for key in (Typed("hunter22"), ENTER, Typed("hunter22")):
         secret.press(key)

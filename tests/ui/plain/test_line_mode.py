@@ -29,7 +29,7 @@ class Listener:
         self.rooms[room].mark_read(seq)
 
 
-async def test_of_what_is_no_longer_kept_it_is_told_once_where_nothing_is_read() -> None:
+async def test_messages_that_are_no_longer_kept_are_reported_once_where_nothing_is_read() -> None:
     chat = Listener(RoomInfo(name="#lobby", first=27, last=30, read=3), RoomInfo(name="#ops", last=5, read=2))
     talk = LineMode(cast(Chat, chat), PlainOptions(is_read=False))
     assert talk.tell(Missed(room="#lobby", count=23))

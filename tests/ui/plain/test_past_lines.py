@@ -50,7 +50,7 @@ def moderated(
     )
 
 
-def test_what_becomes_of_a_message_is_a_line_of_its_own() -> None:
+def test_an_edit_deletion_or_reaction_is_a_line_of_its_own() -> None:
     one = teller()
     tell(said(12, "lunch at four"), one)
     common: dict[str, Any] = {"room": "#lobby", "time": TIME, "sender": "eve", "target": 12}
@@ -68,20 +68,20 @@ def test_what_becomes_of_a_message_is_a_line_of_its_own() -> None:
     assert tell(Edited(seq=17, text="", **common), one) == []
 
 
-def test_an_answer_shows_what_it_answers() -> None:
+def test_a_reply_shows_its_message() -> None:
     one = teller()
     tell(said(12, "lunch at four"), one)
     assert tell(said(13, "fine", "bob", reply_to=12), one) == ["[12:03] #lobby bob (to eve: lunch at four): fine"]
     assert tell(said(14, "fine", "bob", reply_to=3), one) == ["[12:03] #lobby bob (to #3): fine"]
 
 
-def test_numbers_are_shown_when_they_are_wanted() -> None:
+def test_numbers_are_shown_on_demand() -> None:
     one = teller()
     one._place.numbered = True
     assert tell(said(12, "hi"), one) == ["[12:03] #lobby #12 eve: hi"]
 
 
-def test_the_past_shows_messages_as_they_are_now_and_what_is_new() -> None:
+def test_the_backlog_shows_messages_as_they_are_now_and_marks_the_new_ones() -> None:
     events: tuple[RoomEvent, ...] = (
         said(1, "one", edited=TIME),
         said(2, "", deleted=True),
@@ -101,7 +101,7 @@ def test_the_past_shows_messages_as_they_are_now_and_what_is_new() -> None:
     assert tell(Backlog(room="#lobby", events=events[:1])) == ["[12:03] #lobby eve: one (edited)"]
 
 
-def test_what_names_the_reader_rings_also_when_it_came_while_they_were_away() -> None:
+def test_a_mention_in_the_backlog_rings_too() -> None:
     one = teller()
     events = (said(1, "@ada?"), said(2, "hm"))
     assert one.rings(Backlog(room="#lobby", events=events, unread_from=1, unread=2))
@@ -109,7 +109,7 @@ def test_what_names_the_reader_rings_also_when_it_came_while_they_were_away() ->
     assert not one.rings(Backlog(room="#lobby", events=events))
 
 
-def test_what_is_found_has_its_number_and_says_what_is_missing() -> None:
+def test_search_results_have_numbers_and_say_whether_more_exist() -> None:
     assert tell(Hits(messages=(said(12, "tea"),), more=True, behind=3)) == [
         "[12:03] #lobby #12 eve: tea",
         "-- The newest 3 messages are not indexed yet; try again in a moment.",
@@ -118,7 +118,7 @@ def test_what_is_found_has_its_number_and_says_what_is_missing() -> None:
     assert tell(Hits(messages=())) == ["Nothing was found."]
 
 
-def test_the_message_that_is_looked_at_stands_out_among_those_around_it() -> None:
+def test_the_message_of_a_context_is_highlighted() -> None:
     lines = tell(Context(room="#lobby", around=2, events=(said(1, "a"), said(2, "b"))), teller(colour=True))
     assert [line.startswith("\x1b[1m") for line in lines] == [False, True]
 
@@ -144,7 +144,7 @@ def test_the_message_that_is_looked_at_stands_out_among_those_around_it() -> Non
         (Invited(room="#ops", by="bob"), "-- bob invited you to #ops. Type /join #ops to join it."),
     ],
 )
-def test_what_moderators_do_is_a_sentence(event: Event, line: str) -> None:
+def test_each_moderation_is_a_sentence(event: Event, line: str) -> None:
     assert tell(event) == [line]
 
 
@@ -177,7 +177,7 @@ def test_lists_are_tables() -> None:
     assert tell(Room(room=entered)) == ["-- You are in #x (private, 10s between messages, 2 people)."]
 
 
-def test_nothing_of_it_reaches_a_terminal_raw() -> None:
+def test_sentences_are_harmless_on_a_terminal() -> None:
     events: list[Event] = [
         Edited(room=HOSTILE, seq=1, time=TIME, sender=HOSTILE, target=1, text=HOSTILE),
         Reacted(room=HOSTILE, seq=1, time=TIME, sender=HOSTILE, target=1, mark=HOSTILE),

@@ -59,7 +59,7 @@ async def test_no_input_at_all_is_an_end(tmp_path: Path) -> None:
     assert await lines(Input(reading)) == []
 
 
-async def test_a_line_without_an_end_does_not_gather_without_bound(tmp_path: Path) -> None:
+async def test_a_line_without_an_end_is_bounded(tmp_path: Path) -> None:
     path = tmp_path / "input"
     path.write_text("x" * (LONGEST_LINE * 2 + 5))
     with path.open() as file:
@@ -75,7 +75,7 @@ async def test_the_whole_input_is_read_up_to_a_bound(tmp_path: Path) -> None:
         assert await Input(file.fileno()).read_all(2) is None
 
 
-async def test_what_the_encoding_lacks_is_replaced(pipe: tuple[int, int]) -> None:
+async def test_characters_missing_in_the_encoding_are_replaced(pipe: tuple[int, int]) -> None:
     await Output(pipe[1], "ascii").write(["dé", "b"])
     await Output(pipe[1]).write([])
     assert os.read(pipe[0], 100) == b"d?\nb\n"

@@ -95,9 +95,7 @@ async def at_terminal(server: ScriptedServer) -> AsyncIterator[Person]:
         nursery.cancel_scope.cancel()
 
 
-async def test_who_types_a_message_tells_the_room_every_three_seconds(
-    server: ScriptedServer, autojump_clock: MockClock
-) -> None:
+async def test_typing_sends_a_notice_every_three_seconds(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with at_terminal(server) as ada:
         await ada.type("a")
         assert ada.told == [LOBBY]
@@ -107,7 +105,7 @@ async def test_who_types_a_message_tells_the_room_every_three_seconds(
         assert len(ada.told) <= 5  # who stops typing stops telling
 
 
-async def test_who_has_sent_the_message_types_no_more(server: ScriptedServer, autojump_clock: MockClock) -> None:
+async def test_no_typing_notice_follows_a_sent_message(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with at_terminal(server) as ada:
         await ada.type("hello\r", seconds=0.1)
         await trio.sleep(60)
@@ -115,7 +113,7 @@ async def test_who_has_sent_the_message_types_no_more(server: ScriptedServer, au
         assert server.texts() == ["hello"]
 
 
-async def test_what_is_typed_right_behind_a_join_goes_to_the_new_room(
+async def test_a_line_typed_right_after_a_join_goes_to_the_new_room(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     server.logs["#ops"] = []
@@ -126,7 +124,7 @@ async def test_what_is_typed_right_behind_a_join_goes_to_the_new_room(
         assert server.texts("#ops") == ["there", "waves"]
 
 
-async def test_what_is_typed_right_behind_a_join_that_is_refused_goes_nowhere(
+async def test_a_line_typed_right_after_a_refused_join_goes_nowhere(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async def refuse(session: Session, request: requests.AnyRequest) -> bool:
@@ -147,7 +145,7 @@ async def test_what_is_typed_right_behind_a_join_that_is_refused_goes_nowhere(
 
 
 @pytest.mark.parametrize("line", ["/nick grace", "/msg bob a secret", "   ", "@bob: hi"])
-async def test_what_is_nobodys_business_is_told_nobody(
+async def test_no_typing_notice_is_sent_for_commands_and_unfinished_names(
     server: ScriptedServer, autojump_clock: MockClock, line: str
 ) -> None:
     async with at_terminal(server) as ada:
@@ -172,7 +170,7 @@ async def test_a_refusal_or_an_outage_while_typing_disturbs_nobody(
         assert len(ada.told) > 2
 
 
-async def test_somebody_elses_typing_leaves_the_screen_as_it_is(
+async def test_a_typing_notice_of_others_does_not_change_the_screen(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with at_terminal(server) as ada:
@@ -200,7 +198,7 @@ async def offline(server: ScriptedServer) -> AsyncIterator[Person]:
 
 
 @pytest.mark.parametrize("line", ["/who", "/rooms", "/list", "/search tea", "/context 3", "/bans #ops", "/devices"])
-async def test_what_only_the_server_knows_cannot_be_asked_without_a_connection(
+async def test_questions_to_the_server_are_refused_without_a_connection(
     server: ScriptedServer, autojump_clock: MockClock, line: str
 ) -> None:
     async with offline(server) as ada:
@@ -215,7 +213,7 @@ async def test_what_only_the_server_knows_cannot_be_asked_without_a_connection(
     ("line", "promise"),
     [("hello", "sent"), ("@bob: psst", "sent"), ("/me waves", "sent"), ("/topic tea", "done"), ("/join #ops", "done")],
 )
-async def test_what_can_wait_is_promised(
+async def test_an_action_that_waits_for_the_connection_is_announced(
     server: ScriptedServer, autojump_clock: MockClock, line: str, promise: str
 ) -> None:
     async with offline(server) as ada:
@@ -223,7 +221,7 @@ async def test_what_can_wait_is_promised(
         assert f"It will be {promise} when the connection is back." in ada.shown
 
 
-async def test_what_needs_no_server_is_shown_at_once_behind_what_waits(
+async def test_actions_that_need_no_server_are_done_while_others_wait(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with offline(server) as ada:
@@ -235,7 +233,7 @@ async def test_what_needs_no_server_is_shown_at_once_behind_what_waits(
 
 
 @pytest.mark.parametrize("end", ["/quit\r", "\x04", "\x03"])
-async def test_who_leaves_is_told_which_lines_were_not_acknowledged(
+async def test_lines_that_are_not_acknowledged_are_listed_on_leaving(
     server: ScriptedServer, autojump_clock: MockClock, end: str
 ) -> None:
     async with offline(server) as ada:
@@ -244,7 +242,7 @@ async def test_who_leaves_is_told_which_lines_were_not_acknowledged(
         assert ada.shown.endswith("! 3 lines were not acknowledged:\r\n  one\r\n  two\r\n    three\r\n  /password\r\n")
 
 
-async def test_one_line_that_was_not_acknowledged_is_shown_too(
+async def test_one_line_that_is_not_acknowledged_is_listed_too(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with offline(server) as ada:
@@ -256,9 +254,7 @@ async def test_one_line_that_was_not_acknowledged_is_shown_too(
 # ---- keys --------------------------------------------------------------------------------------
 
 
-async def test_ctrl_l_empties_the_screen_and_keeps_what_is_typed(
-    server: ScriptedServer, autojump_clock: MockClock
-) -> None:
+async def test_ctrl_l_clears_the_screen_and_keeps_the_input(server: ScriptedServer, autojump_clock: MockClock) -> None:
     async with at_terminal(server) as ada:
         await ada.type("half\x0c")
         assert ada.shown.endswith("\x1b[H\x1b[2J\r\x1b[J#lobby> half\r\x1b[12C")
@@ -274,7 +270,7 @@ async def test_ctrl_c_in_a_search_leaves_the_search_and_not_the_chat(
         assert await ada.leaves() == 130
 
 
-async def test_what_is_being_typed_for_a_room_that_one_is_put_out_of_is_not_said_elsewhere(
+async def test_a_line_for_a_room_that_the_person_is_removed_from_is_not_sent_elsewhere(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
     async with at_terminal(server) as ada:

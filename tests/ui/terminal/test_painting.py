@@ -39,7 +39,7 @@ class Emulator:
         return self.screen.cursor.y, self.screen.cursor.x
 
 
-def test_a_line_that_arrives_stands_above_what_is_typed() -> None:
+def test_an_arriving_line_is_above_the_input() -> None:
     terminal, painter = Emulator(), Painter()
     terminal.feed(painter.paint([], lay_out("#lobby> ", "hello", 5, 20, 8)))
     terminal.feed(painter.paint(["eve: one", "eve: two"], lay_out("#lobby> ", "hello", 5, 20, 8)))
@@ -70,7 +70,7 @@ def test_several_lines_are_indented_and_the_cursor_finds_its_row() -> None:
     assert (drawing.row, drawing.column) == (1, 3)
 
 
-def test_an_input_higher_than_the_window_shows_what_is_around_the_cursor() -> None:
+def test_an_input_higher_than_the_window_shows_the_rows_around_the_cursor() -> None:
     drawing = lay_out("> ", "\n".join("abcdefgh"), 0, 20, 4)
     assert drawing.rows == ("> a", "  b", "  c")
     drawing = lay_out("> ", "\n".join("abcdefgh"), 15, 20, 4)
@@ -141,7 +141,7 @@ def test_after_the_window_changed_the_input_stands_there_once(columns: int) -> N
     assert shown.startswith("eve:one")
 
 
-def test_a_screen_that_is_written_again_shows_what_fits_of_the_last_lines() -> None:
+def test_a_repainted_screen_shows_as_many_of_the_last_lines_as_fit() -> None:
     terminal, painter = Emulator(20, 4), Painter()
     terminal.feed(painter.paint([f"line {n}" for n in range(10)], lay_out("> ", "typed", 5, 20, 4)))
     terminal.screen.resize(4, 6)
@@ -160,7 +160,7 @@ def test_a_screen_that_is_written_again_shows_what_fits_of_the_last_lines() -> N
         max_size=8,
     )
 )
-def test_whatever_arrives_while_whatever_is_typed_nothing_is_torn(
+def test_arriving_lines_never_tear_the_input(
     steps: list[tuple[list[str], str, int]],
 ) -> None:
     terminal, painter = Emulator(20, 10), Painter()
@@ -194,7 +194,7 @@ def test_whatever_arrives_while_whatever_is_typed_nothing_is_torn(
         ("日本語 テキスト 日本語日", ["日本語 テキスト", "日本語日"]),
     ],
 )
-def test_a_sentence_of_the_programs_own_is_broken_between_words(line: str, rows: list[str]) -> None:
+def test_a_sentence_of_the_program_is_broken_between_words(line: str, rows: list[str]) -> None:
     assert fold(line, 21 if "it says" in line else 18) == rows
 
 
@@ -203,7 +203,7 @@ def test_folding_loses_no_word(text: str, columns: int) -> None:
     assert " ".join(fold(text, columns)).split() == text.split()
 
 
-def test_what_people_say_is_told_from_what_the_program_says() -> None:
+def test_notes_of_the_program_are_told_from_messages() -> None:
     assert is_own("-- You are ada.")
     assert is_own("\x1b[2m-- You are ada.\x1b[0m")
     assert is_own("! no")

@@ -19,7 +19,7 @@ def pty() -> Iterator[tuple[int, int]]:
         os.close(fd)
 
 
-def test_it_is_given_back_as_it_was_found_when_an_error_ends_it(pty: tuple[int, int]) -> None:
+def test_the_terminal_is_restored_after_an_error(pty: tuple[int, int]) -> None:
     master, slave = pty
     before = termios.tcgetattr(slave)
     taken = []
@@ -38,7 +38,7 @@ def test_it_is_given_back_as_it_was_found_when_an_error_ends_it(pty: tuple[int, 
     assert shown == b"\x1b[?2004h\x1b[?2004l"
 
 
-def test_giving_back_twice_is_giving_back(pty: tuple[int, int]) -> None:
+def test_the_terminal_can_be_given_back_twice(pty: tuple[int, int]) -> None:
     before = termios.tcgetattr(pty[1])
     terminal = Terminal(pty[1], pty[1])
     terminal.take()
@@ -48,7 +48,7 @@ def test_giving_back_twice_is_giving_back(pty: tuple[int, int]) -> None:
     assert termios.tcgetattr(pty[1]) == before
 
 
-def test_a_terminal_that_is_gone_needs_nothing_back() -> None:
+def test_giving_back_a_terminal_that_is_gone_is_ignored() -> None:
     master, slave = os.openpty()
     with Terminal(slave, slave):
         os.close(master)
@@ -56,7 +56,7 @@ def test_a_terminal_that_is_gone_needs_nothing_back() -> None:
     assert Terminal(slave, slave).size() == (80, 24)
 
 
-async def test_keys_come_as_they_are_pressed_and_a_hangup_is_an_end() -> None:
+async def test_bytes_are_read_as_they_arrive_and_a_hangup_is_the_end() -> None:
     master, slave = os.openpty()
     with Terminal(slave, slave) as terminal:
         os.write(master, b"\x03x\r")
@@ -71,7 +71,7 @@ async def test_keys_come_as_they_are_pressed_and_a_hangup_is_an_end() -> None:
     os.close(slave)
 
 
-def test_only_a_terminal_with_abilities_on_both_sides_is_used(
+def test_only_a_capable_terminal_for_input_and_output_is_usable(
     pty: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reading, writing = os.pipe()

@@ -85,7 +85,7 @@ def test_the_overlay_shows_the_keys_as_they_are_bound() -> None:
     assert "/msg" in text
 
 
-def test_the_reference_page_is_as_the_tables_say() -> None:
+def test_the_reference_page_is_up_to_date() -> None:
     page = Path(__file__).parents[3] / "docs" / "reference" / "keys.md"
     assert page.read_text("utf-8") == keys.reference(), (
         "write it anew: python -m trio_chat.ui.tui.keys > docs/reference/keys.md"

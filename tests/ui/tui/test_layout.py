@@ -46,7 +46,7 @@ def test_the_markdown_subset(text: str, spans: list[tuple[str, str]]) -> None:
         ("javascript:alert(1) ftp://x", []),
     ],
 )
-def test_links_end_where_the_sentence_goes_on(text: str, found: list[str]) -> None:
+def test_links_end_before_the_punctuation_of_the_sentence(text: str, found: list[str]) -> None:
     assert links(text) == found
 
 

@@ -15,7 +15,7 @@ from trio_chat.protocol import requests
 from trio_chat.protocol.events import AwayChanged, Closing, Error, Removal
 
 
-def test_an_outage_shows_since_when_the_next_try_and_what_is_queued(tmp_path: Path) -> None:
+def test_an_outage_shows_its_duration_the_next_try_and_the_queue(tmp_path: Path) -> None:
     port = find_free_port()
     with ServerProgram(port=port) as server, Screen(f"ws://127.0.0.1:{port}/", tmp_path, columns=120).ready() as ada:
         server.process.kill()
@@ -37,7 +37,7 @@ def test_an_outage_shows_since_when_the_next_try_and_what_is_queued(tmp_path: Pa
             assert ada.wait_exit() == 0
 
 
-def test_catching_up_shows_how_far_it_is(tmp_path: Path) -> None:
+def test_catching_up_shows_its_progress(tmp_path: Path) -> None:
     with Running() as chat, Screen(chat.url, tmp_path).ready() as ada:
         ada.wait_for("connected")
         held: list[requests.History] = []
@@ -83,14 +83,14 @@ def test_the_servers_reason_is_shown_when_it_ends_the_chat(tmp_path: Path) -> No
         assert "Bye! Nothing came from you." in ada.text
 
 
-def test_who_comes_back_is_told_that_they_were_put_out_of_a_room(tmp_path: Path) -> None:
+def test_a_returning_person_is_told_of_a_removal(tmp_path: Path) -> None:
     with Running() as chat:
         chat.server.put_out = (Removal(room="#ops", by="bob", reason="take a walk"),)
         with Screen(chat.url, tmp_path).ready() as ada:
             ada.wait_for("While you were away, bob kicked you from #ops: take a walk")
 
 
-def test_away_and_errors_are_shown_where_one_looks(house: Running, ada: Screen) -> None:
+def test_away_notices_and_errors_are_shown_in_the_current_room(house: Running, ada: Screen) -> None:
     house.tell(AwayChanged(name="bob", text="lunch"))
     house.tell(Error(code="internal", message=FAULTS["internal"].sentence, advice="Try again."))
     ada.sees("its log has the details. Try again.")

@@ -9,7 +9,7 @@ from trio_chat.protocol.events import TypingNotice
 OPTIONS = ("--notify-by", "osc9", "--notify", "all")
 
 
-def test_who_is_ignored_is_not_seen_until_one_wants_to_again(house: Running, ada: Screen) -> None:
+def test_messages_of_an_ignored_person_are_hidden_until_unignore(house: Running, ada: Screen) -> None:
     here = house.here
     house.say("spam spam", "mallory")
     first = house.say("hello", "bob", reactions={"👎": ("mallory",)})

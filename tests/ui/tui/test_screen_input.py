@@ -26,7 +26,7 @@ def test_emacs_keys_edit_kill_yank_and_undo(house: Running, ada: Screen) -> None
     assert house.wait_asked(requests.Send).text == "ab gh"
 
 
-def test_nobody_is_told_that_one_writes_what_one_has_said(house: Running, ada: Screen) -> None:
+def test_no_typing_notice_follows_a_sent_message(house: Running, ada: Screen) -> None:
     both = requests.Send | requests.Typing
     for number in range(8):
         ada.type(f"quickly {number}\r")
@@ -37,7 +37,7 @@ def test_nobody_is_told_that_one_writes_what_one_has_said(house: Running, ada: S
     assert set(writing) <= {"", "t"}, "told of a message that was out already"
 
 
-def test_ctrl_r_searches_what_was_typed_before(house: Running, ada: Screen) -> None:
+def test_ctrl_r_searches_the_lines_sent_before(house: Running, ada: Screen) -> None:
     for text in ("apples", "pears", "plums"):
         ada.type(text + "\r")
         ada.sees(f"{text} ✓")
@@ -66,7 +66,7 @@ def test_a_paste_is_one_message_and_a_long_one_is_asked_about(house: Running, ad
     assert house.wait_asked(requests.Send, count=2).text == long
 
 
-def test_what_is_over_the_limit_is_said_before_it_is_sent(house: Running, ada: Screen) -> None:
+def test_a_message_over_the_limit_is_reported_before_it_is_sent(house: Running, ada: Screen) -> None:
     small = ada.screen.columns == 20
     ada.type("\x1b[200~" + "x" * 8012 + "\x1b[201~")
     ada.wait_for("1 line, 8012")
@@ -88,7 +88,7 @@ def test_what_is_over_the_limit_is_said_before_it_is_sent(house: Running, ada: S
     ada.wait_prompt(house.here)
 
 
-def test_the_prompt_says_where_a_line_goes_and_a_stranger_is_a_warning(house: Running, ada: Screen) -> None:
+def test_the_prompt_shows_the_destination_and_warns_of_a_stranger(house: Running, ada: Screen) -> None:
     narrow = ada.screen.columns == 20
     ada.type("hi @bob @eve")
     ada.wait_until(lambda: ("(private)> " if not narrow else "vate)> ") in ada.last_row, "the people it is for")
@@ -107,7 +107,7 @@ def test_the_prompt_says_where_a_line_goes_and_a_stranger_is_a_warning(house: Ru
     ada.wait_prompt(house.here)
 
 
-def test_the_editor_writes_what_is_in_the_input(house: Running, tmp_path: Path) -> None:
+def test_the_external_editor_edits_the_input(house: Running, tmp_path: Path) -> None:
     script = tmp_path / "editor.sh"
     script.write_text('#!/bin/sh\nprintf \' and more\' >> "$1"\nls -l "$1" > "$0.seen"\n')
     script.chmod(0o700)
@@ -169,7 +169,7 @@ def test_tab_completes_commands_names_rooms_and_emoji(house: Running, ada: Scree
         ada.wait_prompt(house.here)
 
 
-def test_tab_offers_whoever_spoke_last_first_and_then_one_after_the_other(house: Running, ada: Screen) -> None:
+def test_tab_offers_the_person_who_spoke_last_first(house: Running, ada: Screen) -> None:
     house.server.people_here = ("ada", "bob", "bert")
     house.say("one", "bob")
     house.say("two", "bert")
@@ -202,7 +202,7 @@ def test_a_question_mark_shows_the_keys_and_again_types_itself(house: Running, a
     ada.sees("/ban bob 2h enough for today")
 
 
-def test_a_newcomer_is_told_of_the_keys_and_nobody_else(house: Running, tmp_path: Path) -> None:
+def test_only_a_newcomer_is_told_of_the_keys(house: Running, tmp_path: Path) -> None:
     with Screen(house.url, tmp_path, columns=20, rows=5).ready() as ada:
         ada.wait_for("F1 shows the keys")
         ada.type("hi\r")
@@ -236,7 +236,7 @@ async def refuse_to_join(session: Session, request: requests.AnyRequest) -> bool
     return isinstance(request, requests.Join)
 
 
-def test_what_is_typed_right_behind_a_join_is_for_the_new_room_or_goes_nowhere(house: Running, ada: Screen) -> None:
+def test_a_line_typed_right_after_a_join_goes_to_the_new_room_or_nowhere(house: Running, ada: Screen) -> None:
     ada.type("/join #new\rthere\r")
     assert house.wait_asked(requests.Send).room == "#new"
     ada.entered.add("#new")

@@ -15,7 +15,7 @@ from trio_chat.protocol.events import Edited, Reacted, TopicChanged, TypingNotic
 THEMES = ["dark", "light", "dusk", "contrast", "sixteen", "plain"]
 
 
-def test_what_is_said_is_shown(house: Running, ada: Screen) -> None:
+def test_messages_are_shown(house: Running, ada: Screen) -> None:
     columns, rows = ada.screen.columns, ada.screen.lines
     house.say("hello ada")
     ada.wait_for("hello ada")
@@ -71,7 +71,7 @@ def test_the_input_grows_with_its_text_and_shrinks_again(house: Running, ada: Sc
     assert house.wait_asked(requests.Send).text == "one\ntwo\nthree"
 
 
-def test_the_status_line_shows_connection_unread_and_who_is_writing(house: Running, ada: Screen) -> None:
+def test_the_status_line_shows_the_connection_unread_messages_and_typing(house: Running, ada: Screen) -> None:
     ada.wait_for("connected")
     house.tell(TypingNotice(room=house.here, name="bob"))
     ada.wait_for("bob is typing")
@@ -105,7 +105,7 @@ def test_no_color_leaves_out_every_colour(house: Running, tmp_path: Path) -> Non
             assert ada.style("@ada").reverse  # type: ignore[attr-defined] # a cell of pyte
 
 
-def test_every_theme_that_comes_with_the_program_is_drawn(house: Running, ada: Screen) -> None:
+def test_every_built_in_theme_is_drawn(house: Running, ada: Screen) -> None:
     house.say("hello @ada")
     ada.wait_for("hello @ada")
     looks = [look(ada)]
@@ -132,7 +132,7 @@ def test_a_terminal_of_16_colours_gets_no_others(house: Running, tmp_path: Path)
         assert b"48;5;" not in ada.raw
 
 
-def test_a_theme_file_of_ones_own_is_used_and_a_faulty_one_refused(house: Running, tmp_path: Path) -> None:
+def test_a_theme_file_is_used_and_a_faulty_one_refused(house: Running, tmp_path: Path) -> None:
     theme = tmp_path / "mine.toml"
     theme.write_text('based_on = "light"\n[styles]\n"mention.me" = "#fff on #f00"\n')
     with Screen(house.url, tmp_path, "--theme", str(theme)).ready() as ada:
@@ -176,9 +176,7 @@ def test_odd_characters_leave_every_column_where_it_belongs(house: Running, seat
     assert [[cells[at] for at in edges] for cells in said] == [["│"] * len(edges)] * 21
 
 
-def test_an_emoji_that_a_terminal_takes_for_narrow_leaves_nothing_of_what_was_there(
-    house: Running, ada: Screen
-) -> None:
+def test_an_emoji_that_a_terminal_takes_for_narrow_leaves_no_old_content(house: Running, ada: Screen) -> None:
     house.say("1234567890")
     ada.sees("1234567890")
     house.do(house.server.publish, Reacted(room=house.here, seq=2, time=stamp(2), sender="eve", target=1, mark="❤️"))

@@ -12,7 +12,7 @@ from trio_chat.protocol import requests
 from trio_chat.protocol.events import Delivered, Edited, Error
 
 
-def test_edits_deletions_replies_and_marks_appear_in_place(house: Running, ada: Screen) -> None:
+def test_edits_deletions_replies_and_reactions_appear_in_place(house: Running, ada: Screen) -> None:
     first = house.say("when?")
     ada.sees("when?")
     ada.press("M-r")
@@ -75,7 +75,7 @@ def test_numbers_stand_before_the_messages_and_commands_take_them(house: Running
     ada.sees("Numbers are hidden")
 
 
-def test_marks_tell_pending_acknowledged_and_delivered(house: Running, ada: Screen) -> None:
+def test_check_marks_show_pending_acknowledged_and_delivered(house: Running, ada: Screen) -> None:
     gate = trio.Event()
 
     async def hold(_session: object, request: object) -> bool:
@@ -108,7 +108,7 @@ def test_marks_tell_pending_acknowledged_and_delivered(house: Running, ada: Scre
     ada.wait_prompt(house.here)
 
 
-def test_what_is_refused_is_said_and_stays(house: Running, ada: Screen) -> None:
+def test_a_refused_message_is_explained_and_stays_in_the_input(house: Running, ada: Screen) -> None:
     async def refuse(session: object, request: object) -> bool:
         if isinstance(request, requests.Edit):
             await session.say(Error(id=request.id, code="not_yours", message="It is not yours."))  # type: ignore[attr-defined] # a Session
@@ -121,7 +121,7 @@ def test_what_is_refused_is_said_and_stays(house: Running, ada: Screen) -> None:
     ada.sees("! It is not yours.")
 
 
-def test_what_others_change_is_changed(house: Running, ada: Screen) -> None:
+def test_edits_and_deletions_of_others_are_shown(house: Running, ada: Screen) -> None:
     seq = house.say("teh")
     ada.sees("teh")
     edit = Edited(room=house.here, seq=seq + 1, time="2026-07-27T12:00:09Z", sender="bob", target=seq, text="the")
@@ -147,7 +147,7 @@ def test_all_about_a_message_is_shown_on_demand(house: Running, ada: Screen) -> 
     ada.wait_prompt(house.here)
 
 
-def test_what_was_typed_before_a_message_was_changed_comes_back(house: Running, ada: Screen) -> None:
+def test_the_draft_before_an_edit_comes_back(house: Running, ada: Screen) -> None:
     ada.type("said\r")
     ada.sees("said ✓")
     for end, wanted in (("C-g", "said ✓"), ("!\r", "said!")):
@@ -163,7 +163,7 @@ def test_what_was_typed_before_a_message_was_changed_comes_back(house: Running, 
         ada.wait_gone("precious")
 
 
-def test_a_message_can_be_selected_where_none_is_to_be_seen(house: Running, ada: Screen) -> None:
+def test_a_message_can_be_selected_when_none_is_visible(house: Running, ada: Screen) -> None:
     house.say("hidden?")
     ada.sees("hidden?")
     for _ in range(ada.screen.lines):
@@ -188,7 +188,7 @@ def test_links_are_osc_8_and_copy_mode_works_from_the_keyboard(house: Running, a
     ada.wait_until(lambda: wanted in ada.raw, "the copy of both")
 
 
-def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Running, seat: Seat) -> None:
+def test_a_question_is_readable_in_the_smallest_window(house: Running, seat: Seat) -> None:
     ada = seat.sit(12, 4)
     house.say("oops", "ada")
     ada.sees("oops")
@@ -199,7 +199,7 @@ def test_a_question_is_to_be_read_and_answered_in_the_smallest_window(house: Run
     ada.wait_gone("Esc keep")
 
 
-def test_the_question_for_a_mark_completes_names_and_refuses_what_is_no_emoji(house: Running, ada: Screen) -> None:
+def test_the_question_for_a_reaction_completes_names_and_refuses_other_words(house: Running, ada: Screen) -> None:
     house.say("well?")
     ada.sees("well?")
     ada.press("M-s")
@@ -225,7 +225,7 @@ def test_the_question_for_a_mark_completes_names_and_refuses_what_is_no_emoji(ho
     ada.press("C-g")
 
 
-def test_what_is_done_with_a_message_scrolled_out_of_sight_brings_it_back_first(house: Running, ada: Screen) -> None:
+def test_acting_on_a_message_scrolled_out_of_sight_shows_it_first(house: Running, ada: Screen) -> None:
     house.server.fill(80, f"{house.here}s")
     ada.enter(f"{house.here}s")
     ada.wait_for("message 80")

@@ -19,7 +19,7 @@ def has(screen: Screen, data: bytes) -> bool:
     return data in screen.raw
 
 
-def test_alt_a_goes_to_what_needs_attention_and_back(house: Running, ada: Screen) -> None:
+def test_alt_a_goes_to_the_next_room_that_needs_attention_and_back(house: Running, ada: Screen) -> None:
     here, who = house.here, f"eve{ada.screen.columns}"
     room = house.open_direct(who)
     ada.entered.add(room)
@@ -84,7 +84,7 @@ def test_the_mouse_goes_to_rooms_scrolls_and_copies(house: Running, ada: Screen)
 # ---- attention ----------------------------------------------------------------------------------
 
 
-def test_what_calls_rings_notifies_and_counts_in_the_title(house: Running, ada: Screen) -> None:
+def test_a_mention_rings_notifies_and_counts_in_the_title(house: Running, ada: Screen) -> None:
     house.say("hello @ada")  # one looks at it
     ada.sees("hello @ada")
     ada.look_away()
@@ -121,7 +121,7 @@ def test_a_rooms_rule_and_do_not_disturb_keep_quiet(house: Running, ada: Screen)
 
 
 @pytest.mark.parametrize(("by", "said"), [("osc777", b"\a\x1b]777;notify;bob in #lobby;lunch?\a"), ("bell", b"\a")])
-def test_words_of_ones_own_call_like_the_name(seat: Seat, house: Running, by: str, said: bytes) -> None:
+def test_highlighted_words_notify_like_the_name(seat: Seat, house: Running, by: str, said: bytes) -> None:
     settings = f'[client]\nhighlight = ["lunch", "deploy"]\nnotify_by = "{by}"\n'
     home = seat.home / by
     home.mkdir()

@@ -48,7 +48,7 @@ def test_scrollback_is_fetched_in_pages_to_the_very_first_line_and_back(house: R
     ada.wait_gone("unread")
 
 
-def test_the_past_is_as_long_as_one_wants_it_at_first(tmp_path: Path) -> None:
+def test_the_first_page_is_as_long_as_the_backlog_setting(tmp_path: Path) -> None:
     with Running(lambda server: server.fill(350)) as chat:
         with Screen(chat.url, tmp_path, "--backlog", "3", columns=200, rows=50).ready() as ada:
             ada.wait_for("message 350")
@@ -110,7 +110,7 @@ def test_alt_u_goes_to_the_first_unread_line_however_far_above_it_is(tmp_path: P
     assert len(chat.server.asked(requests.History)) < 20  # not all the pages between
 
 
-def test_all_is_read_by_one_key(house: Running, ada: Screen) -> None:
+def test_one_key_marks_all_rooms_as_read(house: Running, ada: Screen) -> None:
     here = house.here
     ada.type(f"/go {LOBBY}\r")
     ada.wait_prompt(LOBBY)

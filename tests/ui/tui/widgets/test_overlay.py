@@ -29,7 +29,7 @@ def seen(pane: Question, columns: int, rows: int) -> tuple[list[str], tuple[int,
 
 
 @pytest.mark.parametrize("pane", [PASTE, DELETE, NAME], ids=lambda pane: pane.purpose)
-def test_what_is_asked_and_how_to_answer_it_fit_a_window_of_any_size(pane: Question) -> None:
+def test_a_question_and_its_answers_fit_a_window_of_any_size(pane: Question) -> None:
     for columns in (9, 12, 20, 40, 80, 200):
         for rows in (2, 3, 4, 5, 7, 8, 12, 24, 50):
             box = size(pane, columns, rows)
@@ -42,7 +42,7 @@ def test_what_is_asked_and_how_to_answer_it_fit_a_window_of_any_size(pane: Quest
             assert "Enter" in text or (cursor is not None and cursor[0] < len(body)), (columns, rows)
 
 
-def test_a_small_window_shows_the_begin_of_the_question_and_every_answer() -> None:
+def test_a_small_window_shows_the_beginning_of_the_question_and_every_answer() -> None:
     assert seen(DELETE, 12, 4) == (["Delete mess…", "Gone for ev…", "Enter delet…", "Esc keep it"], None)
     assert seen(PASTE, 12, 4) == (["40 lines, 3…", "Enter put i…", "s send it a…", "Esc forget …"], None)
     assert seen(PASTE, 20, 5)[0] == [
@@ -59,13 +59,13 @@ def test_a_small_window_shows_the_begin_of_the_question_and_every_answer() -> No
     assert seen(PASTE, 12, 2)[0] == ["40 lines, 3…", "Enter s Esc"]
 
 
-def test_what_is_said_to_an_answer_stands_in_the_questions_place() -> None:
+def test_the_reason_of_a_refused_answer_replaces_the_question() -> None:
     NAME.said = "There is no such name."
     assert seen(NAME, 20, 5)[0] == ["Another name", "There is no such", "name.", "Name:"]
     NAME.said = ""
 
 
-def test_what_is_typed_has_the_room_of_what_it_is_called() -> None:
+def test_a_long_answer_gets_the_room_of_its_label() -> None:
     asked = Question("react", "Mark it", ("Which?",), asks="emoji")
     assert seen(asked, 12, 4)[0][-1] == "emoji:"
     asked.editor.insert("thumbsup")
