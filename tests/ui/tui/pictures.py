@@ -92,9 +92,9 @@ def _colour(name: str, otherwise: str) -> str:
 
 
 def talk(server: RichServer) -> None:
-    """A conversation that shows what messages can be."""
+    """A conversation with every kind of message."""
     server.people_here = ("ada", "bob", "eve", "mom")
-    marks_on_it = {"👍": ("ada", "bob"), "🎉": ("mom",)}
+    reactions_of_two = {"👍": ("ada", "bob"), "🎉": ("mom",)}
     said: list[tuple[str, str, int, dict[str, Any]]] = [
         ("bob", "the build is green again", 0, {}),
         ("ada", "good. what was it?", 40, {"reply_to": 1}),
@@ -104,7 +104,7 @@ def talk(server: RichServer) -> None:
             "eve",
             "```py\nasync with lock:\n    await cache.aclose()\n```",
             180,
-            {"reactions": marks_on_it},
+            {"reactions": reactions_of_two},
         ),
         ("mom", "@ada dinner at seven?", 400, {}),
         ("ada", "yes! 日本語 and 🍜", 420, {"reply_to": 6, "edited": stamp(430)}),
@@ -128,7 +128,7 @@ def conversation(chat: Running, screen: Screen) -> None:
     screen.wait_for("mom (private)>")
 
 
-def marks(chat: Running, screen: Screen) -> None:
+def reactions(chat: Running, screen: Screen) -> None:
     conversation(chat, screen)
     event = Reacted(room=LOBBY, seq=10, time=stamp(610), sender="eve", target=6, mark="❤️")
     chat.do(chat.server.publish, event)
@@ -174,7 +174,7 @@ STATES: Final[dict[str, tuple[Callable[[Running, Screen], None], int, int, tuple
     "conversation": (conversation, 100, 28, ()),
     "light": (conversation, 100, 28, ("--theme", "light")),
     "small": (conversation, 40, 12, ()),
-    "message": (marks, 80, 24, ()),
+    "message": (reactions, 80, 24, ()),
     "keys": (overlay, 80, 24, ()),
     "switcher": (switcher, 80, 24, ()),
     "search": (search, 80, 24, ()),
@@ -183,7 +183,7 @@ STATES: Final[dict[str, tuple[Callable[[Running, Screen], None], int, int, tuple
 
 
 def main() -> int:
-    """Make all pictures in the folder given."""
+    """Draw all pictures into the folder of the first argument."""
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
     for name, (state, columns, rows, more) in STATES.items():
