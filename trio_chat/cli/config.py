@@ -51,7 +51,7 @@ def check(config_path: Path | None) -> None:
 
     Each fault is named with its file and line, or its variable; with a fault, the exit status is 2.
     """
-    from trio_chat.ui.tui.keys import bind  # noqa: PLC0415 - show and the help page do not need it
+    from trio_chat.ui.tui.model.keys import bind  # noqa: PLC0415 - show and the help page do not need it
 
     faults: list[str] = []
     loaded: Loaded[Settings] | None = None

@@ -128,7 +128,7 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
     """Open the full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
-    from trio_chat.ui.tui.options import ScreenOptions  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.session.options import ScreenOptions  # noqa: PLC0415 - as above
 
     def dial(
         credentials: Credentials, waiting: Callable[[ChatError, float], None]

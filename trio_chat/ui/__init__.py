@@ -1,1 +1,1 @@
-"""What a person sees and types: line mode, and the models that every interface shares."""
+"""The interfaces: line mode and the full screen, and the parts that they share."""

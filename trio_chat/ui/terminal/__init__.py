@@ -1,1 +1,1 @@
-"""The terminal: its modes, its signals, the width of text and how it is painted."""
+"""The terminal: its modes and signals, escape sequences, the width and layout of text, painting."""

@@ -1,1 +1,1 @@
-"""The full screen: a pure model, keys as data, pure layout, and a thin shell that draws with urwid inside trio."""
+"""The full screen: a pure model, a controller for keys and lines, widgets that draw, and the session."""

@@ -24,23 +24,23 @@ from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.login import Login
+from trio_chat.ui.terminal.escapes import split_mouse
 from trio_chat.ui.terminal.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal.terminal import Terminal
-from trio_chat.ui.tui.action_queue import ActionQueue
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.controller.controller import Controller
-from trio_chat.ui.tui.escapes import split_mouse
-from trio_chat.ui.tui.keys import bind, shown
-from trio_chat.ui.tui.login import ScreenConnection
-from trio_chat.ui.tui.memory import Memory
 from trio_chat.ui.tui.model.attention import Attention, whole_words
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.emoji import expand_emoji
+from trio_chat.ui.tui.model.keys import bind, shown
 from trio_chat.ui.tui.model.room import read_policy
 from trio_chat.ui.tui.model.unsent import UnsentTexts
-from trio_chat.ui.tui.options import Dial, ScreenOptions
-from trio_chat.ui.tui.painter import BATCH, ScreenPainter
+from trio_chat.ui.tui.session.action_queue import ActionQueue
+from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.login import ScreenConnection
+from trio_chat.ui.tui.session.memory import Memory
+from trio_chat.ui.tui.session.options import Dial, ScreenOptions
 from trio_chat.ui.tui.widgets.frame import Frame
+from trio_chat.ui.tui.widgets.painter import BATCH, ScreenPainter
 
 _LAST_WORDS: Final = 2.0
 """Seconds for sending what is queued when the person leaves, and for giving the terminal back."""
@@ -254,7 +254,7 @@ class FullScreen:
 
     async def edit_outside(self) -> None:
         """Edit the input in $EDITOR."""
-        from trio_chat.ui.tui import external_editor  # noqa: PLC0415 - rarely needed
+        from trio_chat.ui.terminal import external_editor  # noqa: PLC0415 - rarely needed
 
         editor = self._model.room.editor
         await self._painter.end()

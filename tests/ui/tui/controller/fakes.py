@@ -9,13 +9,13 @@ from tests.ui.followed import FollowedModel
 from trio_chat.protocol.events import Message, RoomInfo
 from trio_chat.ui.actions.actions import Action, SendRoom
 from trio_chat.ui.input.decoder import Key, Press, Typed
-from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.action_queue import ActionQueue
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.controller.controller import Controller
 from trio_chat.ui.tui.controller.interfaces import DrawnScreen
+from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Pane
+from trio_chat.ui.tui.session.action_queue import ActionQueue
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 
 @dataclass

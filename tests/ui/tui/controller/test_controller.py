@@ -8,9 +8,9 @@ from trio_chat.ui.actions.actions import SendRoom, SendTo
 from trio_chat.ui.actions.messages import ByNumber, DeleteMessage, EditMessage, ReactToMessage
 from trio_chat.ui.input.decoder import Pasted, Typed
 from trio_chat.ui.input.editor import Editor
-from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.controller.commands import ScreenCommands
 from trio_chat.ui.tui.controller.messages import MessageActions
+from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.panes import ListPane, Question, TextPane
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_chat.ui.tui.layout import Span
+from trio_chat.ui.terminal.layout import Span
 from trio_chat.ui.tui.widgets.bars import lay_out_input
 
 

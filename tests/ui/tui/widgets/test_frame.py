@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from trio_chat.ui.tui.layout import Span
+from trio_chat.ui.terminal.layout import Span
 from trio_chat.ui.tui.widgets.frame import Shown, cut_cells, cut_spans, divide
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_chat.ui.tui.layout import row_width
+from trio_chat.ui.terminal.layout import row_width
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.widgets.overlay import pane_rows, size
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from trio_chat.ui.tui.layout import Row, Span
-from trio_chat.ui.tui.themes import THEMES
+from trio_chat.ui.terminal.layout import Row, Span
+from trio_chat.ui.tui.model.themes import THEMES
 from trio_chat.ui.tui.widgets.screen import Palette, runs
 
 

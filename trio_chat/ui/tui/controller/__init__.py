@@ -1,1 +1,1 @@
-"""What keys and the mouse do in the full screen."""
+"""Keys, mouse events and typed lines of the full screen, and the parts that run them."""

@@ -9,8 +9,6 @@ from trio_chat.protocol.query import BadQuery
 from trio_chat.ui.actions.actions import SendRoom
 from trio_chat.ui.commands.command import named_room
 from trio_chat.ui.commands.messages import split_which
-from trio_chat.ui.tui.action_queue import ActionQueue
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.controller.messages import MessageActions
@@ -20,11 +18,13 @@ from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.finding import read_query
 from trio_chat.ui.tui.model.panes import ListPane
 from trio_chat.ui.tui.model.room import POLICIES, RoomModel, read_policy
-from trio_chat.ui.tui.themes import THEMES
+from trio_chat.ui.tui.model.themes import THEMES
+from trio_chat.ui.tui.session.action_queue import ActionQueue
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 
 class ScreenCommands:
-    """Runs the commands of :data:`~trio_chat.ui.tui.keys.COMMANDS`."""
+    """Runs the commands of :data:`~trio_chat.ui.tui.model.keys.COMMANDS`."""
 
     def __init__(
         self,

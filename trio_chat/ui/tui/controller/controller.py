@@ -2,8 +2,8 @@
 
 Theory of operation. The controller is made of parts, each of which gets the model, the queue of actions, the
 background requests, the screen and the session by argument, as far as it needs them. A key goes to the open pane
-first, then to the selected message, then to the input. The tables of keys are in :mod:`trio_chat.ui.tui.keys`; the
-parts map each command's name to a method.
+first, then to the selected message, then to the input. The tables of keys are in :mod:`trio_chat.ui.tui.model.keys`;
+the parts map the name of each command to a method.
 """
 
 from __future__ import annotations
@@ -12,9 +12,6 @@ from collections.abc import Callable
 from functools import partial
 
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
-from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.action_queue import ActionQueue
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.controller.commands import ScreenCommands
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.input_keys import InputKeys
@@ -26,7 +23,10 @@ from trio_chat.ui.tui.controller.panes import PaneKeys
 from trio_chat.ui.tui.controller.password import PasswordDialogue
 from trio_chat.ui.tui.controller.pasting import Pasting
 from trio_chat.ui.tui.controller.submission import Submission
+from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.session.action_queue import ActionQueue
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 
 class Controller:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import time
 
+from trio_chat.ui.terminal.escapes import BELL, copied
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
-from trio_chat.ui.tui.escapes import BELL, copied
 from trio_chat.ui.tui.model.chat import ChatModel
 
 

@@ -7,16 +7,16 @@ from typing import Final
 
 from trio_chat.ui.input.decoder import Key, Pasted, Typed
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
-from trio_chat.ui.tui import keys
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import SessionControl
 from trio_chat.ui.tui.controller.pasting import Pasting
 from trio_chat.ui.tui.controller.submission import Submission
+from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import Completing, complete_here
 from trio_chat.ui.tui.model.room import POLICIES
-from trio_chat.ui.tui.themes import THEMES
+from trio_chat.ui.tui.model.themes import THEMES
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 _QUESTION_MARK: Final = "?"
 _INTERRUPTED: Final = 130

@@ -14,17 +14,17 @@ from trio_chat.ui.actions.messages import (
     no_such,
 )
 from trio_chat.ui.input.editor import Editor
-from trio_chat.ui.tui.action_queue import ActionQueue
-from trio_chat.ui.tui.background import BackgroundRequests
+from trio_chat.ui.terminal.layout import clip, links
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
-from trio_chat.ui.tui.layout import clip, links
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji, with_emoji
 from trio_chat.ui.tui.model.log import Entry, about
 from trio_chat.ui.tui.model.panes import Question, TextPane
 from trio_chat.ui.tui.model.room import Intent, RoomModel
+from trio_chat.ui.tui.session.action_queue import ActionQueue
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 _EXCERPT: Final = 200
 """Columns of a message that a question shows."""

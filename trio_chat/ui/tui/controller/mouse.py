@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 from trio_chat.ui.input.decoder import Press
+from trio_chat.ui.terminal.escapes import MouseEvent
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.controller.navigation import Navigation
-from trio_chat.ui.tui.escapes import MouseEvent
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import ListPane, TextPane
 

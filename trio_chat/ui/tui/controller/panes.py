@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from trio_chat.ui.input.decoder import Key, Pasted, Press
-from trio_chat.ui.tui import keys
 from trio_chat.ui.tui.controller.interfaces import SessionControl
 from trio_chat.ui.tui.controller.messages import MessageActions
 from trio_chat.ui.tui.controller.navigation import Navigation
 from trio_chat.ui.tui.controller.password import PasswordDialogue
 from trio_chat.ui.tui.controller.pasting import Pasting
+from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Answered, Chosen, Pane, Pressed, Question
 

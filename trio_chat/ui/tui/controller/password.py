@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from trio_chat.ui.actions.moderation import SetOwnPassword
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
-from trio_chat.ui.tui.action_queue import ActionQueue
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Answered, Question
+from trio_chat.ui.tui.session.action_queue import ActionQueue
 
 
 class PasswordDialogue:

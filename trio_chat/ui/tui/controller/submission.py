@@ -14,8 +14,6 @@ from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.editor import Submitted
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Note
-from trio_chat.ui.tui.action_queue import ActionQueue
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.controller.commands import ScreenCommands
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import SessionControl
@@ -23,6 +21,8 @@ from trio_chat.ui.tui.controller.password import PasswordDialogue
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.room import RoomModel
+from trio_chat.ui.tui.session.action_queue import ActionQueue
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 
 class Submission:

@@ -1,1 +1,1 @@
-"""What is shown, what is unread, what a key means now: no terminal, no clock, no connection in here."""
+"""The state of the full screen, with its keys and themes as data. Pure: no terminal, no clock, no connection."""

@@ -11,8 +11,8 @@ from typing import Final, NamedTuple
 from trio_chat.ui.commands.completion import Completion, complete
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.keys import COMMANDS
 from trio_chat.ui.tui.model.emoji import EMOJI
+from trio_chat.ui.tui.model.keys import COMMANDS
 
 _SHOWN: Final = 12
 """Candidates shown at once: as many as the status line holds."""

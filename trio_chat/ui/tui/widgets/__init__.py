@@ -1,1 +1,1 @@
-"""What is drawn: each part of the screen as rows of styled text, and the whole of it as one urwid widget."""
+"""Drawing the full screen: its parts as rows of styled text, and the whole screen through urwid."""

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.terminal.graphemes import clusters, text_width, width
-from trio_chat.ui.tui.layout import Row, Span, clip, fit, inline
+from trio_chat.ui.terminal.layout import Row, Span, clip, fit, inline
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel
 

@@ -18,10 +18,10 @@ from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentio
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.terminal.graphemes import text_width
-from trio_chat.ui.tui.layout import CODE_BAR, Row, Span, clip, markup, wrap
+from trio_chat.ui.terminal.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel
-from trio_chat.ui.tui.themes import NICKS
+from trio_chat.ui.tui.model.themes import NICKS
 
 _CACHED: Final = 3000  # entries whose rows are cached: some pages around the visible part
 _TOGETHER: Final = 300.0  # seconds between two messages of one person that share one name
@@ -33,7 +33,7 @@ _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 
 @dataclass(frozen=True, slots=True)
 class ConversationStyle:
-    """How entries are shown. ``place`` knows the reader, the people whom they ignore, and whether each message shows its
+    """How entries are shown. ``place`` knows the reader, the people whom they ignore, and whether messages show their
     number. ``words`` finds the words that are highlighted like a mention."""
 
     place: Place = field(default_factory=Place)
@@ -381,7 +381,7 @@ def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
 
 
 def _mentioned(entry: Entry, look: ConversationStyle) -> str:
-    """The own name when the message mentions the reader, to be highlighted; empty when the name meant another person."""
+    """The own name, to be highlighted, when the message mentions the reader; empty when it meant another person."""
     return look.place.me if is_mentioned(entry.text, entry.mentions, look.place.accounts) else ""
 
 

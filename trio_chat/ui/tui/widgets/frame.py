@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
-from trio_chat.ui.tui.layout import Row, Span, fit
+from trio_chat.ui.terminal.layout import Row, Span, fit
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.widgets.bars import Entered, lay_out_input, prompt, status_row, topic_row
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, View

@@ -7,7 +7,7 @@ from typing import Final
 from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.terminal.graphemes import text_width
-from trio_chat.ui.tui.layout import Row, Span, clip, fit
+from trio_chat.ui.terminal.layout import Row, Span, clip, fit
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import nick_style

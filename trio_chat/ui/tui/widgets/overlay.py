@@ -6,7 +6,7 @@ import re
 from typing import Final, NamedTuple
 
 from trio_chat.ui.terminal.graphemes import text_width
-from trio_chat.ui.tui.layout import Row, Span, clip, fit, wrap
+from trio_chat.ui.terminal.layout import Row, Span, clip, fit, wrap
 from trio_chat.ui.tui.model.panes import ListPane, Pane, Question, TextPane
 from trio_chat.ui.tui.widgets.bars import lay_out_input
 

@@ -17,8 +17,8 @@ from urwid.display.common import AttrSpec, Hyperlink
 from urwid.display.raw import Screen as RawScreen
 
 from trio_chat.ui.terminal.graphemes import clusters, text_width
-from trio_chat.ui.tui.layout import Row
-from trio_chat.ui.tui.themes import read_style
+from trio_chat.ui.terminal.layout import Row
+from trio_chat.ui.tui.model.themes import read_style
 from trio_chat.ui.tui.widgets.frame import Frame
 
 Colours = Literal[1, 16, 88, 256, 16777216]

@@ -16,9 +16,9 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.model.panes import Question
-from trio_chat.ui.tui.options import Dial
+from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.options import Dial
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat

@@ -9,7 +9,7 @@ import stat
 from datetime import UTC, datetime
 from pathlib import Path
 
-from trio_chat.ui.tui.memory import Memory, ScreenState
+from trio_chat.ui.tui.session.memory import Memory, ScreenState
 
 
 def test_the_state_is_saved_in_a_private_file_and_loaded_again(tmp_path: Path) -> None:

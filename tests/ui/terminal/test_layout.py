@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from trio_chat.protocol.text import clean
 from trio_chat.ui.terminal.graphemes import text_width
-from trio_chat.ui.tui.layout import Span, clip, fit, inline, links, markup, row_width, wrap
+from trio_chat.ui.terminal.layout import Span, clip, fit, inline, links, markup, row_width, wrap
 
 
 def styles(text: str) -> list[tuple[str, str]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.ui.followed import FollowedModel
 from trio_chat.protocol.events import RoomInfo
-from trio_chat.ui.tui.background import BackgroundRequests
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 
 def test_a_message_that_is_not_loaded_cannot_be_reached_without_a_connection() -> None:

@@ -13,8 +13,8 @@ from trio_chat.protocol import events
 from trio_chat.ui.actions.actions import Action, JoinRoom, SendRoom, SendTo, carry_out
 from trio_chat.ui.model.lines import Teller
 from trio_chat.ui.model.notes import Context, Hits
-from trio_chat.ui.tui.background import BackgroundRequests
 from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.session.background import BackgroundRequests
 
 _MOST_WAITING: Final = 100
 """Lines submitted and not acknowledged; more than anybody types while a connection is away."""

@@ -9,7 +9,7 @@ import pytest
 from trio_chat.errors import ConfigError
 from trio_chat.ui.commands import table as shared
 from trio_chat.ui.input.editor import BINDINGS
-from trio_chat.ui.tui import keys
+from trio_chat.ui.tui.model import keys
 
 
 def test_no_key_has_two_meanings_in_one_context() -> None:
@@ -86,7 +86,7 @@ def test_the_overlay_shows_the_keys_as_they_are_bound() -> None:
 
 
 def test_the_reference_page_is_up_to_date() -> None:
-    page = Path(__file__).parents[3] / "docs" / "reference" / "keys.md"
+    page = Path(__file__).parents[4] / "docs" / "reference" / "keys.md"
     assert page.read_text("utf-8") == keys.reference(), (
-        "write it anew: python -m trio_chat.ui.tui.keys > docs/reference/keys.md"
+        "write it anew: python -m trio_chat.ui.tui.model.keys > docs/reference/keys.md"
     )

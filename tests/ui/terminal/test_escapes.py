@@ -6,7 +6,7 @@ import base64
 
 import pytest
 
-from trio_chat.ui.tui.escapes import MouseEvent, copied, notified, notify_by, split_mouse, titled
+from trio_chat.ui.terminal.escapes import MouseEvent, copied, notified, notify_by, split_mouse, titled
 
 
 def test_mouse_reports_are_separated_from_keys_wherever_the_bytes_are_cut() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trio_chat.errors import ChatError, ConfigError
-from trio_chat.ui.tui.themes import THEMES, by_itself, read_theme
+from trio_chat.ui.tui.model.themes import THEMES, by_itself, read_theme
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat

@@ -12,12 +12,12 @@ from typing import Final, NoReturn
 
 import trio
 
+from trio_chat.ui.terminal.escapes import notified, notify_by, titled
 from trio_chat.ui.terminal.terminal import Terminal
-from trio_chat.ui.tui.escapes import notified, notify_by, titled
 from trio_chat.ui.tui.model.attention import Notify, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
-from trio_chat.ui.tui.options import ScreenOptions, chosen_theme, has_links, theme_name
-from trio_chat.ui.tui.themes import THEMES, choose
+from trio_chat.ui.tui.model.themes import THEMES, choose
+from trio_chat.ui.tui.session.options import ScreenOptions, chosen_theme, has_links, theme_name
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle
 from trio_chat.ui.tui.widgets.frame import Frame, Parts, Shown, divide, draw, mark_selection
 from trio_chat.ui.tui.widgets.screen import Display, Palette

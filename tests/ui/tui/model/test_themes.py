@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from trio_chat.errors import ConfigError
-from trio_chat.ui.tui.themes import THEMES, by_itself, choose, read_theme
+from trio_chat.ui.tui.model.themes import THEMES, by_itself, choose, read_theme
 
 
 def test_a_theme_that_needs_more_colours_is_replaced() -> None:

@@ -1,0 +1,1 @@
+"""One run of the full screen: options, login and connection, the queue of actions, requests beside it, saved state."""
