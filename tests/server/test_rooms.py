@@ -283,7 +283,7 @@ async def test_an_administrator_may_in_every_room_what_its_owner_may_and_reads_n
     assert code_of(await eve.ask("join", room="@ada+bob")) == "room_invalid"
     assert code_of(await eve.ask("join", room="#ops")) == "room"
     refused = await eve.ask("kick", room="#lobby", name="ada")
-    assert (code_of(refused), refused["advice"]) == ("stays_in_lobby", "/ban keeps somebody out of the server.")
+    assert (code_of(refused), refused["advice"]) == ("stays_in_lobby", "To keep somebody out of the server, use /ban.")
     assert code_of(await eve.ask("kick", room="#ops", name="ada")) == "ok"
     assert (await ada.until("left"))["room"] == "#ops"
 

@@ -113,7 +113,7 @@ def react(ask: Ask[React]) -> Refusal | None:
         return None
     amended = _with_reaction(message, mark, people)
     if len(amended.reactions) > _REACTIONS:
-        return refuse("bad_field", why=f"a message has {_REACTIONS} different reactions at the most")
+        return refuse("bad_field", why=f"a message can have at most {_REACTIONS} different reactions")
     ask.persist(Amend(room.id, message.seq, encode(amended), message.text))
     event = Reacted(
         room=room.name,

@@ -63,7 +63,7 @@ def configure(ask: Ask[Configure]) -> Refusal | None:
     if (request.private is not None or request.keep is not None) and room.role_of(ask.person) < Role.OWNER:
         return refuse("not_allowed", room=room.name, role="owner")
     if room.is_lobby and request.private:
-        return refuse("stays_in_lobby", room=room.name, advice="Make a room of its own for some only.")
+        return refuse("stays_in_lobby", room=room.name, advice="Make another room and type /private on there.")
     changed: list[tuple[str, str]] = []
     for field in ("private", "announce_only", "slow", "keep"):
         value = getattr(request, field)
@@ -115,7 +115,7 @@ def kick(ask: Ask[Kick]) -> Refusal | None:
     if refusal is not None:
         return refusal
     if room.is_lobby:
-        return refuse("stays_in_lobby", room=room.name, advice="/ban keeps somebody out of the server.")
+        return refuse("stays_in_lobby", room=room.name, advice="To keep somebody out of the server, use /ban.")
     reason = clean_line(request.reason)
     _tell_room(ask, room, _Deed("kick", member.person, reason=reason))
     removal = MissedNotice(room.name, ask.person.name.shown, reason=reason, by_id=ask.person.id)

@@ -49,7 +49,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
     if refusal is not None:
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
-        return refuse("bad_field", why="sent is no time with its offset, as in RFC 3339")
+        return refuse("bad_field", why="sent is not a time with an offset (RFC 3339)")
     room = _find_room(ask)
     if isinstance(room, Refusal):
         return room
@@ -172,7 +172,7 @@ def history(ask: Ask[History]) -> Refusal | None:
     request = ask.request
     room = ask.person.rooms[request.room]
     if sum(given is not None for given in (request.after, request.before, request.since)) > 1:
-        return refuse("bad_field", why="give one of after, before and since")
+        return refuse("bad_field", why="give only one of after, before and since")
     since = None if request.since is None else _stored_time(request.since)
     if request.since is not None and since is None:
         return refuse("bad_time", time=quoted(request.since))

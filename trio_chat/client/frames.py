@@ -64,7 +64,7 @@ def make_frame(request: AnyRequest, welcome: Welcome | None) -> bytes:
     try:
         frame = encode(request)
     except UnicodeEncodeError:
-        refusal = refuse("bad_field", why="it has half a character in it (a lone surrogate)")
+        refusal = refuse("bad_field", why="the text has half a character (a lone surrogate)")
     else:
         excess = None if welcome is None else too_much(request, frame, welcome.limits)
         if excess is None:
