@@ -38,12 +38,12 @@ SECONDS = (None, 0.5, 20.0, 1e15)
 KEYS = ("private", "announce_only", "slow", "keep")
 VALUES = {"private": (True, False), "announce_only": (True, False), "slow": (0.0, 5.0), "keep": (0.0, 7.0)}
 
-who = st.integers(0, 11)
+turns = st.integers(0, 11)
 """Whose turn it is: one of the open sessions, counted around."""
-where = st.integers(0, 31)
+room_numbers = st.integers(0, 31)
 """Which room: below 20 one that the person is in, below 27 any that there is, else an odd one."""
 names = st.sampled_from(NAMES)
-whom = st.integers(0, 15)
+person_numbers = st.integers(0, 15)
 """Which person: one who has a name, counted around; the last for an odd name."""
 texts = st.sampled_from(TEXTS)
 seqs = st.one_of(st.integers(0, 8), st.just(2**53))
@@ -133,13 +133,13 @@ class BrokerMachine(RuleBasedStateMachine):
             password = self.hub.settings.password if right else password
             self.hub.connect(Hello(id="", name=name, password=password, quiet=quiet), address=address)
 
-    @rule(turn=who, name=st.none() | names, password=passwords, right=st.booleans(), quiet=quiet)
+    @rule(turn=turns, name=st.none() | names, password=passwords, right=st.booleans(), quiet=quiet)
     def hello(self, turn: int, name: str | None, password: str | None, right: bool, quiet: bool) -> None:  # noqa: FBT001 - drawn values
         password = self.hub.settings.password if right else password
         self._ask_first(turn, Hello(id=self._id(), name=name, password=password, quiet=quiet))
 
     @precondition(lambda self: self.hub.holders)
-    @rule(turn=who, which=st.integers(0, 30), own=st.booleans(), header=st.booleans(), quiet=quiet, address=addresses)
+    @rule(turn=turns, which=st.integers(0, 30), own=st.booleans(), header=st.booleans(), quiet=quiet, address=addresses)
     def come_back(self, turn: int, which: int, own: bool, header: bool, quiet: bool, address: str) -> None:  # noqa: FBT001 - drawn values
         """With a token that was given out, for the name whose it is or another's."""
         tokens = sorted(self.hub.holders)
@@ -152,7 +152,7 @@ class BrokerMachine(RuleBasedStateMachine):
         elif len(self.hub.open) < 12:
             self.hub.connect(hello, address=address)
 
-    @rule(turn=who, name=names, which=st.integers(0, 3), header=st.booleans(), address=addresses)
+    @rule(turn=turns, name=names, which=st.integers(0, 3), header=st.booleans(), address=addresses)
     def claim(self, turn: int, name: str, which: int, header: bool, address: str) -> None:  # noqa: FBT001 - a drawn value
         """With a token that the device made itself, perhaps for another name before."""
         token = f"made by device {which}".ljust(MIN_TOKEN)
@@ -162,7 +162,7 @@ class BrokerMachine(RuleBasedStateMachine):
         elif len(self.hub.open) < 12:
             self.hub.connect(hello, address=address)
 
-    @rule(turn=who, other=whom, right=st.booleans(), header=st.booleans())
+    @rule(turn=turns, other=person_numbers, right=st.booleans(), header=st.booleans())
     def hello_with_account_password(self, turn: int, other: int, right: bool, header: bool) -> None:  # noqa: FBT001 - drawn values
         given = "my own secret" if right else "a guess"
         name = self._name(other)
@@ -173,11 +173,11 @@ class BrokerMachine(RuleBasedStateMachine):
         elif len(self.hub.open) < 12:
             self.hub.connect(hello)
 
-    @rule(turn=who)
+    @rule(turn=turns)
     def close(self, turn: int) -> None:
         self.hub.close(self._session(turn))
 
-    @rule(turn=who)
+    @rule(turn=turns)
     def go_for_good(self, turn: int) -> None:
         """Somebody goes, with all that they are connected with, and somebody else comes under that name."""
         session = self._session(turn)
@@ -195,29 +195,29 @@ class BrokerMachine(RuleBasedStateMachine):
                 self.hub.ask(session, request)
             self.hub.reject(session, "c", refuse("not_json", why="x"))
 
-    @rule(turn=who)
+    @rule(turn=turns)
     def babble(self, turn: int) -> None:
         self.hub.reject(self._session(turn), self._id(), refuse("not_json", why="it is not"))
 
     # ---- talking ------------------------------------------------------------------------------
 
-    @rule(turn=who, room=where, text=texts, reply=st.sampled_from((None, None, 1, 2, 3, 99)))
+    @rule(turn=turns, room=room_numbers, text=texts, reply=st.sampled_from((None, None, 1, 2, 3, 99)))
     def send(self, turn: int, room: int, text: str, reply: int | None) -> None:
         session = self._session(turn)
         self._send(session, Send(id=self._id(), room=self._room(session, room), text=text, reply_to=reply))
 
-    @rule(turn=who, to=st.lists(names, max_size=4), text=texts, odd=st.integers(0, 9))
+    @rule(turn=turns, to=st.lists(names, max_size=4), text=texts, odd=st.integers(0, 9))
     def send_to_names(self, turn: int, to: list[str], text: str, odd: int) -> None:
         room = LOBBY if odd == 0 else None
         self._send(self._session(turn), Send(id=self._id(), to=tuple(to) if odd != 1 else None, room=room, text=text))
 
-    @rule(turn=who, to=st.lists(whom, min_size=1, max_size=2), reply=st.sampled_from((None, None, None, 1)))
+    @rule(turn=turns, to=st.lists(person_numbers, min_size=1, max_size=2), reply=st.sampled_from((None, None, None, 1)))
     def whisper(self, turn: int, to: list[int], reply: int | None) -> None:
         session = self._session(turn)
         self._send(session, Send(id=self._id(), to=tuple(map(self._name, to)), text="psst @ada", reply_to=reply))
 
     @precondition(lambda self: self._sends)
-    @rule(which=st.integers(0, 7), turn=who, same=st.booleans(), again=st.booleans())
+    @rule(which=st.integers(0, 7), turn=turns, same=st.booleans(), again=st.booleans())
     def send_again(self, which: int, turn: int, same: bool, again: bool) -> None:  # noqa: FBT001 - drawn values
         """A message is sent again: as clients do, marked as sent again, or soon after without that."""
         account, send = self._sends[-1 - which % len(self._sends)]
@@ -227,28 +227,34 @@ class BrokerMachine(RuleBasedStateMachine):
         if again or (holder is not None and send.id in holder.sent_ids):
             self.hub.ask(session, replace(send, again=True if again else send.again))
 
-    @rule(turn=who, room=where, seq=seqs, text=texts)
+    @rule(turn=turns, room=room_numbers, seq=seqs, text=texts)
     def edit(self, turn: int, room: int, seq: int, text: str) -> None:
         session = self._session(turn)
         self.hub.ask(session, requests.Edit(id=self._id(), room=self._room(session, room), target=seq, text=text))
 
-    @rule(turn=who, room=where, seq=seqs)
+    @rule(turn=turns, room=room_numbers, seq=seqs)
     def delete(self, turn: int, room: int, seq: int) -> None:
         session = self._session(turn)
         self.hub.ask(session, requests.Delete(id=self._id(), room=self._room(session, room), target=seq))
 
-    @rule(turn=who, room=where, seq=seqs, mark=st.sampled_from(("+1", "\U0001f44d", " ", "a b")), on=st.booleans())
+    @rule(
+        turn=turns,
+        room=room_numbers,
+        seq=seqs,
+        mark=st.sampled_from(("+1", "\U0001f44d", " ", "a b")),
+        on=st.booleans(),
+    )
     def react(self, turn: int, room: int, seq: int, mark: str, on: bool) -> None:  # noqa: FBT001 - a drawn value
         session = self._session(turn)
         request = requests.React(id=self._id(), room=self._room(session, room), target=seq, mark=mark, on=on)
         self.hub.ask(session, request)
 
-    @rule(turn=who, room=where, seq=seqs, kind=st.sampled_from((requests.Read, requests.Received)))
+    @rule(turn=turns, room=room_numbers, seq=seqs, kind=st.sampled_from((requests.Read, requests.Received)))
     def sign(self, turn: int, room: int, seq: int, kind: type[requests.Read | requests.Received]) -> None:
         session = self._session(turn)
         self.hub.ask(session, kind(id=self._id(), room=self._room(session, room), seq=seq))
 
-    @rule(turn=who)
+    @rule(turn=turns)
     def receive_all(self, turn: int) -> None:
         """As a client does: tell of each direct message in the rooms one is in that it came."""
         session = self._session(turn)
@@ -257,7 +263,7 @@ class BrokerMachine(RuleBasedStateMachine):
                 for seq in range(max(1, place - 1), place + 2):
                     self.hub.ask(session, requests.Received(id=self._id(), room=room, seq=seq))
 
-    @rule(turn=who, room=where, after=st.none() | seqs, before=st.none() | seqs)
+    @rule(turn=turns, room=room_numbers, after=st.none() | seqs, before=st.none() | seqs)
     def look_around(self, turn: int, room: int, after: int | None, before: int | None) -> None:
         session = self._session(turn)
         name = self._room(session, room)
@@ -276,55 +282,55 @@ class BrokerMachine(RuleBasedStateMachine):
 
     # ---- rooms and names ----------------------------------------------------------------------
 
-    @rule(turn=who, room=where)
+    @rule(turn=turns, room=room_numbers)
     def join(self, turn: int, room: int) -> None:
         session = self._session(turn)
         self.hub.ask(session, requests.Join(id=self._id(), room=self._room(session, room)))
 
-    @rule(turn=who, name=st.sampled_from(("#ops", "#b", "#caf\u00e9")))
+    @rule(turn=turns, name=st.sampled_from(("#ops", "#b", "#caf\u00e9")))
     def enter(self, turn: int, name: str) -> None:
         self.hub.ask(self._session(turn), requests.Join(id=self._id(), room=name))
 
-    @rule(turn=who, room=where)
+    @rule(turn=turns, room=room_numbers)
     def leave(self, turn: int, room: int) -> None:
         session = self._session(turn)
         self.hub.ask(session, requests.Leave(id=self._id(), room=self._room(session, room)))
 
-    @rule(turn=who, room=where, text=texts)
+    @rule(turn=turns, room=room_numbers, text=texts)
     def topic(self, turn: int, room: int, text: str) -> None:
         session = self._session(turn)
         self.hub.ask(session, requests.Topic(id=self._id(), room=self._room(session, room), text=text))
 
-    @rule(turn=who, name=names)
+    @rule(turn=turns, name=names)
     def nick(self, turn: int, name: str) -> None:
         self.hub.ask(self._session(turn), requests.Nick(id=self._id(), name=name))
 
-    @rule(turn=who, text=st.none() | texts)
+    @rule(turn=turns, text=st.none() | texts)
     def away(self, turn: int, text: str | None) -> None:
         self.hub.ask(self._session(turn), requests.Away(id=self._id(), text=text))
 
-    @rule(turn=who)
+    @rule(turn=turns)
     def set_password(self, turn: int) -> None:
         self.hub.ask(self._session(turn), requests.SetPassword(id=self._id(), password="my own secret"))
 
-    @rule(turn=who, device=st.integers(0, 12))
+    @rule(turn=turns, device=st.integers(0, 12))
     def revoke(self, turn: int, device: int) -> None:
         self.hub.ask(self._session(turn), requests.Revoke(id=self._id(), device=device))
 
     # ---- keeping order ------------------------------------------------------------------------
 
-    @rule(turn=who, room=where, other=whom)
+    @rule(turn=turns, room=room_numbers, other=person_numbers)
     def invite(self, turn: int, room: int, other: int) -> None:
         session = self._session(turn)
         self.hub.ask(session, requests.Invite(id=self._id(), room=self._room(session, room), name=self._name(other)))
 
-    @rule(turn=who, room=where, key=st.sampled_from(KEYS), value=st.integers(0, 1))
+    @rule(turn=turns, room=room_numbers, key=st.sampled_from(KEYS), value=st.integers(0, 1))
     def configure(self, turn: int, room: int, key: str, value: int) -> None:
         session = self._session(turn)
         request = requests.Configure(id=self._id(), room=self._room(session, room))
         self.hub.ask(session, replace(request, **{key: VALUES[key][value]}))
 
-    @rule(turn=who, room=where, other=whom, role=st.sampled_from(("owner", "moderator", "member")))
+    @rule(turn=turns, room=room_numbers, other=person_numbers, role=st.sampled_from(("owner", "moderator", "member")))
     def set_role(self, turn: int, room: int, other: int, role: str) -> None:
         session = self._session(turn)
         request = requests.SetRole(
@@ -335,32 +341,39 @@ class BrokerMachine(RuleBasedStateMachine):
         )
         self.hub.ask(session, request)
 
-    @rule(turn=who, room=where, other=whom)
+    @rule(turn=turns, room=room_numbers, other=person_numbers)
     def kick(self, turn: int, room: int, other: int) -> None:
         session = self._session(turn)
         request = requests.Kick(id=self._id(), room=self._room(session, room), name=self._name(other), reason="so")
         self.hub.ask(session, request)
 
-    @rule(turn=who, room=where, other=whom, network=st.sampled_from(NETWORKS), by_name=st.booleans(), seconds=seconds)
+    @rule(
+        turn=turns,
+        room=room_numbers,
+        other=person_numbers,
+        network=st.sampled_from(NETWORKS),
+        by_name=st.booleans(),
+        seconds=seconds,
+    )
     def ban(self, turn: int, room: int, other: int, network: str, by_name: bool, seconds: float | None) -> None:  # noqa: FBT001 - a drawn value
         session = self._session(turn)
         request = requests.Ban(id=self._id(), room=self._room(session, room), seconds=seconds)
         one = {"name": self._name(other)} if by_name else {"network": network}
         self.hub.ask(session, replace(request, **one))
 
-    @rule(turn=who, room=where, other=whom, network=st.sampled_from(NETWORKS), by_name=st.booleans())
+    @rule(turn=turns, room=room_numbers, other=person_numbers, network=st.sampled_from(NETWORKS), by_name=st.booleans())
     def unban(self, turn: int, room: int, other: int, network: str, by_name: bool) -> None:  # noqa: FBT001 - a drawn value
         session = self._session(turn)
         request = requests.Unban(id=self._id(), room=self._room(session, room))
         self.hub.ask(session, replace(request, **({"name": self._name(other)} if by_name else {"network": network})))
 
-    @rule(turn=who, room=where, other=whom, seconds=st.sampled_from((*SECONDS, 0.0)))
+    @rule(turn=turns, room=room_numbers, other=person_numbers, seconds=st.sampled_from((*SECONDS, 0.0)))
     def mute(self, turn: int, room: int, other: int, seconds: float | None) -> None:
         session = self._session(turn)
         request = requests.Mute(id=self._id(), room=self._room(session, room), name=self._name(other), seconds=seconds)
         self.hub.ask(session, request)
 
-    @rule(other=whom, do=st.sampled_from(("promote", "promote", "demote", "reset-name")))
+    @rule(other=person_numbers, do=st.sampled_from(("promote", "promote", "demote", "reset-name")))
     def order(self, other: int, do: str) -> None:
         self.hub.order(do, self._name(other))
 
@@ -368,7 +381,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def look_in(self, do: str, number: int) -> None:
         self.hub.order(do, str(number))
 
-    @rule(room=st.integers(0, 3), turn=who, what=st.integers(0, 5))
+    @rule(room=st.integers(0, 3), turn=turns, what=st.integers(0, 5))
     def keep_order_and_be_tried(self, room: int, turn: int, what: int) -> None:
         """An owner makes a rule, and somebody else at once breaks it."""
         owned = sorted(
@@ -398,7 +411,7 @@ class BrokerMachine(RuleBasedStateMachine):
             self._send(session, Send(id=self._id(), room=name, text="may I again?"))
         self.hub.ask(other, requests.Join(id=self._id(), room=name))
 
-    @rule(turn=who, gap=st.booleans())
+    @rule(turn=turns, gap=st.booleans())
     def send_twice(self, turn: int, gap: bool) -> None:  # noqa: FBT001 - a drawn value
         """As after a connection was lost: the same again, perhaps with others' messages in between."""
         session = self._session(turn)
