@@ -43,12 +43,6 @@ class Channel:
         """The members' sessions."""
         return [session for group in self.groups.values() for session in group.members]
 
-    def gather(self, delivery: Delivery) -> None:
-        """Encode an event once for each encoding in use, and keep it for the next flush."""
-        for encoding, group in self.groups.items():
-            group.chunks.append(encoding.encode(delivery))
-        self.deliveries.append(delivery)
-
     def set_member(self, session: int, encoding: Encoding, out: Output) -> None:
         """Have a session's share go to ``out``, whether it is a member already or not."""
         group = self.groups.get(encoding)

@@ -42,7 +42,6 @@ if TYPE_CHECKING:
 
     from trio_chat.errors import Refusal
     from trio_chat.protocol.events import Event
-    from trio_chat.server.hub.channel import Group
     from trio_chat.server.hub.peer import Delivery, Peer
     from trio_chat.server.tally import Tally
     from trio_chat.store import StoreReader
@@ -168,15 +167,26 @@ class Dispatcher:
 
     def _gather(self, room: str, delivery: Delivery) -> None:
         channel = self._channels.get(room)
-        if channel is not None:
-            channel.gather(delivery if delivery.room else replace(delivery, room=channel.number))
+        if channel is None:
+            return
+        if not delivery.room:
+            delivery = replace(delivery, room=channel.number)
+        for encoding, group in channel.groups.items():  # once for each encoding in use
+            group.chunks.append(encoding.encode(delivery))
+        if not channel.deliveries:
             self._dirty[room] = channel
+        channel.deliveries.append(delivery)
 
     def _acknowledge(self, effect: Acknowledge) -> None:
         recipient = self._recipients.get(effect.session)
-        if recipient is not None:
-            recipient.owe(self._dirty.get(effect.event.room or ""), effect.event)
+        if recipient is None:
+            return
+        channel = self._dirty.get(effect.event.room or "")
+        recipient.owed.append((channel, effect.event))
+        if channel is None:
             self._owing[effect.session] = recipient
+        else:  # the flush sends it
+            channel.senders[effect.session] = None
 
     async def _flush_all(self) -> None:
         for channel in list(self._dirty.values()):
@@ -187,35 +197,39 @@ class Dispatcher:
         deliveries, senders = channel.deliveries, channel.senders
         channel.deliveries, channel.senders = [], {}
         self._dirty.pop(channel.name, None)
-        recipients = [self._recipients[session] for session in senders if session in self._recipients]
-        answers = {recipient.peer.session: due for recipient in recipients if (due := recipient.take_due())}
+        answers: dict[int, list[Event]] = {}
+        left: list[tuple[Recipient, list[Event]]] = []
+        for session in senders:
+            recipient = self._recipients.get(session)
+            due = [] if recipient is None else recipient.take_due()
+            if recipient is None or not due:
+                continue
+            if channel.name in recipient.channels:
+                answers[session] = due
+            else:  # the session sent something and has left
+                left.append((recipient, due))
         for group in channel.groups.values():
-            await self._flush_group(group, deliveries, answers)
-        for recipient in recipients:
-            session = recipient.peer.session
-            if session in answers and channel.name not in recipient.channels:  # it sent something and has left
-                self._give(recipient, answers[session])
-
-    async def _flush_group(self, group: Group, deliveries: list[Delivery], answers: dict[int, list[Event]]) -> None:
-        chunks, group.chunks = group.chunks, []
-        shared = chunks[0] if len(chunks) == 1 else b"".join(chunks)
-        shares = answers
-        if group.encoding.own_share:
-            shares = {delivery.session: [] for delivery in deliveries} | answers
-        self._tally.deliveries += len(deliveries) * len(group.members)
-        for session, out in group.members.items():
-            try:
-                if session in shares:
-                    out.deliver_share(shared, deliveries, shares[session])
-                else:
-                    out.deliver_encoded(shared)
-            except Exception:  # this session alone misses something
-                log.exception("not written", session=session)
-                self._hurt.add(session)
-            self._writes += 1
-            if self._writes >= _TURN:
-                self._writes = 0
-                await trio.lowlevel.cancel_shielded_checkpoint()
+            chunks, group.chunks = group.chunks, []
+            shared = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+            shares = answers
+            if group.encoding.own_share:
+                shares = {delivery.session: [] for delivery in deliveries} | answers
+            self._tally.deliveries += len(deliveries) * len(group.members)
+            for session, out in group.members.items():
+                try:
+                    if session in shares:
+                        out.deliver_share(shared, deliveries, shares[session])
+                    else:
+                        out.deliver_encoded(shared)
+                except Exception:  # this session alone misses something
+                    log.exception("not written", session=session)
+                    self._hurt.add(session)
+                self._writes += 1
+                if self._writes >= _TURN:
+                    self._writes = 0
+                    await trio.lowlevel.cancel_shielded_checkpoint()
+        for recipient, due in left:
+            self._give(recipient, due)
 
     async def _flush_heard(self, recipient: Recipient) -> None:
         """Flush the rooms of a session, so that what it is told next does not overtake their events."""
@@ -241,7 +255,7 @@ class Dispatcher:
         try:
             for event in answers:
                 recipient.answer(event)
-        except Exception:  # as in _flush_group
+        except Exception:  # as in _flush
             log.exception("not written", session=recipient.peer.session)
             self._hurt.add(recipient.peer.session)
 
@@ -317,3 +331,6 @@ class Dispatcher:
             self._channels.pop(channel.name, None)
             self._dirty.pop(channel.name, None)
             channel.deliveries = []
+            for session in channel.senders:  # no flush will send their acknowledgements
+                if session in self._recipients:
+                    self._owing[session] = self._recipients[session]

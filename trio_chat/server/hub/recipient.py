@@ -41,7 +41,10 @@ class Held(NamedTuple):
 
 
 class Recipient:
-    """The hub's side of a peer. ``out`` is where its events and answers go: the peer, or the queue of what is held."""
+    """The hub's side of a peer. ``out`` is where its events and answers go: the peer, or the queue of what is held.
+
+    ``owed`` has the acknowledgements to come, each with the room that has to be flushed before, if there is one.
+    """
 
     __slots__ = ("_queue", "_size", "channels", "look_ups", "out", "owed", "peer")
 
@@ -71,20 +74,16 @@ class Recipient:
 
     # ---- answers ------------------------------------------------------------------------------
 
-    def owe(self, channel: Channel | None, event: Event) -> None:
-        """Send an acknowledgement once this room is flushed, or with the next of the session's answers."""
-        self.owed.append((channel, event))
-        if channel is not None:
-            channel.senders[self.peer.session] = None
-
     def take_due(self) -> list[Event]:
         """Take the acknowledgements that wait for no room any more, in order."""
         due: list[Event] = []
         for channel, event in self.owed:
             if channel is not None and channel.deliveries:
+                del self.owed[: len(due)]
                 break
             due.append(event)
-        del self.owed[: len(due)]
+        else:
+            self.owed.clear()
         if due and self.look_ups:
             self._hold()
         return due
