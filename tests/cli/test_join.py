@@ -304,7 +304,7 @@ def test_a_single_word_that_is_no_host_may_have_been_a_name() -> None:
 
 def test_with_wait_it_says_what_it_waits_for_and_comes_in_when_the_server_is_up(free_port: int) -> None:
     with Started("join", "ada", f"127.0.0.1:{free_port}", "--wait") as ada:
-        ada.wait_for(f"Waiting for 127.0.0.1:{free_port} (nobody answers) ... Ctrl-C gives up.")
+        ada.wait_for(f"Waiting for 127.0.0.1:{free_port} (no server answers) ... Ctrl-C gives up.")
         with ServerProgram(port=free_port):
             ada.wait_for("You are ada")
             ada.end_input()

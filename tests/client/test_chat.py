@@ -311,7 +311,7 @@ async def test_a_connection_that_falls_silent_is_given_up(server: ScriptedServer
         began = trio.current_time()
         event = await next_event(chat)
         assert isinstance(event, trio_chat.Disconnected)
-        assert event.reason == "The connection was lost: nothing came for 7 seconds."
+        assert event.reason == "The connection was lost: nothing arrived for 7 seconds."
         assert 7 <= trio.current_time() - began <= 14
         assert isinstance(await next_event(chat), trio_chat.Reconnected)
 

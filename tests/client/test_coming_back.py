@@ -348,7 +348,7 @@ async def test_frames_that_are_no_events_end_the_connection(server: ScriptedServ
         await server.session.say_bytes(b"good morning")
         event = await next_event(chat)
         assert isinstance(event, trio_chat.Disconnected)
-        assert "no event" in event.reason
+        assert "is not an event" in event.reason
         await next_of(chat, trio_chat.Reconnected)
 
 

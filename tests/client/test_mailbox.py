@@ -96,5 +96,5 @@ async def test_an_answer_behind_unread_events_does_not_time_out_the_server(
         for number in range(20):
             await server.write(LOBBY, str(number))
         await trio.testing.wait_all_tasks_blocked()
-        with pytest.raises(trio_chat.NotAcknowledged, match=r"10 events wait to be read.*listen=False"):
+        with pytest.raises(trio_chat.NotAcknowledged, match=r"10 events before it were not read.*listen=False"):
             await chat.send(LOBBY, "hello")

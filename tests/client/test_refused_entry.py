@@ -30,7 +30,7 @@ async def test_nobody_there_is_a_sentence(server: ScriptedServer) -> None:
     server.down = True
     error = await fails(server)
     assert type(error) is trio_chat.Unreachable
-    assert str(error).startswith("Nobody answers at chat.test:8765. ")
+    assert str(error).startswith("No server answers at chat.test:8765. ")
 
 
 @pytest.mark.parametrize(
@@ -50,9 +50,9 @@ async def test_a_refused_upgrade_carries_its_reason(server: ScriptedServer, stat
     [
         (401, trio_chat.NotAdmitted, "requires a password"),
         (409, trio_chat.NotAdmitted, "in use"),
-        (404, trio_chat.Unreachable, r"no trio-chat server \(HTTP 404\)"),
-        (200, trio_chat.Unreachable, r"no trio-chat server \(HTTP 200\)"),
-        (502, trio_chat.Unreachable, r"behind chat.test:8765 is not there \(HTTP 502\)"),
+        (404, trio_chat.Unreachable, r"not a trio-chat server \(HTTP 404\)"),
+        (200, trio_chat.Unreachable, r"not a trio-chat server \(HTTP 200\)"),
+        (502, trio_chat.Unreachable, r"behind chat.test:8765 is not running \(HTTP 502\)"),
     ],
 )
 async def test_an_answer_of_something_else_is_explained(
@@ -66,11 +66,11 @@ async def test_an_answer_of_something_else_is_explained(
 @pytest.mark.parametrize(
     ("answer", "sentence"),
     [
-        (b"", "hung up before it said anything"),
-        (b"220 mail.test ESMTP\r\n", "no trio-chat server"),
-        (b"SSH-2.0-OpenSSH_9.9\r\n", "no trio-chat server"),
-        (b"\x15\x03\x01\x00\x02\x02\x46", "Use wss://"),
-        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "no trio-chat server"),
+        (b"", "closed the connection without a reply"),
+        (b"220 mail.test ESMTP\r\n", "not a trio-chat server"),
+        (b"SSH-2.0-OpenSSH_9.9\r\n", "not a trio-chat server"),
+        (b"\x15\x03\x01\x00\x02\x02\x46", "Replace ws:// by wss://"),
+        (b"HTTP/1.1 101 Switching Protocols\r\n\r\n", "not a trio-chat server"),
     ],
 )
 async def test_what_is_no_chat_server_is_told_apart(server: ScriptedServer, answer: bytes, sentence: str) -> None:
@@ -91,7 +91,7 @@ async def test_an_answer_of_which_only_the_beginning_came_is_worth_another_try(
     server: ScriptedServer, autojump_clock: MockClock, answer: bytes
 ) -> None:
     server.answer = answer
-    assert str(await fails(server)) == "chat.test:8765 hung up in the middle of its answer. Try again."
+    assert str(await fails(server)) == "chat.test:8765 closed the connection in the middle of its reply. Try again."
     told: list[float] = []
 
     def waiting(error: trio_chat.ChatError, delay: float) -> None:
@@ -114,7 +114,7 @@ async def test_what_greets_like_another_server_and_waits_is_known_at_once(
         await trio.lowlevel.checkpoint()
         return theirs
 
-    with pytest.raises(trio_chat.Unreachable, match=r"chat.test:8765 is no trio-chat server\. Check the address\."):
+    with pytest.raises(trio_chat.Unreachable, match=r"chat.test:8765 is not a trio-chat server\. Check the address\."):
         async with trio_chat.connect("chat.test", name="ada", stream=StreamOptions(open_stream=open_stream)):
             pass
     assert trio.current_time() == 0
@@ -130,7 +130,7 @@ async def test_what_greets_like_another_server_and_waits_is_known_at_once(
 )
 async def test_a_web_server_that_wants_tls_is_understood(server: ScriptedServer, page: bytes) -> None:
     server.answer = b"HTTP/1.1 400 Bad Request\r\nContent-Length: %d\r\n\r\n%s" % (len(page), page)
-    assert str(await fails(server)) == "chat.test:8765 speaks TLS. Use wss:// instead of ws://."
+    assert str(await fails(server)) == "chat.test:8765 uses TLS. Replace ws:// by wss://."
 
 
 async def test_another_websocket_server_is_told_apart(server: ScriptedServer) -> None:
@@ -148,7 +148,7 @@ async def test_no_event_after_the_upgrade_is_no_chat_server(server: ScriptedServ
         await session.say_bytes(b"good morning")
 
     server._talk = garble  # type: ignore[method-assign] # the whole conversation is replaced
-    assert "what it says is no event" in str(await fails(server))
+    assert "it sent something that is not an event" in str(await fails(server))
 
 
 async def test_hanging_up_after_the_upgrade_is_told(server: ScriptedServer) -> None:
@@ -156,7 +156,7 @@ async def test_hanging_up_after_the_upgrade_is_told(server: ScriptedServer) -> N
         await session.drop()
 
     server._talk = hang_up  # type: ignore[method-assign] # the whole conversation is replaced
-    assert "ended the connection before it let us in. The connection was lost." in str(await fails(server))
+    assert "closed the connection before the login was done. The connection was lost." in str(await fails(server))
 
 
 async def test_a_refusal_after_the_upgrade_is_one_too(server: ScriptedServer) -> None:

@@ -70,7 +70,7 @@ async def test_a_chat_over_tls_with_a_context_that_knows_the_certificate(server:
 async def test_a_certificate_that_nobody_vouches_for_is_refused(server: ScriptedServer) -> None:
     where = await listen(server, tls=True)
     sentence = await why_not(f"wss://{where}/", wait=True)
-    assert sentence.startswith(f"The certificate that {where} shows cannot be trusted: self-signed certificate")
+    assert sentence.startswith(f"The certificate of {where} cannot be trusted: self-signed certificate")
 
 
 async def test_plain_text_to_a_tls_server_is_told(server: ScriptedServer) -> None:
@@ -81,14 +81,16 @@ async def test_plain_text_to_a_tls_server_is_told(server: ScriptedServer) -> Non
 async def test_tls_to_a_plain_server_is_told(server: ScriptedServer) -> None:
     server.answer = b"HTTP/1.1 400 Bad Request\r\n\r\n"
     where = await listen(server, tls=False)
-    assert "does not speak TLS" in await why_not(f"wss://{where}/")
+    assert "does not use TLS" in await why_not(f"wss://{where}/")
 
 
 async def test_hanging_up_in_the_tls_handshake_is_told(server: ScriptedServer) -> None:
     server.answer = b""
     where = await listen(server, tls=False)
     sentence = await why_not(f"wss://{where}/")
-    assert sentence.startswith(f"{where} hung up in the TLS handshake. If it does not speak TLS, use ws:// instead")
+    assert sentence.startswith(
+        f"{where} closed the connection during the TLS handshake. If it does not use TLS, replace wss://"
+    )
 
 
 async def test_a_reset_in_the_tls_handshake_is_told(server: ScriptedServer) -> None:
@@ -99,14 +101,14 @@ async def test_a_reset_in_the_tls_handshake_is_told(server: ScriptedServer) -> N
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
     await server.nursery.start(trio.serve_listeners, reset, [listener])
     sentence = await why_not(f"wss://127.0.0.1:{listener.socket.getsockname()[1]}/")
-    assert "hung up in the TLS handshake. If it does not speak TLS, use ws:// instead" in sentence
+    assert "closed the connection during the TLS handshake. If it does not use TLS, replace wss://" in sentence
 
 
 async def test_a_closed_port_is_told(server: ScriptedServer) -> None:
     with trio.socket.socket() as unused:
         await unused.bind(("127.0.0.1", 0))
         where = f"127.0.0.1:{unused.getsockname()[1]}"
-        assert (await why_not(where)).startswith(f"Nobody answers at {where}. ")
+        assert (await why_not(where)).startswith(f"No server answers at {where}. ")
 
 
 async def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,9 +1,10 @@
 """The client library: :func:`connect` and the :class:`Chat` it gives.
 
-Layers, from the pure core outwards: ``rooms`` (each room's events in order, once) and ``state`` (what is
-owed) decide; ``wire`` is one connection, ``connection`` keeps one; ``chat`` is what applications use.
+Layers, from the pure core outwards: ``rooms`` (each room's events in order, once) and ``state`` (the requests without a
+reply) decide; ``wire`` is one connection, ``connection`` keeps the chat connected; ``chat`` and ``connecting`` are what
+applications use.
 
-Each name is imported at its first use: who only wants to know an event's type needs no network for it.
+Each name is imported at its first use, so that a program that only needs an event's type does not import the network.
 """
 
 from __future__ import annotations

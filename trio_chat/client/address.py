@@ -1,4 +1,4 @@
-"""Where a server is: what a person types, as parts. Pure."""
+"""Server addresses: reading what a person types. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from trio_chat.errors import UsageError
 
 DEFAULT_PORT: Final = 8765
-"""Where ``trio-chat serve`` listens when nothing else is said."""
+"""The port on which ``trio-chat serve`` listens by default."""
 
 # RFC 6455, section 3.
 _SCHEME_PORTS: Final = {"ws": 80, "wss": 443}
@@ -34,7 +34,7 @@ class Address(NamedTuple):
 
     @property
     def host_header(self) -> str:
-        """The ``Host`` header (RFC 9110, 7.2): without the scheme's own port, without an IPv6 zone."""
+        """The ``Host`` header (RFC 9110, 7.2): without the scheme's default port and without an IPv6 zone."""
         host = self.host.partition("%")[0]
         host = f"[{host}]" if ":" in host else host
         return host if self.port == _SCHEME_PORTS["wss" if self.tls else "ws"] else f"{host}:{self.port}"
@@ -48,9 +48,9 @@ class Address(NamedTuple):
 def parse_url(text: str) -> Address:
     """Read a server's address.
 
-    ``text`` is a ``ws://`` or ``wss://`` URL, whose port is 80 or 443 when it names none (RFC 6455,
-    section 3), or ``HOST[:PORT]``, which means ``ws://`` and port 8765 when it names none. An IPv6
-    address stands in brackets when a port follows.
+    ``text`` is a ``ws://`` or ``wss://`` URL, with port 80 or 443 when it names none (RFC 6455, section 3), or
+    ``HOST[:PORT]``, which means ``ws://``, with port 8765 when it names none. An IPv6 address before a port is in
+    brackets.
 
     Raises :class:`~trio_chat.errors.UsageError` with a sentence that says what is wrong.
     """
@@ -58,7 +58,7 @@ def parse_url(text: str) -> Address:
     if not text:
         raise UsageError(f"The server's address is empty. {_EXAMPLES}")
     if any(ch.isspace() or not ch.isprintable() for ch in text):
-        raise UsageError(f"{text!r} is no server's address: it has a space in it. {_EXAMPLES}")
+        raise UsageError(f"{text!r} is not a server's address: it has a space in it. {_EXAMPLES}")
     if "://" not in text:
         bare = f"[{text}]" if _is_ipv6(text) else text
         return _read(text, f"ws://{bare}", DEFAULT_PORT)
@@ -67,7 +67,7 @@ def parse_url(text: str) -> Address:
         meant = _MEANT[scheme] + text[len(scheme) :]
         raise UsageError(f"{text} is a web page's address. Did you mean {meant}?")
     if scheme not in _SCHEME_PORTS:
-        raise UsageError(f"{text} is no server's address: it must begin with ws:// or wss://. {_EXAMPLES}")
+        raise UsageError(f"{text} is not a server's address: it must begin with ws:// or wss://. {_EXAMPLES}")
     return _read(text, text, _SCHEME_PORTS[scheme])
 
 
@@ -79,10 +79,10 @@ def _read(text: str, url: str, default_port: int) -> Address:
         raise UsageError(_why_not(text, url, error)) from None
     if parts.username is not None or parts.password is not None:
         raise UsageError(
-            f"{parts.hostname}: a name and a password do not belong in the server's address. Give them by themselves."
+            f"{parts.hostname}: a name and a password do not belong in the server's address. Give them separately."
         )
     if parts.fragment or "#" in text:
-        raise UsageError(f"{text} is no server's address: leave out what follows the #.")
+        raise UsageError(f"{text} is not a server's address: leave out the # and the text after it.")
     if not port:
         raise UsageError(f"{text} has no usable port: ports go from 1 to {_HIGHEST_PORT}.")
     return Address(_read_host(text, parts), port, parts.scheme == "wss", _read_path(text, parts))
@@ -92,21 +92,21 @@ def _read_host(text: str, parts: SplitResult) -> str:
     host = parts.hostname or ""
     if ":" in host:
         if not _is_ipv6(host):
-            raise UsageError(f"{text} is no server's address: {host} is no IPv6 address. {_EXAMPLES}")
+            raise UsageError(f"{text} is not a server's address: {host} is not an IPv6 address. {_EXAMPLES}")
         return host
     try:
         ascii_host = host.encode("idna").decode("ascii")
     except UnicodeError:
         ascii_host = ""
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", ascii_host):
-        raise UsageError(f"{text} is no server's address: it names no host that could exist. {_EXAMPLES}")
+        raise UsageError(f"{text} is not a server's address: it has no valid host name. {_EXAMPLES}")
     return ascii_host
 
 
 def _read_path(text: str, parts: SplitResult) -> str:
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     if not path.isascii():
-        raise UsageError(f"{text} is no server's address: write its path percent-encoded.")
+        raise UsageError(f"{text} is not a server's address: write its path percent-encoded.")
     return path
 
 
@@ -115,8 +115,8 @@ def _why_not(text: str, url: str, error: ValueError) -> str:
     if "port" in str(error).lower():
         return f"{text} has no usable port: ports are numbers from 1 to {_HIGHEST_PORT}."
     if "[" in authority or "]" in authority:
-        return f"{text} is no server's address: an IPv6 address is written [::1]:{DEFAULT_PORT}."
-    return f"{text} is no server's address. {_EXAMPLES}"
+        return f"{text} is not a server's address: an IPv6 address is written [::1]:{DEFAULT_PORT}."
+    return f"{text} is not a server's address. {_EXAMPLES}"
 
 
 def _is_ipv6(text: str) -> bool:

@@ -1,4 +1,4 @@
-"""Getting in: the credentials and their headers, and what a server's no means."""
+"""Logging in: the headers that carry the credentials, and what a refusal means."""
 
 from __future__ import annotations
 
@@ -20,18 +20,17 @@ if TYPE_CHECKING:
 _PASSING: Final = frozenset(
     {"server_full", "too_many_from_address", "shutting_down", "internal", "hello_timeout", "too_fast", "busy"}
 )
-"""Refusals that go away by themselves: worth another try."""
+"""Refusals that pass by themselves, so that another try makes sense."""
 
 _BAD_REQUEST, _UNAUTHORIZED, _CONFLICT, _SERVER_ERROR = 400, 401, 409, 500  # RFC 9110, section 15
-_TLS_ALERT: Final = b"\x15\x03"  # how a TLS server answers plain text: an alert record (RFC 8446, 5.1)
+_TLS_ALERT: Final = b"\x15\x03"  # a TLS server's reply to plain text: an alert record (RFC 8446, 5.1)
 _HTTP: Final = b"HTTP/1."
 _LENGTH: Final = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,18})[ \t]*(?:\r|$)", re.IGNORECASE)
-_WANTS_TLS: Final = re.compile(rb"to (?:an )?(?:HTTPS|SSL)")  # ... and how web servers do, in a page of their own
+_WANTS_TLS: Final = re.compile(rb"to (?:an )?(?:HTTPS|SSL)")  # ... and a web server's reply, in a page
 
 
 class Setback(Exception):
-    """A connection did not come about. ``error`` is what to tell the person, ``again`` whether another try
-    may end otherwise."""
+    """A try to connect failed. ``error`` is for the person; ``again``: another try may succeed."""
 
     def __init__(self, error: ChatError, *, again: bool) -> None:
         super().__init__(str(error))
@@ -64,10 +63,10 @@ def make_headers(credentials: Credentials, client: str = "", *, quiet: bool = Fa
 
 
 def recall(identities: Identities, url: str, credentials: Credentials) -> Credentials:
-    """Add what is remembered: the name used last on that server, where none is given, and the name's token,
-    one that is made and kept now if there is none.
+    """Complete the credentials from the stored identities: the name used last on that server, when no name is given,
+    and the name's token. A name without a token gets a new one, which is stored first.
 
-    Raises :class:`Setback` when what is kept cannot be read, or a new one cannot be kept: the name would be lost.
+    Raises :class:`Setback` when the files cannot be read, or a new token cannot be stored: the name would be lost.
     """
     try:
         name = credentials.name or identities.last_name(url)
@@ -78,13 +77,13 @@ def recall(identities: Identities, url: str, credentials: Credentials) -> Creden
 
 
 def refused_by(event: Error | Closing) -> Setback:
-    """The server's no to letting us in, said after the upgrade."""
+    """The setback for a refusal that the server sent after the upgrade."""
     again = event.code in _PASSING or (isinstance(event, Closing) and event.retry is not None)
     return Setback(NotAdmitted(event.code, event.message, event.advice), again=again)
 
 
 def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Setback:
-    """An answer other than an upgrade: HTTP ``status`` and ``body``, from the server at ``where``."""
+    """The setback for an HTTP reply that is no upgrade: ``status`` and ``body``, from the server at ``where``."""
     try:
         event = in_local_time(msgspec.json.decode(body, type=Error))
     except (msgspec.DecodeError, UnicodeDecodeError):
@@ -102,33 +101,33 @@ def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setb
     if status == _CONFLICT:
         return Setback(NotAdmitted("name_taken", "The name is in use.", "Choose another name."), again=False)
     if status >= _SERVER_ERROR:
-        sentence = f"The server behind {where} is not there (HTTP {status}). Try again later."
+        sentence = f"The server behind {where} is not running (HTTP {status}). Try again later."
         return Setback(Unreachable(sentence), again=True)
-    sentence = f"What answers at {where} is no trio-chat server (HTTP {status}). Check the address, its path included."
+    sentence = f"{where} is not a trio-chat server (HTTP {status}). Check the address, also its path."
     return Setback(Unreachable(sentence), again=False)
 
 
 def _speaks_tls(where: str) -> Setback:
-    return Setback(Unreachable(f"{where} speaks TLS. Use wss:// instead of ws://."), again=False)
+    return Setback(Unreachable(f"{where} uses TLS. Replace ws:// by wss://."), again=False)
 
 
 def hung_up(head: bytes, where: str, *, tls: bool, has_password: bool) -> Setback:
-    """The other side ended the connection in the middle of the handshake, having sent ``head``."""
+    """The setback for a connection that the other side closed during the handshake, after sending ``head``."""
     if head.startswith(_TLS_ALERT) and not tls:
         return _speaks_tls(where)
     if head and _is_cut(head):
-        return Setback(Unreachable(f"{where} hung up in the middle of its answer. Try again."), again=True)
+        return Setback(Unreachable(f"{where} closed the connection in the middle of its reply. Try again."), again=True)
     if head.startswith(b"HTTP/1.") and head[9:12].isdigit():
         return rejected(int(head[9:12]), head.partition(b"\r\n\r\n")[2], where, has_password=has_password)
     if head:
-        return Setback(Unreachable(f"What answers at {where} is no trio-chat server. Check the address."), again=False)
-    hint = "" if tls else "; if the server speaks TLS, use wss://"
-    sentence = f"{where} hung up before it said anything. Try again, or check the address{hint}."
+        return Setback(Unreachable(f"{where} is not a trio-chat server. Check the address."), again=False)
+    hint = "" if tls else "; if the server uses TLS, use wss://"
+    sentence = f"{where} closed the connection without a reply. Try again, or check the address{hint}."
     return Setback(Unreachable(sentence), again=True)
 
 
 def _is_cut(head: bytes) -> bool:
-    """Whether this is the beginning of an HTTP answer (RFC 9112) of which the rest did not come."""
+    """Whether this is the start of an HTTP reply (RFC 9112) whose rest did not arrive."""
     if not head.startswith(_HTTP[: len(head)]):
         return False
     fields, complete, body = head.partition(b"\r\n\r\n")

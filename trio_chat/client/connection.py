@@ -1,13 +1,14 @@
-"""Keeping a conversation connected: connect, talk, lose the connection, come back.
+"""Keeping a chat connected: connect, send and receive, lose the connection, reconnect.
 
-Theory of operation. One task (:meth:`Link.run`) opens a connection, and in its nursery run a task that
-sends, one that receives and one that keeps alive; what is to be said and what was heard is the
-:class:`~trio_chat.client.state.ClientState`'s business, which outlives the connection. Only the receiving
-task notices the end: what came before it (above all why the server closes) is read first. The application's
-tasks never touch the connection: they owe a request, wake the sending task, and wait for the answer.
+Theory of operation. One task (:meth:`Link.run`) opens a connection. In the connection's nursery run three tasks: one
+sends, one receives, one keeps the connection alive. The requests to send and the events received are kept in the
+:class:`~trio_chat.client.state.ClientState`, which outlives the connection. Only the receiving task notices the end of
+the connection, so that everything that arrived before it, above all the server's reason for closing, is read first. The
+application's tasks never touch the connection: they add a request to the conversation, wake the sending task, and wait
+for the reply.
 
-When the application does not read its events, the mailbox fills, the receiving task stops, and in the end
-the server sees that we do not read. Silence is no sign of death then.
+When the application does not read its events, the mailbox fills and the receiving task stops reading, until the server
+notices. Meanwhile a silent connection is not a dead one.
 """
 
 from __future__ import annotations
@@ -44,12 +45,12 @@ if TYPE_CHECKING:
     from trio_chat.protocol.requests import AnyRequest
 
 ASK_AGAIN: Final = 1.0
-"""Seconds until a question that the server was too busy for is asked again."""
+"""Seconds until a request that the server was too busy for is sent again."""
 
 
 @dataclass(slots=True)
 class _Waiter:
-    """Somebody waits for an answer."""
+    """A task of the application waits for a reply."""
 
     answered: trio.Event = field(default_factory=trio.Event)
     answer: AnswerEvent | None = None
@@ -76,9 +77,9 @@ class Link:
         self._identities = identities
         self._known_as: tuple[str, str] | None = None  # name and token that the identities hold
         self._waiters: dict[str, _Waiter] = {}
-        self._settled = trio.lowlevel.ParkingLot()
+        self._drained = trio.lowlevel.ParkingLot()
         self._wake = trio.Event()
-        # Shielded: what is cancelled is the application; its last act is to end this, see wait_finished.
+        # Shielded: a cancelled application ends this itself, see wait_finished.
         self._scope = trio.CancelScope(shield=True)
         self._wire: Wire | None = None
         self._entered = False
@@ -96,13 +97,13 @@ class Link:
 
     @property
     def connected(self) -> bool:
-        """Whether there is a connection, as far as we know."""
+        """Whether there is a connection, as far as is known."""
         return self._wire is not None
 
     # ---- the application's tasks ----------------------------------------------------------------
 
     async def ask(self, request: AnyRequest) -> AnswerEvent | None:
-        """Send a request and wait for its answer; ``None`` where the connection broke and none is needed.
+        """Send a request and wait for its reply; ``None`` when the connection broke and no reply is needed.
 
         Raises ``NotDone`` when the server refuses, ``NotAcknowledged`` when no answer came in time,
         ``ConnectionClosed`` when the conversation is over. Cancelled, the request is forgotten: if it was
@@ -118,7 +119,7 @@ class Link:
         finally:
             del self._waiters[request.id]
             self._conversation.forget(request.id)
-            self._settle()
+            self._wake_drained()
         if isinstance(waiter.answer, Error):
             raise NotDone(waiter.answer.code, waiter.answer.message, waiter.answer.advice)
         if waiter.answered.is_set():
@@ -131,27 +132,27 @@ class Link:
         seconds = self._options.timeouts.request
         if self._mailbox.full:
             return (
-                f"No answer could be read within {seconds:g} seconds, because {len(self._mailbox)} events wait to be "
-                "read before it: it may be done, or not. Iterate over the chat, or connect with listen=False."
+                f"No reply could be read within {seconds:g} seconds, because {len(self._mailbox)} events before it were"
+                " not read: the request may be done, or not. Iterate over the chat, or connect with listen=False."
             )
-        return f"The server did not answer within {seconds:g} seconds: it may be done, or not."
+        return f"The server did not reply within {seconds:g} seconds: the request may be done, or not."
 
     async def wait_entered(self) -> None:
-        """Wait until the server has let us in the first time. Raises ``Unreachable`` or ``NotAdmitted``."""
+        """Wait until the first login has succeeded. Raises ``Unreachable`` or ``NotAdmitted``."""
         await self._begun.wait()
         if self._failure is not None:
             raise self._failure
 
     async def drain(self) -> None:
-        """Wait until no request is pending. Raises ``ConnectionClosed`` if that can no longer be."""
+        """Wait until no request waits for a reply. Raises ``ConnectionClosed`` when the chat is over."""
         await trio.lowlevel.checkpoint()
         while self._conversation.has_pending:
             self._check()
-            await self._settled.park()
+            await self._drained.park()
             self._check()
 
     async def aclose(self) -> None:
-        """End the conversation: write what is ready, close politely, give up after a moment."""
+        """End the chat: send the requests that are ready and close the connection, within :data:`CLOSE_TIMEOUT`."""
         if self._over:
             await trio.lowlevel.checkpoint()
             return
@@ -167,7 +168,7 @@ class Link:
             self._end(None)
 
     async def wait_finished(self) -> None:
-        """Wait, after :meth:`aclose`, until :meth:`run` has returned; it takes no longer than a moment."""
+        """Wait, after :meth:`aclose`, until :meth:`run` has returned. It takes no longer than a moment."""
         self._scope.cancel()
         await self._finished.wait()
 
@@ -182,18 +183,18 @@ class Link:
         if not self._over:
             return
         if self.ended is None:
-            raise ConnectionClosed("The conversation is over: it was closed on this side.")
+            raise ConnectionClosed("The chat is over: it was closed on this side.")
         why = self.ended.message if isinstance(self.ended, Closing) else str(self.ended)
-        raise ConnectionClosed(f"The conversation is over: {why}")
+        raise ConnectionClosed(f"The chat is over: {why}")
 
-    def _settle(self) -> None:
+    def _wake_drained(self) -> None:
         if self._over or not self._conversation.has_pending:
-            self._settled.unpark_all()
+            self._drained.unpark_all()
 
     # ---- the connection's task ------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Connect, and keep connected, until :meth:`aclose` or the end. Nothing else cancels this."""
+        """Connect and stay connected, until :meth:`aclose` or the end of the chat. Nothing else cancels this."""
         try:
             with self._scope:
                 await self._keep_connected()
@@ -233,7 +234,7 @@ class Link:
             tries += 1
 
     async def _connect(self, tries: int) -> str:
-        """One connection, from its beginning to its end. Returns a sentence on how that came."""
+        """Run one connection from its start to its end. Returns the reason for the end, as a sentence."""
         conversation, credentials = self._conversation, self._credentials
         if self._entered and conversation.welcome is not None:
             token = conversation.welcome.token
@@ -252,15 +253,15 @@ class Link:
                 self._entered = True
                 self._remember()
                 self._begun.set()
-                return await self._talk(wire, step)
+                return await self._exchange(wire, step)
         raise timed_out(self._address)
 
     def _make_headers(self, credentials: Credentials) -> list[tuple[bytes, bytes]]:
         return make_headers(credentials, self._options.client, quiet=self._options.quiet)
 
     def _remember(self) -> None:
-        """Keep what proves that the name is ours. It is a small file, written when the name or its token is
-        new; what cannot be kept is no reason to be thrown out, and tried again the next time."""
+        """Store the name and its token, when one of them is new. A failure does not end the chat; the next event tries
+        again."""
         welcome, name = self._conversation.welcome, self._conversation.name
         if welcome is None or self._known_as == (name, welcome.token):
             return
@@ -269,7 +270,7 @@ class Link:
             self._known_as = name, welcome.token
 
     async def _greet(self, wire: Wire, *, say_hello: bool) -> Welcome:
-        """Wait until the server lets us in. Who gave no credentials in the headers has to say hello."""
+        """Wait for the server's welcome. Without credentials in the headers, the client must say hello first."""
         where = self._address.authority
         try:
             if say_hello:
@@ -283,15 +284,15 @@ class Link:
                 if isinstance(event, (Error, Closing)):
                     raise refused_by(event)
         except ConnectionLost as lost:
-            sentence = f"{where} ended the connection before it let us in. {lost}"
+            sentence = f"{where} closed the connection before the login was done. {lost}"
             raise Setback(Unreachable(sentence), again=True) from None
         except msgspec.DecodeError:
-            sentence = f"What answers at {where} is no trio-chat server: what it says is no event. Check the address."
+            sentence = f"{where} is not a trio-chat server: it sent something that is not an event. Check the address."
             raise Setback(Unreachable(sentence), again=False) from None
 
-    async def _talk(self, wire: Wire, step: Step) -> str:
-        """Send and receive until the connection ends. Returns a sentence on how that came."""
-        reason = f"The connection was lost: nothing came for {self._options.timeouts.keepalive:g} seconds."
+    async def _exchange(self, wire: Wire, step: Step) -> str:
+        """Send and receive until the connection ends. Returns the reason for the end, as a sentence."""
+        reason = f"The connection was lost: nothing arrived for {self._options.timeouts.keepalive:g} seconds."
         async with trio.open_nursery() as nursery:
             self._carry_out(step, 0, nursery)
             nursery.start_soon(self._send, wire)
@@ -311,7 +312,7 @@ class Link:
             try:
                 await wire.send(frame)
             except ConnectionLost:
-                return  # the receiving task reads what came before that, then ends the connection
+                return  # the receiving task reads everything that arrived before, then ends the connection
 
     async def _receive(self, wire: Wire, nursery: trio.Nursery) -> str:
         while True:
@@ -320,10 +321,10 @@ class Link:
                 event = in_local_time(read_event(data))
             except ConnectionLost as lost:
                 if self._over:
-                    await trio.sleep_forever()  # aclose shakes hands still, and then cancels this
+                    await trio.sleep_forever()  # aclose is still closing the connection, and then cancels this
                 return str(lost)
             except msgspec.DecodeError as error:
-                return f"The connection was given up: what the server says is no event ({error})."
+                return f"The connection was closed here: the server sent something that is not an event ({error})."
             if event is None:
                 continue
             self._carry_out(self._conversation.take(event, len(data)), len(data), nursery)
@@ -346,19 +347,19 @@ class Link:
         for request_id in step.early:
             nursery.start_soon(self._ask_later, self._conversation.try_again, request_id)
         self._wake.set()
-        self._settle()
+        self._wake_drained()
 
     async def _calm_down(self) -> None:
         await trio.sleep(PATIENCE * ASK_AGAIN)
         self._conversation.calm_down()
 
-    async def _ask_later(self, ask: Callable[[str], None], what: str) -> None:
+    async def _ask_later(self, ask: Callable[[str], None], subject: str) -> None:
         await trio.sleep(ASK_AGAIN)
-        ask(what)
+        ask(subject)
         self._wake.set()
 
     async def _keep_alive(self, wire: Wire, nursery: trio.Nursery) -> None:
-        """Ping from time to time; when nothing at all comes after one, the connection is dead."""
+        """Ping regularly. When nothing arrives for a whole interval after a ping, the connection is dead."""
         answered = trio.Event()
         answered.set()
         while True:
@@ -371,7 +372,7 @@ class Link:
                 nursery.cancel_scope.cancel()
 
     async def _ping(self, wire: Wire, answered: trio.Event) -> None:
-        """In a task of its own: never cancelled but with the connection, since half a frame may be out."""
+        """Ping once. It has a task of its own, cancelled only with the connection, since half a frame may be sent."""
         try:
             self.latency = await wire.ping()
         except ConnectionLost:
@@ -381,7 +382,7 @@ class Link:
     # ---- the end, for now or for good -----------------------------------------------------------
 
     def _lose(self) -> Closing | None:
-        """The connection is gone. Returns what the server said before it closed it."""
+        """Note that the connection is gone. Returns the server's ``closing``, when it sent one."""
         self._wire = None
         closing = self._conversation.closing
         for request_id in self._conversation.lose().answers:
@@ -394,7 +395,7 @@ class Link:
         return setback.again and (self._options.reconnection.reconnect if self._entered else self._options.wait)
 
     def _may_come_back(self, closing: Closing | None, reason: str) -> bool:
-        """Whether to come back by itself; if not, the conversation is over."""
+        """Whether to reconnect; if not, the chat is over."""
         if self._over:
             return False
         if closing is not None and (closing.retry is None or not self._options.reconnection.reconnect):
@@ -406,13 +407,13 @@ class Link:
         return False
 
     def _fail(self, error: ChatError) -> None:
-        """There will be no connection any more."""
+        """End the chat because it cannot connect any more."""
         if not self._entered:
             self._failure = error
         self._end(error)
 
     def _announce(self, reason: str, delay: float, tries: int, error: ChatError | None) -> None:
-        """Say that there is no connection now."""
+        """Tell the application that there is no connection now."""
         if self._entered:
             event: ChatEvent = Disconnected(reason=reason, retry_in=delay, attempt=tries)
             if self._options.listen:
@@ -421,7 +422,7 @@ class Link:
             self._options.reconnection.waiting(error, delay)
 
     def _end(self, ended: Closing | ChatError | None) -> None:
-        """The conversation is over for good: nobody waits for anything any more."""
+        """End the chat for good, and wake all tasks that wait for a reply."""
         self._over = True
         self._wire = None
         if self.ended is None:
@@ -429,4 +430,4 @@ class Link:
         self._mailbox.close()
         for waiter in self._waiters.values():
             waiter.answered.set()
-        self._settle()
+        self._wake_drained()

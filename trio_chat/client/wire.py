@@ -34,19 +34,19 @@ if TYPE_CHECKING:
     from trio_chat.client.address import Address
 
 CONNECT_TIMEOUT: Final = 15.0
-"""Seconds for one attempt, from the name's look-up to the server's welcome."""
+"""Seconds for one attempt to connect, from looking up the host to the server's welcome."""
 
 CLOSE_TIMEOUT: Final = 2.0
-"""Seconds for a polite end; after that the connection is cut."""
+"""Seconds for a close handshake; after that the connection is cut."""
 
 MOST_FRAME: Final = 16 * 1024 * 1024
-"""Bytes of one message from the server: the longest page of history."""
+"""The most bytes of one message from the server: the longest page of history."""
 
-_QUEUE: Final = 16  # messages read ahead of us; the rest stays in the kernel's buffers
+_QUEUE: Final = 16  # messages read in advance; the rest stays in the kernel's buffers
 _READ: Final = 64 * 1024  # bytes asked of the socket at once
-_HEAD: Final = 16 * 1024  # bytes of an odd answer that are kept to tell what it is
-_ANSWER: Final = b"HTTP/"  # an answer to an upgrade begins so (RFC 9112, 4); an SSH server's greeting does not
-_PERHAPS_PLAIN: Final = "If it does not speak TLS, use ws:// instead of wss://; else try again, or check the address."
+_HEAD: Final = 16 * 1024  # bytes of an unexpected reply that are kept to explain it
+_ANSWER: Final = b"HTTP/"  # a reply to an upgrade starts so (RFC 9112, 4); an SSH server's greeting does not
+_PERHAPS_PLAIN: Final = "If it does not use TLS, replace wss:// by ws://. Otherwise try again, or check the address."
 
 OpenStream: TypeAlias = Callable[["Address"], Awaitable[trio.abc.Stream]]
 """Makes the byte stream to a server, TLS included. May raise ``OSError``, ``trio.BrokenResourceError``,
@@ -54,13 +54,13 @@ OpenStream: TypeAlias = Callable[["Address"], Awaitable[trio.abc.Stream]]
 
 
 class ConnectionLost(Exception):
-    """The connection is gone; ``str()`` is a sentence that says how."""
+    """The connection is gone; ``str()`` is a sentence that says why."""
 
 
 class WatchedStream(trio.abc.Stream):
-    """A stream that tells when something came last, what came first, and when it ended.
+    """A stream that records when data last arrived, the first bytes, and the end.
 
-    What begins otherwise than with the bytes ``expected`` is at its end for whoever watches.
+    A stream that does not start with the bytes ``expected`` counts as ended for :meth:`watch_end`.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
@@ -72,7 +72,7 @@ class WatchedStream(trio.abc.Stream):
         self.heard_at = trio.current_time()
 
     def watch_end(self, on_end: Callable[[], None] | None) -> None:
-        """Call ``on_end`` once nothing more will come; at once if that is so already."""
+        """Call ``on_end`` when the stream ends; at once, when it has ended already."""
         self._on_end = on_end
         if self.ended and on_end is not None:
             on_end()
@@ -83,7 +83,7 @@ class WatchedStream(trio.abc.Stream):
             self._on_end()
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
-        """As every stream's, and noted."""
+        """As in every stream; it is recorded."""
         try:
             data = await self._stream.receive_some(max_bytes)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
@@ -99,15 +99,15 @@ class WatchedStream(trio.abc.Stream):
         return data
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
-        """As every stream's."""
+        """As in every stream."""
         await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
-        """As every stream's."""
+        """As in every stream."""
         await self._stream.wait_send_all_might_not_block()
 
     async def aclose(self) -> None:
-        """As every stream's, and noted."""
+        """As in every stream; it is recorded."""
         self._end()
         await self._stream.aclose()
 
@@ -124,7 +124,7 @@ class Wire:
         return f"<Wire {'closed' if self._websocket.closed else 'open'}>"
 
     async def send(self, frame: bytes) -> None:
-        """Send one text message of UTF-8. Raises :class:`ConnectionLost`."""
+        """Send a text message, given as UTF-8. Raises :class:`ConnectionLost`."""
         try:
             await self._websocket.send_message(frame.decode())
         except trio_websocket.ConnectionClosed as closed:
@@ -133,15 +133,15 @@ class Wire:
             raise ConnectionLost("The connection was closed.") from None
 
     async def receive(self) -> str | bytes:
-        """The next message. Raises :class:`ConnectionLost` once there are no more."""
+        """Receive the next message. Raises :class:`ConnectionLost` after the last one."""
         try:
             return await self._websocket.get_message()
         except trio_websocket.ConnectionClosed as closed:
             raise ConnectionLost(_how(closed.reason)) from None
 
     async def ping(self) -> float:
-        """Seconds until the other side's WebSocket answered. Waits for ever if it does not.
-        Raises :class:`ConnectionLost`."""
+        """Ping, and return the seconds until the pong. Waits for ever without a pong. Raises
+        :class:`ConnectionLost`."""
         began = trio.current_time()
         try:
             await self._websocket.ping()
@@ -152,20 +152,20 @@ class Wire:
         return trio.current_time() - began
 
     def is_silent_since(self, moment: float) -> bool:
-        """Whether nothing came since ``moment`` (of trio's clock). Not so while we ourselves do not read."""
+        """Whether nothing arrived since ``moment`` (of trio's clock). False while reading is paused."""
         return not self._paused and self._stream.heard_at <= moment
 
     def pause(self) -> None:
-        """We stop reading for a while: silence is then our own doing."""
+        """Note that reading stops for a while, so that silence means nothing."""
         self._paused = True
 
     def go_on(self) -> None:
-        """We read again; silence counts from now."""
+        """Note that reading goes on; silence counts from now."""
         self._paused = False
         self._stream.heard_at = trio.current_time()
 
     async def aclose(self) -> None:
-        """Close politely, within :data:`CLOSE_TIMEOUT`."""
+        """Close the WebSocket, within :data:`CLOSE_TIMEOUT`."""
         with trio.move_on_after(CLOSE_TIMEOUT):
             await self._websocket.aclose()
 
@@ -174,10 +174,9 @@ class Wire:
 async def open_wire(
     address: Address, headers: list[tuple[bytes, bytes]], open_stream: OpenStream, *, has_password: bool = False
 ) -> AsyncGenerator[Wire]:
-    """Connect to a server and upgrade to a WebSocket; at the end cut what is still open.
+    """Connect to a server and upgrade to a WebSocket; at the end, cut the connection if it is still open.
 
-    Raises :class:`~trio_chat.client.admission.Setback` when that does not come about, and never an
-    exception group of its own making.
+    Raises :class:`~trio_chat.client.admission.Setback` when this fails, and never an exception group of its own.
     """
     stream = WatchedStream(await _reach(address, open_stream))
     handshake = _Handshake(address, headers, stream, has_password=has_password)
@@ -200,7 +199,7 @@ async def open_wire(
 
 
 class _Handshake:
-    """The upgrade, and trio-websocket's reader task for as long as it runs."""
+    """The upgrade, and trio-websocket's reader task while it runs."""
 
     def __init__(
         self, address: Address, headers: list[tuple[bytes, bytes]], stream: WatchedStream, *, has_password: bool
@@ -213,8 +212,7 @@ class _Handshake:
         self.setback: Setback | None = None
 
     async def run_reader(self, *, task_status: trio.TaskStatus[None]) -> None:
-        """Shake hands, then run until the connection's reader ends. Started when :attr:`wire` or
-        :attr:`setback` is there."""
+        """Upgrade, then run until the connection's reader ends. Started when :attr:`wire` or :attr:`setback` is set."""
         rejection: list[trio_websocket.ConnectionRejected] = []
         try:
             async with trio.open_nursery() as nursery:
@@ -226,16 +224,16 @@ class _Handshake:
         except* trio_websocket.ConnectionRejected as group:
             rejection.extend(_leaves(group))
         except* (ProtocolError, h11.ProtocolError, trio.BrokenResourceError, trio.ClosedResourceError):
-            # What came was no WebSocket, or something came or went after a close: the end, either way.
+            # It was not a WebSocket, or a frame was sent or received after a close: the end, either way.
             await trio.aclose_forcefully(self._stream)
         if self.wire is None:
             self.setback = self._explain(rejection)
             task_status.started()
 
     async def _shake_hands(self, nursery: trio.Nursery) -> None:
-        with trio.CancelScope() as hands:
+        with trio.CancelScope() as upgrading:
             self._stream.expected = _ANSWER
-            self._stream.watch_end(hands.cancel)
+            self._stream.watch_end(upgrading.cancel)
             websocket = await trio_websocket.wrap_client_stream(
                 nursery,
                 self._stream,  # type: ignore[arg-type] # it says socket or TLS stream, and uses any trio.abc.Stream
@@ -260,7 +258,7 @@ class _Handshake:
         if self._stream.ended:
             head = bytes(self._stream.head or b"")
             return hung_up(head, where, tls=self._address.tls, has_password=self._has_password)
-        sentence = f"What answers at {where} is a WebSocket server, but does not speak {SUBPROTOCOL}."
+        sentence = f"{where} is a WebSocket server, but not a trio-chat server: it does not speak {SUBPROTOCOL}."
         return Setback(Unreachable(sentence), again=False)
 
 
@@ -286,12 +284,12 @@ def _how(reason: trio_websocket.CloseReason | None) -> str:
 
 @cache
 def system_context() -> ssl.SSLContext:
-    """The system's authorities, read once: that takes some 20 ms."""
+    """The system's certificate authorities, read only once, since that takes about 20 ms."""
     return ssl.create_default_context()
 
 
 async def open_tcp(address: Address, ssl_context: ssl.SSLContext | None = None) -> trio.abc.Stream:
-    """A TCP stream to ``address``, with TLS if that says so, its handshake done."""
+    """A TCP stream to ``address``; with TLS, when the address says so, and its handshake done."""
     tcp = await trio.open_tcp_stream(address.host, address.port)
     if not address.tls:
         return tcp
@@ -306,7 +304,7 @@ async def open_tcp(address: Address, ssl_context: ssl.SSLContext | None = None) 
 
 
 async def _reach(address: Address, open_stream: OpenStream) -> trio.abc.Stream:
-    """Open the stream, and say why if that fails."""
+    """Open the stream; raises a :class:`Setback` that explains a failure."""
     where = address.authority
     try:
         return await open_stream(address)
@@ -320,26 +318,26 @@ def _explain_unreachable(address: Address, where: str, error: Exception) -> Setb
     fault = error.__cause__ if isinstance(error, trio.BrokenResourceError) else error
     match fault:
         case ssl.SSLCertVerificationError(verify_message=why):
-            sentence = f"The certificate that {where} shows cannot be trusted: {why}."
+            sentence = f"The certificate of {where} cannot be trusted: {why}."
             return Setback(Unreachable(sentence), again=False)
         case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE"):
-            sentence = f"{where} does not speak TLS. Use ws:// instead of wss:// if you trust the network between."
+            sentence = f"{where} does not use TLS. Replace wss:// by ws:// if you trust the network in between."
             return Setback(Unreachable(sentence), again=False)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING"):
-            sentence = f"{where} hung up in the TLS handshake. {_PERHAPS_PLAIN}"
+            sentence = f"{where} closed the connection during the TLS handshake. {_PERHAPS_PLAIN}"
         case ssl.SSLError():
-            return Setback(Unreachable(f"{where} and we cannot agree on TLS: {fault.reason}."), again=False)
+            return Setback(Unreachable(f"{where} and this client cannot agree on TLS: {fault.reason}."), again=False)
         case socket.gaierror():
             sentence = f"There is no host called {address.host}. Check its spelling, and this machine's network."
         case _ if address.tls and isinstance(error, trio.BrokenResourceError):
-            sentence = f"{where} hung up in the TLS handshake. {_PERHAPS_PLAIN}"
+            sentence = f"{where} closed the connection during the TLS handshake. {_PERHAPS_PLAIN}"
         case _:
-            sentence = f"Nobody answers at {where}. Check the address, and that trio-chat serve is running there."
+            sentence = f"No server answers at {where}. Check the address, and that trio-chat serve is running there."
     return Setback(Unreachable(sentence), again=True)
 
 
 def timed_out(address: Address) -> Setback:
-    """The server took longer than :data:`CONNECT_TIMEOUT`."""
+    """The setback for a server that took longer than :data:`CONNECT_TIMEOUT`."""
     sentence = (
         f"{address.authority} did not answer within {CONNECT_TIMEOUT:g} seconds. Check the address, or try later."
     )
