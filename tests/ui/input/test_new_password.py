@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
 from trio_chat.ui.input.editor import Editor, Submitted
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.ui.followed import FollowedPlace, views
 from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.protocol.events import Left, Message, Presence, Renamed, Room, RoomInfo, TopicChanged
-from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.place import MOST_SAID, Place
 
 
 def place() -> Place:
@@ -75,3 +75,34 @@ def test_a_rename_is_followed_in_conversations_and_in_shown_messages() -> None:
     one.take(Renamed(old="ada", new="grace"))
     assert one.members("@ada+bob") == ("robert",)
     assert one.find_said("#ops", 1, own=True) == 2
+
+
+def message(seq: int, sender: str = "bob", room: str = "#ops") -> Message:
+    return Message(room=room, seq=seq, time="", sender=sender, text=f"text {seq}", cid="")
+
+
+def test_carets_count_from_the_last_message_shown_in_the_room() -> None:
+    one = place()
+    for event in (message(1, "ada"), message(2), message(3, "ada"), message(9, room="#dev"), message(5)):
+        one.take(event)
+    assert [one.find_said("#ops", count) for count in (1, 2, 3, 4, 5)] == [5, 3, 2, 1, None]
+    assert [one.find_said("#ops", count, own=True) for count in (1, 2, 3)] == [3, 1, None]
+    assert one.find_said("#nowhere", 1) is None
+
+
+def test_an_own_message_counts_once_from_its_acknowledgement() -> None:
+    one = place()
+    one.take(message(1))
+    one.note_said("#ops", 3, "mine")
+    assert one.find_said("#ops", 1, own=True) == 3
+    one.take(message(2))  # heard after the acknowledgement, said before
+    one.take(message(3, "ada"))
+    assert [one.find_said("#ops", count) for count in (1, 2, 3, 4)] == [3, 2, 1, None]
+
+
+def test_the_number_of_remembered_messages_is_bounded() -> None:
+    one = place()
+    for seq in range(1, MOST_SAID + 50):
+        one.take(message(seq))
+    assert one.find_said("#ops", MOST_SAID) == 50
+    assert one.find_said("#ops", MOST_SAID + 1) is None

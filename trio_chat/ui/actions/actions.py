@@ -14,8 +14,9 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Left, People, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.text import clean_line
+from trio_chat.ui.actions.account import AccountAction, ListDevices, do_account
 from trio_chat.ui.actions.messages import MessageAction, ReplyToMessage, SearchMessages, ShowContext, do_message
-from trio_chat.ui.actions.moderation import AccountAction, ListBans, ListDevices, RoomAction, do_account, do_in_room
+from trio_chat.ui.actions.moderation import ListBans, RoomAction, do_in_room
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.sentences import topic_already

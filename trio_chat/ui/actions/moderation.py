@@ -1,12 +1,11 @@
-"""Actions of moderators and owners on rooms, and actions on the own account."""
+"""Actions of moderators and owners on rooms and the people in them."""
 
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from trio_chat.errors import NotDone
-from trio_chat.protocol.events import BanList, DeviceList, Event
+from trio_chat.protocol.events import BanList, Event
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.sentences import banned_already, muted_already, role_already, so_already
@@ -93,37 +92,9 @@ class MutePerson:
     seconds: float | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class AskPassword:
-    """Let the person type a new password, which is not shown."""
-
-
-@dataclass(frozen=True, slots=True)
-class SetOwnPassword:
-    """Set the own password."""
-
-    password: str
-
-    def __repr__(self) -> str:
-        return "SetOwnPassword(password=...)"
-
-
-@dataclass(frozen=True, slots=True)
-class ListDevices:
-    """List the own devices."""
-
-
-@dataclass(frozen=True, slots=True)
-class RevokeDevice:
-    """Sign out a device."""
-
-    device: int
-
-
 RoomAction: TypeAlias = (
     InvitePerson | ConfigureRoom | SetPersonRole | KickPerson | BanPerson | LiftBan | ListBans | MutePerson
 )
-AccountAction: TypeAlias = AskPassword | SetOwnPassword | ListDevices | RevokeDevice
 
 
 async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event]:
@@ -163,20 +134,3 @@ async def _change(action: ConfigureRoom | SetPersonRole | BanPerson | MutePerson
             if not await chat.mute(room, name, seconds=seconds):
                 return (muted_already(room, name, seconds),)
     return ()
-
-
-async def do_account(action: AccountAction, chat: Chat, place: Place) -> list[Event]:
-    """Carry out an action on the account. Raises :class:`~trio_chat.errors.ChatError` when it fails."""
-    match action:
-        case AskPassword():
-            why = "A password can only be typed at a terminal, where it is not shown."
-            raise NotDone("no_terminal", why, "Join from a terminal, and type /password there.")
-        case SetOwnPassword(password=password):
-            await chat.set_password(password)
-            line = f"Your password is set. On another device, join as {place.me} and type it there."
-            return [Note(lines=(line,))]
-        case ListDevices():
-            return [DeviceList(id="", devices=await chat.devices())]
-        case RevokeDevice(device=device):
-            await chat.revoke(device)
-            return [Note(lines=(f"Device {device} is signed out.",))]

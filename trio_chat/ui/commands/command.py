@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import fold_room
@@ -14,6 +14,10 @@ from trio_chat.ui.model.place import Place
 
 Takes: TypeAlias = Literal["people", "room", "command", "text"]
 Meaning: TypeAlias = Action | Note | Error
+
+ONLY_OWNER: Final = "Only the owner of the room can do this."
+ONLY_MODERATORS: Final = "Only moderators of the room can do this."
+WHICH_PERSON: Final = "Which person?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +77,8 @@ def named_room(argument: str, place: Place) -> str:
 def is_on(word: str) -> bool | None:
     """Whether a word says on (True) or off (False); ``None`` when it is neither."""
     return {"on": True, "yes": True, "off": False, "no": False}.get(word.casefold())
+
+
+def person_name(word: str) -> str:
+    """The name that a word gives, with or without its ``@``."""
+    return word.removeprefix("@")

@@ -22,11 +22,11 @@ import trio
 from trio_chat.client.events import Backlog, Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.protocol.events import Error, Event, RoomEvent
+from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
 from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, LookupAction, Quit, SendingAction
 from trio_chat.ui.actions.messages import ShowNumbers
-from trio_chat.ui.actions.moderation import AskPassword, SetOwnPassword
+from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.completion import complete
-from trio_chat.ui.commands.rooms import keeps_secret
 from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Outcome, Submitted

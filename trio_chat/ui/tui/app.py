@@ -19,7 +19,7 @@ import trio
 
 from trio_chat.client.credentials import Credentials
 from trio_chat.errors import ChatError, ConfigError
-from trio_chat.ui.commands.rooms import keeps_secret
+from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor

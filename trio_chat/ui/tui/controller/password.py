@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from trio_chat.ui.actions.moderation import SetOwnPassword
+from trio_chat.ui.actions.account import SetOwnPassword
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.model.chat import ChatModel

@@ -5,11 +5,11 @@ from __future__ import annotations
 from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command
 from trio_chat.protocol.events import Error
+from trio_chat.ui.actions.account import AskPassword
 from trio_chat.ui.actions.actions import Quit, SendRoom
 from trio_chat.ui.actions.messages import ByNumber, EditMessage
-from trio_chat.ui.actions.moderation import AskPassword
+from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.command import Meaning
-from trio_chat.ui.commands.rooms import keeps_secret
 from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.editor import Submitted
 from trio_chat.ui.model.ignored import Ignore

@@ -1,0 +1,48 @@
+"""The commands that send a message: what each line means, and what is wrong with others."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.ui.followed import FollowedPlace
+from tests.ui.typed import interpret
+from trio_chat.protocol.events import Error, RoomInfo
+from trio_chat.ui.actions.actions import SendRoom, SendTo
+from trio_chat.ui.commands.command import Meaning
+from trio_chat.ui.model.place import Place
+
+
+def in_ops() -> Place:
+    return FollowedPlace(rooms=[RoomInfo(name="#ops"), RoomInfo(name="#lobby")])
+
+
+@pytest.mark.parametrize(
+    ("line", "meaning"),
+    [
+        ("/msg bob lunch now?", SendTo(("bob",), "lunch now?")),
+        ("/msg @bob,@eve,bob hi", SendTo(("bob", "eve"), "hi")),
+        ("/msg bob one\ntwo", SendTo(("bob",), "one\ntwo")),
+        ("/msg bob\none", SendTo(("bob",), "one")),
+        ("/MSG all hi", SendRoom("#lobby", "hi")),
+        ("/me waves", SendRoom("#ops", "waves", kind="action")),
+        ("/say /quit @bob", SendRoom("#ops", "/quit @bob")),
+    ],
+)
+def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
+    assert interpret(line, in_ops()) == meaning
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/msg",
+        "/msg bob",
+        "/msg ,",
+        "/me",
+        "/say",
+    ],
+)
+def test_a_wrong_argument_is_answered_with_the_right_form(line: str) -> None:
+    meaning = interpret(line, in_ops())
+    assert isinstance(meaning, Error)
+    assert meaning.advice.startswith(f"Write {line.split(maxsplit=1)[0]}")
