@@ -67,12 +67,21 @@ class Screen(PtyProgram):
         for key in keys:
             self.type(NAMED.get(key, key))
 
-    def look_away(self) -> None:
-        """Take the focus from the window, and wait until that has reached the program."""
-        self.press("FocusOut", "~")
+    def wait_drawn(self) -> None:
+        """Wait until all that the program has drawn for the keys so far has been read.
+
+        The screen is drawn row by row and read in portions, so a test of its colours could see half a frame. A key that
+        is typed now is drawn in the input, which is the last row.
+        """
+        self.press("~")
         self.wait_for("~")
         self.press("\x7f")
         self.wait_gone("~")
+
+    def look_away(self) -> None:
+        """Take the focus from the window, and wait until that has reached the program."""
+        self.press("FocusOut")
+        self.wait_drawn()
 
     def wait_gone(self, text: str) -> None:
         """Wait until a text is on the screen no longer."""

@@ -108,10 +108,12 @@ def test_no_color_leaves_out_every_colour(house: Running, tmp_path: Path) -> Non
 def test_every_built_in_theme_is_drawn(house: Running, ada: Screen) -> None:
     house.say("hello @ada")
     ada.wait_for("hello @ada")
+    ada.wait_drawn()
     looks = [look(ada)]
     for theme in THEMES[1:] + THEMES[:1]:
         ada.type(f"/theme {theme}\r")
         ada.wait_until(lambda: ada.prompts(house.here) and look(ada) != looks[-1], "other colours")
+        ada.wait_drawn()
         looks.append(look(ada))
         assert ({ground for _, ground, _ in looks[-1]} == {"default"}) == (theme == "plain"), theme
     assert looks[0] == looks[-1]
