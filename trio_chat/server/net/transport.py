@@ -3,8 +3,8 @@
 This is the only module that calls a socket for a peer. :class:`Transport` is the interface; a connection and its
 outbox know nothing else. :class:`TcpTransport` is plain TCP.
 
-The interface is that of a non-blocking stream. ``send`` and ``receive`` never wait; whoever waits calls
-``wait_writable`` or ``wait_readable`` and tries again. It is also made for TLS over memory BIOs
+The interface is that of a non-blocking stream. ``send`` and ``receive`` never wait; the caller that has to
+wait calls ``wait_writable`` or ``wait_readable`` and tries again. It is also made for TLS over memory BIOs
 (https://docs.python.org/3/library/ssl.html#memory-bio-support), where these differ from the readiness of the socket:
 
 - ``wait_writable`` may have to read from the socket, and ``wait_readable`` may have to write to it;
