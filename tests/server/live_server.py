@@ -16,7 +16,7 @@ from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
 from trio_chat.records import Line, Record
 from trio_chat.server.app import Server, make_server, open_server
-from trio_chat.server.doors.native import NativePeer
+from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport
 from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, SqliteStore, Store

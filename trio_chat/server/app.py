@@ -37,17 +37,17 @@ from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.errors import Refusal, StoreError
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
-from trio_chat.server.doors.forwarded import Proxies
-from trio_chat.server.doors.native import NativePeer
+from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
-from trio_chat.server.hub.lookup import RETRY
+from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.gate import Gate
 from trio_chat.server.net.outbox import SHARE
 from trio_chat.server.net.transport import listen
 from trio_chat.server.tally import Tally
+from trio_chat.server.trusted_proxies import Proxies
 from trio_chat.server.upkeep import Upkeep
 from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__

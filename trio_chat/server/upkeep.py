@@ -41,8 +41,8 @@ _FIRST_CHECK: Final = 60.0
 _CHECKING: Final = 3600.0
 """Seconds between two checks for damage: a check takes a thread half a second for a million messages."""
 
-_RETRY: Final = 2.0
-"""Seconds after which a store that failed is tried again."""
+_STORE_PROBE: Final = 2.0
+"""Seconds between two probes whether the store works, and between two attempts after it failed."""
 
 _AFTER_A_BUG: Final = 60.0
 """Seconds after which a task is restarted that failed by a bug: its traceback is long."""
@@ -94,7 +94,7 @@ async def fill_index(hub: Hub, store: StoreUpkeep) -> NoReturn:
             if str(error) != told:  # once is enough while the failure goes on
                 log.warning("search index not filled", error=str(error))
             told = str(error)
-            await trio.sleep(_RETRY)
+            await trio.sleep(_STORE_PROBE)
             continue
         told = ""
         if left:
@@ -162,7 +162,7 @@ async def _find_fault(store: StoreUpkeep) -> str | None:
 async def watch_store(hub: Hub, store: StoreUpkeep) -> NoReturn:
     """Notice that the store fails, or works again, even while no client sends anything."""
     while True:
-        await trio.sleep(_RETRY)
+        await trio.sleep(_STORE_PROBE)
         if hub.storing.failing is None:
             wrong = await _find_fault(store)
             if wrong is not None:

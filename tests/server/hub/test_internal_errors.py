@@ -25,7 +25,7 @@ def break_encoding(monkeypatch: pytest.MonkeyPatch, kind: type[Struct]) -> None:
     def encode(event: object) -> bytes:
         return bug() if isinstance(event, kind) else codec.encode(event)
 
-    monkeypatch.setattr("trio_chat.server.doors.native.encode", encode)
+    monkeypatch.setattr("trio_chat.server.doors.native_peer.encode", encode)
 
 
 def break_writing(monkeypatch: pytest.MonkeyPatch, live: LiveServer, client: RawClient, *, times: float = 1) -> None:

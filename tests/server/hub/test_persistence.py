@@ -93,7 +93,7 @@ async def test_damage_that_only_readers_met_turns_health_red(
 async def test_damage_is_looked_for_before_a_request_meets_it(
     serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
+    monkeypatch.setattr("trio_chat.server.upkeep._STORE_PROBE", 0.01)
     for pause in ("_FIRST_CHECK", "_CHECKING"):
         monkeypatch.setattr(f"trio_chat.server.upkeep.{pause}", 0.01)
     live = await serve(data=tmp_path)
@@ -314,7 +314,7 @@ def limit_pages(live: LiveServer, *, more: int | None) -> None:
 async def test_a_full_database_refuses_what_does_not_fit_and_goes_on_when_there_is_room(
     serve: Serve, logged: Log, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_chat.server.upkeep._RETRY", 0.01)
+    monkeypatch.setattr("trio_chat.server.upkeep._STORE_PROBE", 0.01)
     live = await serve(data=tmp_path)
     ada, bob = await live.join_all("ada", "bob")
     limit_pages(live, more=3)
@@ -359,7 +359,7 @@ from trio_chat.server import upkeep
 from trio_chat.server.app import run
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the limit then fails with EFBIG
-upkeep._RETRY = 0.05
+upkeep._STORE_PROBE = 0.05
 
 async def limit():
     with trio.open_signal_receiver(signal.SIGUSR1, signal.SIGUSR2) as signals:

@@ -34,7 +34,8 @@ from trio_chat.broker.effects import (
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import AwayChanged, Error, Renamed
 from trio_chat.server.hub.channel import Channel
-from trio_chat.server.hub.lookup import RETRY, Lookup
+from trio_chat.server.hub.lookup import Lookup
+from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.hub.recipient import Recipient
 
 if TYPE_CHECKING:

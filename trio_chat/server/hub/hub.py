@@ -46,7 +46,7 @@ from trio_chat.server.hub.items import (
     Requests,
     Stop,
 )
-from trio_chat.server.hub.lookup import RETRY
+from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.hub.persistence import HubStore, Persistence
 from trio_chat.store import CommitRefused, CommitUnknown
 

@@ -18,18 +18,15 @@ from msgspec import Raw, Struct
 from trio_chat.broker.effects import Recall, Seek
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.events import Error, Found, Page
+from trio_chat.server.hub.peer import RETRY, Peer
 from trio_chat.store import SearchQuery, fill
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from trio_chat.server.hub.peer import Peer
     from trio_chat.server.hub.recipient import Recipient
     from trio_chat.server.tally import Tally
     from trio_chat.store import StoreReader
-
-RETRY: Final = 2.0
-"""Seconds after which a client should come back that was disconnected for no fault of its own."""
 
 _READERS: Final = 4
 """Reads at a time: more would only wait for the same disk."""

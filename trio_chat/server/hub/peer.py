@@ -10,7 +10,7 @@ what the network does: a peer that is gone or too slow says so by ending its con
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from msgspec import Struct
 
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
     from trio_chat.errors import Refusal
     from trio_chat.protocol.events import AnyEvent, Event, Found, Page
+
+RETRY: Final = 2.0
+"""The ``retry`` of :meth:`Peer.close` for a session that may come back: after a shutdown, a bug of the server, or a
+connection that was too slow."""
 
 
 class Delivery(Struct, frozen=True, gc=False):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tests.server.live_server import Log, Serve
-from trio_chat.server.doors.forwarded import Proxies
 from trio_chat.server.doors.http import Head
+from trio_chat.server.trusted_proxies import Proxies
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import trio.testing
 
 from trio_chat.errors import Refusal
 from trio_chat.protocol.requests import Ping
-from trio_chat.server.doors.native import NativePeer
+from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.hub.items import Item, Requests
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport

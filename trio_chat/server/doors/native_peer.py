@@ -15,7 +15,7 @@ from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import decode_request, encode
 from trio_chat.protocol.events import Closing
 from trio_chat.server.hub.items import Requests
-from trio_chat.server.hub.lookup import RETRY
+from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.net.frames import text_frame
 from trio_chat.server.net.outbox import SHARE
 
