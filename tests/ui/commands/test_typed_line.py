@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from tests.ui.followed import FollowedPlace
 from trio_chat.protocol.events import Room, RoomInfo
 from trio_chat.ui.actions.actions import SendRoom, SendTo
-from trio_chat.ui.commands.typed_line import Destination, LineReader, TypedLine
+from trio_chat.ui.commands.typed_line import Destination, LineReader, TypedLine, describe_destination
 from trio_chat.ui.model.place import Place
 
 
@@ -70,6 +70,35 @@ def test_any_other_line_shows_a_room(line: str, room: str) -> None:
 def test_a_line_that_may_go_to_the_room_instead_says_so() -> None:
     line = parsed("see you @siss", "public")
     assert line.destination(in_ops()) == Destination("#ops", ("siss",), "#ops")
+
+
+@pytest.mark.parametrize(
+    ("line", "present", "words", "refused"),
+    [
+        ("hi", None, "#ops", False),
+        ("@ALL: hi", None, "everyone", False),
+        ("hi @bob @eve", None, "bob, eve (private)", False),
+        ("hi @siss", None, "siss (private)", False),
+        ("hi @Bob", {"ada", "bob"}, "Bob (private)", False),
+        ("hi @siss", {"ada", "bob"}, "nobody is called siss", True),
+        ("hi @bob @siss", {"ada", "bob"}, "nobody is called siss", True),
+    ],
+)
+def test_the_preview_names_the_room_or_the_people_or_a_stranger(
+    line: str, present: set[str] | None, words: str, *, refused: bool
+) -> None:
+    assert describe_destination(parsed(line), in_ops(), present) == (words, refused)
+
+
+def test_the_preview_of_a_text_for_strangers_is_the_room_that_gets_it_instead() -> None:
+    assert describe_destination(parsed("hi @siss", "public"), in_ops(), {"ada", "bob"}) == ("#ops", False)
+
+
+def test_the_preview_in_a_direct_conversation_names_the_others() -> None:
+    place = in_ops()
+    place.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
+    place.room = "@ada+bob"
+    assert describe_destination(parsed("hi"), place) == ("bob (private)", False)
 
 
 @given(st.text(max_size=80) | st.from_regex(r"/(msg|w|me|say|quit|join) .*", fullmatch=True))

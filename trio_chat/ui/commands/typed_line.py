@@ -8,12 +8,14 @@ at Enter come from the same :class:`TypedLine`, so they cannot differ. What a li
 from __future__ import annotations
 
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
 from trio_chat.protocol import addressing
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import EVERYONE
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import SendRoom, SendTo
 from trio_chat.ui.actions.messages import EditMessage, ReplyToMessage
 from trio_chat.ui.commands.command import Meaning
@@ -118,6 +120,25 @@ class TypedLine:
         ends_with_names = whole.startswith(text)
         public = self.unknown_recipients == "public" and ends_with_names
         return SendRoom(room=place.room, text=whole) if public else None
+
+
+def describe_destination(line: TypedLine, place: Place, present: AbstractSet[str] | None = None) -> tuple[str, bool]:
+    """Say where Enter would send a line: ``#lobby``, ``bob, eve (private)``, ``everyone``.
+
+    ``present`` are the names of all people on the server, in any case; ``None`` while they are not known. Also returns
+    whether the server is sure to refuse the line, because nobody has one of the names.
+    """
+    room, people, otherwise = line.destination(place)
+    known = None if present is None else {name.casefold() for name in present}
+    strangers = [name for name in people if known is not None and name.casefold() not in known]
+    if strangers and not otherwise:
+        return f"nobody is called {', '.join(strangers)}", True
+    if people and not strangers:
+        return f"{', '.join(people)} (private)", False
+    room = otherwise if strangers else room
+    if room.startswith("@"):
+        return f"{', '.join(map(clean_line, place.members(room))) or clean_line(room)} (private)", False
+    return ("everyone" if room == place.lobby != place.room else room), False
 
 
 class LineReader:

@@ -22,7 +22,7 @@ from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
 from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, as_error, carry_out, do
 from trio_chat.ui.actions.retry import patiently
 from trio_chat.ui.commands.command import Meaning
-from trio_chat.ui.commands.typed_line import LineReader, TypedLine
+from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_destination
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
@@ -178,14 +178,8 @@ class LineMode:
         return Error(code="not_entered", message=message, advice=f"You are not in {missed}; you are in {here}.")
 
     def destination(self, line: TypedLine) -> str:
-        """Where Enter would send a line, in words: ``#lobby``, ``bob, eve (private)``, ``everyone``."""
-        place = self.place
-        room, people, _ = line.destination(place)
-        if not people and room.startswith("@"):
-            people = place.members(room)
-        if people:
-            return f"{', '.join(people)} (private)"
-        return "everyone" if room == place.lobby != place.room else room
+        """Where Enter would send a line, in words. Line mode does not know all people, so it warns of no stranger."""
+        return describe_destination(line, self.place)[0]
 
     @property
     def moved(self) -> bool:

@@ -19,7 +19,7 @@ from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentio
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.commands.typed_line import LineReader, TypedLine
+from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_destination
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
@@ -156,17 +156,8 @@ class ChatModel:
 
     def destination(self, line: TypedLine) -> tuple[str, bool]:
         """Where Enter would send a line, in words, and whether the server is sure to refuse it."""
-        room, people, otherwise = line.destination(self.place)
-        known = {name.casefold() for name in self.place.people} | {self.me.casefold()}
-        strangers = [name for name in people if name.casefold() not in known] if self.complete_people else []
-        if strangers and not otherwise:
-            return f"nobody is called {', '.join(strangers)}", True
-        if people and not strangers:
-            return f"{', '.join(people)} (private)", False
-        room = otherwise if strangers else room
-        if room in self.rooms and self.rooms[room].direct:
-            return f"{self.label(self.rooms[room])} (private)", False
-        return ("everyone" if room == self.place.lobby != self.place.room else room), False
+        present = {*self.place.people, self.me} if self.complete_people else None
+        return describe_destination(line, self.place, present)
 
     def excess(self, line: TypedLine) -> int:
         """By how many characters the message in a line is too long."""
