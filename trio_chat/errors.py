@@ -5,6 +5,7 @@ The tree::
     TrioChatError
      ├─ ConfigError          a value in the settings file, environment or flags is wrong    exit 2
      ├─ UsageError           a command was used in a way that cannot work                   exit 2
+     ├─ OutputError          the output of a command could not be written
      ├─ StoreError           the store could not be read or written
      └─ ChatError            a client's connection or request failed
          ├─ Unreachable      no trio-chat server answers at that address
@@ -34,6 +35,10 @@ class ConfigError(TrioChatError):
 
 class UsageError(TrioChatError):
     """A command was used in a way that cannot work, for example with two options that exclude each other."""
+
+
+class OutputError(TrioChatError):
+    """The output of a command could not be written although its reader is still there, as on a full disk."""
 
 
 class StoreError(TrioChatError):

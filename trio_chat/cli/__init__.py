@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from trio_chat.cli.program import COMPLETE, PROGRAM
+from trio_chat.cli.streams import discard_unwritten, reserve_missing_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -16,9 +17,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     standard error, and the traceback of a bug goes into a file.
     """
     try:
+        reserve_missing_streams()
         status = _run(sys.argv[1:] if arguments is None else list(arguments))
-        if sys.stdout is not None and not sys.stdout.closed:  # it may have been started with its output closed
+        if not sys.stdout.closed:
             sys.stdout.flush()
+        discard_unwritten()
     except BaseException as error:  # noqa: BLE001 - the program's outermost boundary
         from trio_chat.cli.faults import report  # noqa: PLC0415 - not needed while all goes well
 

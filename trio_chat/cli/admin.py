@@ -16,7 +16,7 @@ from trio_chat.cli.faults import FAILED
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.config import ServerConfig
-from trio_chat.errors import TrioChatError
+from trio_chat.errors import OutputError, TrioChatError
 
 if TYPE_CHECKING:
     from typing import IO
@@ -389,7 +389,8 @@ class _Sink(io.RawIOBase):
 def _output(file: Path | None) -> Iterator[IO[bytes]]:
     """The output: a new file, or standard output. A file that could not be written completely is removed.
 
-    Raises ``TrioChatError`` for a file that cannot be written, and errors of standard output as they are.
+    Raises ``TrioChatError`` for a file or standard output that cannot be written, and ``BrokenPipeError`` when the
+    reader of standard output is gone.
     """
     try:
         with _opened(file) as out:
@@ -400,8 +401,10 @@ def _output(file: Path | None) -> Iterator[IO[bytes]]:
         if file is not None and not isinstance(error, FileExistsError):
             file.unlink(missing_ok=True)
         if isinstance(error, _Unwritable) and isinstance(error.__cause__, OSError):
-            if file is None:
+            if file is None and isinstance(error.__cause__, BrokenPipeError):
                 raise error.__cause__ from None
+            if file is None:
+                raise OutputError(f"Cannot write the output: {error.__cause__.strerror}.") from error.__cause__
             raise TrioChatError(f"Cannot write {file}: {error.__cause__.strerror}.") from error.__cause__
         if isinstance(error, FileExistsError):
             raise TrioChatError(f"{file} exists already. Choose another name.") from error

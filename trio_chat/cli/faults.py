@@ -7,7 +7,6 @@ an exception of this package or of click, and no interruption, the whole is a bu
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import platform
 import re
@@ -21,6 +20,7 @@ from typing import Final
 import click
 
 from trio_chat.cli.program import PROGRAM
+from trio_chat.cli.streams import discard_unwritten, is_output_error
 from trio_chat.errors import ConfigError, Refused, TrioChatError, UsageError
 from trio_chat.version import __version__
 
@@ -34,7 +34,6 @@ _CHOICES: Final = re.compile(r"\s*\n\t")
 """How click puts each of several choices on a line of its own; a sentence has them in one line."""
 _INDENT: Final = "  "
 """The indent of the further rows of a line that is too long for the terminal."""
-_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 def leaves(error: BaseException) -> Iterator[BaseException]:
@@ -55,21 +54,25 @@ def report(error: BaseException) -> int:
         if any(_is_interruption(leaf) for leaf in found):
             return INTERRUPTED
         return max(_say(leaf) for leaf in found)
-    except BrokenPipeError:  # nobody reads standard error either
+    except OSError:  # standard error cannot be written either
         return FAILED
     finally:
-        _close_broken_pipes()
+        discard_unwritten()
 
 
 def say(text: str) -> None:
     """Print sentences for a person on standard error, each line after the program's name.
 
-    Parts of them may come from the network, so control characters are shown as pictures of themselves.
+    Parts of them may come from the network, so control characters are shown as pictures of themselves. Standard error
+    that cannot be written stops nothing: the exit status still tells how the command ended.
     """
     columns = _columns()
-    for line in text.splitlines():
-        for row in _rows(f"{PROGRAM}: {_harmless(line)}", columns):
-            print(row, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+    if sys.stderr is None:  # print would write to standard output instead
+        return
+    with contextlib.suppress(OSError, ValueError):
+        for line in text.splitlines():
+            for row in _rows(f"{PROGRAM}: {_harmless(line)}", columns):
+                print(row, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
 
 
 def _columns() -> int:
@@ -124,12 +127,7 @@ def _is_bug(error: BaseException) -> bool:
         click.Abort,
         click.exceptions.Exit,
     )
-    return not isinstance(error, known) and not _is_full_output(error)
-
-
-def _is_full_output(error: BaseException) -> bool:
-    """Whether an output cannot be written any more: its disk is full, or its terminal is gone."""
-    return isinstance(error, OSError) and error.filename is None and error.errno in _FULL
+    return not isinstance(error, known) and not is_output_error(error)
 
 
 def _say(error: BaseException) -> int:
@@ -145,7 +143,8 @@ def _say(error: BaseException) -> int:
             say("The input ended before the question was answered.")
             return FAILED
         case click.exceptions.NoArgsIsHelpError():
-            click.echo(error.format_message(), err=True, color=error.ctx.color)
+            with contextlib.suppress(OSError):
+                click.echo(error.format_message(), err=True, color=error.ctx.color)
             return MISUSED
         case click.ClickException():
             say(_CHOICES.sub(" ", error.format_message()))
@@ -158,18 +157,6 @@ def _say(error: BaseException) -> int:
         case _:
             say(sentence(error))
             return MISUSED if isinstance(error, ConfigError | UsageError) else FAILED
-
-
-def _close_broken_pipes() -> None:
-    """Discard what is still buffered for a closed pipe, so that the interpreter prints nothing when it exits."""
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError):
-            with contextlib.suppress(OSError, ValueError):  # a stream without a descriptor, as in a test
-                nowhere = os.open(os.devnull, os.O_WRONLY)
-                os.dup2(nowhere, stream.fileno())
-                os.close(nowhere)
 
 
 # ---- bugs -------------------------------------------------------------------------------------

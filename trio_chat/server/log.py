@@ -33,7 +33,7 @@ _COLORS: Final = {
 
 def configure(form: Format = "auto", level: Level = "info") -> None:
     """Set up structlog for the whole process, and have the standard library's logging go through it."""
-    terminal = sys.stderr.isatty()
+    terminal = sys.stderr is not None and sys.stderr.isatty()
     as_json = form == "json" or (form == "auto" and not terminal)
     color = terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     least = _LEVELS[level.upper()]
@@ -102,6 +102,8 @@ class _StandardError:
 
     def msg(self, line: str) -> None:
         """Write one line with one call, so that no other line comes between."""
+        if sys.stderr is None:  # the process was started without one
+            return
         with contextlib.suppress(OSError, ValueError):
             sys.stderr.write(line + "\n")
             sys.stderr.flush()

@@ -17,6 +17,8 @@ from typing import Final
 
 import trio
 
+from trio_chat.errors import OutputError
+
 _READ: Final = 64 * 1024  # bytes at once: the size of a pipe
 LONGEST_LINE: Final = 1024 * 1024
 """Most characters of one line; a longer line is divided, so that it cannot fill memory."""
@@ -109,7 +111,11 @@ class Output:
         self._lock = trio.Lock()
 
     async def write(self, lines: list[str]) -> None:
-        """Write lines with line ends. Raises :class:`ReaderGone` when the reader is gone."""
+        """Write lines with line ends.
+
+        Raises :class:`ReaderGone` when the reader is gone, and :class:`~trio_chat.errors.OutputError` when they cannot
+        be written for another reason: only a broken pipe says that the reader is gone.
+        """
         if not lines:
             return
         data = ("\n".join(lines) + "\n").encode(self._encoding, "replace")
@@ -133,5 +139,7 @@ class Output:
                     view = view[os.write(self._fd, view) :]
                 except BlockingIOError:  # the descriptor was inherited as non-blocking
                     select.select([], [self._fd], [])
-        except OSError as error:
+        except BrokenPipeError as error:
             raise ReaderGone from error
+        except OSError as error:
+            raise OutputError(f"Cannot write the output: {error.strerror}.") from error

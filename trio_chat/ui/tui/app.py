@@ -9,6 +9,7 @@ of the nursery and becomes a crash report.
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import time
@@ -66,8 +67,14 @@ def open_full_screen(dial: Dial, options: ScreenOptions, url: str) -> int:
     except Exception as error:  # noqa: BLE001 - the last boundary: a person gets a sentence and a file
         path = memory.report_crash(error, datetime.now(UTC))
         where = f"A report is in {path}." if path is not None else "No report could be written."
-        sys.stderr.write(f"trio-chat: something went wrong in this program ({type(error).__name__}). {where}\n")
+        _print_last(f"trio-chat: something went wrong in this program ({type(error).__name__}). {where}")
         return 1
+
+
+def _print_last(text: str) -> None:
+    """Print a line on standard error, once the terminal is given back. If it cannot be written, nothing else fails."""
+    with contextlib.suppress(OSError):
+        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
 
 
 class FullScreen:
@@ -142,7 +149,7 @@ class FullScreen:
         except BaseExceptionGroup as group:
             raise _single(group) from None
         if self._farewell:
-            sys.stderr.write(self._farewell + "\n")
+            _print_last(self._farewell)
         return self._status
 
     def end(self, status: int, farewell: str = "") -> None:
