@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from trio_chat.cli import main
-from trio_chat.config import load_client, load_server
+from trio_chat.config import THEMES, load_client, load_server
+from trio_chat.ui.tui.model import themes
 
 Output = pytest.CaptureFixture[str]
 
@@ -55,6 +56,49 @@ def test_check_names_every_fault_once_with_file_and_line(
         f"trio-chat: {file}:5: wait must be true or false, not 3.",
         "trio-chat: TRIO_CHAT_RATE must be a number, 0 or more, not 'fast'.",
     ]
+
+
+FAULTS = {
+    'theme = "darkk"': "{3}: theme must be one of auto, dark, light, dusk, contrast, sixteen, plain, or a file that "
+    "ends in .toml, not 'darkk'; did you mean dark?",
+    'theme = "nowhere.toml"': "{3}: The theme file nowhere.toml cannot be read: No such file or directory.",
+    'time_format = "%H:%Q"': "{3}: time_format '%H:%Q' is wrong: strftime has no %Q.",
+    'name = "a b"': "{3}: 'a b' cannot be a name: ",
+    'url = "ws://host:1/#part"': "{3}: ws://host:1/#part is ",
+}
+
+
+@pytest.mark.parametrize("line", FAULTS)
+def test_check_finds_what_join_would_refuse_and_names_the_line(file: Path, capsys: Output, line: str) -> None:
+    file.write_text(f"[client]\nmouse = true\n{line}\n")
+    assert main(["config", "check", "--config", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"trio-chat: {FAULTS[line].replace('{3}', f'{file}:3')}")
+
+
+def test_check_finds_a_style_that_cannot_be_painted(file: Path, tmp_path: Path, capsys: Output) -> None:
+    theme = tmp_path / "mine.toml"
+    theme.write_text('[styles]\nlink = "lihgt blue"\n')
+    file.write_text(f'[client]\ntheme = "{theme}"\n')
+    assert main(["config", "check", "--config", str(file)]) == 2
+    assert f"{file}:2: {theme}: the style link cannot be 'lihgt blue'" in capsys.readouterr().err
+
+
+def test_check_names_the_line_of_each_key(file: Path, capsys: Output) -> None:
+    file.write_text('[client.keys]\nhelp = "F2"\nnosuch = "F3"\nsubmit = "Hyper-x"\n')
+    assert main(["config", "check", "--config", str(file)]) == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first.startswith(f"trio-chat: {file}:3: there is no command nosuch.")
+    assert second.startswith(f"trio-chat: {file}:4: submit: 'Hyper-x' is not a key")
+
+
+def test_check_names_the_line_of_server_settings_that_do_not_fit_together(file: Path, capsys: Output) -> None:
+    file.write_text('[server]\nport = 1\nhost = "0.0.0.0"\n')
+    assert main(["config", "check", "--config", str(file)]) == 2
+    assert capsys.readouterr().err.startswith(f"trio-chat: {file}:3: Other machines can reach 0.0.0.0")
+
+
+def test_the_settings_know_the_themes_that_there_are() -> None:
+    assert ("auto", *themes.THEMES) == THEMES
 
 
 def test_check_finds_a_server_that_would_let_everybody_in(file: Path, capsys: Output) -> None:

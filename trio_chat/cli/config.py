@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -23,9 +24,10 @@ from trio_chat.config import (
     check_server,
     default_path,
     load,
+    open_file,
     options,
 )
-from trio_chat.errors import ConfigError
+from trio_chat.errors import ConfigError, UsageError
 
 _COMMENT_COLUMN: Final = 40
 """The column of the comments that say where values come from."""
@@ -51,27 +53,57 @@ def check(config_path: Path | None) -> None:
 
     Each fault is named with its file and line, or its variable; with a fault, the exit status is 2.
     """
-    from trio_chat.ui.tui.model.keys import bind  # noqa: PLC0415 - show and the help page do not need it
-
     faults: list[str] = []
-    loaded: Loaded[Settings] | None = None
     warnings: list[str] = []
+    path: Path | None = None
     for section in SECTIONS.values():
         try:
             loaded = load(section, path=config_path)
-            warnings += loaded.warnings
-            if isinstance(loaded.config, ServerConfig):
-                check_server(loaded.config)
-            if isinstance(loaded.config, ClientConfig):
-                bind(loaded.config.keys, str(loaded.sources["keys"]))
         except ConfigError as error:
             faults += str(error).splitlines()
+            continue
+        path = loaded.path
+        warnings += loaded.warnings
+        for fault in _faults_in_use(loaded, config_path):
+            faults += fault.splitlines()
     for warning in dict.fromkeys(warnings):
         say(f"warning: {warning}")
     if faults:
         raise ConfigError("\n".join(dict.fromkeys(faults)))
-    where = loaded.path if loaded else None
-    click.echo(f"{where}: no faults." if where else f"No faults. There is no settings file {default_path()}.")
+    click.echo(f"{path}: no faults." if path else f"No faults. There is no settings file {default_path()}.")
+
+
+def _faults_in_use(loaded: Loaded[Settings], config_path: Path | None) -> Iterator[str]:
+    """Give the faults that only the use of a value shows, such as a theme file that cannot be read."""
+    from trio_chat.cli.connecting import person_name  # noqa: PLC0415 - as above
+    from trio_chat.client.address import parse_url  # noqa: PLC0415 - show and the help page do not need it
+    from trio_chat.ui.tui.model.keys import bind  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.session.options import chosen_theme, theme_name  # noqa: PLC0415 - as above
+    from trio_chat.ui.tui.widgets.screen import check_styles  # noqa: PLC0415 - as above
+
+    config, file = loaded.config, open_file(os.environ, config_path)
+    if isinstance(config, ServerConfig):
+        try:
+            check_server(config, loaded.sources)
+        except ConfigError as error:
+            yield str(error)
+        return
+    if not isinstance(config, ClientConfig):
+        return
+    uses: dict[str, Callable[[], object]] = {
+        "url": lambda: parse_url(config.url),
+        "name": lambda: config.name is None or person_name(config.name),
+        "theme": lambda: check_styles(chosen_theme(theme_name(config.theme)), config.theme),
+    }
+    for key, use in uses.items():
+        try:
+            use()
+        except (ConfigError, UsageError) as error:
+            yield f"{loaded.sources[key]}: {error}"
+    try:
+        bind(config.keys, lambda command: file.place("client", "keys", command))
+    except ConfigError as error:
+        yield str(error)
 
 
 def show(table: str | None, config_path: Path | None) -> None:

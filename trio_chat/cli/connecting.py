@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -29,8 +28,6 @@ _GROUP: Final = "The server and you"
 _HIGHEST_PORT: Final = 65535
 _SLOW: Final = 1.0
 """Seconds of connecting after which a person at a terminal is told that it is still connecting."""
-_DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
-"""The directives of strftime, with the flags and widths of the C library. A % that is none of them matches alone."""
 _PASSWORDS: Final = 3
 """How often a password is asked for before the command gives up, as ssh and sudo do."""
 
@@ -129,17 +126,10 @@ def person_name(word: str) -> str:
     return word
 
 
-def check_given(config: ClientConfig, name: object) -> None:
-    """Check two values that the settings do not check: the name of the command line (``None`` without one), and the
-    time format. Raises ``UsageError``."""
+def check_given(name: object) -> None:
+    """Check the name given in a command line (``None`` without one). Raises ``UsageError``."""
     if name is not None:
         person_name(str(name))
-    for found in _DIRECTIVES.finditer(config.time_format):
-        if found[0] == "%":
-            wrong = config.time_format[found.start() : found.start() + 2]
-            raise UsageError(
-                f"The time format {config.time_format!r} is wrong: strftime has no {wrong}. Give one such as %H:%M."
-            )
 
 
 def connect_and_run(plan: ConnectionPlan, task: ChatTask) -> int:

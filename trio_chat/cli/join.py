@@ -78,7 +78,7 @@ def command(
     if name is not None and flags.get("name") is not None:
         raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
     config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
-    check_given(config, flags.get("name") if name is None else name)
+    check_given(flags.get("name") if name is None else name)
     talks_in = None if room is None else room_name(room)
     url = server_url(config, server, url=flags.get("url"), host=host, port=port)
     try:

@@ -72,7 +72,7 @@ def command(
         raise UsageError("--lines sends the input, and there is a text too. Leave one of them out.")
     room, people = _read_target(target)
     config = load_settings(ClientConfig, flags, config_path)
-    check_given(config, flags.get("name"))
+    check_given(flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:

@@ -99,7 +99,7 @@ def command(
     """
     names = tuple(_name(room) for room in rooms)
     config = load_settings(ClientConfig, flags, config_path)
-    check_given(config, flags.get("name"))
+    check_given(flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     begin = _read_begin(backlog, since)

@@ -45,7 +45,7 @@ def command(
     """
     asked = None if room is None else room_name(room)
     config = load_settings(ClientConfig, flags, config_path)
-    check_given(config, flags.get("name"))
+    check_given(flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:

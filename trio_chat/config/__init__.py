@@ -8,14 +8,16 @@ from trio_chat.config.loading import (
     load_client,
     load_server,
     near,
+    open_file,
 )
-from trio_chat.config.settings import MASK, SECTIONS, ClientConfig, ServerConfig, Settings, options
+from trio_chat.config.settings import MASK, SECTIONS, THEMES, ClientConfig, ServerConfig, Settings, options
 from trio_chat.config.source import default_path
 from trio_chat.config.values import InvalidValue, Option, convert
 
 __all__ = [
     "MASK",
     "SECTIONS",
+    "THEMES",
     "ClientConfig",
     "InvalidValue",
     "Loaded",
@@ -30,5 +32,6 @@ __all__ = [
     "load_client",
     "load_server",
     "near",
+    "open_file",
     "options",
 ]

@@ -263,16 +263,23 @@ def _read_password(path: Path) -> tuple[str, list[str]]:
 # ---- settings that must fit together -------------------------------------------------------------------
 
 
-def check_server(config: ServerConfig) -> None:
-    """Check that the server settings fit together. Raises :class:`ConfigError`."""
+def check_server(config: ServerConfig, sources: Mapping[str, Source] | None = None) -> None:
+    """Check that the server settings fit together. Raises :class:`ConfigError`, whose sentence begins with the place
+    of the setting when the ``sources`` are given."""
     if config.outbox_bytes < 2 * config.max_frame:
         raise ConfigError(
-            f"outbox_bytes ({config.outbox_bytes}) must be at least twice max_frame ({config.max_frame}), "
-            "or one long message disconnects everybody who gets it."
+            f"{_place(sources, 'outbox_bytes', 'max_frame')}outbox_bytes ({config.outbox_bytes}) must be at least "
+            f"twice max_frame ({config.max_frame}), or one long message disconnects everybody who gets it."
         )
     if not is_this_machine(config.host) and config.password is None and not config.open:
         raise ConfigError(
-            f"Other machines can reach {config.host}, and no password is set. "
+            f"{_place(sources, 'host')}Other machines can reach {config.host}, and no password is set. "
             "Set one with --password-file or TRIO_CHAT_PASSWORD, or let everybody in with --open. "
             "(The chat is not encrypted.)"
         )
+
+
+def _place(sources: Mapping[str, Source] | None, *keys: str) -> str:
+    """The place of the first of these settings that is not a default, for the beginning of a sentence."""
+    given = [sources[key] for key in keys if sources[key].layer != "default"] if sources else []
+    return f"{given[0]}: " if given else ""

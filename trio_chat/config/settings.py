@@ -6,6 +6,8 @@ and of the checks in :func:`trio_chat.config.load`.
 
 from __future__ import annotations
 
+import difflib
+import re
 import types
 import typing
 from functools import cache
@@ -55,6 +57,29 @@ def _network(text: str) -> str | None:
     except ValueError:
         return f"must be an address or network such as 127.0.0.1 or 10.0.0.0/8, not {text!r}"
     return None
+
+
+THEMES: Final = ("auto", "dark", "light", "dusk", "contrast", "sixteen", "plain")
+"""The names that ``theme`` accepts beside the path of a file."""
+
+_DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
+"""The directives of strftime, with the flags and widths of the C library. A % that is none of them matches alone."""
+
+
+def _theme(text: str) -> str | None:
+    if text in THEMES or text.endswith(".toml"):
+        return _printable(text)
+    near = difflib.get_close_matches(text, THEMES, n=1)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    return f"must be one of {', '.join(THEMES)}, or a file that ends in .toml, not {text!r}{hint}"
+
+
+def _time_format(text: str) -> str | None:
+    for found in _DIRECTIVES.finditer(text):
+        if found[0] == "%":
+            wrong = text[found.start() : found.start() + 2]
+            return f"{text!r} is wrong: strftime has no {wrong}"
+    return _printable(text)
 
 
 def _meta(description: str, group: str, metavar: str = "", **rest: Any) -> Meta:  # noqa: ANN401 - Meta's and Option's own
@@ -283,7 +308,9 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
     ] = "error"
     time_format: Annotated[
         str,
-        _meta("format of a message's time, in the codes of strftime", _LOOK, "FORMAT", max_length=64, check=_printable),
+        _meta(
+            "format of a message's time, in the codes of strftime", _LOOK, "FORMAT", max_length=64, check=_time_format
+        ),
     ] = "%H:%M"
     color: Annotated[
         Literal["auto", "always", "never"],
@@ -292,12 +319,12 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
     theme: Annotated[
         str,
         _meta(
-            "colours of the full screen: auto, dark, light, dusk, contrast, sixteen, plain, or a .toml file",
+            f"colours of the full screen: {', '.join(THEMES)}, or a .toml file",
             _LOOK,
             "THEME",
             min_length=1,
             max_length=1024,
-            check=_printable,
+            check=_theme,
         ),
     ] = "auto"
     mouse: Annotated[bool, _meta("use the mouse in the full screen", _LOOK)] = True

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final, Literal, TypeAlias
@@ -203,8 +203,10 @@ def read_key(text: str) -> str | None:
     return " ".join(parts) if 1 <= len(parts) <= 2 else None  # noqa: PLR2004 - a key, or two in a row
 
 
-def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> Bindings:
-    """The table with the keys of the settings.
+def bind(
+    changes: Mapping[str, Iterable[str]], where: Callable[[str], str] = lambda _command: "[client.keys]"
+) -> Bindings:
+    """The table with the keys of the settings. ``where`` gives the place in the settings that gives a command its keys.
 
     A key that the table had for another command is removed there. Raises :class:`~trio_chat.errors.ConfigError`, with a
     line for each fault, when the settings give a key to two commands, or name an unknown command or key.
@@ -216,11 +218,11 @@ def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> 
     for name, keys in changes.items():
         if name not in names:
             near = get_close_matches(name, names, n=1)
-            faults.append(f"{where}: there is no command {name}." + (f" Did you mean {near[0]}?" if near else ""))
+            faults.append(f"{where(name)}: there is no command {name}." + (f" Did you mean {near[0]}?" if near else ""))
             continue
         read = {text: read_key(text) for text in keys}
         faults += [
-            f"{where}: {name}: {text!r} is not a key; write it as C-x, M-x, F5 or C-x C-e."
+            f"{where(name)}: {name}: {text!r} is not a key; write it as C-x, M-x, F5 or C-x C-e."
             for text, key in read.items()
             if key is None
         ]
@@ -228,11 +230,11 @@ def bind(changes: Mapping[str, Iterable[str]], where: str = "[client.keys]") -> 
         for key in wanted[name]:
             other = given.setdefault((names[name].context, key), name)
             if other != name:
-                faults.append(f"{where}: {key} is given to both {other} and {name}; keep one of them.")
+                faults.append(f"{where(name)}: {key} is given to both {other} and {name}; keep one of them.")
     if faults:
         raise ConfigError("\n".join(faults))
     rows = [_with_keys(row, wanted.get(setting(row)), given) for row in KEYS]
-    _refuse_prefixes(rows, where)
+    _refuse_prefixes(rows, changes, where)
     return Bindings(rows)
 
 
@@ -241,14 +243,15 @@ def _with_keys(row: Binding, wanted: tuple[str, ...] | None, given: Mapping[tupl
     return Binding(row.command, keys, row.help, row.section, row.context)
 
 
-def _refuse_prefixes(rows: Iterable[Binding], where: str) -> None:
+def _refuse_prefixes(rows: Iterable[Binding], changes: Mapping[str, object], where: Callable[[str], str]) -> None:
     """Refuse a key that has a command and is also the first of two."""
     used = {(row.context, key): setting(row) for row in rows for key in row.keys}
     for (context, key), name in used.items():
         first = key.split()[0]
         if " " in key and (context, first) in used:
+            changed = name if name in changes else used[context, first]
             raise ConfigError(
-                f"{where}: {first} runs {used[context, first]}, so {key} ({name}) could never be pressed."
+                f"{where(changed)}: {first} runs {used[context, first]}, so {key} ({name}) could never be pressed."
             )
 
 

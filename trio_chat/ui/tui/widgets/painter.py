@@ -20,7 +20,7 @@ from trio_chat.ui.tui.model.themes import THEMES, choose
 from trio_chat.ui.tui.session.options import ScreenOptions, chosen_theme, has_links, theme_name
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle
 from trio_chat.ui.tui.widgets.frame import Frame, Parts, Shown, divide, draw, mark_selection
-from trio_chat.ui.tui.widgets.screen import Display, Palette
+from trio_chat.ui.tui.widgets.screen import Display, Palette, check_styles
 
 BATCH: Final = 0.05
 """Seconds between two drawings of what arrives: twenty a second is all that anybody sees."""
@@ -30,7 +30,7 @@ class ScreenPainter:
     """Draws the model on the terminal. ``drawn`` is the frame on the screen, ``selection`` the mouse's region.
 
     ``before_drawing`` updates the model, ``after_drawing`` gets the frame. Raises
-    :class:`~trio_chat.errors.ConfigError` when the configured theme does not exist.
+    :class:`~trio_chat.errors.ConfigError` when the configured theme does not exist or cannot be painted.
     """
 
     def __init__(
@@ -50,6 +50,7 @@ class ScreenPainter:
         self._after_drawing = after_drawing
         theme = theme_name(options.theme)
         self._theme = chosen_theme(theme)
+        check_styles(self._theme, theme)
         self._display = Display(None if options.colour else 1, mouse=options.mouse, links=has_links())
         self._palette = self._make_palette(theme)
         self._layout = ConversationLayout()

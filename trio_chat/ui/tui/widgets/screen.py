@@ -13,9 +13,10 @@ from collections.abc import Hashable, Iterator, Mapping
 from typing import Final, Literal
 
 import urwid
-from urwid.display.common import AttrSpec, Hyperlink
+from urwid.display.common import AttrSpec, AttrSpecError, Hyperlink
 from urwid.display.raw import Screen as RawScreen
 
+from trio_chat.errors import ConfigError
 from trio_chat.ui.terminal.graphemes import clusters, text_width
 from trio_chat.ui.terminal.layout import Row
 from trio_chat.ui.tui.model.themes import read_style
@@ -89,6 +90,17 @@ class Palette:
             Hyperlink(link) if link and link.isascii() and link.isprintable() and len(link) < _LONGEST_LINK else None
         )
         return AttrSpec(",".join([colour, *settings]), ground, self._colours, hyperlink=hyperlink)
+
+
+def check_styles(theme: Mapping[str, str], where: str) -> None:
+    """Raise :class:`~trio_chat.errors.ConfigError` for a style that cannot be painted: otherwise the first message in
+    that style would end the full screen. ``where`` names the theme."""
+    palette = Palette(theme, 256)
+    for style, value in theme.items():
+        try:
+            palette.spec(style)
+        except AttrSpecError as error:
+            raise ConfigError(f"{where}: the style {style or 'default'} cannot be {value!r}: {error}.") from error
 
 
 _SETTINGS: Final = frozenset({"bold", "italics", "underline", "blink", "standout", "strikethrough", "faint"})
