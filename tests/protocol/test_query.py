@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 from hypothesis import given
@@ -115,3 +115,23 @@ def test_a_formatted_duration_parses_to_the_same_duration(seconds: int) -> None:
 )
 def test_a_day_or_time_is_in_the_zone_of_the_person_who_typed_it(text: str, expected: str | None) -> None:
     assert to_utc(text, timezone(timedelta(hours=2))) == expected
+
+
+NOW = datetime(2026, 1, 31, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2h", "2026-01-31T10:00:00.000Z"),
+        (" 7D ", "2026-01-24T12:00:00.000Z"),
+        ("1.5h", "2026-01-31T10:30:00.000Z"),
+        ("90", None),
+        ("9999999w", None),
+        ("2026-01-30T00:00Z", "2026-01-30T00:00:00.000Z"),
+    ],
+)
+def test_a_duration_is_a_time_that_long_ago(text: str, expected: str | None) -> None:
+    assert to_utc(text, now=NOW) == expected
+    if text.strip()[-1] in "hHdDw":
+        assert to_utc(text) is None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -47,8 +48,8 @@ _PAGE: Final = 100
     help="in this room; @bob for your direct conversation with bob",
 )
 @click.option("--from", "sender", cls=GroupedOption, group=_GROUP, metavar="NAME", help="from this person")
-@click.option("--before", cls=GroupedOption, group=_GROUP, metavar="DAY", help="before this day or time")
-@click.option("--after", cls=GroupedOption, group=_GROUP, metavar="DAY", help="on or after this day or time")
+@click.option("--before", cls=GroupedOption, group=_GROUP, metavar="WHEN", help="before this day or time, or 2h ago")
+@click.option("--after", cls=GroupedOption, group=_GROUP, metavar="WHEN", help="since this day or time, or 2h ago")
 @click.option("--has-link", cls=GroupedOption, group=_GROUP, is_flag=True, help="with a link")
 @click.option(
     "-n",
@@ -91,8 +92,8 @@ def command(  # noqa: PLR0913 - each is an option of the command
 ) -> int:
     """Search all messages that you can read, the newest first. A message must meet all conditions.
 
-    A word may also be a condition, as for /search in the chat: from:ada in:#ops after:2026-01-01 has:link. Days and
-    times without a time zone are in this machine's zone.
+    A word may also be a condition, as for /search in the chat: from:ada in:#ops after:2026-01-01 has:link. A time
+    is a day, a day and time, or how long ago (2h, 7d). Without a time zone it is in this machine's zone.
 
     Exit status: 0 when a message was found, 1 when none was found, 2 when the command line or a setting is wrong.
     """
@@ -118,16 +119,25 @@ def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:
     query = parse_query(" ".join(parts))
     if isinstance(query, BadQuery):
         raise UsageError(query.why)
-    return replace(query, before=_moment(query.before), after=_moment(query.after))
+    _check_times(query)
+    return query
 
 
-def _moment(typed: str | None) -> str | None:
+def _check_times(query: Query) -> None:
+    """Raise ``UsageError`` when a time of the search is none."""
+    from trio_chat.protocol.spans import TIME_FORMS, to_utc  # noqa: PLC0415 - the help page does not need it
+
+    for typed in (query.before, query.after):
+        if typed is not None and to_utc(typed, now=datetime.now(UTC)) is None:
+            raise UsageError(f"{typed} is not a time. Give {TIME_FORMS}.")
+
+
+def _with_times(query: Query, now: datetime) -> Query:
+    """The search with its times in the protocol's form; ``now`` is the time of the server's clock."""
     from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - the help page does not need it
 
-    moment = None if typed is None else to_utc(typed)
-    if typed is not None and moment is None:
-        raise UsageError(f"{typed} is not a day or a time. Write it as 2026-01-31 or 2026-01-31T12:00Z.")
-    return moment
+    before, after = (None if typed is None else to_utc(typed, now=now) for typed in (query.before, query.after))
+    return replace(query, before=before, after=after)
 
 
 async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, context: int, *, as_json: bool) -> int:
@@ -137,6 +147,7 @@ async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, cont
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
 
     talk = LineMode(chat, plain_options(config, json=as_json))
+    query = _with_times(query, datetime.fromisoformat(chat.welcome.time))
     if query.room is not None and query.room.startswith("@"):
         room = talk.place.find_direct(query.room)
         if room is None:

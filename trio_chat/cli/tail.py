@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
@@ -112,18 +112,17 @@ def command(
 
 @dataclass(frozen=True, slots=True)
 class _Begin:
-    """Where to start: ``after`` a message's number, some seconds ``ago``, or at a ``time``; else with the last events.
+    """Where to start: ``after`` a message's number, or at a ``time`` as it was typed; else with the last events.
     ``most`` is the most events to show (``None``: all)."""
 
     most: int | None
     after: int | None = None
-    ago: float | None = None
     time: str | None = None
 
     @property
     def at_end(self) -> bool:
         """Whether to start with the last events, however old."""
-        return self.after is None and self.ago is None and self.time is None
+        return self.after is None and self.time is None
 
 
 def _name(word: str) -> str:
@@ -145,22 +144,16 @@ def _find(talk: LineMode, conversation: str) -> RoomView:
 
 def _read_begin(backlog: int | None, since: str | None) -> _Begin:
     """Where to start, from ``-n`` and ``--since``. Raises ``UsageError`` for a time that cannot be read."""
-    from trio_chat.protocol.spans import FORMS, has_unit, parse_span, to_utc  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.protocol.spans import TIME_FORMS, to_utc  # noqa: PLC0415 - the help page does not need it
 
     if since is None:
         return _Begin(backlog or 0)
     text = since.strip()
     if text.isascii() and text.isdigit():
         return _Begin(backlog, after=max(int(text) - 1, 0))
-    if has_unit(text):
-        return _Begin(backlog, ago=parse_span(text))
-    time = to_utc(text)
-    if time is None:
-        raise UsageError(
-            f"--since {since} is not a time. Give how long ago ({FORMS}), a day or time (2026-01-31, "
-            "2026-01-31T12:00Z), or a message's number."
-        )
-    return _Begin(backlog, time=time)
+    if to_utc(text, now=datetime.now(UTC)) is None:
+        raise UsageError(f"--since {since} is not a time. Give {TIME_FORMS}, or a message's number.")
+    return _Begin(backlog, time=text)
 
 
 async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin: _Begin, *, as_json: bool) -> int:
@@ -274,11 +267,11 @@ async def _read_past(chat: Chat, room: str, begin: _Begin, told: _Told) -> Async
 async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[list[RoomEvent] | Missed]:
     """Give a room's events since the start, page by page, and a ``Missed`` for those that are no longer stored."""
     from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.protocol.spans import to_utc  # noqa: PLC0415 - as above
 
-    since = begin.time
-    if begin.ago is not None:  # by the server's clock, which gave the messages their times
-        now = datetime.fromisoformat(chat.welcome.time)
-        since = (now - timedelta(seconds=begin.ago)).astimezone(UTC).isoformat(timespec="milliseconds")
+    since = None
+    if begin.time is not None:  # by the server's clock, which gave the messages their times
+        since = to_utc(begin.time, now=datetime.fromisoformat(chat.welcome.time))
     after = begin.after
     while True:
         page = await chat.history(room, after=after, since=since, limit=_PAGE)

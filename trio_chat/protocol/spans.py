@@ -1,15 +1,20 @@
-"""Parse and format durations (``90``, ``10m``, ``2h``, ``7d``), days and times as people write them. Pure."""
+"""Parse and format durations (``90``, ``10m``, ``2h``, ``7d``), days and times as people write them. Pure.
+
+Every place where a person types a time takes the same forms: :func:`to_utc`.
+"""
 
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime, timedelta, tzinfo
 from typing import Final
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", re.ASCII)
 FORMS: Final = "30s, 10m, 2h, 7d or 2w"
 """Examples of durations, for a sentence."""
+TIME_FORMS: Final = f"how long ago ({FORMS}), a day (2026-01-31) or a time (2026-01-31T12:00Z)"
+"""The forms of a time, for a sentence."""
 
 
 def parse_span(text: str) -> float | None:
@@ -31,13 +36,18 @@ def show_span(seconds: float) -> str:
     return f"{seconds:.6f}".rstrip("0").rstrip(".") + "s"
 
 
-def to_utc(text: str, zone: tzinfo | None = None) -> str | None:
-    """Convert a day or time to the protocol's form, RFC 3339 in UTC; ``None`` if the text is neither.
+def to_utc(text: str, zone: tzinfo | None = None, *, now: datetime | None = None) -> str | None:
+    """Convert a time that a person typed to the protocol's form, RFC 3339 in UTC; ``None`` if the text is no time.
 
-    A day stands for its start. A time without a zone is in ``zone`` (``None``: this machine's zone).
+    A day stands for its start. A time without a zone is in ``zone`` (``None``: this machine's zone). A duration with a
+    unit, such as ``2h``, is a time that long before ``now``; without ``now`` it is no time.
     """
+    text = text.strip()
     try:
-        moment = datetime.fromisoformat(text)
+        if now is not None and has_unit(text):
+            moment = now - timedelta(seconds=parse_span(text) or 0)
+        else:
+            moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             moment = moment.replace(tzinfo=zone) if zone is not None else moment.astimezone()
         return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -7,6 +7,7 @@ when the action is carried out, so that a message sent a moment before counts.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from trio_chat.errors import NotDone
@@ -180,8 +181,8 @@ async def find_messages(chat: Chat, query: Query, *, cursor: int | None, limit: 
 
 
 def _moment(typed: str | None) -> str | None:
-    """A day or time for the server; one without a zone is local time. The server refuses a text that is neither."""
-    return None if typed is None else to_utc(typed) or typed
+    """A time for the server; one without a zone is local time. The server refuses a text that is no time."""
+    return None if typed is None else to_utc(typed, now=datetime.now(UTC)) or typed
 
 
 async def look_around(chat: Chat, room: str, seq: int, count: int) -> Context:

@@ -67,7 +67,7 @@ class ScreenCommands:
             self._feedback.complain(query.why)
         elif isinstance(query, BadQuery):
             self._room.editor.insert("/search ")
-            self._feedback.notice("type words, from:NAME, in:ROOM, before:DAY, after:DAY, has:link")
+            self._feedback.notice("type words, from:NAME, in:ROOM, before:WHEN, after:WHEN, has:link")
         else:
             pane = ListPane("search", f"Search: {argument}", lambda _typed: [], typing=False)
             self._model.pane = pane
