@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 import sqlite3
 import stat
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,8 +22,6 @@ from trio_chat.store.sqlite import maintenance, schema
 from trio_chat.store.sqlite.maintenance import backup, check, export_json, read_notes, restore
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from tests.store.conftest import Pen
 
 
@@ -134,6 +134,26 @@ def test_a_backup_of_a_missing_database_or_over_another_file_is_refused(path: Pa
     with pytest.raises(StoreError, match="is damaged"):
         backup(letter, tmp_path / "b")
     assert not (tmp_path / "b").exists()
+
+
+@pytest.mark.parametrize("kind", ["pipe", "directory", "device"])
+async def test_a_backup_into_something_that_is_no_file_is_refused_at_once(
+    path: Path, tmp_path: Path, kind: str
+) -> None:
+    async with SqliteStore.open(path):
+        pass
+    target = tmp_path / "target"
+    if kind == "pipe":
+        os.mkfifo(target)
+    elif kind == "directory":
+        target.mkdir()
+    else:
+        target = Path(os.devnull)
+    with pytest.raises(StoreError, match="exists and is not a backup"):
+        maintenance.backup(path, target)
+    with pytest.raises(StoreError, match="is not a file"):
+        maintenance.restore(target, path.parent)
+    assert not target.is_file()
 
 
 async def test_a_database_of_a_server_is_never_taken_for_an_earlier_backup(path: Path, tmp_path: Path) -> None:

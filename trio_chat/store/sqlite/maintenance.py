@@ -61,7 +61,7 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     alone, and so is a server's own database, or its name. Only the owner can read the copy. ``progress`` is called
     with the number of pages copied and the number of all pages.
     """
-    if target.exists() and not _is_ours(target):
+    if target.exists() and not (target.is_file() and _is_ours(target)):  # opening a pipe would wait for its other end
         raise StoreError(f"{target} exists and is not a backup. Name a file that does not exist yet.")
     if target.exists() and target.samefile(source):
         raise StoreError(f"{target} is the database itself. Name another file for the backup.")
@@ -202,6 +202,8 @@ def _refuse_in_use(target: Path) -> None:
 def _refuse_other(file: Path) -> None:
     """Raise ``StoreError`` if the file is not a database. Databases of other programs are recognized later."""
     if not file.is_file():
+        if file.exists():
+            raise StoreError(f"{file} is not a file. Give a backup, which trio-chat admin backup makes.")
         return
     with file.open("rb") as opened:
         head = opened.read(max(len(HEADER), len(_EXPORT)))
