@@ -51,7 +51,9 @@ def write_private(path: Path, data: bytes, *, durable: bool = False) -> None:
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    new.unlink(missing_ok=True)  # of a process that was killed
+    # O_EXCL: root may use the state of another user (sudo -E), who must not lead it to another file by a link.
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
@@ -79,7 +81,7 @@ def _sync_folder(folder: Path) -> None:
 def locked(folder: Path) -> Iterator[None]:
     """Keep this user's other processes out of a folder's files meanwhile; makes the folder. Raises ``OSError``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield

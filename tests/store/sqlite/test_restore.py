@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,7 +17,6 @@ from trio_chat.store.sqlite.maintenance import backup, check, restore
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
     from tests.store.conftest import Pen
 
@@ -269,7 +269,12 @@ async def test_a_database_that_root_restores_gets_the_owner_of_the_directory(
 ) -> None:
     given: list[tuple[str, int, int]] = []
     monkeypatch.setattr(os, "geteuid", lambda: 0 if is_root else 1000)
-    monkeypatch.setattr(os, "chown", lambda path, user, group: given.append((path.name, user, group)))
+    (killed / f"{DATABASE}.lock").unlink(missing_ok=True)
+
+    def fchown(descriptor: int, user: int, group: int) -> None:
+        given.append((Path(f"/proc/self/fd/{descriptor}").readlink().name, user, group))
+
+    monkeypatch.setattr(os, "fchown", fchown)
     restore(tmp_path / "good.backup", killed)
     user, group = owner_of(killed)
     made = [f"{DATABASE}.lock", f"{DATABASE}.restored"] if is_root else []

@@ -21,7 +21,8 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite.faults import code_of, tells_damage
-from trio_chat.store.sqlite.schema import connect, make_file
+from trio_chat.store.sqlite.private_files import create_private
+from trio_chat.store.sqlite.schema import connect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -108,13 +109,6 @@ def rename(source: Path, target: Path) -> None:
     sync(target.parent)
 
 
-def give_to_owner(path: Path, like: Path) -> None:
-    """Give a file that root made to the owner of ``like``, so that the server can open it."""
-    if os.geteuid() == 0:
-        owner = like.stat()
-        os.chown(path, owner.st_uid, owner.st_gid)
-
-
 def remove(path: Path) -> None:
     """Remove a database and the files that SQLite left beside it, if there are any."""
     for suffix in ("", *_ALL_SUFFIXES):
@@ -173,8 +167,8 @@ def _link_or_copy(path: Path, kept: Path) -> Path:
     except OSError:
         part = kept.with_name(kept.name + PARTIAL)
         try:
-            make_file(part)
-            shutil.copyfile(path, part)
+            with path.open("rb") as source, os.fdopen(create_private(part), "wb") as copy:
+                shutil.copyfileobj(source, copy)
             rename(part, kept)
         except BaseException:
             part.unlink(missing_ok=True)

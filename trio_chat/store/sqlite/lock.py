@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite.faults import explain_system
-from trio_chat.store.sqlite.files import give_to_owner
+from trio_chat.store.sqlite.private_files import create_private, give_to_owner, open_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,8 +25,7 @@ class DatabaseLock:
     def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".lock")
         try:
-            self._file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            give_to_owner(self._path, path.parent)
+            self._file = _open_or_create(self._path)
         except OSError as error:
             raise explain_system(error, self._path) from error
         try:
@@ -57,10 +56,24 @@ class DatabaseLock:
             self._file = -1
 
 
+def _open_or_create(path: Path) -> int:
+    """Open the lock's file. If it is missing, create it for the owner of its directory. Raises ``OSError``."""
+    try:
+        descriptor = create_private(path)
+    except FileExistsError:
+        return open_private(path, os.O_RDWR)
+    try:
+        give_to_owner(descriptor, path.parent)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
 def is_held(path: Path) -> bool:
     """Return whether the lock of the database at ``path`` is held, without changing anything. Raises ``OSError``."""
     try:
-        file = os.open(path.with_name(path.name + ".lock"), os.O_RDONLY | os.O_CLOEXEC)
+        file = open_private(path.with_name(path.name + ".lock"), os.O_RDONLY)
     except FileNotFoundError:
         return False
     try:

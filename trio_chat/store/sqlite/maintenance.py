@@ -19,10 +19,11 @@ from msgspec.structs import asdict
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite import queries, schema
 from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
-from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, give_to_owner, remove, rename, set_aside
+from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
 from trio_chat.store.sqlite.integrity import check
 from trio_chat.store.sqlite.line_accounts import is_complete
 from trio_chat.store.sqlite.lock import is_held, locked
+from trio_chat.store.sqlite.private_files import give_to_owner, open_private
 from trio_chat.store.sqlite.schema import (
     APPLICATION,
     DATABASE,
@@ -92,7 +93,7 @@ def restore(file: Path, data: Path) -> Path | None:
         try:
             _copy(connection, file, fresh, None, new_history=True)
             with translated(path):
-                give_to_owner(fresh, place if place.exists() else place.parent)
+                _give_to_owner(fresh, place if place.exists() else place.parent)
                 kept = set_aside(place)
                 rename(fresh, place)
         except BaseException:
@@ -179,6 +180,15 @@ def _copy(
     except BaseException:
         remove(part)
         raise
+
+
+def _give_to_owner(file: Path, like: Path) -> None:
+    """Give a file that root made to the owner of ``like``, so that the server can open it."""
+    descriptor = open_private(file, os.O_RDONLY)
+    try:
+        give_to_owner(descriptor, like)
+    finally:
+        os.close(descriptor)
 
 
 def _check_whole(copy: sqlite3.Connection, source: Path) -> None:

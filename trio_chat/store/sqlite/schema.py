@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite import line_accounts
 from trio_chat.store.sqlite.faults import explain, explain_system
+from trio_chat.store.sqlite.private_files import create_private, refuse_stranger
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -112,8 +113,8 @@ def make_directory(path: Path) -> None:
     """
     try:
         if not path.parent.exists():
-            path.parent.mkdir(parents=True)
-            path.parent.chmod(0o700)
+            path.parent.parent.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(mode=0o700)
     except OSError as error:
         raise explain_system(error, path.parent) from error
 
@@ -125,14 +126,13 @@ def make_file(path: Path) -> None:
     """
     try:
         # SQLite gives the files beside the database the same mode.
-        made = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        made = create_private(path)
     except FileExistsError:
         if not path.is_file():
             raise StoreError(f"{path} is not a file, so it cannot be the database.") from None
         return
     except OSError as error:
         raise explain_system(error, path) from error
-    os.fchmod(made, 0o600)
     os.close(made)
 
 
@@ -140,8 +140,9 @@ def connect(path: Path, *, write: bool, patience: float) -> sqlite3.Connection:
     """Open a connection to an existing database. It waits ``patience`` seconds for a lock.
 
     It may be used in any thread, by one thread at a time. The caller begins and ends transactions. Raises
-    ``sqlite3.Error``.
+    ``sqlite3.Error``, and ``StoreError`` if another user could have led root to the file.
     """
+    refuse_stranger(path)
     place = f"file:{urllib.parse.quote(str(path))}?mode={'rw' if write else 'ro'}"
     return sqlite3.connect(
         place, uri=True, timeout=patience, isolation_level=None, check_same_thread=False, cached_statements=256
