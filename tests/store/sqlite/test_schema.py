@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sqlite3
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,8 @@ import pytest
 
 from tests.store.committing import save
 from trio_chat.errors import StoreError
-from trio_chat.store import SqliteStore
-from trio_chat.store.sqlite import schema
+from trio_chat.store import DATABASE, SqliteStore
+from trio_chat.store.sqlite import maintenance, schema
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,6 +74,52 @@ async def test_a_later_version_is_refused_with_a_sentence(path: Path) -> None:
     with pytest.raises(StoreError, match=rf"later trio-chat: its tables have version 99, this one knows {known}\."):
         async with SqliteStore.open(path):
             pass
+
+
+OTHER_FORMS = {
+    "ALTER TABLE accounts DROP COLUMN guest": "the table accounts has no column guest",
+    "ALTER TABLE rooms ADD COLUMN mood TEXT": "the table rooms has a column mood too many",
+    "DROP TABLE scrubs": "there is no table scrubs",
+    "DROP INDEX members_of": "there is no index members_of",
+}
+
+
+@pytest.mark.parametrize("statement", OTHER_FORMS)
+async def test_tables_in_a_form_that_was_never_released_are_refused_and_found_by_the_check(
+    path: Path, tmp_path: Path, statement: str
+) -> None:
+    async with SqliteStore.open(path):
+        pass
+    ask(path, statement)
+    clause = OTHER_FORMS[statement]
+    with pytest.raises(StoreError, match=f"never released: {clause}"):
+        async with SqliteStore.open(path):
+            pass
+    first, *others = maintenance.check(path)
+    assert "does not have the tables of version" in first
+    assert others == [f"{clause[0].upper()}{clause[1:]}."]
+    with pytest.raises(StoreError, match=clause):
+        maintenance.export_json(path, io.BytesIO())
+    maintenance.backup(path, tmp_path / "copy")  # saves what there is
+    with pytest.raises(StoreError, match=clause):
+        maintenance.restore(tmp_path / "copy", tmp_path / "new")
+    assert not (tmp_path / "new" / DATABASE).exists()
+
+
+async def test_an_earlier_version_in_another_form_is_refused_before_it_is_migrated(path: Path) -> None:
+    schema.make_directory(path)
+    for statement in (
+        *schema.MIGRATIONS[0],
+        "ALTER TABLE accounts ADD COLUMN put_out TEXT NOT NULL DEFAULT '[]'",
+        f"PRAGMA application_id = {schema.APPLICATION}",
+        "PRAGMA user_version = 2",
+    ):
+        ask(path, statement)
+    with pytest.raises(StoreError, match="the table accounts has no column guest"):
+        async with SqliteStore.open(path):
+            pass
+    assert maintenance.check(path)[1:] == ["The table accounts has no column guest."]
+    assert ask(path, "PRAGMA user_version") == [(2,)]
 
 
 @pytest.mark.parametrize("statement", ["CREATE TABLE a (x)", "PRAGMA user_version = 3", "PRAGMA application_id = 5"])

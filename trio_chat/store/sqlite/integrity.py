@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite.faults import explain
-from trio_chat.store.sqlite.schema import MIGRATIONS, VOLUME, connect, identify, meta
+from trio_chat.store.sqlite.schema import MIGRATIONS, VOLUME, connect, identify, meta, other_form
 from trio_chat.store.sqlite.search_index import room_tag, table
 from trio_chat.store.words import words_of
 
@@ -50,6 +50,9 @@ def check(path: Path) -> list[str]:
     try:
         with contextlib.closing(connect(path, write=True, patience=_PATIENCE)) as connection:
             version = identify(connection, path)
+            other = [f"{clause[0].upper()}{clause[1:]}." for clause in other_form(connection, path)]
+            if other:
+                return [f"{path} does not have the tables of version {version}. serve refuses it.", *other]
             if version < len(MIGRATIONS):
                 return [
                     f"{path} has tables of version {version}; serve migrates them to {len(MIGRATIONS)} when it starts."

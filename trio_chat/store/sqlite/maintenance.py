@@ -32,6 +32,7 @@ from trio_chat.store.sqlite.schema import (
     make_directory,
     make_file,
     meta,
+    refuse_other_form,
     renew_epoch,
 )
 
@@ -88,6 +89,7 @@ def restore(file: Path, data: Path) -> Path | None:
         if problem != "ok":
             why = " ".join(problem.split())
             raise StoreError(f"{file} is damaged ({why}). Nothing was changed; try an older backup.")
+        refuse_other_form(connection, file)
         place = Path(os.path.realpath(path))  # if it is a link, the database stays at the link's target
         fresh = place.with_name(place.name + RESTORED)
         try:
@@ -109,6 +111,7 @@ def export_json(path: Path, out: IO[bytes]) -> int:
     ``member``, and ``event``, in the order in which the events were stored. Deleted texts are not included.
     """
     with translated(path), _open(path) as connection, _one_state(connection):
+        refuse_other_form(connection, path)
         if identify(connection, path) < len(schema.MIGRATIONS) or not is_complete(connection):
             raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0

@@ -23,6 +23,7 @@ from trio_chat.errors import StoreError
 from trio_chat.store.sqlite import line_accounts
 from trio_chat.store.sqlite.faults import explain, explain_system
 from trio_chat.store.sqlite.private_files import create_private, refuse_stranger
+from trio_chat.store.sqlite.tables import differences
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -115,8 +116,22 @@ def make_directory(path: Path) -> None:
         if not path.parent.exists():
             path.parent.parent.mkdir(parents=True, exist_ok=True)
             path.parent.mkdir(mode=0o700)
+            _set_mode(path.parent, 0o700)
     except OSError as error:
         raise explain_system(error, path.parent) from error
+
+
+def _set_mode(directory: Path, mode: int) -> None:
+    """Set the mode of a new directory, which the umask may have taken from its owner. Raises ``OSError``."""
+    try:
+        descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except PermissionError:  # never for root, who could be led elsewhere by the name
+        directory.chmod(mode)
+        return
+    try:
+        os.fchmod(descriptor, mode)
+    finally:
+        os.close(descriptor)
 
 
 def make_file(path: Path) -> None:
@@ -199,12 +214,31 @@ def identify(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
+def other_form(connection: sqlite3.Connection, path: Path) -> list[str]:
+    """Return a clause for each difference between the tables of a database and those that its migrations make.
+
+    Raises as :func:`identify`.
+    """
+    return list(differences(connection, MIGRATIONS[: identify(connection, path)]))
+
+
+def refuse_other_form(connection: sqlite3.Connection, path: Path) -> None:
+    """Raise ``StoreError`` if the tables of a database are not those that its migrations make."""
+    found = other_form(connection, path)
+    if found:
+        raise StoreError(
+            f"{path} was changed by something else, or written by a trio-chat that was never released: "
+            f"{'; '.join(found[:3])}. Restore a backup, or give the server a data directory of its own."
+        )
+
+
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
     """Migrate a database to the newest version. Each migration is done completely or not at all.
 
     Raises ``StoreError`` and ``sqlite3.Error``.
     """
     _need_search(connection)
+    refuse_other_form(connection, path)
     for number in range(identify(connection, path) + 1, len(MIGRATIONS) + 1):
         connection.execute("BEGIN IMMEDIATE")
         try:
