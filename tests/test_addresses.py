@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_chat.addresses import is_loopback, is_this_machine
+from trio_chat.addresses import is_loopback, is_this_machine, read_address, read_network
 
 
 @pytest.mark.parametrize(
@@ -33,3 +33,50 @@ def test_localhost_is_this_machine_however_it_is_written() -> None:
     for host in ("localhost", "LocalHost", "localhost."):
         assert is_this_machine(host)
     assert not is_this_machine("localhost.example")
+
+
+@pytest.mark.parametrize(
+    ("text", "address"),
+    [
+        ("192.0.2.50", "192.0.2.50"),
+        ("::ffff:192.0.2.50", "192.0.2.50"),
+        ("::FFFF:c000:0232", "192.0.2.50"),
+        ("2001:DB8:0:0::1", "2001:db8::1"),
+        ("fe80::1%eth0", "fe80::1"),
+        ("::ffff:192.0.2.50%eth0", "192.0.2.50"),
+    ],
+)
+def test_an_address_has_one_form_however_it_is_written(text: str, address: str) -> None:
+    assert str(read_address(text)) == address
+
+
+@pytest.mark.parametrize(
+    ("text", "network"),
+    [
+        ("192.0.2.50", "192.0.2.50/32"),
+        ("::ffff:192.0.2.50", "192.0.2.50/32"),
+        ("::ffff:192.0.2.0/120", "192.0.2.0/24"),
+        ("::ffff:0:0/96", "0.0.0.0/0"),
+        ("::/0", "::/0"),
+        ("2001:DB8::7/64", "2001:db8::/64"),
+    ],
+)
+def test_a_network_has_one_form_however_it_is_written(text: str, network: str) -> None:
+    assert str(read_network(text)) == network
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("fe80::1%", "zone"),
+        ("fe80::1%eth0", "zone"),
+        ("fe80::1%\x1b[2J", "zone"),
+        ("fe80::%x/64", "zone"),
+        ("nonsense", "does not appear to be"),
+        ("", "does not appear to be"),
+        ("1.2.3.4/33", "does not appear to be"),
+    ],
+)
+def test_a_zone_or_any_other_text_is_no_network(text: str, why: str) -> None:
+    with pytest.raises(ValueError, match=why):
+        read_network(text)

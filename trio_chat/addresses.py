@@ -1,19 +1,45 @@
-"""Addresses of this machine: which hosts and IP addresses only reach the machine that uses them. Pure."""
+"""IP addresses: the form in which they are compared, and which hosts only reach the machine that uses them. Pure."""
 
 from __future__ import annotations
 
 import ipaddress
+from typing import Final, TypeAlias
+
+Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+_MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
+"""IPv4 addresses as a socket for both families shows them: RFC 4291, section 2.5.5.2."""
+
+
+def read_address(text: str) -> Address:
+    """Read an IP address in the one form in which addresses are compared: without a zone, and as IPv4 if an IPv4
+    address is mapped into IPv6. Raises ``ValueError``."""
+    address = ipaddress.ip_address(text.partition("%")[0])
+    return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def read_network(text: str, *, strict: bool = False) -> Network:
+    """Read an address or a range of addresses in the form in which addresses are compared.
+
+    Raises ``ValueError``, also for a zone: it can be any text, and means something on one machine only. ``strict``
+    refuses a range that is given by an address within it.
+    """
+    if "%" in text:
+        raise ValueError(f"{text!r} has a zone")
+    network = ipaddress.ip_network(text, strict=strict)
+    if isinstance(network, ipaddress.IPv6Network) and network.subnet_of(_MAPPED):
+        first = network.network_address.ipv4_mapped
+        return ipaddress.ip_network(f"{first}/{network.prefixlen - _MAPPED.prefixlen}")
+    return network
 
 
 def is_loopback(address: str) -> bool:
     """Whether an IP address, such as a peer's, is a loopback address; an IPv4 address may be mapped into IPv6."""
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        return read_address(address).is_loopback
     except ValueError:
         return False
-    return ip.is_loopback or (
-        isinstance(ip, ipaddress.IPv6Address) and bool(ip.ipv4_mapped and ip.ipv4_mapped.is_loopback)
-    )
 
 
 def is_this_machine(host: str) -> bool:

@@ -87,6 +87,11 @@ def test_a_ban_is_lifted_by_name_and_by_network() -> None:
         ("198.51.100.0/24", "198.51.100.7", True),
         ("198.51.100.0/24", "::ffff:198.51.100.7", True),
         ("198.51.100.7", "198.51.100.8", False),
+        ("::ffff:198.51.100.7", "198.51.100.7", True),
+        ("::ffff:198.51.100.7", "::ffff:c633:6407", True),
+        ("::ffff:198.51.100.0/120", "198.51.100.7", True),
+        ("::ffff:198.51.100.7", "198.51.100.8", False),
+        ("fe80::1", "fe80::1%eth0", True),
         ("2001:db8::/64", "2001:db8::1", True),
         ("2001:db8::/64", "198.51.100.7", False),
     ],
@@ -115,6 +120,8 @@ def test_a_network_is_kept_out_however_its_addresses_are_written(
         (Ban(id="b", room="#ops"), "bad_field"),
         (Ban(id="b", room="#ops", name="plain", network="192.0.2.1"), "bad_field"),
         (Ban(id="b", room="#ops", network="\x1bnone"), "bad_network"),
+        (Ban(id="b", room="#ops", network="fe80::1%"), "bad_network"),
+        (Ban(id="b", room="#ops", network="fe80::1%any text"), "bad_network"),
         (Ban(id="b", room="#ops", name="nobody1"), "unknown_person"),
         (Kick(id="b", room="#ops", name="other"), "not_member_there"),
         (SetRole(id="b", room="#ops", name="owner1", role="member"), "last_owner"),
@@ -125,6 +132,13 @@ def test_a_network_is_kept_out_however_its_addresses_are_written(
 def test_an_impossible_moderation_request_is_refused(request_: AnyRequest, code: str) -> None:
     crowd = ops()
     assert crowd.refused("boss" if getattr(request_, "room", "") == LOBBY else "owner1", request_).code == code
+
+
+def test_a_ban_of_an_address_is_lifted_however_the_address_is_written() -> None:
+    crowd = ops()
+    crowd.do("owner1", Ban(id="b", room="#ops", network="::ffff:203.0.113.5"))
+    crowd.do("owner1", Unban(id="u", room="#ops", network="203.0.113.5"))
+    assert crowd.kept.bans == {}
 
 
 def test_an_owner_who_repeats_a_moderators_ban_of_a_network_removes_moderators_too() -> None:

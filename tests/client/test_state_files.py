@@ -169,3 +169,10 @@ def test_a_file_of_tokens_that_0_1_0_wrote_is_used_as_it_is(tmp_path: Path) -> N
     path.write_text('{\n  "url": "ws://localhost:8765/",\n  "last": "ada",\n  "tokens": {\n    "ada": "t-1"\n  }\n}\n')
     identities = Identities(tmp_path)
     assert (identities.last_name("ws://[::1]:8765/"), identities.token("ws://127.0.0.1:8765/", "Ada")) == ("ada", "t-1")
+
+
+def test_an_ip_address_is_one_server_however_it_is_written() -> None:
+    for other in ("ws://[2001:DB8:0::1]:8765/", "ws://[2001:db8:0:0:0::1]:8765/"):
+        assert server_key(other) == server_key("ws://[2001:db8::1]:8765/")
+    assert server_key("ws://[::ffff:192.0.2.7]:8765/") == server_key("ws://192.0.2.7:8765/")
+    assert server_key("ws://[fe80::1%a]:8765/") != server_key("ws://[fe80::1%b]:8765/")  # two networks

@@ -21,6 +21,8 @@ from trio_chat.server.trusted_proxies import Proxies
         ("127.0.0.1", "198.51.100.7:4711", "198.51.100.7"),
         ("127.0.0.1", "[2001:db8::7]:4711", "2001:db8::7"),
         ("127.0.0.1", "2001:DB8::7", "2001:db8::7"),
+        ("127.0.0.1", "::ffff:198.51.100.7", "198.51.100.7"),
+        ("127.0.0.1", "fe80::1%any-text", "fe80::1"),
         ("127.0.0.1", "unknown", "127.0.0.1"),
         ("127.0.0.1", "203.0.113.9, unknown, 10.1.2.3", "10.1.2.3"),
         ("127.0.0.1", "", "127.0.0.1"),
@@ -56,3 +58,8 @@ async def test_a_proxy_that_is_not_trusted_is_told_of_once_and_not_believed(serv
         client = await live.enter({"Username": name, "X-Forwarded-For": "198.51.100.7"})
         await client.until("welcome")
     assert "--trusted-proxy" in logged.take("a proxy is not trusted")["advice"]
+
+
+def test_a_trusted_proxy_may_be_written_as_an_address_mapped_into_ipv6() -> None:
+    proxies = Proxies(("::ffff:192.0.2.1",))
+    assert proxies.visitor(Head("GET", "/", {"x-forwarded-for": "198.51.100.7"}), "192.0.2.1") == "198.51.100.7"

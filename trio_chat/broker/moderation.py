@@ -3,9 +3,9 @@ line of its log, and noted in the audit log."""
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from trio_chat.addresses import read_network
 from trio_chat.broker import rooms
 from trio_chat.broker.effects import Disconnect, Tell
 from trio_chat.broker.pages import fill
@@ -259,7 +259,7 @@ def _acknowledge_done(ask: Ask[Kick] | Ask[Ban] | Ask[Unban], *, unchanged: bool
 
 def _has_target(held: ActiveBan, person: Person | None, network: str | None) -> bool:
     """Whether a ban is of this person, or of this network."""
-    return held.person is person if person is not None else held.record.network == network
+    return held.person is person if person is not None else held.network is not None and str(held.network) == network
 
 
 def _shown(value: object) -> str:
@@ -355,7 +355,7 @@ def _is_banned(registry: Registry, room: ChatRoom, person: Person, now: float) -
 
 def _network(text: str) -> str | Refusal:
     try:
-        return str(ipaddress.ip_network(text, strict=False))
+        return str(read_network(text))
     except ValueError:
         return refuse("bad_network", network=quoted(text))
 

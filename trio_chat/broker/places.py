@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.addresses import is_loopback
+from trio_chat.addresses import is_loopback, read_address
 
 if TYPE_CHECKING:
     from trio_chat.broker.journal import Journal
@@ -59,9 +59,9 @@ def place_of(address: str) -> str | None:
     if is_loopback(address):
         return None
     try:
-        ip = ipaddress.ip_address(address.partition("%")[0])
+        ip = read_address(address)
     except ValueError:
         return address
     if ip.version == 4:  # noqa: PLR2004 - the version of IP
         return str(ip)
-    return str(ip.ipv4_mapped or ipaddress.ip_network((ip, 64), strict=False))
+    return str(ipaddress.ip_network((ip, 64), strict=False))

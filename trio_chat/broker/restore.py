@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import ipaddress
+import re
 from typing import TYPE_CHECKING
 
+from trio_chat.addresses import Network, read_network
 from trio_chat.broker.effects import Effect, Persist
 from trio_chat.broker.state import FOR_GOOD, SENT_IDS, ActiveBan, ChatRoom, Device, Member, Person, Role, seconds, stamp
 from trio_chat.protocol.names import LOBBY, Name
@@ -89,12 +90,17 @@ def account_of(person: Person) -> SaveAccount:
     )
 
 
+def _stored_network(text: str) -> Network:
+    """The network of a stored ban. One that was stored with a zone covers the address in every zone."""
+    return read_network("".join(re.split(r"%[^/]*", text)))
+
+
 def make_ban(registry: Registry, record: SaveBan) -> ActiveBan:
     """A stored ban as it is applied. Raises ``ValueError`` when its network is no network."""
     return ActiveBan(
         record,
         None if record.account is None else registry.persons.get(record.account),
-        None if record.network is None else ipaddress.ip_network(record.network, strict=False),
+        None if record.network is None else _stored_network(record.network),
         float("inf") if record.until is None else seconds(record.until),
     )
 

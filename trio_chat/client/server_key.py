@@ -15,9 +15,10 @@ import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
+
+from trio_chat.addresses import read_address
 
 THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 """The hosts that are one server; the first one stands in the key."""
@@ -48,9 +49,14 @@ def names_this_machine(host: str | None) -> bool:
     """Whether a host is one of :data:`THIS_MACHINE`, however it is written."""
     text = (host or "").rstrip(".").lower()
     with suppress(ValueError):
-        text = str(ip_address(text))
+        text = str(read_address(text))
     return text in THIS_MACHINE
 
 
 def _host(host: str | None) -> str | None:
-    return THIS_MACHINE[0] if names_this_machine(host) else host
+    if names_this_machine(host):
+        return THIS_MACHINE[0]
+    with suppress(ValueError):
+        address, _, zone = (host or "").partition("%")
+        return f"{read_address(address)}%{zone}" if zone else str(read_address(address))
+    return host

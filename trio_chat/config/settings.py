@@ -11,7 +11,6 @@ import re
 import types
 import typing
 from functools import cache
-from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 from urllib.parse import urlsplit
@@ -19,6 +18,7 @@ from urllib.parse import urlsplit
 import msgspec
 from msgspec import Meta, Struct
 
+from trio_chat.addresses import read_network
 from trio_chat.config.values import Option, OptionKind
 
 MASK: Final = "********"
@@ -53,7 +53,7 @@ def _origin(text: str) -> str | None:
 
 def _network(text: str) -> str | None:
     try:
-        ip_network(text)
+        read_network(text, strict=True)
     except ValueError:
         return f"must be an address or network such as 127.0.0.1 or 10.0.0.0/8, not {text!r}"
     return None

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from trio_chat.addresses import is_loopback
+from trio_chat.addresses import is_loopback, read_address, read_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,7 +23,7 @@ class Proxies:
     """The proxies in ``trusted_proxy``, each an address or a network as text."""
 
     def __init__(self, trusted_proxy: Iterable[str]) -> None:
-        self._trusted = [ipaddress.ip_network(one) for one in trusted_proxy]
+        self._trusted = [read_network(one) for one in trusted_proxy]
         self._told = False
 
     def __repr__(self) -> str:
@@ -53,9 +52,8 @@ class Proxies:
         return address
 
     def _is_proxy(self, address: str) -> bool:
-        known = ipaddress.ip_address(address.partition("%")[0])
-        mapped = known.ipv4_mapped if isinstance(known, ipaddress.IPv6Address) else None
-        return any((mapped or known) in network for network in self._trusted)
+        known = read_address(address)
+        return any(known in network for network in self._trusted)
 
 
 def _parse(text: str) -> str | None:
@@ -66,6 +64,6 @@ def _parse(text: str) -> str | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        return str(ipaddress.ip_address(text))
+        return str(read_address(text))
     except ValueError:
         return None
