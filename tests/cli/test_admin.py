@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import errno
+import io
 import json
 import os
 import signal
 import stat
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.programs import ServerProgram, Started, as_somebody, run, say
+from trio_chat.cli import admin as admin_module
 from trio_chat.cli import main
 from trio_chat.client import Chat
 
@@ -202,3 +205,38 @@ def test_a_socket_that_a_killed_server_left_behind_is_no_server(server: ServerPr
     server.process.wait()
     assert (data / "control.sock").exists()
     assert [row["name"] for row in rows("users", data=data)] == ["ada", "mallory"]
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["running", "stopped"])
+def test_the_name_of_an_administrator_is_freed_only_when_asked_for(
+    server: ServerProgram, data: Path, *, running: bool
+) -> None:
+    furnish(server.url)
+    admin("promote", "ada", data=data)
+    if not running:
+        server.stop()
+    done = run("admin", "reset-name", "ADA", "--data", str(data))
+    assert (done.status, done.out) == (2, "")
+    assert done.err == "trio-chat: ADA is an administrator. To free the name anyway, add --yes.\n"
+    assert [row["admin"] for row in rows("users", data=data)] == [True, False]
+    assert admin("reset-name", "ada", "--yes", data=data).startswith("ada is free")
+    assert admin("reset-name", "mallory", data=data).startswith("mallory is free")
+
+
+@pytest.mark.parametrize(("typed", "status", "left"), [("n\n", 1, [True]), ("\n", 1, [True]), ("y\n", 0, [])])
+def test_at_a_terminal_the_question_is_asked(
+    server: ServerProgram,
+    data: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    typed: str,
+    status: int,
+    left: list[bool],
+) -> None:
+    say(server.url, "ada", "hello")
+    admin("promote", "ada", data=data)
+    monkeypatch.setattr(admin_module, "person_present", lambda: True)
+    monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
+    assert main(["admin", "reset-name", "ada", "--data", str(data)]) == status
+    assert "ada is an administrator. Free the name" in capfd.readouterr().err
+    assert [row["admin"] for row in rows("users", data=data)] == left

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from trio_chat.cli.connecting import person_present
 from trio_chat.cli.faults import FAILED
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.config import ServerConfig
-from trio_chat.errors import OutputError, TrioChatError
+from trio_chat.errors import OutputError, TrioChatError, UsageError
 
 if TYPE_CHECKING:
     from typing import IO
@@ -70,15 +71,26 @@ def _carry_out(directory: Path, order: Order) -> Table:
 
 
 def _order_command(
-    name: str, short: str, text: str, *, argument: str = "", example: str, done: Callable[[Table], str] | None = None
+    name: str,
+    short: str,
+    text: str,
+    *,
+    argument: str = "",
+    example: str,
+    done: Callable[[Table], str] | None = None,
+    confirm: Callable[[Path, str], None] | None = None,
 ) -> click.Command:
     """Make the command for one order. ``argument`` names its argument, if it has one; ``done`` makes a sentence about
-    the result, in place of a table."""
+    the result, in place of a table. ``confirm`` asks before the order, unless --yes is given, and raises to stop it."""
 
-    def run(config_path: Path | None, *, target: str = "", as_json: bool = False, **flags: object) -> None:
+    def run(
+        config_path: Path | None, *, target: str = "", as_json: bool = False, yes: bool = False, **flags: object
+    ) -> None:
         from trio_chat.broker.admin import Order  # noqa: PLC0415 - a help page does not need it
 
         directory = _directory(config_path, flags)
+        if confirm is not None and not yes:
+            confirm(directory, target)
         answer = _carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
         if done is not None and not as_json:
             click.echo(done(answer))
@@ -88,6 +100,8 @@ def _order_command(
     function: Callable[..., None] = click.option(
         "--json", "as_json", cls=GroupedOption, group=_LOOK, is_flag=True, help="one row per line, as JSON"
     )(run)
+    if confirm is not None:
+        function = click.option("--yes", cls=GroupedOption, is_flag=True, help="do not ask")(function)
     function = settings(ServerConfig, "data")(function)
     if argument:
         function = click.argument("target", metavar=argument)(function)
@@ -150,6 +164,28 @@ def _first(answer: Table) -> str:
     return str(answer.rows[0][0])
 
 
+def _confirm_reset(directory: Path, name: str) -> None:
+    """Ask before the name of an administrator is freed, because the next person to use it is taken for the
+    administrator by the people who know the name, and the rights are gone. Raises ``UsageError`` when nobody can be
+    asked, and ``TrioChatError`` for a no."""
+    from trio_chat.broker.admin import Order  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.protocol.names import Name, check_name  # noqa: PLC0415 - as above
+
+    table = _carry_out(directory, Order(do="users"))
+    people = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
+    asked, *admins = [
+        check_name(each) for each in (name, *(str(person["name"]) for person in people if person["admin"]))
+    ]
+    if not isinstance(asked, Name):  # the order says what is wrong with it
+        return
+    if asked.key not in {admin.key for admin in admins if isinstance(admin, Name)}:
+        return
+    if not person_present():
+        raise UsageError(f"{name} is an administrator. To free the name anyway, add --yes.")
+    if not click.confirm(f"{name} is an administrator. Free the name, and take away the rights?", err=True):
+        raise TrioChatError("Nothing was changed.")
+
+
 for _command in (
     _order_command(
         "users",
@@ -161,10 +197,12 @@ for _command in (
     _order_command(
         "reset-name",
         "Free a name.",
-        "Free a name: delete its account, devices and password, and disconnect its user. The messages stay.",
+        "Free a name: delete its account, devices and password, and disconnect its user. The messages stay. It asks "
+        "before it frees the name of an administrator.",
         argument="NAME",
         example="reset-name ada",
         done=lambda answer: f"{_first(answer)} is free: the next person to use the name gets it.",
+        confirm=_confirm_reset,
     ),
     _order_command(
         "promote",
