@@ -89,6 +89,12 @@ def test_a_server_given_twice_is_refused(
         (["--port", "0"], "--port 0 is not a port"),
         (["--url", "ftp://x"], "--url"),
         (["a b", "there"], "'a b' cannot be a name"),
+        (["a b@there"], "'a b' cannot be a name"),
+        (["ada@there", "--name", "bob"], "Your name is given twice"),
+        (
+            ["127.0.0.1:9000", "eve"],
+            "The name comes first. If eve is your name, use: trio-chat join eve 127.0.0",
+        ),
         (["--name", "x" * 40], "it has 40 characters"),
         (["--room", "a b"], "'#a b' cannot be a room's name"),
         (["--time-format", "%Q"], "strftime has no %Q"),
@@ -102,14 +108,33 @@ def test_arguments_that_make_no_sense_are_named_and_exit_with_2(
     assert said in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["localhost", "eve.invalid:1"], ""),
+        (["localhost", "eve-is-no-host"], "The name comes first. If eve-is-no-host is your name, use: "),
+        (["eve-is-no-host"], "If eve-is-no-host is your name, use: trio-chat join --name eve-is-no-host"),
+        (["ada@eve-is-no-host"], ""),
+    ],
+)
+def test_when_no_server_answers_arguments_that_seem_exchanged_get_a_hint(
+    arguments: list[str], hint: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["join", *arguments]) == 1
+    error = capfd.readouterr().err
+    assert hint in error
+    assert ("is your name" in error) == bool(hint)
+
+
 # ---- the forms ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["name host:port", "name url", "url name", "flags", "host and port"])
+@pytest.mark.parametrize("form", ["name host:port", "name@host:port", "name url", "url name", "flags", "host and port"])
 def test_every_form_of_the_arguments_comes_in_as_that_name(server: ServerProgram, form: str) -> None:
     authority = f"127.0.0.1:{server.port}"
     arguments = {
         "name host:port": ["ada", authority],
+        "name@host:port": [f"ada@{authority}"],
         "name url": ["ada", server.url],
         "url name": [server.url, "ada"],
         "flags": ["--url", server.url, "--name", "ada"],

@@ -64,8 +64,8 @@ def command(
     """Join a chat: in the full screen on a terminal, otherwise in lines.
 
     With two arguments, the first is your name and the second the server; an argument with :// is the server's URL in
-    either place. A single argument is always the server. Without arguments, the server is the one in the settings (by
-    default this machine, port 8765).
+    either place. A single argument is the server, or NAME@SERVER. Without arguments, the server is the one in the
+    settings (by default this machine, port 8765).
 
     A name that nobody has becomes yours. This machine remembers that; on another machine, you need the password that
     you set in the chat with /password.
@@ -78,14 +78,18 @@ def command(
     if name is not None and flags.get("name") is not None:
         raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
     config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
-    check_given(flags.get("name") if name is None else name)
+    try:
+        check_given(flags.get("name") if name is None else name)
+    except UsageError as error:
+        if hint := _hint(words):
+            raise UsageError(f"{error} {hint}") from None
+        raise
     talks_in = None if room is None else room_name(room)
     url = server_url(config, server, url=flags.get("url"), host=host, port=port)
     try:
         return _join(config, url, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:
-        if len(words) == 1 and not _looks_like_a_server(words[0]):
-            hint = f"If {words[0]} is your name, use: trio-chat join --name {words[0]}"
+        if hint := _hint(words):
             raise Unreachable(f"{error} {hint}") from None
         raise
 
@@ -97,11 +101,25 @@ def _read_words(words: tuple[str, ...]) -> tuple[str | None, str | None]:
     urls = [word for word in words if "://" in word]
     if len(urls) > 1:
         raise UsageError("Both arguments are URLs. Only one of them can be the server.")
+    if len(words) == 1 and not urls:
+        name, at, server = words[0].rpartition("@")  # as ssh takes it
+        if at and name and server:
+            return name, server
     if len(words) < 2:  # noqa: PLR2004 - as above
         return None, words[0] if words else None
     if urls:
         return next(word for word in words if word not in urls), urls[0]
     return words[0], words[1]
+
+
+def _hint(words: tuple[str, ...]) -> str:
+    """A sentence for arguments that failed and may have been meant otherwise; empty when nothing says so."""
+    seem = [_looks_like_a_server(word) for word in words]
+    if seem == [False] and "@" not in words[0]:
+        return f"If {words[0]} is your name, use: trio-chat join --name {words[0]}"
+    if seem == [True, False]:
+        return f"The name comes first. If {words[1]} is your name, use: trio-chat join {words[1]} {words[0]}"
+    return ""
 
 
 def _looks_like_a_server(word: str) -> bool:
