@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import io
 import json
 import os
 import signal
+import sqlite3
 import stat
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import trio
 
 from tests.programs import ServerProgram, Started, as_somebody, run, say
+from trio_chat.broker.admin import Table
 from trio_chat.cli import admin as admin_module
-from trio_chat.cli import main
+from trio_chat.cli import control, main
 from trio_chat.client import Chat
+from trio_chat.records import SaveRoom
+from trio_chat.store import DATABASE, SqliteStore
 
 DATA = "data"
 
@@ -240,3 +246,32 @@ def test_at_a_terminal_the_question_is_asked(
     assert main(["admin", "reset-name", "ada", "--data", str(data)]) == status
     assert "ada is an administrator. Free the name" in capfd.readouterr().err
     assert [row["admin"] for row in rows("users", data=data)] == left
+
+
+async def _write_hostile_database(path: Path) -> None:
+    async with SqliteStore.open(path) as store:
+        await store.commit([SaveRoom(1, "#lobby", "2026")])
+
+
+def test_nothing_raw_from_another_users_database_reaches_the_terminal(
+    data: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    trio.run(_write_hostile_database, data / DATABASE)
+    with contextlib.closing(sqlite3.connect(data / DATABASE, isolation_level=None)) as connection:
+        connection.execute('ALTER TABLE rooms ADD COLUMN "\x1b]0;evil\x07\u202emood"')
+    assert main(["admin", "check", "--data", str(data)]) == 1
+    out = capfd.readouterr().out
+    assert "\\x1b]0;evil\\x07\\u202emood" in out
+    assert not {"\x1b", "\x07", "\u202e"} & set(out)
+
+
+def test_nothing_raw_from_another_users_socket_reaches_the_terminal(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    answer = Table(("name\x1b[2J", "seen"), [("ada\x9b", "no time\x1b[2J")])
+    monkeypatch.setattr(control, "administer_running", lambda *_: answer)
+    for arguments in (["users"], ["promote", "ada"]):
+        assert main(["admin", *arguments, "--data", str(data)]) == 0
+        out = capfd.readouterr().out
+        assert "ada" in out
+        assert not {"\x1b", "\x9b"} & set(out)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trio_chat.cli.connecting import person_present
-from trio_chat.cli.faults import FAILED
+from trio_chat.cli.faults import FAILED, harmless
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.config import ServerConfig
@@ -93,7 +93,7 @@ def _order_command(
             confirm(directory, target)
         answer = _carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
         if done is not None and not as_json:
-            click.echo(done(answer))
+            _print(done(answer))
         else:
             show(answer.headings, answer.rows, as_json=as_json)
 
@@ -114,6 +114,12 @@ def _order_command(
     )(function)
 
 
+def _print(line: str) -> None:
+    """Print a line for a person. Parts of it come from a database or a socket that another user may own, so control
+    characters are shown as pictures of themselves."""
+    click.echo(harmless(line))
+
+
 def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bool) -> None:
     """Print a table: for a person, or each row as a line of JSON."""
     names = tuple(headings)
@@ -131,7 +137,7 @@ def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bo
         click.echo("There are none.")
         return
     for line in table(names, cells):
-        click.echo(line)
+        _print(line)
 
 
 def _cell(name: str, value: Cell) -> str:
@@ -302,7 +308,7 @@ def backup(file: Path, config_path: Path | None, **flags: object) -> None:
     path = database(_directory(config_path, flags))
     with _progress() as progress:
         maintenance.backup(path, file, progress)
-    click.echo(f"{file} is a complete backup ({_size(file.stat().st_size)}). trio-chat admin restore restores it.")
+    _print(f"{file} is a complete backup ({_size(file.stat().st_size)}). trio-chat admin restore restores it.")
 
 
 @command.command(
@@ -323,9 +329,9 @@ def restore(file: Path, config_path: Path | None, **flags: object) -> None:
 
     directory = _directory(config_path, flags)
     kept = maintenance.restore(file, directory)
-    click.echo(f"{directory} has the database of {file}.")
+    _print(f"{directory} has the database of {file}.")
     if kept is not None:
-        click.echo(f"The database before is in {kept}.")
+        _print(f"The database before is in {kept}.")
 
 
 @command.command(
@@ -355,7 +361,7 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
     with _output(file) as out:
         lines = maintenance.export_json(path, out)
     if file is not None:
-        click.echo(f"{file} holds {lines} lines.")
+        _print(f"{file} holds {lines} lines.")
 
 
 @command.command(
@@ -376,9 +382,9 @@ def check(config_path: Path | None, **flags: object) -> int:
     path = database(_directory(config_path, flags))
     findings = maintenance.check(path)
     for finding in findings:
-        click.echo(finding)
+        _print(finding)
     if not findings:
-        click.echo(f"{path}: all is well.")
+        _print(f"{path}: all is well.")
     return FAILED if findings else 0
 
 

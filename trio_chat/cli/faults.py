@@ -71,7 +71,7 @@ def say(text: str) -> None:
         return
     with contextlib.suppress(OSError, ValueError):
         for line in text.splitlines():
-            for row in _rows(f"{PROGRAM}: {_harmless(line)}", columns):
+            for row in _rows(f"{PROGRAM}: {harmless(line)}", columns):
                 print(row, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
 
 
@@ -106,7 +106,8 @@ def sentence(error: BaseException) -> str:
     return str(error)
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """The text with an escape in place of each character that does not print, such as a control character."""
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
 
 
