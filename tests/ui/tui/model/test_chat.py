@@ -1,4 +1,4 @@
-"""The full screen's model: unread messages, notifications, own messages, scrolling."""
+"""The full screen's model: unread messages, own messages, people, the connection, scrolling."""
 
 from __future__ import annotations
 
@@ -12,15 +12,11 @@ from tests.ui.tui.rich_server import stamp
 from trio_chat.client.events import Disconnected
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
-from trio_chat.protocol.query import BadQuery, Query
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.ignored import Ignore, Ignored
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention, whole_words, window_title
+from trio_chat.ui.tui.model.attention import Attention, Notify
 from trio_chat.ui.tui.model.chat import AskPeople, Fetch, Load, SayRead
-from trio_chat.ui.tui.model.completing import complete_here
-from trio_chat.ui.tui.model.finding import fuzzy, read_query
-from trio_chat.ui.tui.model.log import entry_of
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
 
@@ -40,7 +36,17 @@ def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
     return model
 
 
-# ---- unread, and what calls ---------------------------------------------------------------------
+def filled(count: int) -> tuple[RoomModel, ConversationLayout, ConversationStyle]:
+    room = RoomModel(RoomView(LOBBY))
+    room.log.take_older([message(n) for n in range(1, count + 1)], more=False)
+    return room, ConversationLayout(), ConversationStyle(Place("ada"))
+
+
+def shown(room: RoomModel, conversation: ConversationLayout, look: ConversationStyle, height: int = 10) -> list[str]:
+    return [plain_text(row).split("  ")[-1].strip() for row in conversation.view(room, 80, height, look).rows]
+
+
+# ---- unread messages ------------------------------------------------------------------------------
 
 
 def test_the_room_on_the_screen_is_read_and_does_not_call() -> None:
@@ -73,45 +79,6 @@ def test_a_window_without_focus_reads_nothing() -> None:
     assert model.room.unread == 1
     model.attention.focused = True
     assert model.saw() == [SayRead(LOBBY, 1)]
-
-
-@pytest.mark.parametrize(
-    ("policy", "text", "calls"),
-    [("all", "x", True), ("mentions", "x", False), ("mentions", "@ada", True), ("nothing", "@ada", False)],
-)
-def test_a_rooms_policy(policy: str, text: str, calls: bool) -> None:  # noqa: FBT001 - a table's column
-    model = entered()
-    model.rooms["#ops"].policy = policy  # type: ignore[assignment] # one of the three
-    assert bool(model.take(message(1, text, room="#ops"), 0.0, 0.0)) == calls
-    model.attention.quiet = True
-    assert model.take(message(2, text, room="#ops"), 0.0, 0.0) == []
-
-
-def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
-    attention = Attention()
-    rooms = [
-        RoomModel(RoomView("#a")),
-        RoomModel(RoomView("#b"), unread=3, policy="nothing"),
-        RoomModel(RoomView("#c"), unread=1),
-        RoomModel(RoomView("@d", direct=True), unread=1),
-    ]
-    assert next_attention(rooms, "#a", attention) == "@d"
-    rooms[3].unread = 0
-    assert next_attention(rooms, "#a", attention) == "#c"
-    rooms[2].unread = 0
-    assert next_attention(rooms, "#a", attention) is None
-    rooms[1].mentions = 1
-    assert next_attention(rooms, "#a", attention) == "#b"
-
-
-def test_the_title_counts_what_is_for_one() -> None:
-    rooms = [
-        RoomModel(RoomView("#a")),
-        RoomModel(RoomView("#b"), unread=3, mentions=1),
-        RoomModel(RoomView("@d", direct=True), unread=2),
-    ]
-    assert window_title(rooms, "#a", "#a") == "(3) #a - trio-chat"
-    assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
 
 
 def test_a_rename_is_shown_in_the_direct_conversation() -> None:
@@ -187,7 +154,7 @@ def test_entering_a_room_fetches_its_newest_page_once() -> None:
     assert AskPeople("#ops") in model.look("#ops")
 
 
-# ---- one's own messages -------------------------------------------------------------------------
+# ---- own messages ---------------------------------------------------------------------------------
 
 
 def test_a_message_is_pending_then_acknowledged_then_delivered() -> None:
@@ -234,7 +201,7 @@ def test_a_room_joined_later_has_an_input_with_the_history() -> None:
     assert model.rooms["#new"].editor is made
 
 
-# ---- where a line goes, people, the connection --------------------------------------------------
+# ---- where a line goes, people, the connection ----------------------------------------------------
 
 
 def test_the_destination_is_shown_and_unknown_recipients_are_refused() -> None:
@@ -276,45 +243,7 @@ def test_typing_holds_for_six_seconds_or_until_the_message() -> None:
     assert model.room.writing(8.0) == ()
 
 
-# ---- finding ------------------------------------------------------------------------------------
-
-
-def test_fuzzy_search_prefers_beginnings_of_words() -> None:
-    assert fuzzy("op", ["#shop", "#ops", "#open-source", "#x"]) == ["#ops", "#open-source", "#shop"]
-    assert fuzzy("os", ["#ops", "#open-source"]) == ["#open-source", "#ops"]
-    assert fuzzy("", ["b", "a"]) == ["b", "a"]
-
-
-def test_a_search_is_read_from_words() -> None:
-    assert read_query("a b from:@bob in:ops before:2026-01-01 has:link", "#x") == Query(
-        ("a", "b"), sender="bob", room="#ops", before="2026-01-01", has_link=True
-    )
-    here = read_query("in:here x", "#x")
-    assert isinstance(here, Query)
-    assert here.room == "#x"
-    assert isinstance(read_query("  ", "#x"), BadQuery)
-
-
-def test_completion_of_emoji_commands_and_search_words() -> None:
-    place = Place("ada")
-    place.take(message(1, sender="bob"))
-    assert complete_here(":tad", 4, place, {}).candidates == ("🎉",)
-    assert complete_here("/rea", 4, place, {}).candidates == ("/react",)
-    assert complete_here("/search from:b", 14, place, {}).candidates == ("from:bob",)
-    assert complete_here("/theme l", 8, place, {"theme": ("light", "dark")}).candidates == ("light",)
-
-
-# ---- scrolling ----------------------------------------------------------------------------------
-
-
-def filled(count: int) -> tuple[RoomModel, ConversationLayout, ConversationStyle]:
-    room = RoomModel(RoomView(LOBBY))
-    room.log.take_older([message(n) for n in range(1, count + 1)], more=False)
-    return room, ConversationLayout(), ConversationStyle(Place("ada"))
-
-
-def shown(room: RoomModel, conversation: ConversationLayout, look: ConversationStyle, height: int = 10) -> list[str]:
-    return [plain_text(row).split("  ")[-1].strip() for row in conversation.view(room, 80, height, look).rows]
+# ---- scrolling ------------------------------------------------------------------------------------
 
 
 def test_scrolling_back_and_forward_returns_to_the_newest() -> None:
@@ -355,22 +284,6 @@ def test_every_width_and_height_is_drawn(columns: int) -> None:
     room.log.take(message(21, "日本語 **x** " * 20, reply_to=3, reactions={"👍": ("ada",)}))
     for height in (1, 2, 7, 60):
         assert len(conversation.view(room, columns, height, look).rows) == height
-
-
-# ---- what one wishes ----------------------------------------------------------------------------
-
-
-def test_highlight_words_call_as_whole_words_in_any_case() -> None:
-    words = whole_words(["lunch", " C++ ", ""])
-    assert words is not None
-    assert [bool(words.search(text)) for text in ("Lunch!", "lunches", "in C++.", "C+")] == [True, False, True, False]
-    assert whole_words([" "]) is None
-    model = entered()
-    model.attention.words = words
-    for text, calls in (("who is for LUNCH?", True), ("brunch", False)):
-        entry = entry_of(message(1, text))
-        assert entry is not None
-        assert model.calls(entry) == calls
 
 
 def test_reading_all_rooms_reports_those_that_were_unread() -> None:

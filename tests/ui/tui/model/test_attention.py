@@ -1,0 +1,82 @@
+"""Which messages call the person, which room needs attention next, and what the title of the window says."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.ui.followed import FollowedModel
+from tests.ui.tui.rich_server import stamp
+from trio_chat.client.rooms import RoomView
+from trio_chat.protocol import events
+from trio_chat.ui.tui.model.attention import Attention, next_attention, whole_words, window_title
+from trio_chat.ui.tui.model.log import entry_of
+from trio_chat.ui.tui.model.room import RoomModel
+
+LOBBY = "#lobby"
+
+
+def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **more: Any) -> events.Message:
+    return events.Message(
+        room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more
+    )
+
+
+def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
+    model = FollowedModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
+    direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))
+    model.begin(*(rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"), direct)))
+    return model
+
+
+@pytest.mark.parametrize(
+    ("policy", "text", "calls"),
+    [("all", "x", True), ("mentions", "x", False), ("mentions", "@ada", True), ("nothing", "@ada", False)],
+)
+def test_the_policy_of_a_room_decides_which_messages_notify(policy: str, text: str, calls: bool) -> None:  # noqa: FBT001 - a table's column
+    model = entered()
+    model.rooms["#ops"].policy = policy  # type: ignore[assignment] # one of the three
+    assert bool(model.take(message(1, text, room="#ops"), 0.0, 0.0)) == calls
+    model.attention.quiet = True
+    assert model.take(message(2, text, room="#ops"), 0.0, 0.0) == []
+
+
+def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
+    attention = Attention()
+    rooms = [
+        RoomModel(RoomView("#a")),
+        RoomModel(RoomView("#b"), unread=3, policy="nothing"),
+        RoomModel(RoomView("#c"), unread=1),
+        RoomModel(RoomView("@d", direct=True), unread=1),
+    ]
+    assert next_attention(rooms, "#a", attention) == "@d"
+    rooms[3].unread = 0
+    assert next_attention(rooms, "#a", attention) == "#c"
+    rooms[2].unread = 0
+    assert next_attention(rooms, "#a", attention) is None
+    rooms[1].mentions = 1
+    assert next_attention(rooms, "#a", attention) == "#b"
+
+
+def test_the_window_title_counts_mentions_and_private_messages() -> None:
+    rooms = [
+        RoomModel(RoomView("#a")),
+        RoomModel(RoomView("#b"), unread=3, mentions=1),
+        RoomModel(RoomView("@d", direct=True), unread=2),
+    ]
+    assert window_title(rooms, "#a", "#a") == "(3) #a - trio-chat"
+    assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
+
+
+def test_highlight_words_call_as_whole_words_in_any_case() -> None:
+    words = whole_words(["lunch", " C++ ", ""])
+    assert words is not None
+    assert [bool(words.search(text)) for text in ("Lunch!", "lunches", "in C++.", "C+")] == [True, False, True, False]
+    assert whole_words([" "]) is None
+    model = entered()
+    model.attention.words = words
+    for text, calls in (("who is for LUNCH?", True), ("brunch", False)):
+        entry = entry_of(message(1, text))
+        assert entry is not None
+        assert model.calls(entry) == calls
