@@ -60,7 +60,7 @@ def test_check_names_every_fault_once_with_file_and_line(
 
 FAULTS = {
     'theme = "darkk"': "{3}: theme must be one of auto, dark, light, dusk, contrast, sixteen, plain, or a file that "
-    "ends in .toml, not 'darkk'; did you mean dark?",
+    "ends in .toml, not 'darkk' (did you mean dark?).",
     'theme = "nowhere.toml"': "{3}: The theme file nowhere.toml cannot be read: No such file or directory.",
     'time_format = "%H:%Q"': "{3}: time_format '%H:%Q' is wrong: strftime has no %Q.",
     'name = "a b"': "{3}: 'a b' cannot be a name: ",
@@ -89,6 +89,22 @@ def test_check_names_the_line_of_each_key(file: Path, capsys: Output) -> None:
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith(f"trio-chat: {file}:3: there is no command nosuch.")
     assert second.startswith(f"trio-chat: {file}:4: submit: 'Hyper-x' is not a key")
+
+
+def test_check_names_every_line_at_once_even_when_another_setting_is_wrong(file: Path, capsys: Output) -> None:
+    file.write_text('[client]\nwait = 3\n[client.keys]\nhelp = "F2"\nsubmit = 3\nnosuch = "F3"\n')
+    assert main(["config", "check", "--config", str(file)]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.removeprefix(f"trio-chat: {file}:").partition(":")[0] for line in lines] == ["2", "5", "6"]
+    assert lines[1].endswith("keys.submit must be a text or a list of texts.")
+
+
+def test_check_copes_with_keys_that_are_no_table(file: Path, capsys: Output) -> None:
+    for text in ("[client]\nkeys = 3\n", "client = 3\n", '[client]\nkeys = "F3"\n'):
+        file.write_text(text)
+        assert main(["config", "check", "--config", str(file)]) == 2
+        (line,) = capsys.readouterr().err.splitlines()
+        assert "table" in line
 
 
 def test_check_names_the_line_of_server_settings_that_do_not_fit_together(file: Path, capsys: Output) -> None:

@@ -61,6 +61,8 @@ def check(config_path: Path | None) -> None:
             loaded = load(section, path=config_path)
         except ConfigError as error:
             faults += str(error).splitlines()
+            if section is ClientConfig:
+                faults += _faults_of_keys(config_path)
             continue
         path = loaded.path
         warnings += loaded.warnings
@@ -77,11 +79,10 @@ def _faults_in_use(loaded: Loaded[Settings], config_path: Path | None) -> Iterat
     """Give the faults that only the use of a value shows, such as a theme file that cannot be read."""
     from trio_chat.cli.connecting import person_name  # noqa: PLC0415 - as above
     from trio_chat.client.address import parse_url  # noqa: PLC0415 - show and the help page do not need it
-    from trio_chat.ui.tui.model.keys import bind  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.session.options import chosen_theme, theme_name  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.widgets.screen import check_styles  # noqa: PLC0415 - as above
 
-    config, file = loaded.config, open_file(os.environ, config_path)
+    config = loaded.config
     if isinstance(config, ServerConfig):
         try:
             check_server(config, loaded.sources)
@@ -100,10 +101,29 @@ def _faults_in_use(loaded: Loaded[Settings], config_path: Path | None) -> Iterat
             use()
         except (ConfigError, UsageError) as error:
             yield f"{loaded.sources[key]}: {error}"
+    yield from _faults_of_keys(config_path)
+
+
+def _faults_of_keys(config_path: Path | None) -> list[str]:
+    """The faults of the table of keys, also while other settings have faults."""
+    from trio_chat.ui.tui.model.keys import bind  # noqa: PLC0415 - show and the help page do not need it
+
     try:
-        bind(config.keys, lambda command: file.place("client", "keys", command))
+        file = open_file(os.environ, config_path)
+        client = file.tables.get("client")
+        keys = client.get("keys") if isinstance(client, dict) else None
+        given = {name: [value] if isinstance(value, str) else value for name, value in dict(keys or {}).items()}
+        readable = {name: keys for name, keys in given.items() if _is_list_of_texts(keys)}
+        bind(readable, lambda command: file.place("client", "keys", command))
     except ConfigError as error:
-        yield str(error)
+        return str(error).splitlines()
+    except (TypeError, ValueError):  # no table at all, which loading says
+        return []
+    return []
+
+
+def _is_list_of_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
 def show(table: str | None, config_path: Path | None) -> None:

@@ -149,9 +149,19 @@ def _from_table(
         if key not in known:
             got.faults.append(f"{place}: {_unknown(key, name, known)}")
             continue
+        if known[key].kind == "table" and isinstance(value, dict) and (wrong := _wrong_entries(value)):
+            places = ((file.place(name, key, entry), entry) for entry in wrong)
+            got.faults += [f"{at}: {key}.{entry} must be a text or a list of texts." for at, entry in places]
+            continue
         got.set(known[key], value, Source("file", place), lenient=False)
         if known[key].kind == "path" and key in got.values and file.path is not None:
             got.values[key] = file.path.parent / got.values[key].expanduser()
+
+
+def _wrong_entries(table: Mapping[str, object]) -> list[str]:
+    """The keys of a table whose values are neither a text nor a list of texts."""
+    lists = {key: value if isinstance(value, list) else [value] for key, value in table.items()}
+    return [key for key, values in lists.items() if not all(isinstance(value, str) for value in values)]
 
 
 def _from_environment(got: _Merge, section: type[Settings], environ: Mapping[str, str]) -> None:

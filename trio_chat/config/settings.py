@@ -70,7 +70,7 @@ def _theme(text: str) -> str | None:
     if text in THEMES or text.endswith(".toml"):
         return _printable(text)
     near = difflib.get_close_matches(text, THEMES, n=1)
-    hint = f"; did you mean {near[0]}?" if near else ""
+    hint = f" (did you mean {near[0]}?)" if near else ""
     return f"must be one of {', '.join(THEMES)}, or a file that ends in .toml, not {text!r}{hint}"
 
 
