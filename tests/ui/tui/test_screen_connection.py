@@ -28,8 +28,11 @@ def test_an_outage_shows_its_duration_the_next_try_and_the_queue(tmp_path: Path)
         ada.wait_for("1 to send")
         for columns, rows in SIZES:
             ada.resize(columns, rows)
-            ada.wait_until(lambda rows=rows: len(ada.rows) == rows and "· 1 " in ada.rows[-2], "what is queued")  # type: ignore[misc] # bound now
-            assert ("offline" if columns == 20 else "no connection for") in ada.rows[-2]
+            shown = ("· 1 ", "offline" if columns == 20 else "no connection for")
+            ada.wait_until(
+                lambda rows=rows, shown=shown: len(ada.rows) == rows and all(text in ada.rows[-2] for text in shown),  # type: ignore[misc] # bound now
+                f"{shown} in the status line",
+            )
         with ServerProgram(port=port):
             ada.wait_for("said meanwhile ✓")
             ada.wait_for("connected")
