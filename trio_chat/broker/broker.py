@@ -44,7 +44,6 @@ from trio_chat.records import SaveRead, Snapshot
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_chat.broker.commands import Handler
     from trio_chat.broker.state import Person
     from trio_chat.protocol.requests import AnyRequest, Hello
 
@@ -183,34 +182,29 @@ class Broker(Registry):
             return []
         request = self._as_known(charged.request)
         if refusal is None:
-            if isinstance(request, ChangeRequest) and resent.acknowledge(session, request, effects):
+            change = request if isinstance(request, ChangeRequest) else None
+            if change is not None and resent.acknowledge(session, change, effects):
                 return effects
-            rule = COMMANDS[type(request)]
-            if type(request) not in PASSIVE and session.state is State.PRESENT:
+            kind = type(request)
+            rule = COMMANDS[kind]
+            if kind not in PASSIVE and session.state is State.PRESENT:
                 session.active = now
             refusal = self._permit(session, rule.state, rule.role, request)
             if refusal is None:
-                refusal = self._carry_out(
-                    rule.handler, Ask(self, now, effects, session, request, stored, password_hash)
-                )
+                mark, before = self.journal.mark(), len(effects)
+                try:
+                    refusal = rule.handler(Ask(self, now, effects, session, request, stored, password_hash))
+                except BaseException:  # as in greet
+                    self._undo_bug(mark)
+                    raise
+                if refusal is not None:  # a request that is refused has had no effects
+                    self.journal.undo(mark)
+                    del effects[before:]
+                elif change is not None:
+                    resent.remember(self.journal, session, change, effects)
         if refusal is not None:
             self._refused(session.id, request.id, refusal, effects)
         return effects
-
-    def _carry_out(self, handler: Handler, ask: Ask[AnyRequest]) -> Refusal | None:
-        """Have a request carried out by its handler. One that is refused has had no effects."""
-        mark, before = self.journal.mark(), len(ask.effects)
-        try:
-            refusal = handler(ask)
-        except BaseException:  # as in greet
-            self._undo_bug(mark)
-            raise
-        if refusal is not None:
-            self.journal.undo(mark)
-            del ask.effects[before:]
-        elif isinstance(ask.request, ChangeRequest):
-            resent.remember(self.journal, ask.session, ask.request, ask.effects)
-        return refusal
 
     def refuse(self, charged: ChargedRequest, refusal: Refusal) -> list[Effect]:
         """Answer a request that cannot be decided: the store, or the hash of a password, failed."""

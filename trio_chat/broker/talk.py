@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 def send(ask: Ask[Send]) -> Refusal | None:
     """Put a message into a room's log. One that was stored before is acknowledged again, not stored again."""
     request, person = ask.request, ask.person
-    known = person.sent_ids.get(request.id) or _stored_before(ask)
+    known = person.sent_ids.get(request.id)
+    if known is None and ask.stored is not None:
+        known = _stored_before(ask)
     if known is not None:
         name, seq, time = known
         ask.acknowledge(Ok(id=request.id, room=name, seq=seq, time=time))
@@ -50,7 +52,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
         return refuse("bad_field", why="sent is not a time with an offset (RFC 3339)")
-    room = _find_room(ask)
+    room = _find_room(ask, person)
     if isinstance(room, Refusal):
         return room
     if request.reply_to is not None and not _replies_to_message(ask):
@@ -65,7 +67,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
         sender=person.name.shown,
         sender_id=person.id,
         text=text,
-        mentions=tuple(mentioned.id for mentioned in people),
+        mentions=tuple(mentioned.id for mentioned in people) if people else (),
         cid=clean_line(request.id),
         sent=request.sent,
         kind=request.kind,
@@ -74,7 +76,8 @@ def send(ask: Ask[Send]) -> Refusal | None:
     ask.effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
     ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
     _remember(ask.registry, person, request.id, (room.name, seq, time))
-    _note_mentions(ask, room, people, seq)
+    if people:
+        _note_mentions(ask, room, people, seq)
     if room.direct is not None:
         _await_delivery(ask.registry, room, seq, person)
     return None
@@ -257,9 +260,9 @@ def _note_mentions(ask: Ask[Send], room: ChatRoom, people: Sequence[Person], seq
         ask.persist(SaveMention(room.id, person.id, seq))
 
 
-def _find_room(ask: Ask[Send]) -> ChatRoom | Refusal:
+def _find_room(ask: Ask[Send], person: Person) -> ChatRoom | Refusal:
     """The room that a message goes to, if the person may send it there."""
-    registry, person, request = ask.registry, ask.person, ask.request
+    registry, request = ask.registry, ask.request
     if request.room is None:
         return _find_conversation(ask)
     if request.to is not None:

@@ -6,9 +6,13 @@ from typing import Any
 
 import pytest
 
+from tests.server.hub.fake_peer import FakePeer
 from tests.server.live_server import Log, Serve
 from tests.server.raw_client import request
 from trio_chat.errors import StoreError
+from trio_chat.protocol.events import Welcome
+from trio_chat.protocol.requests import Hello
+from trio_chat.server.hub.items import Arrival, Departure, Requests
 from trio_chat.store import MemoryStore
 
 DAY = 86400.0
@@ -104,3 +108,21 @@ async def test_a_store_that_fails_is_asked_once_for_all_requests_of_a_batch(
     assert {answer["code"] for answer in answers} == {"not_looked_up"}
     assert asked == [20]
     logged.take("not looked up")
+
+
+class AdmittedPeer(FakePeer):
+    """A peer that is let in."""
+
+    def admit(self) -> None:
+        return None
+
+
+async def test_a_session_can_ask_in_the_batch_in_which_it_arrives(serve: Serve) -> None:
+    live = await serve()
+    peer = AdmittedPeer(session=4000)
+    with live.server.hub.open_inbox() as inbox:
+        inbox.send_nowait(Arrival(peer, None, "127.0.0.1"))
+        inbox.send_nowait(Requests(peer.session, [Hello(id="h", name="ada")], 0.0, 40))
+        await live.server.hub.probe()
+        assert isinstance(peer.got[0], Welcome)
+        await inbox.send(Departure(peer.session))

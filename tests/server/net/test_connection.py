@@ -39,6 +39,13 @@ class Owner:
 
     channel: trio.MemorySendChannel[Reading]
 
+    def take_nowait(self, messages: Sequence[bytes | None], size: int) -> bool:
+        try:
+            self.channel.send_nowait((messages, size))
+        except trio.WouldBlock:
+            return False
+        return True
+
     async def take(self, messages: Sequence[bytes | None], size: int) -> None:
         await self.channel.send((messages, size))
 

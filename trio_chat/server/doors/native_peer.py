@@ -132,6 +132,19 @@ class NativePeer:
         await self._settled.wait()
         return self._refusal
 
+    def take_nowait(self, messages: Sequence[bytes | None], size: int) -> bool:
+        """Do what :meth:`take` does, if that takes no waiting; return whether it was done. Most readings bring one
+        message, and a coroutine for each would cost as much as its decoding."""
+        if len(messages) > _PORTION:
+            return False
+        try:
+            self._inbox.send_nowait(
+                Requests(self.session, [_decode(message) for message in messages], time.perf_counter(), size)
+            )
+        except trio.WouldBlock:
+            return False
+        return True
+
     async def take(self, messages: Sequence[bytes | None], size: int) -> None:
         """Decode messages, which ``size`` bytes brought, and put them on the inbox; wait while that is full."""
         came = time.perf_counter()

@@ -45,7 +45,7 @@ def charge(broker: Broker, item: Requests, batch: Batch, now: float) -> Charged:
             if one is None:  # the session is gone
                 continue
             charged.requests.append(one)
-            look_up = broker.look_up_for(one)
+            look_up = broker.look_up_for(one) if one.may_look_up else None
             if look_up is not None:
                 batch.look_ups[look_up] = None
                 batch.size += _LOOK_UP

@@ -199,16 +199,17 @@ class Dispatcher:
         channel.deliveries, channel.senders = [], {}
         self._dirty.pop(channel.name, None)
         answers: dict[int, list[Event]] = {}
-        left: list[tuple[Recipient, list[Event]]] = []
+        left: list[Recipient] = []
         for session in senders:
             recipient = self._recipients.get(session)
-            due = [] if recipient is None else recipient.take_due()
-            if recipient is None or not due:
+            if recipient is None:
                 continue
             if channel.name in recipient.channels:
-                answers[session] = due
+                if due := recipient.take_due():
+                    answers[session] = due
             else:  # the session sent something and has left
-                left.append((recipient, due))
+                left.append(recipient)
+        writes = self._writes
         for group in channel.groups.values():
             chunks, group.chunks = group.chunks, []
             shared = chunks[0] if len(chunks) == 1 else b"".join(chunks)
@@ -225,12 +226,13 @@ class Dispatcher:
                 except Exception:  # this session alone misses something
                     log.exception("not written", session=session)
                     self._hurt.add(session)
-                self._writes += 1
-                if self._writes >= _TURN:
-                    self._writes = 0
+                writes += 1
+                if writes >= _TURN:
+                    writes = 0
                     await trio.lowlevel.cancel_shielded_checkpoint()
-        for recipient, due in left:
-            self._give(recipient, due)
+        self._writes = writes
+        for recipient in left:
+            self._give_owed(recipient)
 
     async def _flush_heard(self, recipient: Recipient) -> None:
         """Flush the rooms of a session, so that what it is told next does not overtake their events."""

@@ -64,6 +64,9 @@ _BATCH: Final = 2048
 _BATCH_BYTES: Final = 256 * 1024
 """The most bytes of requests in one batch: if one room gets them all, an outbox must be far from full."""
 
+_MAY_HASH: Final = frozenset({Hello, SetPassword})
+"""The requests that may bring a password to be hashed or checked before they are decided."""
+
 _INBOX: Final = 1024
 """Items that may wait for the hub. Each is at most 64 KiB of requests; most are one message."""
 
@@ -173,7 +176,10 @@ class Hub:
         if type(item) is Requests:
             self.tally.delay_seconds.observe(time.perf_counter() - item.came)
         while item is not None:
-            items.append(charge(self._broker, item, batch, self._now) if type(item) is Requests else item)
+            if type(item) is Requests:
+                items.append(charge(self._broker, item, batch, self._now))
+            elif type(item) is not Arrival or self._open(item):
+                items.append(item)
             if batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
                 break
             try:
@@ -217,7 +223,7 @@ class Hub:
         """Decide a session's requests."""
         if self._stopping:
             return
-        session, effects = charged.session, batch.effects
+        session, effects, decide = charged.session, batch.effects, self._broker.decide
         try:
             for request in charged.requests:
                 if isinstance(request, Refusal):
@@ -226,15 +232,18 @@ class Hub:
                 elif isinstance(request, tuple):
                     effects.extend(self._broker.reject(session, *request, self._now))
                     batch.end_request()
+                elif request.may_look_up or type(request.request) in _MAY_HASH:
+                    await self._decide_prepared(request, batch, nursery)
                 else:
-                    await self._decide(request, batch, nursery)
+                    effects.extend(decide(request, self._now))
+                    batch.end_request(session, request.request.id)
         except Exception:  # a bug of ours must not end everybody's chat: this one session ends
             log.exception("request failed", session=session)
             effects.append(Disconnect(session, refuse("internal")))
             batch.end_request()
 
-    async def _decide(self, charged: ChargedRequest, batch: Batch, nursery: trio.Nursery) -> None:
-        """Decide one request, unless its password has to be hashed first."""
+    async def _decide_prepared(self, charged: ChargedRequest, batch: Batch, nursery: trio.Nursery) -> None:
+        """Decide one request by what the store has, unless its password has to be hashed first."""
         session, request, stored = charged.session.id, charged.request, None
         look_up = self._broker.look_up_for(charged)
         if look_up is not None:
@@ -301,18 +310,23 @@ class Hub:
             batch.effects.extend(Disconnect(session, reason, item.retry) for session in self._out.sessions())
             batch.end_request()
 
+    def _open(self, arrival: Arrival) -> bool:
+        """Open a session while its batch gathers, so that its requests in the same batch can be charged."""
+        try:
+            token, number = secrets.token_urlsafe(24), secrets.randbelow(9000)
+            self._broker.open(arrival.peer.session, self._now, token=token, number=number, address=arrival.address)
+        except Exception:  # as in _take_requests
+            log.exception("item failed", kind="Arrival")
+            self._settle_arrival(arrival, refuse("internal"))
+            return False
+        return True
+
     def _take_arrival(self, arrival: Arrival, batch: Batch, nursery: trio.Nursery) -> None:
         session, hello = arrival.peer.session, arrival.hello
         if self._stopping:
+            self._broker.close(session, self._now)
             self._settle_arrival(arrival, refuse("shutting_down"))
             return
-        self._broker.open(
-            session,
-            self._now,
-            token=secrets.token_urlsafe(24),
-            number=secrets.randbelow(9000),
-            address=arrival.address,
-        )
         if hello is None:
             self._settle_arrival(arrival, None)
         elif not self._hash_first(session, hello, arrival, batch, nursery):

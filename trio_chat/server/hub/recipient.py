@@ -76,14 +76,17 @@ class Recipient:
 
     def take_due(self) -> list[Event]:
         """Take the acknowledgements that wait for no room any more, in order."""
-        due: list[Event] = []
-        for channel, event in self.owed:
-            if channel is not None and channel.deliveries:
-                del self.owed[: len(due)]
-                break
-            due.append(event)
+        owed = self.owed
+        if len(owed) == 1 and ((channel := owed[0][0]) is None or not channel.deliveries):  # as it nearly always is
+            self.owed = []
+            due = [owed[0][1]]
         else:
-            self.owed.clear()
+            due = []
+            for channel, event in owed:
+                if channel is not None and channel.deliveries:
+                    break
+                due.append(event)
+            del owed[: len(due)]
         if due and self.look_ups:
             self._hold()
         return due

@@ -45,6 +45,9 @@ _ABNORMAL: Final = 1006  # the peer is gone without a close; never sent (RFC 645
 class Owner(Protocol):
     """The session that a connection is for, as the connection needs it."""
 
+    def take_nowait(self, messages: Sequence[bytes | None], size: int, /) -> bool:
+        """Do what :meth:`take` does if that needs no waiting, and return whether it did."""
+
     async def take(self, messages: Sequence[bytes | None], size: int, /) -> None:
         """Take whole messages (``None`` for a binary one, which no session understands) out of ``size`` bytes that
         were read. The connection reads no more until the call returns."""
@@ -173,7 +176,7 @@ class Connection(trio.abc.Stream):
             if not data:
                 return data
             messages, rest = self._frames.feed(data)
-            if messages and self._owner is not None:
+            if messages and self._owner is not None and not self._owner.take_nowait(messages, len(data)):
                 await self._owner.take(messages, len(data))
             if rest:
                 return rest

@@ -82,15 +82,29 @@ class Outbox:
         if self._queue:
             self._start()
 
-    def write(self, data: bytes) -> None:
-        """Send whole frames, now or as soon as the transport takes them. Never waits, never raises."""
-        if not self._refusing:
-            self._put(data)
+    def write(self, data: bytes, *, last: bool = False) -> None:
+        """Send whole frames, now or as soon as the peer takes them. Never waits, never raises.
+
+        Every delivery comes this way, so it is one function. With ``last`` it is :meth:`write_last`.
+        """
+        if self._refusing and (self._gone or not last):
+            return
+        if self.size or self._corked:
+            self._keep(data)
+            return
+        try:
+            sent = self._send(data)
+        except BlockingIOError:
+            self._keep(data)
+        except OSError:
+            self._break()
+        else:
+            if sent != len(data):
+                self._keep(data[sent:])
 
     def write_last(self, data: bytes) -> None:
-        """Send whole frames even to a peer that was too slow or whose connection is being closed."""
-        if not self._gone:
-            self._put(data)
+        """Send whole frames even to a peer that was too slow or is being closed."""
+        self.write(data, last=True)
 
     def refuse_more(self) -> None:
         """Refuse ordinary writes from now on: the last words were written."""
@@ -120,18 +134,7 @@ class Outbox:
                 self._progress = trio.Event()
             await self._progress.wait()
 
-    def _put(self, data: bytes) -> None:
-        if not self.size and not self._corked:
-            try:
-                sent = self._send(data)
-            except BlockingIOError:
-                sent = 0
-            except OSError:
-                self._break()
-                return
-            if sent == len(data):
-                return
-            data = data[sent:]
+    def _keep(self, data: bytes) -> None:
         self._queue.append(data)
         self.size += len(data)
         if self.size > self.limit and not self._refusing:
