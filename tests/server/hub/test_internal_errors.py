@@ -42,6 +42,8 @@ def break_writing(monkeypatch: pytest.MonkeyPatch, live: LiveServer, client: Raw
         right(data)
 
     monkeypatch.setattr(peer, "deliver_encoded", write)
+    for channel in live.server.hub._out._recipients[peer.session].channels.values():  # these keep the function itself
+        channel.set_member(peer.session, peer.encoding, peer)
 
 
 async def wait_sent_away(client: RawClient) -> dict[str, Any]:

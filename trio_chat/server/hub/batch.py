@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from msgspec import Struct
 
 from trio_chat.broker.effects import Notify, Persist, Publish
 from trio_chat.broker.state import MessageLookUp, SentLookUp, StoredMessage, StoredPlace
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 
 
-class RequestEffects(NamedTuple):
+class RequestEffects(Struct, frozen=True, gc=False):
     """The effects of one request: those of the batch up to ``end``, from the end of the request before. An ``order`` is
     carried out whole or not at all."""
 

@@ -172,8 +172,8 @@ class Dispatcher:
             return
         if not delivery.room:
             delivery = replace(delivery, room=channel.number)
-        for encoding, group in channel.groups.items():  # once for each encoding in use
-            group.chunks.append(encoding.encode(delivery))
+        for group in channel.groups.values():  # once for each encoding in use
+            group.chunks.append(group.encode(delivery))
         if not channel.deliveries:
             self._dirty[room] = channel
         channel.deliveries.append(delivery)
@@ -214,15 +214,15 @@ class Dispatcher:
             chunks, group.chunks = group.chunks, []
             shared = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             shares = answers
-            if group.encoding.own_share:
+            if group.own_share:
                 shares = {delivery.session: [] for delivery in deliveries} | answers
             self._tally.deliveries += len(deliveries) * len(group.members)
-            for session, out in group.members.items():
+            for session, deliver_encoded in group.members.items():
                 try:
                     if session in shares:
-                        out.deliver_share(shared, deliveries, shares[session])
+                        self._recipients[session].out.deliver_share(shared, deliveries, shares[session])
                     else:
-                        out.deliver_encoded(shared)
+                        deliver_encoded(shared)
                 except Exception:  # this session alone misses something
                     log.exception("not written", session=session)
                     self._hurt.add(session)

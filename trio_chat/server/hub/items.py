@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 import trio
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from trio_chat.server.hub.peer import Peer
 
 
-class Requests(NamedTuple):
+class Requests(Struct, frozen=True, gc=False):
     """Requests that one reading from a session brought, decoded by its door.
 
     A request that the door could not read stands there as its id and the refusal. ``came`` is when they were read
