@@ -5,6 +5,7 @@ The earlier version runs from a virtual environment of its own: ``nox -s compati
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sqlite3
 from collections.abc import Iterator
@@ -208,7 +209,7 @@ def test_a_database_of_the_earlier_version_opens(homes: dict[str, Path], tmp_pat
         assert (taken.status, "eve" in taken.err) == (1, True)  # the name is still owned
         server.stop()
     for file in Path(data).glob("*.sqlite3"):
-        with sqlite3.connect(file) as database:
+        with contextlib.closing(sqlite3.connect(file)) as database:
             assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     done = NEW.run("admin", "check", "--data", data, home=ada)
     assert done.status == 0, done.err

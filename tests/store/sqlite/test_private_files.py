@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -73,7 +74,7 @@ async def test_a_missing_lock_is_made_for_the_owner_of_the_directory(data: Path)
 
 async def test_root_follows_no_link_of_another_user_to_a_database(data: Path, tmp_path: Path) -> None:
     treasure = tmp_path / "treasure.db"
-    with sqlite3.connect(treasure) as connection:
+    with contextlib.closing(sqlite3.connect(treasure)) as connection:
         connection.execute("CREATE TABLE treasure (gold)")
     before = treasure.read_bytes()
     (data / DATABASE).unlink()
