@@ -5,14 +5,14 @@ from __future__ import annotations
 import ipaddress
 from typing import Final, TypeAlias
 
-Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
+IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as a socket for both families shows them: RFC 4291, section 2.5.5.2."""
 
 
-def read_address(text: str) -> Address:
+def read_address(text: str) -> IpAddress:
     """Read an IP address in the one form in which addresses are compared: without a zone, and as IPv4 if an IPv4
     address is mapped into IPv6. Raises ``ValueError``."""
     address = ipaddress.ip_address(text.partition("%")[0])

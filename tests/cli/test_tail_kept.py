@@ -15,10 +15,10 @@ from trio_chat.config import ClientConfig, ServerConfig
 from trio_chat.server.app import make_server
 from trio_chat.store import MemoryStore
 from trio_chat.ui.plain.line_mode import LineMode, plain_options
-from trio_chat.ui.plain.pipes import Output
+from trio_chat.ui.plain.pipes import LineOutput
 
 
-class Sink(Output):
+class Sink(LineOutput):
     """Keeps what is written."""
 
     def __init__(self) -> None:

@@ -13,8 +13,8 @@ from trio_chat.protocol.addressing import (
     Command,
     Direct,
     Empty,
-    Line,
     Malformed,
+    ParsedLine,
     Say,
     ToLobby,
     mentions,
@@ -51,7 +51,7 @@ typed = st.lists(
         ("//", Say("/")),
     ],
 )
-def test_a_plain_text_goes_to_the_current_room(line: str, parsed: Line) -> None:
+def test_a_plain_text_goes_to_the_current_room(line: str, parsed: ParsedLine) -> None:
     assert parse(line) == parsed
 
 

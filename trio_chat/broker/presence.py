@@ -16,7 +16,7 @@ from trio_chat.protocol.events import Presence
 if TYPE_CHECKING:
     from trio_chat.broker.ask import Decision
     from trio_chat.broker.state import Person
-    from trio_chat.protocol.events import Departure
+    from trio_chat.protocol.events import LeftHow
 
 
 def note_arrival(decision: Decision, room: ChatRoom, person: Person) -> None:
@@ -33,7 +33,7 @@ def note_arrival(decision: Decision, room: ChatRoom, person: Person) -> None:
     _tell_or_gather(decision, room)
 
 
-def note_departure(decision: Decision, room: ChatRoom, person: Person, how: Departure) -> None:
+def note_departure(decision: Decision, room: ChatRoom, person: Person, how: LeftHow) -> None:
     """A person is no longer in this room."""
     name = person.name.shown
     if name in room.arrived:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from trio_chat.protocol.names import LOBBY
 
 if TYPE_CHECKING:
-    from trio_chat.protocol.events import Departure, Message, Ok
+    from trio_chat.protocol.events import LeftHow, Message, Ok
     from trio_chat.protocol.names import Name
     from trio_chat.records import MissedNotice, SaveBan
 
@@ -134,7 +134,7 @@ class Session:
     device: Device | None = None
     expired: bool = False
     quiet: bool = False
-    departure: Departure = "quit"
+    departure: LeftHow = "quit"
     watched: float = float("inf")
 
 
@@ -197,7 +197,7 @@ class Departed(NamedTuple):
     """A person's account, and how they went from a room."""
 
     account: int
-    how: Departure
+    how: LeftHow
 
 
 @dataclass(slots=True, eq=False)

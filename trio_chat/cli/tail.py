@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trio_chat.client import Chat, Missed, Past, RoomView
     from trio_chat.protocol.events import Event, Removal, RoomEvent
     from trio_chat.ui.plain.line_mode import LineMode
-    from trio_chat.ui.plain.pipes import Output
+    from trio_chat.ui.plain.pipes import LineOutput
 
 _PAGE: Final = 500
 """The most events in one page of history (the protocol's limit)."""
@@ -187,7 +187,7 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
     return status
 
 
-async def _show_backlog(talk: LineMode, sink: Output, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
+async def _show_backlog(talk: LineMode, sink: LineOutput, rooms: Sequence[str], begin: _Begin) -> dict[str, int]:
     """Join the rooms and show the start of each, oldest first. Returns the last number shown in each room."""
     from trio_chat.client.events import Missed  # noqa: PLC0415 - the help page does not need it
 
@@ -294,7 +294,7 @@ def _count_lost(page: Past, after: int | None, last: int) -> int:
     return page.first - 1 if is_whole else 0
 
 
-async def _show_events(talk: LineMode, sink: Output, shown: dict[str, int]) -> None:
+async def _show_events(talk: LineMode, sink: LineOutput, shown: dict[str, int]) -> None:
     """Show the events of these rooms, each once, until the chat ends."""
     from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused  # noqa: PLC0415 - as above
     from trio_chat.protocol.events import Closing, Left, RoomEvent  # noqa: PLC0415 - as above
@@ -318,7 +318,7 @@ async def _show_events(talk: LineMode, sink: Output, shown: dict[str, int]) -> N
         await _write_notice(talk, sink, why)
 
 
-async def _tell_removal(talk: LineMode, sink: Output, gone: Removal) -> None:
+async def _tell_removal(talk: LineMode, sink: LineOutput, gone: Removal) -> None:
     """Say that the user was removed from a room while away; ``tail`` then tries to join it again."""
     from trio_chat.protocol.events import Left  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.model.sentences import put_out  # noqa: PLC0415 - as above
@@ -329,7 +329,7 @@ async def _tell_removal(talk: LineMode, sink: Output, gone: Removal) -> None:
         say(put_out(gone))
 
 
-async def _write_notice(talk: LineMode, sink: Output, event: Event) -> None:
+async def _write_notice(talk: LineMode, sink: LineOutput, event: Event) -> None:
     """Show something that belongs to no room: as an event in JSON, else on standard error."""
     lines = talk.tell(event)
     if talk.options.json:

@@ -27,7 +27,7 @@ from trio_chat.protocol.events import (
     Page,
     People,
     PersonInfo,
-    Role,
+    RoleName,
     Room,
     RoomLine,
     RoomList,
@@ -310,7 +310,7 @@ class Chat:
         )
         return not (await self._ask(request, Ok)).unchanged
 
-    async def set_role(self, room: str, name: str, role: Role) -> bool:
+    async def set_role(self, room: str, name: str, role: RoleName) -> bool:
         """Make somebody a room's ``owner``, ``moderator``, or ``member``. Returns whether that is a change."""
         request = requests.SetRole(id=self._id(), room=room, name=name, role=role)
         return not (await self._ask(request, Ok)).unchanged

@@ -25,12 +25,12 @@ from trio_chat.protocol.events import Event, Left, Moderated, Presence, ReadUpTo
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from trio_chat.protocol.events import Role, RoomEvent
+    from trio_chat.protocol.events import RoleName, RoomEvent
 
 FILL_PAGE: Final = 200
 """Events asked for at once; the server gives fewer if they are long, and then says that there are more."""
 
-_ROLES: Final[dict[str, Role]] = {"owner": "owner", "moderator": "moderator", "member": "member"}
+_ROLES: Final[dict[str, RoleName]] = {"owner": "owner", "moderator": "moderator", "member": "member"}
 
 MOST_HELD: Final = 1024 * 1024
 """Bytes of live events that a room holds while it catches up."""
@@ -65,7 +65,7 @@ class RoomView:
     first: int = 1
     last: int = 0
     read: int = 0
-    role: Role = "member"
+    role: RoleName = "member"
     private: bool = False
     announce_only: bool = False
     slow: float = 0.0

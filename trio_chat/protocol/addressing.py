@@ -77,13 +77,13 @@ class Empty:
     """A line with nothing but spaces."""
 
 
-Line: TypeAlias = Say | Direct | ToLobby | Command | Malformed | Empty
+ParsedLine: TypeAlias = Say | Direct | ToLobby | Command | Malformed | Empty
 
 _BETWEEN: Final = re.compile(r"[\s,]+")
 _COMMAND: Final = re.compile(r"/(\S+)\s*(.*)", re.DOTALL)
 
 
-def parse(line: str) -> Line:
+def parse(line: str) -> ParsedLine:
     """Parse a line, or a text of several lines.
 
     Never raises, so it can be called at each key press. Names are checked only for their form; the server knows whether
@@ -132,7 +132,7 @@ def _command(text: str) -> Command | Malformed:
     return Command(found.group(1).lower(), found.group(2))
 
 
-def _before_colon(names: list[str], text: str) -> Line:
+def _before_colon(names: list[str], text: str) -> ParsedLine:
     """Parse a line whose words before the first colon all start with ``@``. ``names`` come without the ``@``."""
     example = "Write @bob: and then the text."
     if not all(names):
@@ -143,7 +143,7 @@ def _before_colon(names: list[str], text: str) -> Line:
     return _addressed(names, text, COLON_FORM)
 
 
-def _trailing(text: str) -> Line:
+def _trailing(text: str) -> ParsedLine:
     """Parse a text whose last line may end with its recipients: ``@sis @mom``, ``@sis, @mom``."""
     names: list[str] = []
     for word in reversed(text[text.rfind("\n") + 1 :].split()):
@@ -157,7 +157,7 @@ def _trailing(text: str) -> Line:
     return _addressed(names[::-1], before[0] if len(before) > len(names) else "", TRAILING_FORM)
 
 
-def _addressed(names: list[str], text: str, form: str) -> Line:
+def _addressed(names: list[str], text: str, form: str) -> ParsedLine:
     """Combine recipients of the right form with the text for them."""
     people = _once(names)
     shown = " ".join(f"@{name}" for name in people)

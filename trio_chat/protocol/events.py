@@ -12,13 +12,13 @@ from typing import Annotated, Literal, TypeAlias
 from msgspec import Meta, Raw, Struct
 
 Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
-Role: TypeAlias = Literal["owner", "moderator", "member"]
+RoleName: TypeAlias = Literal["owner", "moderator", "member"]
 RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's name starts with @")]
 AccountId: TypeAlias = Annotated[int, Meta(description="the account's number, which never changes; 0 if it is unknown")]
 AccountNames: TypeAlias = Annotated[
     dict[int, str], Meta(description="account numbers, each with the account's current name")
 ]
-Departure: TypeAlias = Annotated[
+LeftHow: TypeAlias = Annotated[
     Literal["quit", "left", "removed"],
     Meta(description="quit: went offline; left: left the room; removed: was kicked or banned"),
 ]
@@ -58,7 +58,7 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last: int = 0
     read: int = 0
     mentions: int = 0
-    role: Role = "member"
+    role: RoleName = "member"
     private: bool = False
     announce_only: bool = False
     slow: float = 0.0
@@ -368,7 +368,7 @@ class Presence(Event, frozen=True):
     left: tuple[str, ...] = ()
     joined_ids: tuple[int, ...] = ()
     left_ids: tuple[int, ...] = ()
-    left_how: tuple[Departure, ...] = ()
+    left_how: tuple[LeftHow, ...] = ()
 
 
 class Renamed(Event, frozen=True, rename={"id": "account"}):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from trio_chat.ui.plain.pipes import LONGEST_LINE, Input, Output, ReaderGone
+from trio_chat.ui.plain.pipes import LONGEST_LINE, Input, LineOutput, ReaderGone
 
 
 @pytest.fixture
@@ -76,14 +76,14 @@ async def test_the_whole_input_is_read_up_to_a_bound(tmp_path: Path) -> None:
 
 
 async def test_characters_missing_in_the_encoding_are_replaced(pipe: tuple[int, int]) -> None:
-    await Output(pipe[1], "ascii").write(["dé", "b"])
-    await Output(pipe[1]).write([])
+    await LineOutput(pipe[1], "ascii").write(["dé", "b"])
+    await LineOutput(pipe[1]).write([])
     assert os.read(pipe[0], 100) == b"d?\nb\n"
 
 
 async def test_a_reader_that_went_away_is_noticed_without_writing(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
-    sink = Output(writing)
+    sink = LineOutput(writing)
     with trio.fail_after(10):
         async with trio.open_nursery() as nursery:
             nursery.start_soon(sink.wait_reader_gone)
@@ -96,7 +96,7 @@ async def test_a_reader_that_went_away_is_noticed_without_writing(pipe: tuple[in
 async def test_a_slow_reader_holds_up_only_the_writer(pipe: tuple[int, int]) -> None:
     reading, writing = pipe
     with trio.move_on_after(0.2) as scope:
-        await Output(writing).write(["x" * 1_000_000])
+        await LineOutput(writing).write(["x" * 1_000_000])
     assert scope.cancelled_caught
     drained = 0
     while drained < 1_000_001:

@@ -43,7 +43,7 @@ class TypedLine:
     """
 
     text: str
-    form: addressing.Line
+    form: addressing.ParsedLine
     unknown_recipients: str = "error"
 
     @property

@@ -27,7 +27,7 @@ from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.plain.pipes import Input, Output, ReaderGone
+from trio_chat.ui.plain.pipes import Input, LineOutput, ReaderGone
 from trio_chat.ui.terminal.terminal import coloured, is_terminal
 
 if TYPE_CHECKING:
@@ -214,7 +214,7 @@ class LineMode:
         return told
 
 
-async def chat_through_pipes(mode: LineMode, source: Input, sink: Output) -> int:
+async def chat_through_pipes(mode: LineMode, source: Input, sink: LineOutput) -> int:
     """Carry out lines of the input and write events to the output, until the input ends.
 
     Returns 0 when all lines are acknowledged, or the reader of the output is gone; 1 when a line was refused or not
@@ -248,7 +248,7 @@ async def chat_through_pipes(mode: LineMode, source: Input, sink: Output) -> int
     return int(failed or not well_ended)
 
 
-async def _say_lines(mode: LineMode, source: Input, sink: Output) -> bool:
+async def _say_lines(mode: LineMode, source: Input, sink: LineOutput) -> bool:
     """Carry out all lines in order; tell whether one of them failed."""
     failed = False
     async for line in source.lines():
@@ -266,7 +266,7 @@ async def _say_lines(mode: LineMode, source: Input, sink: Output) -> bool:
     return failed
 
 
-async def _show_events(mode: LineMode, sink: Output) -> None:
+async def _show_events(mode: LineMode, sink: LineOutput) -> None:
     """Write events, until the connection ends."""
     async for event in mode.chat:
         await sink.write(mode.tell(event))

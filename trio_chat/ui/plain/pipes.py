@@ -92,9 +92,9 @@ def standard_input() -> Input:
     return Input(0 if sys.stdin is not None else -1)
 
 
-def standard_output(encoding: str) -> Output:
+def standard_output(encoding: str) -> LineOutput:
     """The standard output; when it was closed at the start, writing raises :class:`ReaderGone`."""
-    return Output(1 if sys.stdout is not None else -1, encoding)
+    return LineOutput(1 if sys.stdout is not None else -1, encoding)
 
 
 def _can_wait(mode: int) -> bool:
@@ -102,7 +102,7 @@ def _can_wait(mode: int) -> bool:
     return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or stat.S_ISCHR(mode)
 
 
-class Output:
+class LineOutput:
     """Writes lines to a file descriptor. Characters that ``encoding`` does not have are replaced."""
 
     def __init__(self, fd: int = 1, encoding: str = "utf-8") -> None:

@@ -15,7 +15,7 @@ from trio_chat.protocol import events
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.ignored import Ignore, Ignored
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.model.attention import Attention, Notify
+from trio_chat.ui.tui.model.attention import Attention, Notification
 from trio_chat.ui.tui.model.chat import AskPeople, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
@@ -59,8 +59,8 @@ def test_the_room_on_the_screen_is_read_and_does_not_call() -> None:
 def test_messages_elsewhere_are_unread_and_mentions_call() -> None:
     model = entered()
     assert model.take(message(1, "nothing", room="#ops"), 0.0, 0.0) == []
-    assert model.take(message(2, "you, @ada!", room="#ops"), 0.0, 0.0) == [Notify("bob in #ops", "you, @ada!")]
-    assert model.take(message(1, "psst", room="@ada+bob"), 0.0, 0.0) == [Notify("bob", "psst")]
+    assert model.take(message(2, "you, @ada!", room="#ops"), 0.0, 0.0) == [Notification("bob in #ops", "you, @ada!")]
+    assert model.take(message(1, "psst", room="@ada+bob"), 0.0, 0.0) == [Notification("bob", "psst")]
     ops = model.rooms["#ops"]
     assert (ops.unread, ops.mentions, ops.new_since) == (2, 1, 0)
     assert model.next_room() == "#ops"
@@ -75,7 +75,7 @@ def test_messages_elsewhere_are_unread_and_mentions_call() -> None:
 def test_a_window_without_focus_reads_nothing() -> None:
     model = entered(policy="all")
     model.attention.focused = False
-    assert model.take(message(1, "anything"), 0.0, 0.0) == [Notify("bob in #lobby", "anything")]
+    assert model.take(message(1, "anything"), 0.0, 0.0) == [Notification("bob in #lobby", "anything")]
     assert model.room.unread == 1
     model.attention.focused = True
     assert model.saw() == [SayRead(LOBBY, 1)]

@@ -14,7 +14,7 @@ from tests.ui.tui.rich_server import stamp
 from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol import events
 from trio_chat.ui.model.ignored import Ignore
-from trio_chat.ui.tui.model.attention import Notify
+from trio_chat.ui.tui.model.attention import Notification
 from trio_chat.ui.tui.model.log import about
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
 from trio_chat.ui.tui.widgets.lists import people_rows
@@ -106,7 +106,7 @@ def test_a_mention_calls_the_account_that_had_the_name() -> None:
     swap(model)
     model.look(DIRECT.name)
     assert model.take(said(1, "carl", CARL, "hey @ada", mentions=(ADA,)), 0.0, 0.0) == []
-    call = Notify("carl in #lobby", "hey @bob")
+    call = Notification("carl in #lobby", "hey @bob")
     assert model.take(said(2, "carl", CARL, "hey @bob", mentions=(BOB,)), 0.0, 0.0) == [call]
     assert model.rooms[LOBBY].mentions == 1
 

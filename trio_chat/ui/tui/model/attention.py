@@ -14,7 +14,7 @@ _EXCERPT: Final = 120  # characters of a message in a notification
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
+class Notification:
     """Ring, and show a notification."""
 
     title: str
@@ -35,7 +35,7 @@ class Attention:
         """The policy of a room."""
         return room.policy or self.policy
 
-    def calls(self, room: RoomModel, entry: Entry, *, mentioned: bool, looking: bool) -> Notify | None:
+    def calls(self, room: RoomModel, entry: Entry, *, mentioned: bool, looking: bool) -> Notification | None:
         """Whether to call the person to a line of somebody else's that just came; not where they are looking at it."""
         if self.quiet or not entry.said or (looking and self.focused):
             return None
@@ -44,7 +44,7 @@ class Attention:
             return None
         where = entry.sender if room.direct else f"{entry.sender} in {room.name}"
         text = " ".join(entry.text.split())
-        return Notify(where, text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
+        return Notification(where, text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
 
 
 def whole_words(words: Iterable[str]) -> re.Pattern[str] | None:

@@ -1,7 +1,7 @@
 """Everything that the full screen shows, kept up to date from events. Pure.
 
 Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and the person's
-actions, and returns effects for the shell to carry out: :class:`~trio_chat.ui.tui.model.attention.Notify`,
+actions, and returns effects for the shell to carry out: :class:`~trio_chat.ui.tui.model.attention.Notification`,
 :class:`Fetch`, :class:`SayRead` and others. Time comes in as an argument. ``changed`` grows with each change that may
 be visible, so that the shell knows when to draw.
 """
@@ -25,7 +25,7 @@ from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import called, left_out, put_out
 from trio_chat.ui.tui.model import pasting
-from trio_chat.ui.tui.model.attention import Attention, Notify, next_attention
+from trio_chat.ui.tui.model.attention import Attention, Notification, next_attention
 from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.panes import Pane, Question
@@ -69,7 +69,7 @@ class Load:
     rooms: tuple[str, ...]
 
 
-ModelEffect: TypeAlias = Notify | Fetch | SayRead | AskPeople | Load
+ModelEffect: TypeAlias = Notification | Fetch | SayRead | AskPeople | Load
 
 
 @dataclass(slots=True)

@@ -36,7 +36,7 @@ NOBODY: Final = AccountRef("")
 """The author of this program's notes."""
 
 Kind: TypeAlias = Literal["text", "action", "topic", "rule", "people", "note", "error", "gap"]
-Delivery: TypeAlias = Literal["", "pending", "sent", "delivered"]
+DeliveryState: TypeAlias = Literal["", "pending", "sent", "delivered"]
 SAID: Final = frozenset({"text", "action"})
 
 _FRACTION: Final = re.compile(r"\.(\d{6})\d+")
@@ -55,7 +55,7 @@ class Entry(Struct, gc=False):
     sender: str
     text: str
     kind: Kind = "text"
-    delivery: Delivery = ""
+    delivery: DeliveryState = ""
     reply_to: int | None = None
     edited: bool = False
     deleted: bool = False

@@ -22,7 +22,7 @@ _MOST_WAITING: Final = 100
 _TABLES: Final = (events.People, events.RoomList, events.DeviceList, events.BanList, Context, Hits)
 """Answers that are shown as line mode shows them."""
 
-Job: TypeAlias = Callable[[], Awaitable[object]]
+QueuedAction: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class ActionQueue:
@@ -38,7 +38,7 @@ class ActionQueue:
         self._requests = requests
         self._not_entered = ""  # the room that the last /join could not enter
         self._show = show
-        self._jobs_in, self._jobs = trio.open_memory_channel[Job](_MOST_WAITING)
+        self._jobs_in, self._jobs = trio.open_memory_channel[QueuedAction](_MOST_WAITING)
         self._settled = trio.lowlevel.ParkingLot()
 
     def __repr__(self) -> str:
@@ -63,7 +63,7 @@ class ActionQueue:
                 await self._settled.park()
         return not self.waiting
 
-    def _queue(self, job: Job) -> bool:
+    def _queue(self, job: QueuedAction) -> bool:
         """Add a job; False when the queue is full."""
         try:
             self._jobs_in.send_nowait(job)

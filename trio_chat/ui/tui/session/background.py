@@ -19,7 +19,7 @@ from trio_chat.protocol.query import Query
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import as_error
 from trio_chat.ui.actions.messages import find_messages
-from trio_chat.ui.tui.model.attention import Notify
+from trio_chat.ui.tui.model.attention import Notification
 from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Fetch, Load, ModelEffect, SayRead
 from trio_chat.ui.tui.model.log import entry_of
 from trio_chat.ui.tui.model.panes import Choice, ListPane
@@ -33,7 +33,7 @@ _READ_AFTER: Final = 0.5  # seconds: messages read within this time are reported
 _TYPING_EVERY: Final = 4.0  # seconds between two typing notices, each of which holds for six
 _RESULTS: Final = 50  # messages of one page of search results
 
-Job: TypeAlias = Callable[[], Awaitable[object]]
+BackgroundJob: TypeAlias = Callable[[], Awaitable[object]]
 
 
 class BackgroundRequests:
@@ -43,7 +43,7 @@ class BackgroundRequests:
     drawn, ``notify`` rings and shows a notification.
     """
 
-    def __init__(self, model: ChatModel, show: Callable[[], None], notify: Callable[[Notify], None]) -> None:
+    def __init__(self, model: ChatModel, show: Callable[[], None], notify: Callable[[Notification], None]) -> None:
         self.model = model
         self.chat: Chat | None = None
         self.results: ListPane | None = None
@@ -78,12 +78,12 @@ class BackgroundRequests:
         if not isinstance(error, ConnectionClosed):
             self.take(as_error(error))
 
-    def _start(self, job: Job) -> None:
+    def _start(self, job: BackgroundJob) -> None:
         """Begin a request at once, in a task of its own."""
         if self._nursery is not None and self.chat is not None:
             self._nursery.start_soon(self._run_job, job)
 
-    async def _run_job(self, job: Job) -> None:
+    async def _run_job(self, job: BackgroundJob) -> None:
         try:
             await job()
         except ChatError as error:
@@ -96,7 +96,7 @@ class BackgroundRequests:
         """Carry out effects of the model."""
         for effect in effects:
             match effect:
-                case Notify():
+                case Notification():
                     self._notify(effect)
                 case Fetch():
                     self._start(partial(self._fetch, effect))
@@ -197,7 +197,7 @@ class BackgroundRequests:
         """Show the first message after this number, and fetch the lines around it."""
         self._go_and_fetch(self.model.rooms[room], lambda: self._reach(room, since))
 
-    def _go_and_fetch(self, room: RoomModel, job: Job) -> None:
+    def _go_and_fetch(self, room: RoomModel, job: BackgroundJob) -> None:
         if self.chat is None:
             self._tell_error("That message is not loaded, and there is no connection.")
             return

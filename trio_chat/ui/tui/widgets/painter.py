@@ -14,7 +14,7 @@ import trio
 
 from trio_chat.ui.terminal.escapes import notified, notify_by, titled
 from trio_chat.ui.terminal.terminal import Terminal
-from trio_chat.ui.tui.model.attention import Notify, window_title
+from trio_chat.ui.tui.model.attention import Notification, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.themes import THEMES, choose
 from trio_chat.ui.tui.session.options import ScreenOptions, chosen_theme, has_links, theme_name
@@ -96,7 +96,7 @@ class ScreenPainter:
         self._to_write.append(text)
         self.show(at_once=True)
 
-    def notify(self, call: Notify) -> None:
+    def notify(self, call: Notification) -> None:
         """Ring, and show a notification in the way that the terminal understands."""
         self.write(notified(call.title, call.body, self._notify_by))
 
