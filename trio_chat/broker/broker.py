@@ -154,7 +154,7 @@ class Broker(Registry):
         return ChargedRequest(known, request, effects, refusal, may_look_up and refusal is None)
 
     def look_up_for(self, charged: ChargedRequest) -> LookUp | None:
-        """What the store must be asked before this request can be decided, as things are now."""
+        """Return the question that the store must answer before this request can be decided, as things are now."""
         request, person = charged.request, charged.session.person
         if not charged.may_look_up or person is None:
             return None

@@ -33,7 +33,7 @@ _PASSWORDS: Final = 3
 
 F = TypeVar("F", bound=Callable[..., object])
 ChatTask = Callable[["Chat"], Awaitable[int]]
-"""What a command does with the chat; its result is the exit status."""
+"""The work of a command with the chat; its result is the exit status."""
 
 
 def server_options(function: F) -> F:

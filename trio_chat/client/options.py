@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Reconnection:
-    """What happens after a connection is lost.
+    """How a client reconnects after its connection is lost.
 
     - ``reconnect``: connect again. Without it, the chat is over.
     - ``backoff``: the pauses between attempts. ``chance``: the random numbers of their jitter.

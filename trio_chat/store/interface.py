@@ -1,4 +1,4 @@
-"""What a store can do, in three parts, and the values that it answers with.
+"""The interface of a store in three parts, and the values that it answers with.
 
 A store holds the state of the server (accounts, rooms, members, ...), which is loaded once, and the rooms' logs,
 which are read in slices. The interface is three protocols, and each user is typed by the part that it needs:

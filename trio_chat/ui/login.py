@@ -46,7 +46,7 @@ REFUSALS: Final[dict[str, LoginState]] = {
     "name_invalid": _NAME,
     "name_reserved": _NAME,
 }
-"""What each refusal leads to, by its code. Every other refusal ends the dialogue."""
+"""The state after each refusal, by its code. Every other refusal ends the dialogue."""
 
 ANSWERS: Final[dict[tuple[LoginState, bool], LoginState]] = {
     (_SERVER_PASSWORD, True): CONNECTING,
@@ -56,7 +56,7 @@ ANSWERS: Final[dict[tuple[LoginState, bool], LoginState]] = {
     (_NAME, True): CONNECTING,
     (_NAME, False): _NAME,
 }
-"""What each answer leads to: by the state, and whether the answer has any text."""
+"""The state after each answer: by the state, and whether the answer has any text."""
 
 _SECRETS: Final = frozenset({_SERVER_PASSWORD, _ACCOUNT_PASSWORD})
 _REFUSED_NAMES: Final = frozenset(code for code, state in REFUSALS.items() if state is _NAME) | {"name_owned"}

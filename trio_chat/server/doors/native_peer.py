@@ -1,6 +1,6 @@
 """A session that speaks the native protocol: JSON structs in WebSocket text messages.
 
-What the store keeps of an event is byte for byte what the session gets, so an event of a room's log is encoded once.
+The store keeps an event byte for byte as the session gets it, so an event of a room's log is encoded once.
 """
 
 from __future__ import annotations

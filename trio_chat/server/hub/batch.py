@@ -62,7 +62,7 @@ class Batch:
         self.asked = 0
         self.size = 0
         self.look_ups: dict[LookUp, None] = {}
-        """What the store is to be asked, before anything is decided."""
+        """The questions for the store, asked before anything is decided."""
         self.refused: Refusal | None = None
         """Why the store could not be asked, if it could not."""
         self._messages: dict[MessageLookUp, StoredMessage | None] = {}
@@ -102,7 +102,7 @@ class Batch:
         return records, deliveries, lines
 
     def unknown(self, look_ups: Iterable[LookUp]) -> tuple[set[MessageLookUp], set[SentLookUp]]:
-        """What the store must be asked for these look-ups: messages, and ids under which messages were sent."""
+        """Return the open questions of these look-ups: messages, and ids under which messages were sent."""
         self._learn()
         messages: set[MessageLookUp] = set()
         sent: set[SentLookUp] = set()

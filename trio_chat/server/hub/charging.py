@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from trio_chat.server.hub.items import Requests
 
 _LOOK_UP: Final = 2048
-"""What a look-up in the store counts for among the bytes of a batch: a hundred of them take some ten milliseconds."""
+"""The bytes of a batch that one look-up in the store counts for: a hundred of them take some ten milliseconds."""
 
 log = structlog.get_logger()
 

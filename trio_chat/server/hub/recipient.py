@@ -1,4 +1,4 @@
-"""What one session is to get, in its order. Part of the hub; see there.
+"""The events and answers for one session, in their order. Part of the hub; see there.
 
 Answers keep the order in which they were asked. Two kinds of them are not ready at once:
 
@@ -8,8 +8,8 @@ Answers keep the order in which they were asked. Two kinds of them are not ready
   with them all that the session gets after them: the answer to a join has to come before the room's events. Live events
   alone do not wait for look-ups.
 
-What is held is bounded. Past the bound, or when the peer takes its pages too slowly, all of it is sent, and the pages
-follow: then order is lost, but neither is anything else, nor is the hub's memory filled.
+The events held are bounded. Past the bound, or when the peer takes its pages too slowly, all of them are sent and the
+pages follow. Then the order is lost, but no event is, and the hub's memory is not filled.
 """
 
 from __future__ import annotations

@@ -22,14 +22,14 @@ WHICH_PERSON: Final = "Which person?"
 
 @dataclass(frozen=True, slots=True)
 class Unfinished:
-    """What is missing in an argument, as a sentence, and the people whom it names so far."""
+    """The missing part of an argument, as a sentence, and the people that it names so far."""
 
     why: str
     people: tuple[str, ...]
 
 
 Reading: TypeAlias = Meaning | Unfinished | str
-"""What an argument means; a string says what is wrong with it, and the right form is added."""
+"""The meaning of an argument; a string says what is wrong with it, and the right form is added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ class ChatCommand:
         return f"/{self.name} {self.form}".rstrip()
 
     def decide(self, argument: str, place: Place) -> tuple[Meaning, tuple[str, ...]]:
-        """What the command means with this argument, and the people whom an unfinished one names so far."""
+        """The meaning of the command with this argument, and the people that an unfinished one names so far."""
         reading = self.read(argument, place)
         if isinstance(reading, str):
             return self._wrong(reading), ()

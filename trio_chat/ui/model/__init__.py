@@ -1,1 +1,1 @@
-"""What both interfaces know of the chat and how they say it in words. Pure."""
+"""The facts of the chat that both interfaces share, and the words for them. Pure."""

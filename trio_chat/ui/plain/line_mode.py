@@ -168,8 +168,8 @@ class LineMode:
         return self._lines.read(text)
 
     def meaning(self, line: TypedLine) -> Meaning | None:
-        """What a line does now. A line typed for a room that could not be entered then is an error: it must not go to
-        the room before."""
+        """The meaning of a line now. A line typed for a room that could not be entered then is an error: it must not go
+        to the room before."""
         meaning = line.meaning(self.place)
         here, missed = self.place.room, self._not_entered
         if not missed or getattr(meaning, "room", "") != here or line.text.startswith("@") or here in line.text:

@@ -1,4 +1,4 @@
-"""What the full screen restores at its next start: drafts, notification settings, the input's history.
+"""The state that the full screen restores at its next start: drafts, notification settings, the input's history.
 
 A file for each server; see :mod:`trio_chat.client.state_files`. A file that cannot be read or written is done without.
 """
