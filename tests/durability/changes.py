@@ -15,6 +15,7 @@ from pathlib import Path
 
 import trio
 
+from tests.durability.waiting import wait_until
 from trio_chat.client import Backoff, Chat, connect
 from trio_chat.client.identity import Identities
 from trio_chat.client.options import Reconnection, Timeouts
@@ -52,7 +53,7 @@ class Changer:
     def __init__(self, name: str, chance: random.Random, done: trio.Event) -> None:
         self.name = name
         self.room = Room(f"#of-{name}")
-        self.ended = trio.Event()
+        self._ended = False
         self._chance = chance
         self._done = done
 
@@ -68,10 +69,22 @@ class Changer:
         ) as chat:
             await chat.join(self.room.name)
             task_status.started()
-            ways = (self._say, self._say, self._edit, self._react, self._delete, self._rule, self._ban)
-            while not self._done.is_set():
-                await self._chance.choice(ways)(chat)
-            self.ended.set()
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_listen, chat)
+                ways = (self._say, self._say, self._edit, self._react, self._delete, self._rule, self._ban)
+                while not self._done.is_set():
+                    await self._chance.choice(ways)(chat)
+                self._ended = True
+                nursery.cancel_scope.cancel()
+
+    def stand(self) -> int:
+        """Return the number of acknowledged changes."""
+        return self.room.done.total()
+
+    async def finish(self) -> None:
+        """Let the person end, and wait for the end."""
+        self._done.set()
+        await wait_until(lambda: self._ended, self.stand)
 
     async def _say(self, chat: Chat) -> None:
         text = f"said {self.room.done['said']}"
@@ -135,6 +148,12 @@ class Changer:
         self.room.done["moderated"] += 1
 
 
+async def _listen(chat: Chat) -> None:
+    """Take all events: a client whose mailbox is full reads nothing more, answers included."""
+    async for _ in chat:
+        pass
+
+
 _KINDS: dict[str, type[RoomEvent]] = {
     "said": Message,
     "edited": Edited,
@@ -148,7 +167,7 @@ _KINDS: dict[str, type[RoomEvent]] = {
 async def check(url: str, folder: Path, changer: Changer) -> int:
     """The room is as its owner noted it, and each change is in its log once. Returns how many there were."""
     room = changer.room
-    async with connect(url, name=changer.name, identities=Identities(folder / changer.name)) as chat:
+    async with connect(url, name=changer.name, identities=Identities(folder / changer.name), listen=False) as chat:
         log = await _whole_log(chat, room.name)
         view = await chat.join(room.name)
         banned = {ban.network for ban in await chat.bans(room.name)}

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import trio
 
+from tests.durability.waiting import wait_until
 from trio_chat.client import Backoff, Chat, Missed, connect
 from trio_chat.client.identity import Identities
 from trio_chat.client.options import Reconnection, Timeouts
@@ -83,15 +84,14 @@ class Crowd:
     async def wait_sent(self, count: int) -> None:
         """Wait until so many more messages were acknowledged: whatever broke, it works again."""
         goal = self.sent + count
-        while self.sent < goal:  # noqa: ASYNC110 - counts of many tasks, looked at now and then
-            await trio.sleep(0.01)
+        await wait_until(lambda: self.sent >= goal, self._stand)
 
     async def finish(self) -> list[RoomEvent]:
         """Let everyone finish, and give the room's whole log, once everyone was given its end."""
         self.done.set()
-        while self.quiet < len(self.members):  # noqa: ASYNC110 - as above
-            await trio.sleep(0.01)
-        async with connect(self.url, name="auditor", identities=Identities(self.folder / "auditor")) as chat:
+        await wait_until(lambda: self.quiet >= len(self.members), self._stand)
+        identities = Identities(self.folder / "auditor")
+        async with connect(self.url, name="auditor", identities=identities, listen=False) as chat:
             await chat.join(ROOM)
             log: list[RoomEvent] = []
             while True:
@@ -99,9 +99,12 @@ class Crowd:
                 log += page.events
                 if not page.more:
                     break
-        while any(member.last < log[-1].seq for member in self.members):  # noqa: ASYNC110 - as above
-            await trio.sleep(0.01)
+        await wait_until(lambda: all(member.last >= log[-1].seq for member in self.members), self._stand)
         return log
+
+    def _stand(self) -> dict[str, tuple[int, int]]:
+        """Return the number of acknowledged messages and the last place of each member, by name."""
+        return {member.name: (len(member.acknowledged), member.last) for member in self.members}
 
 
 def check(crowd: Crowd, log: list[RoomEvent]) -> int:

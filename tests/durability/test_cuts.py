@@ -122,7 +122,7 @@ async def test_broken_connections_lose_and_double_nothing(
             await crowd.wait_sent(SENDERS)
             log = await crowd.finish()
             for changer in changers:
-                await changer.ended.wait()
+                await changer.finish()
             people.cancel_scope.cancel()
         changed = sum([await changes.check(url, identities, changer) for changer in changers])
         nursery.cancel_scope.cancel()

@@ -59,7 +59,7 @@ async def test_what_was_acknowledged_is_there_when_the_server_was_killed(tmp_pat
             await crowd.wait_sent(SENDERS)
             log = await crowd.finish()
             for changer in changers:
-                await changer.ended.wait()
+                await changer.finish()
         count = check(crowd, log)
         kill(server)  # what comes now comes from the file
         server = await start(data, port)
