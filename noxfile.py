@@ -151,6 +151,14 @@ def wire_speed(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def churn(session: nox.Session) -> None:
+    """Let people come, talk, search and go for 2 minutes (``-- --hour``: 500 of them, an hour): memory stays level."""
+    session.install("-e", ".[test,speed]")
+    picture = Path(session.create_tmp()) / "churn.svg"
+    session.run("python", "-m", "tests.benchmarks.churn", "--plot", str(picture), *session.posargs)
+
+
+@nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """Kill the server 200 times, cut connections 200 times, let devices come and go: no acknowledged line is lost."""
     session.install("-e", ".[test,speed]")

@@ -6,6 +6,7 @@ only the frames' borders are looked at, and a few bytes.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import selectors
@@ -22,7 +23,7 @@ TEXT_BYTES: Final = 100
 
 _HELLO: Final = (
     "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: trio-chat.1\r\nUsername: {name}\r\n\r\n"
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: trio-chat.1\r\n{credentials}\r\n"
 )
 
 
@@ -39,23 +40,33 @@ def frame(payload: bytes) -> bytes:
     return head + bytes(4) + payload
 
 
-class Client:
-    """One connection, under a name of its own."""
+def close_frame() -> bytes:
+    """A close frame with the status 1000, as a client sends it."""
+    return struct.pack("!BB", 0x88, MASKED | 2) + bytes(4) + struct.pack("!H", 1000)
 
-    def __init__(self, port: int, name: str) -> None:
+
+class Client:
+    """One connection, under a name of its own, or without one. ``token`` proves that the name is ours; the server's
+    token for it is there afterwards. ``source`` is the address to come from, any of 127.0.0.0/8."""
+
+    def __init__(
+        self, port: int, name: str, *, token: str = "", quiet: bool = False, source: str = "127.0.0.1"
+    ) -> None:
         self.name = name
         self._asked = 0
         self._rest = b""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30)
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.sendall(_HELLO.format(name=name).encode())
+        given = {"Username": name, "Trio-Chat-Token": token, "Trio-Chat-Quiet": "1" if quiet else ""}
+        credentials = "".join(f"{header}: {value}\r\n" for header, value in given.items() if value)
+        self.socket.sendall(_HELLO.format(credentials=credentials).encode())
         head = b""
         while b"\r\n\r\n" not in head:
             head += self._receive()
         first, _, self._rest = head.partition(b"\r\n\r\n")
         if b" 101 " not in first:
             raise ConnectionError((first + self._rest).decode())
-        self._wait_for(b'"type":"welcome"')
+        self.token = str(json.loads(self._wait_for(b'"type":"welcome"'))["token"])
 
     def close(self) -> None:
         """Close the connection."""
@@ -71,8 +82,18 @@ class Client:
 
     def request(self, kind: str, **fields: object) -> bytes:
         """Return a request with a number of its own, in a frame."""
+        return self.make_request(kind, **fields)[1]
+
+    def make_request(self, kind: str, **fields: object) -> tuple[str, bytes]:
+        """Return the id of a request, and the request in a frame."""
         self._asked += 1
-        return frame(json.dumps({"type": kind, "id": f"q{self._asked}", **fields}).encode())
+        number = f"q{self._asked}"
+        return number, frame(json.dumps({"type": kind, "id": number, **fields}).encode())
+
+    def send(self, data: bytes) -> None:
+        """Send frames. If the server has hung up, the next reading says so."""
+        with contextlib.suppress(ConnectionError):
+            self.socket.sendall(data)
 
     def message(self, room: str, text: str) -> bytes:
         """Return a message in a frame, without the JSON encoder: ``text`` must need no escaping."""
@@ -115,21 +136,34 @@ class Client:
 
 
 class Loop:
-    """Waits for many clients at once, and passes each payload to the function of its client."""
+    """Waits for many clients at once, and passes each payload to the function of its client.
 
-    def __init__(self) -> None:
+    ``hung_up`` is called with a client whose connection the server has closed; without it, that raises ConnectionError.
+    """
+
+    def __init__(self, hung_up: Callable[[Client], None] | None = None) -> None:
         self._selector = selectors.DefaultSelector()
+        self._hung_up = hung_up
 
     def watch(self, client: Client, take: Callable[[bytes], None]) -> None:
         """From now on pass every payload of a client to ``take``."""
         self._selector.register(client.socket, selectors.EVENT_READ, (client, take))
 
+    def forget(self, client: Client) -> None:
+        """Pass on nothing more of a client, which is still open."""
+        self._selector.unregister(client.socket)
+
     def turn(self, deadline: float) -> None:
         """Wait for payloads until a time of ``time.perf_counter``, and pass them on."""
         for key, _ in self._selector.select(max(0.0, deadline - time.perf_counter())):
             client, take = key.data
-            for payload in client.arrived():
-                take(payload)
+            try:
+                for payload in client.arrived():
+                    take(payload)
+            except ConnectionError:
+                if self._hung_up is None:
+                    raise
+                self._hung_up(client)
 
     def run(self, deadline: float) -> None:
         """Pass on all payloads until then."""
