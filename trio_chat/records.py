@@ -200,6 +200,18 @@ class Redact(Struct, frozen=True, gc=False):
     event: bytes
 
 
+class SaveClock(Struct, frozen=True, gc=False):
+    """The relation between the clocks of the server, in seconds.
+
+    ``boot`` names the time from one start of the system to the next (empty: not known). ``base`` is the server's steady
+    time at that start. The wall clock is ``ahead`` of the steady time, and so are all stored times of ends.
+    """
+
+    boot: str = ""
+    base: float = 0.0
+    ahead: float = 0.0
+
+
 Record: TypeAlias = (
     SaveAccount
     | DropAccount
@@ -219,6 +231,7 @@ Record: TypeAlias = (
     | Line
     | Amend
     | Redact
+    | SaveClock
 )
 
 
@@ -242,7 +255,8 @@ class Sent(Struct, frozen=True, gc=False):
 
 class Snapshot(Struct, frozen=True):
     """Everything in a store but the lines of the logs. ``sent`` has the places of the last few thousand lines by the
-    ids under which they were sent, the newest last. The numbers ``next_…`` are the first that were never used."""
+    ids under which they were sent, the newest last. The numbers ``next_…`` are the first that were never used.
+    ``clock`` is the clock by which the times of ends were stored; ``None`` in a new store, and in one of 0.1.0."""
 
     accounts: tuple[SaveAccount, ...] = ()
     devices: tuple[SaveDevice, ...] = ()
@@ -257,3 +271,4 @@ class Snapshot(Struct, frozen=True):
     next_device: int = 1
     next_room: int = 1
     next_ban: int = 1
+    clock: SaveClock | None = None

@@ -42,6 +42,7 @@ class ExpectedStore:
     notes: list[records.AuditNote] = field(default_factory=list)
     logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     sent: dict[tuple[int, str], StoredPlace] = field(default_factory=dict)
+    clock: list[records.SaveClock] = field(default_factory=list)
     ends: dict[type[Any], int] = field(default_factory=lambda: dict.fromkeys(NUMBERED, 0))
 
     def copy(self) -> ExpectedStore:
@@ -67,11 +68,12 @@ class ExpectedStore:
             next_device=devices,
             next_room=rooms,
             next_ban=bans,
+            clock=self.clock[-1] if self.clock else None,
         )
 
     def restarted(self, settings: BrokerSettings, now: float) -> Broker:
         """A new broker that starts from this store."""
-        return Broker(settings, self.snapshot(), now)
+        return Broker(settings, self.snapshot(), now, self.clock[-1] if self.clock else None)
 
     def answer(self, look_up: LookUp) -> Stored | None:
         """The answer of the store to a look-up of the broker."""
@@ -131,6 +133,9 @@ class ExpectedStore:
         if publish.cid:
             assert (publish.sender, publish.cid) not in self.sent, "a message sent twice was stored twice"
             self.sent[publish.sender, publish.cid] = StoredPlace(publish.number, event.seq, event.time)
+
+    def _saveclock(self, record: records.SaveClock) -> None:
+        self.clock[:] = [record]
 
     def _saveaccount(self, record: records.SaveAccount) -> None:
         others = [account for account in self.accounts.values() if account.id != record.id]

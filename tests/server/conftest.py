@@ -13,6 +13,7 @@ from structlog.testing import capture_logs
 
 from tests.server.live_server import LiveServer, Log, Serve, run_live_server
 from trio_chat.config import ServerConfig
+from trio_chat.server.hub.clock import Clock
 from trio_chat.store import Store
 
 
@@ -28,15 +29,22 @@ def logged() -> Iterator[Log]:
 @pytest.fixture
 async def serve(logged: Log, nursery: trio.Nursery) -> AsyncIterator[Serve]:
     """Start a server, with any of its settings; it ends with the test. No rate limit unless asked for, and
-    nothing on disk unless a folder (``data``) is given."""
+    nothing on disk unless a folder (``data``) is given. ``clock`` is its wall clock and, unless ``steady`` is given,
+    also what it measures durations by."""
     servers: list[LiveServer] = []
 
     async def start(
-        *, store: Store | None = None, clock: Callable[[], float] = time.time, **settings: Any
+        *,
+        store: Store | None = None,
+        clock: Callable[[], float] = time.time,
+        steady: Callable[[], float] | None = None,
+        boot: str = "one boot",
+        **settings: Any,
     ) -> LiveServer:
         memory = "data" not in settings
         config = ServerConfig(**{"port": 0, "rate": 0.0, "memory": memory, **settings})
-        servers.append(await nursery.start(partial(run_live_server, config, store=store, clock=clock)))
+        clocks = partial(Clock, wall=clock, steady=steady or clock, boot=boot)
+        servers.append(await nursery.start(partial(run_live_server, config, store=store, clock=clocks)))
         return servers[-1]
 
     yield start

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import socket
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -14,9 +13,10 @@ import trio
 from tests.server.raw_client import Answer, RawClient
 from trio_chat.config import ServerConfig
 from trio_chat.errors import StoreError
-from trio_chat.records import Line, Record
+from trio_chat.records import Line, Record, SaveClock
 from trio_chat.server.app import Server, make_server, open_server
 from trio_chat.server.doors.native_peer import NativePeer
+from trio_chat.server.hub.clock import Clock
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport
 from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, SqliteStore, Store
@@ -203,7 +203,7 @@ async def run_live_server(
     config: ServerConfig,
     *,
     store: Store | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[SaveClock | None], Clock] = Clock,
     task_status: trio.TaskStatus[LiveServer],
 ) -> None:
     """Run a server until it ends, over ``store`` if one is given, else over the store of the configuration."""
@@ -215,7 +215,9 @@ async def run_live_server(
 
 
 @contextlib.asynccontextmanager
-async def _opened(config: ServerConfig, store: Store | None, clock: Callable[[], float]) -> AsyncIterator[Server]:
+async def _opened(
+    config: ServerConfig, store: Store | None, clock: Callable[[SaveClock | None], Clock]
+) -> AsyncIterator[Server]:
     if store is not None:
         yield make_server(config, store, await store.load(), clock=clock)
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -404,9 +403,9 @@ async def test_people_of_the_first_version_go_on_where_they_were(serve: Serve, t
 
 
 async def test_old_messages_are_removed_and_a_page_says_where_the_rest_begins(
-    serve: Serve, remembering: dict[str, Any], monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+    serve: Serve, remembering: dict[str, Any], mock_clock: trio.testing.MockClock
 ) -> None:
-    now = await _days_later(monkeypatch)
+    now = Days()
     live = await serve(keep=30, clock=now.time, **remembering)
     ada = await live.join("ada")
     await ada.ask("join", room="#kept")
@@ -437,20 +436,6 @@ class Days:
 
     def time(self) -> float:
         return 1.8e9 + self.days * DAY
-
-
-async def _days_later(monkeypatch: pytest.MonkeyPatch) -> Days:
-    """Let what removes the old go by the test's clock too."""
-    from datetime import UTC, datetime  # noqa: PLC0415 - for this class alone
-
-    now = Days()
-
-    class Today:
-        now: Callable[..., datetime] = staticmethod(lambda zone: datetime.fromtimestamp(now_time(), UTC))
-
-    now_time = now.time
-    monkeypatch.setattr("trio_chat.server.upkeep.datetime", Today)
-    return now
 
 
 # ---- names of accounts -------------------------------------------------------------------------------

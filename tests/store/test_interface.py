@@ -21,6 +21,7 @@ from trio_chat.records import (
     Record,
     Redact,
     SaveBan,
+    SaveClock,
     SaveDevice,
     SaveInvite,
     SaveMember,
@@ -74,6 +75,8 @@ async def test_saved_records_are_loaded_unchanged(store: Store, pen: Pen) -> Non
         SaveMention(1, 1, 6),
         ban(3, room=1),
         ban(5, account=2),
+        SaveClock("boot", 1e9, 0.5),
+        SaveClock("boot", 1e9, -3600.25),
     ]
     await save(store, saved)
     snapshot = await store.load()
@@ -84,7 +87,8 @@ async def test_saved_records_are_loaded_unchanged(store: Store, pen: Pen) -> Non
     assert list(snapshot.invites) == [saved[7]]
     assert list(snapshot.reads) == [saved[8]]
     assert list(snapshot.mentions) == [saved[9]]
-    assert list(snapshot.bans) == saved[10:]
+    assert list(snapshot.bans) == saved[10:12]
+    assert snapshot.clock == saved[-1]
     assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (3, 5, 3, 6)
 
 

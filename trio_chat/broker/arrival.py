@@ -34,7 +34,7 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
     """Let a session in: under a name that it proves to be its own, or a free one, which it then claims."""
     registry, session, request = ask.registry, ask.session, ask.request
     refusal = _check_password(registry.settings.password, request.password) or rooms.banned(
-        registry.rooms[LOBBY], None, session.address, ask.now
+        registry, registry.rooms[LOBBY], None, session.address, ask.now
     )
     if refusal is not None:
         return refusal
@@ -49,7 +49,7 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
         if known is not None:
             person, asked = known, "" if request.name is None else name.shown
     if person is not None and not _is_free(registry, person, request, ask.now):
-        refusal = _prove(ask, person) or rooms.banned(registry.rooms[LOBBY], person, session.address, ask.now)
+        refusal = _prove(ask, person) or rooms.banned(registry, registry.rooms[LOBBY], person, session.address, ask.now)
         if refusal is not None:
             return refusal
         if person.guest and registry.settings.owned:  # names are owned now, and this use claims the name
@@ -212,7 +212,7 @@ def _is_free(registry: Registry, holder: Person, request: Hello | None, now: flo
         return False
     settings = registry.settings
     until = seconds(holder.seen) + settings.name_expiry + settings.visits
-    if not holder.guest and (not settings.name_expiry or holder.password is not None or until > now):
+    if not holder.guest and (not settings.name_expiry or holder.password is not None or until > registry.earlier(now)):
         return False
     return not _is_restrained(registry, holder, now)
 

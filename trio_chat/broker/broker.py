@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
-from trio_chat.broker import arrival, presence, resent, retract, talk
+from trio_chat.broker import arrival, ends, presence, resent, retract, talk
 from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from trio_chat.broker.state import Person
     from trio_chat.protocol.requests import AnyRequest, Hello
+    from trio_chat.records import SaveClock
 
 A = TypeVar("A", bound="AnyRequest")
 LookUp: TypeAlias = MessageLookUp | SentLookUp
@@ -77,12 +78,18 @@ class Failed(NamedTuple):
 
 
 class Broker(Registry):
-    """See the module. Times are seconds since 1970, and never go back."""
+    """See the module. ``now`` is steady time, and ``clock`` tells the wall clock from it (``None``: they are one)."""
 
-    def __init__(self, settings: BrokerSettings, snapshot: Snapshot | None = None, now: float = 0.0) -> None:
+    def __init__(
+        self,
+        settings: BrokerSettings,
+        snapshot: Snapshot | None = None,
+        now: float = 0.0,
+        clock: SaveClock | None = None,
+    ) -> None:
         super().__init__(settings)
         self.next_visit = now + settings.visits
-        self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now)
+        self.opening: list[Effect] = restore(self, snapshot or Snapshot(), now, clock)
 
     # ---- sessions ---------------------------------------------------------------------------
 
@@ -254,14 +261,14 @@ class Broker(Registry):
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_expiry, self.next_save, self.next_visit)
+        first = min(self.next_expiry, self.next_save, self.next_visit, self.next_clock)
         if self.gathering:
             first = min(first, min(room.presence_told for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
 
     def tick(self, now: float) -> list[Effect]:
         """Do all that has become due: tell big rooms who came and went, disconnect silent sessions, and store read
-        positions and last visits."""
+        positions, last visits and, where the wall clock was set, the times of ends."""
         effects: list[Effect] = []
         presence.tell_due(Decision(self, now, effects))
         for session in self.expired(now):
@@ -269,6 +276,8 @@ class Broker(Registry):
             # told once; the connection then closes by itself. In the journal, should a bug be in what follows
             self.journal.then(partial(self.watch, session))
             self.journal.set(session, "expired", True)
+        if self.next_clock <= now:
+            ends.save_ends(Decision(self, now, effects))
         if self.next_visit <= now:
             self.note_visits(now)
         if self.next_save <= now:

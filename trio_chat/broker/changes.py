@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trio_chat.broker.ask import Ask
+    from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import ChatRoom, Person
     from trio_chat.protocol.events import Message
 
@@ -39,7 +40,7 @@ def edit(ask: Ask[Edit]) -> Refusal | None:
     if stored.sender != person.id:
         return refuse("not_yours", seq=request.target, room=room.name, others="")
     text = clean(request.text)
-    refusal = talk.check_text(ask.registry, text) or _may_change(room, person, ask.now)
+    refusal = talk.check_text(ask.registry, text) or _may_change(ask.registry, room, person, ask.now)
     if refusal is not None:
         return refusal
     message = msgspec.structs.replace(
@@ -100,7 +101,7 @@ def react(ask: Ask[React]) -> Refusal | None:
     mark = clean_line(request.mark)
     if not mark or any(char.isspace() for char in mark):
         return refuse("bad_field", why="a reaction is one emoji or word")
-    refusal = _may_change(room, person, ask.now)
+    refusal = _may_change(ask.registry, room, person, ask.now)
     if refusal is not None:
         return refusal
     message = stored.message
@@ -160,9 +161,9 @@ def _message(ask: Ask[_Change]) -> StoredMessage | None:
     return stored if isinstance(stored, StoredMessage) and not stored.message.deleted else None
 
 
-def _may_change(room: ChatRoom, person: Person, now: float) -> Refusal | None:
+def _may_change(registry: Registry, room: ChatRoom, person: Person, now: float) -> Refusal | None:
     """Whether a person who may be muted can change messages; a wait between messages does not matter here."""
-    refusal = talk.may_speak(room, person, now) if room.direct is None else None
+    refusal = talk.may_speak(registry, room, person, now) if room.direct is None else None
     return None if refusal is None or refusal.code == "too_soon" else refusal
 
 

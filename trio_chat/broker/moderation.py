@@ -10,7 +10,7 @@ from trio_chat.broker import rooms
 from trio_chat.broker.effects import Disconnect, Tell
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, make_ban, record_of
-from trio_chat.broker.state import ChatRoom, Member, Person, Role, later, stamp
+from trio_chat.broker.state import ChatRoom, Member, Person, Role, later
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
@@ -95,7 +95,7 @@ def set_role(ask: Ask[SetRole]) -> Refusal | None:
     changes = member.role is not role
     registry.journal.set(member, "role", role)
     # stored also when nothing changes: this very batch may have set the role, and may fail
-    ask.effects.append(rooms.save_member(room, member))
+    ask.effects.append(rooms.save_member(registry, room, member))
     if changes:
         _tell_room(ask, room, _Deed("role", member.person, value=role.word))
     ask.acknowledge(Ok(id=request.id, unchanged=not (changes or request.again)))
@@ -146,23 +146,22 @@ def ban(ask: Ask[Ban]) -> Refusal | None:
     for held in before:  # only the last one holds
         registry.journal.pop(room.bans, held.record.id)
         ask.persist(DropBan(held.record.id))
-    until = None if end == float("inf") else stamp(end)
     record = SaveBan(
         registry.next_ban,
         None if room.is_lobby else room.id,
         None if person is None else person.id,
         network,
-        until,
+        registry.until(end),
         reason,
         ask.person.name.shown,
         ask.time,
         ask.person.id,
     )
     registry.journal.set(registry, "next_ban", record.id + 1)
-    held = make_ban(registry, record)
+    held = make_ban(registry, record, end)
     registry.journal.put(room.bans, record.id, held)
     ask.persist(record)
-    _tell_room(ask, room, _Deed("ban", person, value=network or "", reason=reason, until=until))
+    _tell_room(ask, room, _Deed("ban", person, value=network or "", reason=reason, until=record.until))
     for other in _covered(registry, room, held, ask.person):
         _apply_ban(ask, room, other, held)
     ask.acknowledge(Ok(id=request.id))
@@ -235,9 +234,9 @@ def mute(ask: Ask[Mute]) -> Refusal | None:
     if member.role is Role.NOBODY and not until:  # they stay a former member: in a slow room they still have to wait
         ask.persist(DropMember(room.id, member.person.id))
     else:
-        ask.effects.append(rooms.save_member(room, member))
+        ask.effects.append(rooms.save_member(registry, room, member))
     if changes:
-        end = None if until in (0.0, float("inf")) else stamp(until)
+        end = registry.until(until) if until else None
         _tell_room(ask, room, _Deed("mute" if until else "unmute", member.person, until=end))
     ask.acknowledge(Ok(id=request.id, unchanged=not (changes or request.again)))
     return None
@@ -378,7 +377,7 @@ def _apply_ban(ask: Ask[Ban], room: ChatRoom, person: Person, held: ActiveBan) -
     if room.is_lobby:
         for number in sorted(person.sessions):
             ask.registry.journal.set(ask.registry.sessions[number], "departure", "removed")
-            ask.effects.append(Disconnect(number, rooms.refuse_banned(room, held)))
+            ask.effects.append(Disconnect(number, rooms.refuse_banned(ask.registry, room, held)))
     else:
         removal = MissedNotice(room.name, held.record.by, "ban", held.record.reason, held.record.by_account)
         rooms.remove(ask, person, removal, by=ask.person)

@@ -12,6 +12,7 @@ from trio_chat.broker.journal import Journal
 from trio_chat.broker.near_names import NameTable
 from trio_chat.broker.places import PlaceLimits
 from trio_chat.broker.state import (
+    END,
     HOUR,
     SAVING,
     BrokerSettings,
@@ -25,6 +26,7 @@ from trio_chat.broker.state import (
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name, nearest
 from trio_chat.protocol.text import quoted
+from trio_chat.records import SaveClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -42,7 +44,7 @@ _STALE_AT_LEAST: Final = 1024  # entries are made anew once so many times as the
 
 
 class Registry:
-    """See the module. Times are seconds since 1970, and never go back.
+    """See the module. Times are steady: seconds since 1970 that go on evenly, whatever the wall clock is set to.
 
     Sessions, people and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), people and rooms by
     the keys of their names (``people``, ``rooms``), people by the looks of their names (``skeletons``) and by the
@@ -69,6 +71,8 @@ class Registry:
         self.here = 0
         self._expiries: list[tuple[float, int]] = []
         self.next_save = NEVER
+        self.next_clock = NEVER
+        self.clock = SaveClock()
         self.next_visit = NEVER
         self._stamped: tuple[float, str] = (-1.0, "")
         self.next_account = self.next_device = self.next_room = self.next_ban = 1
@@ -76,11 +80,27 @@ class Registry:
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.statistics()}>"
 
+    def set_time(self, now: float, clock: SaveClock) -> float:
+        """Learn how the wall clock stands to steady time ``now``, which is returned."""
+        if clock is not self.clock and clock != self.clock:
+            self.clock = clock
+            self.next_clock = min(self.next_clock, now)
+        return now
+
     def stamp(self, now: float) -> str:
-        """``now`` as the wire writes it. A batch shares one ``now``, so the last result is kept."""
-        if self._stamped[0] != now:
-            self._stamped = (now, stamp(now))
+        """``now`` by the wall clock, as the wire writes it. A batch shares one ``now``, so the last result is kept."""
+        wall = now + self.clock.ahead
+        if self._stamped[0] != wall:
+            self._stamped = (wall, stamp(wall))
         return self._stamped[1]
+
+    def until(self, end: float) -> str | None:
+        """When something ends by the wall clock, as the wire writes times; ``None``, if it does not."""
+        return None if end == NEVER else stamp(min(end + self.clock.ahead, END))
+
+    def earlier(self, now: float) -> float:
+        """The earlier of ``now`` and the wall clock's time. What becomes free for its age waits for both."""
+        return min(now, now + self.clock.ahead)
 
     def find_person(self, name: str, *, done: str = "done", gone: bool = False) -> Person | Refusal:
         """The person of this name, however it is spelled.

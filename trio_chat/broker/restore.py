@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING
 
 from trio_chat.addresses import Network, read_network
 from trio_chat.broker.effects import Effect, Persist
-from trio_chat.broker.state import FOR_GOOD, SENT_IDS, ActiveBan, ChatRoom, Device, Member, Person, Role, seconds, stamp
+from trio_chat.broker.state import FOR_GOOD, SENT_IDS, ActiveBan, ChatRoom, Device, Member, Person, Role, seconds
 from trio_chat.protocol.names import LOBBY, Name
 from trio_chat.records import INVITE, SaveAccount, SaveRoom
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
-    from trio_chat.records import SaveBan, Snapshot
+    from trio_chat.records import SaveBan, SaveClock, Snapshot
 
 
-def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
-    """Fill a new registry. Returns the effects that must be stored before anything else: the lobby, the first time."""
+def restore(registry: Registry, snapshot: Snapshot, now: float, clock: SaveClock | None) -> list[Effect]:
+    """Fill a new registry. Returns the effects that must be stored before anything else: the lobby, the first time.
+
+    ``clock`` is how the wall clock stands to steady time ``now``; ``None`` where they are one.
+    """
+    kept = snapshot.clock
+    if kept is not None and clock is not None and (kept.boot, kept.base) == (clock.boot, clock.base):
+        registry.clock = kept  # by which the ends were stored; else they are the wall clock's times
     registry.next_account = snapshot.next_account
     registry.next_device = snapshot.next_device
     registry.next_room = snapshot.next_room
@@ -29,9 +35,11 @@ def restore(registry: Registry, snapshot: Snapshot, now: float) -> list[Effect]:
     _restore_sent(registry, snapshot)
     registry.people.build()
     registry.rooms.build()
+    if clock is not None:
+        registry.set_time(now, clock)
     if LOBBY in registry.rooms:
         return []
-    room = add_room(registry, SaveRoom(id=registry.next_room, name=LOBBY, created=stamp(now)))
+    room = add_room(registry, SaveRoom(id=registry.next_room, name=LOBBY, created=registry.stamp(now)))
     registry.next_room += 1
     return [Persist(record_of(room))]
 
@@ -95,13 +103,14 @@ def _stored_network(text: str) -> Network:
     return read_network("".join(re.split(r"%[^/]*", text)))
 
 
-def make_ban(registry: Registry, record: SaveBan) -> ActiveBan:
-    """A stored ban as it is applied. Raises ``ValueError`` when its network is no network."""
+def make_ban(registry: Registry, record: SaveBan, end: float) -> ActiveBan:
+    """A stored ban as it is applied, until ``end`` in steady time. Raises ``ValueError`` when its network is no
+    network."""
     return ActiveBan(
         record,
         None if record.account is None else registry.persons.get(record.account),
         None if record.network is None else _stored_network(record.network),
-        float("inf") if record.until is None else seconds(record.until),
+        end,
     )
 
 
@@ -126,7 +135,7 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
     for member in snapshot.members:
         room, person = registry.numbered.get(member.room), registry.persons.get(member.account)
         if room is not None and person is not None:
-            held = Member(person, Role(member.role), _muted(member.muted_until))
+            held = Member(person, Role(member.role), _muted(registry, member.muted_until))
             if held.role is Role.NOBODY:
                 room.former[person.id] = held
                 continue
@@ -159,10 +168,13 @@ def _restore_sent(registry: Registry, snapshot: Snapshot) -> None:
 def _restore_ban(registry: Registry, record: SaveBan) -> None:
     room = registry.rooms.get(LOBBY) if record.room is None else registry.numbered.get(record.room)
     if room is not None:
-        room.bans[record.id] = make_ban(registry, record)
+        room.bans[record.id] = make_ban(registry, record, _end(registry, record.until))
 
 
-def _muted(until: str | None) -> float:
-    if until is None:
-        return 0.0
-    return float("inf") if until == FOR_GOOD else seconds(until)
+def _muted(registry: Registry, until: str | None) -> float:
+    return 0.0 if until is None else _end(registry, None if until == FOR_GOOD else until)
+
+
+def _end(registry: Registry, until: str | None) -> float:
+    """A stored end in steady time."""
+    return float("inf") if until is None else seconds(until) - registry.clock.ahead

@@ -8,7 +8,7 @@ from trio_chat.broker import presence
 from trio_chat.broker.effects import Persist, Publish, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, add_room, record_of
-from trio_chat.broker.state import FOR_GOOD, ChatRoom, Member, Person, Role, Session, stamp, until
+from trio_chat.broker.state import FOR_GOOD, ChatRoom, Member, Person, Role, Session
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
     Invited,
@@ -93,10 +93,10 @@ def names_of_former(registry: Registry, infos: Iterable[RoomInfo]) -> dict[int, 
     return registry.names_of(sorted(accounts))
 
 
-def banned(room: ChatRoom, person: Person | None, address: str, now: float) -> Refusal | None:
+def banned(registry: Registry, room: ChatRoom, person: Person | None, address: str, now: float) -> Refusal | None:
     """The refusal for a person, or an address, that is banned from a room (the lobby: from the server)."""
     ban = ban_of(room, person, address, now)
-    return None if ban is None else refuse_banned(room, ban)
+    return None if ban is None else refuse_banned(registry, room, ban)
 
 
 def ban_of(room: ChatRoom, person: Person | None, address: str, now: float) -> ActiveBan | None:
@@ -104,12 +104,12 @@ def ban_of(room: ChatRoom, person: Person | None, address: str, now: float) -> A
     return next((ban for ban in room.bans.values() if ban.until > now and ban.covers(person, address)), None)
 
 
-def refuse_banned(room: ChatRoom, ban: ActiveBan) -> Refusal:
+def refuse_banned(registry: Registry, room: ChatRoom, ban: ActiveBan) -> Refusal:
     """The refusal that a ban leads to."""
     reason = f" Why: {ban.record.reason}." if ban.record.reason else ""
     if room.is_lobby:
-        return refuse("banned", until=until(ban.until), reason=reason)
-    return refuse("banned_here", room=room.name, until=until(ban.until), reason=reason)
+        return refuse("banned", until=registry.until(ban.until), reason=reason)
+    return refuse("banned_here", room=room.name, until=registry.until(ban.until), reason=reason)
 
 
 def number_next(registry: Registry, room: ChatRoom) -> int:
@@ -132,7 +132,7 @@ def enter(decision: Decision, person: Person, room: ChatRoom, role: Role = Role.
     member = Member(person, role) if former is None else Member(person, role, former.muted, former.spoke)
     journal.put(room.members, person.id, member)
     journal.put(person.rooms, room.name, room)
-    decision.effects.append(save_member(room, member))
+    decision.effects.append(save_member(decision.registry, room, member))
     if person.visible:
         journal.put(room.here, person.id, person)
     if person.id in room.invited:
@@ -157,7 +157,7 @@ def exit_room(decision: Decision, person: Person, room: ChatRoom) -> None:
         former = Member(person, Role.NOBODY, member.muted, member.spoke)
         journal.put(room.former, person.id, former)
         if former.muted:
-            decision.effects.append(save_member(room, former))
+            decision.effects.append(save_member(decision.registry, room, former))
     decision.effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
 
 
@@ -194,7 +194,7 @@ def tell_invited(decision: Decision, session: Session, person: Person) -> None:
         if (
             room is not None
             and person.id in room.invited
-            and banned(room, person, session.address, decision.now) is None
+            and banned(decision.registry, room, person, session.address, decision.now) is None
         ):
             decision.effects.append(Tell((session.id,), Invited(room=invite.room, by=invite.by, by_id=invite.by_id)))
 
@@ -239,7 +239,7 @@ def join(ask: Ask[Join]) -> Refusal | None:
         room = make_room(ask, SaveRoom(registry.next_room, name, created=ask.time))
         enter(ask, person, room, Role.OWNER)
     else:
-        refusal = _may_enter(room, person, ask.session.address, ask.now)
+        refusal = _may_enter(registry, room, person, ask.session.address, ask.now)
         if refusal is not None:
             return refusal
         role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # an empty room needs an owner again
@@ -285,9 +285,9 @@ def leave(ask: Ask[Leave]) -> Refusal | None:
     return None
 
 
-def save_member(room: ChatRoom, member: Member) -> Persist:
+def save_member(registry: Registry, room: ChatRoom, member: Member) -> Persist:
     """A member as stored, or a former one."""
-    muted = None if member.muted == 0 else FOR_GOOD if member.muted == float("inf") else stamp(member.muted)
+    muted = None if member.muted == 0 else registry.until(member.muted) or FOR_GOOD
     return Persist(SaveMember(room.id, member.person.id, int(member.role), muted_until=muted))
 
 
@@ -299,7 +299,7 @@ def set_topic(ask: Ask[Topic]) -> Refusal | None:
         return refuse("no_topic_here")
     muted = room.members[person.id].muted
     if muted > ask.now:
-        return refuse("may_not_speak", room=room.name, until=until(muted))
+        return refuse("may_not_speak", room=room.name, until=registry.until(muted))
     if room.announce_only and room.role_of(person) < Role.MODERATOR:
         return refuse("not_allowed", room=room.name, role="moderator")
     text = clean_line(ask.request.text)
@@ -362,12 +362,12 @@ def _word(role: Role) -> str:
     return "" if role <= Role.MEMBER else role.word
 
 
-def _may_enter(room: ChatRoom, person: Person, address: str, now: float) -> Refusal | None:
+def _may_enter(registry: Registry, room: ChatRoom, person: Person, address: str, now: float) -> Refusal | None:
     if person.admin:
         return None
     if room.private and person.id not in room.invited:
         return refuse("not_invited" if room.members else "deserted", room=room.name)
-    return banned(room, person, address, now)
+    return banned(registry, room, person, address, now)
 
 
 def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None) -> None:
@@ -389,7 +389,7 @@ def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None) -> Non
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
     registry.journal.set(heir, "role", Role.OWNER)
-    decision.effects.append(save_member(room, heir))
+    decision.effects.append(save_member(decision.registry, room, heir))
     if by is not None:
         event = Moderated(
             room=room.name,

@@ -40,7 +40,7 @@ GATHERING: Final = 0.25
 FOR_GOOD: Final = "9999-12-31T23:59:59.999Z"
 """A time that never comes, where the store wants one."""
 
-_END: Final = 253_402_300_799.0
+END: Final = 253_402_300_799.0
 """When the calendar ends, at :data:`FOR_GOOD`: 9999-12-31T23:59:59Z in seconds since 1970."""
 
 HOUR: Final = 3600.0
@@ -322,15 +322,10 @@ def stamp(now: float) -> str:
     return datetime.fromtimestamp(now, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def until(end: float) -> str | None:
-    """When something ends, as the wire writes times; ``None``, if it does not."""
-    return None if end == float("inf") else stamp(end)
-
-
 def later(now: float, seconds: float | None) -> float:
     """So many seconds from now; infinite for good, and for a time that no calendar reaches."""
     end = float("inf") if seconds is None else now + seconds
-    return end if end < _END else float("inf")
+    return end if end < END else float("inf")
 
 
 def seconds(time: str) -> float:

@@ -20,7 +20,6 @@ from trio_chat.broker.state import (
     StoredPlace,
     seconds,
     stamp,
-    until,
 )
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.addressing import mentions
@@ -112,11 +111,11 @@ def mentioned_in(registry: Registry, room: ChatRoom, sender: Person, text: str) 
     return [person for person in people if person is not None and person is not sender and person.id in room.members]
 
 
-def may_speak(room: ChatRoom, person: Person, now: float) -> Refusal | None:
+def may_speak(registry: Registry, room: ChatRoom, person: Person, now: float) -> Refusal | None:
     """Whether a person may say something in a room that they are in."""
     member = room.members[person.id]
     if member.muted > now:
-        return refuse("may_not_speak", room=room.name, until=until(member.muted))
+        return refuse("may_not_speak", room=room.name, until=registry.until(member.muted))
     if not (room.announce_only or room.slow) or room.role_of(person) >= Role.MODERATOR:
         return None
     if room.announce_only:
@@ -273,7 +272,7 @@ def _find_room(ask: Ask[Send], person: Person) -> ChatRoom | Refusal:
     if room.direct is not None:
         others = {number: registry.persons[number] for number in room.direct if number in registry.persons}
         return _check_reachable(registry, room, person) or _conversation(ask, others)
-    return may_speak(room, person, ask.now) or room
+    return may_speak(registry, room, person, ask.now) or room
 
 
 def _find_conversation(ask: Ask[Send]) -> ChatRoom | Refusal:

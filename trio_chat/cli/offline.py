@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from trio_chat.errors import Refusal, TrioChatError
@@ -47,11 +46,13 @@ async def _administer(path: Path, order: Order) -> Table:
     from trio_chat.broker import Broker, BrokerSettings  # noqa: PLC0415 - a help page does not need it
     from trio_chat.broker.admin import administer  # noqa: PLC0415 - as above
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
+    from trio_chat.server.hub.clock import Clock  # noqa: PLC0415 - as above
     from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
 
     async with SqliteStore.open(path) as store:
-        now = time.time()
-        broker = Broker(BrokerSettings(), await store.load(), now)
+        snapshot = await store.load()
+        now, clock = Clock(snapshot.clock).read()
+        broker = Broker(BrokerSettings(), snapshot, now, clock)
         effects = broker.opening
         answer = administer(broker, order, now, effects)
         if isinstance(answer, Refusal):

@@ -24,7 +24,6 @@ import itertools
 import resource
 import secrets
 import signal
-import time
 from typing import TYPE_CHECKING, Final
 
 import platformdirs
@@ -38,6 +37,7 @@ from trio_chat.errors import Refusal, StoreError
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.native_peer import NativePeer
+from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
 from trio_chat.server.hub.peer import RETRY
@@ -57,7 +57,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_chat.config import ServerConfig
-    from trio_chat.records import Snapshot
+    from trio_chat.records import SaveClock, Snapshot
     from trio_chat.server.net.transport import TcpListener, TcpTransport, Transport
     from trio_chat.store import Store
 
@@ -286,15 +286,19 @@ def make_server(
     snapshot: Snapshot,
     *,
     directory: Path | None = None,
-    clock: Callable[[], float] = time.time,
+    clock: Callable[[SaveClock | None], Clock] = Clock,
 ) -> Server:
-    """Make a server over an open store and what it held at the start. ``clock`` gives seconds since 1970."""
-    hub = Hub(Broker(_settings(config, store.epoch), snapshot, clock()), store, Tally(), clock=clock)
-    return Server(config, hub, Upkeep(hub, store, config.keep), itertools.count(1), directory=directory)
+    """Make a server over an open store and what it held at the start. ``clock`` makes the clock that goes on from the
+    stored one."""
+    clocks = clock(snapshot.clock)
+    hub = Hub(Broker(_settings(config, store.epoch), snapshot, *clocks.read()), store, Tally(), clocks)
+    return Server(config, hub, Upkeep(hub, store, config.keep, clocks), itertools.count(1), directory=directory)
 
 
 @contextlib.asynccontextmanager
-async def open_server(config: ServerConfig, *, clock: Callable[[], float] = time.time) -> AsyncIterator[Server]:
+async def open_server(
+    config: ServerConfig, *, clock: Callable[[SaveClock | None], Clock] = Clock
+) -> AsyncIterator[Server]:
     """Open a server and its store, which is on disk unless the configuration says otherwise. Call :meth:`Server.run` in
     the block.
 

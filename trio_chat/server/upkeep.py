@@ -15,6 +15,7 @@ from trio_chat.server.hub.items import LogsTrimmed
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from trio_chat.server.hub.clock import Clock
     from trio_chat.server.hub.hub import Hub
     from trio_chat.store import StoreUpkeep
 
@@ -53,10 +54,11 @@ log = structlog.get_logger()
 class Upkeep:
     """The upkeep of a hub's store. Messages older than ``keep`` days are removed; 0 keeps them for ever."""
 
-    def __init__(self, hub: Hub, store: StoreUpkeep, keep: float) -> None:
+    def __init__(self, hub: Hub, store: StoreUpkeep, keep: float, clock: Clock) -> None:
         self.store = store
         self._hub = hub
         self._keep = keep
+        self._clock = clock
 
     def __repr__(self) -> str:
         return f"<Upkeep of {self.store!r}>"
@@ -64,7 +66,7 @@ class Upkeep:
     def start(self, nursery: trio.Nursery) -> None:
         """Start the tasks that run until they are cancelled."""
         nursery.start_soon(_run_for_ever, fill_index, self._hub, self.store)
-        nursery.start_soon(_run_for_ever, prune, self._hub, self.store, self._keep)
+        nursery.start_soon(_run_for_ever, prune, self._hub, self.store, self._keep, self._clock)
         nursery.start_soon(_run_for_ever, check_for_damage, self.store)
         nursery.start_soon(_run_for_ever, watch_store, self._hub, self.store)
 
@@ -122,11 +124,11 @@ async def finish(store: StoreUpkeep) -> None:
     log.warning("not all that was deleted is removed from the disk", advice=advice)
 
 
-async def prune(hub: Hub, store: StoreUpkeep, keep: float) -> NoReturn:
+async def prune(hub: Hub, store: StoreUpkeep, keep: float, clock: Clock) -> NoReturn:
     """Remove messages older than ``keep`` days (0: none), or than their room's own limit."""
     while True:
         try:
-            firsts = await store.prune(datetime.now(UTC), keep or None)
+            firsts = await store.prune(datetime.fromtimestamp(clock.earlier(), UTC), keep or None)
         except StoreError as error:
             log.warning("old messages not removed", error=str(error))
         else:

@@ -78,6 +78,7 @@ class MemoryStore:
         self._mentions: dict[tuple[int, int, int], records.SaveMention] = {}
         self._bans: dict[int, records.SaveBan] = {}
         self._notes: list[AuditLine] = []
+        self._clock: records.SaveClock | None = None
         self._places: dict[tuple[int, str], LinePosition] = {}
         self._ends = dict.fromkeys((records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan), 0)
         self._commits = self._lines = self._failures = 0
@@ -100,6 +101,7 @@ class MemoryStore:
             records.Line: self._append,
             records.Amend: self._amend,
             records.Redact: self._redact,
+            records.SaveClock: self._save_clock,
         }
 
     def __repr__(self) -> str:
@@ -189,6 +191,7 @@ class MemoryStore:
             next_device=self._ends[records.SaveDevice] + 1,
             next_room=self._ends[records.SaveRoom] + 1,
             next_ban=self._ends[records.SaveBan] + 1,
+            clock=self._clock,
         )
 
     async def read(
@@ -292,6 +295,9 @@ class MemoryStore:
 
     def _number(self, record: records.SaveAccount | records.SaveDevice | records.SaveRoom | records.SaveBan) -> None:
         self._ends[type(record)] = max(self._ends[type(record)], record.id)
+
+    def _save_clock(self, record: records.SaveClock) -> None:
+        self._clock = record
 
     def _save_account(self, record: records.SaveAccount) -> None:
         self._number(record)

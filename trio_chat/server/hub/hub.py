@@ -51,8 +51,6 @@ from trio_chat.server.hub.persistence import HubStore, Persistence
 from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from trio_chat.broker import Broker
     from trio_chat.broker.broker import ChargedRequest
     from trio_chat.server.hub.peer import Delivery
@@ -78,14 +76,12 @@ log = structlog.get_logger()
 
 
 class Hub:
-    """See the module. ``clock`` gives seconds since 1970."""
+    """See the module."""
 
-    def __init__(
-        self, broker: Broker, store: HubStore, tally: Tally, *, clock: Callable[[], float] = time.time
-    ) -> None:
+    def __init__(self, broker: Broker, store: HubStore, tally: Tally, clock: Clock | None = None) -> None:
         self.storing = Persistence(store, tally)
         self._broker = broker
-        self._clock = Clock(clock)
+        self._clock = clock or Clock()
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
         self._out = Dispatcher(store, tally, broker.names_of)
@@ -126,13 +122,13 @@ class Hub:
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Serve the inbox until cancelled. Raises ``StoreError`` if a new server's first records cannot be stored."""
         async with self._receiver, trio.open_nursery() as nursery:
-            self._now = self._clock()
+            self._now = self._broker.set_time(*self._clock.read())
             await self.storing.begin([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
             task_status.started()
             while True:
                 first = await self._wait_item()
                 started = time.perf_counter()
-                self._now = self._clock()
+                self._now = self._broker.set_time(*self._clock.read())
                 await self._carry_out(await self._ask(first, nursery), nursery)
                 if self._stopping:
                     await self._save_last()

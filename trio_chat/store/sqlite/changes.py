@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from trio_chat.records import Amend, Record, Redact, SaveAccount, SaveRead, SaveRoom
+    from trio_chat.records import Amend, Record, Redact, SaveAccount, SaveClock, SaveRead, SaveRoom
 
 _INSERT_LINE: Final = (
     "INSERT INTO events (id, room, seq, time, sender, cid, kind, text, target, event) VALUES (?,?,?,?,?,?,?,?,?,?)"
@@ -114,6 +114,7 @@ class Changes:
             records.SaveRead: self._save_reads,
             records.Amend: self._amend,
             records.Redact: self._redact,
+            records.SaveClock: self._save_clock,
         }
 
     def store(self, batch: Sequence[Record]) -> None:
@@ -167,6 +168,10 @@ class Changes:
         values = [astuple(read) for read in reads]
         self._connection.executemany("INSERT OR REPLACE INTO reads (room, account, seq) VALUES (?,?,?)", values)
         self._connection.executemany("DELETE FROM mentions WHERE room = ? AND account = ? AND seq <= ?", values)
+
+    def _save_clock(self, clocks: Sequence[SaveClock]) -> None:
+        value = msgspec.json.encode(clocks[-1]).decode()
+        self._connection.execute("INSERT OR REPLACE INTO meta VALUES ('clock', ?)", (value,))
 
     def _amend(self, amends: Sequence[Amend]) -> None:
         for amend in amends:

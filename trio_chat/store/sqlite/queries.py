@@ -13,6 +13,7 @@ from trio_chat.records import (
     RoomState,
     SaveAccount,
     SaveBan,
+    SaveClock,
     SaveDevice,
     SaveInvite,
     SaveMember,
@@ -66,6 +67,7 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
         next_device=ends.get("devices", 0) + 1,
         next_room=ends.get("rooms", 0) + 1,
         next_ban=ends.get("bans", 0) + 1,
+        clock=_clock(connection),
     )
 
 
@@ -78,6 +80,11 @@ def _accounts(connection: sqlite3.Connection) -> tuple[SaveAccount, ...]:
         SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin), read(put_out), bool(guest))
         for number, name, key, skeleton, created, seen, password, admin, put_out, guest in rows
     )
+
+
+def _clock(connection: sqlite3.Connection) -> SaveClock | None:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'clock'").fetchone()
+    return None if row is None else msgspec.json.decode(row[0], type=SaveClock)
 
 
 def _all(connection: sqlite3.Connection, kind: type[_Row], statement: str) -> tuple[_Row, ...]:
@@ -193,7 +200,10 @@ def look_up_many(
 
 
 def seq_at(connection: sqlite3.Connection, room: int, time: str) -> int:
-    """See :meth:`trio_chat.store.interface.Store.seq_at`. Halves the room's sequence: times grow along it."""
+    """See :meth:`trio_chat.store.interface.Store.seq_at`. Halves the room's sequence: times grow along it.
+
+    Where the wall clock was set back they do not, and the place is one of those where the time was passed.
+    """
     with _one_state(connection):
         bounds = _bounds(connection, room)
         if bounds is None:
