@@ -48,6 +48,7 @@ from trio_chat.server.hub.items import (
 )
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.hub.persistence import HubStore, Persistence
+from trio_chat.server.refusals import Refusals
 from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
@@ -71,7 +72,6 @@ _INBOX: Final = 1024
 _AFTER_A_BUG: Final = 60.0
 """Seconds until the broker's due work is tried again that failed by a bug: it stays due."""
 
-
 log = structlog.get_logger()
 
 
@@ -89,6 +89,7 @@ class Hub:
         self._stopping = False
         self._not_due_before = 0.0
         self.tally = tally
+        self.refusals = Refusals(tally)
 
     def __repr__(self) -> str:
         return f"<Hub {self.waiting} items waiting, {self._out!r}>"
@@ -124,6 +125,7 @@ class Hub:
         async with self._receiver, trio.open_nursery() as nursery:
             self._now = self._broker.set_time(*self._clock.read())
             await self.storing.begin([effect.record for effect in self._broker.opening if isinstance(effect, Persist)])
+            nursery.start_soon(self.refusals.run)
             task_status.started()
             while True:
                 first = await self._wait_item()
@@ -364,9 +366,7 @@ class Hub:
 
     def _settle_arrival(self, arrival: Arrival, refusal: Refusal | None) -> None:
         if refusal is not None:
-            self.tally.refuse(refusal.code)
-            name = None if arrival.hello is None else arrival.hello.name
-            log.info("not admitted", code=refusal.code, name=name, address=arrival.address)
+            self.refusals.note("not admitted", refusal.code, arrival.address, name=arrival.hello and arrival.hello.name)
             arrival.peer.refuse(refusal)
             return
         if arrival.hello is None:
