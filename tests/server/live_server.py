@@ -119,7 +119,7 @@ def socket_of(connection: Connection) -> socket.socket:
     """The server's socket of a connection."""
     transport = connection._transport
     assert isinstance(transport, TcpTransport)
-    return transport._socket
+    return transport
 
 
 class Log:

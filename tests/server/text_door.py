@@ -92,8 +92,9 @@ class TextPeer:
     def deliver(self, event: Event) -> None:
         self.outbox.write(write(event))
 
-    def deliver_encoded(self, data: bytes) -> None:
-        self.outbox.write(data)
+    @property
+    def stream(self) -> Outbox:
+        return self.outbox
 
     def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:
         del shared  # some of the deliveries are this session's own

@@ -12,7 +12,6 @@ stored before. :meth:`Broker.decide` decides it with the answer.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
@@ -274,7 +273,7 @@ class Broker(Registry):
         for session in self.expired(now):
             effects.append(Disconnect(session.id, self._too_silent(session)))
             # told once; the connection then closes by itself. In the journal, should a bug be in what follows
-            self.journal.then(partial(self.watch, session))
+            self.journal.then(self.watch, session)
             self.journal.set(session, "expired", True)
         if self.next_clock <= now:
             ends.save_ends(Decision(self, now, effects))
@@ -289,7 +288,7 @@ class Broker(Registry):
         ones."""
         reads, visits = self.unsaved_reads, self.unsaved_visits
         self.unsaved_reads, self.unsaved_visits, self.next_save = {}, {}, NEVER
-        self.journal.then(lambda: self._save_later(reads, visits, now))
+        self.journal.then(self._save_later, reads, visits, now)
         effects: list[Effect] = [
             Persist(SaveRead(room=room, account=account, seq=person.read.get(room, 0)))
             for (account, room), person in reads.items()

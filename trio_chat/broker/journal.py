@@ -6,35 +6,36 @@ batch was stored or not.
 
 from __future__ import annotations
 
-from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, TypeVarTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, MutableMapping
 
 K = TypeVar("K")
 V = TypeVar("V")
+Arguments = TypeVarTuple("Arguments")
 
 
 class Journal:
-    """A list of steps back. Each change does its work at once and notes how to undo it."""
+    """A list of steps back: each is a function and its arguments. Each change does its work at once and notes how to
+    undo it."""
 
     __slots__ = ("_back",)
 
     def __init__(self) -> None:
-        self._back: list[Callable[[], object]] = []
+        self._back: list[tuple[Callable[..., object], tuple[Any, ...]]] = []
 
     def set(self, thing: object, attribute: str, value: Any) -> None:  # noqa: ANN401 - any attribute's type
         """Give an attribute another value."""
-        self._back.append(partial(setattr, thing, attribute, getattr(thing, attribute)))
+        self._back.append((setattr, (thing, attribute, getattr(thing, attribute))))
         setattr(thing, attribute, value)
 
     def put(self, mapping: MutableMapping[K, V], key: K, value: V) -> None:
         """Set an entry of a mapping."""
         if key in mapping:
-            self._back.append(partial(mapping.__setitem__, key, mapping[key]))
+            self._back.append((mapping.__setitem__, (key, mapping[key])))
         else:
-            self._back.append(partial(mapping.pop, key, None))
+            self._back.append((mapping.pop, (key, None)))
         mapping[key] = value
 
     def pop(self, mapping: MutableMapping[K, V], key: K) -> V | None:
@@ -42,12 +43,12 @@ class Journal:
         if key not in mapping:
             return None
         value = mapping.pop(key)
-        self._back.append(partial(mapping.__setitem__, key, value))
+        self._back.append((mapping.__setitem__, (key, value)))
         return value
 
-    def then(self, back: Callable[[], object]) -> None:
+    def then(self, back: Callable[[*Arguments], object], *arguments: *Arguments) -> None:
         """Note a step back for a change made elsewhere."""
-        self._back.append(back)
+        self._back.append((back, arguments))
 
     def settle(self) -> None:
         """All changes are stored: none of them will be undone."""
@@ -60,4 +61,5 @@ class Journal:
     def undo(self, mark: int = 0) -> None:
         """Undo all changes since the last :meth:`settle`, or since a mark made after it, the last first."""
         while len(self._back) > mark:
-            self._back.pop()()
+            back, arguments = self._back.pop()
+            back(*arguments)

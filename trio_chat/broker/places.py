@@ -47,7 +47,7 @@ class PlaceLimits:
         if over > 0:
             return over * self._every
         self.spend(place, now)
-        journal.then(lambda: self.spend(place, now, -1))
+        journal.then(self.spend, place, now, -1)
         return 0.0
 
 

@@ -7,7 +7,6 @@ them: then a request whose effect is there already counts as carried out where t
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Reply
@@ -45,6 +44,6 @@ def remember(journal: Journal, session: Session, request: ChangeRequest, effects
     if person is None or not isinstance(answer, Ok) or answer.id != request.id:
         return
     person.answers[request.id] = answer
-    journal.then(partial(person.answers.pop, request.id, None))
+    journal.then(person.answers.pop, request.id, None)
     if len(person.answers) > ANSWERS:
         del person.answers[next(iter(person.answers))]

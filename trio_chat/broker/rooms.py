@@ -255,11 +255,11 @@ def make_room(decision: Decision, record: SaveRoom) -> ChatRoom:
     """Make a new room, or direct conversation."""
     registry, journal = decision.registry, decision.registry.journal
     room = add_room(registry, record)
-    journal.then(lambda: registry.rooms.pop(room.name, None))
-    journal.then(lambda: registry.numbered.pop(room.id, None))
+    journal.then(registry.rooms.pop, room.name, None)
+    journal.then(registry.numbered.pop, room.id, None)
     if room.direct is not None:
         direct = room.direct
-        journal.then(lambda: registry.direct.pop(direct, None))
+        journal.then(registry.direct.pop, direct, None)
     journal.set(registry, "next_room", record.id + 1)
     decision.persist(record)
     return room

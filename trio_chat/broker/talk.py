@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import rooms
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 
 def send(ask: Ask[Send]) -> Refusal | None:
     """Put a message into a room's log. One that was stored before is acknowledged again, not stored again."""
-    request, person = ask.request, ask.person
+    registry, request, person = ask.registry, ask.request, ask.person
     known = person.sent_ids.get(request.id)
     if known is None and ask.stored is not None:
         known = _stored_before(ask)
@@ -46,7 +45,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
         ask.acknowledge(Ok(id=request.id, room=name, seq=seq, time=time))
         return None
     text = clean(request.text)
-    refusal = check_text(ask.registry, text)
+    refusal = check_text(registry, text)
     if refusal is not None:
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
@@ -56,9 +55,9 @@ def send(ask: Ask[Send]) -> Refusal | None:
         return room
     if request.reply_to is not None and not _replies_to_message(ask):
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
-    ask.registry.journal.set(room.members[person.id], "spoke", ask.now)
-    seq, time = rooms.number_next(ask.registry, room), ask.time
-    people = mentioned_in(ask.registry, room, person, text)
+    registry.journal.set(room.members[person.id], "spoke", ask.now)
+    seq, time = rooms.number_next(registry, room), ask.time
+    people = mentioned_in(registry, room, person, text)
     message = Message(
         room=room.name,
         seq=seq,
@@ -74,11 +73,11 @@ def send(ask: Ask[Send]) -> Refusal | None:
     )
     ask.effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
     ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
-    _remember(ask.registry, person, request.id, (room.name, seq, time))
+    _remember(registry, person, request.id, (room.name, seq, time))
     if people:
         _note_mentions(ask, room, people, seq)
     if room.direct is not None:
-        _await_delivery(ask.registry, room, seq, person)
+        _await_delivery(registry, room, seq, person)
     return None
 
 
@@ -246,7 +245,7 @@ def _stored_before(ask: Ask[Send]) -> tuple[str, int, str] | None:
 
 def _remember(registry: Registry, person: Person, cid: str, place: tuple[str, int, str]) -> None:
     person.sent_ids[cid] = place
-    registry.journal.then(partial(person.sent_ids.pop, cid, None))
+    registry.journal.then(person.sent_ids.pop, cid, None)
     if len(person.sent_ids) > SENT_IDS:
         del person.sent_ids[next(iter(person.sent_ids))]
 

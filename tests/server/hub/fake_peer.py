@@ -47,7 +47,11 @@ class FakePeer:
     def deliver(self, event: Event) -> None:
         self.got.append(event)
 
-    def deliver_encoded(self, data: bytes) -> None:
+    @property
+    def stream(self) -> FakePeer:
+        return self
+
+    def write(self, data: bytes, /) -> None:
         self.got.append(data)
 
     def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:

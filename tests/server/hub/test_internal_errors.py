@@ -31,18 +31,19 @@ def break_encoding(monkeypatch: pytest.MonkeyPatch, kind: type[Struct]) -> None:
 def break_writing(monkeypatch: pytest.MonkeyPatch, live: LiveServer, client: RawClient, *, times: float = 1) -> None:
     """So many writes to this client fail as nobody expected."""
     peer = live.peer_of(client)
-    right = peer.deliver_encoded
     left = times
 
-    def write(data: bytes) -> None:
-        nonlocal left
-        if left > 0:
-            left -= 1
-            bug()
-        right(data)
+    class BrokenStream:
+        @staticmethod
+        def write(data: bytes) -> None:
+            nonlocal left
+            if left > 0:
+                left -= 1
+                bug()
+            peer._connection.outbox.write(data)
 
-    monkeypatch.setattr(peer, "deliver_encoded", write)
-    for channel in live.server.hub._out._recipients[peer.session].channels.values():  # these keep the function itself
+    monkeypatch.setattr(peer, "stream", BrokenStream)
+    for channel in live.server.hub._out._recipients[peer.session].channels.values():  # these keep the stream itself
         channel.set_member(peer.session, peer.encoding, peer)
 
 

@@ -85,10 +85,10 @@ async def wire(nursery: trio.Nursery) -> Wire:
         near: socket.socket, far: socket.socket, settings: dict[str, Any], task_status: trio.TaskStatus[Wired]
     ) -> None:
         sender, receiver = trio.open_memory_channel[Reading](settings.get("inbox", 100))
-        with near:
+        with TcpTransport(near) as transport:
             async with trio.open_nursery() as own:
                 connection = Connection(
-                    TcpTransport(near), 7, own, max_frame=65536, outbox_bytes=settings.get("outbox_bytes", 10**6)
+                    transport, 7, own, max_frame=65536, outbox_bytes=settings.get("outbox_bytes", 10**6)
                 )
                 connection.attach(Owner(sender))
                 wired = Wired(connection, RawClient(trio.socket.from_stdlib_socket(far)), receiver)
@@ -325,9 +325,9 @@ async def test_a_long_reason_of_wide_letters_still_fits_into_a_close_frame(wire:
 async def test_a_connection_that_is_over_starts_nothing_more(nursery: trio.Nursery) -> None:
     near, far = socket.socketpair()
     near.setblocking(False)
-    with near, far:
+    with TcpTransport(near) as transport, far:
         async with trio.open_nursery() as own:
-            connection = Connection(TcpTransport(near), 7, own, max_frame=100, outbox_bytes=100)
+            connection = Connection(transport, 7, own, max_frame=100, outbox_bytes=100)
             connection.finish()
         connection.outbox.write(b"x" * 10**6)
         connection.outbox.write_last(b"x")
@@ -337,8 +337,8 @@ async def test_a_connection_that_is_over_starts_nothing_more(nursery: trio.Nurse
 
 async def test_a_reset_is_a_broken_resource_and_ends_the_connection(wire: Wire, nursery: trio.Nursery) -> None:
     near, far = _tcp_pair()
-    with near:
-        connection = Connection(TcpTransport(near), 7, nursery, max_frame=100, outbox_bytes=100)
+    with TcpTransport(near) as transport:
+        connection = Connection(transport, 7, nursery, max_frame=100, outbox_bytes=100)
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         far.close()
         with pytest.raises(trio.BrokenResourceError):

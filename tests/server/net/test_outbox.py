@@ -25,7 +25,7 @@ Step = Callable[[], Any]
 class Peers:
     """Both ends of a connection, and what the outbox told its owner."""
 
-    near: socket.socket
+    near: TcpTransport
     far: socket.socket
     spawned: list[Step] = field(default_factory=list)
     too_slow: list[int] = field(default_factory=list)
@@ -40,7 +40,7 @@ class Peers:
         def broke() -> None:
             self.broken += 1
 
-        outbox = Outbox(TcpTransport(self.near), limit, spawn=spawn, too_slow=self.too_slow.append, broken=broke)
+        outbox = Outbox(self.near, limit, spawn=spawn, too_slow=self.too_slow.append, broken=broke)
         if not corked:
             outbox.uncork()
         return outbox
@@ -79,8 +79,8 @@ def peers() -> Iterator[Peers]:
     for sock in (near, far):
         sock.setblocking(False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-    with near, far:
-        yield Peers(near, far)
+    with TcpTransport(near) as transport, far:
+        yield Peers(transport, far)
 
 
 def texts_in(data: bytes) -> list[str]:

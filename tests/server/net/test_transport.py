@@ -95,8 +95,8 @@ async def test_a_listener_gives_transports_that_send_small_writes_at_once_and_no
         transport, address = await listener.accept()
         with transport:
             assert address == "127.0.0.1"
-            assert transport._socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
-            assert transport._socket.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            assert transport.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+            assert transport.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
             transport.send(b"hello")
             assert far.recv(100) == b"hello"
 
@@ -109,7 +109,7 @@ async def test_a_listener_passes_over_a_peer_that_hung_up_before_it_was_accepted
         listener._socket, real = Aborted(listener._socket), listener._socket  # type: ignore[assignment] # a fake, for this test
         transport, _ = await listener.accept()
         with transport, real:
-            assert transport._socket.getpeername() == second.getsockname()
+            assert transport.getpeername() == second.getsockname()
 
 
 class Aborted:

@@ -51,7 +51,7 @@ NATIVE: Final = NativeEncoding()
 class NativePeer:
     """The :class:`~trio_chat.server.hub.peer.Peer` of a WebSocket connection, which puts its requests on ``inbox``."""
 
-    __slots__ = ("_connection", "_inbox", "_refusal", "_settled", "_tally", "deliver_encoded", "session")
+    __slots__ = ("_connection", "_inbox", "_refusal", "_settled", "_tally", "session", "stream")
 
     encoding: Final = NATIVE
 
@@ -62,8 +62,7 @@ class NativePeer:
         self._tally = tally
         self._settled = trio.Event()
         self._refusal: Refusal | None = None
-        # The outbox's own method: a call around it would cost every delivery to every member of a room.
-        self.deliver_encoded = connection.outbox.write
+        self.stream: Final = connection.outbox
         connection.attach(self)
 
     def __repr__(self) -> str:
@@ -74,36 +73,37 @@ class NativePeer:
     @property
     def waiting(self) -> int:
         """See :attr:`trio_chat.server.hub.peer.Peer.waiting`."""
-        return self._connection.outbox.size
+        return self.stream.size
 
     @property
     def page_bytes(self) -> int:
         """See :attr:`trio_chat.server.hub.peer.Peer.page_bytes`."""
-        return self._connection.outbox.limit // SHARE
+        return self.stream.limit // SHARE
 
     @property
     def takes_more(self) -> bool:
         """See :attr:`trio_chat.server.hub.peer.Peer.takes_more`."""
-        return self._connection.outbox.takes_more
+        return self.stream.takes_more
 
     async def wait_ready(self) -> None:
         """Wait until no more than one page waits in the outbox, or the peer is gone."""
-        await self._connection.outbox.wait_room(self.page_bytes)
+        await self.stream.wait_room(self.page_bytes)
 
     def deliver(self, event: Event) -> None:
         """See :meth:`trio_chat.server.hub.peer.Output.deliver`."""
-        self.deliver_encoded(text_frame(encode(event)))
+        self.stream.write(text_frame(encode(event)))
 
     def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:
         """See :meth:`trio_chat.server.hub.peer.Output.deliver_share`."""
         del deliveries  # its own are in what it shares with the others
-        for event in answers:
-            shared += text_frame(encode(event))
-        self.deliver_encoded(shared)
+        if len(answers) == 1:
+            self.stream.write(shared + text_frame(encode(answers[0])))
+        else:  # the shared bytes of a busy room are many, and are copied once
+            self.stream.write(b"".join((shared, *[text_frame(encode(event)) for event in answers])))
 
     def answer(self, event: Event) -> None:
         """See :meth:`trio_chat.server.hub.peer.Output.answer`."""
-        self.deliver_encoded(text_frame(encode(event)))
+        self.stream.write(text_frame(encode(event)))
 
     def admit(self) -> None:
         """Have the upgrade answered. What the hub sends before that follows the answer."""
@@ -121,7 +121,7 @@ class NativePeer:
     def close(self, reason: Refusal, retry: float | None = None) -> None:
         """See :meth:`trio_chat.server.hub.peer.Peer.close`."""
         try:
-            self.deliver_encoded(_closing_frame(reason, retry))
+            self.stream.write(_closing_frame(reason, retry))
         finally:  # if that fails, the close frame has to say it
             self._connection.close_soon(reason)
 

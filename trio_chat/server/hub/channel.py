@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from trio_chat.server.hub.peer import Delivery, Encoding, Output
+    from trio_chat.server.hub.peer import Delivery, Encoding, Output, Stream
 
 
 class Group:
     """The members of a room that share an encoding, and the bytes gathered for them.
 
-    ``members`` has for each session the function that takes those bytes, and not the peer: with thousands of members
-    each object on the way to the outbox is a miss of the processor's cache.
+    ``members`` has for each session the stream that takes those bytes, and not the peer: with thousands of members
+    each object on the way to the kernel is a miss of the processor's cache.
     """
 
     __slots__ = ("chunks", "encode", "members", "own_share")
@@ -22,7 +20,7 @@ class Group:
     def __init__(self, encoding: Encoding) -> None:
         self.encode = encoding.encode
         self.own_share = encoding.own_share
-        self.members: dict[int, Callable[[bytes], None]] = {}
+        self.members: dict[int, Stream] = {}
         self.chunks: list[bytes] = []
 
 
@@ -55,7 +53,7 @@ class Channel:
         group = self.groups.get(encoding)
         if group is None:
             group = self.groups[encoding] = Group(encoding)
-        group.members[session] = out.deliver_encoded
+        group.members[session] = out.stream
 
     def remove(self, session: int, encoding: Encoding) -> None:
         """Remove a member. Removing a session that is no member does nothing."""

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from trio_chat.errors import Refusal
     from trio_chat.protocol.events import Event
-    from trio_chat.server.hub.peer import Delivery, Peer
+    from trio_chat.server.hub.peer import Delivery, Output, Peer
     from trio_chat.server.tally import Tally
     from trio_chat.store import StoreReader
 
@@ -198,7 +198,7 @@ class Dispatcher:
         deliveries, senders = channel.deliveries, channel.senders
         channel.deliveries, channel.senders = [], {}
         self._dirty.pop(channel.name, None)
-        answers: dict[int, list[Event]] = {}
+        answers: dict[int, tuple[Output, list[Event]]] = {}
         left: list[Recipient] = []
         for session in senders:
             recipient = self._recipients.get(session)
@@ -206,7 +206,7 @@ class Dispatcher:
                 continue
             if channel.name in recipient.channels:
                 if due := recipient.take_due():
-                    answers[session] = due
+                    answers[session] = recipient.out, due
             else:  # the session sent something and has left
                 left.append(recipient)
         writes = self._writes
@@ -215,14 +215,17 @@ class Dispatcher:
             shared = chunks[0] if len(chunks) == 1 else b"".join(chunks)
             shares = answers
             if group.own_share:
-                shares = {delivery.session: [] for delivery in deliveries} | answers
+                shares = {
+                    d.session: (self._recipients[d.session].out, []) for d in deliveries if d.session in group.members
+                } | answers
             self._tally.deliveries += len(deliveries) * len(group.members)
-            for session, deliver_encoded in group.members.items():
+            for session, stream in group.members.items():
                 try:
                     if session in shares:
-                        self._recipients[session].out.deliver_share(shared, deliveries, shares[session])
+                        out, own = shares[session]
+                        out.deliver_share(shared, deliveries, own)
                     else:
-                        deliver_encoded(shared)
+                        stream.write(shared)
                 except Exception:  # this session alone misses something
                     log.exception("not written", session=session)
                     self._hurt.add(session)

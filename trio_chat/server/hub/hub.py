@@ -27,6 +27,7 @@ import trio
 
 from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
+from trio_chat.broker.broker import ChargedRequest
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.requests import Hello, SetPassword
@@ -53,7 +54,6 @@ from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
     from trio_chat.broker import Broker
-    from trio_chat.broker.broker import ChargedRequest
     from trio_chat.server.hub.peer import Delivery
     from trio_chat.server.tally import Tally
 
@@ -221,23 +221,24 @@ class Hub:
         """Decide a session's requests."""
         if self._stopping:
             return
-        session, effects, decide = charged.session, batch.effects, self._broker.decide
+        session, decide = charged.session, self._broker.decide
         try:
             for request in charged.requests:
-                if isinstance(request, Refusal):
-                    effects.append(Disconnect(session, request))
+                if isinstance(request, ChargedRequest):
+                    if request.may_look_up or type(request.request) in _MAY_HASH:
+                        await self._decide_prepared(request, batch, nursery)
+                    else:
+                        batch.effects.extend(decide(request, self._now))
+                        batch.end_request(session, request.request.id)
+                elif isinstance(request, Refusal):
+                    batch.effects.append(Disconnect(session, request))
                     batch.end_request()
-                elif isinstance(request, tuple):
-                    effects.extend(self._broker.reject(session, *request, self._now))
-                    batch.end_request()
-                elif request.may_look_up or type(request.request) in _MAY_HASH:
-                    await self._decide_prepared(request, batch, nursery)
                 else:
-                    effects.extend(decide(request, self._now))
-                    batch.end_request(session, request.request.id)
+                    batch.effects.extend(self._broker.reject(session, *request, self._now))
+                    batch.end_request()
         except Exception:  # a bug of ours must not end everybody's chat: this one session ends
             log.exception("request failed", session=session)
-            effects.append(Disconnect(session, refuse("internal")))
+            batch.effects.append(Disconnect(session, refuse("internal")))
             batch.end_request()
 
     async def _decide_prepared(self, charged: ChargedRequest, batch: Batch, nursery: trio.Nursery) -> None:

@@ -53,14 +53,22 @@ class Encoding(Protocol):
         """Return the bytes for every member, or ``b""`` where this protocol does not tell of such an event."""
 
 
+class Stream(Protocol):
+    """Where bytes go that a peer's encoding made."""
+
+    def write(self, data: bytes, /) -> None:
+        """Send bytes, now or as soon as the peer takes them. Never waits."""
+
+
 class Output(Protocol):
     """The part of a peer that events and answers go to. While answers wait for a look-up, a queue stands in for it."""
 
+    @property
+    def stream(self) -> Stream:
+        """Where the bytes go that the peer's encoding made for all members of a room. It stays the same."""
+
     def deliver(self, event: Event) -> None:
         """Tell this session alone of an event."""
-
-    def deliver_encoded(self, data: bytes) -> None:
-        """Send bytes that the peer's encoding made for all members of a room."""
 
     def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:
         """Send what one flush of a room has for a session with a share of its own, if possible in one write.

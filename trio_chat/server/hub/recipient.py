@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.effects import Recall, Seek
     from trio_chat.protocol.events import Event
     from trio_chat.server.hub.channel import Channel
-    from trio_chat.server.hub.peer import Delivery, Output, Peer
+    from trio_chat.server.hub.peer import Delivery, Output, Peer, Stream
 
 _LOOK_UPS: Final = 256
 """Look-ups of one session that may wait: a client that comes back asks for the history of each of its rooms."""
@@ -77,16 +77,12 @@ class Recipient:
     def take_due(self) -> list[Event]:
         """Take the acknowledgements that wait for no room any more, in order."""
         owed = self.owed
-        if len(owed) == 1 and ((channel := owed[0][0]) is None or not channel.deliveries):  # as it nearly always is
-            self.owed = []
-            due = [owed[0][1]]
-        else:
-            due = []
-            for channel, event in owed:
-                if channel is not None and channel.deliveries:
-                    break
-                due.append(event)
-            del owed[: len(due)]
+        due = []
+        for channel, event in owed:
+            if channel is not None and channel.deliveries:
+                break
+            due.append(event)
+        del owed[: len(due)]
         if due and self.look_ups:
             self._hold()
         return due
@@ -180,11 +176,15 @@ class _Queue:
     def __init__(self, recipient: Recipient) -> None:
         self._recipient = recipient
 
+    @property
+    def stream(self) -> Stream:
+        return self
+
     def deliver(self, event: Event) -> None:
         self._recipient.hold(_EVENT, partial(self._recipient.peer.deliver, event))
 
-    def deliver_encoded(self, data: bytes) -> None:
-        self._recipient.hold(len(data), partial(self._recipient.peer.deliver_encoded, data))
+    def write(self, data: bytes, /) -> None:
+        self._recipient.hold(len(data), partial(self._recipient.peer.stream.write, data))
 
     def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:
         size = len(shared) + _EVENT * len(answers)

@@ -40,7 +40,6 @@ class Outbox:
         "_progress",
         "_queue",
         "_refusing",
-        "_send",
         "_spawn",
         "_too_slow",
         "_transport",
@@ -59,7 +58,6 @@ class Outbox:
         broken: Callable[[], None],
     ) -> None:
         self._transport = transport
-        self._send = transport.send  # looked up once: it is called for every delivery
         self.limit = limit
         self._spawn = spawn
         self._too_slow = too_slow
@@ -93,7 +91,7 @@ class Outbox:
             self._keep(data)
             return
         try:
-            sent = self._send(data)
+            sent = self._transport.send(data)
         except BlockingIOError:
             self._keep(data)
         except OSError:
@@ -164,7 +162,7 @@ class Outbox:
                     self._block = self._next_block()
                 await self._transport.wait_writable()
                 try:
-                    sent = self._send(self._block)
+                    sent = self._transport.send(self._block)
                 except BlockingIOError:
                     continue
                 except OSError:
