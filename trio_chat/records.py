@@ -133,6 +133,14 @@ class SaveMention(Struct, frozen=True, gc=False):
     seq: int
 
 
+class DropMention(Struct, frozen=True, gc=False):
+    """Delete a mention: the line was deleted, or its text mentions the account no longer."""
+
+    room: int
+    account: int
+    seq: int
+
+
 class SaveBan(Struct, frozen=True, gc=False):
     """A ban of an account or a network from a room, or (``room`` none) from the server. ``by`` is the name of the
     person who set it, ``by_account`` their account, 0 where it is not known."""
@@ -225,6 +233,7 @@ Record: TypeAlias = (
     | DropInvite
     | SaveRead
     | SaveMention
+    | DropMention
     | SaveBan
     | DropBan
     | AuditNote

@@ -204,6 +204,9 @@ class ExpectedStore:
         self._check_there(record)
         self.mentions[record.room, record.account, record.seq] = record
 
+    def _dropmention(self, record: records.DropMention) -> None:
+        assert self.mentions.pop((record.room, record.account, record.seq), None), "a mention that is not there ended"
+
     def _saveban(self, record: records.SaveBan) -> None:
         self.bans[record.id] = record
 

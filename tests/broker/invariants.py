@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from tests.broker.expected_store import positions, stored_part
 from trio_chat.broker.state import State, seconds
+from trio_chat.protocol.events import Message
 from trio_chat.protocol.names import LOBBY, Name, check_name
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ def check_whole(hub: HubModel) -> None:
     _check_people(hub)
     _check_rooms(hub)
     _check_notices(hub)
+    _check_mentions(hub)
     _check_restart(hub)
 
 
@@ -104,6 +106,17 @@ def _check_notices(hub: HubModel) -> None:
             if room not in hub.broker.gathering:
                 truth = hub.names_in(room)
                 assert names == truth, f"{room}: session {session} was shown {names}, but {truth} are there"
+
+
+def _check_mentions(hub: HubModel) -> None:
+    """The unread mentions of everybody are those that the messages, as they are now, have behind the read position."""
+    for person in hub.broker.persons.values():
+        for room in person.rooms.values():
+            read = person.read.get(room.id, 0)
+            known = {seq for seq in person.mentions.get(room.id, ()) if seq > read}
+            log = (event for _, event in hub.ahead.logs[room.id] if isinstance(event, Message) and event.seq > read)
+            truth = {event.seq for event in log if person.id in event.mentions}
+            assert known == truth, f"{room.name}: {person.name.shown} has unread mentions {known}, and {truth} is right"
 
 
 def _check_restart(hub: HubModel) -> None:

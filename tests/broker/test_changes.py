@@ -52,7 +52,9 @@ def test_an_edit_is_told_to_the_room_and_stored_in_the_message() -> None:
     crowd = talk()
     answer = crowd.do("ada", Edit(id="e", room="#ops", target=1, text="first\x1b"))
     assert isinstance(answer, Ok)
-    event = Edited(room="#ops", seq=2, time=answer.time or "", sender="ada", sender_id=1, target=1, text="first\u241b")
+    event = Edited(
+        room="#ops", seq=2, time=answer.time or "", sender="ada", sender_id=1, target=1, text="first\u241b", mentions=()
+    )
     assert crowd.news("bob") == [event]
     assert (line(crowd, "#ops", 1).text, line(crowd, "#ops", 1).edited) == ("first\u241b", answer.time)
     assert crowd.news("cyd") == []
@@ -142,6 +144,62 @@ def test_mentions_wait_until_the_mentioned_person_has_read_them() -> None:
     crowd.restart(orderly=True)
     crowd.back("bob")
     assert (mentions_of(crowd, "bob"), mentions_of(crowd, "bob", "#ops")) == (0, 1)
+
+
+def test_mentions_follow_the_edits_and_the_deletion_of_their_message() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.go("bob")
+    crowd.say("ada", "@bob: one")
+    crowd.say("ada", "two")
+    crowd.say("ada", "@bob: three")
+    crowd.do("ada", Edit(id="e1", room=LOBBY, target=1, text="one"))
+    crowd.do("ada", Edit(id="e2", room=LOBBY, target=2, text="two, @bob"))
+    crowd.do("ada", Edit(id="e3", room=LOBBY, target=2, text="@bob two"))
+    crowd.do("ada", Delete(id="d", room=LOBBY, target=3))
+    for orderly in (False, True):
+        crowd.restart(orderly=orderly)
+        crowd.back("bob")
+        assert mentioned(crowd, "bob") == (2,)
+        crowd.go("bob")
+    crowd.come("eve")
+    crowd.back("ada")
+    edits = [event for _, event in crowd.kept.logs[1] if isinstance(event, Edited)]
+    assert [event.mentions for event in edits] == [(), (2,), (2,)]
+
+
+def test_an_edit_mentions_nobody_who_has_read_the_message() -> None:
+    crowd = talk()
+    crowd.do("bob", Read(id="r", room="#ops", seq=1))
+    crowd.do("ada", Edit(id="e", room="#ops", target=1, text="first, @bob and @cyd"))
+    crowd.enter("#ops", "cyd")
+    for who in ("bob", "cyd"):
+        crowd.go(who)
+        crowd.back(who)
+        assert mentioned(crowd, who, "#ops") == ()
+
+
+def mentioned(crowd: Crowd, who: str, room: str = LOBBY) -> tuple[int, ...]:
+    (welcome,) = [event for event in crowd.inboxes[crowd.who[who]] if isinstance(event, Welcome)]
+    (info,) = [info for info in welcome.rooms if info.name == room]
+    assert info.mentions == len(info.mentioned)
+    return info.mentioned
+
+
+def test_a_read_position_begins_where_its_member_joined() -> None:
+    crowd = talk()
+    assert crowd.kept.room("#ops") is not None
+    crowd.enter("#empty", "cyd")
+    crowd.enter("#ops", "cyd")
+    crowd.say("ada", "second", room="#ops")
+    crowd.restart(orderly=False)
+    crowd.back("cyd")
+    (welcome,) = [event for event in crowd.inboxes[crowd.who["cyd"]] if isinstance(event, Welcome)]
+    assert welcome.reads_begin
+    assert {info.name: (info.read, info.last) for info in welcome.rooms} == {
+        LOBBY: (0, 0),
+        "#empty": (0, 0),
+        "#ops": (1, 2),
+    }
 
 
 def test_a_direct_message_waits_for_a_person_who_is_away() -> None:

@@ -60,7 +60,7 @@ def test_a_person_who_enters_is_told_where_the_log_is() -> None:
     crowd.say("ada", "one", room="#ops")
     crowd.do("ada", Topic(id="t", room="#ops", text="tea"))
     answer = crowd.do("bob", Join(id="j", room="#ops"))
-    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=2, first=1, last=2))
+    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=2, first=1, last=2, read=2))
 
 
 # ---- leaving ----------------------------------------------------------------------------------
@@ -93,7 +93,7 @@ def test_a_room_that_empties_keeps_its_log_and_topic() -> None:
     crowd.do("ada", Topic(id="t", room="#ops", text="tea"))
     crowd.do("ada", Leave(id="l", room="#ops"))
     answer = crowd.do("bob", Join(id="j", room="#ops"))
-    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=1, last=1, role="owner"))
+    assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=1, last=1, read=1, role="owner"))
     assert crowd.say("bob", "next", room="#ops").seq == 2
 
 

@@ -175,6 +175,43 @@ def test_unread_events_and_mentions_are_counted() -> None:
     assert (room.unread, room.mentions) == (0, 0)
 
 
+def test_edits_and_deletions_change_which_messages_mention_us() -> None:
+    conversation = entered(RoomInfo(name="#ops", last=9, read=5, mentions=3, mentioned=(7, 9)), backlog=0)
+    room = conversation.rooms["#ops"]
+    assert (room.mentions, room.mentioned) == (3, (7, 9))
+
+    def edited(seq: int, target: int, text: str, mentions: tuple[int, ...] | None = None) -> None:
+        line = Edited(room="#ops", seq=seq, time="", sender="bob", target=target, text=text, mentions=mentions)
+        conversation.take(line)
+
+    edited(10, 8, "now for @ada")
+    edited(11, 7, "for nobody")
+    edited(12, 4, "@ada, you have read this")
+    edited(13, 9, "")  # edited again later
+    assert (room.mentions, room.mentioned) == (3, (8, 9))
+    conversation.take(Deleted(room="#ops", seq=14, time="", sender="eve", target=9))
+    assert (room.mentions, room.mentions_within(5, 7), room.mentions_within(7, 20)) == (2, 1, 1)
+    conversation.take(ReadUpTo(room="#ops", seq=6))
+    assert (room.mentions, room.mentioned) == (1, (8,))
+    conversation.take(ReadUpTo(room="#ops", seq=10**15))  # a server that tells nonsense
+    conversation.take(msgspec.structs.replace(message(15, "#ops"), text="@ada"))
+    assert (room.read, room.mentions) == (14, 1)
+
+
+def test_an_early_servers_position_of_a_room_never_read_is_its_end() -> None:
+    never_read, empty = RoomInfo(name="#ops", last=9), RoomInfo(name="#empty")
+    conversation = entered(never_read, empty, backlog=0)
+    assert {name: room.unread for name, room in conversation.rooms.items()} == {"#ops": 0, "#empty": 0}
+    conversation.lose()
+    later = RoomInfo(name="#ops", last=11)
+    conversation.enter(welcome(later, msgspec.structs.replace(empty, last=2)))
+    assert {name: room.unread for name, room in conversation.rooms.items()} == {"#ops": 2, "#empty": 2}
+    assert not [request for request in frames(conversation) if isinstance(request, requests.Read)]
+    present = ClientState("c")
+    present.enter(msgspec.structs.replace(welcome(never_read), reads_begin=True))
+    assert present.rooms["#ops"].unread == 9
+
+
 def test_a_rooms_rules_and_our_role_follow_moderation() -> None:
     conversation = entered(RoomInfo(name="#ops"), backlog=0)
     deeds = [("private", "on", ""), ("announce_only", "on", ""), ("slow", "10", ""), ("role", "moderator", "ada")]

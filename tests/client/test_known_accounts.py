@@ -114,12 +114,13 @@ def test_the_names_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
     [
         ("hey @ada", (ADA,), BOB, False),  # ada is what we are called now; it was said to another
         ("hey @bob", (BOB,), BOB, True),  # said to us under our earlier name
-        ("hey @ada", (), BOB, True),
+        ("hey @ada", (), BOB, False),  # another account was called ada then, or none
+        ("hey @ada", None, BOB, True),  # an edit of a server that gives no numbers in edits
         ("hey @ada", (ADA,), 0, True),
         ("hey", (), BOB, False),
     ],
 )
-def test_a_mention_is_of_an_account(text: str, mentions: tuple[int, ...], own: int, *, named: bool) -> None:
+def test_a_mention_is_of_an_account(text: str, mentions: tuple[int, ...] | None, own: int, *, named: bool) -> None:
     assert is_mentioned(text, mentions, KnownAccounts("ada", own)) == named
 
 

@@ -16,6 +16,7 @@ from trio_chat.records import (
     DropDevice,
     DropInvite,
     DropMember,
+    DropMention,
     DropRoom,
     MissedNotice,
     Record,
@@ -181,6 +182,12 @@ async def test_a_read_position_clears_the_mentions_up_to_it_and_no_others(store:
         SaveMention(1, 2, 3),
         SaveMention(2, 1, 3),
     )
+
+
+async def test_a_mention_can_be_dropped_alone(store: Store, pen: Pen) -> None:
+    await save(store, [pen.room(1), pen.account(1), SaveMention(1, 1, 3), SaveMention(1, 1, 4)])
+    await save(store, [DropMention(1, 1, 3), DropMention(1, 1, 9)])
+    assert (await store.load()).mentions == (SaveMention(1, 1, 4),)
 
 
 async def test_records_of_one_commit_act_in_their_order(store: Store, pen: Pen) -> None:

@@ -406,6 +406,7 @@ def _welcome(ask: Ask[Hello], person: Person, token: str) -> Welcome:
         server=settings.server,
         motd=settings.motd,
         owned=settings.owned,
+        reads_begin=True,
         admin=person.admin,
         put_out=tuple(rooms.describe_removal(missed) for missed in person.missed_removals.values()),
     )

@@ -43,12 +43,9 @@ def edit(ask: Ask[Edit]) -> Refusal | None:
     refusal = talk.check_text(ask.registry, text) or _may_change(ask.registry, room, person, ask.now)
     if refusal is not None:
         return refusal
-    message = msgspec.structs.replace(
-        stored.message,
-        text=text,
-        edited=ask.time,
-        mentions=tuple(mentioned.id for mentioned in talk.mentioned_in(ask.registry, room, person, text)),
-    )
+    mentions = tuple(mentioned.id for mentioned in talk.mentioned_in(ask.registry, room, person, text))
+    message = msgspec.structs.replace(stored.message, text=text, edited=ask.time, mentions=mentions)
+    talk.change_mentions(ask, room, message.seq, stored.message.mentions, mentions)
     ask.persist(Amend(room.id, message.seq, encode(message), text))
     event = Edited(
         room=room.name,
@@ -58,6 +55,7 @@ def edit(ask: Ask[Edit]) -> Refusal | None:
         sender_id=person.id,
         target=message.seq,
         text=text,
+        mentions=mentions,
     )
     _publish(ask, room, event)
     return None
@@ -78,6 +76,7 @@ def delete(ask: Ask[Delete]) -> Refusal | None:
         message, text="", deleted=True, edited=None, reactions={}, reaction_ids={}, mentions=()
     )
     ask.persist(Redact(room.id, message.seq, encode(emptied)))
+    talk.change_mentions(ask, room, message.seq, message.mentions, ())
     if not is_own:
         ask.persist(AuditNote(ask.time, person.name.shown, "delete", room.name, message.sender, str(message.seq)))
     event = Deleted(

@@ -8,7 +8,7 @@ from trio_chat.broker import presence
 from trio_chat.broker.effects import Persist, Publish, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, add_room, record_of
-from trio_chat.broker.state import FOR_GOOD, ChatRoom, Member, Person, Role, Session
+from trio_chat.broker.state import FOR_GOOD, LISTED_MENTIONS, ChatRoom, Member, Person, Role, Session
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
     Invited,
@@ -27,7 +27,7 @@ from trio_chat.protocol.events import (
 )
 from trio_chat.protocol.names import LOBBY, check_room
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import AuditNote, DropInvite, DropMember, DropRoom, SaveMember, SaveRoom
+from trio_chat.records import AuditNote, DropInvite, DropMember, DropRoom, SaveMember, SaveRead, SaveRoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -47,6 +47,7 @@ def describe(room: ChatRoom, person: Person) -> RoomInfo:
     role = room.role_of(person)
     read = person.read.get(room.id, 0)
     gone = max(read, room.first - 1)
+    mentions = sorted(seq for seq in person.mentions.get(room.id, ()) if seq > gone)
     return RoomInfo(
         name=room.name,
         direct=room.direct is not None,
@@ -57,7 +58,8 @@ def describe(room: ChatRoom, person: Person) -> RoomInfo:
         first=room.first,
         last=room.last,
         read=read,
-        mentions=sum(seq > gone for seq in person.mentions.get(room.id, ())),
+        mentions=len(mentions),
+        mentioned=tuple(mentions[-LISTED_MENTIONS:]),
         role="owner" if role is Role.OWNER else "moderator" if role is Role.MODERATOR else "member",
         private=room.private,
         announce_only=room.announce_only,
@@ -126,13 +128,16 @@ def publish(decision: Decision, room: ChatRoom, event: RoomEvent, sender: Person
 
 
 def enter(decision: Decision, person: Person, room: ChatRoom, role: Role = Role.MEMBER) -> None:
-    """Make a person a member of a room."""
+    """Make a person a member of a room. Lines from before count as read."""
     journal = decision.registry.journal
     former = journal.pop(room.former, person.id)
     member = Member(person, role) if former is None else Member(person, role, former.muted, former.spoke)
     journal.put(room.members, person.id, member)
     journal.put(person.rooms, room.name, room)
     decision.effects.append(save_member(decision.registry, room, member))
+    if room.last:
+        journal.put(person.read, room.id, room.last)
+        decision.persist(SaveRead(room.id, person.id, room.last))
     if person.visible:
         journal.put(room.here, person.id, person)
     if person.id in room.invited:

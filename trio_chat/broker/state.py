@@ -25,6 +25,9 @@ ANSWERS: Final = 64
 MENTIONED: Final = 50
 """Mentions in one message that are counted until they are read: a thousand take the time of a hundred messages."""
 
+LISTED_MENTIONS: Final = 100
+"""Unread mentions that a room's description lists: more than anybody counts, little enough for a welcome."""
+
 MOST_DEVICES: Final = 100
 """Devices of one person: more than anybody has. A program that logs in with the password is a new one each time."""
 

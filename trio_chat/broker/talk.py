@@ -24,14 +24,14 @@ from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.addressing import mentions
 from trio_chat.protocol.events import Delivered, Message, Ok, Pong, ReadUpTo, TypingNotice
 from trio_chat.protocol.text import clean, clean_line, quoted
-from trio_chat.records import SaveMention, SaveRoom
+from trio_chat.records import DropMention, SaveMention, SaveRoom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from trio_chat.broker.ask import Ask
     from trio_chat.broker.registry import Registry
-    from trio_chat.protocol.requests import History, Ping, Read, Received, Search, Send, Typing
+    from trio_chat.protocol.requests import Delete, Edit, History, Ping, Read, Received, Search, Send, Typing
 
 
 def send(ask: Ask[Send]) -> Refusal | None:
@@ -75,7 +75,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
     ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
     _remember(registry, person, request.id, (room.name, seq, time))
     if people:
-        _note_mentions(ask, room, people, seq)
+        change_mentions(ask, room, seq, (), [mentioned.id for mentioned in people])
     if room.direct is not None:
         _await_delivery(registry, room, seq, person)
     return None
@@ -250,12 +250,23 @@ def _remember(registry: Registry, person: Person, cid: str, place: tuple[str, in
         del person.sent_ids[next(iter(person.sent_ids))]
 
 
-def _note_mentions(ask: Ask[Send], room: ChatRoom, people: Sequence[Person], seq: int) -> None:
-    """Note the mention for each of these members, until they have read it."""
-    for person in people:
-        before = person.mentions.get(room.id, [])
-        ask.registry.journal.put(person.mentions, room.id, [*before, seq])
-        ask.persist(SaveMention(room.id, person.id, seq))
+def change_mentions(
+    ask: Ask[Send] | Ask[Edit] | Ask[Delete], room: ChatRoom, seq: int, before: Sequence[int], now: Sequence[int]
+) -> None:
+    """Note that a message mentions these accounts ``now`` and mentioned those ``before``. A mention counts until the
+    member has read as far as the message."""
+    registry = ask.registry
+    for number in dict.fromkeys((*before, *now)):
+        person, was, is_now = registry.persons.get(number), number in before, number in now
+        if person is None or was is is_now:
+            continue
+        unread = person.mentions.get(room.id, [])
+        if is_now and number in room.members and seq > person.read.get(room.id, 0) and seq not in unread:
+            registry.journal.put(person.mentions, room.id, sorted([*unread, seq]))
+            ask.persist(SaveMention(room.id, number, seq))
+        elif was and seq in unread:
+            registry.journal.put(person.mentions, room.id, [one for one in unread if one != seq])
+            ask.persist(DropMention(room.id, number, seq))
 
 
 def _find_room(ask: Ask[Send], person: Person) -> ChatRoom | Refusal:

@@ -58,9 +58,8 @@ class RejoinRefused(Event, frozen=True, tag="rejoin_refused"):
 class Backlog(Event, frozen=True):
     """The last events of a room that is seen for the first time, in order. Newer events follow after it.
 
-    ``unread_from`` is the number of the first unread event, ``None`` where there is none or where you never read the
-    room; ``unread`` is the number of unread events, also of those that are too old to be in ``events``. What you read
-    on any device counts as read.
+    ``unread_from`` is the number of the first unread event, ``None`` where there is none; ``unread`` is the number of
+    unread events, also of those that are too old to be in ``events``. What you read on any device counts as read.
     """
 
     room: RoomName

@@ -179,9 +179,10 @@ class KnownAccounts:
             self.learn(account, name)
 
 
-def is_mentioned(text: str, mentions: tuple[int, ...], accounts: KnownAccounts) -> bool:
-    """Whether a message mentions us: by the numbers that the server gives, or, without any, by our name in its text."""
-    if mentions and accounts.own:
+def is_mentioned(text: str, mentions: tuple[int, ...] | None, accounts: KnownAccounts) -> bool:
+    """Whether a message mentions us: by the numbers that the server gives, or, without any (an earlier version), by our
+    name in its text."""
+    if mentions is not None and accounts.own:
         return accounts.own in mentions
     me = accounts.own_name.casefold()
     return "@" in text and any(name.casefold() == me for _, _, name in addressing.mentions(text))

@@ -10,12 +10,14 @@ from typing import Final, TypeAlias
 import msgspec
 
 from trio_chat.client.events import ChatEvent, RejoinRefused
+from trio_chat.client.frames import too_much
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol.events import (
     BanList,
     DeviceList,
     Error,
     Found,
+    Limits,
     Ok,
     Page,
     People,
@@ -98,6 +100,17 @@ def with_refused_text(pending: PendingRequest, event: AnswerEvent) -> AnswerEven
     if not (pending.waited and isinstance(pending.request, Send) and isinstance(event, Error)):
         return event
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {pending.request.text}".strip())
+
+
+def refuse_too_much(pending: dict[str, PendingRequest], limits: Limits, step: Step) -> None:
+    """Refuse requests that are too large for this server: it would close each new connection for them."""
+    for request_id, one in list(pending.items()):
+        refusal = too_much(one.request, one.frame, limits)
+        if refusal is not None:
+            del pending[request_id]
+            step.answers[request_id] = Error(
+                id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice
+            )
 
 
 def refuse_outdated(pending: dict[str, PendingRequest], step: Step) -> None:

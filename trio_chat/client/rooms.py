@@ -18,12 +18,24 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from trio_chat.client.events import Backlog, ChatEvent, Missed
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts
-from trio_chat.protocol.events import Event, Left, Moderated, Presence, ReadUpTo, Renamed, RoomInfo, TopicChanged
+from trio_chat.protocol.events import (
+    Event,
+    Left,
+    Moderated,
+    Presence,
+    ReadUpTo,
+    Renamed,
+    RoomInfo,
+    TopicChanged,
+    Welcome,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from trio_chat.protocol.events import RoleName, RoomEvent
 
@@ -77,8 +89,8 @@ class RoomView:
     _back: list[RoomEvent] = field(default_factory=list, repr=False)
     _back_to: int = field(default=0, repr=False)
     _read_when_entered: int = field(default=0, repr=False)
-    _told_mentions: tuple[int, int] = field(default=(0, 0), repr=False)  # the server's count, up to which event
-    _named: list[int] = field(default_factory=list, repr=False)  # the numbers of later mentions
+    _unlisted: tuple[int, int] = field(default=(0, 0), repr=False)  # mentions without a number, up to which event
+    _mentioned: set[int] = field(default_factory=set, repr=False)  # the numbers of the other unread mentions
     _held: dict[int, tuple[RoomEvent | None, int]] = field(default_factory=dict, repr=False)
     _held_bytes: int = field(default=0, repr=False)
     _overflowed: bool = field(default=False, repr=False)
@@ -114,7 +126,17 @@ class RoomView:
     @property
     def mentions(self) -> int:
         """The number of unread mentions of us."""
-        return self._told_mentions[0] + len(self._named)
+        return self._unlisted[0] + len(self._mentioned)
+
+    def mentions_within(self, after: int, end: int) -> int:
+        """The number of unread mentions of us in the events after one number and up to another."""
+        unlisted, upto = self._unlisted
+        return sum(after < seq <= end for seq in self._mentioned) + (unlisted if after < upto <= end else 0)
+
+    @property
+    def mentioned(self) -> tuple[int, ...]:
+        """The numbers of the messages with unread mentions of us, as far as they are known."""
+        return tuple(sorted(self._mentioned))
 
     @property
     def must_ask(self) -> bool:
@@ -140,8 +162,9 @@ class RoomView:
             info.slow,
         )
         self.first, self.last = info.first, max(info.last, self.seen)
-        self._told_mentions = info.mentions, info.last
-        self._named = [seq for seq in self._named if seq > info.last]
+        listed = set(info.mentioned)
+        self._unlisted = max(info.mentions - len(listed), 0), min(listed, default=info.last + 1) - 1
+        self._mentioned = listed | {seq for seq in self._mentioned if seq > info.last}
         self.mark_read(info.read)
 
     def info(self) -> RoomInfo:
@@ -157,6 +180,7 @@ class RoomView:
             last=self.last,
             read=self.read,
             mentions=self.mentions,
+            mentioned=self.mentioned,
             role=self.role,
             private=self.private,
             announce_only=self.announce_only,
@@ -184,17 +208,19 @@ class RoomView:
         pairs = zip(self.members, renamed, strict=True)
         self.members = tuple(event.new if theirs else name for name, theirs in pairs)
 
-    def note_mention(self, seq: int) -> None:
-        """Note that the message of this number mentions us."""
-        if seq > max(self.read, self._told_mentions[1]):
-            self._named.append(seq)
+    def note_mention(self, seq: int, *, on: bool = True) -> None:
+        """Note that the message of this number mentions us, or with ``on=False`` that it does not."""
+        if not on:
+            self._mentioned.discard(seq)
+        elif seq > max(self.read, self._unlisted[1] if self._unlisted[0] else 0):
+            self._mentioned.add(seq)
 
     def mark_read(self, seq: int) -> None:
-        """Move the read position forward; it never goes back."""
-        self.read = max(self.read, seq)
-        self._named = [named for named in self._named if named > self.read]
-        if self.read >= self._told_mentions[1]:
-            self._told_mentions = 0, self._told_mentions[1]
+        """Move the read position forward, at most to the room's end; it never goes back."""
+        self.read = max(self.read, min(seq, self.last))
+        self._mentioned = {named for named in self._mentioned if named > self.read}
+        if self.read >= self._unlisted[1]:
+            self._unlisted = 0, 0
 
     def interrupt(self) -> None:
         """Note that the connection is lost: the held events will be fetched with the others."""
@@ -214,7 +240,7 @@ class RoomView:
         """
         if self.anew or info.last < self.seen:
             self.seen, self.read, self.anew = info.first - 1, info.read, False
-            self._named.clear()
+            self._mentioned.clear()
             self._read_when_entered = info.read
         self.update(info)
         self.phase = Phase.RESUMING if info.last > self.seen or self._held else Phase.LIVE
@@ -279,11 +305,8 @@ class RoomView:
         return events
 
     def _backlog(self) -> list[ChatEvent]:
-        """Make the backlog. In a room that we never read nothing is unread, except in a direct conversation, which is
-        for its members from the beginning."""
+        """Make the backlog."""
         read = self._read_when_entered
-        if not (read or self.direct):
-            return [Backlog(room=self.name, events=tuple(self._back))] if self._back else []
         begin = max(read + 1, self.first)
         lost, unread = begin - 1 - read, self.seen - begin + 1
         events: list[ChatEvent] = [Missed(room=self.name, count=lost)] if lost > 0 else []
@@ -358,6 +381,21 @@ class RoomView:
         self.seen = seq
         self.last = max(self.last, seq)
         return [Missed(room=self.name, count=count)]
+
+
+def with_positions(welcome: Welcome, known: Mapping[str, RoomView]) -> dict[str, RoomInfo]:
+    """The rooms of a welcome by their names. ``known`` are those that we were in before.
+
+    A server of an earlier version gives the read position 0 also for rooms that we never looked at. Nothing of them is
+    unread.
+    """
+    infos = {}
+    for info in welcome.rooms:
+        infos[info.name] = info
+        if not (welcome.reads_begin or info.read or info.direct):
+            read = known[info.name].read if info.name in known else info.last
+            infos[info.name] = msgspec.structs.replace(info, read=min(read, info.last))
+    return infos
 
 
 def follow(rooms: dict[str, RoomView], event: Event, accounts: KnownAccounts) -> None:

@@ -23,7 +23,7 @@ from typing import Final
 import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
-from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page, too_much
+from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page
 from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
 from trio_chat.client.pending import (
     AnswerEvent,
@@ -33,9 +33,10 @@ from trio_chat.client.pending import (
     is_early,
     refuse_opened,
     refuse_outdated,
+    refuse_too_much,
     with_refused_text,
 )
-from trio_chat.client.rooms import Phase, RoomView, follow
+from trio_chat.client.rooms import Phase, RoomView, follow, with_positions
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
     AnyEvent,
@@ -44,7 +45,6 @@ from trio_chat.protocol.events import (
     Edited,
     Error,
     Left,
-    Limits,
     Message,
     Moderated,
     Ok,
@@ -235,7 +235,7 @@ class ClientState:
         before, self.welcome = self.welcome, welcome
         called = self.name
         self.accounts.take(welcome)
-        infos = {info.name: info for info in welcome.rooms}
+        infos = with_positions(welcome, self.rooms)
         if before is None:
             for info in infos.values():
                 self._know(info)
@@ -253,7 +253,7 @@ class ClientState:
             self._begin_anew()
             refuse_outdated(self._pending, step)
             refuse_opened(self.rooms, self._pending, infos, step)
-        self._check_sizes(welcome.limits, step)
+        refuse_too_much(self._pending, welcome.limits, step)
         self._returning = True
         pending, self._unsent = self._unsent, deque()
         unlisted: list[RoomView] = []
@@ -277,16 +277,6 @@ class ClientState:
         self._received.clear()
         for room in self.rooms.values():
             room.forget_log()
-
-    def _check_sizes(self, limits: Limits, step: Step) -> None:
-        """Refuse requests that are too large for this server: it would close each new connection for them."""
-        for request_id, pending in list(self._pending.items()):
-            refusal = too_much(pending.request, pending.frame, limits)
-            if refusal is not None:
-                del self._pending[request_id]
-                step.answers[request_id] = Error(
-                    id=request_id, code=refusal.code, message=refusal.message, advice=refusal.advice
-                )
 
     def _rejoin(self, room: RoomView) -> None:
         if room.direct:
@@ -452,8 +442,8 @@ class ClientState:
                     self._hear(event, room)
                 case TopicChanged() | Moderated():
                     follow(self.rooms, event, self.accounts)
-                case Edited() | Deleted() | Reacted() if self._is_own(event):
-                    self._settle_change(event, step)
+                case Edited() | Deleted() | Reacted():
+                    self._change(event, room, step)
                 case Backlog(unread_from=begin) if begin is not None:
                     for line in event.events:
                         if isinstance(line, Message) and not self._is_own(line) and line.seq >= begin:
@@ -470,6 +460,15 @@ class ClientState:
         if is_mentioned(message.text, message.mentions, self.accounts):
             room.note_mention(message.seq)
         self._report(message, room)
+
+    def _change(self, event: Edited | Deleted | Reacted, room: RoomView, step: Step) -> None:
+        """Take a change of a message: our own may answer a request, another's may change whether it mentions us."""
+        if self._is_own(event):
+            self._settle_change(event, step)
+        elif isinstance(event, Edited) and event.text:
+            room.note_mention(event.target, on=is_mentioned(event.text, event.mentions, self.accounts))
+        if isinstance(event, Deleted):  # a moderator may delete what somebody else said
+            room.note_mention(event.target, on=False)
 
     def _settle(self, message: Message, step: Step) -> None:
         """Take an own message from the log as the answer to its request."""

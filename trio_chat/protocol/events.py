@@ -44,8 +44,9 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``first`` and ``last`` are the sequence numbers of the oldest event that is kept and of the newest event; ``first``
     is ``last`` + 1 if none is kept. Only a direct conversation has ``members``; use ``who`` for other rooms. ``read``
-    is your read position, and ``mentions`` counts your mentions after it. ``role`` is your role. ``slow`` is in
-    seconds.
+    is your read position, which begins where you joined the room (see ``reads_begin`` in ``welcome``), and ``mentions``
+    counts your mentions after it; ``mentioned`` has the sequence numbers of the newest of them, at most a hundred.
+    ``role`` is your role. ``slow`` is in seconds.
     """
 
     name: RoomName
@@ -58,6 +59,7 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     last: int = 0
     read: int = 0
     mentions: int = 0
+    mentioned: tuple[int, ...] = ()
     role: RoleName = "member"
     private: bool = False
     announce_only: bool = False
@@ -151,6 +153,8 @@ class Welcome(Event, frozen=True):
     ``left_out`` says how many are missing; you get the messages of those as well, and can ask for their ``history``.
 
     ``account`` is your account's number. ``names`` has the people of the direct conversations in ``rooms``.
+    ``reads_begin`` says that every read position begins where its member joined the room, so that a position of 0 means
+    that you have read nothing of it; servers of earlier versions also gave 0 for a room that you never looked at.
     """
 
     name: str
@@ -169,6 +173,7 @@ class Welcome(Event, frozen=True):
     left_out: int = 0
     account: AccountId = 0
     names: AccountNames = {}
+    reads_begin: bool = False
     id: str = ""
 
 
@@ -313,10 +318,12 @@ class Message(PersonEvent, frozen=True, kw_only=True):
 
 
 class Edited(PersonEvent, frozen=True, kw_only=True):
-    """The message at ``target`` has a new text. It is empty if the message was edited again or deleted later."""
+    """The message at ``target`` has a new text, which mentions the accounts in ``mentions`` (missing from servers of
+    earlier versions). The text is empty if the message was edited again or deleted later."""
 
     target: int
     text: str
+    mentions: tuple[int, ...] | None = None
 
 
 class Deleted(PersonEvent, frozen=True, kw_only=True):

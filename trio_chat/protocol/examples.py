@@ -90,6 +90,7 @@ EVENTS: Final[tuple[events.Event, ...]] = (
         server=f"trio-chat {__version__}",
         owned=True,
         account=1,
+        reads_begin=True,
     ),
     events.Ok(id="a1-7", room="#ops", seq=42, time=_TIME),
     events.Error(id="15", code=_WRONG.code, message=_WRONG.message, advice=_WRONG.advice),

@@ -23,6 +23,7 @@ def misplaced(line: Line, last: int | None) -> StoreError:
 
 
 def blanked(event: bytes) -> bytes:
-    """Return an event, a JSON object, without its text."""
+    """Return an event, a JSON object, without its text and without the accounts that the text mentioned."""
     fields: dict[str, Any] = msgspec.json.decode(event)
+    fields.pop("mentions", None)
     return msgspec.json.encode({**fields, "text": ""})

@@ -95,6 +95,7 @@ class MemoryStore:
             records.DropInvite: lambda record: _drop(self._invites, (record.room, record.account)),
             records.SaveRead: self._save_read,
             records.SaveMention: self._save_mention,
+            records.DropMention: lambda record: _drop(self._mentions, (record.room, record.account, record.seq)),
             records.SaveBan: self._save_ban,
             records.DropBan: lambda record: _drop(self._bans, record.id),
             records.AuditNote: lambda record: self._notes.append(AuditLine(len(self._notes) + 1, record)),

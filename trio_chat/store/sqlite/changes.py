@@ -76,6 +76,7 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
     records.SaveInvite: ("INSERT OR IGNORE INTO invites (room, account) VALUES (?,?)",),
     records.DropInvite: ("DELETE FROM invites WHERE room = ? AND account = ?",),
     records.SaveMention: ("INSERT OR IGNORE INTO mentions (room, account, seq) VALUES (?,?,?)",),
+    records.DropMention: ("DELETE FROM mentions WHERE room = ? AND account = ? AND seq = ?",),
     records.SaveBan: (
         """INSERT OR REPLACE INTO bans (id, room, account, network, until, reason, by, time, by_account)
         VALUES (?,?,?,?,?,?,?,?,?)""",

@@ -103,7 +103,21 @@ _OF_ACCOUNTS: Final = tuple(
     f"CREATE INDEX {table}_of ON {table} (account)" for table in ("members", "invites", "reads", "mentions")
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS, line_accounts.STATEMENTS)
+# A read position begins where its member joined the room. Members from before that rule who never read theirs begin at
+# the room's end, or before their first mention that is unread.
+_READS: Final = (
+    """INSERT OR IGNORE INTO reads (room, account, seq)
+        SELECT room, account, seq FROM (
+            SELECT members.room AS room, members.account AS account, coalesce(
+                (SELECT min(seq) - 1 FROM mentions
+                    WHERE mentions.room = members.room AND mentions.account = members.account),
+                (SELECT max(seq) FROM events WHERE events.room = members.room), 0) AS seq
+            FROM members JOIN rooms ON rooms.id = members.room
+            WHERE rooms.direct = '' AND members.role > 0)
+        WHERE seq > 0""",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS, line_accounts.STATEMENTS, _READS)
 """Each migration's statements; the fourth is followed by :mod:`trio_chat.store.sqlite.line_accounts`."""
 
 
