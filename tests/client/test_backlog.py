@@ -190,9 +190,10 @@ def test_edits_and_deletions_change_which_messages_mention_us() -> None:
     edited(13, 9, "")  # edited again later
     assert (room.mentions, room.mentioned) == (3, (8, 9))
     conversation.take(Deleted(room="#ops", seq=14, time="", sender="eve", target=9))
-    assert (room.mentions, room.mentions_within(5, 7), room.mentions_within(7, 20)) == (2, 1, 1)
+    assert (room.mentions, room.unlisted, room.mentioned) == (2, 1, (8,))
+    assert (room.mentions_within(5, 7), room.mentions_within(7, 8), room.mentions_within(8, 20)) == (0, 1, 0)
     conversation.take(ReadUpTo(room="#ops", seq=6))
-    assert (room.mentions, room.mentioned) == (1, (8,))
+    assert (room.mentions, room.unlisted, room.mentioned) == (1, 0, (8,))
     conversation.take(ReadUpTo(room="#ops", seq=10**15))  # a server that tells nonsense
     conversation.take(msgspec.structs.replace(message(15, "#ops"), text="@ada"))
     assert (room.read, room.mentions) == (14, 1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from trio_chat.client.known_accounts import KnownAccounts
+from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
 from trio_chat.client.rooms import RoomView, follow
 from trio_chat.protocol import events
 from trio_chat.ui.model.place import Place
@@ -25,6 +25,8 @@ def known_by(rooms: dict[str, RoomView], event: events.Event, accounts: KnownAcc
             rooms[info.name] = RoomView.enter(info)
         case events.RoomEvent(room=name, seq=seq) if name in rooms:
             rooms[name].last = max(rooms[name].last, seq)
+            if isinstance(event, events.Message) and is_mentioned(event.text, event.mentions, accounts):
+                rooms[name].note_mention(seq)
     accounts.take(event)
     follow(rooms, event, accounts)
 

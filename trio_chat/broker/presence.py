@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trio_chat.broker.effects import Notify
-from trio_chat.broker.state import BIG_ROOM, GATHERING, ChatRoom, Departed
+from trio_chat.broker.state import BIG_ROOM, GATHERING, ChatRoom, Departed, Role
 from trio_chat.protocol.events import Presence
 
 if TYPE_CHECKING:
@@ -56,6 +56,12 @@ def tell_gathered(decision: Decision, room: ChatRoom) -> None:
         _tell(decision, room)
 
 
+def _role_of(decision: Decision, room: ChatRoom, account: int) -> str:
+    person = decision.registry.persons.get(account)
+    role = Role.NOBODY if person is None else room.role_of(person)
+    return "" if role <= Role.MEMBER else role.word
+
+
 def _tell_or_gather(decision: Decision, room: ChatRoom) -> None:
     if len(room.here) <= BIG_ROOM or room.presence_told + GATHERING <= decision.now:
         _tell(decision, room)
@@ -67,11 +73,13 @@ def _tell(decision: Decision, room: ChatRoom) -> None:
     decision.registry.gathering.pop(room.name, None)
     room.presence_told = decision.now
     if room.arrived or room.departed:
+        roles = tuple(_role_of(decision, room, account) for account in room.arrived.values())
         notice = Presence(
             room=room.name,
             count=len(room.here),
             joined=tuple(room.arrived),
             joined_ids=tuple(room.arrived.values()),
+            joined_roles=roles if any(roles) else (),
             left=tuple(room.departed),
             left_ids=tuple(departed.account for departed in room.departed.values()),
             left_how=tuple(departed.how for departed in room.departed.values()),

@@ -129,9 +129,14 @@ class RoomView:
         return self._unlisted[0] + len(self._mentioned)
 
     def mentions_within(self, after: int, end: int) -> int:
-        """The number of unread mentions of us in the events after one number and up to another."""
-        unlisted, upto = self._unlisted
-        return sum(after < seq <= end for seq in self._mentioned) + (unlisted if after < upto <= end else 0)
+        """The number of unread mentions of us in the events after one number and up to another, as far as the server
+        has said which events they are in."""
+        return sum(after < seq <= end for seq in self._mentioned)
+
+    @property
+    def unlisted(self) -> int:
+        """The number of unread mentions of us of which the server has not said which events they are in."""
+        return self._unlisted[0]
 
     @property
     def mentioned(self) -> tuple[int, ...]:

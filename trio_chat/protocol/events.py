@@ -365,8 +365,9 @@ class TopicChanged(PersonEvent, frozen=True, kw_only=True, tag="topic"):
 class Presence(Event, frozen=True):
     """Who joined, who left, and how many members are online.
 
-    In a big room, all joins and leaves of a quarter of a second come as one notice. ``joined_ids``, ``left_ids`` and
-    ``left_how`` are in the order of ``joined`` and ``left``.
+    In a big room, all joins and leaves of a quarter of a second come as one notice. ``joined_ids``, ``joined_roles``,
+    ``left_ids`` and ``left_how`` are in the order of ``joined`` and ``left``. ``joined_roles`` are as in ``people``;
+    they are missing if all who joined are plain members.
     """
 
     room: RoomName
@@ -376,6 +377,7 @@ class Presence(Event, frozen=True):
     joined_ids: tuple[int, ...] = ()
     left_ids: tuple[int, ...] = ()
     left_how: tuple[LeftHow, ...] = ()
+    joined_roles: tuple[str, ...] = ()
 
 
 class Renamed(Event, frozen=True, rename={"id": "account"}):

@@ -100,7 +100,10 @@ class Place:
             case events.Left():
                 self.leave(event.room)
             case events.People():
-                self._meet(person.name for person in event.people)
+                if event.room == self.lobby:  # all who are here: others have gone meanwhile
+                    here = {person.name for person in event.people}
+                    self._people = {name: None for name in self._people if name in here}
+                self._meet((person.name for person in event.people), keep_order=event.room == self.lobby)
             case events.Presence():
                 self._presence(event)
             case events.Renamed():

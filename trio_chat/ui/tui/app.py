@@ -111,6 +111,7 @@ class FullScreen:
         model.place.ignored = self._memory.ignored
         model.unsent = UnsentTexts(saved.drafts, saved.private)
         model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
+        model.numbers = dict(saved.numbers)
         model.make_editor = lambda: Editor(history=saved.typed, keeps=lambda line: not keeps_secret(line))
         model.lines = LineReader(options.unknown_recipients, expand_emoji)
         model.place.room = options.room or saved.room or model.place.room
@@ -190,6 +191,7 @@ class FullScreen:
         saved.private = sorted(private & saved.drafts.keys())
         saved.policies |= {name: room.policy for name, room in rooms.items() if room.policy}
         saved.room = self._model.place.room
+        saved.numbers = {name: room.number for name, room in rooms.items() if room.number} or saved.numbers
         self._memory.save(saved)
 
     async def _save_drafts(self) -> None:

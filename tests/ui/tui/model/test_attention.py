@@ -42,29 +42,25 @@ def test_the_policy_of_a_room_decides_which_messages_notify(policy: str, text: s
     assert model.take(message(2, text, room="#ops"), 0.0, 0.0) == []
 
 
+def unread(name: str, messages: int = 0, mentions: int = 0) -> RoomModel:
+    return RoomModel(RoomView.enter(events.RoomInfo(name=name, last=messages, mentions=mentions)))
+
+
 def test_a_silenced_room_needs_no_attention_without_a_mention() -> None:
     attention = Attention()
-    rooms = [
-        RoomModel(RoomView("#a")),
-        RoomModel(RoomView("#b"), unread=3, policy="nothing"),
-        RoomModel(RoomView("#c"), unread=1),
-        RoomModel(RoomView("@d", direct=True), unread=1),
-    ]
+    rooms = [unread("#a"), unread("#b", 3), unread("#c", 1), unread("@d", 1)]
+    rooms[1].policy = "nothing"
     assert next_attention(rooms, "#a", attention) == "@d"
-    rooms[3].unread = 0
+    rooms[3].see(1)
     assert next_attention(rooms, "#a", attention) == "#c"
-    rooms[2].unread = 0
+    rooms[2].see(1)
     assert next_attention(rooms, "#a", attention) is None
-    rooms[1].mentions = 1
+    rooms[1].facts.note_mention(2)
     assert next_attention(rooms, "#a", attention) == "#b"
 
 
 def test_the_window_title_counts_mentions_and_private_messages() -> None:
-    rooms = [
-        RoomModel(RoomView("#a")),
-        RoomModel(RoomView("#b"), unread=3, mentions=1),
-        RoomModel(RoomView("@d", direct=True), unread=2),
-    ]
+    rooms = [unread("#a"), unread("#b", 3, 1), unread("@d", 2)]
     assert window_title(rooms, "#a", "#a") == "(3) #a - trio-chat"
     assert window_title(rooms[:1], "#a", "#a") == "#a - trio-chat"
 

@@ -122,6 +122,10 @@ def test_arrivals_and_departures_fold_and_cancel_out() -> None:
     log.take(message(1))
     log.people((), ("eve",), 3.0)
     assert [entry.kind for entry in log.entries] == ["people", "text", "people"]
+    log.people(("eve",), (), 4.0)
+    assert [entry.kind for entry in log.entries] == ["people", "text"]  # nothing is left to show
+    log.people((), ("sis",), 5.0)
+    assert log.entries[-1].left == ("sis",)
 
 
 def test_a_hundred_thousand_messages_take_little_memory() -> None:

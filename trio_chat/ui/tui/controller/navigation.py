@@ -53,10 +53,10 @@ class Navigation:
             value()
 
     def go_number(self, number: int) -> None:
-        """Show the room with this number in the list."""
-        rooms = self._model.listed()
-        if number <= len(rooms):
-            self.go(rooms[number - 1].name)
+        """Show the room with this number, which stays the same until the room is left."""
+        name = next((room.name for room in self._model.rooms.values() if room.number == number), None)
+        if name is not None:
+            self.go(name)
 
     def step(self, by: int) -> None:
         """Show the room this many places further down in the list."""

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from typing import Final, TypeAlias
-
-from msgspec import structs
 
 from trio_chat.client.events import Disconnected, Missed, RejoinRefused
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
@@ -29,14 +28,17 @@ from trio_chat.ui.tui.model.attention import Attention, Notification, next_atten
 from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.panes import Pane, Question
+from trio_chat.ui.tui.model.people import AwayPeople
 from trio_chat.ui.tui.model.room import TYPING, NotifyPolicy, RoomModel
-from trio_chat.ui.tui.model.unread import recount
+from trio_chat.ui.tui.model.unread import UnreadCount
 from trio_chat.ui.tui.model.unsent import UnsentTexts, opened
 
 PAGE: Final = 100
 """Events fetched at once."""
 MOST_AT_ONCE: Final = 500
 """Events that a server gives at once, at the most."""
+MOST_LOADED: Final = 20
+"""Rooms with unread events whose newest page is fetched before the person looks, so that their counts are right."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +102,9 @@ class ChatModel:
         self.changed = 0
         self.notice = ""  # both until the next key; a hint may be left out where space is short
         self.hint = ""
-        self.away: dict[str, str] = {}
+        self.away = AwayPeople()
         self.unsent = UnsentTexts()
+        self.numbers: dict[str, int] = {}  # by the room's name, as they were at the last end
         self.policies: dict[str, NotifyPolicy] = {}  # what was chosen for rooms before
         self.make_editor: Callable[[], Editor] = Editor
         self.lines = LineReader(prepare=expand_emoji)
@@ -143,6 +146,10 @@ class ChatModel:
             return clean_line(room.name)
         return ", ".join(map(clean_line, self.place.members(room.name))) or clean_line(room.name)
 
+    def is_away(self, person: events.PersonInfo) -> bool:
+        """Whether somebody said that they are away."""
+        return self.away.reason(person.name, person.id) is not None
+
     def calls(self, entry: Entry) -> bool:
         """Whether a message mentions the person, or has a word that they want to be called by."""
         words = self.attention.words
@@ -174,12 +181,8 @@ class ChatModel:
         self.place.enter(accounts, lobby, rooms)
         gone = [self.rooms.pop(name) for name in set(self.rooms) - set(rooms)]
         for facts in rooms.values():
-            room, known = self._open(facts, clock)
-            if not known:
-                missed = bool(room.read) or room.direct  # of a room that was never read, nothing
-                room.unread = max(0, room.last - room.read) if missed else 0
-                room.mentions = facts.mentions
-                room.new_since = room.read if room.unread else None
+            self._open(facts, clock).people.complete = False  # others may have come and gone meanwhile
+        self._number()
         self._move_in()
         for room in gone:
             self._put_out(room, "The server does not have it any more.", clock, was_here=room.name == here)
@@ -187,21 +190,34 @@ class ChatModel:
         self.changed += 1
         return [AskPeople(lobby), *self.look(self.place.room), *self.count()]
 
-    def _open(self, facts: RoomView, clock: float) -> tuple[RoomModel, bool]:
-        """Show a room that the person is in; returns it, and whether it was shown before."""
+    def _open(self, facts: RoomView, clock: float) -> RoomModel:
+        """Show a room that the person is in."""
         room = self.rooms.get(facts.name)
         if room is not None:
             if room.told_private and not facts.private:
                 self.tell(opened(room.name, typed=bool(room.unsent)), clock, error=True, room=room.name)
             room.facts, room.told_private = facts, facts.private
-            return room, True
-        room = RoomModel(
-            facts, told_private=facts.private, editor=self.make_editor(), policy=self.policies.get(facts.name)
-        )
+            return room
+        counter = UnreadCount(self.place, self.calls)
+        room = RoomModel(facts, told_private=facts.private, policy=self.policies.get(facts.name), counter=counter)
+        room.editor = self.make_editor()
         self.rooms[facts.name] = room
         if notice := self.unsent.give_back(room):
             self.tell(notice, clock, error=True, room=room.name)
-        return room, False
+        return room
+
+    def _number(self) -> None:
+        """Give each room without a number its number from before a restart, or the smallest that is free."""
+        taken = {room.number for room in self.rooms.values()}
+        for room in self.listed():
+            kept = self.numbers.get(room.name, 0)
+            if not room.number and kept and kept not in taken:
+                room.number = kept
+                taken.add(kept)
+        free = (number for number in count(1) if number not in taken)
+        for room in self.listed():
+            room.number = room.number or next(free)
+            self.numbers[room.name] = room.number
 
     def begin_anew(self) -> None:
         """The server's history began anew: forget the loaded stretches of the logs."""
@@ -222,27 +238,29 @@ class ChatModel:
         """Show another room."""
         before = self.rooms.get(self.place.room)
         if before is not None and before.name != name:
-            before.new_since = None
+            before.came_at = None
             before.selected = None
             self.visited = [*[one for one in self.visited if one not in (before.name, name)][-50:], before.name]
         self.place.room = name
         room = self.room
-        if room.new_since is None and room.unread and room.read < room.last:
-            room.new_since = room.read
+        room.come()
         self.changed += 1
         effects: list[ModelEffect] = []
         if not room.loaded and not room.fetching and self.backlog:
             room.fetching = "newest"
             effects.append(Fetch(name, "newest"))
-        if not room.people and name != self.place.lobby and not room.direct:
+        if not (room.people.complete or room.direct or name == self.place.lobby):
             effects.append(AskPeople(name))
         return [*effects, *self.saw()]
 
-    def saw(self) -> list[ModelEffect]:
-        """Count the room on the screen as read, if its newest line is shown and the window has the focus."""
+    def saw(self, *, arrived: bool = False) -> list[ModelEffect]:
+        """Count the room on the screen as read, if its newest line is shown and the window has the focus. ``arrived``
+        tells that the person saw a line arrive, which needs no line "new"."""
         room = self.room
         if not room.following or not self.attention.focused:
             return []
+        if not arrived:
+            room.come()
         if room.see(max(room.last, room.log.newest)):
             self.changed += 1
             return [SayRead(room.name, room.read)]
@@ -253,22 +271,20 @@ class ChatModel:
         self.changed += 1
         effects: list[ModelEffect] = []
         for room in self.rooms.values():
-            room.new_since = None
+            room.came_at = None
             if room.see(max(room.last, room.log.newest)):
                 effects.append(SayRead(room.name, room.read))
         return effects
 
     def count(self) -> list[ModelEffect]:
-        """Count the unread messages of all rooms again, after a change of the people who are ignored."""
+        """Count the unread messages of all rooms again, after a change of the people who are ignored, or of the words
+        that call the person. The counts of rooms whose log is not loaded are right once it is."""
         self.changed += 1
         for room in self.rooms.values():
-            self.recount(room)
+            room.counter.forget()
         unread = tuple(room.name for room in self.listed() if room.unread and not room.loaded)
-        return [Load(unread)] if unread and self.place.ignored.names and self.backlog else []
-
-    def recount(self, room: RoomModel) -> None:
-        """Count the unread messages of a room again, after more of its log was loaded."""
-        recount(room, self.place, self.calls)
+        most = None if self.place.ignored.names else MOST_LOADED
+        return [Load(unread[:most])] if unread and self.backlog else []
 
     def wants_older(self, room: RoomModel) -> bool:
         """Whether to fetch older events once the top of the loaded ones is visible: up to ``backlog`` events at first,
@@ -293,6 +309,7 @@ class ChatModel:
                 return self._line(event)
             case events.Room(room=info):  # the person may be out of it again by now
                 self._open(self.place.rooms.get(info.name) or RoomView.enter(info), clock)
+                self._number()
             case events.Left() | RejoinRefused():
                 return self._left(event, here, clock)
             case events.Presence():
@@ -303,9 +320,7 @@ class ChatModel:
                 if not (self.place.accounts.is_own(event.name, event.id) or self.place.ignored.hides(event)):
                     self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
             case events.ReadUpTo() if event.room in self.rooms:
-                room = self.rooms[event.room]
-                if event.seq >= room.last:
-                    room.unread = room.mentions = 0
+                self.rooms[event.room].read_elsewhere(event.seq)
             case events.Delivered():
                 self._mark(event.room, event.seq, delivered=True)
             case _:
@@ -318,9 +333,7 @@ class ChatModel:
             case events.Renamed():
                 self._rename(event, clock)
             case events.AwayChanged():
-                self.away.pop(event.name, None)
-                if event.text is not None:
-                    self.away[event.name] = clean_line(event.text)
+                self.away.note(event.name, event.id, None if event.text is None else clean_line(event.text))
             case events.Invited():
                 room = clean_line(event.room)
                 self.tell(f"{clean_line(event.by)} invited you to {room}. Type /join {room} to join it.", clock)
@@ -364,29 +377,24 @@ class ChatModel:
             room.moderate(event)
         entry = room.log.take(event)
         if entry is None:
-            return self.saw() if room is self.room else []
+            return self.saw(arrived=True) if room is self.room else []
         room.typing.pop(entry.sender, None)
         if self.place.ignored.hides(event):
-            return self.saw() if room is self.room else []
+            return self.saw(arrived=True) if room is self.room else []
         looking = room is self.room and room.following
         if entry.said and self.place.accounts.is_own(*entry.author):
             return self._own(room, entry)
         mentioned = entry.said and self.calls(entry)
-        if entry.said and not (looking and self.attention.focused):
-            if room.unread == 0 and room.new_since is None:
-                room.new_since = room.read or event.seq - 1
-            room.unread += 1
-            room.mentions += mentioned
         room.log.trim(None if room.bottom is None else room.bottom[0])
         call = self.attention.calls(room, entry, mentioned=mentioned, looking=looking)
-        return [*([call] if call else []), *(self.saw() if looking else [])]
+        return [*([call] if call else []), *(self.saw(arrived=True) if looking else [])]
 
     def _own(self, room: RoomModel, entry: Entry) -> list[ModelEffect]:
         room.drop_pending(entry.text)
         key = (room.name, entry.seq)
         entry.delivery = "delivered" if self._delivered.pop(key, 0) is None else "sent"
-        room.new_since = None
-        return self.saw() if room is self.room else []
+        room.came_at = None
+        return self.saw(arrived=True) if room is self.room else []
 
     def send(self, room: str, text: str, kind: str, clock: float, reply_to: int | None = None) -> int:
         """Show an own message as not acknowledged yet; returns the local number for its acknowledgement."""
@@ -396,7 +404,7 @@ class ChatModel:
         one.log.entries.pop()
         entry.delivery, entry.reply_to = "pending", reply_to
         one.pending.append(entry)
-        one.new_since = None
+        one.came_at = None
         if room == self.place.room:
             one.bottom = None if one.log.at_end else one.bottom
         self.changed += 1
@@ -432,12 +440,11 @@ class ChatModel:
         room = self.rooms.get(event.room)
         if room is None:
             return
-        ids = event.joined_ids if len(event.joined_ids) == len(event.joined) else (0,) * len(event.joined)
-        for name, account in zip(event.joined, ids, strict=True):
-            room.people.setdefault(name, events.PersonInfo(name=name, id=account))
-        for name in event.left:
-            room.people.pop(name, None)
+        room.people.take(event)
+        for at, name in enumerate(event.left):
             room.typing.pop(clean_line(name), None)
+            if room.name == self.place.lobby:
+                self.away.note(name, event.left_ids[at] if at < len(event.left_ids) else 0, None)
         came = [name for name in event.joined if name.casefold() != self.me.casefold()]
         left = [name for name in event.left if name.casefold() != self.me.casefold()]
         if came or left:
@@ -447,22 +454,21 @@ class ChatModel:
         room = self.rooms.get(event.room)
         if room is None:
             return
-        room.people = {person.name: person for person in event.people}
-        for person in event.people:
-            self.away.pop(person.name, None)
-            if person.away is not None:
-                self.away[person.name] = clean_line(person.away)
+        room.people.replace(event.people)
+        reasons = [(one.name, one.id, None if one.away is None else clean_line(one.away)) for one in event.people]
         if event.room == self.place.lobby:
             self.complete_people = True
+            self.away.replace(reasons)
+        for reason in reasons:
+            self.away.note(*reason)
 
     def _rename(self, event: events.Renamed, clock: float) -> None:
         old, new = clean_line(event.old), clean_line(event.new)
-        if event.old in self.away:
-            self.away[event.new] = self.away.pop(event.old)
+        self.away.rename(event)
         for room in self.rooms.values():
-            is_theirs = event.old in room.people or event.new in room.facts.members
-            if (person := room.people.pop(event.old, None)) is not None:
-                room.people[event.new] = structs.replace(person, name=event.new)
+            is_theirs = room.people.holds(event.old, event.id) or event.new in room.facts.members
+            room.people.rename(event)
+            room.typing.pop(old, None)
             if is_theirs:
                 text = (
                     f"You are {new} now." if self.place.accounts.is_own(event.new, event.id) else f"{old} is {new} now."
@@ -473,6 +479,7 @@ class ChatModel:
     def _left(self, event: events.Left | RejoinRefused, here: str, clock: float) -> list[ModelEffect]:
         was_here = event.room == here
         room = self.rooms.pop(event.room, None)
+        self.numbers.pop(event.room, None)
         self.place.leave(event.room)
         why = clean_line(event.reason if isinstance(event, events.Left) else f"{event.message} {event.advice}")
         effects = self.look(self.place.room) if was_here else []

@@ -284,7 +284,7 @@ def _merged(bindings: Bindings, section: str) -> list[tuple[str, str]]:
             continue
         keys, text = ", ".join(map(shown, row.keys)), row.help
         if row.command == "room-1":
-            keys, text = "Alt-1 … Alt-9", "to a room by its number in the list"
+            keys, text = "Alt-1 … Alt-9", "to a room by its number"
         rows.append((keys, text))
     return rows
 

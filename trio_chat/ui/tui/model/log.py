@@ -65,7 +65,7 @@ class Entry(Struct, gc=False):
     local: int = 0
     version: int = 0
     account: int = 0
-    mentions: tuple[int, ...] = ()
+    mentions: tuple[int, ...] | None = ()
 
     @property
     def author(self) -> AccountRef:
@@ -179,6 +179,7 @@ class RoomLog:
         self.entries: list[Entry] = []
         self.at_start = False
         self.at_end = True
+        self.revision = 0  # grows with each change but the adding of an event at the end
         self._most = most
         self._locals = 0
         self._low = self._high = 0  # where pages began and ended; an event that only changes a message has no entry
@@ -213,6 +214,14 @@ class RoomLog:
         """Whether the event of this number is loaded, if there is one."""
         return (self.at_start or 0 < self.before <= seq) and (self.at_end or self.after >= seq)
 
+    def gaps(self, after: int, last: int) -> list[tuple[int, int]]:
+        """The events after one number and up to the room's last that are not loaded: stretches, each after its first
+        number and up to its second."""
+        low = 0 if self.at_start else self._low - 1 if self._low else last
+        high = last if self.at_end else max(self.after, low)
+        stretches = ((after, min(low, last)), (max(high, after), last))
+        return [(begin, end) for begin, end in stretches if begin < end]
+
     # ---- finding -------------------------------------------------------------------------------
 
     def index(self, seq: int) -> int:
@@ -241,6 +250,8 @@ class RoomLog:
     def take(self, event: events.RoomEvent) -> Entry | None:
         """Take a live event. Returns its entry, also where that is beyond the loaded stretch."""
         entry = entry_of(event)
+        if not self._low and self.at_end:
+            self._low = event.seq
         if entry is None:
             self.apply(event)
             return None
@@ -257,14 +268,15 @@ class RoomLog:
         match event:
             case events.Edited() if not entry.deleted:
                 if event.text:
-                    entry.text = clean(event.text)
+                    entry.text, entry.mentions = clean(event.text), event.mentions
                 entry.edited = True
             case events.Deleted():
-                entry.text, entry.deleted, entry.reactions = "", True, None
+                entry.text, entry.deleted, entry.reactions, entry.mentions = "", True, None, ()
             case events.Reacted():
                 person = AccountRef(clean_line(event.sender), event.sender_id)
                 _react(entry, clean_line(event.mark), person, on=event.on)
         entry.change()
+        self.revision += 1
         return entry
 
     def people(self, came: Iterable[str], left: Iterable[str], time: float) -> None:
@@ -285,6 +297,9 @@ class RoomLog:
         )
         last.time = time
         last.change()
+        if not (last.came or last.left):  # all who came went again: there is nothing to show
+            self.entries.pop()
+            self.revision += 1
 
     def tell(self, text: str, time: float, kind: Kind = "note", author: AccountRef = NOBODY) -> Entry:
         """Add a note of this program, or an own message that is not acknowledged yet."""
@@ -307,7 +322,8 @@ class RoomLog:
             entry.seq = new[-1].seq
         self.entries[:0] = new
         self.at_start = not more
-        self._low = page[0].seq if page else 0
+        self._low = page[0].seq if page else self._low
+        self.revision += 1
         return len(new)
 
     def take_newer(self, page: Sequence[events.RoomEvent], *, more: bool) -> int:
@@ -316,7 +332,8 @@ class RoomLog:
         new = [e for event in page if (e := entry_of(event)) is not None and e.seq > newest]
         self.entries.extend(new)
         self.at_end = not more
-        self._high = page[-1].seq if page else 0
+        self._high = page[-1].seq if page else self._high
+        self.revision += 1
         return len(new)
 
     def replace(self, page: Sequence[events.RoomEvent], *, more_before: bool, more_after: bool) -> None:
@@ -324,6 +341,7 @@ class RoomLog:
         self.entries = [e for event in page if (e := entry_of(event)) is not None]
         self.at_start, self.at_end = not more_before, not more_after
         self._low, self._high = (page[0].seq, page[-1].seq) if page else (0, 0)
+        self.revision += 1
 
     def forget(self) -> None:
         """Forget all events: the server's history began anew."""
@@ -339,6 +357,7 @@ class RoomLog:
 
     def _begin_at_newest(self) -> None:
         self.at_start, self.at_end, self._low, self._high = False, True, 0, 0
+        self.revision += 1
 
     def trim(self, looked_at: int | None) -> None:
         """Keep the stretch within its bound: cut the end that is farther from the event looked at (``None``: the
@@ -346,12 +365,13 @@ class RoomLog:
         excess = len(self.entries) - self._most
         if excess <= SLACK * self._most // MOST:
             return
+        self.revision += 1
         if looked_at is None or self.index(looked_at) > len(self.entries) // 2:
             del self.entries[:excess]
-            self.at_start, self._low = False, 0
+            self.at_start, self._low = False, self.oldest
         else:
             del self.entries[-excess:]
-            self.at_end, self._high = False, 0
+            self.at_end, self._high = False, self.newest
 
 
 def _seq(entry: Entry) -> int:

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
-from msgspec import structs
-
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.tui.model.log import Entry, RoomLog
+from trio_chat.ui.tui.model.people import RoomPeople
+from trio_chat.ui.tui.model.unread import UnreadCount
 
 NotifyPolicy: TypeAlias = Literal["all", "mentions", "nothing"]
 POLICIES: Final[tuple[NotifyPolicy, ...]] = ("all", "mentions", "nothing")
@@ -40,10 +40,10 @@ class RoomModel:
     """A room that the person is in, as they see it. What the room is (topic, members, rules, ...) stands in ``facts``,
     which the client keeps up to date.
 
-    ``unread`` and ``mentions`` count what others said since the person looked, without people who are ignored;
-    ``seen`` is how far they have read here, which the server may not know yet. ``told_private`` is whether the room
-    was private when the person was last told. ``new_since`` is the number of the last event read when they came to
-    the room; the line "new" stands behind it. ``policy`` is ``None`` where the settings decide.
+    ``number`` is the number by which the person goes to the room; it stays until the room is left. ``seen`` is how far
+    they have read here, which the server may not know yet. ``told_private`` is whether the room was private when the
+    person was last told. ``came_at`` is the number of the last event read when they came to the room, while they are
+    there. ``policy`` is ``None`` where the settings decide. ``counter`` counts the unread messages.
 
     ``bottom`` is where they have scrolled to: the number and the index of the lowest entry shown, and how many of its
     rows are hidden below; ``None`` follows the newest. ``reveal`` is the number of a message to scroll to as soon as
@@ -51,11 +51,10 @@ class RoomModel:
     """
 
     facts: RoomView
-    unread: int = 0
-    mentions: int = 0
+    number: int = 0
     seen: int = 0
     told_private: bool = False
-    new_since: int | None = None
+    came_at: int | None = None
     policy: NotifyPolicy | None = None
     bottom: tuple[int, int] | None = None
     selected: int | None = None
@@ -68,7 +67,8 @@ class RoomModel:
     pending: list[Entry] = field(default_factory=list)
     typing: dict[str, float] = field(default_factory=dict)
     editor: Editor = field(default_factory=Editor)
-    people: dict[str, events.PersonInfo] = field(default_factory=dict)
+    people: RoomPeople = field(default_factory=RoomPeople)
+    counter: UnreadCount = field(default_factory=UnreadCount)
 
     @property
     def name(self) -> str:
@@ -94,8 +94,35 @@ class RoomModel:
         """Take over a moderator's decision, which is shown in the log."""
         if event.action == "private":
             self.told_private = event.value == "on"
-        elif event.action == "role" and (person := self.people.get(event.target)) is not None:
-            self.people[event.target] = structs.replace(person, role=event.value.replace("member", ""))
+        elif event.action == "role":
+            self.people.set_role(event)
+
+    @property
+    def unread(self) -> int:
+        """The number of unread messages of others."""
+        return self.counter.of(self).messages
+
+    @property
+    def mentions(self) -> int:
+        """The number of unread messages that call the person."""
+        return self.counter.of(self).mentions
+
+    @property
+    def new_since(self) -> int | None:
+        """The number of the event behind which the line "new" stands; ``None`` without such a line."""
+        if self.came_at is not None:
+            return self.came_at
+        return self.read if self.unread else None
+
+    def come(self) -> None:
+        """Note that the person has come to the room, or looks at it again: the line "new" stays where it is now."""
+        if self.came_at is None and self.unread:
+            self.came_at = self.read
+
+    def read_elsewhere(self, seq: int) -> None:
+        """Note that the person read as far as this on another device."""
+        if self.came_at is not None and seq > self.came_at:
+            self.came_at = None
 
     @property
     def following(self) -> bool:
@@ -115,7 +142,6 @@ class RoomModel:
 
     def see(self, seq: int) -> bool:
         """Note that the person has read up to this event; returns whether that is new."""
-        self.unread = self.mentions = 0
         if seq <= self.read:
             return False
         self.seen = seq

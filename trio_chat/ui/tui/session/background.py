@@ -131,7 +131,6 @@ class BackgroundRequests:
                 page = await chat.history(room.name, before=before, limit=limit)
                 log.take_older(page.events, more=page.more)
                 room.loaded = True
-                self.model.recount(room)
                 log.trim(log.oldest if room.bottom is not None else None)
         finally:
             room.fetching = ""

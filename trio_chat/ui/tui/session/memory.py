@@ -28,6 +28,7 @@ class ScreenState(msgspec.Struct, kw_only=True, omit_defaults=True):
     - ``drafts``: by room, the text that was typed and not sent. ``private``: the rooms of drafts that were typed while
       the room was private.
     - ``policies``: by room, which messages notify. ``room``: the room that was shown. ``typed``: the input's history.
+    - ``numbers``: by room, the number by which the person goes there.
     """
 
     drafts: dict[str, str] = {}
@@ -35,6 +36,7 @@ class ScreenState(msgspec.Struct, kw_only=True, omit_defaults=True):
     policies: dict[str, str] = {}
     room: str = ""
     typed: list[str] = []
+    numbers: dict[str, int] = {}
 
 
 class Memory:
@@ -81,6 +83,7 @@ def _merge(states: Sequence[ScreenState]) -> ScreenState:
         merged.drafts = {**merged.drafts, **state.drafts}
         merged.private = sorted({*merged.private, *state.private})
         merged.policies = {**merged.policies, **state.policies}
+        merged.numbers = {**merged.numbers, **state.numbers}
         merged.room = state.room or merged.room
         merged.typed = [*merged.typed, *state.typed][-_HISTORY:]
     return merged

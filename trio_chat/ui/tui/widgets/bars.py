@@ -21,7 +21,8 @@ def topic_row(model: ChatModel, columns: int) -> Row:
     room = model.room
     name = ("" if not room.direct else "@") + model.label(room)
     kind = " private" if room.direct else f" {room.facts.count}" if room.facts.count else ""
-    away = f" ({model.away[model.me]})" if model.me in model.away else ""
+    reason = model.away.reason(model.me, model.place.accounts.own)
+    away = "" if reason is None else f" ({reason})"
     right = f"{model.me}{away} "
     text = " ".join(clean_line(room.facts.topic).split())
     spans = [Span("topic bold", f" {name}"), Span("topic", kind + (" │ " if text else ""))]

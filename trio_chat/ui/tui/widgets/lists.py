@@ -22,8 +22,8 @@ def room_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row], l
     top = max(0, min(at - height // 2, len(rooms) - height))
     rows: list[Row] = []
     names: list[str | None] = []
-    for number, room in enumerate(rooms[top : top + height], top + 1):
-        rows.append(_room(model, room, number, columns))
+    for room in rooms[top : top + height]:
+        rows.append(_room(model, room, columns))
         names.append(room.name)
     while len(rows) < height:
         rows.append(fit([], columns))
@@ -31,14 +31,14 @@ def room_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row], l
     return rows, names
 
 
-def _room(model: ChatModel, room: RoomModel, number: int, columns: int) -> Row:
+def _room(model: ChatModel, room: RoomModel, columns: int) -> Row:
     quiet = model.attention.of(room) == "nothing"
     loud = room.mentions or (room.unread if room.direct else 0)
     style = "rooms.unread" if room.unread and not quiet else "rooms.quiet" if quiet else "rooms"
     style = "rooms.mention" if loud else style
     style = "rooms.current" if room.name == model.place.room else style
     count = f" {_count(loud)}@" if loud and not room.direct else f" {_count(room.unread)}" if room.unread else ""
-    stamp = f"{number} " if number <= _NUMBERED else "  "
+    stamp = f"{room.number} " if 0 < room.number <= _NUMBERED else "  "
     label = ("@" if room.direct else "") + model.label(room)
     text = stamp + clip(label, max(columns - text_width(stamp + count) - 1, 1))
     return fit([Span(style, text + " " * max(0, columns - 1 - text_width(text + count)) + count)], columns, style)
@@ -51,11 +51,9 @@ def _count(number: int) -> str:
 def people_rows(model: ChatModel, columns: int, height: int) -> tuple[list[Row], list[str | None]]:
     """The rows of the people in the room, away people last, and the person of each row."""
     room = model.room
-    people = [room.people[name] for name in room.people] if room.people else []
+    people = list(room.people)
     ranks = {"owner": 0, "moderator": 1}
-    names = [
-        (person.name in model.away, ranks.get(person.role, 2), person.name.casefold(), person) for person in people
-    ]
+    names = [(model.is_away(person), ranks.get(person.role, 2), person.name.casefold(), person) for person in people]
     names.sort(key=lambda row: row[:3])
     rows: list[Row] = [fit([Span("dim", f"{room.facts.count or len(people)} here")], columns)]
     owners: list[str | None] = [None]
