@@ -14,6 +14,7 @@ from trio_chat.cli.app import app
 from trio_chat.cli.config import toml
 from trio_chat.cli.program import PROGRAM
 from trio_chat.config import SECTIONS, Option, options
+from trio_chat.output import unstyled
 
 FOLDER: Final = Path(__file__).parent / "reference"
 
@@ -103,7 +104,7 @@ def _context(command: click.Command, name: str, parent: click.Context | None) ->
 
 def _command(command: click.Command, context: click.Context) -> list[str]:
     """Make the section of a command, and the sections of its subcommands."""
-    page = click.unstyle(command.get_help(context)).rstrip()
+    page = unstyled(command.get_help(context)).rstrip()
     parts = [f"\n## {context.command_path}\n\n```text\n{page}\n```\n"]
     if isinstance(command, click.Group):
         for name in command.list_commands(context):

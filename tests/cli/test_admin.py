@@ -275,3 +275,15 @@ def test_nothing_raw_from_another_users_socket_reaches_the_terminal(
         out = capfd.readouterr().out
         assert "ada" in out
         assert not {"\x1b", "\x9b"} & set(out)
+
+
+def test_json_has_escapes_for_what_acts_on_a_terminal(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    name = "ada\x9b\x1b\u202e\x7f\u2028" + "\u0301" * 20
+    monkeypatch.setattr(control, "administer_running", lambda *_: Table(("name",), [(name,)]))
+    assert main(["admin", "users", "--json", "--data", str(data)]) == 0
+    out = capfd.readouterr().out
+    assert out.rstrip("\n").isascii()
+    assert out.rstrip("\n").isprintable()
+    assert json.loads(out) == {"name": name}

@@ -17,6 +17,7 @@ from trio_chat.cli import main
 from trio_chat.cli.app import VERBS, app
 from trio_chat.cli.completion import INSTALL
 from trio_chat.config import SECTIONS, options
+from trio_chat.output import unstyled
 from trio_chat.version import __version__
 
 SECONDS = 60
@@ -59,7 +60,7 @@ COMMANDS = [
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
 def test_a_help_page_fits_80_columns_and_ends_with_examples(names: tuple[str, ...]) -> None:
-    page = click.unstyle(context_of(*names).get_help())
+    page = unstyled(context_of(*names).get_help())
     assert max(map(len, page.splitlines())) <= 80
     assert "Examples:\n  " in page
     assert "-h, --help" in page
@@ -67,7 +68,7 @@ def test_a_help_page_fits_80_columns_and_ends_with_examples(names: tuple[str, ..
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
 def test_a_help_page_can_be_read_on_50_columns(names: tuple[str, ...]) -> None:
-    page = click.unstyle(context_of(*names, columns=50).get_help()).partition("Examples:")[0]
+    page = unstyled(context_of(*names, columns=50).get_help()).partition("Examples:")[0]
     assert max(map(len, page.splitlines())) <= 50
     assert not re.search(r"^ {20}", page.partition("\n\n")[2], re.MULTILINE)  # text in a column of a few letters
     assert not re.search(r"\[default:[^\]]*$", page, re.MULTILINE)
@@ -75,7 +76,7 @@ def test_a_help_page_can_be_read_on_50_columns(names: tuple[str, ...]) -> None:
 
 @pytest.mark.parametrize(("verb", "table"), [("serve", "server"), ("join", "client"), ("who", "client")])
 def test_a_help_page_says_where_else_its_settings_stand(verb: str, table: str) -> None:
-    page = " ".join(click.unstyle(context_of(verb).get_help()).split())
+    page = " ".join(unstyled(context_of(verb).get_help()).split())
     assert f"under [{table}] in the file, and TRIO_CHAT_" in page
     assert f"trio-chat config show {table} lists can" in page
 
@@ -86,7 +87,7 @@ def test_a_help_page_without_settings_says_nothing_of_them() -> None:
 
 @pytest.mark.parametrize("names", COMMANDS, ids=" ".join)
 def test_every_example_on_a_help_page_starts_with_a_command_that_exists(names: tuple[str, ...]) -> None:
-    page = click.unstyle(context_of(*names).get_help()).partition("Examples:\n")[2]
+    page = unstyled(context_of(*names).get_help()).partition("Examples:\n")[2]
     lines = [line for line in page.splitlines() if line.startswith("  ") and not line.startswith("   ")]
     assert lines
     for line in lines:
@@ -95,7 +96,7 @@ def test_every_example_on_a_help_page_starts_with_a_command_that_exists(names: t
 
 
 def test_every_setting_of_serve_has_its_option_in_its_group() -> None:
-    page = click.unstyle(context_of("serve").get_help())
+    page = unstyled(context_of("serve").get_help())
     for option in options(SECTIONS["server"]):
         for flag in option.flags:
             assert flag in page

@@ -17,12 +17,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import click
 import pytest
 
 from trio_chat.cli import main
 from trio_chat.cli.serve import banner
 from trio_chat.config import ServerConfig
+from trio_chat.output import unstyled
 from trio_chat.version import __version__
 
 SECONDS = 60
@@ -36,7 +36,7 @@ SERVE = [sys.executable, "-m", "trio_chat", "serve", "--port", "0"]
 
 
 def shown(config: ServerConfig, *urls: str, log_is_here: bool = True) -> str:
-    return click.unstyle(banner(config, list(urls), log_is_here=log_is_here))
+    return unstyled(banner(config, list(urls), log_is_here=log_is_here))
 
 
 def test_the_banner_says_where_how_to_join_where_the_log_is_and_how_to_stop() -> None:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from trio_chat.cli.program import COMPLETE, PROGRAM
 from trio_chat.cli.streams import discard_unwritten, reserve_missing_streams
+from trio_chat.output import harmless_standard_streams
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -18,15 +19,27 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         reserve_missing_streams()
-        status = _run(sys.argv[1:] if arguments is None else list(arguments))
+        with harmless_standard_streams():
+            return _main(sys.argv[1:] if arguments is None else list(arguments))
+    except BaseException as error:  # noqa: BLE001 - the program's outermost boundary: Ctrl-C may come this early
+        return _report(error)
+
+
+def _main(arguments: list[str]) -> int:
+    try:
+        status = _run(arguments)
         if not sys.stdout.closed:
             sys.stdout.flush()
         discard_unwritten()
-    except BaseException as error:  # noqa: BLE001 - the program's outermost boundary
-        from trio_chat.cli.faults import report  # noqa: PLC0415 - not needed while all goes well
-
-        return report(error)
+    except BaseException as error:  # noqa: BLE001 - what is printed now goes through the harmless streams too
+        return _report(error)
     return status
+
+
+def _report(error: BaseException) -> int:
+    from trio_chat.cli.faults import report  # noqa: PLC0415 - not needed while all goes well
+
+    return report(error)
 
 
 def _run(arguments: list[str]) -> int:

@@ -16,8 +16,10 @@ from trio_chat.cli.connecting import person_present
 from trio_chat.cli.faults import FAILED, harmless
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.cli.page import PageGroup
+from trio_chat.cli.streams import WholeLines
 from trio_chat.config import ServerConfig
 from trio_chat.errors import OutputError, TrioChatError, UsageError
+from trio_chat.output import harmless_stream
 
 if TYPE_CHECKING:
     from typing import IO
@@ -126,9 +128,11 @@ def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bo
     if as_json:
         import msgspec  # noqa: PLC0415 - a help page does not need it
 
+        from trio_chat.protocol.text import escape_json  # noqa: PLC0415 - as above
+
         keys = [name.replace(" ", "_") for name in names]
         for row in rows:
-            click.echo(msgspec.json.encode(dict(zip(keys, row, strict=True))).decode())
+            click.echo(escape_json(msgspec.json.encode(dict(zip(keys, row, strict=True))).decode()))
         return
     from trio_chat.ui.model.lines import table  # noqa: PLC0415 - as above
 
@@ -398,11 +402,14 @@ def _progress() -> Iterator[Callable[[int, int], None] | None]:
         yield None
         return
 
+    stream = harmless_stream(sys.stderr)
+
     def progress(done: int, total: int) -> None:
-        click.echo(f"\r{100 * done // max(total, 1):3} %", nl=False, err=True)
+        stream.write_over(f"{100 * done // max(total, 1):3} %")
 
     yield progress
-    click.echo("\r     \r", nl=False, err=True)
+    stream.write_over("     ")
+    stream.write_over("")
 
 
 class _Unwritable(Exception):
@@ -412,7 +419,7 @@ class _Unwritable(Exception):
 class _Sink(io.RawIOBase):
     """The output. Its errors are told apart from errors of the database that is being read."""
 
-    def __init__(self, out: IO[bytes]) -> None:
+    def __init__(self, out: IO[bytes] | WholeLines) -> None:
         self._out = out
 
     def writable(self) -> bool:
@@ -456,9 +463,9 @@ def _output(file: Path | None) -> Iterator[IO[bytes]]:
 
 
 @contextlib.contextmanager
-def _opened(file: Path | None) -> Iterator[IO[bytes]]:
+def _opened(file: Path | None) -> Iterator[IO[bytes] | WholeLines]:
     if file is None:
-        yield sys.stdout.buffer
+        yield WholeLines(sys.stdout)
         return
     try:
         handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

@@ -22,6 +22,7 @@ import click
 from trio_chat.cli.program import PROGRAM
 from trio_chat.cli.streams import discard_unwritten, is_output_error
 from trio_chat.errors import ConfigError, Refused, TrioChatError, UsageError
+from trio_chat.output import harmless_stream
 from trio_chat.version import __version__
 
 FAILED: Final = 1
@@ -67,12 +68,13 @@ def say(text: str) -> None:
     that cannot be written stops nothing: the exit status still tells how the command ended.
     """
     columns = _columns()
-    if sys.stderr is None:  # print would write to standard output instead
+    if sys.stderr is None:
         return
     with contextlib.suppress(OSError, ValueError):
         for line in text.splitlines():
             for row in _rows(f"{PROGRAM}: {harmless(line)}", columns):
-                print(row, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+                harmless_stream(sys.stderr).write(f"{row}\n")
+                sys.stderr.flush()
 
 
 def _columns() -> int:

@@ -11,6 +11,8 @@ from typing import Any, Final
 import click
 from click.shell_completion import CompletionItem
 
+from trio_chat.output import BOLD, styled
+
 Examples = Sequence[tuple[str, str]]
 """Command lines, each with its description."""
 
@@ -36,11 +38,11 @@ def whole(text: str) -> str:
 
 
 class PageFormatter(click.HelpFormatter):
-    """Click's formatter with bold headings. Click removes the codes when there is no terminal."""
+    """Click's formatter with bold headings, where a terminal shows them."""
 
     def write_heading(self, heading: str) -> None:
         """Write a heading."""
-        self.write(" " * self.current_indent + click.style(f"{heading}:", bold=True) + "\n")
+        self.write(" " * self.current_indent + styled(f"{heading}:", BOLD) + "\n")
 
     def write(self, string: str) -> None:
         """Write a part of the page."""

@@ -19,6 +19,7 @@ from typing import Final
 
 import click
 
+from trio_chat.output import Output
 from trio_chat.ui.terminal.signals import BY_SIGNAL
 
 _ENDING: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -55,12 +56,12 @@ def _without_echo(prompt: str) -> Iterator[None]:
         del number, frame
         _hide(fd)
         with contextlib.suppress(OSError):
-            os.write(fd, prompt.encode("utf-8", "replace"))
+            os.write(fd, Output().text(prompt).encode())
 
     def end(number: int, frame: FrameType | None) -> None:
         del frame
         with contextlib.suppress(OSError):
-            os.write(fd, b"\n")
+            os.write(fd, Output().line("").encode())
         sys.exit(BY_SIGNAL + number)
 
     handlers = {signal.SIGTSTP: stop, signal.SIGCONT: go_on, **dict.fromkeys(_ENDING, end)}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import sys
 from functools import partial
@@ -15,6 +14,7 @@ import click
 from trio_chat.addresses import is_this_machine
 from trio_chat.cli.options import Verb, load_settings, settings
 from trio_chat.config import ServerConfig, check_server
+from trio_chat.output import BOLD, harmless_stream, styled
 from trio_chat.version import __version__
 
 _ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
@@ -56,8 +56,8 @@ def serve(config: ServerConfig) -> None:
 def announce(config: ServerConfig, urls: list[str]) -> None:
     """Tell a person at a terminal, with a banner, that the server listens on ``urls``; for others, the log says it."""
     if sys.stdout.isatty():
-        color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
-        click.echo(banner(config, urls, log_is_here=sys.stderr.isatty()), color=color)
+        harmless_stream(sys.stdout).write(f"{banner(config, urls, log_is_here=sys.stderr.isatty())}\n")
+        sys.stdout.flush()
     elif not is_this_machine(config.host):
         import structlog  # noqa: PLC0415 - the help page does not need it
 
@@ -86,8 +86,8 @@ def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
     ]
     if not local:
         rows.insert(3, ("Beware", "messages are not encrypted on their way to other machines"))
-    lines = "\n".join(f"  {click.style(f'{name:<10}', bold=True)} {text}" for name, text in rows)
-    return f"{click.style(f'trio-chat {__version__}', bold=True)}\n{lines}\n"
+    lines = "\n".join(f"  {styled(f'{name:<10}', BOLD)} {text}" for name, text in rows)
+    return f"{styled(f'trio-chat {__version__}', BOLD)}\n{lines}\n"
 
 
 def _data(config: ServerConfig) -> str:

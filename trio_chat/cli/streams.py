@@ -12,9 +12,15 @@ from __future__ import annotations
 import contextlib
 import errno
 import fcntl
+import io
 import os
 import sys
-from typing import IO, Final
+from typing import IO, TYPE_CHECKING, Final, TextIO
+
+from trio_chat.output import harmless_stream
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer as Buffer
 
 _MISSING: Final = (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_RDONLY), ("stderr", "w", os.O_WRONLY))
 """The streams in the order of their numbers: the mode of the Python stream, and of its descriptor. That of standard
@@ -55,6 +61,29 @@ def discard_unwritten() -> None:
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, stream.fileno())
                 os.close(nowhere)
+
+
+class WholeLines(io.RawIOBase):
+    """Lines of text as bytes for a stream of text. The end of the last line must be written too."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = harmless_stream(stream)
+        self._rest = b""
+
+    def writable(self) -> bool:
+        """As in every file for writing."""
+        return True
+
+    def write(self, data: Buffer, /) -> int:
+        """Write the lines that are whole now, and keep the rest."""
+        taken = bytes(data)
+        lines, end, self._rest = (self._rest + taken).rpartition(b"\n")
+        self._stream.write((lines + end).decode("utf-8", "replace"))
+        return len(taken)
+
+    def flush(self) -> None:
+        """Write what the stream has buffered."""
+        self._stream.flush()
 
 
 def _is_open_for_writing(stream: IO[str] | None) -> bool:

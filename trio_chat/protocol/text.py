@@ -64,6 +64,11 @@ _KEYCAPS: Final = "0123456789#*"
 
 _QUOTED: Final = 40
 
+_NOT_FOR_TERMINALS: Final = re.compile(
+    "[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufdd0-\ufdef\ufeff\ufff9-\uffff\U000e0000-\U000e0fff]"
+)
+_NOT_ASCII: Final = re.compile("[^\x20-\x7e]")
+
 
 def clean(text: str) -> str:
     r"""Make a text from the network harmless. Newlines and tabs stay, ``\r\n`` becomes ``\n``.
@@ -95,6 +100,23 @@ def quoted(text: str, limit: int = _QUOTED) -> str:
     if len(shown) > limit:
         shown = shown[: limit - 1] + "…"
     return f'"{shown}"' if "'" in shown else f"'{shown}'"
+
+
+def escape_json(line: str) -> str:
+    r"""Write the characters of a JSON text that a terminal would act on as ``\\u`` and digits (RFC 8259, section 7).
+
+    The JSON still means the same, and :func:`clean` changes nothing in it.
+    """
+    if line.isascii() and line.isprintable():
+        return line
+    escaped = _NOT_FOR_TERMINALS.sub(_json_escape, line)
+    # What is left is harmless only in its place, such as a flood of marks: then nothing but ASCII stays.
+    return escaped if clean(escaped) == escaped else _NOT_ASCII.sub(_json_escape, escaped)
+
+
+def _json_escape(found: re.Match[str]) -> str:
+    units = found[0].encode("utf-16-be", "surrogatepass")  # JSON escapes are UTF-16
+    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
 
 
 def _place(text: str) -> str:

@@ -16,18 +16,18 @@ from typing import Any, Final, Literal
 import structlog
 from structlog.typing import EventDict, WrappedLogger
 
+from trio_chat.output import BOLD, DIM, RED, harmless_stream, styled
+
 Format = Literal["auto", "text", "json"]
 Level = Literal["debug", "info", "warning", "error"]
 
 _LEVELS: Final[dict[str, int]] = logging.getLevelNamesMapping()
-_DIM: Final = "\x1b[2m"
-_RESET: Final = "\x1b[0m"
 _COLORS: Final = {
-    "debug": _DIM,
-    "info": "\x1b[32m",
-    "warning": "\x1b[33m",
-    "error": "\x1b[31m",
-    "critical": "\x1b[1;31m",
+    "debug": DIM,
+    "info": "32",
+    "warning": "33",
+    "error": RED,
+    "critical": f"{BOLD};{RED}",
 }
 
 
@@ -75,13 +75,13 @@ class TextLine:
         del logger, method
         time, level = str(event.pop("timestamp", "")), str(event.pop("level", ""))
         what, trace = shown(str(event.pop("event", ""))), str(event.pop("exception", ""))
-        fields = " ".join(f"{self._paint(_DIM, shown(key) + '=')}{_value(value)}" for key, value in event.items())
-        head = f"{self._paint(_DIM, time)} {self._paint(_COLORS.get(level, ''), f'{level:<7}')}"
+        fields = " ".join(f"{self._paint(DIM, shown(key) + '=')}{_value(value)}" for key, value in event.items())
+        head = f"{self._paint(DIM, time)} {self._paint(_COLORS.get(level, ''), f'{level:<7}')}"
         line = f"{head} {what} {fields}".rstrip()
         return "\n".join([line, *(f"    {shown(part)}" for part in trace.splitlines())])
 
-    def _paint(self, code: str, text: str) -> str:
-        return f"{code}{text}{_RESET}" if self.color and code and text else text
+    def _paint(self, style: str, text: str) -> str:
+        return styled(text, style) if self.color and style and text else text
 
 
 def shown(text: str) -> str:
@@ -105,7 +105,7 @@ class _StandardError:
         if sys.stderr is None:  # the process was started without one
             return
         with contextlib.suppress(OSError, ValueError):
-            sys.stderr.write(line + "\n")
+            harmless_stream(sys.stderr).write(f"{line}\n")
             sys.stderr.flush()
 
     debug = info = warning = warn = error = critical = exception = fatal = log = failure = err = msg

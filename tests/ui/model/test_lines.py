@@ -13,6 +13,7 @@ from msgspec.structs import replace
 
 from tests.ui.followed import FollowedPlace, views
 from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
+from trio_chat.output import rendered_line
 from trio_chat.protocol import codec
 from trio_chat.protocol.events import (
     AwayChanged,
@@ -266,8 +267,8 @@ def test_only_a_direct_message_or_a_mention_by_somebody_else_rings() -> None:
 
 
 def test_without_colour_there_is_no_escape_sequence() -> None:
-    assert not any("\x1b" in line for line in tell(message("hi @ada")))
-    assert any("\x1b[" in line for line in tell(message("hi @ada"), teller(colour=True)))
+    assert not any("\x1b" in rendered_line(line) for line in tell(message("hi @ada")))
+    assert any("\x1b[" in rendered_line(line) for line in tell(message("hi @ada"), teller(colour=True)))
 
 
 def test_a_name_has_the_same_colour_every_time() -> None:

@@ -8,6 +8,7 @@ import pytest
 
 from tests.ui.model.test_lines import HOSTILE, TIME, message, tell, teller
 from trio_chat.client.events import Backlog
+from trio_chat.output import rendered_line
 from trio_chat.protocol.events import (
     BanInfo,
     BanList,
@@ -120,7 +121,7 @@ def test_search_results_have_numbers_and_say_whether_more_exist() -> None:
 
 def test_the_message_of_a_context_is_highlighted() -> None:
     lines = tell(Context(room="#lobby", around=2, events=(said(1, "a"), said(2, "b"))), teller(colour=True))
-    assert [line.startswith("\x1b[1m") for line in lines] == [False, True]
+    assert [rendered_line(line).startswith("\x1b[1m") for line in lines] == [False, True]
 
 
 @pytest.mark.parametrize(

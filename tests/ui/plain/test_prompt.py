@@ -14,6 +14,7 @@ from trio.testing import MockClock
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of
 from trio_chat.client import Chat, Reconnected
 from trio_chat.client.options import Timeouts
+from trio_chat.output import Output
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Left, Room, RoomInfo, TypingNotice
 from trio_chat.ui.actions.actions import SendRoom
@@ -39,9 +40,9 @@ class FakeTerminal:
     async def read(self) -> bytes:
         return await self._typed.receive()
 
-    async def write(self, data: bytes) -> None:
+    async def write(self, output: Output) -> None:
         await trio.lowlevel.checkpoint()
-        self.shown += data
+        self.shown += output.encode()
 
     def size(self) -> tuple[int, int]:
         return 240, 24

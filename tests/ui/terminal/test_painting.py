@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pty_driver import TerminalScreen
+from trio_chat.output import Output, styled
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.terminal.painting import Painter, fold, is_own, lay_out
 
@@ -19,8 +20,8 @@ class Emulator:
         self.screen = TerminalScreen(columns, rows, history=1000)
         self.stream = pyte.Stream(self.screen)
 
-    def feed(self, text: str) -> None:
-        self.stream.feed(text)
+    def feed(self, output: Output) -> None:
+        self.stream.feed(str(output))
 
     @property
     def rows(self) -> list[str]:
@@ -187,7 +188,7 @@ def test_arriving_lines_never_tear_the_input(
     [
         ("-- short", ["-- short"]),
         ("-- a sentence that is longer", ["-- a sentence that", "   is longer"]),
-        ("\x1b[31m! no such room here\x1b[0m", ["\x1b[31m! no such room\x1b[0m", "\x1b[31m  here\x1b[0m"]),
+        (styled("! no such room here", "31"), [styled("! no such room", "31"), styled("  here", "31")]),
         ("/me TEXT  it says that you", ["/me TEXT  it says", "          that you"]),
         ("  /me TEXT    it says that you do it", ["  /me TEXT    it says", "that you do it"]),
         ("averyveryverylongword and more", ["averyveryverylongword", "and more"]),
@@ -205,6 +206,6 @@ def test_folding_loses_no_word(text: str, columns: int) -> None:
 
 def test_notes_of_the_program_are_told_from_messages() -> None:
     assert is_own("-- You are ada.")
-    assert is_own("\x1b[2m-- You are ada.\x1b[0m")
+    assert is_own(styled("-- You are ada.", "2"))
     assert is_own("! no")
     assert not is_own("[12:00] #lobby bob: -- no")

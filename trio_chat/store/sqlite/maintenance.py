@@ -17,6 +17,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from trio_chat.errors import StoreError
+from trio_chat.protocol.text import escape_json
 from trio_chat.store.sqlite import queries, schema
 from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
 from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
@@ -116,7 +117,7 @@ def export_json(path: Path, out: IO[bytes]) -> int:
             raise StoreError(f"{path} was last used by an earlier trio-chat. Start the server on it once, then export.")
         lines = 0
         for lines, exported in enumerate(_exported(connection), 1):  # noqa: B007 - the count is the result
-            out.write(msgspec.json.encode(exported) + b"\n")
+            out.write(escape_json(msgspec.json.encode(exported).decode()).encode() + b"\n")
         return lines
 
 

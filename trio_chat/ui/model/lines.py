@@ -7,7 +7,6 @@ to be trusted.
 
 from __future__ import annotations
 
-import re
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
@@ -17,9 +16,10 @@ import msgspec
 
 from trio_chat.client.events import Backlog
 from trio_chat.client.known_accounts import AccountRef, is_mentioned
+from trio_chat.output import BOLD, DIM, NICK_COLOURS, RED, styled
 from trio_chat.protocol import events
 from trio_chat.protocol.codec import encode
-from trio_chat.protocol.text import clean, clean_line
+from trio_chat.protocol.text import clean, clean_line, escape_json
 from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.place import Place
@@ -33,11 +33,6 @@ _NAMED: Final = 4  # names in a line about arrivals; the others are counted
 _WAITING: Final = 100  # own direct messages that are kept until their delivery is reported
 _EXCERPT: Final = 40  # characters of a message that identify it
 _INDENT: Final = "    "
-_NICK_COLOURS: Final = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)  # SGR (ECMA-48, 8.3.117); red is for errors
-_RESET: Final = "\x1b[0m"
-_JSON_UNSAFE: Final = re.compile(
-    "[\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e0fff]"
-)
 
 
 def as_json(event: events.Event) -> str:
@@ -49,12 +44,7 @@ def as_json(event: events.Event) -> str:
     if getattr(event, "id", None) == "":
         fields = msgspec.to_builtins(event)
         frame = msgspec.json.encode({key: value for key, value in fields.items() if key != "id"})
-    return _JSON_UNSAFE.sub(_escaped, frame.decode())
-
-
-def _escaped(found: re.Match[str]) -> str:
-    units = found[0].encode("utf-16-be")  # JSON escapes are UTF-16 (RFC 8259, section 7)
-    return "".join(f"\\u{units[at : at + 2].hex()}" for at in range(0, len(units), 2))
+    return escape_json(frame.decode())
 
 
 class Teller:
@@ -309,7 +299,7 @@ class Teller:
 
     def _error(self, message: str, advice: str) -> list[str]:
         text = f"! {clean_line(message)} {clean_line(advice)}".rstrip()
-        return [self._paint(text, "31")]
+        return [self._paint(text, RED)]
 
     # ---- tables --------------------------------------------------------------------------------
 
@@ -393,17 +383,17 @@ class Teller:
 
     def _nick(self, event: events.PersonEvent) -> str:
         """The sender of an event, in the colour of their account."""
-        colour = _NICK_COLOURS[self._place.accounts.colour(event.sender, event.sender_id) % len(_NICK_COLOURS)]
+        colour = NICK_COLOURS[self._place.accounts.colour(event.sender, event.sender_id) % len(NICK_COLOURS)]
         return self._paint(self._label(event), f"1;{colour}" if self._place.is_own(event) else str(colour))
 
     def _dim(self, text: str) -> str:
-        return self._paint(text, "2")
+        return self._paint(text, DIM)
 
     def _strong(self, text: str) -> str:
-        return self._paint(text, "1")
+        return self._paint(text, BOLD)
 
-    def _paint(self, text: str, code: str) -> str:
-        return f"\x1b[{code}m{text}{_RESET}" if self._colour else text
+    def _paint(self, text: str, style: str) -> str:
+        return styled(text, style) if self._colour else text
 
 
 def people_table(people: Iterable[events.PersonInfo], clock: Callable[[str], str]) -> list[str]:

@@ -18,6 +18,7 @@ from typing import Final
 import trio
 
 from trio_chat.errors import OutputError
+from trio_chat.output import rendered_line
 
 _READ: Final = 64 * 1024  # bytes at once: the size of a pipe
 LONGEST_LINE: Final = 1024 * 1024
@@ -103,7 +104,8 @@ def _can_wait(mode: int) -> bool:
 
 
 class LineOutput:
-    """Writes lines to a file descriptor. Characters that ``encoding`` does not have are replaced."""
+    """Writes lines to a file descriptor, each rendered by :mod:`trio_chat.output`. Characters that are not in
+    ``encoding`` are replaced."""
 
     def __init__(self, fd: int = 1, encoding: str = "utf-8") -> None:
         self._fd = fd
@@ -118,7 +120,7 @@ class LineOutput:
         """
         if not lines:
             return
-        data = ("\n".join(lines) + "\n").encode(self._encoding, "replace")
+        data = "".join(f"{rendered_line(line)}\n" for line in lines).encode(self._encoding, "replace")
         async with self._lock:  # the lines of two tasks must not be mixed
             await trio.to_thread.run_sync(self._write, data, abandon_on_cancel=True)
 

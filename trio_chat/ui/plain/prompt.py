@@ -21,6 +21,7 @@ import trio
 
 from trio_chat.client.events import Backlog, Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
+from trio_chat.output import Output
 from trio_chat.protocol.events import Error, Event, RoomEvent
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
 from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, LookupAction, Quit, SendingAction
@@ -34,6 +35,7 @@ from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, Passwor
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.plain.line_mode import LineMode, why_ended
+from trio_chat.ui.terminal.escapes import BELL
 from trio_chat.ui.terminal.painting import Drawing, Painter, fold, is_own, lay_out
 from trio_chat.ui.terminal.signals import BY_SIGNAL, INTERRUPTED
 from trio_chat.ui.terminal.terminal import Terminal
@@ -46,7 +48,6 @@ _LAST_WORDS: Final = 2.0
 """Seconds for sending and painting what is left when the person leaves."""
 _TYPING: Final = 3.0
 """Seconds between two typing notices, each of which holds for six."""
-_BELL: Final = "\a"
 _FROM_PEOPLE: Final = (RoomEvent, Backlog, Hits, Context)
 """Events that show what people said or did; all other events are sentences of this program, and are folded."""
 
@@ -306,25 +307,28 @@ class Prompt:
             await self._write(self._paint())
             self._paintings.unpark_all()
 
-    async def _write(self, text: str) -> None:
-        """Write a text that was taken for writing. It is not cancelled, but after the end it has only a moment."""
+    async def _write(self, output: Output) -> None:
+        """Write an output that was taken for writing. It is not cancelled, but after the end it has only a moment."""
         with trio.CancelScope(shield=True, deadline=self._give_up_at) as self._write_scope:
-            await self._terminal.write(text.encode("utf-8", "replace"))
+            await self._terminal.write(output)
 
-    def _paint(self) -> str:
-        """The text that changes the terminal to the present state."""
+    def _paint(self) -> Output:
+        """The output that changes the terminal to the present state."""
         columns, rows = self._terminal.size()
         drawing = self._draw(columns, rows)
-        text = ""
+        output = Output()
         if self._clears:
-            text = self._painter.clear()
+            output = self._painter.clear()
         elif self._resized:
-            text = self._painter.repaint(drawing, columns, rows)
+            output = self._painter.repaint(drawing, columns, rows)
         self._resized = self._clears = False
         lines = list(self._lines)
         self._lines.clear()
-        bell, self._rings = (_BELL if self._rings else ""), False
-        return text + self._painter.paint(lines, drawing) + bell
+        output += self._painter.paint(lines, drawing)
+        if self._rings:
+            output.control(BELL)
+        self._rings = False
+        return output
 
     def _draw(self, columns: int, rows: int) -> Drawing:
         buffer, search, place = self._editor.buffer, self._editor.search, self._mode.place
@@ -338,11 +342,11 @@ class Prompt:
             prompt = f"{'' if where == place.room else arrow}{where}{'' if self._connected else ' (offline)'}> "
         return lay_out(prompt, buffer.text, buffer.cursor, columns, rows)
 
-    def _take_lines(self) -> str:
+    def _take_lines(self) -> Output:
         """The lines that are still to be painted, without the input."""
         lines = list(self._lines)
         self._lines.clear()
-        return self._painter.finish() + "".join(line + "\r\n" for line in lines)
+        return self._painter.finish(lines)
 
     # ---- the window, and stopping --------------------------------------------------------------
 

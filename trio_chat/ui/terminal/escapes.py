@@ -6,9 +6,11 @@ import base64
 import re
 from typing import Final, NamedTuple
 
+from trio_chat.output import Control
 from trio_chat.protocol.text import clean_line
 
-BELL: Final = "\a"
+BELL: Final = Control("\a")
+NOTHING: Final = Control("")
 _MOST_COPIED: Final = 74_994
 """Most bytes that terminals accept in OSC 52: xterm's limit is 100,000 in base64."""
 _MOUSE: Final = re.compile(rb"\x1b\[<(\d{1,5});(\d{1,5});(\d{1,5})([Mm])")
@@ -39,27 +41,27 @@ def split_mouse(data: bytes) -> tuple[bytes, list[MouseEvent], bytes]:
     return (rest[: broken.start()], events, rest[broken.start() :]) if broken else (rest, events, b"")
 
 
-def copied(text: str) -> str:
+def copied(text: str) -> Control:
     """The sequence that copies a text to the clipboard of the terminal's user (OSC 52)."""
     data = text.encode("utf-8", "replace")[:_MOST_COPIED]
-    return f"\x1b]52;c;{base64.b64encode(data).decode()}\a"
+    return Control(f"\x1b]52;c;{base64.b64encode(data).decode()}\a")
 
 
-def titled(text: str) -> str:
+def titled(text: str) -> Control:
     """The sequence that sets the window title (OSC 2)."""
-    return f"\x1b]2;{clean_line(text)}\a"
+    return Control(f"\x1b]2;{clean_line(text)}\a")
 
 
-def notified(title: str, body: str, by: str) -> str:
+def notified(title: str, body: str, by: str) -> Control:
     """The sequence that rings the bell and shows a notification; ``by`` is the way that :func:`notify_by` chose."""
     title, body = clean_line(title).replace(";", ","), clean_line(body)
     match by:
         case "none":
-            return ""
+            return NOTHING
         case "osc9":
-            return f"{BELL}\x1b]9;{title}: {body}\a"
+            return Control(f"{BELL}\x1b]9;{title}: {body}\a")
         case "osc777":
-            return f"{BELL}\x1b]777;notify;{title};{body.replace(';', ',')}\a"
+            return Control(f"{BELL}\x1b]777;notify;{title};{body.replace(';', ',')}\a")
         case _:
             return BELL
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING
 
 import wcwidth
 
+from trio_chat.protocol.text import clean
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -28,6 +30,14 @@ def width(cluster: str) -> int:
     if len(cluster) == 1 and " " <= cluster <= "~":
         return 1
     return min(max(wcwidth.wcswidth(cluster), 0), 2)
+
+
+def shown_cluster(cluster: str) -> str:
+    """A cluster of what a person types, as it is shown: a picture in place of a character that does not print."""
+    if len(cluster) == 1 and " " <= cluster <= "~":
+        return cluster
+    shown = clean(cluster).replace("\t", " ")
+    return shown if shown.isprintable() or width(shown) else "\N{REPLACEMENT CHARACTER}"
 
 
 def text_width(text: str) -> int:

@@ -2,7 +2,8 @@ r"""The input line at the bottom of a terminal, and lines written above it. Pure
 
 Theory of operation. The input (prompt and text) is below all output, in as many rows as it needs. To write a line, the
 rows of the input are erased, from the cursor's row up to the first; then the line is written, then the input again. All
-of that is one string, so the terminal never shows half of it and arriving lines never tear the input.
+of that is one :class:`~trio_chat.output.Output`, so the terminal never shows half of it and arriving lines never tear
+the input.
 
 :func:`lay_out` breaks the input into rows itself and leaves the last column free, so that the terminal never wraps a
 row. When the window becomes narrower than a row on the screen, terminals differ (some wrap the row again, some cut it),
@@ -13,17 +14,18 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from trio_chat.ui.terminal.graphemes import clusters, text_width, width
+from trio_chat.output import Control, Output, is_styled, split_style, unstyled
+from trio_chat.ui.terminal.graphemes import clusters, shown_cluster, text_width, width
 
 KEPT: Final = 200
 """The last lines that are kept for a cleared screen: more than a screen has rows."""
 _INDENT: Final = "  "
-_PAINTED: Final = re.compile(r"(\x1b\[[0-9;]*m)(.*)(\x1b\[0m)")
-_OWN: Final = re.compile(r"(?:\x1b\[[0-9;]*m)?(?:-- |! )")
+_CLEAR: Final = Control("\x1b[H\x1b[2J")
+_OWN: Final = re.compile("-- |! ")
 _SECOND: Final = re.compile(r" *\S.*?  +(?=\S)")
 _MARK: Final = re.compile(r"-- |! | *")
 _PIECE: Final = re.compile(r" *[^ ]+")
@@ -51,7 +53,8 @@ def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> D
     row_of_cursor = column_of_cursor = -1
     place = 0
     for cluster in clusters(text):
-        wide = width(cluster)
+        seen = shown_cluster(cluster)
+        wide = width(seen)
         if cluster != "\n" and column + wide > limit:
             rows.append("")
             column = 0
@@ -62,7 +65,7 @@ def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> D
             rows.append(_INDENT if limit > len(_INDENT) else "")
             column = len(rows[-1])
         else:
-            rows[-1] += cluster if cluster.isprintable() or wide else "\N{REPLACEMENT CHARACTER}"
+            rows[-1] += seen
             column += wide
     if row_of_cursor < 0:
         row_of_cursor, column_of_cursor = len(rows) - 1, column
@@ -77,7 +80,7 @@ def lay_out(prompt: str, text: str, cursor: int, columns: int, height: int) -> D
 
 def is_own(line: str) -> bool:
     """Whether a line is a note or an error of the program, not a message."""
-    return _OWN.match(line) is not None
+    return _OWN.match(unstyled(line)) is not None
 
 
 def fold(line: str, columns: int) -> list[str]:
@@ -86,9 +89,8 @@ def fold(line: str, columns: int) -> list[str]:
     All rows but the first are indented: under the second column of a table, otherwise after the sign of a note or an
     error. Messages of people are not broken, so that they are copied as one line.
     """
-    painted = _PAINTED.fullmatch(line)
-    before, text, behind = painted.groups() if painted else ("", line, "")
-    if "\x1b" in text or text_width(text) <= columns:
+    before, text, behind = split_style(line)
+    if is_styled(text) or text_width(text) <= columns:
         return [line]
     second = _SECOND.match(text) or _MARK.match(text)
     indent = text_width(second[0]) if second is not None and text_width(second[0]) <= columns // 2 else 0
@@ -125,12 +127,12 @@ class Painter:
     def __repr__(self) -> str:
         return f"<Painter with {len(self._drawn.rows)} rows, cursor in row {self._drawn.row}>"
 
-    def paint(self, lines: Sequence[str], drawing: Drawing) -> str:
+    def paint(self, lines: Sequence[str], drawing: Drawing) -> Output:
         """Write lines above the input, and the present input."""
         self._lines.extend(lines)
-        return self._erase() + "".join(line + "\r\n" for line in lines) + self._draw(drawing)
+        return self._erase() + _above(lines) + self._draw(drawing)
 
-    def repaint(self, drawing: Drawing, columns: int, height: int) -> str:
+    def repaint(self, drawing: Drawing, columns: int, height: int) -> Output:
         """Write the input again after the window has changed to this size."""
         fits = all(text_width(row) <= columns for row in self._drawn.rows) and len(self._drawn.rows) <= height
         if fits:
@@ -141,35 +143,40 @@ class Painter:
             if room < 0:
                 break
             shown.append(line)
-        above = "".join(line + "\r\n" for line in reversed(shown))
-        return "\x1b[H\x1b[2J" + above + self._draw(drawing)
+        return Output().control(_CLEAR) + _above(reversed(shown)) + self._draw(drawing)
 
-    def clear(self) -> str:
+    def clear(self) -> Output:
         """Clear the screen, and forget the lines that were on it."""
         self._lines.clear()
         self._drawn = Drawing(("",), 0, 0)
-        return "\x1b[H\x1b[2J"
+        return Output().control(_CLEAR)
 
-    def finish(self) -> str:
-        """Remove the input; the cursor is at the beginning of its first row."""
+    def finish(self, lines: Sequence[str] = ()) -> Output:
+        """Remove the input and write the last lines; the cursor is at the beginning of a row."""
         text = self._erase()
         self._drawn = Drawing(("",), 0, 0)
-        return text
+        return text + _above(lines)
 
-    def _erase(self) -> str:
-        return (f"\x1b[{self._drawn.row}A" if self._drawn.row else "") + "\r\x1b[J"
+    def _erase(self) -> Output:
+        up = f"\x1b[{self._drawn.row}A" if self._drawn.row else ""
+        return Output().control(Control(f"{up}\r\x1b[J"))
 
-    def _draw(self, drawing: Drawing) -> str:
+    def _draw(self, drawing: Drawing) -> Output:
         self._drawn = drawing
         below = len(drawing.rows) - 1 - drawing.row
         up = f"\x1b[{below}A" if below else ""
         right = f"\x1b[{drawing.column}C" if drawing.column else ""
-        return "\r\n".join(drawing.rows) + up + "\r" + right
+        *rows, last = drawing.rows
+        return _above(rows) + Output().text(last).control(Control(f"{up}\r{right}"))
+
+
+def _above(lines: Iterable[str]) -> Output:
+    written = Output()
+    for line in lines:
+        written.line(line)
+    return written
 
 
 def _visible_width(line: str) -> int:
     """The columns of a line without its colours."""
-    if "\x1b" not in line:
-        return text_width(line)
-    first, *parts = line.split("\x1b[")
-    return text_width(first) + sum(text_width(part.partition("m")[2]) for part in parts)
+    return text_width(unstyled(line))

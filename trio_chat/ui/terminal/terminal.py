@@ -23,8 +23,10 @@ from typing import Final, Self
 
 import trio
 
-_ON: Final = b"\x1b[?2004h"
-_OFF: Final = b"\x1b[?2004l"
+from trio_chat.output import Control, Output
+
+_ON: Final = Control("\x1b[?2004h")
+_OFF: Final = Control("\x1b[?2004l")
 _READ: Final = 64 * 1024  # bytes read at once: a large paste in few steps
 _IFLAG, _LFLAG, _CC = 0, 3, 6  # indexes in the list that termios.tcgetattr returns
 _FALLBACK: Final = (80, 24)
@@ -85,7 +87,7 @@ class Terminal:
             raw[_CC][termios.VTIME] = 0
             self._found = found
             termios.tcsetattr(self._input, termios.TCSANOW, raw)
-            os.write(self._output, _ON)
+            os.write(self._output, _ON.encode())
 
     def give_back(self) -> None:
         """Restore the former settings; does nothing when the terminal was given back already."""
@@ -95,7 +97,7 @@ class Terminal:
         with contextlib.suppress(termios.error, OSError):  # a terminal that is gone has no settings to restore
             termios.tcsetattr(self._input, termios.TCSANOW, found)
         with contextlib.suppress(OSError):
-            os.write(self._output, _OFF)
+            os.write(self._output, _OFF.encode())
 
     def stop(self) -> None:
         """Give the terminal back and stop the process group, as Ctrl-Z does; returns when the program is continued.
@@ -132,8 +134,9 @@ class Terminal:
         except OSError:  # EIO: the other side hung up
             return b""
 
-    async def write(self, data: bytes) -> None:
-        """Write all the data. After cancellation a part of it may be written, now or later."""
+    async def write(self, output: Output) -> None:
+        """Write all of the output. After cancellation a part of it may be written, now or later."""
+        data = output.encode()
         async with self._writing:  # the texts of two tasks must not be mixed
             await trio.to_thread.run_sync(_write_all, self._output, data, abandon_on_cancel=True)
 

@@ -20,6 +20,7 @@ import trio
 
 from trio_chat.client.credentials import Credentials
 from trio_chat.errors import ChatError, ConfigError
+from trio_chat.output import harmless_stream
 from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
@@ -74,7 +75,8 @@ def open_full_screen(dial: Dial, options: ScreenOptions, url: str) -> int:
 def _print_last(text: str) -> None:
     """Print a line on standard error, once the terminal is given back. If it cannot be written, nothing else fails."""
     with contextlib.suppress(OSError):
-        print(text, file=sys.stderr, flush=True)  # noqa: T201 - this is the way to the person
+        harmless_stream(sys.stderr).write(f"{text}\n")
+        sys.stderr.flush()
 
 
 class FullScreen:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from tests.ui.followed import FollowedModel
+from trio_chat.output import Control
 from trio_chat.protocol.events import Message, RoomInfo
 from trio_chat.ui.actions.actions import Action, SendRoom
 from trio_chat.ui.input.decoder import Key, Press, Typed
@@ -27,8 +28,8 @@ class FakeScreen:
     selection: tuple[tuple[int, int], tuple[int, int]] | None = None
     drawn: DrawnScreen | None = None
 
-    def write(self, text: str) -> None:
-        self.written.append(text)
+    def write(self, sequence: Control) -> None:
+        self.written.append(sequence)
 
     def repaint(self) -> None:
         self.calls.append("repaint")

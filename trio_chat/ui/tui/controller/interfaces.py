@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from trio_chat.output import Control
+
 
 class DrawnScreen(Protocol):
     """The screen as it was drawn last."""
@@ -29,7 +31,7 @@ class ScreenOutput(Protocol):
     def drawn(self) -> DrawnScreen | None:
         """The screen as it was drawn last; ``None`` before the first drawing."""
 
-    def write(self, text: str) -> None:
+    def write(self, sequence: Control) -> None:
         """Send a control sequence to the terminal with the next drawing."""
 
     def repaint(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.terminal.graphemes import clusters, text_width, width
+from trio_chat.ui.terminal.graphemes import clusters, shown_cluster, text_width, width
 from trio_chat.ui.terminal.layout import Row, Span, clip, fit, inline
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.room import RoomModel
@@ -218,8 +218,8 @@ def _cells(text: str, *, secret: bool) -> list[tuple[str, int]]:
         if cluster == "\n":
             cells.append((cluster, 0))
             continue
-        seen = "•" if secret else cluster if cluster.isprintable() or width(cluster) else "�"
-        cells.append((seen, max(width(seen), 0)))
+        seen = "•" if secret else shown_cluster(cluster)
+        cells.append((seen, width(seen)))
     return cells
 
 

@@ -12,7 +12,8 @@ from typing import Final, NoReturn
 
 import trio
 
-from trio_chat.ui.terminal.escapes import notified, notify_by, titled
+from trio_chat.output import Control, Output
+from trio_chat.ui.terminal.escapes import NOTHING, notified, notify_by, titled
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.model.attention import Notification, window_title
 from trio_chat.ui.tui.model.chat import ChatModel
@@ -57,8 +58,8 @@ class ScreenPainter:
         self._shown = Shown()
         self._time_format = options.time_format
         self._notify_by = notify_by(options.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
-        self._to_write: list[str] = []
-        self._title = ""
+        self._to_write = Output()
+        self._title = NOTHING
         self._changed, self._hurry, self._counting = trio.Event(), trio.Event(), trio.Event()
         self._paused = False
 
@@ -70,12 +71,12 @@ class ScreenPainter:
     async def begin(self) -> None:
         """Take the terminal over."""
         self._paused = False
-        await self._terminal.write(self._display.begin().encode())
+        await self._terminal.write(self._display.begin())
 
     async def end(self) -> None:
         """Leave the terminal to other programs; nothing is drawn until :meth:`begin`."""
         self._paused = True
-        await self._terminal.write(self._display.end().encode())
+        await self._terminal.write(self._display.end())
 
     def resized(self) -> None:
         """Take note that the window has another size, or that the program was continued."""
@@ -91,9 +92,9 @@ class ScreenPainter:
         if at_once:
             self._hurry.set()
 
-    def write(self, text: str) -> None:
+    def write(self, sequence: Control) -> None:
         """Send a control sequence to the terminal with the next drawing."""
-        self._to_write.append(text)
+        self._to_write.control(sequence)
         self.show(at_once=True)
 
     def notify(self, call: Notification) -> None:
@@ -154,9 +155,9 @@ class ScreenPainter:
             self._changed, self._hurry = trio.Event(), trio.Event()
             if self._paused:
                 continue
-            text = self._paint()
-            if text:
-                await self._terminal.write(text.encode("utf-8", "replace"))
+            output = self._paint()
+            if output:
+                await self._terminal.write(output)
             self.painted.set()
 
     async def run_clock(self) -> NoReturn:
@@ -170,7 +171,7 @@ class ScreenPainter:
     def _style(self) -> ConversationStyle:
         return ConversationStyle(self._model.place, self._time_format, words=self._model.attention.words)
 
-    def _paint(self) -> str:
+    def _paint(self) -> Output:
         """Draw the model; returns what brings the terminal from its present state to that."""
         model, now = self._model, trio.current_time()
         self._before_drawing()
@@ -185,9 +186,11 @@ class ScreenPainter:
             mark_selection(frame, self.selection)
         self._after_drawing(frame)
         title = titled(window_title(model.rooms.values(), model.place.room, model.label(model.room)))
-        extra, self._to_write = "".join(self._to_write), []
+        output = self._display.draw(frame, self._palette)
         if title != self._title:
-            self._title, extra = title, title + extra
+            self._title = title
+            output.control(title)
+        output, self._to_write = output + self._to_write, Output()
         if model.connection.state != "connected" or any(until > now for until in room.typing.values()):
             self._counting.set()
-        return self._display.draw(frame, self._palette) + extra
+        return output

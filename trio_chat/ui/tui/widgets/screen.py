@@ -17,16 +17,17 @@ from urwid.display.common import AttrSpec, AttrSpecError, Hyperlink
 from urwid.display.raw import Screen as RawScreen
 
 from trio_chat.errors import ConfigError
+from trio_chat.output import Control, Output, rendered_line
 from trio_chat.ui.terminal.graphemes import clusters, text_width
-from trio_chat.ui.terminal.layout import Row
+from trio_chat.ui.terminal.layout import Row, Span, fit
 from trio_chat.ui.tui.model.themes import read_style
 from trio_chat.ui.tui.widgets.frame import Frame
 
 Colours = Literal[1, 16, 88, 256, 16777216]
-_ON: Final = "\x1b[?1004h"  # xterm: focus in and out are reported
-_OFF: Final = "\x1b[?1004l"
-_TITLE_PUSH: Final = "\x1b[22;2t"  # xterm: remember the window's title
-_TITLE_POP: Final = "\x1b[23;2t"
+_ON: Final = Control("\x1b[?1004h")  # xterm: focus in and out are reported
+_OFF: Final = Control("\x1b[?1004l")
+_TITLE_PUSH: Final = Control("\x1b[22;2t")  # xterm: remember the window's title
+_TITLE_POP: Final = Control("\x1b[23;2t")
 _SPECS: Final = 4000  # cached attributes; each link has its own
 
 Run = tuple[Hashable, Literal["0", "U"] | None, bytes]
@@ -116,7 +117,9 @@ class FrameCanvas(urwid.Canvas):
         super().__init__()
         self._columns = frame.columns
         last = len(frame.rows) - 1
-        self._runs = [runs(row, palette, anchor=at != last) for at, row in enumerate(frame.rows)]
+        self._runs = [
+            runs(_harmless(row, frame.columns), palette, anchor=at != last) for at, row in enumerate(frame.rows)
+        ]
         if frame.cursor is not None:
             self.cursor = frame.cursor
 
@@ -139,6 +142,14 @@ class FrameCanvas(urwid.Canvas):
         """The rows as runs of text in one attribute. The arguments are for cutting; a whole screen needs none."""
         del trim_left, trim_top, cols, rows, attr
         return iter(self._runs)
+
+
+def _harmless(row: Row, columns: int) -> Row:
+    """A row of which no text acts on the terminal, as wide as before: urwid would write any text as it is."""
+    shown = [rendered_line(span.text, colour=False) for span in row]
+    if all(text == span.text for text, span in zip(shown, row, strict=True)):
+        return row
+    return fit([Span(span.style, text, span.link) for text, span in zip(shown, row, strict=True)], columns)
 
 
 def runs(row: Row, palette: Palette, *, anchor: bool) -> list[Run]:
@@ -209,26 +220,26 @@ class Display(RawScreen):
     def signal_restore(self) -> None:
         """Do nothing: no signal handler was replaced."""
 
-    def begin(self) -> str:
+    def begin(self) -> Output:
         """The sequences that take the terminal over."""
         self.start()
         self.set_mouse_tracking(self._mouse)
         self.clear()
-        return _TITLE_PUSH + self.paper.take() + _ON
+        return Output().control(_TITLE_PUSH).drawn(self.paper.take()).control(_ON)
 
-    def end(self) -> str:
+    def end(self) -> Output:
         """The sequences that give the terminal back; empty when it was given back already."""
         if not self.started:
-            return ""
+            return Output()
         self.stop()
-        return _OFF + self.paper.take() + _TITLE_POP
+        return Output().control(_OFF).drawn(self.paper.take()).control(_TITLE_POP)
 
-    def draw(self, frame: Frame, palette: Palette) -> str:
-        """The text that changes the terminal from its present content to this frame."""
+    def draw(self, frame: Frame, palette: Palette) -> Output:
+        """The output that changes the terminal from its present content to this frame."""
         canvas = FrameCanvas(frame, palette)
         self.maxrow = len(frame.rows)
         self.draw_screen((frame.columns, len(frame.rows)), canvas)
-        return self.paper.take()
+        return Output().drawn(self.paper.take())
 
 
 class _NoTerminal:
