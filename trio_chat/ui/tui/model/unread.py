@@ -11,13 +11,32 @@ number: each counts as a message, and the client's list of mentions says which o
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from trio_chat.ui.model.place import Place
 
 if TYPE_CHECKING:
-    from trio_chat.ui.tui.model.log import Entry
-    from trio_chat.ui.tui.model.room import RoomModel
+    from trio_chat.client.rooms import RoomView
+    from trio_chat.ui.tui.model.log import Entry, RoomLog
+
+
+class CountedRoom(Protocol):
+    """A room whose messages are counted: its facts, its loaded log, the read position and the last number."""
+
+    facts: RoomView
+    log: RoomLog
+
+    @property
+    def name(self) -> str:
+        """The room's name; empty before the first welcome."""
+
+    @property
+    def read(self) -> int:
+        """The read position."""
+
+    @property
+    def last(self) -> int:
+        """The number of the room's last event."""
 
 
 class Unread(NamedTuple):
@@ -49,7 +68,7 @@ class UnreadCount:
         """Count anew: the words that call the reader have changed."""
         self._basis = None
 
-    def of(self, room: RoomModel) -> Unread:
+    def of(self, room: CountedRoom) -> Unread:
         """Count the unread messages of a room."""
         if not room.name:
             return Unread()
