@@ -302,8 +302,7 @@ class ChatModel:
         """Take an event. ``now`` is a steady clock in seconds, ``clock`` seconds since 1970."""
         self.changed += 1
         here = self.place.room
-        if not isinstance(event, events.Welcome):
-            self.place.take(event)
+        self.place.take(event)
         match event:
             case events.RoomEvent():
                 return self._line(event)
