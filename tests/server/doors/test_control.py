@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import socket
 import sqlite3
@@ -170,6 +171,34 @@ async def test_the_socket_is_its_owners_alone_and_goes_with_the_server(serve: Se
     assert stat.S_IMODE((await trio.Path(folder).stat()).st_mode) == 0o700
     await live.end()
     assert not await trio.Path(folder / NAME).exists()
+
+
+async def test_a_server_whose_socket_was_removed_stops_as_any_other(serve: Serve, tmp_path: Path) -> None:
+    live = await serve(data=tmp_path)
+    await trio.Path(tmp_path / NAME).unlink()
+    await live.end()
+
+
+async def test_a_server_that_stops_leaves_alone_what_took_the_place_of_its_socket(serve: Serve, tmp_path: Path) -> None:
+    live = await serve(data=tmp_path)
+    path = trio.Path(tmp_path / NAME)
+    await path.unlink()
+    await path.write_text("somebody's")
+    await live.end()
+    assert await path.read_text() == "somebody's"
+
+
+async def test_a_server_stops_although_its_socket_cannot_be_removed(
+    serve: Serve, tmp_path: Path, logged: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    live = await serve(data=tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "unlink", refuse)
+        await live.end()
+    assert logged.take("socket not removed")["error"] == "Permission denied"
 
 
 @pytest.mark.parametrize("left", ["socket", "file"])

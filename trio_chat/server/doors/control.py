@@ -74,13 +74,25 @@ async def serve_control(
                     await sock.bind(short)
                 finally:
                     os.umask(before)
+            own = path.lstat()
         sock.listen()
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(trio.serve_listeners, _answerer(hub), [trio.SocketListener(sock)])
                 task_status.started()
         finally:
-            path.unlink(missing_ok=True)
+            _remove(path, own)
+
+
+def _remove(path: Path, own: os.stat_result) -> None:
+    """Remove the server's own socket, unless somebody has removed or replaced it. That must not hinder the end."""
+    try:
+        if os.path.samestat(path.lstat(), own):
+            path.unlink()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        log.warning("socket not removed", path=str(path), error=error.strerror)
 
 
 def _answerer(hub: Hub):  # type: ignore[no-untyped-def] # noqa: ANN202 - trio's handler, made for one hub
