@@ -41,9 +41,13 @@ def own_world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     time.tzset()
 
 
-if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-    # a shell ignores Ctrl-C for what it runs in the background, and programs inherit that: those under test must not
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+_IGNORED_BY_PYTHON: Final = {signal.SIGPIPE, signal.SIGXFSZ}
+
+for _number in signal.valid_signals() - _IGNORED_BY_PYTHON:
+    if signal.getsignal(_number) is signal.SIG_IGN:
+        # A shell ignores Ctrl-C for what it runs in the background, and nohup ignores the end of the terminal. Programs
+        # inherit that: those under test must not.
+        signal.signal(_number, signal.default_int_handler if _number == signal.SIGINT else signal.SIG_DFL)
 
 LIMIT: Final = float(os.environ.get("TRIO_CHAT_TRIAL_LIMIT", "90"))
 """Seconds that one test may take on a busy machine. None hangs: past this it fails, and the others go on. The long
