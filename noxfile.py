@@ -124,7 +124,7 @@ def coverage(session: nox.Session) -> None:
     """Show the lines and branches that no test runs."""
     session.install("-e", ".[test,speed]", *_group("coverage"))
     session.run("coverage", "erase")
-    session.run("coverage", "run", "-m", "pytest", *session.posargs)
+    session.run("coverage", "run", "-m", "pytest", *SPREAD, *session.posargs)
     session.run("coverage", "combine")
     session.run("coverage", "report")
 

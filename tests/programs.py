@@ -19,7 +19,7 @@ from typing import Any, Final, Self
 
 import trio
 
-from tests.launching import PROGRAM, launch
+from tests.launching import PROGRAM, ask_to_end, launch
 from trio_chat.client import Chat, connect
 from trio_chat.protocol.events import Message
 
@@ -83,6 +83,7 @@ class Started:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        ask_to_end(self.process, self.read)
         self.process.kill()  # unless it has ended
         self.process.wait()
         for stream in (self._stdin, *self._streams.values()):

@@ -25,7 +25,7 @@ from typing import Final, Self
 import pyte
 from wcwidth import wcwidth
 
-from tests.launching import launch
+from tests.launching import ask_to_end, launch
 
 PATIENCE: Final = 30.0
 """Seconds that anything may take on a busy machine before it counts as hanging."""
@@ -84,6 +84,7 @@ class PtyProgram:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        ask_to_end(self.process, self.read)
         if self.process.poll() is None:
             with contextlib.suppress(ProcessLookupError):  # it has just ended, and its status is on the way
                 os.killpg(self.process.pid, signal.SIGKILL)

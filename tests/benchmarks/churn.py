@@ -28,7 +28,7 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from tests.benchmarks.churn_members import Crowd
 from tests.benchmarks.churn_report import Sample, bytes_a_message, plot, rise, second_half, slope, table
@@ -51,7 +51,7 @@ MOST_REFUSED: Final = 0.05
 CLIENTS: Final = ("JSON lines", "full screen")
 """The product's own clients that listen beside."""
 
-_GRACE: Final = 30.0
+_GRACE: Final = 120.0
 _LATE: Final = 1.0
 """Seconds behind the plan from which on the plan waits: a busy machine must not be followed by a rush."""
 
@@ -94,6 +94,13 @@ class Server:
         """Under ``--trace``, have it write where it has grown since the last mark."""
         if self._trace:
             self._process.send_signal(signal.SIGUSR1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._process.kill()  # unless it has ended
+        self._process.wait()
 
     def stop(self) -> int:
         """Stop it and return its exit status."""
@@ -225,8 +232,7 @@ def main() -> int:
     minutes, members, rate = options.minutes or minutes, options.members or members, options.rate or rate
     title = f"{members} members, {rate:g} actions a second, {minutes:g} minutes, seed {options.seed}"
     say(title)
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder), trace=options.trace)
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), trace=options.trace) as server:
         crowd = Crowd(server.port, members, options.seed)
         crowd.enter()
         samples = run(server, crowd, rate, minutes * 60)

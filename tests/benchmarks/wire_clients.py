@@ -21,6 +21,9 @@ MASKED: Final = 0x80
 TEXT_BYTES: Final = 100
 """Bytes of each message's text."""
 
+_TIMEOUT: Final = 120.0
+"""Seconds that a server may be busy with itself: one that lists its memory is, on a busy machine."""
+
 _HELLO: Final = (
     "GET / HTTP/1.1\r\nHost: test\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Protocol: trio-chat.1\r\n{credentials}\r\n"
@@ -55,7 +58,7 @@ class Client:
         self.name = name
         self._asked = 0
         self._rest = b""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=30, source_address=(source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         given = {"Username": name, "Trio-Chat-Token": token, "Trio-Chat-Quiet": "1" if quiet else ""}
         credentials = "".join(f"{header}: {value}\r\n" for header, value in given.items() if value)

@@ -20,6 +20,8 @@ from typing import Final
 import pyte
 import pytest
 
+from tests.launching import ask_to_end
+
 LIMIT: Final = 30.0
 """Seconds within which a line must be on the screen, on a busy machine."""
 
@@ -73,6 +75,7 @@ class Terminal:
 
     def close(self) -> None:
         """End the program and close the terminal."""
+        ask_to_end(self._program, self._read)
         if self._program.poll() is None:
             self._program.kill()
         self._program.wait()
