@@ -42,6 +42,15 @@ def is_loopback(address: str) -> bool:
         return False
 
 
+def is_common(address: str) -> bool:
+    """Whether many people may share an address because of a proxy or a tunnel on this machine: 127.0.0.1 and ::1, from
+    which it connects unless somebody chose another loopback address."""
+    try:
+        return str(read_address(address)) in {"127.0.0.1", "::1"}
+    except ValueError:
+        return False
+
+
 def is_this_machine(host: str) -> bool:
     """Whether a host name or IP address can only be reached from this machine: a loopback address, or ``localhost``
     (RFC 6761, section 6.3)."""

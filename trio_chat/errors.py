@@ -171,7 +171,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "empty": Fault("The text is empty.", "Write something first."),
     "not_greeted": Fault("The first request must be hello.", 'Send {{"type":"hello", ...}} first.'),
     "greeted_already": Fault("This session has already sent hello.", "To change your name, send nick."),
-    "too_fast": Fault("You are sending too fast.", "Wait {seconds:.1f} seconds, then continue."),
+    "too_fast": Fault("You are sending too fast.", "Wait {seconds:.1f} seconds, then continue.", http=429),
     # people and rooms
     "unknown_person": Fault("Nobody here is called {name}.{near}", "Nothing was {done}."),
     "unknown_room": Fault("There is no room {room}.{near}", "/rooms lists the rooms."),

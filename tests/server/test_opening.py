@@ -104,6 +104,7 @@ def test_the_broker_calls_each_setting_by_the_name_that_it_has_in_the_file() -> 
         "epoch",  # the store's
         "conversations",  # a limit without a setting
         "page_bytes",  # worked out from outbox_bytes
+        "room_bytes",  # as above
     }
 
 

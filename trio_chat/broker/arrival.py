@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from msgspec.structs import replace
 
 from trio_chat.broker import presence, rooms
-from trio_chat.broker.effects import Disconnect, Notify, Subscribe
+from trio_chat.broker.effects import Disconnect, Notify, Subscribe, Throttle
 from trio_chat.broker.places import place_of
 from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import MOST_DEVICES, Device, Person, Role, Session, State, seconds
@@ -49,7 +49,11 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
         if known is not None:
             person, asked = known, "" if request.name is None else name.shown
     if person is not None and not _is_free(registry, person, request, ask.now):
-        refusal = _prove(ask, person) or rooms.banned(registry, registry.rooms[LOBBY], person, session.address, ask.now)
+        refusal = (
+            _prove(ask, person)
+            or rooms.banned(registry, registry.rooms[LOBBY], person, session.address, ask.now)
+            or registry.charges.may_enter(session, person, ask.now)
+        )
         if refusal is not None:
             return refusal
         if person.guest and registry.settings.owned:  # names are owned now, and this use claims the name
@@ -373,6 +377,9 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
             room.here[person.id] = person
     is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
     token = session.spare_token if is_new_device else request.token or ""
+    wait = registry.charges.enter(session, person, ask.now)
+    if wait:
+        ask.effects.append(Throttle(session.id, wait))
     welcome = _welcome(ask, person, token)
     ask.reply(replace(welcome, asked=asked) if asked else welcome)
     if (person.missed_removals or person.missed_invites) and not request.quiet:

@@ -5,9 +5,9 @@ is made whole: a request either is refused and has changed nothing, or its effec
 here. If the hub cannot store a batch, it calls :meth:`Broker.take_back` before it asks anything else.
 
 A request takes three steps, so that nothing is read from the store that was not paid for. :meth:`Broker.charge` takes
-its cost from the session's bucket. :meth:`Broker.look_up_for` says what the store must be asked before the request can
-be decided: for the message that it changes or replies to, as it is after all that was decided so far, or whether it was
-stored before. :meth:`Broker.decide` decides it with the answer.
+its cost from the session's allowances. :meth:`Broker.look_up_for` says what the store must be asked before the request
+can be decided: for the message that it changes or replies to, as it is after all that was decided so far, or whether it
+was stored before. :meth:`Broker.decide` decides it with the answer.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
-from trio_chat.broker import arrival, ends, presence, resent, retract, talk
+from trio_chat.broker import arrival, ends, presence, prices, resent, retract, talk
 from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
+from trio_chat.broker.prices import HELLO
 from trio_chat.broker.registry import NEVER, Registry
 from trio_chat.broker.restore import account_of, restore
 from trio_chat.broker.state import (
@@ -57,9 +58,10 @@ _CHANGES = (Edit, Delete, React)  # requests that name a message as their target
 
 
 class ChargedRequest(Struct, frozen=True, gc=False):
-    """A request whose cost was taken from its session's bucket, with the effects of that; perhaps it was refused.
+    """A request whose cost was taken from its session's allowances, with the effects of that; perhaps it was refused.
 
-    ``may_look_up`` is false for a request, as most are, that never needs an answer from the store.
+    ``cost`` is its price without that of its bytes. ``may_look_up`` is false for a request, as most are, that never
+    needs an answer from the store.
     """
 
     session: Session
@@ -67,6 +69,7 @@ class ChargedRequest(Struct, frozen=True, gc=False):
     effects: tuple[Effect, ...]
     refusal: Refusal | None
     may_look_up: bool
+    cost: float = 1.0
 
 
 class Failed(NamedTuple):
@@ -98,8 +101,13 @@ class Broker(Registry):
         ``token`` (unguessable) and ``number`` are fresh random values for the device or person that may
         come of it.
         """
-        self.sessions[session] = Session(session, address, token, number, self.settings.burst, now, now)
+        own, place = self.charges.open(address, now)
+        self.sessions[session] = Session(session, address, token, number, now, own, place)
         self.watch(self.sessions[session])
+
+    def charge_arrival(self, session: int, now: float) -> Refusal | None:
+        """Take the cost of a hello that came in a connection's headers. Returns the refusal, if that is too much."""
+        return self.charges.take(self.sessions[session], HELLO, now)[1]
 
     def greet(self, session: int, hello: Hello, now: float, *, proven: str | None = None) -> list[Effect] | Refusal:
         """Take a hello that came in a connection's headers. Returns the effects, or the refusal.
@@ -146,18 +154,24 @@ class Broker(Registry):
 
     # ---- requests ---------------------------------------------------------------------------
 
-    def charge(self, session: int, request: AnyRequest, now: float) -> ChargedRequest | None:
-        """Take the cost of a request from its session's bucket. ``None`` for a session that is not open (any more)."""
+    def charge(self, session: int, request: AnyRequest, now: float, extra: float = 0.0) -> ChargedRequest | None:
+        """Take the cost of a request, and ``extra`` for its bytes, from the allowances of its session. ``None`` for a
+        session that is not open (any more)."""
         known = self.sessions.get(session)
         if known is None:
             return None
         kind, effects, refusal = type(request), _NO_EFFECTS, None
+        cost = prices.price(self, known.person, request, COMMANDS[kind].cost)
         if self.settings.rate:
-            charged: list[Effect] = []
-            refusal = self._charge(known, COMMANDS[kind].cost, now, charged)
-            effects = tuple(charged)
+            wait, refusal = self.charges.take(known, cost + extra, now)
+            spoken = prices.text_for_room(known.person, request) if refusal is None else None
+            if spoken is not None:
+                slower, refusal = self.charges.take_text(*spoken, now)
+                wait = max(wait, slower)
+            if wait:
+                effects = (Throttle(session, wait),)
         may_look_up = kind in _CHANGES or (kind is Send and (request.again or request.reply_to is not None))  # type: ignore[union-attr] # it is a Send
-        return ChargedRequest(known, request, effects, refusal, may_look_up and refusal is None)
+        return ChargedRequest(known, request, effects, refusal, may_look_up and refusal is None, cost)
 
     def look_up_for(self, charged: ChargedRequest) -> LookUp | None:
         """Return the question that the store must answer before this request can be decided, as things are now."""
@@ -220,13 +234,15 @@ class Broker(Registry):
         self._refused(charged.session.id, charged.request.id, charged.refusal or refusal, effects)
         return effects
 
-    def reject(self, session: int, request_id: str, refusal: Refusal, now: float) -> list[Effect]:
-        """Answer a message that could not be read as a request."""
+    def reject(self, session: int, request_id: str, refusal: Refusal, now: float, extra: float = 0.0) -> list[Effect]:
+        """Answer a message that could not be read as a request. It costs as much as a message, and ``extra`` for its
+        bytes."""
         known = self.sessions.get(session)
         if known is None:
             return []
-        effects: list[Effect] = []
-        self._refused(session, request_id, self._charge(known, 1.0, now, effects) or refusal, effects)
+        wait, too_fast = self.charges.take(known, 1.0 + extra, now)
+        effects: list[Effect] = [Throttle(session, wait)] if wait else []
+        self._refused(session, request_id, too_fast or refusal, effects)
         return effects
 
     def settle(self) -> None:
@@ -320,22 +336,6 @@ class Broker(Registry):
         return structs.replace(request, room=fold_room(room))
 
     # ---- steps of charging and deciding ------------------------------------------------------
-
-    def _charge(self, session: Session, cost: float, now: float, effects: list[Effect]) -> Refusal | None:
-        """Take ``cost`` from the session's bucket. It may run into debt as deep as the bucket: then it is
-        read from later; past that it is refused."""
-        rate, burst = self.settings.rate, self.settings.burst
-        if not rate:
-            return None
-        credit = min(burst, session.credit + (now - session.refilled) * rate) - cost
-        session.refilled = now
-        session.credit = max(credit, -burst)
-        if session.credit < 0:
-            wait = -session.credit / rate
-            effects.append(Throttle(session.id, wait))
-            if credit < -burst:
-                return refuse("too_fast", seconds=wait)
-        return None
 
     def _permit(self, session: Session, state: State, role: Role, request: AnyRequest) -> Refusal | None:
         if session.state is not state:

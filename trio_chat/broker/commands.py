@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 from trio_chat.broker import accounts, arrival, changes, moderation, rooms, talk
+from trio_chat.broker.prices import HELLO
 from trio_chat.broker.state import Role, State
 from trio_chat.protocol import requests
 
@@ -17,8 +18,8 @@ Handler: TypeAlias = Callable[[Any], "Refusal | None"]
 
 
 class CommandRule(NamedTuple):
-    """One row. ``role`` is what the person must be in the request's room; ``cost`` is in the units of the rate
-    limit, in which an ordinary message costs 1."""
+    """One row. ``role`` is what the person must be in the request's room; ``cost`` is in the units of an
+    allowance, in which an ordinary message costs 1; :func:`~trio_chat.broker.prices.price` adds to it."""
 
     handler: Handler
     state: State
@@ -30,7 +31,7 @@ _G, _P = State.GREETING, State.PRESENT
 _NOBODY, _MEMBER, _MODERATOR, _OWNER = Role
 
 COMMANDS: Final[dict[type[requests.Request], CommandRule]] = {
-    requests.Hello: CommandRule(arrival.hello, _G, _NOBODY, 5.0),
+    requests.Hello: CommandRule(arrival.hello, _G, _NOBODY, HELLO),
     requests.Send: CommandRule(talk.send, _P, _NOBODY, 1.0),
     requests.Edit: CommandRule(changes.edit, _P, _MEMBER, 2.0),
     requests.Delete: CommandRule(changes.delete, _P, _MEMBER, 2.0),

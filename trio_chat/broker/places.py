@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.addresses import is_loopback, read_address
+from trio_chat.addresses import is_common, read_address
 
 if TYPE_CHECKING:
     from trio_chat.broker.journal import Journal
@@ -56,7 +56,7 @@ def place_of(address: str) -> str | None:
 
     ``None`` for this machine itself: a proxy may connect everybody from here.
     """
-    if is_loopback(address):
+    if is_common(address):
         return None
     try:
         ip = read_address(address)

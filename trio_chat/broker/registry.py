@@ -8,6 +8,7 @@ from __future__ import annotations
 from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
+from trio_chat.broker.charges import Charges
 from trio_chat.broker.journal import Journal
 from trio_chat.broker.near_names import NameTable
 from trio_chat.broker.places import PlaceLimits
@@ -66,6 +67,7 @@ class Registry:
         self.unsaved_reads: dict[tuple[int, int], Person] = {}
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
+        self.charges = Charges(settings)
         self.claims = PlaceLimits(HOUR / (settings.new_names or 1))
         self.begun = PlaceLimits(HOUR / settings.conversations)
         self.here = 0

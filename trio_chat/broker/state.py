@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 from trio_chat.protocol.names import LOBBY
 
 if TYPE_CHECKING:
+    from trio_chat.broker.allowances import Allowance
     from trio_chat.protocol.events import LeftHow, Message, Ok
     from trio_chat.protocol.names import Name
     from trio_chat.records import MissedNotice, SaveBan
@@ -62,7 +63,9 @@ class BrokerSettings:
 
     ``names`` says whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
     ``new_names`` names may be claimed in an hour, and one person may begin ``conversations`` direct conversations in
-    one. The lines of one answer have no more than ``page_bytes`` together.
+    one. The lines of one answer have no more than ``page_bytes`` together. ``rate`` and ``burst`` are of an account,
+    ``address_rate`` and ``address_burst`` of an address; one room may get ``room_bytes`` of text at once, and half of
+    them a second.
     """
 
     password: str | None = None
@@ -77,6 +80,9 @@ class BrokerSettings:
     page_bytes: int = 128 * 1024
     rate: float = 0.0
     burst: float = 100.0
+    address_rate: float = 0.0
+    address_burst: float = 600.0
+    room_bytes: int = 0
     idle_timeout: float = 0.0
     handshake_timeout: float = 10.0
     names: Literal["owned", "guest"] = "owned"
@@ -122,16 +128,18 @@ class Role(enum.IntEnum):
 @dataclass(slots=True, eq=False)
 class Session:
     """One connection. ``spare_token`` and ``spare_number`` are fresh random values from outside, for the
-    device or person that may come of it: the broker draws none itself. ``departure`` is how its person goes when it
-    ends, and ``watched`` when it is next checked for having been silent for too long."""
+    device or person that may come of it: the broker draws none itself. ``own`` is the allowance that its requests
+    are charged to until it has said hello, and ``place`` the place that they are charged to too.
+    ``departure`` is how its person goes when it ends, and ``watched`` when it is next checked for having been silent
+    for too long."""
 
     id: int
     address: str
     spare_token: str
     spare_number: int
-    credit: float
-    refilled: float
     active: float
+    own: Allowance | None = None
+    place: str | None = None
     state: State = State.GREETING
     person: Person | None = None
     device: Device | None = None

@@ -248,11 +248,30 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     ] = 1024 * 1024
     rate: Annotated[
         float,
-        _meta("requests per second that one session may make on average; 0 for no limit", _LIMITS, "N", ge=0),
+        _meta(
+            "requests per second that one account may make on average; 0 turns this and the limits by address off",
+            _LIMITS,
+            "N",
+            ge=0,
+        ),
     ] = 20.0
     burst: Annotated[
-        float, _meta("requests that one session may make at once before the rate limits it", _LIMITS, "N", ge=1)
+        float, _meta("requests that one account may make at once before the rate limits it", _LIMITS, "N", ge=1)
     ] = 100.0
+    address_rate: Annotated[
+        float,
+        _meta(
+            "requests per second that all accounts of one address may make on average, this machine excepted; "
+            "0 for no limit",
+            _LIMITS,
+            "N",
+            ge=0,
+        ),
+    ] = 200.0
+    address_burst: Annotated[
+        float,
+        _meta("requests that one address may make at once before its rate limits it", _LIMITS, "N", ge=1),
+    ] = 600.0
     max_rooms: Annotated[int, _meta("maximum number of rooms that one person may be in", _LIMITS, "N", ge=1)] = 100
     max_recipients: Annotated[
         int, _meta("maximum number of people that one message may be sent to", _LIMITS, "N", ge=1)

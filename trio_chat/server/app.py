@@ -358,6 +358,9 @@ def _settings(config: ServerConfig, epoch: str) -> BrokerSettings:
         page_bytes=config.outbox_bytes // SHARE,
         rate=config.rate,
         burst=config.burst,
+        address_rate=config.address_rate,
+        address_burst=config.address_burst,
+        room_bytes=config.outbox_bytes // 4,  # an outbox has place for far more than a room may get at once
         idle_timeout=config.idle_timeout,
         handshake_timeout=config.handshake_timeout,
         names=config.names,

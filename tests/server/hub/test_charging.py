@@ -1,21 +1,25 @@
-"""A batch is charged first; then the store is asked once for what its requests need."""
+"""A batch is charged first, has a greatest size, and then asks the store once for the facts that it needs."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
+import trio
+import trio.testing
 
 from tests.server.hub.fake_peer import FakePeer
+from tests.server.hub.test_hub import gather
 from tests.server.live_server import Log, Serve
-from tests.server.raw_client import request
+from tests.server.raw_client import frame, request
 from trio_chat.errors import StoreError
 from trio_chat.protocol.events import Welcome
 from trio_chat.protocol.requests import Hello
 from trio_chat.server.hub.items import Arrival, Departure, Requests
 from trio_chat.store import MemoryStore
 
-DAY = 86400.0
+virtual = {"clock": lambda: 1e9 + trio.current_time()}
+"""The server's clock goes with the test's."""
 
 
 class LookUps:
@@ -126,3 +130,97 @@ async def test_a_session_can_ask_in_the_batch_in_which_it_arrives(serve: Serve) 
         await live.server.hub.probe()
         assert isinstance(peer.got[0], Welcome)
         await inbox.send(Departure(peer.session))
+
+
+# ---- the greatest size of a batch -----------------------------------------------------------------
+
+
+async def test_direct_messages_to_many_are_decided_a_few_at_a_time_and_in_order(serve: Serve) -> None:
+    queue, clients = await gather(serve, *(f"bob{n}" for n in range(11)))
+    ada, bob = clients[0], clients[1]
+    people = [client.name for client in clients[1:]]
+    await ada.ask("send", to=people, text="begin")
+    await queue.begin()
+    await queue.add(ada, b"".join(request("send", f"m{n}", to=people, text=str(n)) for n in range(30)))
+    await queue.add(bob, request("send", "b", room="#lobby", text="hello"))
+    queue.end()
+    assert [(await ada.next_answer())["id"] for _ in range(30)] == [f"m{n}" for n in range(30)]
+    sizes = [len(batch) for batch in queue.store.batches[2:]]
+    assert sizes == [13, 13, 5], "a recipient counts as much as 2048 bytes; the last four leave place for another item"
+    told = [await bob.until("message") for _ in range(33)]
+    assert [event["text"] for event in told] == ["begin", "hold", *map(str, range(30)), "hello"]
+
+
+async def test_a_batch_ends_with_the_item_that_brings_it_to_its_greatest_number_of_bytes(serve: Serve) -> None:
+    queue, (ada, bob) = await gather(serve, "ada", "bob")
+    await queue.begin()
+    for number in range(10):
+        await queue.add(ada, request("send", f"a{number}", room="#lobby", text="x" * 7000, pad="x" * 50_000))
+    await queue.add(bob, request("send", "b", room="#lobby", text="hello"))
+    queue.end()
+    await bob.until("message", text="hello")
+    assert [len(batch) for batch in queue.store.batches[1:]] == [5, 5, 1]
+
+
+async def test_a_batch_ends_at_its_greatest_number_of_requests_also_within_an_item(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.server.hub.charging._BATCH", 100)
+    queue, (ada, bob) = await gather(serve, "ada", "bob")
+    await queue.begin()
+    await queue.add(ada, b"".join(request("send", f"a{n}", room="#lobby", text="x") for n in range(250)))
+    await queue.add(bob, request("send", "b", room="#lobby", text="hello"))
+    queue.end()
+    await bob.until("message", text="hello")
+    assert [len(batch) for batch in queue.store.batches[1:]] == [100, 100, 51]
+
+
+# ---- bytes ----------------------------------------------------------------------------------------
+
+
+async def test_the_bytes_of_requests_are_charged_and_not_only_their_number(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve(rate=1.0, burst=20.0, **virtual)
+    ada = await live.join("ada")
+    mock_clock.jump(100)
+    await ada.send(b"".join(request("ping", f"p{n}", pad="x" * 8100) for n in range(7)))
+    answers = [await ada.next_answer() for _ in range(7)]
+    assert [answer["type"] for answer in answers] == ["pong"] * 5 + ["error"] * 2, "some seven and a half units each"
+    mock_clock.jump(100)
+    await ada.send(frame(b"x" * 8192) * 7)
+    codes = [(await ada.until("error"))["code"] for _ in range(7)]
+    assert codes == ["not_json"] * 4 + ["too_fast"] * 3, "some eight units each"
+
+
+# ---- arrivals -------------------------------------------------------------------------------------
+
+
+async def test_an_account_that_comes_back_too_often_is_refused_before_the_upgrade_and_others_get_in(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve(rate=1.0, burst=10.0, trusted_proxy=["127.0.0.1"], **virtual)
+    ada = await live.join("ada")
+    token = ada.token
+    for _ in range(3):
+        ada.hang_up()
+        ada = await live.look("ada", token)
+    ada.hang_up()
+    refused = await live.refused({"Username": "ada", "Trio-Chat-Token": token})
+    assert (refused.status, refused.json["code"]) == (429, "too_fast")
+    await live.join("bob")
+    mock_clock.jump(6)
+    await live.look("ada", token)
+
+
+async def test_new_accounts_of_one_address_share_its_allowance(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve(address_rate=1.0, address_burst=10.0, rate=1.0, trusted_proxy=["127.0.0.1"], **virtual)
+    from_there = {"X-Forwarded-For": "192.0.2.7"}
+    for number in range(4):
+        await live.enter({"Username": f"eve{number}", **from_there})
+    refused = await live.refused({"Username": "eve9", **from_there})
+    assert (refused.status, refused.json["code"]) == (429, "too_fast")
+    await live.enter({"Username": "bob", "X-Forwarded-For": "192.0.2.8"})
+    await live.enter({"Username": "cyd"})

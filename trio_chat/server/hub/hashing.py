@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import structlog
 
 from trio_chat.broker.places import place_of
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.requests import SetPassword
+from trio_chat.protocol.requests import Hello, SetPassword
 from trio_chat.server.hub.items import HashedRequest
 from trio_chat.server.hub.passwords import Passwords
 
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from trio_chat.broker.broker import ChargedRequest
     from trio_chat.broker.state import Session
-    from trio_chat.protocol.requests import Hello
     from trio_chat.server.hub.items import Arrival, Item
+
+MAY_HASH: Final = frozenset({Hello, SetPassword})
+"""The requests that may bring a password to be hashed or checked before they are decided."""
 
 log = structlog.get_logger()
 

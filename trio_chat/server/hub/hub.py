@@ -32,10 +32,10 @@ from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.requests import Hello, SetPassword
 from trio_chat.server.hub.batch import Batch, deliveries_of
-from trio_chat.server.hub.charging import Charged, charge
+from trio_chat.server.hub.charging import Charged, charge, is_full
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.dispatch import Dispatcher
-from trio_chat.server.hub.hashing import Hashing
+from trio_chat.server.hub.hashing import MAY_HASH, Hashing
 from trio_chat.server.hub.items import (
     Administration,
     Arrival,
@@ -56,15 +56,6 @@ if TYPE_CHECKING:
     from trio_chat.broker import Broker
     from trio_chat.server.hub.peer import Delivery
     from trio_chat.server.tally import Tally
-
-_BATCH: Final = 2048
-"""The most requests in one batch: enough to share a commit, and a few tens of milliseconds of work."""
-
-_BATCH_BYTES: Final = 256 * 1024
-"""The most bytes of requests in one batch: if one room gets them all, an outbox must be far from full."""
-
-_MAY_HASH: Final = frozenset({Hello, SetPassword})
-"""The requests that may bring a password to be hashed or checked before they are decided."""
 
 _INBOX: Final = 1024
 """Items that may wait for the hub. Each is at most 64 KiB of requests; most are one message."""
@@ -88,6 +79,7 @@ class Hub:
         self._hashing = Hashing(self.open_inbox)
         self._stopping = False
         self._not_due_before = 0.0
+        self._rest: Requests | None = None  # of the last item, which the batch had no place for
         self.tally = tally
         self.refusals = Refusals(tally)
 
@@ -160,6 +152,10 @@ class Hub:
 
     async def _wait_item(self) -> Item | None:
         """Wait for the next item; ``None`` when the broker has due work."""
+        rest, self._rest = self._rest, None
+        if rest is not None:
+            await trio.lowlevel.checkpoint()
+            return rest
         due = self._due()
         if due is None:
             return await self._receiver.receive()
@@ -175,10 +171,11 @@ class Hub:
             self.tally.delay_seconds.observe(time.perf_counter() - item.came)
         while item is not None:
             if type(item) is Requests:
-                items.append(charge(self._broker, item, batch, self._now))
+                items.append(charged := charge(self._broker, item, batch, self._now))
+                self._rest = charged.rest
             elif type(item) is not Arrival or self._open(item):
                 items.append(item)
-            if batch.asked >= _BATCH or batch.size >= _BATCH_BYTES:
+            if is_full(batch):
                 break
             try:
                 item = self._receiver.receive_nowait()
@@ -225,7 +222,7 @@ class Hub:
         try:
             for request in charged.requests:
                 if isinstance(request, ChargedRequest):
-                    if request.may_look_up or type(request.request) in _MAY_HASH:
+                    if request.may_look_up or type(request.request) in MAY_HASH:
                         await self._decide_prepared(request, batch, nursery)
                     else:
                         batch.effects.extend(decide(request, self._now))
@@ -234,7 +231,7 @@ class Hub:
                     batch.effects.append(Disconnect(session, request))
                     batch.end_request()
                 else:
-                    batch.effects.extend(self._broker.reject(session, *request, self._now))
+                    batch.effects.extend(self._broker.reject(session, *request, self._now, charged.extra))
                     batch.end_request()
         except Exception:  # a bug of ours must not end everybody's chat: this one session ends
             log.exception("request failed", session=session)
@@ -277,8 +274,7 @@ class Hub:
         """Tell the sender of an item that it failed."""
         arrival = item.origin if isinstance(item, HashedRequest) else item
         if isinstance(arrival, Arrival):
-            self._broker.close(arrival.peer.session, self._now)
-            self._settle_arrival(arrival, refuse("internal"))
+            self._turn_away(arrival, refuse("internal"))
         elif isinstance(item, HashedRequest):
             batch.effects.append(Disconnect(item.session, refuse("internal")))
             batch.end_request()
@@ -323,11 +319,14 @@ class Hub:
     def _take_arrival(self, arrival: Arrival, batch: Batch, nursery: trio.Nursery) -> None:
         session, hello = arrival.peer.session, arrival.hello
         if self._stopping:
-            self._broker.close(session, self._now)
-            self._settle_arrival(arrival, refuse("shutting_down"))
+            self._turn_away(arrival, refuse("shutting_down"))
             return
         if hello is None:
             self._settle_arrival(arrival, None)
+            return
+        refusal = self._broker.charge_arrival(session, self._now)
+        if refusal is not None:
+            self._turn_away(arrival, refusal)
         elif not self._hash_first(session, hello, arrival, batch, nursery):
             self._greet(arrival, hello, batch, proven=None)
 
@@ -345,8 +344,7 @@ class Hub:
         if self._stopping:
             found = refuse("shutting_down")
         if isinstance(found, Refusal):
-            self._broker.close(item.session, self._now)
-            self._settle_arrival(origin, found)
+            self._turn_away(origin, found)
         elif isinstance(item.request, Hello):
             self._greet(origin, item.request, batch, proven=found)
 
@@ -358,12 +356,15 @@ class Hub:
             log.exception("request failed", session=session)
             greeted = refuse("internal")
         if isinstance(greeted, Refusal):
-            self._broker.close(session, self._now)
-            self._settle_arrival(arrival, greeted)
+            self._turn_away(arrival, greeted)
         else:
             batch.effects.extend(greeted)
             batch.end_request(session, "", arrival)
             self._out.add(arrival.peer)
+
+    def _turn_away(self, arrival: Arrival, refusal: Refusal) -> None:
+        self._broker.close(arrival.peer.session, self._now)
+        self._settle_arrival(arrival, refusal)
 
     def _settle_arrival(self, arrival: Arrival, refusal: Refusal | None) -> None:
         if refusal is not None:
