@@ -93,6 +93,24 @@ def test_each_event_that_a_person_caused_has_the_number_of_their_account() -> No
     assert (moderated.sender_id, moderated.target, moderated.target_id) == (ADA, "bob", BOB)
 
 
+@pytest.mark.parametrize(
+    ("text", "mentioned"),
+    [
+        ("bob: tea?", (BOB,)),
+        ("bob, cyd: tea?", (BOB, CYD)),
+        ("look @bob and @cyd", (BOB, CYD)),
+        ("@bob\u3055\u3093", (BOB,)),
+        ("\u8bf7@bob\u770b", (BOB,)),
+        ("@bobby and mail@bob", ()),
+        ("@here, ada: note to bob: tea", ()),
+    ],
+)
+def test_a_message_mentions_the_members_whom_it_names(text: str, mentioned: tuple[int, ...]) -> None:
+    crowd = Crowd("ada", "bob", "cyd")
+    crowd.say("ada", text)
+    assert line(crowd, 1).mentions == mentioned
+
+
 def test_an_edited_message_mentions_those_whom_its_new_text_mentions() -> None:
     crowd = Crowd("ada", "bob", "cyd")
     crowd.say("ada", "@bob: tea?")

@@ -116,7 +116,11 @@ def test_the_names_that_are_kept_are_bounded(monkeypatch: pytest.MonkeyPatch) ->
         ("hey @bob", (BOB,), BOB, True),  # said to us under our earlier name
         ("hey @ada", (), BOB, False),  # another account was called ada then, or none
         ("hey @ada", None, BOB, True),  # an edit of a server that gives no numbers in edits
+        ("hey @ada", (), 0, True),
         ("hey @ada", (ADA,), 0, True),
+        ("ada: hey", (), 0, True),
+        ("@ada\u3055\u3093", (), 0, True),
+        ("hey ada", (), 0, False),
         ("hey", (), BOB, False),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from trio_chat.errors import Refusal
 from trio_chat.protocol.addressing import (
     COLON_FORM,
     COMMAND_FORM,
@@ -17,9 +18,11 @@ from trio_chat.protocol.addressing import (
     ParsedLine,
     Say,
     ToLobby,
+    find_mentions,
     mentions,
     parse,
 )
+from trio_chat.protocol.names import check_name, fold_name
 
 names = st.from_regex(r"[a-z]{2,8}[0-9]", fullmatch=True)
 words = st.from_regex(r"[a-z]{1,8}", fullmatch=True)
@@ -43,10 +46,14 @@ typed = st.lists(
         ("really, @bob?", Say("really, @bob?")),
         ("write to a@example", Say("write to a@example")),
         ("write to @bob@example", Say("write to @bob@example")),
-        ("come @here", Say("come @here")),
         ("@", Say("@")),
         ("at @", Say("at @")),
         ("to @bob\nand then", Say("to @bob\nand then")),
+        ("look @bob and @eve", Say("look @bob and @eve")),
+        ("ask @bob about it @sis", Say("ask @bob about it @sis")),
+        ("for @dad\n@sis", Say("for @dad\n@sis")),
+        ("请@ada看一下 @bob", Say("请@ada看一下 @bob")),
+        ("ada: look @bob and @eve", Say("ada: look @bob and @eve")),
         ("//msg bob", Say("/msg bob")),
         ("//", Say("/")),
     ],
@@ -65,8 +72,12 @@ def test_a_plain_text_goes_to_the_current_room(line: str, parsed: ParsedLine) ->
         ("tea? @Sis @mom @SIS", ("Sis", "mom"), "tea?"),
         ("two\nlines @sis", ("sis",), "two\nlines"),
         ("two\nlines\n@sis @mom", ("sis", "mom"), "two\nlines"),
-        ("ask @bob about it @sis", ("sis",), "ask @bob about it"),
-        ("for @dad\n@sis", ("sis",), "for @dad"),
+        ("write to a@example.org @sis", ("sis",), "write to a@example.org"),
+        ("lunch @ two @sis", ("sis",), "lunch @ two"),
+        ("see https://example.org/@x @sis", ("sis",), "see https://example.org/@x"),
+        ("come @here", ("here",), "come"),
+        ("lunch at two @owner @sis", ("owner", "sis"), "lunch at two"),
+        ("お茶\uff1f \uff20sis", ("sis",), "お茶\uff1f"),
         ("tea? @Ольга @größe", ("Ольга", "größe"), "tea?"),
         ("//msg @sis", ("sis",), "/msg"),
         ("x @user_1.b-c", ("user_1.b-c",), "x"),
@@ -90,6 +101,9 @@ def test_names_at_the_end_make_the_line_private(line: str, to: tuple[str, ...], 
         ("@bob: at 10:30", ("bob",), "at 10:30"),
         ("@bob: ask @eve", ("bob",), "ask @eve"),
         ("@\uff22ob: hi", ("Bob",), "hi"),
+        ("\uff20bob\uff1a hi", ("bob",), "hi"),
+        ("@bob\uff1ahi", ("bob",), "hi"),
+        ("@admin: hi", ("admin",), "hi"),
     ],
 )
 def test_names_before_a_colon_make_the_line_private(line: str, to: tuple[str, ...], text: str) -> None:
@@ -126,7 +140,7 @@ def test_a_slash_starts_a_command(line: str, name: str, argument: str) -> None:
         ("@bob @: hi", COLON_FORM, "There is no name after the @.", "@bob:"),
         ("@b!b: hi", COLON_FORM, "'b!b' cannot be a name: it has '!'.", "@bob:"),
         ("@bob@example: hi", COLON_FORM, "'bob@example' cannot be a name: it has '@'.", "@bob:"),
-        ("@here: hi", COLON_FORM, "The name here is reserved.", "@bob:"),
+        ("@here:", COLON_FORM, "There is no text for here.", "@here: text"),
         ("@\x1b: hi", COLON_FORM, "'␛' cannot be a name", "@bob:"),
         ("@ALL:", COLON_FORM, "There is no text for everyone.", "@ALL: text"),
         ("@ALL @bob: hi", COLON_FORM, "everyone and some people", "@ALL: text"),
@@ -164,7 +178,7 @@ def test_parsing_never_fails(line: str) -> None:
     if isinstance(parsed, Direct):
         assert parsed.to
     for start, end, name in mentions(line):
-        assert line[start:end] == "@" + name
+        assert line[start + 1 : end] == name
 
 
 @given(st.lists(words, min_size=1), st.lists(names, min_size=1, max_size=6, unique=True))
@@ -175,11 +189,22 @@ def test_both_private_forms_reach_the_same_people(text: list[str], people: list[
 
 
 @pytest.mark.parametrize(
-    "line", ["@" * 60_000, "@a " * 20_000, "x" + " @a" * 20_000, "@ , " * 20_000 + ":", "@a@" * 20_000 + " :"]
+    "line",
+    [
+        "@" * 60_000,
+        "@a " * 20_000,
+        "x" + " @a" * 20_000,
+        "@ , " * 20_000 + ":",
+        "@a@" * 20_000 + " :",
+        "@" + "東" * 60_000,
+        "@東" * 20_000,
+        "a, " * 20_000,
+    ],
 )
 def test_a_long_hostile_paste_is_parsed_in_one_pass(line: str) -> None:
     parse(line)
     mentions(line)
+    find_mentions(line, lambda _name: None)
 
 
 @pytest.mark.parametrize(
@@ -206,6 +231,87 @@ def test_a_long_hostile_paste_is_parsed_in_one_pass(line: str) -> None:
 )
 def test_mentions_are_names_that_stand_alone(text: str, found: list[str]) -> None:
     assert [name for _, _, name in mentions(text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ada: ping", ["ada"]),
+        ("Ada: ping", ["ada"]),
+        ("ada, bob: ping", ["ada", "bob"]),
+        ("ada:", ["ada"]),
+        ("ada\uff1aping", ["ada"]),
+        ("ada:ping", []),
+        ("note to ada: ping", []),
+        ("yes, ada: ping", ["ada"]),
+        ("ping ada", []),
+        ("ask @ada about it", ["ada"]),
+        ("@adam and @ada2", []),
+        ("@ada.", ["ada"]),
+        ("done.@ada, -@bob", ["ada", "bob"]),
+        ("@ADA", ["ada"]),
+        ("@adaさん", ["ada"]),
+        ("请@ada看一下", ["ada"]),
+        ("请\uff20ada看一下", ["ada"]),
+        ("@東京さんと@京都", ["東京"]),
+        ("@東京都へ", ["東京都"]),
+        ("@ada님 @철수야", ["ada", "철수"]),
+        ("@철수야", ["철수"]),
+        ("ขอถาม@สมชายครับ", ["สมชาย"]),
+        ("@josé", ["jose\u0301"]),
+        ("@jose\u0301", ["jose\u0301"]),
+        ("@jose", []),
+        ("@GRÖSSE", ["größe"]),
+        ("@\uff41\uff44\uff41", ["ada"]),
+        ("@adaさんは昨日から今日までずっと会議に出ていたそうですから明日また聞いてみてください", ["ada"]),
+        ("mail@ada", []),
+        ("почта@ada", []),
+        ("https://example.org/@ada", []),
+        ("@ada@example.org", []),
+        ("@bob @ada @bob", ["bob", "ada", "bob"]),
+    ],
+)
+def test_people_are_mentioned_by_their_whole_name_in_every_script(text: str, found: list[str]) -> None:
+    people = ["ada", "bob", "東京", "東京都", "철수", "สมชาย", "jose\u0301", "größe"]
+    keys = {fold_name(name): name for name in people}
+    mentioned = find_mentions(text, keys.get)
+    assert [name for _, _, name in mentioned] == found
+    for start, end, name in mentioned:
+        assert fold_name(text[start:end].lstrip("@\uff20")) == fold_name(name)
+
+
+def test_only_so_many_parts_of_a_text_are_looked_up() -> None:
+    asked: list[str] = []
+    assert find_mentions("@a @b @c", asked.append, 2) == []
+    assert asked == ["a", "b"]
+
+
+@given(st.one_of(st.text(), typed), st.lists(st.sampled_from(["bob", "a", "é", "東京"])))
+def test_finding_mentions_never_fails(text: str, names: list[str]) -> None:
+    keys = {fold_name(name): name for name in names}
+    for start, end, name in find_mentions(text, keys.get):
+        assert fold_name(text[start:end].lstrip("@\uff20")) == fold_name(name)
+
+
+@given(st.text(st.characters(categories=["L", "M", "N"]), min_size=1, max_size=8))
+def test_a_person_is_found_by_the_name_that_they_have(text: str) -> None:
+    name = check_name(text)
+    if not isinstance(name, Refusal):
+        assert [person for _, _, person in find_mentions(f"@{text}", {name.key: name.key}.get)] == [name.key]
+
+
+@pytest.mark.parametrize(
+    ("line", "parsed"),
+    [
+        ("tea? @sis @mom", Say("tea? @sis @mom")),
+        ("@sis", Say("@sis")),
+        ("tea? @nobody", Say("tea? @nobody")),
+        ("tea @ALL", ToLobby("tea")),
+        ("@sis: tea?", Direct(("sis",), "tea?")),
+    ],
+)
+def test_names_at_the_end_can_be_mentions_instead(line: str, parsed: ParsedLine) -> None:
+    assert parse(line, trailing_names="mention") == parsed
 
 
 def test_a_mention_has_its_position_in_the_text() -> None:

@@ -21,7 +21,7 @@ from trio_chat.broker.state import (
     stamp,
 )
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.addressing import mentions
+from trio_chat.protocol.addressing import find_mentions
 from trio_chat.protocol.events import Delivered, Message, Ok, Pong, ReadUpTo, TypingNotice
 from trio_chat.protocol.text import clean, clean_line, quoted
 from trio_chat.records import DropMention, SaveMention, SaveRoom
@@ -103,11 +103,12 @@ def check_text(registry: Registry, text: str) -> Refusal | None:
 
 def mentioned_in(registry: Registry, room: ChatRoom, sender: Person, text: str) -> list[Person]:
     """The members of a room whom its sender's text mentions, each once."""
-    if "@" not in text:
-        return []
-    keys = dict.fromkeys(name.casefold() for _, _, name in mentions(text, MENTIONED))
-    people = (registry.people.get(key) for key in keys)
-    return [person for person in people if person is not None and person is not sender and person.id in room.members]
+
+    def member(key: str) -> Person | None:
+        person = registry.people.get(key)
+        return person if person is not None and person is not sender and person.id in room.members else None
+
+    return list({person.id: person for _, _, person in find_mentions(text, member, MENTIONED)}.values())
 
 
 def may_speak(registry: Registry, room: ChatRoom, person: Person, now: float) -> Refusal | None:

@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from trio_chat.client.credentials import Credentials
     from trio_chat.ui.plain.line_mode import PlainOptions
 
-_LOOKS: Final = ("backlog", "unknown_recipients", "time_format", "color", "theme", "mouse", "notify", "notify_by")
+_LOOKS: Final = (
+    "backlog",
+    "unknown_recipients",
+    "trailing_names",
+    "time_format",
+    "color",
+    "theme",
+    "mouse",
+    "notify",
+    "notify_by",
+)
 
 
 @click.command(

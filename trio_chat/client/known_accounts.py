@@ -31,6 +31,7 @@ from trio_chat.protocol.events import (
     TypingNotice,
     Welcome,
 )
+from trio_chat.protocol.names import fold_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -181,8 +182,8 @@ class KnownAccounts:
 
 def is_mentioned(text: str, mentions: tuple[int, ...] | None, accounts: KnownAccounts) -> bool:
     """Whether a message mentions us: by the numbers that the server gives, or, without any (an earlier version), by our
-    name in its text."""
+    name in its text, found as a server finds it."""
     if mentions is not None and accounts.own:
         return accounts.own in mentions
-    me = accounts.own_name.casefold()
-    return "@" in text and any(name.casefold() == me for _, _, name in addressing.mentions(text))
+    me = fold_name(accounts.own_name)
+    return bool(addressing.find_mentions(text, lambda key: key if key == me else None))

@@ -325,6 +325,15 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             "RULE",
         ),
     ] = "error"
+    trailing_names: Annotated[
+        Literal["private", "mention"],
+        _meta(
+            "when all @names of a message are at its end: private = send it to these people only, mention = post it to "
+            "the room and mention them",
+            _TALK,
+            "RULE",
+        ),
+    ] = "private"
     time_format: Annotated[
         str,
         _meta(

@@ -125,6 +125,15 @@ def fold_room(text: str) -> str:
     return text if isinstance(room, Refusal) else room
 
 
+def fold_name(text: str) -> str:
+    """The key that a name typed like this would have. Unlike :func:`check_name` it checks nothing, so it only serves to
+    find a name that is known."""
+    if text.isascii():
+        return text.lower()
+    shown = unicodedata.normalize("NFC", "".join(map(_narrow, text)))
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", shown.lower()).casefold())
+
+
 def _forms(text: str) -> tuple[str, str] | str:
     """The shown form and the key of a name, or the reason why it is no name."""
     if _PLAIN.fullmatch(text):

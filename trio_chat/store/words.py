@@ -17,6 +17,8 @@ import re
 import unicodedata
 from typing import Final, NamedTuple
 
+from trio_chat.protocol.word_borders import UNSPACED_CLASS
+
 MAX_WORD: Final = 64
 """Characters of a word that are indexed. Longer ones are not real words and would fill the index."""
 
@@ -26,12 +28,7 @@ _LINK: Final = re.compile(r"(?:https?://|\bwww\.)[^\s/]", re.IGNORECASE)
 # Combining marks that people omit when they type: accents, Hebrew points, Arabic vowels; and tatweel.
 _POINTS: Final = re.compile("[\u0300-\u036f\u0591-\u05bd\u05bf\u05c1-\u05c7\u0610-\u061a\u0640\u064b-\u065f\u0670]+")
 
-# Blocks of scripts in which each character is a word.
-_ALONE: Final = re.compile(
-    "[\u0e00-\u109f\u1780-\u17ff\u1950-\u19df\u1a20-\u1aaf"  # Thai, Lao, Tibetan, Myanmar; Khmer; Tai
-    "\u1100-\u11ff\u2e80-\u31ff\u3400-\u4dbf\u4e00-\ua4cf\ua960-\ua97f\ua9e0-\ua9ff\uaa60-\uaadf\uac00-\ud7ff"
-    "\uf900-\ufaff\U00016fe0-\U0001b2ff\U00020000-\U0003ffff]"
-)
+_ALONE: Final = re.compile(f"[{UNSPACED_CLASS}]")  # each such character is a word
 _SELECTORS: Final = re.compile("[\u180b-\u180f\ufe00-\ufe0f\U000e0100-\U000e01ef]")
 
 _END, _WORD, _SINGLE, _PASS = range(4)

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.ui.followed import FollowedPlace
-from trio_chat.protocol.events import Room, RoomInfo
+from trio_chat.protocol.addressing import Malformed
+from trio_chat.protocol.events import Error, Room, RoomInfo
 from trio_chat.ui.actions.actions import SendRoom, SendTo
 from trio_chat.ui.commands.typed_line import Destination, LineReader, TypedLine, describe_destination
 from trio_chat.ui.model.place import Place
@@ -82,6 +83,17 @@ def test_a_line_that_may_go_to_the_room_instead_says_so() -> None:
         ("hi @Bob", {"ada", "bob"}, "Bob (private)", False),
         ("hi @siss", {"ada", "bob"}, "nobody is called siss", True),
         ("hi @bob @siss", {"ada", "bob"}, "nobody is called siss", True),
+        ("lunch at two @here", None, "nobody is called here", True),
+        ("lunch at two @Owner", {"ada"}, "nobody is called Owner", True),
+        ("@admin: text", None, "nobody is called admin", True),
+        ("@admin:", None, "nobody is called admin", True),
+        ("@bob @admin: text", None, "nobody is called admin", True),
+        ("/msg admin text", None, "nobody is called admin", True),
+        ("/msg admin", None, "nobody is called admin", True),
+        ("@b!b: text", None, "'b!b' cannot be a name: it has '!'", True),
+        ("/msg b!b text", None, "'b!b' cannot be a name: it has '!'", True),
+        ("hi @Jose\u0301", {"jos\u00e9"}, "Jos\u00e9 (private)", False),
+        ("look @bob and @siss", {"ada", "bob"}, "#ops", False),
     ],
 )
 def test_the_preview_names_the_room_or_the_people_or_a_stranger(
@@ -94,6 +106,34 @@ def test_the_preview_of_a_text_for_strangers_is_the_room_that_gets_it_instead() 
     assert describe_destination(parsed("hi @siss", "public"), in_ops(), {"ada", "bob"}) == ("#ops", False)
 
 
+@pytest.mark.parametrize("text", ["lunch at two @here", "@admin: text", "/msg admin text", "@b!b: text", "hi @b @root"])
+def test_a_line_to_a_name_that_nobody_can_have_is_refused_as_the_preview_says(text: str) -> None:
+    decision = parsed(text).decide(in_ops())
+    assert isinstance(decision.meaning, Error)
+    assert decision.destination.refused
+    assert decision.meaning.message.rstrip(".").casefold() == decision.destination.refused.casefold()
+
+
+def test_a_reserved_name_at_the_end_goes_to_the_room_where_unknown_names_do() -> None:
+    line = parsed("lunch at two @here", "public")
+    assert line.meaning(in_ops()) == SendRoom("#ops", "lunch at two @here")
+    assert describe_destination(line, in_ops()) == ("#ops", False)
+    assert isinstance(parsed("@here: lunch", "public").meaning(in_ops()), Error)
+
+
+def test_names_at_the_end_can_be_mentions_in_the_room() -> None:
+    line = LineReader(trailing_names="mention").read("tea? @sis @mom")
+    assert line.meaning(in_ops()) == SendRoom("#ops", "tea? @sis @mom")
+    assert line.destination(in_ops()) == Destination("#ops")
+
+
+def test_the_public_form_of_a_line_has_the_prepared_text() -> None:
+    reader = LineReader("public", lambda text: text.replace(":tea:", "🍵"))
+    meaning = reader.read(":tea: @siss").meaning(in_ops())
+    assert isinstance(meaning, SendTo)
+    assert meaning.otherwise == SendRoom("#ops", "🍵 @siss")
+
+
 def test_the_preview_in_a_direct_conversation_names_the_others() -> None:
     place = in_ops()
     place.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
@@ -104,12 +144,15 @@ def test_the_preview_in_a_direct_conversation_names_the_others() -> None:
 @given(st.text(max_size=80) | st.from_regex(r"/(msg|w|me|say|quit|join) .*", fullmatch=True))
 def test_the_preview_and_the_decision_never_differ(text: str) -> None:
     place, line = in_ops(), parsed(text)
-    room, people, _ = line.destination(place)
+    room, people, _, refused = line.destination(place)
     match line.meaning(place):
         case SendRoom() as message:
             assert (message.room, ()) == (room, people)
         case SendTo() as message:
             assert message.to == people
+            assert not refused
+        case Error():
+            assert refused or not people or line.command is not None or isinstance(line.form, Malformed)
 
 
 def test_a_line_is_parsed_once_for_each_change_of_its_text() -> None:

@@ -100,8 +100,9 @@ _BY_NAME: Final[dict[str, ChatCommand]] = {
 
 FORMS: Final[tuple[tuple[str, str], ...]] = (
     ("text", "to the current room"),
-    ("text @sis @mom", "to these people privately: the names are at the end"),
+    ("text @sis @mom", "to these people privately: all names are at the end"),
     ("@bob: text", "to bob privately"),
+    ("bob: text", "to the current room, and calls bob, as @bob does"),
     ("@ALL: text", "to everyone, in the lobby"),
     ("//text", "to the current room, as a text that begins with a slash"),
 )
@@ -139,7 +140,8 @@ def reference() -> str:
         (
             "Before you press Enter, the prompt shows where the line will go. If nobody has one of the names, nothing "
             'is sent; with `unknown_recipients = "public"` in the settings, a text that ends with such names goes to '
-            "the room instead."
+            'the room instead. With `trailing_names = "mention"`, names at the end of a text mention people in the '
+            "current room, and only `@bob: text` and `/msg` are private."
         ),
         "## Commands",
         "A mistyped command is never sent as a message; a similar command is suggested.",

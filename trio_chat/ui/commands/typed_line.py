@@ -7,14 +7,15 @@ at Enter come from the same :class:`TypedLine`, so they cannot differ. What a li
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from trio_chat.errors import Refusal
 from trio_chat.protocol import addressing
 from trio_chat.protocol.events import Error
-from trio_chat.protocol.names import EVERYONE
+from trio_chat.protocol.names import EVERYONE, check_name, fold_name
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import SendRoom, SendTo
 from trio_chat.ui.actions.messages import EditMessage, ReplyToMessage
@@ -26,12 +27,21 @@ from trio_chat.ui.model.place import Place
 class Destination(NamedTuple):
     """Where a line goes: to ``people`` privately, or to a ``room``.
 
-    ``otherwise`` is the room that it goes to when nobody has one of the people's names; empty for none.
+    ``otherwise`` is the room that it goes to when nobody has one of the people's names; empty for none. ``refused``
+    says why Enter would send nothing whatever the server knows; empty when nothing is wrong.
     """
 
     room: str
     people: tuple[str, ...] = ()
     otherwise: str = ""
+    refused: str = ""
+
+
+class Decision(NamedTuple):
+    """What Enter does with a line, and where the line goes."""
+
+    meaning: Meaning | None
+    destination: Destination
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,19 +63,30 @@ class TypedLine:
 
     def meaning(self, place: Place) -> Meaning | None:
         """What Enter does with the line now; ``None`` for nothing but spaces."""
-        return self._decide(place)[0]
+        return self.decide(place).meaning
 
     def destination(self, place: Place) -> Destination:
         """Where Enter would send the line now: the current room for a line that sends nothing."""
-        match self._decide(place):
-            case SendRoom(room=room), _:
-                return Destination(room)
-            case SendTo(to=to, otherwise=otherwise), _:
-                return Destination(place.room, to, otherwise.room if otherwise is not None else "")
-            case _, (one,) if one.casefold() == EVERYONE:
-                return Destination(place.lobby)
-            case _, named:
-                return Destination(place.room, named)
+        return self.decide(place).destination
+
+    def decide(self, place: Place) -> Decision:
+        """What Enter does with the line now, and where the line goes."""
+        meaning, named = self._read(place)
+        people = meaning.to if isinstance(meaning, SendTo) else named
+        if people and (no := _no_name(people)):
+            if not (isinstance(meaning, SendTo) and meaning.otherwise is not None):
+                return Decision(_nobody(no), Destination(place.room, people, refused=_lower(no)))
+            meaning = meaning.otherwise
+        match meaning:
+            case SendRoom(room=room):
+                return Decision(meaning, Destination(room))
+            case SendTo(to=to, otherwise=otherwise):
+                return Decision(meaning, Destination(place.room, to, otherwise.room if otherwise is not None else ""))
+        if isinstance(self.form, addressing.Malformed) and self.form.wrong:
+            return Decision(meaning, Destination(place.room, refused=_lower(self.form.why)))
+        if len(people) == 1 and people[0].casefold() == EVERYONE:
+            return Decision(meaning, Destination(place.lobby))
+        return Decision(meaning, Destination(place.room, people))
 
     def typing_room(self, place: Place) -> str | None:
         """The room whose members may see that this line is being typed.
@@ -89,21 +110,22 @@ class TypedLine:
         """The text that the line puts into a message, as far as it is known; empty for a line that says nothing."""
         if isinstance(self.form, addressing.Malformed):
             return self.text
-        match self._decide(place)[0]:
+        match self.decide(place).meaning:
             case SendRoom(text=text) | SendTo(text=text) | ReplyToMessage(text=text) | EditMessage(text=text):
                 return text
             case _:
                 return ""
 
-    def _decide(self, place: Place) -> tuple[Meaning | None, tuple[str, ...]]:
-        """What Enter does, and the people whom an unfinished line names so far."""
+    def _read(self, place: Place) -> tuple[Meaning | None, tuple[str, ...]]:
+        """What the line asks for, and the people whom an unfinished line names so far."""
         match self.form:
             case addressing.Say(text=text):
                 return SendRoom(room=place.room, text=text), ()
             case addressing.ToLobby(text=text):
                 return SendRoom(room=place.lobby, text=text), ()
-            case addressing.Direct(to=to, text=text):
-                return SendTo(to=to, text=text, otherwise=self._public(text, place)), to
+            case addressing.Direct(to=to, text=text, whole=whole):
+                public = bool(whole) and self.unknown_recipients == "public"
+                return SendTo(to, text, SendRoom(place.room, whole) if public else None), ()
             case addressing.Malformed(why=why, help=advice, to=to):
                 return Error(code="malformed", message=why, advice=advice), to
             case addressing.Command(name=name, argument=argument):
@@ -114,23 +136,36 @@ class TypedLine:
             case addressing.Empty():
                 return None, ()
 
-    def _public(self, text: str, place: Place) -> SendRoom | None:
-        """The message to the current room in place of a private one, where the settings want that."""
-        whole = self.text.strip()
-        ends_with_names = whole.startswith(text)
-        public = self.unknown_recipients == "public" and ends_with_names
-        return SendRoom(room=place.room, text=whole) if public else None
+
+def _no_name(people: Iterable[str]) -> str:
+    """The sentence about the first of these names that nobody can have; empty when there is none."""
+    for name in people:
+        checked = check_name(name)
+        if isinstance(checked, Refusal) and name.casefold() != EVERYONE:
+            return f"Nobody is called {name}" if checked.code == "name_reserved" else checked.message.rstrip(".")
+    return ""
+
+
+def _nobody(why: str) -> Error:
+    return Error(code="unknown_person", message=f"{why}.", advice="Nothing was sent.")
+
+
+def _lower(sentence: str) -> str:
+    """A sentence as a part of another one, without its full stop."""
+    return f"{sentence[:1].lower()}{sentence[1:]}".rstrip(".")
 
 
 def describe_destination(line: TypedLine, place: Place, present: AbstractSet[str] | None = None) -> tuple[str, bool]:
     """Say where Enter would send a line: ``#lobby``, ``bob, eve (private)``, ``everyone``.
 
     ``present`` are the names of all people on the server, in any case; ``None`` while they are not known. Also returns
-    whether the server is sure to refuse the line, because nobody has one of the names.
+    whether Enter is sure to send nothing, because nobody has one of the names.
     """
-    room, people, otherwise = line.destination(place)
-    known = None if present is None else {name.casefold() for name in present}
-    strangers = [name for name in people if known is not None and name.casefold() not in known]
+    room, people, otherwise, refused = line.destination(place)
+    if refused:
+        return refused, True
+    known = None if present is None else set(map(fold_name, present))
+    strangers = [name for name in people if known is not None and fold_name(name) not in known]
     if strangers and not otherwise:
         return f"nobody is called {', '.join(strangers)}", True
     if people and not strangers:
@@ -144,11 +179,18 @@ def describe_destination(line: TypedLine, place: Place, present: AbstractSet[str
 class LineReader:
     """Parses the input when its text changes, and gives the parsed line to all who ask for it.
 
-    ``prepare`` changes a text before it is parsed, for example emoji names to emoji.
+    ``prepare`` changes a text before it is parsed, for example emoji names to emoji. ``trailing_names`` as in
+    :func:`~trio_chat.protocol.addressing.parse`.
     """
 
-    def __init__(self, unknown_recipients: str = "error", prepare: Callable[[str], str] = lambda text: text) -> None:
+    def __init__(
+        self,
+        unknown_recipients: str = "error",
+        prepare: Callable[[str], str] = lambda text: text,
+        trailing_names: str = "private",
+    ) -> None:
         self._unknown_recipients = unknown_recipients
+        self._trailing_names = trailing_names
         self._prepare = prepare
         self._last = self._parse("")
 
@@ -162,4 +204,5 @@ class LineReader:
         return self._last
 
     def _parse(self, text: str) -> TypedLine:
-        return TypedLine(text, addressing.parse(self._prepare(text)), self._unknown_recipients)
+        form = addressing.parse(self._prepare(text), self._trailing_names)
+        return TypedLine(text, form, self._unknown_recipients)

@@ -48,6 +48,7 @@ class PlainOptions:
     colour: bool = False
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
+    trailing_names: str = "private"
     encoding: str = "utf-8"
     is_read: bool = False
 
@@ -68,6 +69,7 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
         colour=not json and coloured(config.color),
         time_format=config.time_format,
         unknown_recipients=config.unknown_recipients,
+        trailing_names=config.trailing_names,
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
         is_read=is_terminal(1),
     )
@@ -90,7 +92,7 @@ class LineMode:
         )
         # The token is a secret: it must not reach a screen or a log.
         self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
-        self._lines = LineReader(options.unknown_recipients)
+        self._lines = LineReader(options.unknown_recipients, trailing_names=options.trailing_names)
         self._shown: dict[str, int] = {}
         self._showed = trio.Event()
         self._not_entered = ""

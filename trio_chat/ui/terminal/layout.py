@@ -14,6 +14,8 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 
+from trio_chat.protocol import addressing
+from trio_chat.protocol.names import fold_name
 from trio_chat.ui.terminal.graphemes import clusters, text_width, width
 
 
@@ -36,7 +38,6 @@ _INLINE: Final = re.compile(
     r"|~~(?=\S)(?P<strike>.{1,400}?)(?<=\S)~~"
     r"|(?<![\w*])\*(?=[^\s*])(?P<star>[^*]{1,400}?)(?<=\S)\*(?![\w*])"
     r"|(?<![\w_])_(?=[^\s_])(?P<under>[^_]{1,400}?)(?<=\S)_(?![\w_])"
-    r"|(?<![\w@.])@(?P<mention>[^\W_][\w.\-]{0,31})"
     r"|(?<![\w#&/])\#(?P<room>[^\W\d_][\w.\-]{0,31})",
 )
 _URL_TAIL: Final = ".,;:!?'*_~"
@@ -44,7 +45,8 @@ _DEPTH: Final = 3  # emphasis within emphasis
 
 
 def markup(text: str, base: str = "", me: str = "") -> Iterator[tuple[str, Row]]:
-    """The paragraphs of a message: pairs of the prefix of each row, and the spans."""
+    """The paragraphs of a message: pairs of the prefix of each row, and the spans. ``me`` is the reader's name, where
+    the message mentions them."""
     fence = False
     for line in text.expandtabs(4).split("\n"):
         if line.lstrip().startswith("```") and "`" not in line.lstrip().lstrip("`"):
@@ -61,13 +63,15 @@ def markup(text: str, base: str = "", me: str = "") -> Iterator[tuple[str, Row]]
 
 def inline(text: str, base: str = "", me: str = "", depth: int = 0) -> Iterator[Span]:
     """The spans of one line."""
+    names = _mention_styles(text, me)
     at = 0
     for found in _INLINE.finditer(text):
         kind = found.lastgroup
-        if kind is None or (kind == "code" and not found["code"].strip()):
+        if kind is None or found.start() < at or (kind == "code" and not found["code"].strip()):
             continue
-        if found.start() > at:
-            yield Span(base, text[at : found.start()])
+        if any(start < found.start() < end for start, end, _ in names):
+            continue  # a sign that is part of a name
+        yield from _with_mentions(text, at, found.start(), base, names)
         at = found.end()
         body = found[kind]
         if kind == "url":
@@ -76,14 +80,38 @@ def inline(text: str, base: str = "", me: str = "", depth: int = 0) -> Iterator[
             yield Span(_join(base, "link"), url, url)
         elif kind == "code":
             yield Span(_join(base, "code"), body)
-        elif kind in {"mention", "room"}:
-            mine = kind == "mention" and body.rstrip(".-").casefold() == me.casefold()
-            yield Span(_join(base, "mention.me" if mine else kind), found[0])
+        elif kind == "room":
+            yield Span(_join(base, "room"), found[0])
         else:
             style = _join(base, {"bold": "bold", "strike": "strike"}.get(kind, "italic"))
             yield from inline(body, style, me, depth + 1) if depth < _DEPTH else (Span(style, body),)
-    if at < len(text):
-        yield Span(base, text[at:])
+    yield from _with_mentions(text, at, len(text), base, names)
+
+
+_Mention: TypeAlias = tuple[int, int, str]  # the start and end of a mention in a line, and its style
+
+
+def _mention_styles(text: str, me: str) -> list[_Mention]:
+    """The mentions in a line: those of the reader, and everything else that is written like one."""
+    key = fold_name(me)
+    mine = addressing.find_mentions(text, lambda name: name == key or None) if me else []
+    if "@" not in text and addressing.AT[1] not in text:
+        return [(start, end, "mention.me") for start, end, _ in mine]
+    starts = {start for start, _, _ in mine}
+    others = [(start, end, "mention") for start, end, _ in addressing.mentions(text) if start not in starts]
+    return sorted([*((start, end, "mention.me") for start, end, _ in mine), *others])
+
+
+def _with_mentions(text: str, at: int, end: int, base: str, names: Iterable[_Mention]) -> Iterator[Span]:
+    """The spans of a part of a line without other markup."""
+    for start, behind, style in names:
+        if at <= start and behind <= end:
+            if start > at:
+                yield Span(base, text[at:start])
+            yield Span(_join(base, style), text[start:behind])
+            at = behind
+    if at < end:
+        yield Span(base, text[at:end])
 
 
 def _join(base: str, style: str) -> str:

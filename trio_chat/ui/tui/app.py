@@ -115,7 +115,7 @@ class FullScreen:
         model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
         model.numbers = dict(saved.numbers)
         model.make_editor = lambda: Editor(history=saved.typed, keeps=lambda line: not keeps_secret(line))
-        model.lines = LineReader(options.unknown_recipients, expand_emoji)
+        model.lines = LineReader(options.unknown_recipients, expand_emoji, options.trailing_names)
         model.place.room = options.room or saved.room or model.place.room
         return model
 

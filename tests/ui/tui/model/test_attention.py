@@ -68,7 +68,7 @@ def test_the_window_title_counts_mentions_and_private_messages() -> None:
 def test_highlight_words_call_as_whole_words_in_any_case() -> None:
     words = whole_words(["lunch", " C++ ", ""])
     assert words is not None
-    assert [bool(words.search(text)) for text in ("Lunch!", "lunches", "in C++.", "C+")] == [True, False, True, False]
+    assert [words.is_in(text) for text in ("Lunch!", "lunches", "in C++.", "C+")] == [True, False, True, False]
     assert whole_words([" "]) is None
     model = entered()
     model.attention.words = words

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from trio_chat.protocol.word_borders import WordFinder
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import NotifyPolicy, RoomModel
 
@@ -29,7 +29,7 @@ class Attention:
     policy: NotifyPolicy = "mentions"
     quiet: bool = False
     focused: bool = True
-    words: re.Pattern[str] | None = None
+    words: WordFinder | None = None
 
     def of(self, room: RoomModel) -> NotifyPolicy:
         """The policy of a room."""
@@ -47,10 +47,10 @@ class Attention:
         return Notification(where, text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
 
 
-def whole_words(words: Iterable[str]) -> re.Pattern[str] | None:
-    """A pattern that finds these words in a text, each as a whole, in any case; ``None`` for no words."""
-    listed = "|".join(sorted((re.escape(word.strip()) for word in words if word.strip()), key=len, reverse=True))
-    return re.compile(rf"(?<!\w)(?:{listed})(?!\w)", re.IGNORECASE) if listed else None
+def whole_words(words: Iterable[str]) -> WordFinder | None:
+    """What finds these words in a text, each as a whole, in any case and any script; ``None`` for no words."""
+    listed = [word for word in words if word.strip()]
+    return WordFinder(listed) if listed else None
 
 
 def next_attention(rooms: Iterable[RoomModel], current: str, policy: Attention) -> str | None:

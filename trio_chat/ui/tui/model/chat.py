@@ -154,7 +154,7 @@ class ChatModel:
         """Whether a message mentions the person, or has a word that they want to be called by."""
         words = self.attention.words
         mentioned = is_mentioned(entry.text, entry.mentions, self.place.accounts)
-        return mentioned or (words is not None and words.search(entry.text) is not None)
+        return mentioned or (words is not None and words.is_in(entry.text))
 
     @property
     def typed_line(self) -> TypedLine:

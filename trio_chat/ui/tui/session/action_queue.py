@@ -10,6 +10,7 @@ import trio
 
 from trio_chat.errors import ChatError, ConnectionClosed, Refused
 from trio_chat.protocol import events
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import Action, JoinRoom, SendRoom, SendTo, carry_out
 from trio_chat.ui.model.lines import Teller
 from trio_chat.ui.model.notes import Context, Hits
@@ -143,4 +144,14 @@ class ActionQueue:
                 done = False
                 if isinstance(action, SendTo):
                     give_back()
+        if done and isinstance(action, SendTo):
+            self._show_sent(action)
         return done
+
+    def _show_sent(self, action: SendTo) -> None:
+        """Show a private message where it was typed, if it went to a conversation that is not on the screen."""
+        place = self._model.place
+        room = place.find_direct("@" + "+".join(action.to))
+        if room is not None and room != place.room:
+            people = ", ".join(map(clean_line, place.members(room)))
+            self._model.tell(f"→ {people} (private): {action.text}", time.time())

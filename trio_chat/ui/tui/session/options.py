@@ -41,6 +41,7 @@ class ScreenOptions:
     highlight: tuple[str, ...] = ()
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
+    trailing_names: str = "private"
     backlog: int = 100
     colour: bool = True
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -50,7 +51,8 @@ class ScreenOptions:
         """The options from the settings of the client."""
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
-            config.highlight, config.time_format, config.unknown_recipients, config.backlog, colour, dict(config.keys),
+            config.highlight, config.time_format, config.unknown_recipients, config.trailing_names, config.backlog,
+            colour, dict(config.keys),
         )  # fmt: skip
 
 

@@ -8,13 +8,13 @@ position is the number of a line and a number of rows below it: entries that arr
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
+from trio_chat.protocol.word_borders import WordFinder
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.terminal.graphemes import text_width
@@ -39,7 +39,7 @@ class ConversationStyle:
     place: Place = field(default_factory=Place)
     time_format: str = "%H:%M"
     zone: tzinfo | None = None
-    words: re.Pattern[str] | None = None
+    words: WordFinder | None = None
 
     def is_own(self, person: AccountRef) -> bool:
         """Whether a person is the reader."""
@@ -385,15 +385,15 @@ def _mentioned(entry: Entry, look: ConversationStyle) -> str:
     return look.place.me if is_mentioned(entry.text, entry.mentions, look.place.accounts) else ""
 
 
-def _with_words(row: Row, words: re.Pattern[str]) -> Iterator[Span]:
+def _with_words(row: Row, words: WordFinder) -> Iterator[Span]:
     """The spans of a row, with the person's words highlighted like a mention."""
     for span in row:
         at = 0
-        for found in words.finditer(span.text):
-            if found.start() > at:
-                yield Span(span.style, span.text[at : found.start()], span.link)
-            yield Span(f"{span.style} mention.me".strip(), found[0], span.link)
-            at = found.end()
+        for start, end in words.find(span.text):
+            if start > at:
+                yield Span(span.style, span.text[at:start], span.link)
+            yield Span(f"{span.style} mention.me".strip(), span.text[start:end], span.link)
+            at = end
         yield Span(span.style, span.text[at:], span.link)
 
 
