@@ -18,6 +18,17 @@ from trio_chat.errors import UsageError
         ("[::1]", Address("::1", 8765, tls=False, path="/")),
         ("[::1]:99", Address("::1", 99, tls=False, path="/")),
         ("fe80::1%eth0", Address("fe80::1%eth0", 8765, tls=False, path="/")),
+        ("fe80::1%25eth0", Address("fe80::1%eth0", 8765, tls=False, path="/")),
+        ("[fe80::1%eth0]:99", Address("fe80::1%eth0", 99, tls=False, path="/")),
+        ("[fe80::1%25eth0]:99", Address("fe80::1%eth0", 99, tls=False, path="/")),
+        ("ws://[fe80::1%25eth0]/", Address("fe80::1%eth0", 80, tls=False, path="/")),
+        ("ws://[fe80::1%eth0]:8765/", Address("fe80::1%eth0", 8765, tls=False, path="/")),
+        ("ws://[FE80::1%25Eth0.7]/", Address("fe80::1%Eth0.7", 80, tls=False, path="/")),
+        ("ws://[fe80::1%2525]/", Address("fe80::1%25", 80, tls=False, path="/")),  # interface 25
+        ("ws://[fe80::1%253]/", Address("fe80::1%3", 80, tls=False, path="/")),
+        ("fe80::1%253", Address("fe80::1%253", 8765, tls=False, path="/")),  # no URL: interface 253
+        ("fe80::1%25", Address("fe80::1%25", 8765, tls=False, path="/")),
+        ("ws://[fe80::1%25]/", Address("fe80::1%25", 80, tls=False, path="/")),
         ("BÜCHER.example", Address("xn--bcher-kva.example", 8765, tls=False, path="/")),
         ("ws://chat.example", Address("chat.example", 80, tls=False, path="/")),
         ("wss://chat.example", Address("chat.example", 443, tls=True, path="/")),
@@ -55,6 +66,9 @@ def test_what_people_type_becomes_an_address(text: str, address: Address) -> Non
         ("ws://chat.example/grüße", "percent-encoded"),
         ("-" * 80 + ".example", "no valid host name"),
         ("..", "no valid host name"),
+        ("ws://[fe80::1%]/", "not an IPv6 address|IPv6 address is written"),
+        ("ws://[fe80::1%25%00]/", "IPv6 address is written"),
+        ("ws://[fe80::1%25ü]/", "no valid zone"),
     ],
 )
 def test_what_is_no_address_is_refused_with_a_sentence(text: str, sentence: str) -> None:
@@ -70,6 +84,7 @@ def test_what_is_no_address_is_refused_with_a_sentence(text: str, sentence: str)
         ("wss://chat.example", "chat.example"),
         ("ws://chat.example:443", "chat.example:443"),
         ("fe80::1%eth0", "[fe80::1]:8765"),
+        ("ws://[fe80::1%25eth0]/", "[fe80::1]"),
     ],
 )
 def test_the_host_header_is_what_http_wants(text: str, host: str) -> None:

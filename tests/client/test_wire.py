@@ -12,6 +12,7 @@ import trio
 
 import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer
+from tests.ipv6 import has_ipv6
 from trio_chat.client import wire
 from trio_chat.client.options import StreamOptions
 
@@ -24,7 +25,7 @@ def server_context() -> ssl.SSLContext:
     return context
 
 
-async def listen(server: ScriptedServer, *, tls: bool) -> str:
+async def listen(server: ScriptedServer, *, tls: bool, host: str = "127.0.0.1") -> str:
     """Serve on a loopback socket; returns ``HOST:PORT``."""
 
     async def handle(stream: trio.SocketStream) -> None:
@@ -39,9 +40,9 @@ async def listen(server: ScriptedServer, *, tls: bool) -> str:
         else:
             await server.serve(secure)
 
-    (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    (listener,) = await trio.open_tcp_listeners(0, host=host)
     await server.nursery.start(trio.serve_listeners, handle, [listener])
-    return f"127.0.0.1:{listener.socket.getsockname()[1]}"
+    return f"{f'[{host}]' if ':' in host else host}:{listener.socket.getsockname()[1]}"
 
 
 async def why_not(url: str, **settings: object) -> str:
@@ -117,6 +118,20 @@ async def test_an_unknown_host_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(trio, "open_tcp_stream", unknown)
     assert (await why_not("nowhere.invalid")).startswith("There is no host called nowhere.invalid. ")
+
+
+async def test_an_unknown_network_interface_is_told() -> None:
+    why = await why_not("ws://[fe80::1%25nosuch0]/")
+    assert why.startswith("This machine has no network interface called nosuch0 for fe80::1. ")
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("zone", ["%251", "%1"], ids=["as in RFC 6874", "plain"])
+async def test_a_chat_with_an_ipv6_address_that_has_a_zone(server: ScriptedServer, zone: str) -> None:
+    where = await listen(server, tls=False, host="::1")
+    with trio.fail_after(30):
+        async with trio_chat.connect(f"ws://{where.replace(']', zone + ']')}/", name="ada") as chat:
+            assert chat.url == f"ws://{where.replace(']', '%1]')}/"
 
 
 def test_the_systems_authorities_are_read_once() -> None:

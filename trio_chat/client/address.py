@@ -20,7 +20,8 @@ _HIGHEST_PORT: Final = 65535
 
 
 class Address(NamedTuple):
-    """A server's address. ``host`` is ASCII without brackets, ``path`` begins with ``/``."""
+    """A server's address. ``host`` is ASCII without brackets, after an IPv6 address perhaps with a zone (``%eth0``),
+    ``path`` begins with ``/``."""
 
     host: str
     port: int
@@ -41,8 +42,10 @@ class Address(NamedTuple):
 
     @property
     def url(self) -> str:
-        """The whole address as a URL."""
-        return f"{'wss' if self.tls else 'ws'}://{self.authority}{self.path}"
+        """The whole address as a URL. A zone is as in RFC 6874 where it could be misread otherwise."""
+        # not always, since earlier versions named the files of a server after this URL
+        host = self.authority.replace("%25", "%2525", 1) if "%25" in self.host else self.authority
+        return f"{'wss' if self.tls else 'ws'}://{host}{self.path}"
 
 
 def parse_url(text: str) -> Address:
@@ -50,7 +53,7 @@ def parse_url(text: str) -> Address:
 
     ``text`` is a ``ws://`` or ``wss://`` URL, with port 80 or 443 when it names none (RFC 6455, section 3), or
     ``HOST[:PORT]``, which means ``ws://``, with port 8765 when it names none. An IPv6 address before a port is in
-    brackets.
+    brackets, and may have a zone (``fe80::1%eth0``), whose ``%`` may be written ``%25`` (RFC 6874).
 
     Raises :class:`~trio_chat.errors.UsageError` with a sentence that says what is wrong.
     """
@@ -93,7 +96,7 @@ def _read_host(text: str, parts: SplitResult) -> str:
     if ":" in host:
         if not _is_ipv6(host):
             raise UsageError(f"{text} is not a server's address: {host} is not an IPv6 address. {_EXAMPLES}")
-        return host
+        return _read_zone(text, host)
     try:
         ascii_host = host.encode("idna").decode("ascii")
     except UnicodeError:
@@ -101,6 +104,17 @@ def _read_host(text: str, parts: SplitResult) -> str:
     if not re.fullmatch(r"[A-Za-z0-9_.-]+", ascii_host):
         raise UsageError(f"{text} is not a server's address: it has no valid host name. {_EXAMPLES}")
     return ascii_host
+
+
+def _read_zone(text: str, host: str) -> str:
+    """Return an IPv6 address with its zone as the system wants it. RFC 6874 writes ``%`` as ``%25`` in a URL."""
+    address, mark, zone = host.partition("%")
+    # 25 alone, or before digits where this is no URL, is the number of an interface
+    if zone.startswith("25") and zone != "25" and ("://" in text or not zone.isdecimal()):
+        zone = zone[2:]
+    if mark and not re.fullmatch(r"[A-Za-z0-9._~:@+-]+", zone):
+        raise UsageError(f"{text} is not a server's address: it has no valid zone after the %, such as fe80::1%eth0.")
+    return f"{address}{mark}{zone}"
 
 
 def _read_path(text: str, parts: SplitResult) -> str:

@@ -327,6 +327,9 @@ def _explain_unreachable(address: Address, where: str, error: Exception) -> Setb
             sentence = f"{where} closed the connection during the TLS handshake. {_PERHAPS_PLAIN}"
         case ssl.SSLError():
             return Setback(Unreachable(f"{where} and this client cannot agree on TLS: {fault.reason}."), again=False)
+        case socket.gaierror() if "%" in address.host:
+            ip, _, zone = address.host.partition("%")
+            sentence = f"This machine has no network interface called {zone} for {ip}. Look them up with `ip address`."
         case socket.gaierror():
             sentence = f"There is no host called {address.host}. Check its spelling, and this machine's network."
         case _ if address.tls and isinstance(error, trio.BrokenResourceError):

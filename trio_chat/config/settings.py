@@ -162,7 +162,7 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     host: Annotated[
         str,
         _meta(
-            "address or host name to listen on; 0.0.0.0 or :: for all addresses of this machine",
+            "address or host name to listen on; 0.0.0.0 for all IPv4 addresses of this machine, :: for all addresses",
             _LISTEN,
             "HOST",
             min_length=1,

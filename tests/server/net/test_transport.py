@@ -11,6 +11,7 @@ import pytest
 import trio
 import trio.testing
 
+from tests.ipv6 import has_ipv6
 from trio_chat.errors import TrioChatError
 from trio_chat.server.net.transport import TcpTransport, Transport, listen
 
@@ -132,6 +133,60 @@ class Aborted:
 
     def close(self) -> None:
         self._socket.close()
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+@pytest.mark.parametrize("host", ["::", "0:0::0"])
+async def test_on_the_ipv6_address_for_all_addresses_both_families_are_heard_on_one_port(host: str) -> None:
+    listeners = await listen(host, 0)
+    with contextlib.ExitStack() as held:
+        for listener in listeners:
+            held.enter_context(listener)
+        assert [listener.address[0] for listener in listeners] == ["::", "0.0.0.0"]
+        (port,) = {listener.address[1] for listener in listeners}
+        for listener, near in zip(listeners, ("::1", "127.0.0.1"), strict=True):
+            with socket.create_connection((near, port)):
+                transport, address = await listener.accept()
+                with transport:
+                    assert address == near
+
+
+@pytest.mark.skipif(not has_ipv6(), reason="this machine has no IPv6")
+async def test_a_port_that_is_in_use_on_ipv4_is_not_taken_on_ipv6_alone() -> None:
+    (listener,) = await listen("127.0.0.1", 0)
+    with listener, pytest.raises(TrioChatError, match=rf"^Port {listener.address[1]} on 0.0.0.0 is in use already"):
+        await listen("::", listener.address[1])
+    with socket.socket(socket.AF_INET6) as free:
+        free.bind(("::1", listener.address[1]))
+
+
+async def test_a_free_port_is_one_that_is_free_in_both_families(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[str, int]] = []
+
+    async def fake(port: int, host: str, backlog: int) -> list[trio.SocketListener]:
+        asked.append((host, port))
+        if len(asked) == 2:
+            raise OSError(errno.EADDRINUSE, "Address already in use")
+        return await real(port, host="127.0.0.1" if host == "::" else "127.0.0.2", backlog=backlog)
+
+    real = trio.open_tcp_listeners
+    monkeypatch.setattr(trio, "open_tcp_listeners", fake)
+    with contextlib.ExitStack() as held:
+        for listener in await listen("::", 0):
+            held.enter_context(listener)
+    assert [host for host, _ in asked] == ["::", "0.0.0.0", "::", "0.0.0.0"]
+
+
+async def test_without_ipv4_the_address_for_all_addresses_is_that_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fake(port: int, host: str, backlog: int) -> list[trio.SocketListener]:
+        if host == "0.0.0.0":
+            raise OSError(errno.EAFNOSUPPORT, "Address family not supported by protocol")
+        return await real(port, host="127.0.0.1", backlog=backlog)
+
+    real = trio.open_tcp_listeners
+    monkeypatch.setattr(trio, "open_tcp_listeners", fake)
+    (listener,) = await listen("::", 0)
+    listener.close()
 
 
 async def test_a_port_in_use_is_said_with_what_to_do() -> None:

@@ -15,6 +15,7 @@ wait calls ``wait_writable`` or ``wait_readable`` and tries again. It is also ma
 from __future__ import annotations
 
 import errno
+import ipaddress
 import os
 import socket
 from typing import TYPE_CHECKING, Final, Protocol, Self
@@ -32,6 +33,13 @@ _RECEIVE: Final = 65536
 
 _BACKLOG: Final = 1024
 """Connections that the kernel may hold until they are accepted."""
+
+
+_ANY_IPV4: Final = "0.0.0.0"  # noqa: S104 - only where the settings ask for all addresses
+_NO_IPV4: Final = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
+
+_ATTEMPTS: Final = 10
+"""Free ports that are tried: one that is free for IPv6 may be in use for IPv4."""
 
 
 class Transport(Protocol):
@@ -133,7 +141,36 @@ class TcpListener:
 
 
 async def listen(host: str, port: int) -> list[TcpListener]:
-    """Listen on every address of ``host``. Raises ``TrioChatError``, whose sentence says why that cannot be done."""
+    """Listen on every address of ``host``; on ``::`` for all addresses of this machine, of both families. Port 0 takes
+    a free port.
+
+    Raises ``TrioChatError``, whose sentence says why that cannot be done.
+    """
+    if not _is_any_ipv6(host):
+        return await _listen(host, port)
+    attempts = _ATTEMPTS if port == 0 else 1
+    while True:
+        listeners = await _listen(host, port)
+        try:
+            return [*listeners, *await _listen(_ANY_IPV4, listeners[0].address[1])]
+        except TrioChatError as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in _NO_IPV4:
+                return listeners
+            for listener in listeners:
+                listener.close()
+            attempts -= 1
+            if not attempts:
+                raise
+
+
+def _is_any_ipv6(host: str) -> bool:
+    try:
+        return ipaddress.IPv6Address(host).is_unspecified
+    except ValueError:
+        return False
+
+
+async def _listen(host: str, port: int) -> list[TcpListener]:
     try:
         listeners = await trio.open_tcp_listeners(port, host=host, backlog=_BACKLOG)
     except OSError as error:
