@@ -96,7 +96,8 @@ def tests(session: nox.Session) -> None:
 @nox.session(python=LOWEST, default=False)
 def minimums(session: nox.Session) -> None:
     """Run all tests with the oldest versions that pyproject.toml allows, on the oldest Python, as a wheel."""
-    bounds = Path(session.create_tmp()) / "minimums.txt"
+    # not in create_tmp, which becomes TMPDIR: under the checkout's path, the sockets of tests would have long paths
+    bounds = Path(session.virtualenv.location) / "minimums.txt"
     bounds.write_text("".join(f"{line}\n" for line in _lower_bounds()), encoding="utf-8")
     shutil.rmtree("build", ignore_errors=True)  # files of an earlier build would get into the wheel
     session.install(".[test,speed]", "--constraint", str(bounds))

@@ -7,6 +7,7 @@ import json
 import socket
 import sqlite3
 import stat
+import tempfile
 from pathlib import Path
 from typing import Any, Self
 
@@ -16,6 +17,7 @@ import trio
 from tests.server.live_server import LiveServer, Log, Serve
 from tests.server.raw_client import Json
 from trio_chat.errors import StoreError
+from trio_chat.server.doors import control
 from trio_chat.server.doors.control import NAME, serve_control, short_path
 from trio_chat.store import SqliteStore
 
@@ -204,8 +206,8 @@ async def test_a_server_stops_although_its_socket_cannot_be_removed(
 @pytest.mark.parametrize("left", ["socket", "file"])
 async def test_what_a_server_left_behind_that_was_killed_is_replaced(serve: Serve, tmp_path: Path, left: str) -> None:
     if left == "socket":
-        with socket.socket(socket.AF_UNIX) as old:
-            old.bind(str(tmp_path / NAME))
+        with socket.socket(socket.AF_UNIX) as old, short_path(tmp_path) as path:  # a folder's path may be long
+            old.bind(path)
     else:
         await trio.Path(tmp_path / NAME).write_text("?")
     await serve(data=tmp_path)
@@ -213,12 +215,22 @@ async def test_what_a_server_left_behind_that_was_killed_is_replaced(serve: Serv
         assert table(await operator.order(do="users")) == []
 
 
-async def test_a_data_directory_with_a_long_path_has_its_socket_too(serve: Serve, tmp_path: Path) -> None:
+@pytest.mark.parametrize("linux", [True, False], ids=["by its descriptor", "by a link"])
+async def test_a_data_directory_with_a_long_path_has_its_socket_too(
+    serve: Serve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, linux: bool
+) -> None:
+    if not linux:
+        monkeypatch.setattr(control, "_DESCRIPTORS", tmp_path / "no proc")
+    short = tempfile.mkdtemp(dir=control._SHORT)
+    monkeypatch.setattr(control, "_SHORT", short)
     folder = tmp_path / ("d" * 90) / ("e" * 90)
     live = await serve(data=folder)
     async with Operator(folder) as operator:
         assert table(await operator.order(do="users")) == []
+    assert stat.S_ISSOCK((await trio.Path(folder / NAME).lstat()).st_mode)
     await live.end()
+    assert not await trio.Path(folder / NAME).exists()
+    await trio.Path(short).rmdir()  # nothing is left in it
 
 
 async def test_a_directory_that_takes_no_socket_is_said(serve: Serve, tmp_path: Path) -> None:

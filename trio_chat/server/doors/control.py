@@ -9,6 +9,8 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+import tempfile
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -23,12 +25,20 @@ from trio_chat.store.sqlite.faults import translated
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from trio_chat.server.hub.hub import Hub
 
 NAME: Final = "control.sock"
 """The socket's name in the data directory."""
+
+_MAX_PATH: Final = 100
+"""Bytes of a socket's path: well below the least limit of the systems that we run on, 104 with the final zero."""
+
+_DESCRIPTORS: Final = Path("/proc/self/fd")
+"""The directory of Linux in which an open directory has a short name."""
+
+_SHORT: Final = "/tmp"  # noqa: S108 - only for a directory that TemporaryDirectory makes there; TMPDIR may be long
+"""The directory for a short link where there is no /proc."""
 
 _MAX_LINE: Final = 4096
 """The greatest size of an order, a verb and a name, in bytes."""
@@ -48,14 +58,19 @@ class OrderResult(Struct, frozen=True, omit_defaults=True):
 def short_path(directory: Path) -> Iterator[str]:
     """Yield a path to the socket that is short enough: the address of a Unix socket has 107 bytes at the most."""
     path = str(directory / NAME)
-    if len(os.fsencode(path)) <= 100:  # noqa: PLR2004 - well below the least limit of the systems we run on
+    if len(os.fsencode(path)) <= _MAX_PATH:
         yield path
-        return
-    handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        yield f"/proc/self/fd/{handle}/{NAME}"
-    finally:
-        os.close(handle)
+    elif _DESCRIPTORS.is_dir():
+        handle = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield f"{_DESCRIPTORS}/{handle}/{NAME}"
+        finally:
+            os.close(handle)
+    else:
+        with tempfile.TemporaryDirectory(prefix="trio-chat-", dir=_SHORT) as folder:  # nobody else can enter it
+            link = Path(folder, "data")
+            link.symlink_to(directory.absolute(), target_is_directory=True)
+            yield str(link / NAME)
 
 
 async def serve_control(
