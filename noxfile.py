@@ -16,7 +16,7 @@ from packaging.requirements import Requirement
 nox.needs_version = ">=2025.2.9"
 nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False  # also where CI is set: a missing Python is skipped, and said so
-nox.options.sessions = ["lint", "types", "layers", "docs", "tests"]
+nox.options.sessions = ["lint", "types", "layers", "docs", "tests", "without-extras"]
 
 os.environ["PIP_NO_COMPILE"] = "1"  # an environment is made in half the time; Python compiles what it imports
 
@@ -118,6 +118,28 @@ def _lower_bounds() -> list[str]:
             raise ValueError(message)
         pins.append(f"{requirement.name}=={oldest[0]}")
     return pins
+
+
+@nox.session(name="without-extras")
+def without_extras(session: nox.Session) -> None:
+    """Test the parts that have a second form for users who install the package without its extra ``speed``."""
+    session.install(".[test]")
+    session.run("python", "-c", "import importlib.util as u; assert not u.find_spec('websockets'), 'an extra is here'")
+    session.run("pytest", *SPREAD, *(session.posargs or ["tests/server/net", "tests/server/doors", "tests/client"]))
+
+
+@nox.session(default=False)
+def sdist(session: nox.Session) -> None:
+    """Build the source distribution, unpack it, and run all tests there."""
+    session.install("build")
+    with tempfile.TemporaryDirectory() as temporary:
+        session.run("python", "-m", "build", "--sdist", "--outdir", temporary, ".")
+        (archive,) = Path(temporary).glob("*.tar.gz")
+        with tarfile.open(archive) as tar:
+            tar.extractall(temporary, filter="data")
+        with session.chdir(Path(temporary, archive.name.removesuffix(".tar.gz"))):
+            session.install(".[test,speed]")
+            session.run("pytest", *SPREAD, *session.posargs)
 
 
 @nox.session(default=False)

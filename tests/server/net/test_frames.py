@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from collections.abc import Callable
 from itertools import pairwise
 
 import pytest
@@ -11,7 +14,7 @@ from wsproto.connection import Connection, ConnectionType
 from wsproto.events import BytesMessage, CloseConnection, Event, Ping, Pong, TextMessage
 
 from tests.server.raw_client import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, frame
-from trio_chat.server.net.frames import FrameReader, text_frame
+from trio_chat.server.net.frames import FrameReader, apply_mask, mask_in_python, text_frame
 
 EDGES = [0, 1, 125, 126, 127, 65535, 65536]
 LIMIT = 65536
@@ -97,6 +100,22 @@ def read_with_ours(pieces: list[bytes], limit: int = LIMIT) -> tuple[list[bytes]
 def test_a_servers_frame_is_what_wsproto_would_send(size: int) -> None:
     wanted = Connection(ConnectionType.SERVER).send(TextMessage(data="x" * size))
     assert text_frame(b"x" * size) == wanted
+
+
+@pytest.mark.parametrize("form", [bytes, bytearray, memoryview])
+@given(st.binary(max_size=300) | st.sampled_from([b"x" * size for size in EDGES]), masks)
+def test_both_ways_to_take_off_a_mask_do_what_the_rfc_says(
+    form: Callable[[bytes], bytes], data: bytes, mask: bytes
+) -> None:
+    wanted = bytes(byte ^ mask[place % 4] for place, byte in enumerate(data))
+    assert mask_in_python(form(data), form(mask)) == wanted
+    assert apply_mask(form(data), form(mask)) == wanted
+
+
+def test_without_the_extra_the_mask_is_taken_off_in_python() -> None:
+    load = "import sys; sys.modules['websockets'] = None; from trio_chat.server.net import frames; "
+    check = "assert frames.apply_mask is frames.mask_in_python"
+    subprocess.run([sys.executable, "-c", load + check], check=True)
 
 
 @given(st.lists(ordinary | control, max_size=12), cuts)
