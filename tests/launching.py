@@ -70,6 +70,11 @@ def launch(argv: Sequence[str], *, env: Mapping[str, str], streams: tuple[int, i
     )
 
 
+def unmeasured() -> dict[str, str]:
+    """The environment of a program that coverage leaves alone: its imports and its files would be seen by the test."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+
+
 def ask_to_end(program: Running, read: Callable[[float], None]) -> None:
     """Under coverage, ask a program that a test is done with to end, before it is killed: a killed one writes no data
     about the lines that it ran. ``read`` takes its output for so many seconds, for a full pipe would hold it up."""

@@ -15,6 +15,7 @@ from typing import IO
 import click
 import pytest
 
+from tests.launching import unmeasured
 from trio_chat import cli
 from trio_chat.cli import app as app_module
 from trio_chat.cli import main
@@ -157,7 +158,12 @@ def program(*arguments: str, first: str = "", stdout: int | IO[bytes]) -> subpro
     """Run trio-chat as a program of its own, after the line ``first``, and wait for its end."""
     script = f"import sys\n{first}\nfrom trio_chat.cli import main\nsys.exit(main())"
     return subprocess.run(
-        [sys.executable, "-c", script, *arguments], stdout=stdout, stderr=subprocess.PIPE, timeout=60, check=False
+        [sys.executable, "-c", script, *arguments],
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        timeout=60,
+        check=False,
+        env=unmeasured(),
     )
 
 

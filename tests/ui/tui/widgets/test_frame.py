@@ -7,6 +7,7 @@ import sys
 
 import pytest
 
+from tests.launching import unmeasured
 from trio_chat.ui.terminal.layout import Span
 from trio_chat.ui.tui.widgets.frame import Shown, cut_cells, cut_spans, divide
 
@@ -16,7 +17,8 @@ def test_the_model_and_the_widgets_import_no_terminal_and_no_connection() -> Non
         "import sys, trio_chat.ui.tui.model.chat, trio_chat.ui.tui.model.completing, trio_chat.ui.tui.widgets.frame;"
         "sys.exit(', '.join({'trio', 'urwid', 'socket', 'ssl'} & sys.modules.keys()) or 0)"
     )
-    done = subprocess.run([sys.executable, "-c", code], check=False, timeout=60, capture_output=True, text=True)
+    command = [sys.executable, "-c", code]
+    done = subprocess.run(command, check=False, timeout=60, capture_output=True, text=True, env=unmeasured())
     assert (done.returncode, done.stderr) == (0, "")
 
 
