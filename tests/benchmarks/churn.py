@@ -5,9 +5,9 @@
 Members join, leave, talk, search, edit, go and come back: see :mod:`tests.benchmarks.churn_members`. Two of the
 product's own clients, ``trio-chat join`` as JSON lines and in full screen, listen beside. Samples are taken all the
 time; at the end come a table, a plot (SVG), and the slopes over the second half, when all that is bounded has filled.
-The short form has fewer members who do more, so that each does nearly as much as in an hour. It fails if the memory or
-the descriptors rise more than they may. ``--trace`` runs the server under ``tracemalloc`` and shows where it grew.
-Linux only.
+The short form has fewer members who do more, so that each does nearly as much as in an hour, and small caches in the
+database, which are full soon. It fails if the memory or the descriptors rise more than they may. ``--trace`` runs the
+server under ``tracemalloc`` and shows where it grew. Linux only.
 """
 
 from __future__ import annotations
@@ -62,14 +62,15 @@ def say(text: str) -> None:
 
 
 class Server:
-    """A server process over a data directory. Its log goes to a file."""
+    """A server process over a data directory, as it is or with a ``change`` of :mod:`tests.benchmarks.churn_server`.
+    Its log goes to a file."""
 
-    def __init__(self, folder: Path, *, trace: bool) -> None:
+    def __init__(self, folder: Path, change: str) -> None:
         self.folder = folder
-        self._trace = trace
+        self._trace = change == "trace"
         self._log = folder / "log"
-        module = "tests.benchmarks.churn_server" if trace else "trio_chat"
-        command = [sys.executable, "-m", module, "serve", "--data", str(folder), "--port", "0"]
+        program = ["tests.benchmarks.churn_server", change] if change else ["trio_chat"]
+        command = [sys.executable, "-m", *program, "serve", "--data", str(folder), "--port", "0"]
         with self._log.open("wb") as log:
             self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
         deadline = time.monotonic() + _GRACE
@@ -230,9 +231,10 @@ def main() -> int:
     options = parser.parse_args()
     minutes, members, rate = (60.0, 500, 150.0) if options.hour else (2.0, 100, 300.0)
     minutes, members, rate = options.minutes or minutes, options.members or members, options.rate or rate
+    change = "trace" if options.trace else "" if options.hour else "small"
     title = f"{members} members, {rate:g} actions a second, {minutes:g} minutes, seed {options.seed}"
     say(title)
-    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), trace=options.trace) as server:
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder), change) as server:
         crowd = Crowd(server.port, members, options.seed)
         crowd.enter()
         samples = run(server, crowd, rate, minutes * 60)
