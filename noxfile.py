@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 import subprocess
 import sys
@@ -197,10 +198,15 @@ def kills(session: nox.Session) -> None:
 
 @nox.session(default=False)
 def fuzz(session: nox.Session) -> None:
-    """Run the broker's state machine for long."""
+    """Run all random searches for long: the state machines, and the properties. The same seed finds the same."""
     session.install("-e", ".[test,speed]")
     long = {"HYPOTHESIS_PROFILE": "long", "TRIO_CHAT_TRIAL_LIMIT": "3600"}
-    session.run("pytest", "-o", "faulthandler_timeout=3700", "tests/broker/test_machine.py", *session.posargs, env=long)
+    patience = ("-o", "faulthandler_timeout=3700")  # otherwise pytest ends a test after 180 seconds
+    chosen = [*session.posargs]
+    if not any(argument.startswith("--hypothesis-seed") for argument in chosen):
+        chosen.append(f"--hypothesis-seed={random.SystemRandom().randrange(10**9)}")
+    session.log(f"to repeat it: nox -s fuzz -- {' '.join(chosen)}")
+    session.run("pytest", *SPREAD, *patience, "-m", "hypothesis or search", *chosen, env=long)
 
 
 @nox.session(default=False)

@@ -17,8 +17,11 @@ if TYPE_CHECKING:
     from types import FrameType
 
 # The same examples in every run, nothing written beside the code, and no test that fails on a busy machine.
-settings.register_profile("repeatable", derandomize=True, database=None, deadline=None)
-settings.load_profile("repeatable")
+REPEATABLE: Final = settings(derandomize=True, database=None, deadline=None)
+settings.register_profile("repeatable", REPEATABLE)
+# Other examples in each run, and more of them, as nox -s fuzz wants them: it tells the seed that repeats them.
+settings.register_profile("long", REPEATABLE, derandomize=False, max_examples=3000, print_blob=True)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "repeatable"))
 
 
 # PYTHONUNBUFFERED makes programs write in other pieces; PYTHONDONTWRITEBYTECODE makes each start compile everything.

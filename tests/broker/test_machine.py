@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import settings
+from hypothesis import seed, settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.broker.hub_model import HubModel
@@ -15,15 +15,21 @@ from trio_chat.protocol.events import Error
 from trio_chat.protocol.requests import Hello
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
-"""Whether to look for longer, at other examples in each run, as ``nox -s fuzz`` does."""
+"""Whether to look for longer, at examples that follow from ``--hypothesis-seed``, as ``nox -s fuzz`` does."""
 
 SHORT_RUN = settings(max_examples=60, stateful_step_count=50, derandomize=True, database=None, deadline=None)
 LONG_RUN = settings(SHORT_RUN, max_examples=250, stateful_step_count=80, derandomize=False, print_blob=True)
 
 
+@pytest.mark.search
 @pytest.mark.parametrize("part", range(16 if LONG else 1))  # parts, for no test may take long
-def test_promises_hold_in_any_order(part: int) -> None:
-    run_state_machine_as_test(BrokerMachine, settings=LONG_RUN if LONG else SHORT_RUN)
+def test_promises_hold_in_any_order(part: int, pytestconfig: pytest.Config) -> None:
+    if not LONG:
+        run_state_machine_as_test(BrokerMachine, settings=SHORT_RUN)
+        return
+    run_seed = pytestconfig.getoption("hypothesis_seed")
+    machine = type(BrokerMachine.__name__, (BrokerMachine,), {})  # each part has a seed of its own, kept by its class
+    run_state_machine_as_test(seed(f"{run_seed}, part {part}")(machine), settings=LONG_RUN)
 
 
 def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:
