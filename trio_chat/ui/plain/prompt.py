@@ -23,6 +23,7 @@ from trio_chat.client.events import Backlog, Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.output import Output
 from trio_chat.protocol.events import Error, Event, RoomEvent
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
 from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, LookupAction, Quit, SendingAction
 from trio_chat.ui.actions.messages import ShowNumbers
@@ -337,9 +338,11 @@ class Prompt:
         if search is not None:
             prompt = f"{'search' if search.found else 'not found'} '{search.text}': "
         else:
-            where = self._mode.destination(self._mode.parse(buffer.text))
+            where = clean_line(self._mode.destination(self._mode.parse(buffer.text)))
             arrow = "→ " if self._mode.options.symbols else "-> "
-            prompt = f"{'' if where == place.room else arrow}{where}{'' if self._connected else ' (offline)'}> "
+            prompt = (
+                f"{'' if where == clean_line(place.room) else arrow}{where}{'' if self._connected else ' (offline)'}> "
+            )
         return lay_out(prompt, buffer.text, buffer.cursor, columns, rows)
 
     def _take_lines(self) -> Output:

@@ -160,7 +160,7 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
     where, refused = model.destination(line)
     offline = "" if model.connection.state == "connected" else " (offline)"
     style = "prompt.warn" if refused or offline or model.excess(line) else "prompt"
-    return [Span(style, f"{_TO}{where}{offline}> ")], refused
+    return [Span(style, f"{_TO}{clean_line(where)}{offline}> ")], refused
 
 
 def clip_prompt(label: str, columns: int) -> str:

@@ -146,7 +146,7 @@ class FrameCanvas(urwid.Canvas):
 
 def _harmless(row: Row, columns: int) -> Row:
     """A row of which no text acts on the terminal, as wide as before: urwid would write any text as it is."""
-    shown = [rendered_line(span.text, colour=False) for span in row]
+    shown = [rendered_line(span.text, colour=False).replace("\t", " ") for span in row]
     if all(text == span.text for text, span in zip(shown, row, strict=True)):
         return row
     return fit([Span(span.style, text, span.link) for text, span in zip(shown, row, strict=True)], columns)
