@@ -39,7 +39,7 @@ async def answer_in_pages(session: Session, request: requests.AnyRequest) -> boo
             await session.say(RoomList(id=asked, rooms=lines, more=skip + 2 < 5))
         case requests.Who(id=asked, room=room, skip=skip):
             people = tuple(PersonInfo(name=name) for name in "abcde"[skip : skip + 2])
-            await session.say(People(id=asked, room=room or "", people=people, more=skip + 2 < 5))
+            await session.say(People(id=asked, room=room or "#lobby", people=people, more=skip + 2 < 5))
         case requests.Bans(id=asked, room=room, skip=skip):
             bans = tuple(BanInfo(by="ada", time=NOW, network=f"192.0.2.{n}") for n in range(5)[skip : skip + 2])
             await session.say(BanList(id=asked, room=room, bans=bans, more=skip + 2 < 5))

@@ -10,6 +10,7 @@ from pathlib import Path
 import trio_chat
 from trio_chat.client import (
     Backlog,
+    BadEvent,
     Chat,
     Credentials,
     Disconnected,
@@ -53,7 +54,7 @@ def test_every_method_is_shown_with_its_arguments() -> None:
 
 
 def test_every_local_event_is_shown_with_its_fields() -> None:
-    for kind in (Backlog, Disconnected, Reconnected, Missed, RejoinRefused):
+    for kind in (Backlog, BadEvent, Disconnected, Reconnected, Missed, RejoinRefused):
         assert f"`{kind.__name__}({', '.join(kind.__struct_fields__)})`" in PAGE
 
 

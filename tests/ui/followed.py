@@ -8,7 +8,8 @@ from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
 from trio_chat.client.rooms import RoomView, follow
 from trio_chat.protocol import events
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.model.chat import ChatModel, ModelEffect
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.effects import ModelEffect
 
 
 def views(*infos: events.RoomInfo) -> dict[str, RoomView]:

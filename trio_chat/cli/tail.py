@@ -275,7 +275,8 @@ async def _read_since(chat: Chat, room: str, begin: _Begin) -> AsyncIterator[lis
     after = begin.after
     while True:
         page = await chat.history(room, after=after, since=since, limit=_PAGE)
-        lost = _count_lost(page, after, chat.rooms[room].last)
+        view = chat.rooms.get(room)  # gone, if somebody has just removed us from it
+        lost = 0 if view is None else _count_lost(page, after, view.last)
         if lost > 0:
             yield Missed(room=room, count=lost)
         if page.events:

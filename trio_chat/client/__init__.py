@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from trio_chat.client.credentials import Credentials
     from trio_chat.client.events import (
         Backlog,
+        BadEvent,
         ChatEvent,
         Disconnected,
         Findings,
@@ -44,6 +45,7 @@ _HOMES: Final = {
     "credentials": ("Credentials",),
     "events": (
         "Backlog",
+        "BadEvent",
         "ChatEvent",
         "Disconnected",
         "Findings",
@@ -68,6 +70,7 @@ __all__ = [
     "Address",
     "Backlog",
     "Backoff",
+    "BadEvent",
     "Chat",
     "ChatEvent",
     "ChatStatistics",

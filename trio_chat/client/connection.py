@@ -24,7 +24,7 @@ import trio
 
 from trio_chat.client.admission import Setback, make_headers, recall, refused_by
 from trio_chat.client.events import ChatEvent, Disconnected
-from trio_chat.client.frames import read_event
+from trio_chat.client.frames import BadFrame, read_event
 from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, ClientState
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, ConnectionLost, Wire, open_tcp, open_wire, timed_out
@@ -283,6 +283,9 @@ class Link:
                     return event
                 if isinstance(event, (Error, Closing)):
                     raise refused_by(event)
+                if isinstance(event, BadFrame) and event.kind == "welcome":
+                    sentence = f"The welcome of {where} makes no sense: {event.why}. Its operator can look why."
+                    raise Setback(Unreachable(sentence), again=self._entered)
         except ConnectionLost as lost:
             sentence = f"{where} closed the connection before the login was done. {lost}"
             raise Setback(Unreachable(sentence), again=True) from None
@@ -327,7 +330,12 @@ class Link:
                 return f"The connection was closed here: the server sent something that is not an event ({error})."
             if event is None:
                 continue
-            self._carry_out(self._conversation.take(event, len(data)), len(data), nursery)
+            conversation = self._conversation
+            if isinstance(event, BadFrame):
+                step = conversation.take_bad(event, len(data))
+            else:
+                step = conversation.take(event, len(data))
+            self._carry_out(step, len(data), nursery)
             self._remember()
             if self._mailbox.full:
                 wire.pause()

@@ -55,6 +55,17 @@ class RejoinRefused(Event, frozen=True, tag="rejoin_refused"):
     advice: str = ""
 
 
+class BadEvent(Event, frozen=True, tag="bad_event"):
+    """The server sent an event that makes no sense, which was passed over.
+
+    ``kind`` is its type and ``why`` what is wrong with it. Of many, only the first, second, fourth, eighth, ... of a
+    connection is told.
+    """
+
+    kind: str
+    why: str
+
+
 class Backlog(Event, frozen=True):
     """The last events of a room that is seen for the first time, in order. Newer events follow after it.
 
@@ -68,7 +79,7 @@ class Backlog(Event, frozen=True):
     unread: int = 0
 
 
-LocalEvent: TypeAlias = Disconnected | Reconnected | Missed | RejoinRefused | Backlog
+LocalEvent: TypeAlias = Disconnected | Reconnected | Missed | RejoinRefused | BadEvent | Backlog
 ChatEvent: TypeAlias = AnyEvent | LocalEvent
 """Everything that ``async for event in chat`` yields. Answers to requests are not among it."""
 

@@ -6,11 +6,23 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from trio_chat.client.events import BadEvent
 from trio_chat.errors import NotDone, Refusal, refuse
 from trio_chat.protocol.codec import decode_event, encode
-from trio_chat.protocol.events import AnyEvent, Deleted, Edited, Limits, Page, Reacted, RoomEvent, Welcome
+from trio_chat.protocol.events import (
+    AnyEvent,
+    Deleted,
+    Edited,
+    Limits,
+    Page,
+    Reacted,
+    RoomEvent,
+    RoomName,
+    Seq,
+    Welcome,
+)
 from trio_chat.protocol.requests import AnyRequest, ChangeRequest, Delete, Edit, React, Send
-from trio_chat.protocol.text import clean
+from trio_chat.protocol.text import clean, clean_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,43 +31,81 @@ _AGAIN: Final = b',"again":true'
 """The bytes that mark a request as sent again."""
 
 
+_SHOWN: Final = 100
+"""Characters of an event that makes no sense which a sentence repeats."""
+
+
 class UnknownLine(msgspec.Struct, frozen=True):
     """A room event of a type that this version does not know. It still counts in the room's sequence."""
 
-    room: str
-    seq: int
+    room: RoomName
+    seq: Seq
     time: str
+
+
+class BadFrame(msgspec.Struct, frozen=True):
+    """An event that makes no sense: its type, why, and what can be read of it all the same."""
+
+    kind: str
+    why: str
+    id: str = ""
+    line: UnknownLine | None = None
+
+
+class BadEvents:
+    """Counts the events of one connection that make no sense, of which not all are worth a word."""
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __repr__(self) -> str:
+        return f"<BadEvents {self._count}>"
+
+    def report(self, kind: str, why: str) -> list[BadEvent]:
+        """Count an event; returns what the application is told of it: of the first, second, fourth, eighth, ..."""
+        self._count += 1
+        return [] if self._count & (self._count - 1) else [BadEvent(kind=kind, why=why)]
 
 
 _unknown_lines: Final = msgspec.json.Decoder(UnknownLine)
 
 
-def read_event(data: bytes | str) -> AnyEvent | UnknownLine | None:
+def read_event(data: bytes | str) -> AnyEvent | UnknownLine | BadFrame | None:
     """Read an event of a server; ``None`` for a type that this version does not know and can do without.
 
     Raises ``msgspec.DecodeError`` when it is no JSON.
     """
     try:
         event = decode_event(data)
+    except msgspec.ValidationError as error:
+        return _bad(data, error)
+    return event if event is not None else _read_line(data)
+
+
+def _read_line(data: bytes | str) -> UnknownLine | None:
+    try:
+        return _unknown_lines.decode(data)
     except msgspec.ValidationError:
-        event = None
-    if event is None:
-        try:
-            return _unknown_lines.decode(data)
-        except msgspec.ValidationError:
-            return None
-    return event
+        return None
+
+
+def _bad(data: bytes | str, error: msgspec.ValidationError) -> BadFrame:
+    fields = msgspec.json.decode(data)
+    given = fields if isinstance(fields, dict) else {}
+    kind, request_id = (clean_line(str(given.get(name, ""))[:_SHOWN]) for name in ("type", "id"))
+    return BadFrame(kind, clean_line(str(error)[:_SHOWN]), request_id, _read_line(data))
 
 
 def read_page(page: Page) -> Iterator[tuple[int, RoomEvent | None]]:
-    """The events of a page with their numbers (``None``: of a type that this version does not know). Events without a
-    number are passed over."""
+    """The events of a page with their numbers (``None``: of a type that this version does not know, or one that makes
+    no sense). Passed over are events without a number, of another room, and out of order."""
+    before = 0
     for raw in page.events:
         event = read_event(bytes(raw))
-        if isinstance(event, RoomEvent):
-            yield event.seq, event
-        elif isinstance(event, UnknownLine):
-            yield event.seq, None
+        line = event.line if isinstance(event, BadFrame) else event
+        if isinstance(line, RoomEvent | UnknownLine) and line.room == page.room and line.seq > before:
+            before = line.seq
+            yield line.seq, line if isinstance(line, RoomEvent) else None
 
 
 def make_frame(request: AnyRequest, welcome: Welcome | None) -> bytes:

@@ -10,18 +10,22 @@ from typing import Final, TypeAlias
 import msgspec
 
 from trio_chat.client.events import ChatEvent, RejoinRefused
-from trio_chat.client.frames import too_much
+from trio_chat.client.frames import is_of, too_much
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol.events import (
     BanList,
+    Deleted,
     DeviceList,
+    Edited,
     Error,
     Found,
     Limits,
+    Message,
     Ok,
     Page,
     People,
     Pong,
+    Reacted,
     Room,
     RoomInfo,
     RoomList,
@@ -33,6 +37,8 @@ AnswerEvent: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | 
 
 OPENED: Final = "opened"
 """The code of the error for a request that this side refuses because its private room became public."""
+BAD_ANSWER: Final = "bad_answer"
+"""The code of the error for a request whose answer makes no sense."""
 OUTDATED: Final = "outdated"
 """The code of the error for a request that this side refuses because its message's history is gone."""
 _FOR_A_ROOM: Final = (Send, Edit, Delete, React, Topic)
@@ -100,6 +106,24 @@ def with_refused_text(pending: PendingRequest, event: AnswerEvent) -> AnswerEven
     if not (pending.waited and isinstance(pending.request, Send) and isinstance(event, Error)):
         return event
     return msgspec.structs.replace(event, advice=f"{event.advice} The message was: {pending.request.text}".strip())
+
+
+def settle_message(pending: dict[str, PendingRequest], message: Message, step: Step) -> None:
+    """Take an own message from the log as the answer to its request."""
+    one = pending.get(message.cid)
+    if one is not None and type(one.request) is Send:
+        del pending[message.cid]
+        step.answers[message.cid] = Ok(id=message.cid, room=message.room, seq=message.seq, time=message.time)
+
+
+def settle_change(pending: dict[str, PendingRequest], event: Edited | Deleted | Reacted, step: Step) -> None:
+    """Take an own change from the log as the answer to its request, if an earlier connection carried that: asked again,
+    a deletion would be refused."""
+    for request_id, one in pending.items():
+        if one.again and is_of(one.request, event):
+            del pending[request_id]
+            step.answers[request_id] = Ok(id=request_id, room=event.room, seq=event.seq, time=event.time)
+            return
 
 
 def refuse_too_much(pending: dict[str, PendingRequest], limits: Limits, step: Step) -> None:

@@ -33,6 +33,7 @@ from trio_chat.protocol.events import (
     TopicChanged,
     Welcome,
 )
+from trio_chat.protocol.spans import read_seconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -200,7 +201,7 @@ class RoomView:
             case "announce_only":
                 self.announce_only = event.value == "on"
             case "slow":
-                self.slow = float(event.value) if event.value.replace(".", "", 1).isdigit() else 0.0
+                self.slow = read_seconds(event.value) or 0.0
             case "role" if event.value in _ROLES and accounts.is_own(event.target, event.target_id):
                 self.role = _ROLES[event.value]
             case _:

@@ -23,9 +23,10 @@ from typing import Final
 import msgspec
 
 from trio_chat.client.events import Backlog, ChatEvent, Reconnected, RejoinRefused
-from trio_chat.client.frames import UnknownLine, is_of, make_frame, read_page
+from trio_chat.client.frames import BadEvents, BadFrame, UnknownLine, make_frame, read_page
 from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
 from trio_chat.client.pending import (
+    BAD_ANSWER,
     AnswerEvent,
     PendingRequest,
     Purpose,
@@ -34,6 +35,8 @@ from trio_chat.client.pending import (
     refuse_opened,
     refuse_outdated,
     refuse_too_much,
+    settle_change,
+    settle_message,
     with_refused_text,
 )
 from trio_chat.client.rooms import Phase, RoomView, follow, with_positions
@@ -114,6 +117,7 @@ class ClientState:
         self._received: deque[str] = deque()
         self._former_name = ""
         self._returning = False
+        self._bad = BadEvents()
 
     def __repr__(self) -> str:
         return f"<ClientState of {self.name!r}: {len(self.rooms)} rooms, {len(self._pending)} requests pending>"
@@ -224,7 +228,7 @@ class ClientState:
                 del self._pending[request_id]
         self._unsent = deque(self._pending)
         self._abandoned.clear()
-        self.closing = None
+        self.closing, self._bad = None, BadEvents()
         for room in self.rooms.values():
             room.interrupt()
         return step
@@ -324,9 +328,23 @@ class ClientState:
             step.events.append(event)
         return step
 
+    def take_bad(self, frame: BadFrame, size: int = 0) -> Step:
+        """Take an event that makes no sense: it still counts in its room's sequence, or answers its request."""
+        step = Step()
+        if frame.line is not None and frame.line.room in self.rooms:
+            self._take_line(frame.line, size, step)
+        if self._pending.pop(frame.id, None) is not None:
+            why = f"The server's answer makes no sense: {frame.why}. The request may be done, or not."
+            step.answers[frame.id] = Error(id=frame.id, code=BAD_ANSWER, message=why)
+        step.events += self._bad.report(frame.kind, frame.why)
+        return step
+
     def _take_line(self, event: RoomEvent | UnknownLine, size: int, step: Step) -> None:
         room = self.rooms.get(event.room)
-        if room is None:
+        if room is None and not event.room.startswith("@"):
+            step.events += self._bad.report("line", f"You are not in its room, {event.room}")
+            return
+        if room is None:  # a direct conversation that the welcome left out
             room = RoomView(event.room, direct=event.room.startswith("@"), first=event.seq, seen=event.seq - 1)
             self.rooms[event.room] = room
         line = event if isinstance(event, RoomEvent) else None
@@ -437,7 +455,7 @@ class ClientState:
                 self.accounts.hear(event.sender_id, event.sender)
             match event:
                 case Message() if self._is_own(event):
-                    self._settle(event, step)
+                    settle_message(self._pending, event, step)
                 case Message():
                     self._hear(event, room)
                 case TopicChanged() | Moderated():
@@ -464,27 +482,11 @@ class ClientState:
     def _change(self, event: Edited | Deleted | Reacted, room: RoomView, step: Step) -> None:
         """Take a change of a message: our own may answer a request, another's may change whether it mentions us."""
         if self._is_own(event):
-            self._settle_change(event, step)
+            settle_change(self._pending, event, step)
         elif isinstance(event, Edited) and event.text:
             room.note_mention(event.target, on=is_mentioned(event.text, event.mentions, self.accounts))
         if isinstance(event, Deleted):  # a moderator may delete what somebody else said
             room.note_mention(event.target, on=False)
-
-    def _settle(self, message: Message, step: Step) -> None:
-        """Take an own message from the log as the answer to its request."""
-        pending = self._pending.get(message.cid)
-        if pending is not None and type(pending.request) is Send:
-            del self._pending[message.cid]
-            step.answers[message.cid] = Ok(id=message.cid, room=message.room, seq=message.seq, time=message.time)
-
-    def _settle_change(self, event: Edited | Deleted | Reacted, step: Step) -> None:
-        """Take an own edit, deletion or reaction from the log as the answer to its request, if an earlier connection
-        carried that: asked again, a deletion would be refused."""
-        for request_id, pending in self._pending.items():
-            if pending.again and is_of(pending.request, event):
-                del self._pending[request_id]
-                step.answers[request_id] = Ok(id=request_id, room=event.room, seq=event.seq, time=event.time)
-                return
 
     def _report(self, message: Message, room: RoomView) -> None:
         """Tell the server that a direct message was received."""

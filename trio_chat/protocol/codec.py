@@ -9,6 +9,7 @@ import msgspec
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import AnyEvent, Event
 from trio_chat.protocol.requests import AnyRequest, Request
+from trio_chat.protocol.soundness import make_sound
 from trio_chat.protocol.text import clean_line
 
 SUBPROTOCOL: Final = "trio-chat.1"
@@ -66,10 +67,11 @@ def _explain(data: bytes | str, error: Exception) -> tuple[str, Refusal]:
 def decode_event(data: bytes | str) -> AnyEvent | None:
     """Decode one event; ``None`` for a type that this version does not know, which the caller must ignore.
 
-    Raises ``msgspec.DecodeError`` if the data is not an event.
+    Raises ``msgspec.DecodeError`` if the data is not an event, and its subclass ``msgspec.ValidationError`` if it makes
+    no sense: see :func:`trio_chat.protocol.soundness.make_sound`.
     """
     try:
-        return _events.decode(data)
+        return make_sound(_events.decode(data))
     except msgspec.ValidationError as error:
         if str(error).startswith("Invalid value") and str(error).endswith("`$.type`"):
             return None

@@ -13,8 +13,16 @@ from msgspec import Meta, Raw, Struct
 
 Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
-RoomName: TypeAlias = Annotated[str, Meta(description="#lobby, #ops, ...; a direct conversation's name starts with @")]
-AccountId: TypeAlias = Annotated[int, Meta(description="the account's number, which never changes; 0 if it is unknown")]
+RoomName: TypeAlias = Annotated[
+    str, Meta(min_length=1, description="#lobby, #ops, ...; a direct conversation's name starts with @")
+]
+AccountId: TypeAlias = Annotated[
+    int, Meta(ge=0, le=2**53, description="the account's number, which never changes; 0 if it is unknown")
+]
+Seq: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
+Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400 * 36500)]
 AccountNames: TypeAlias = Annotated[
     dict[int, str], Meta(description="account numbers, each with the account's current name")
 ]
@@ -32,7 +40,7 @@ class RoomEvent(Event, frozen=True):
     """The fields of every event in a room's log."""
 
     room: RoomName
-    seq: int
+    seq: Seq
     time: Time
 
 
@@ -52,18 +60,20 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     name: RoomName
     direct: bool = False
     topic: str = ""
-    count: Annotated[int, Meta(description="members who are online")] = 0
+    count: Annotated[int, Meta(ge=0, le=2**53, description="members who are online")] = 0
     members: tuple[str, ...] = ()
-    member_ids: Annotated[tuple[int, ...], Meta(description="the members' accounts, in the order of members")] = ()
-    first: int = 1
-    last: int = 0
-    read: int = 0
-    mentions: int = 0
-    mentioned: tuple[int, ...] = ()
+    member_ids: Annotated[
+        tuple[AccountId, ...], Meta(description="the members' accounts, in the order of members")
+    ] = ()
+    first: Seq = 1
+    last: Position = 0
+    read: Position = 0
+    mentions: Count = 0
+    mentioned: tuple[Seq, ...] = ()
     role: RoleName = "member"
     private: bool = False
     announce_only: bool = False
-    slow: float = 0.0
+    slow: Seconds = 0.0
 
 
 class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -71,11 +81,11 @@ class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     name: RoomName
     topic: str = ""
-    count: int = 0
+    count: Count = 0
     joined: bool = False
     private: bool = False
     announce_only: bool = False
-    slow: float = 0.0
+    slow: Seconds = 0.0
 
 
 class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -109,9 +119,9 @@ class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Limits(Struct, frozen=True, kw_only=True):
     """The server's limits: characters of a text, bytes of a frame, people in one ``to``."""
 
-    text: int
-    frame: int
-    to: int
+    text: Annotated[int, Meta(ge=1)]
+    frame: Annotated[int, Meta(ge=1)]
+    to: Annotated[int, Meta(ge=0)]
 
 
 # ---- answers ----------------------------------------------------------------------------------
@@ -170,7 +180,7 @@ class Welcome(Event, frozen=True):
     admin: bool = False
     put_out: tuple[Removal, ...] = ()
     asked: str = ""
-    left_out: int = 0
+    left_out: Count = 0
     account: AccountId = 0
     names: AccountNames = {}
     reads_begin: bool = False
@@ -183,7 +193,7 @@ class Ok(Event, frozen=True):
 
     id: str
     room: RoomName | None = None
-    seq: int | None = None
+    seq: Seq | None = None
     time: Time | None = None
     unchanged: bool = False
 
@@ -248,9 +258,9 @@ class Page(Event, frozen=True, tag="history"):
     room: RoomName
     events: tuple[Raw, ...]
     more: bool
-    first: int
+    first: Seq
     names: AccountNames = {}
-    last: int = 0
+    last: Position = 0
 
 
 class Found(Event, frozen=True):
@@ -260,7 +270,7 @@ class Found(Event, frozen=True):
     id: str
     events: tuple[Raw, ...]
     cursor: int | None = None
-    behind: int = 0
+    behind: Count = 0
     names: AccountNames = {}
 
 
@@ -309,7 +319,7 @@ class Message(PersonEvent, frozen=True, kw_only=True):
     cid: str
     sent: str | None = None
     kind: Literal["text", "action"] = "text"
-    reply_to: int | None = None
+    reply_to: Seq | None = None
     edited: Time | None = None
     deleted: bool = False
     reactions: dict[str, tuple[str, ...]] = {}
@@ -321,7 +331,7 @@ class Edited(PersonEvent, frozen=True, kw_only=True):
     """The message at ``target`` has a new text, which mentions the accounts in ``mentions`` (missing from servers of
     earlier versions). The text is empty if the message was edited again or deleted later."""
 
-    target: int
+    target: Seq
     text: str
     mentions: tuple[int, ...] | None = None
 
@@ -329,13 +339,13 @@ class Edited(PersonEvent, frozen=True, kw_only=True):
 class Deleted(PersonEvent, frozen=True, kw_only=True):
     """The message at ``target`` was deleted."""
 
-    target: int
+    target: Seq
 
 
 class Reacted(PersonEvent, frozen=True, kw_only=True):
     """Somebody added a reaction to the message at ``target``, or removed theirs."""
 
-    target: int
+    target: Seq
     mark: str
     on: bool = True
 
@@ -371,7 +381,7 @@ class Presence(Event, frozen=True):
     """
 
     room: RoomName
-    count: int
+    count: Count
     joined: tuple[str, ...] = ()
     left: tuple[str, ...] = ()
     joined_ids: tuple[int, ...] = ()
@@ -408,14 +418,14 @@ class ReadUpTo(Event, frozen=True, tag="read"):
     """Another device of yours set your read position in this room."""
 
     room: RoomName
-    seq: int
+    seq: Position
 
 
 class Delivered(Event, frozen=True):
     """A direct message of yours reached this person."""
 
     room: RoomName
-    seq: int
+    seq: Seq
     by: str
     by_id: AccountId = 0
 

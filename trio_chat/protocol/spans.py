@@ -11,6 +11,7 @@ from typing import Final
 
 _UNITS: Final = {"": 1.0, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 _SPAN: Final = re.compile(r"(\d{1,9}(?:\.\d{1,6})?)([smhdw]?)", re.ASCII)
+_NUMBER: Final = re.compile(r"\d{1,9}(?:\.\d{1,6})?", re.ASCII)
 FORMS: Final = "30s, 10m, 2h, 7d or 2w"
 """Examples of durations, for a sentence."""
 TIME_FORMS: Final = f"how long ago ({FORMS}), a day (2026-01-31) or a time (2026-01-31T12:00Z)"
@@ -21,6 +22,11 @@ def parse_span(text: str) -> float | None:
     """Parse a duration such as ``2h`` into seconds; ``None`` if the text is no duration."""
     found = _SPAN.fullmatch(text.strip().lower())
     return None if found is None else float(found[1]) * _UNITS[found[2]]
+
+
+def read_seconds(text: str) -> float | None:
+    """Read a number of seconds as the protocol writes it (``10.0``); ``None`` if the text is no such number."""
+    return float(text) if _NUMBER.fullmatch(text) else None
 
 
 def has_unit(text: str) -> bool:

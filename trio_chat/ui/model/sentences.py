@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Final
 
-from trio_chat.client.events import Disconnected, Missed, Reconnected, RejoinRefused
+from trio_chat.client.events import BadEvent, Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import events
-from trio_chat.protocol.spans import show_span
+from trio_chat.protocol.spans import read_seconds, show_span
 from trio_chat.protocol.text import clean_line
 
 _OFTEN: Final = 4  # tries to connect again that are made within a few seconds
@@ -136,10 +136,8 @@ def rules(room: events.RoomInfo | events.RoomLine) -> list[str]:
 
 
 def _span(value: str) -> str:
-    try:
-        return show_span(float(value))
-    except ValueError:
-        return value
+    seconds = read_seconds(value)
+    return value if seconds is None else show_span(seconds)
 
 
 def connection(event: events.Event, company: str) -> str:
@@ -159,10 +157,22 @@ def connection(event: events.Event, company: str) -> str:
         case Missed(room=room, count=count):
             what = "message" if count == 1 else "messages"
             return f"{count} older {what} in {clean_line(room)} {'is' if count == 1 else 'are'} no longer kept."
+        case BadEvent(kind=kind, why=why):
+            return bad_event(kind, why)
         case RejoinRefused(room=room, message=message, advice=advice):
             return f"You are no longer in {clean_line(room)}. {clean_line(message)} {clean_line(advice)}".rstrip()
         case _:
             return ""
+
+
+def not_in(room: str) -> str:
+    """Say that the person is not in a room any more: somebody removed them, or another device left it."""
+    return f"You are not in {clean_line(room)} any more."
+
+
+def bad_event(kind: str, why: str) -> str:
+    """Say that an event of the server's makes no sense."""
+    return f"The server sent an event that makes no sense ({clean_line(kind)}: {clean_line(why)}). It was passed over."
 
 
 def _closing(event: events.Closing) -> str:

@@ -16,7 +16,7 @@ from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.ignored import Ignore, Ignored
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.tui.model.attention import Attention, Notification
-from trio_chat.ui.tui.model.chat import AskPeople, Fetch, Load, SayRead
+from trio_chat.ui.tui.model.effects import AskPeople, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.ui.followed import FollowedModel
 from tests.ui.tui.model.test_chat import LOBBY, entered
 from trio_chat.protocol import events
-from trio_chat.ui.tui.model.chat import AskPeople
+from trio_chat.ui.tui.model.effects import AskPeople
 from trio_chat.ui.tui.model.people import RoomPeople
 
 ADA, BOB, EVE = 1, 2, 3

@@ -9,7 +9,7 @@ from tests.ui.tui.model.test_chat import LOBBY, entered, message
 from tests.ui.tui.rich_server import stamp
 from trio_chat.protocol import events
 from trio_chat.ui.model.ignored import Ignore
-from trio_chat.ui.tui.model.chat import Load, SayRead
+from trio_chat.ui.tui.model.effects import Load, SayRead
 from trio_chat.ui.tui.model.log import RoomLog
 
 OPS = "#ops"

@@ -14,6 +14,7 @@ from trio_chat.ui.actions.messages import (
     no_such,
 )
 from trio_chat.ui.input.editor import Editor
+from trio_chat.ui.model.sentences import not_in
 from trio_chat.ui.terminal.layout import clip, links
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
@@ -202,16 +203,26 @@ class MessageActions:
             "Delete message",
             (clip(what, _EXCERPT), "Gone for everybody."),
             (("Enter", "delete it"), ("Esc", "keep it")),
+            about=None if self._room.selected is None else (self._room.name, self._room.selected),
         )
 
-    def delete_selected(self) -> None:
-        """Queue the deletion of the selected message."""
-        room = self._room
-        if room.selected is not None:
-            self._queue.act(DeleteMessage(room.name, ByNumber(room.selected)))
+    def _room_of(self, about: tuple[str, int] | None) -> RoomModel | None:
+        """The room of the message that a question was about, if the person is still in it."""
+        if about is None:
+            return None
+        if about[0] not in self._model.rooms:
+            self._feedback.complain(not_in(about[0]))
+        return self._model.rooms.get(about[0])
+
+    def delete_asked(self, about: tuple[str, int] | None) -> None:
+        """Queue the deletion of the message that was asked about."""
+        room = self._room_of(about)
+        if room is not None and about is not None:
+            self._queue.act(DeleteMessage(room.name, ByNumber(about[1])))
             room.selected = None
 
     def _ask_reaction(self) -> None:
+        entry = self.target()
         self._model.pane = Question(
             "react",
             "React",
@@ -219,19 +230,21 @@ class MessageActions:
             asks="emoji",
             find=complete_emoji,
             refuse=why_no_emoji,
+            about=None if entry is None else (self._room.name, entry.seq),
         )
 
-    def toggle_reaction(self, word: str) -> None:
-        """Add a reaction to the selected or last message, or remove the own one."""
-        entry = self.target()
-        if entry is not None and word.strip():
-            self.react(entry.seq, word)
+    def toggle_reaction(self, about: tuple[str, int] | None, word: str) -> None:
+        """Add a reaction to the message that was asked about, or remove the own one."""
+        room = self._room_of(about)
+        if room is not None and about is not None and word.strip():
+            self.react(about[1], word, room=room)
 
-    def react(self, seq: int, word: str, *, on: bool | None = None) -> None:
-        """Queue adding (``on``) or removing a reaction; without ``on``, an own reaction that is there is removed."""
-        room, reaction = self._room, mark_of(word.strip())
+    def react(self, seq: int, word: str, *, on: bool | None = None, room: RoomModel | None = None) -> None:
+        """Queue adding (``on``) or removing a reaction to a message of a ``room``, or of the one on the screen. Without
+        ``on``, an own reaction that is there is removed."""
+        room, reaction = room or self._room, mark_of(word.strip())
         if on is None:
-            entry = self.find(seq)
+            entry = room.log.find(seq)
             people = (entry.reactions or {}).get(reaction, ()) if entry is not None else ()
             on = not any(self._model.place.accounts.is_own(*one) for one in people)
         self._queue.act(ReactToMessage(room.name, ByNumber(seq), reaction, on))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from trio_chat.ui.model.sentences import not_in
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.model import keys
@@ -36,6 +37,8 @@ class Navigation:
         """Show a room, or begin a message to a person."""
         if name in self._model.rooms:
             self._requests.apply(self._model.look(name))
+        elif name[:1] in {"#", "@"}:  # a room that was in the list when it was opened
+            self._feedback.complain(not_in(name))
         else:
             editor = self._model.room.editor
             editor.clear()
@@ -62,6 +65,8 @@ class Navigation:
         """Show the room this many places further down in the list."""
         rooms = [room.name for room in self._model.listed()]
         current = self._model.room.name
+        if not rooms:
+            return
         at = rooms.index(current) if current in rooms else 0
         self.go(rooms[(at + by) % len(rooms)])
 

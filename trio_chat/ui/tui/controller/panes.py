@@ -65,9 +65,9 @@ class PaneKeys:
             case "paste":
                 self._pasting.take(result)
             case "react" if isinstance(result, Answered):
-                self._messages.toggle_reaction(result.text)
+                self._messages.toggle_reaction(pane.about, result.text)
             case "delete" if isinstance(result, Pressed):
-                self._messages.delete_selected()
+                self._messages.delete_asked(pane.about)
             case "new-password":
                 self._password.take(result)
             case "name" | "password" | "ended":

@@ -1,9 +1,8 @@
 """Everything that the full screen shows, kept up to date from events. Pure.
 
 Theory of operation. :class:`ChatModel` takes the events of a connection (:meth:`~ChatModel.take`) and the person's
-actions, and returns effects for the shell to carry out: :class:`~trio_chat.ui.tui.model.attention.Notification`,
-:class:`Fetch`, :class:`SayRead` and others. Time comes in as an argument. ``changed`` grows with each change that may
-be visible, so that the shell knows when to draw.
+actions, and returns effects for the shell to carry out: those of :mod:`trio_chat.ui.tui.model.effects`. Time comes in
+as an argument. ``changed`` grows with each change that may be visible, so that the shell knows when to draw.
 """
 
 from __future__ import annotations
@@ -11,9 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
-from typing import Final, TypeAlias
 
-from trio_chat.client.events import Disconnected, Missed, RejoinRefused
+from trio_chat.client.events import BadEvent, Disconnected, Missed, RejoinRefused
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
@@ -22,9 +20,10 @@ from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_des
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.model.sentences import called, left_out, put_out
+from trio_chat.ui.model.sentences import bad_event, called, left_out, not_in, put_out
 from trio_chat.ui.tui.model import pasting
-from trio_chat.ui.tui.model.attention import Attention, Notification, next_attention
+from trio_chat.ui.tui.model.attention import Attention, next_attention
+from trio_chat.ui.tui.model.effects import MOST_LOADED, PAGE, AskPeople, Fetch, Load, ModelEffect, SayRead
 from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.panes import Pane, Question
@@ -32,46 +31,6 @@ from trio_chat.ui.tui.model.people import AwayPeople
 from trio_chat.ui.tui.model.room import TYPING, NotifyPolicy, RoomModel
 from trio_chat.ui.tui.model.unread import UnreadCount
 from trio_chat.ui.tui.model.unsent import UnsentTexts, opened
-
-PAGE: Final = 100
-"""Events fetched at once."""
-MOST_AT_ONCE: Final = 500
-"""Events that a server gives at once, at the most."""
-MOST_LOADED: Final = 20
-"""Rooms with unread events whose newest page is fetched before the person looks, so that their counts are right."""
-
-
-@dataclass(frozen=True, slots=True)
-class Fetch:
-    """Fetch a page of a room's log: the ``newest``, or the one ``older`` or ``newer`` than the loaded stretch."""
-
-    room: str
-    which: str
-
-
-@dataclass(frozen=True, slots=True)
-class SayRead:
-    """Tell the server the read position of a room."""
-
-    room: str
-    seq: int
-
-
-@dataclass(frozen=True, slots=True)
-class AskPeople:
-    """Ask for the people in a room."""
-
-    room: str
-
-
-@dataclass(frozen=True, slots=True)
-class Load:
-    """Fetch the newest page of each of these rooms that has none, one after another."""
-
-    rooms: tuple[str, ...]
-
-
-ModelEffect: TypeAlias = Notification | Fetch | SayRead | AskPeople | Load
 
 
 @dataclass(slots=True)
@@ -235,7 +194,11 @@ class ChatModel:
                 self.room.editor.insert(early.editor.text)
 
     def look(self, name: str) -> list[ModelEffect]:
-        """Show another room."""
+        """Show another room; one that the person is not in any more is only spoken of."""
+        if name not in self.rooms and self.rooms:
+            self.notice = not_in(name)
+            self.changed += 1
+            return []
         before = self.rooms.get(self.place.room)
         if before is not None and before.name != name:
             before.came_at = None
@@ -305,7 +268,7 @@ class ChatModel:
         self.place.take(event)
         match event:
             case events.RoomEvent():
-                return self._line(event)
+                return self._line(event, clock)
             case events.Room(room=info):  # the person may be out of it again by now
                 self._open(self.place.rooms.get(info.name) or RoomView.enter(info), clock)
                 self._number()
@@ -348,6 +311,8 @@ class ChatModel:
                 self.connection = ConnectionStatus(
                     "reconnecting", since, now + event.retry_in, event.attempt, clean_line(event.reason), state.latency
                 )
+            case BadEvent():
+                self.tell(bad_event(event.kind, event.why), clock, error=True)
             case Missed() if event.room in self.rooms:
                 self.rooms[event.room].log.tell(f"{event.count} lines are no longer kept", clock, "gap")
             case _:
@@ -368,8 +333,11 @@ class ChatModel:
 
     # ---- lines of the logs ---------------------------------------------------------------------
 
-    def _line(self, event: events.RoomEvent) -> list[ModelEffect]:
+    def _line(self, event: events.RoomEvent, clock: float) -> list[ModelEffect]:
         room = self.rooms.get(event.room)
+        if room is None and event.room in self.place.rooms:  # a conversation that the welcome left out
+            room = self._open(self.place.rooms[event.room], clock)
+            self._number()
         if room is None:
             return []
         if isinstance(event, events.Moderated):
@@ -397,7 +365,10 @@ class ChatModel:
 
     def send(self, room: str, text: str, kind: str, clock: float, reply_to: int | None = None) -> int:
         """Show an own message as not acknowledged yet; returns the local number for its acknowledgement."""
-        one = self.rooms[room]
+        one = self.rooms.get(room)
+        if one is None:  # the person was removed from it a moment ago
+            self.tell(f"{not_in(room)} Not sent: {text}", clock, error=True)
+            return 0
         author = AccountRef(self.me, self.place.accounts.own)
         entry = one.log.tell(text, clock, "action" if kind == "action" else "text", author)
         one.log.entries.pop()

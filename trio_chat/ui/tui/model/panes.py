@@ -120,9 +120,10 @@ class Question:
     """A question, answered with a typed text (``asks`` is its label; a ``secret`` one is not shown) or one of the
     ``keys``.
 
-    ``purpose`` tells the controller what to do with the answer. ``find`` gives the candidates for Tab, ``refuse`` says
-    why an answer will not do (nothing for one that does). Their results, ``said``, replace the ``lines`` until the next
-    key.
+    ``purpose`` tells the controller what to do with the answer. ``about`` is the message that the question is about:
+    its room and number, for the person may be elsewhere when they answer. ``find`` gives the candidates for Tab,
+    ``refuse`` says why an answer will not do (nothing for one that does). Their results, ``said``, replace the
+    ``lines`` until the next key.
     """
 
     purpose: str
@@ -131,6 +132,7 @@ class Question:
     keys: tuple[tuple[str, str], ...] = ()
     asks: str = ""
     secret: bool = False
+    about: tuple[str, int] | None = None
     editor: Editor = field(default_factory=Editor)
     find: Callable[[str, int], Completion] | None = None
     refuse: Callable[[str], str] = field(default=lambda _answer: "")

@@ -83,6 +83,8 @@ class ActionQueue:
         """Send a message to a room. It is shown at once, as not acknowledged yet."""
         self._requests.stop_typing()
         local = self._model.send(action.room, action.text, action.kind, time.time(), reply_to)
+        if not local:
+            return
         self._queue(lambda: self._say(action, local, reply_to))
 
     async def _say(self, action: SendRoom, local: int, reply_to: int | None) -> None:

@@ -19,8 +19,10 @@ from trio_chat.protocol.query import Query
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import as_error
 from trio_chat.ui.actions.messages import find_messages
+from trio_chat.ui.model.sentences import not_in
 from trio_chat.ui.tui.model.attention import Notification
-from trio_chat.ui.tui.model.chat import MOST_AT_ONCE, PAGE, AskPeople, ChatModel, Fetch, Load, ModelEffect, SayRead
+from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.effects import MOST_AT_ONCE, PAGE, AskPeople, Fetch, Load, ModelEffect, SayRead
 from trio_chat.ui.tui.model.log import entry_of
 from trio_chat.ui.tui.model.panes import Choice, ListPane
 from trio_chat.ui.tui.model.room import RoomModel
@@ -183,18 +185,23 @@ class BackgroundRequests:
 
     def jump(self, room: str, seq: int) -> None:
         """Show a message in its room, and fetch it if it is not loaded."""
+        one = self.model.rooms.get(room)
+        if one is None:
+            self._tell_error(f"{not_in(room)} Its messages cannot be shown.")
+            return
         if room != self.model.place.room:
             self.apply(self.model.look(room))
-        one = self.model.room
         one.reveal = seq
         if one.log.find(seq) is not None:
             one.selected = seq
             return
-        self._go_and_fetch(one, lambda: self._jump(room, seq))
+        self._go_and_fetch(one, lambda: self._jump(one, seq))
 
     def reach(self, room: str, since: int) -> None:
         """Show the first message after this number, and fetch the lines around it."""
-        self._go_and_fetch(self.model.rooms[room], lambda: self._reach(room, since))
+        one = self.model.rooms.get(room)
+        if one is not None:
+            self._go_and_fetch(one, lambda: self._reach(one, since))
 
     def _go_and_fetch(self, room: RoomModel, job: BackgroundJob) -> None:
         if self.chat is None:
@@ -203,8 +210,7 @@ class BackgroundRequests:
         room.fetching = "there"
         self._start(job)
 
-    async def _jump(self, room: str, seq: int) -> None:
-        one = self.model.rooms[room]
+    async def _jump(self, one: RoomModel, seq: int) -> None:
         await self._load_around(one, seq)
         if one.log.find(seq) is None:
             self._tell_error("That message is no longer kept.")
@@ -213,11 +219,12 @@ class BackgroundRequests:
         one.selected = seq
         self.model.changed += 1
 
-    async def _reach(self, room: str, since: int) -> None:
-        one = self.model.rooms[room]
+    async def _reach(self, one: RoomModel, since: int) -> None:
         await self._load_around(one, since + 1)
         while (first := one.log.first_said(since)) is None and not one.log.at_end:
-            await self._fetch(Fetch(room, "newer"))
+            await self._fetch(Fetch(one.name, "newer"))
+            if one.name not in self.model.rooms:  # removed from it meanwhile
+                return
         one.bottom = None if one.log.at_end else (one.log.newest, 0)
         one.reveal = None if first is None else first.seq
         self.model.changed += 1
