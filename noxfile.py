@@ -183,6 +183,13 @@ def churn(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def attacks(session: nox.Session) -> None:
+    """Attack a server in which 50 people talk, in each way that we know: nobody is held up or locked out."""
+    session.install("-e", ".[test,speed]")
+    session.run("python", "-m", "tests.attacks.trial", *session.posargs)
+
+
+@nox.session(default=False)
 def kills(session: nox.Session) -> None:
     """Kill the server 200 times, cut connections 200 times, let devices come and go: no acknowledged line is lost."""
     session.install("-e", ".[test,speed]")

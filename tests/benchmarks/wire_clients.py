@@ -50,18 +50,40 @@ def close_frame() -> bytes:
 
 class Client:
     """One connection, under a name of its own, or without one. ``token`` proves that the name is ours; the server's
-    token for it is there afterwards. ``source`` is the address to come from, any of 127.0.0.0/8."""
+    token for it is there afterwards. ``source`` is the address to come from, any of 127.0.0.0/8; ``password`` is the
+    server's, and ``timeout`` is in seconds."""
 
     def __init__(
-        self, port: int, name: str, *, token: str = "", quiet: bool = False, source: str = "127.0.0.1"
+        self,
+        port: int,
+        name: str,
+        *,
+        token: str = "",
+        quiet: bool = False,
+        source: str = "127.0.0.1",
+        password: str = "",
+        timeout: float = _TIMEOUT,
     ) -> None:
         self.name = name
         self._asked = 0
         self._rest = b""
-        self.socket = socket.create_connection(("127.0.0.1", port), timeout=_TIMEOUT, source_address=(source, 0))
+        self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        given = {"Username": name, "Trio-Chat-Token": token, "Trio-Chat-Quiet": "1" if quiet else ""}
+        given = {
+            "Username": name,
+            "Trio-Chat-Token": token,
+            "Trio-Chat-Quiet": "1" if quiet else "",
+            "Authorization": f"Bearer {password}" if password else "",
+        }
         credentials = "".join(f"{header}: {value}\r\n" for header, value in given.items() if value)
+        try:
+            self.token = self._enter(credentials)
+        except BaseException:
+            self.socket.close()
+            raise
+
+    def _enter(self, credentials: str) -> str:
+        """Upgrade with these headers. Returns the token in the welcome."""
         self.socket.sendall(_HELLO.format(credentials=credentials).encode())
         head = b""
         while b"\r\n\r\n" not in head:
@@ -69,7 +91,7 @@ class Client:
         first, _, self._rest = head.partition(b"\r\n\r\n")
         if b" 101 " not in first:
             raise ConnectionError((first + self._rest).decode())
-        self.token = str(json.loads(self._wait_for(b'"type":"welcome"'))["token"])
+        return str(json.loads(self._wait_for(b'"type":"welcome"'))["token"])
 
     def close(self) -> None:
         """Close the connection."""

@@ -128,6 +128,9 @@ class TextPeer:
         self.refusal = reason
         self.settled.set()
 
+    def charged(self, size: int) -> None:
+        del size  # it reads one line at a time
+
     def throttle(self, seconds: float) -> None:
         del seconds
 

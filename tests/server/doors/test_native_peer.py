@@ -71,3 +71,20 @@ async def test_a_full_inbox_makes_the_peer_wait(
     nursery.start_soon(peer.take, [b'{"type":"ping","id":"1"}'], 24)
     await trio.testing.wait_all_tasks_blocked()
     assert isinstance(await items.receive(), Requests)
+
+
+async def test_no_more_is_read_while_many_requests_wait_to_be_charged(
+    ends: tuple[TcpTransport, socket.socket], nursery: trio.Nursery
+) -> None:
+    inbox, items = trio.open_memory_channel[Item](100)
+    peer = NativePeer(Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Tally())
+    ping = [b'{"type":"ping","id":"1"}']
+    assert peer.take_nowait(ping, 16_000)
+    assert peer.take_nowait(ping, 16_000), "one reading is always taken while few bytes wait"
+    assert not peer.take_nowait(ping, 24)
+    nursery.start_soon(peer.take, ping, 24)
+    await trio.testing.wait_all_tasks_blocked()
+    assert items.statistics().current_buffer_used == 2
+    peer.charged(16_000)
+    await trio.testing.wait_all_tasks_blocked()
+    assert items.statistics().current_buffer_used == 3

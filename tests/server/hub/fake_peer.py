@@ -70,6 +70,9 @@ class FakePeer:
     def refuse(self, reason: Refusal) -> None:
         raise NotImplementedError
 
+    def charged(self, size: int) -> None:
+        del size
+
     def throttle(self, seconds: float) -> None:
         raise NotImplementedError
 

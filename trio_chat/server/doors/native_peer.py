@@ -32,6 +32,10 @@ if TYPE_CHECKING:
 _PORTION: Final = 256
 """Messages decoded at a time: some tenths of a millisecond, or about two where none of them can be read."""
 
+_AHEAD: Final = 16 * 1024
+"""Bytes of requests that may wait to be charged before no more is read. Else a flood is in the hub's inbox, and has to
+be refused request by request, before its session can be slowed down."""
+
 log = structlog.get_logger()
 
 
@@ -51,7 +55,7 @@ NATIVE: Final = NativeEncoding()
 class NativePeer:
     """The :class:`~trio_chat.server.hub.peer.Peer` of a WebSocket connection, which puts its requests on ``inbox``."""
 
-    __slots__ = ("_connection", "_inbox", "_refusal", "_settled", "_tally", "session", "stream")
+    __slots__ = ("_ahead", "_charged", "_connection", "_inbox", "_refusal", "_settled", "_tally", "session", "stream")
 
     encoding: Final = NATIVE
 
@@ -60,6 +64,8 @@ class NativePeer:
         self._connection = connection
         self._inbox = inbox
         self._tally = tally
+        self._ahead = 0
+        self._charged: trio.Event | None = None  # set when something was charged, while this waits for it
         self._settled = trio.Event()
         self._refusal: Refusal | None = None
         self.stream: Final = connection.outbox
@@ -114,6 +120,13 @@ class NativePeer:
         self._refusal = reason
         self._settled.set()
 
+    def charged(self, size: int) -> None:
+        """See :meth:`trio_chat.server.hub.peer.Peer.charged`."""
+        self._ahead -= size
+        if self._charged is not None:
+            self._charged.set()
+            self._charged = None
+
     def throttle(self, seconds: float) -> None:
         """See :meth:`trio_chat.server.hub.peer.Peer.throttle`."""
         self._connection.pause(seconds)
@@ -135,7 +148,7 @@ class NativePeer:
     def take_nowait(self, messages: Sequence[bytes | None], size: int) -> bool:
         """Do what :meth:`take` does, if that takes no waiting; return whether it was done. Most readings bring one
         message, and a coroutine for each would cost as much as its decoding."""
-        if len(messages) > _PORTION:
+        if len(messages) > _PORTION or self._ahead > _AHEAD:
             return False
         try:
             self._inbox.send_nowait(
@@ -143,10 +156,17 @@ class NativePeer:
             )
         except trio.WouldBlock:
             return False
+        self._ahead += size
         return True
 
     async def take(self, messages: Sequence[bytes | None], size: int) -> None:
-        """Decode messages, which ``size`` bytes brought, and put them on the inbox; wait while that is full."""
+        """Decode messages, which ``size`` bytes brought, and put them on the inbox; wait while that is full, or while
+        too many of this session's wait to be charged."""
+        while self._ahead > _AHEAD:
+            if self._charged is None:
+                self._charged = trio.Event()
+            await self._charged.wait()
+        self._ahead += size
         came = time.perf_counter()
         for start in range(0, len(messages), _PORTION):
             if start:

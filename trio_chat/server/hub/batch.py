@@ -45,6 +45,7 @@ class Batch:
         "_messages",
         "_sent",
         "asked",
+        "charged",
         "decided",
         "effects",
         "look_ups",
@@ -59,6 +60,7 @@ class Batch:
         self.decided: list[RequestEffects] = []
         self.orders: list[Administration] = []
         self.not_admitted: dict[int, Refusal] = {}  # arrivals of this batch that are not let in after all, by session
+        self.charged: list[tuple[int, int]] = []  # the sessions whose requests were charged, with the bytes of these
         self.asked = 0
         self.size = 0
         self.look_ups: dict[LookUp, None] = {}

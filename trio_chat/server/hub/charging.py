@@ -84,4 +84,5 @@ def charge(broker: Broker, item: Requests, batch: Batch, now: float) -> Charged:
     except Exception:  # a bug of ours must not end everybody's chat: this one session ends
         log.exception("request failed", session=item.session)
         charged.requests.append(refuse("internal"))
+    batch.charged.append((item.session, item.size - (0 if charged.rest is None else charged.rest.size)))
     return charged

@@ -146,6 +146,13 @@ class Dispatcher:
         closed, self._closed = self._closed, []
         return closed
 
+    def release(self, charged: Iterable[tuple[int, int]]) -> None:
+        """Tell peers, by their sessions, that requests of so many bytes were charged and carried out."""
+        for session, size in charged:
+            recipient = self._recipients.get(session)
+            if recipient is not None:
+                recipient.peer.charged(size)
+
     # ---- bugs ---------------------------------------------------------------------------------
 
     def _concerned(self, effect: Effect) -> Iterable[int]:

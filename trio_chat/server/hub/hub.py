@@ -123,7 +123,9 @@ class Hub:
                 first = await self._wait_item()
                 started = time.perf_counter()
                 self._now = self._broker.set_time(*self._clock.read())
-                await self._carry_out(await self._ask(first, nursery), nursery)
+                batch = await self._ask(first, nursery)
+                await self._carry_out(batch, nursery)
+                self._out.release(batch.charged)
                 if self._stopping:
                     await self._save_last()
                 self.tally.batch_seconds.observe(time.perf_counter() - started)

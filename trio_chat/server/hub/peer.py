@@ -116,6 +116,9 @@ class Peer(Output, Protocol):
     def refuse(self, reason: Refusal) -> None:
         """Tell the peer why its session is not let in, and end its connection."""
 
+    def charged(self, size: int) -> None:
+        """Note that requests of so many bytes were charged, and what follows from them was carried out."""
+
     def throttle(self, seconds: float) -> None:
         """Read nothing from the peer for so many seconds."""
 

@@ -168,6 +168,7 @@ class Connection(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             return head
         await self._opened.wait()  # frames sent before the answer to the upgrade are read after it
+        size = 0  # the bytes read since messages were handed over: a long one comes in several readings
         while True:
             if self._early:
                 data, self._early = self._early, b""
@@ -176,8 +177,11 @@ class Connection(trio.abc.Stream):
             if not data:
                 return data
             messages, rest = self._frames.feed(data)
-            if messages and self._owner is not None and not self._owner.take_nowait(messages, len(data)):
-                await self._owner.take(messages, len(data))
+            size += len(data)
+            if messages:
+                if self._owner is not None and not self._owner.take_nowait(messages, size):
+                    await self._owner.take(messages, size)
+                size = 0
             if rest:
                 return rest
 

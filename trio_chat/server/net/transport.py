@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable
     from types import TracebackType
 
-_RECEIVE: Final = 65536
-"""Bytes received at a time: a few hundred messages, and quickly allocated."""
+_RECEIVE: Final = 16384
+"""Bytes received at a time: some hundred short requests. A flood is noticed after one reading, and is then paused."""
 
 _BACKLOG: Final = 1024
 """Connections that the kernel may hold until they are accepted."""
