@@ -178,6 +178,7 @@ WRITERS: Final = {
     "ui/terminal/terminal.py": "Terminal, which takes an Output",
     "ui/plain/pipes.py": "LineOutput, which renders each line",
     "cli/password_prompt.py": "writes an Output to /dev/tty",
+    "ui/room_logs.py": "writes rendered lines into the log of a room",
     "store/sqlite/lock.py": "writes its process id into the lock",
 }
 """The modules that write to descriptors."""

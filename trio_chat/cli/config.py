@@ -77,7 +77,7 @@ def check(config_path: Path | None) -> None:
 
 def _faults_in_use(loaded: Loaded[Settings], config_path: Path | None) -> Iterator[str]:
     """Give the faults that only the use of a value shows, such as a theme file that cannot be read."""
-    from trio_chat.cli.connecting import person_name  # noqa: PLC0415 - as above
+    from trio_chat.cli.connecting import check_logs, person_name  # noqa: PLC0415 - as above
     from trio_chat.client.address import parse_url  # noqa: PLC0415 - show and the help page do not need it
     from trio_chat.ui.tui.session.options import chosen_theme, theme_name  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.widgets.screen import check_styles  # noqa: PLC0415 - as above
@@ -94,6 +94,7 @@ def _faults_in_use(loaded: Loaded[Settings], config_path: Path | None) -> Iterat
     uses: dict[str, Callable[[], object]] = {
         "url": lambda: parse_url(config.url),
         "name": lambda: config.name is None or person_name(config.name),
+        "log_directory": lambda: check_logs(config),
         "theme": lambda: check_styles(chosen_theme(theme_name(config.theme)), config.theme),
     }
     for key, use in uses.items():

@@ -132,6 +132,14 @@ def check_given(name: object) -> None:
         person_name(str(name))
 
 
+def check_logs(config: ClientConfig) -> None:
+    """Check that the log of the chat can be written where the settings say. Raises ``UsageError``."""
+    if config.log_directory is not None:
+        from trio_chat.ui.room_logs import check_log_directory  # noqa: PLC0415 - the help page does not need it
+
+        check_log_directory(config.log_directory)
+
+
 def connect_and_run(plan: ConnectionPlan, task: ChatTask) -> int:
     """Connect, run a task with the chat, and return the task's exit status.
 

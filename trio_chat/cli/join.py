@@ -13,6 +13,7 @@ from trio_chat.cli.connecting import (
     SETTINGS,
     ConnectionPlan,
     check_given,
+    check_logs,
     connect_and_run,
     person_present,
     room_name,
@@ -32,6 +33,7 @@ _LOOKS: Final = (
     "backlog",
     "unknown_recipients",
     "trailing_names",
+    "log_directory",
     "time_format",
     "color",
     "theme",
@@ -140,6 +142,7 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
     from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
 
+    check_logs(config)
     at_terminal = usable() and not as_json
     if at_terminal and not plain:
         return _open(config, url, room)

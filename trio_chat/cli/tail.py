@@ -13,6 +13,7 @@ from trio_chat.cli.connecting import (
     SETTINGS,
     ConnectionPlan,
     check_given,
+    check_logs,
     connect_and_run,
     person_name,
     room_name,
@@ -54,7 +55,7 @@ _Told: TypeAlias = "Callable[[RoomEvent], bool]"
     ],
 )
 @click.argument("rooms", nargs=-1, metavar="['#ROOM'|@NAME...]")
-@settings(ClientConfig, *SETTINGS, "time_format", "color")
+@settings(ClientConfig, *SETTINGS, "log_directory", "time_format", "color")
 @server_options
 @click.option(
     "-n",
@@ -99,6 +100,7 @@ def command(
     """
     names = tuple(_name(room) for room in rooms)
     config = load_settings(ClientConfig, flags, config_path)
+    check_logs(config)
     check_given(flags.get("name"))
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
@@ -164,6 +166,7 @@ async def _follow(chat: Chat, config: ClientConfig, rooms: Sequence[str], begin:
     from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
 
     talk = LineMode(chat, plain_options(config, json=as_json))
+    talk.complain = None if as_json else say
     sink = standard_output(talk.options.encoding)
     status = FAILED
     try:

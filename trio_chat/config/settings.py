@@ -334,6 +334,14 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             "RULE",
         ),
     ] = "private"
+    log_directory: Annotated[
+        Path | None,
+        _meta(
+            "folder for a log of the chat on this machine, one file for each room and day; without it there is none",
+            _TALK,
+            "DIR",
+        ),
+    ] = None
     time_format: Annotated[
         str,
         _meta(

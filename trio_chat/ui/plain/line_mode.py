@@ -28,9 +28,13 @@ from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.plain.pipes import Input, LineOutput, ReaderGone
+from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.terminal.terminal import coloured, is_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from trio_chat.client import Chat
     from trio_chat.config import ClientConfig
 
@@ -42,7 +46,8 @@ _READ_PAUSE: Final = 1.0
 @dataclass(frozen=True, slots=True)
 class PlainOptions:
     """How events are written. ``json`` writes one JSON object a line, ``encoding`` is that of standard output.
-    ``is_read`` means that a person sees the output, so that shown messages count as read."""
+    ``is_read`` means that a person sees the output, so that shown messages count as read. ``log_directory`` is where
+    what is shown of rooms is also kept."""
 
     json: bool = False
     colour: bool = False
@@ -51,6 +56,7 @@ class PlainOptions:
     trailing_names: str = "private"
     encoding: str = "utf-8"
     is_read: bool = False
+    log_directory: Path | None = None
 
     @property
     def symbols(self) -> bool:
@@ -72,6 +78,7 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
         trailing_names=config.trailing_names,
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
         is_read=is_terminal(1),
+        log_directory=config.log_directory,
     )
 
 
@@ -92,6 +99,9 @@ class LineMode:
         )
         # The token is a secret: it must not reach a screen or a log.
         self._opening: list[Event] = [structs.replace(chat.welcome, token="")]
+        self._logs = None if options.log_directory is None else RoomLogs(options.log_directory, chat.url)
+        self.complain: Callable[[str], None] | None = None
+        """Tells why the log of the chat cannot be written; without it, that is an event like others."""
         self._lines = LineReader(options.unknown_recipients, trailing_names=options.trailing_names)
         self._shown: dict[str, int] = {}
         self._showed = trio.Event()
@@ -124,9 +134,21 @@ class LineMode:
         if self.place.room != here:
             self._not_entered = here  # removed from it: lines typed for it must not go to the present room
         self._note_shown(event)
+        trouble = [] if self._logs is None else self._log(self._logs, event)
         if self.options.json:
-            return [as_json(event)]
-        return self.teller.tell(event)
+            return [as_json(one) for one in (event, *trouble)]
+        return [line for one in (event, *trouble) for line in self.teller.tell(one)]
+
+    def _log(self, logs: RoomLogs, event: Event) -> list[Error]:
+        """Put what is shown of rooms into their logs. Returns an error for the reader when that begins to fail."""
+        hides = self.place.ignored.hides
+        events = event.events if isinstance(event, Backlog) else (event,)
+        troubles = [trouble for one in events if (trouble := logs.take(one, hidden=hides(one)))]
+        if self.complain is not None:
+            for trouble in troubles:
+                self.complain(trouble)
+            return []
+        return [Error(code="not_logged", message=trouble) for trouble in troubles]
 
     def _note_shown(self, event: Event) -> None:
         """Note that a shown event is read."""

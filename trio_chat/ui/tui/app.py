@@ -92,7 +92,9 @@ class FullScreen:
         self._requests = BackgroundRequests(model, self._painter.show, self._painter.notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
         login = Login(Credentials(options.name, options.password))
-        self._connection = ScreenConnection(dial, login, options.room, self._requests, self._painter.show)
+        self._connection = ScreenConnection(
+            dial, login, options.room, self._requests, self._painter.show, logs=options.log_directory
+        )
         bindings = bind(options.keys)
         self._controller = Controller(model, self._queue, self._requests, self._painter, self, bindings)
         if not self._saved.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer

@@ -16,19 +16,30 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
+from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.session.background import BackgroundRequests
 from trio_chat.ui.tui.session.options import Dial
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from trio_chat.client import Chat
 
 
 class ScreenConnection:
-    """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first."""
+    """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first. ``logs`` is
+    the directory for the logs of the rooms, if there are to be any."""
 
     def __init__(
-        self, dial: Dial, login: Login, room: str | None, requests: BackgroundRequests, show: Callable[..., None]
+        self,
+        dial: Dial,
+        login: Login,
+        room: str | None,
+        requests: BackgroundRequests,
+        show: Callable[..., None],
+        *,
+        logs: Path | None = None,
     ) -> None:
         self._dial = dial
         self._login = login
@@ -36,6 +47,8 @@ class ScreenConnection:
         self._requests = requests
         self._model = requests.model
         self._show = show
+        self._log_directory = logs
+        self._logs: RoomLogs | None = None
         self._send_answer, self._answers = trio.open_memory_channel[str | None](1)
 
     def __repr__(self) -> str:
@@ -102,6 +115,8 @@ class ScreenConnection:
         """Hand events to the model until the chat ends for good."""
         model, requests = self._model, self._requests
         requests.chat = chat
+        if self._log_directory is not None and self._logs is None:
+            self._logs = RoomLogs(self._log_directory, chat.url)
         if self._room is not None and self._room not in chat.rooms:
             try:
                 model.place.room = (await chat.join(self._room)).name
@@ -117,6 +132,8 @@ class ScreenConnection:
                 self._enter(chat)
             else:
                 requests.apply(model.take(event, trio.current_time(), time.time()))
+            if self._logs is not None and (trouble := self._logs.take(event, hidden=model.place.ignored.hides(event))):
+                model.tell(trouble, time.time(), error=True)
             self._show(at_once=isinstance(event, Disconnected))
 
     def _enter(self, chat: Chat) -> None:

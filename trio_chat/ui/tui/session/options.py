@@ -45,6 +45,7 @@ class ScreenOptions:
     backlog: int = 100
     colour: bool = True
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    log_directory: Path | None = None
 
     @classmethod
     def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> ScreenOptions:
@@ -52,7 +53,7 @@ class ScreenOptions:
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
             config.highlight, config.time_format, config.unknown_recipients, config.trailing_names, config.backlog,
-            colour, dict(config.keys),
+            colour, dict(config.keys), config.log_directory,
         )  # fmt: skip
 
 
