@@ -99,6 +99,7 @@ def test_the_sample_conversation_matches_the_real_screen(desk: Desk) -> None:
     welcome, green, *talk, question, typed = picture.splitlines()
     desk.start("server", START.split("&& .venv/bin/")[-1])
     desk.start("bob", "trio-chat join --plain bob localhost")
+    desk["bob"].types(["n"])  # he runs the server, and does not want to be its administrator
     desk.sees("bob", ["#lobby>"])
     desk.start("ada", JOIN.removeprefix(".venv/bin/").replace("join ", "join --plain "))
     desk.sees("ada", [welcome])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_chat.broker.admin import Order, Table
+    from trio_chat.server.doors.control import Listening
 
 _PATIENCE: Final = 30.0
 """Seconds that a server may take to reply; even a busy server replies within one."""
@@ -24,8 +25,38 @@ def administer_running(directory: Path, order: Order) -> Table | None:
     """Have the running server carry out an order; ``None`` when no server is running. Raises ``TrioChatError``."""
     import msgspec  # noqa: PLC0415 - a help page does not need it
 
-    from trio_chat.broker.admin import Table  # noqa: PLC0415 - as above
-    from trio_chat.server.doors.control import NAME, OrderResult, short_path  # noqa: PLC0415 - as above
+    from trio_chat.broker.admin import Table  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.server.doors.control import NAME, OrderResult  # noqa: PLC0415 - as above
+
+    line = _send(directory, msgspec.json.encode(order))
+    if line is None:
+        return None
+    try:
+        answer = msgspec.json.decode(line, type=OrderResult)
+    except msgspec.DecodeError:
+        raise TrioChatError(f"The server at {directory / NAME} did not reply. See its log.") from None
+    if answer.error:
+        raise TrioChatError(answer.error)
+    return Table(answer.headings, list(answer.rows))
+
+
+def ask_listening(directory: Path) -> Listening | None:
+    """Ask the running server where it listens; ``None`` when none is running, or it is too old to say. Raises
+    ``TrioChatError``."""
+    import msgspec  # noqa: PLC0415 - a help page does not need it
+
+    from trio_chat.server.doors.control import Listening, ListeningOrder  # noqa: PLC0415 - as above
+
+    line = _send(directory, msgspec.json.encode(ListeningOrder("listening")))
+    try:
+        return None if line is None else msgspec.json.decode(line, type=Listening)
+    except msgspec.DecodeError:
+        return None
+
+
+def _send(directory: Path, order: bytes) -> bytes | None:
+    """Send an order to the running server; returns its reply, or ``None`` when no server is running."""
+    from trio_chat.server.doors.control import NAME, short_path  # noqa: PLC0415 - a help page does not need it
 
     path = directory / NAME
     if not is_there(path):
@@ -35,18 +66,11 @@ def administer_running(directory: Path, order: Order) -> Table | None:
         try:
             with short_path(directory) as short:
                 sock.connect(short)
-            line = _ask_server(sock, msgspec.json.encode(order) + b"\n")
+            return _ask_server(sock, order + b"\n")
         except (FileNotFoundError, ConnectionRefusedError):  # a server that was killed left its socket behind
             return None
         except OSError as error:
             raise TrioChatError(f"Cannot reach the server at {path}: {error.strerror or error}.") from error
-    try:
-        answer = msgspec.json.decode(line, type=OrderResult)
-    except msgspec.DecodeError:
-        raise TrioChatError(f"The server at {path} did not reply. See its log.") from None
-    if answer.error:
-        raise TrioChatError(answer.error)
-    return Table(answer.headings, list(answer.rows))
 
 
 def _ask_server(sock: socket.socket, order: bytes) -> bytes:

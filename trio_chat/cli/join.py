@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -20,11 +21,13 @@ from trio_chat.cli.connecting import (
     server_options,
     server_url,
 )
+from trio_chat.cli.faults import say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 from trio_chat.errors import ChatError, Unreachable, UsageError
 
 if TYPE_CHECKING:
+    from trio_chat.cli.operator import Operator
     from trio_chat.client import Chat
     from trio_chat.client.credentials import Credentials
     from trio_chat.ui.plain.line_mode import PlainOptions
@@ -144,18 +147,32 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
 
     check_logs(config)
     at_terminal = usable() and not as_json
+    operator = None
+    if at_terminal and person_present():
+        from trio_chat.cli.operator import ask_operator  # noqa: PLC0415 - as above
+
+        operator = ask_operator(url)
     if at_terminal and not plain:
-        return _open(config, url, room)
+        return _open(config, url, room, operator)
     look = plain_options(config, json=as_json)
 
     async def session(chat: Chat) -> int:
+        if operator is not None:
+            say(await _promote(operator, chat))
         return await _talk(chat, look, room, at_terminal=at_terminal)
 
     plan = ConnectionPlan(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
     return connect_and_run(plan, session)
 
 
-def _open(config: ClientConfig, url: str, room: str | None) -> int:
+async def _promote(operator: Operator, chat: Chat) -> str:
+    """Make the person an administrator; returns a sentence on the result."""
+    import trio  # noqa: PLC0415 - the help page does not need it
+
+    return await trio.to_thread.run_sync(operator.promote, chat.name, chat.welcome.epoch, abandon_on_cancel=True)
+
+
+def _open(config: ClientConfig, url: str, room: str | None, operator: Operator | None) -> int:
     """Open the full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
@@ -174,7 +191,10 @@ def _open(config: ClientConfig, url: str, room: str | None) -> int:
             timeouts=Timeouts(request=float("inf")),
         )
 
-    return open_full_screen(dial, ScreenOptions.of(config, room, colour=coloured(config.color)), url)
+    options = ScreenOptions.of(config, room, colour=coloured(config.color))
+    if operator is not None:
+        options.entered = partial(_promote, operator)
+    return open_full_screen(dial, options, url)
 
 
 async def _talk(chat: Chat, look: PlainOptions, room: str | None, *, at_terminal: bool) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import sys
 from functools import partial
@@ -50,7 +51,18 @@ def serve(config: ServerConfig) -> None:
     from trio_chat.server.log import configure  # noqa: PLC0415 - as above
 
     configure(config.log_format, config.log_level)
-    trio.run(partial(run, config, announce=partial(announce, config)))
+    with contextlib.ExitStack() as until_end:
+        trio.run(partial(run, config, announce=partial(_begin, config, until_end)))
+
+
+def _begin(config: ServerConfig, until_end: contextlib.ExitStack, urls: list[str]) -> None:
+    """Note where this account's server is, so that ``join`` knows its operator, and announce it."""
+    if not config.memory:
+        from trio_chat.cli.admin import data_directory  # noqa: PLC0415 - the help page does not need it
+        from trio_chat.cli.operator import noted  # noqa: PLC0415 - as above
+
+        until_end.enter_context(noted(data_directory(config), urls))
+    announce(config, urls)
 
 
 def announce(config: ServerConfig, urls: list[str]) -> None:

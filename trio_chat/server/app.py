@@ -125,7 +125,7 @@ class Server:
             self.upkeep.start(root)
             root.start_soon(self._stop_when_store_lost)
             if self._directory is not None:
-                await root.start(serve_control, self._directory, self.hub)
+                await root.start(serve_control, self._directory, self.hub, self.urls)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as listening:
                     for listener in listeners:

@@ -240,6 +240,14 @@ async def test_a_directory_that_takes_no_socket_is_said(serve: Serve, tmp_path: 
         await serve_control(tmp_path, live.server.hub)
 
 
+async def test_the_order_listening_says_which_server_this_is(serve: Serve, tmp_path: Path) -> None:
+    live = await serve(data=tmp_path)
+    async with Operator(tmp_path) as operator:
+        answer = await operator.order(do="listening")
+        assert answer == {"urls": live.server.urls, "epoch": live.store.epoch}
+        assert table(await operator.order(do="users")) == []
+
+
 async def test_an_order_that_cannot_be_stored_is_not_done(
     serve: Serve, tmp_path: Path, logged: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import os
 import socket
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 import structlog
@@ -24,7 +24,7 @@ from trio_chat.server.hub.items import Administration
 from trio_chat.store.sqlite.faults import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from trio_chat.server.hub.hub import Hub
 
@@ -44,6 +44,19 @@ _MAX_LINE: Final = 4096
 """The greatest size of an order, a verb and a name, in bytes."""
 
 log = structlog.get_logger()
+
+
+class Listening(Struct, frozen=True):
+    """The answer to the order ``listening``: the server's URLs, and the epoch of its history."""
+
+    urls: tuple[str, ...]
+    epoch: str
+
+
+class ListeningOrder(Struct, frozen=True):
+    """The order that this door carries out itself: it asks which server this is."""
+
+    do: Literal["listening"]
 
 
 class OrderResult(Struct, frozen=True, omit_defaults=True):
@@ -74,10 +87,14 @@ def short_path(directory: Path) -> Iterator[str]:
 
 
 async def serve_control(
-    directory: Path, hub: Hub, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED
+    directory: Path,
+    hub: Hub,
+    urls: Sequence[str] = (),
+    *,
+    task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Take orders until cancelled. Replaces the socket of a server that was killed: the store's lock has shown that no
-    other server runs. Raises ``StoreError`` when no socket can be made."""
+    """Take orders until cancelled. ``urls`` are where the server listens. Replaces the socket of a server that was
+    killed: the store's lock has shown that no other server runs. Raises ``StoreError`` when no socket can be made."""
     path = directory / NAME
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sock:
@@ -93,7 +110,7 @@ async def serve_control(
         sock.listen()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(trio.serve_listeners, _answerer(hub), [trio.SocketListener(sock)])
+                nursery.start_soon(trio.serve_listeners, _answerer(hub, urls), [trio.SocketListener(sock)])
                 task_status.started()
         finally:
             _remove(path, own)
@@ -110,11 +127,11 @@ def _remove(path: Path, own: os.stat_result) -> None:
         log.warning("socket not removed", path=str(path), error=error.strerror)
 
 
-def _answerer(hub: Hub):  # type: ignore[no-untyped-def] # noqa: ANN202 - trio's handler, made for one hub
+def _answerer(hub: Hub, urls: Sequence[str]):  # type: ignore[no-untyped-def] # noqa: ANN202 - trio's handler, made for one hub
     async def handle(stream: trio.SocketStream) -> None:
         try:
             async with stream:
-                await _take_orders(stream, hub)
+                await _take_orders(stream, hub, urls)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
         except Exception:  # the boundary: one order fails, the server goes on
@@ -123,16 +140,24 @@ def _answerer(hub: Hub):  # type: ignore[no-untyped-def] # noqa: ANN202 - trio's
     return handle
 
 
-async def _take_orders(stream: trio.SocketStream, hub: Hub) -> None:
+async def _take_orders(stream: trio.SocketStream, hub: Hub, urls: Sequence[str]) -> None:
     waiting = b""
     async for data in stream:
         waiting += data
         *lines, waiting = waiting.split(b"\n")
         for line in lines:
-            answer = await _carry_out(line, hub)
+            answer = _tell_listening(line, hub, urls) or await _carry_out(line, hub)
             await stream.send_all(msgspec.json.encode(answer) + b"\n")
         if len(waiting) > _MAX_LINE:
             return
+
+
+def _tell_listening(line: bytes, hub: Hub, urls: Sequence[str]) -> Listening | None:
+    try:
+        msgspec.json.decode(line, type=ListeningOrder)
+    except msgspec.DecodeError:
+        return None
+    return Listening(tuple(urls), hub.broker.settings.epoch)
 
 
 async def _carry_out(line: bytes, hub: Hub) -> OrderResult:

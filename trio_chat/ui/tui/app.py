@@ -93,7 +93,13 @@ class FullScreen:
         self._queue = ActionQueue(model, self._requests, self._painter.show)
         login = Login(Credentials(options.name, options.password))
         self._connection = ScreenConnection(
-            dial, login, options.room, self._requests, self._painter.show, logs=options.log_directory
+            dial,
+            login,
+            options.room,
+            self._requests,
+            self._painter.show,
+            logs=options.log_directory,
+            entered=options.entered,
         )
         bindings = bind(options.keys)
         self._controller = Controller(model, self._queue, self._requests, self._painter, self, bindings)

@@ -7,7 +7,7 @@ ends for good, a pane offers another try.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 class ScreenConnection:
     """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first. ``logs`` is
-    the directory for the logs of the rooms, if there are to be any."""
+    the directory for the logs of the rooms, if there are to be any; ``entered`` is called when the person is let in."""
 
     def __init__(
         self,
@@ -40,6 +40,7 @@ class ScreenConnection:
         show: Callable[..., None],
         *,
         logs: Path | None = None,
+        entered: Callable[[Chat], Awaitable[str]] | None = None,
     ) -> None:
         self._dial = dial
         self._login = login
@@ -48,6 +49,7 @@ class ScreenConnection:
         self._model = requests.model
         self._show = show
         self._log_directory = logs
+        self._entered = entered
         self._logs: RoomLogs | None = None
         self._send_answer, self._answers = trio.open_memory_channel[str | None](1)
 
@@ -124,6 +126,10 @@ class ScreenConnection:
                 model.tell(str(error), time.time(), error=True)
         self._enter(chat)
         model.greet(chat.welcome, time.time())
+        if self._entered is not None:
+            entered, self._entered = self._entered, None
+            model.tell(await entered(chat), time.time())
+            self._show()
         async for event in chat:
             if isinstance(event, Reconnected):
                 model.place.take(event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +46,8 @@ class ScreenOptions:
     colour: bool = True
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
     log_directory: Path | None = None
+    entered: Callable[[Chat], Awaitable[str]] | None = None
+    """Called once, when the person is let in; gives a notice to show."""
 
     @classmethod
     def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> ScreenOptions:
