@@ -151,6 +151,20 @@ async def test_direct_messages_to_many_are_decided_a_few_at_a_time_and_in_order(
     assert [event["text"] for event in told] == ["begin", "hold", *map(str, range(30)), "hello"]
 
 
+async def test_no_request_of_items_that_are_continued_in_later_batches_is_lost(serve: Serve) -> None:
+    queue, clients = await gather(serve, *(f"bob{n}" for n in range(12)))
+    people = [client.name for client in clients[2:]]
+    for client in clients[:2]:
+        await client.ask("send", to=people, text="begin")
+    await queue.begin()
+    for client in clients[:2]:
+        many = (request("send", f"m{n}", to=people, text=str(n), pad="x" * 500) for n in range(60))
+        await queue.add(client, b"".join(many))
+    queue.end()
+    for client in clients[:2]:
+        assert [(await client.next_answer())["id"] for _ in range(60)] == [f"m{n}" for n in range(60)]
+
+
 async def test_a_batch_ends_with_the_item_that_brings_it_to_its_greatest_number_of_bytes(serve: Serve) -> None:
     queue, (bob, *others) = await gather(serve, *(f"bob{number}" for number in range(11)))
     await queue.begin()

@@ -63,7 +63,6 @@ def charge(broker: Broker, item: Requests, batch: Batch, now: float) -> Charged:
         for request in item.requests:
             if done and is_full(batch):
                 share = item.size * (len(item.requests) - done) // len(item.requests)
-                batch.size -= share
                 charged.rest = Requests(item.session, item.requests[done:], item.came, share)
                 break
             done += 1
