@@ -183,7 +183,7 @@ async def test_when_too_many_prove_themselves_at_once_the_next_is_told_and_all_e
     try:
         for _ in range(3):
             nursery.start_soon(come)
-        await until(lambda: live.server.hub._hashing.passwords._asked == 3)
+        await until(lambda: live.server.hub._hashing.passwords.asked == 3)
         refused = await live.refused(proof("ada"))
         assert told(refused) == (503, "busy")
         assert refused.headers["retry-after"] == "2"
@@ -207,12 +207,12 @@ async def test_a_session_that_ends_while_its_password_is_checked_leaves_nothing_
         by_header, by_hello = await live.knock(), await live.enter()
         await by_header.send(upgrade_head(proof("ada")))
         await by_hello.send(request("hello", "1", name="ada", account_password=SECRET))
-        await until(lambda: live.server.hub._hashing.passwords._asked == 2)
+        await until(lambda: live.server.hub._hashing.passwords.asked == 2)
         by_header.reset()
         by_hello.reset()
     finally:
         go_on.set()
-    await until(lambda: live.server._sockets == 1 and not live.server.hub._hashing.passwords._asked)
+    await until(lambda: live.server._sockets == 1 and not live.server.hub._hashing.passwords.asked)
     await ada.ask("ping")
     hub = live.server.hub
     assert (len(hub.broker.sessions), len(hub._out._recipients)) == (1, 1)

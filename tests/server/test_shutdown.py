@@ -254,7 +254,7 @@ async def test_a_client_whose_password_is_checked_after_the_end_began_is_refused
         late = await live.knock()
         try:
             await late.send(upgrade_head({"Username": "ada", "Trio-Chat-Password": "correct%20horse"}))
-            await until(lambda: live.server.hub._hashing.passwords._asked)
+            await until(lambda: live.server.hub._hashing.passwords.asked)
             live.server.stop()
             assert (await ada.wait_closed())[1] == 1001
         finally:

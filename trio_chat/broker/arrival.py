@@ -33,7 +33,7 @@ _MADE_UP: Final = re.compile(r"user_\d+")
 def hello(ask: Ask[Hello]) -> Refusal | None:
     """Let a session in: under a name that it proves to be its own, or a free one, which it then claims."""
     registry, session, request = ask.registry, ask.session, ask.request
-    refusal = _check_password(registry.settings.password, request.password) or rooms.banned(
+    refusal = _check_password(registry, request, session.address, ask.now) or rooms.banned(
         registry, registry.rooms[LOBBY], None, session.address, ask.now
     )
     if refusal is not None:
@@ -77,12 +77,16 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
     return None
 
 
-def wants_proof(registry: Registry, request: Hello, now: float) -> str | None:
+def wants_proof(registry: Registry, request: Hello, address: str, now: float) -> str | None:
     """The hash against which the account password of a hello must be checked, after the cheap checks.
 
-    ``None`` where there is nothing to check: the hello is refused, or let in, without it.
+    ``None`` where there is nothing to check: the hello is refused, or let in, without it. A guess at the server's
+    password that is wrong is charged when the hello is decided, and not here.
     """
-    if request.account_password is None or _check_password(registry.settings.password, request.password):
+    wanted = registry.settings.password
+    if request.account_password is None or _is_wrong(wanted, request.password):
+        return None
+    if wanted is not None and registry.guesses.wait(address, now):
         return None
     name = check_name(request.name or "")
     person = None if isinstance(name, Refusal) else registry.people.get(name.key)
@@ -167,14 +171,25 @@ def device_record(person: Person, device: Device) -> SaveDevice:
 # ---- steps of hello -----------------------------------------------------------------------------
 
 
-def _check_password(wanted: str | None, given: str | None) -> Refusal | None:
+def _check_password(registry: Registry, request: Hello, address: str, now: float) -> Refusal | None:
+    """Check the server's password. A guess is charged to the place that it comes from before it is looked at."""
+    wanted, given = registry.settings.password, request.password
     if wanted is None:
         return None
     if given is None:
         return refuse("password_needed")
-    if not hmac.compare_digest(wanted.encode(), given.encode()):
+    refusal = registry.guesses.take(address, now)
+    if refusal is not None:
+        return refusal
+    if _is_wrong(wanted, given):
         return refuse("wrong_password")
+    registry.guesses.give_back(address, now)
     return None
+
+
+def _is_wrong(wanted: str | None, given: str | None) -> bool:
+    """Whether this is not the server's password, in the same time for every wrong one."""
+    return wanted is not None and (given is None or not hmac.compare_digest(wanted.encode(), given.encode()))
 
 
 def _wanted_name(registry: Registry, wanted: str | None, number: int) -> Name | Refusal:

@@ -143,9 +143,10 @@ class Broker(Registry):
         self.journal.undo(mark)
         retract.recount(self)
 
-    def wants_proof(self, hello: Hello, now: float) -> str | None:
-        """The hash against which a hello's account password must be checked before it is greeted."""
-        return arrival.wants_proof(self, hello, now)
+    def wants_proof(self, hello: Hello, now: float, address: str = "") -> str | None:
+        """The hash against which the account password of a hello from this address must be checked before it is
+        greeted."""
+        return arrival.wants_proof(self, hello, address, now)
 
     def wants_hash(self, session: int) -> bool:
         """Whether a password that this session sets is worth hashing: else it is refused without."""

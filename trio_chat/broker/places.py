@@ -38,14 +38,18 @@ class PlaceLimits:
             if len(self._spent) > _MOST:
                 del self._spent[next(iter(self._spent))]
 
+    def wait(self, place: str, now: float, most: float) -> float:
+        """In how many seconds a place may spend one, if that is to make no more than ``most``; 0 if it may now."""
+        return max(0.0, self.spent(place, now) + 1 - most) * self._every
+
     def take(self, place: str, now: float, most: float, journal: Journal) -> float:
         """Let a place spend one, if that makes no more than ``most``. If the batch is undone, it gets it back.
 
         Returns 0, or in how many seconds it may spend.
         """
-        over = self.spent(place, now) + 1 - most
-        if over > 0:
-            return over * self._every
+        wait = self.wait(place, now, most)
+        if wait > 0:
+            return wait
         self.spend(place, now)
         journal.then(self.spend, place, now, -1)
         return 0.0

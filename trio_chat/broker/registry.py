@@ -9,6 +9,7 @@ from heapq import heapify, heappop, heappush
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.broker.charges import Charges
+from trio_chat.broker.guesses import Guesses
 from trio_chat.broker.journal import Journal
 from trio_chat.broker.near_names import NameTable
 from trio_chat.broker.places import PlaceLimits
@@ -69,6 +70,7 @@ class Registry:
         self.journal = Journal()
         self.charges = Charges(settings)
         self.claims = PlaceLimits(HOUR / (settings.new_names or 1))
+        self.guesses = Guesses()
         self.begun = PlaceLimits(HOUR / settings.conversations)
         self.here = 0
         self._expiries: list[tuple[float, int]] = []

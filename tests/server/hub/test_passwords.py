@@ -10,7 +10,8 @@ import trio.testing
 
 from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import RawClient, request, until
-from trio_chat.server.hub.passwords import Passwords
+from trio_chat.errors import Refusal, refuse
+from trio_chat.server.hub.passwords import Passwords, Turn
 
 SECRET = "correct horse"
 
@@ -72,18 +73,121 @@ async def test_after_some_wrong_guesses_a_name_is_not_guessed_any_more_and_other
     await until(lambda: not live.server.hub._hashing.passwords._sessions)
 
 
-async def test_what_was_guessed_is_forgotten_with_time(autojump_clock: trio.testing.MockClock) -> None:
+async def test_what_was_guessed_is_forgotten_with_time(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.server.hub.passwords._verify", lambda encoded, password: password == SECRET)
     passwords = Passwords()
 
-    def guess(session: int) -> str:
-        refusal = passwords.begin(session, "here")
-        if refusal is not None:
-            return refusal.code
-        passwords._end(session, "here", wrong=True)
-        return ""
+    async def guess(session: int, address: str = "192.0.2.7") -> str:
+        turn = passwords.begin(session, address, "name ada", is_login=True)
+        if isinstance(turn, Refusal):
+            return turn.code
+        return "right" if await passwords.verify(turn, "", "wrong") else "wrong"
 
-    assert [guess(n) for n in range(11)] == [""] * 10 + ["too_many_guesses"]
+    assert [await guess(n) for n in range(11)] == ["wrong"] * 10 + ["too_many_guesses"]
     await trio.sleep(12)
-    assert [guess(n) for n in range(3)] == [""] * 2 + ["too_many_guesses"]
-    assert passwords.begin(1, "there") is None
-    assert "1 at work" in repr(passwords)
+    assert [await guess(n) for n in range(3)] == ["wrong"] * 2 + ["too_many_guesses"]
+    assert await guess(1, "192.0.2.8") == "wrong"
+    assert "0 at work, 0 waiting" in repr(passwords)
+
+
+# ---- sharing out ----------------------------------------------------------------------------------
+
+
+class Slow:
+    """Hashes that are made only when the test says so."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.go_on = threading.Event()
+        self.made: list[str] = []
+        monkeypatch.setattr("trio_chat.server.hub.passwords._hash", self._hash)
+        monkeypatch.setattr("trio_chat.server.hub.passwords._verify", lambda _, given: bool(self._hash(given)))
+
+    def _hash(self, password: str) -> str:
+        self.go_on.wait(60)
+        self.made.append(password)
+        return f"hash of {password}"
+
+
+async def test_logins_get_in_while_accounts_set_their_passwords_again_and_again(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = await serve()
+    await with_password(live)
+    slow = Slow(monkeypatch)
+    setters = [await live.join(f"eve{n}") for n in range(24)]
+    passwords = live.server.hub._hashing.passwords
+    for count, setter in enumerate(setters, 1):
+        await setter.send(request("password", "p", password=f"new password {count}"))
+    await until(lambda: len(passwords._waiting) == 16)
+    client = await live.enter()
+    await client.send(request("hello", "h", name="ada", account_password=SECRET))
+    try:
+        await until(lambda: [turn.is_login for turn in passwords._running] == [False, True])
+    finally:
+        slow.go_on.set()
+    assert (await client.until("welcome"))["name"] == "ada"
+    answers = [await setter.next_answer() for setter in setters]
+    assert [answer.get("code") for answer in answers].count("busy") == 7
+
+
+async def test_a_login_takes_the_place_of_a_new_password_that_waits_if_too_many_wait(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    passwords = Passwords()
+    turns = [passwords.begin(n, f"192.0.2.{n}", f"account {n}", is_login=False) for n in range(17)]
+    assert all(isinstance(turn, Turn) for turn in turns)
+    assert passwords.begin(50, "192.0.2.50", "account 50", is_login=False) == refuse("busy")
+    first, second = (passwords.begin(n, f"198.51.100.{n}", "name ada", is_login=True) for n in (60, 61))
+    assert isinstance(first, Turn)
+    assert first in passwords._running
+    assert isinstance(second, Turn)
+    assert second in passwords._waiting
+    last = turns[-1]
+    assert isinstance(last, Turn)
+    assert await passwords.hash(last, "x") == refuse("busy")
+
+
+async def test_the_account_that_had_the_most_hashes_lately_comes_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow = Slow(monkeypatch)
+    slow.go_on.set()
+    passwords = Passwords()
+    for number in range(3):
+        turn = passwords.begin(number, "127.0.0.1", "account 1", is_login=False)
+        assert isinstance(turn, Turn)
+        await passwords.hash(turn, f"eve {number}")
+    running = passwords.begin(10, "127.0.0.1", "account 9", is_login=False)
+    eve = passwords.begin(11, "127.0.0.1", "account 1", is_login=False)
+    bob = passwords.begin(12, "127.0.0.1", "account 2", is_login=False)
+    async with trio.open_nursery() as nursery:
+        for turn, text in ((eve, "eve again"), (bob, "bob"), (running, "first")):
+            assert isinstance(turn, Turn)
+            nursery.start_soon(passwords.hash, turn, text)
+    assert slow.made[3:] == ["first", "bob", "eve again"]
+
+
+async def test_an_account_sets_one_password_at_a_time_from_whichever_session(
+    autojump_clock: trio.testing.MockClock,
+) -> None:
+    passwords = Passwords()
+    assert isinstance(passwords.begin(1, "127.0.0.1", "account 1", is_login=False), Turn)
+    assert passwords.begin(2, "127.0.0.1", "account 1", is_login=False) == refuse("still_checking")
+
+
+async def test_a_turn_that_is_cancelled_leaves_its_place_to_others(
+    autojump_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slow = Slow(monkeypatch)
+    slow.go_on.set()
+    passwords = Passwords()
+    first, second = (passwords.begin(n, "127.0.0.1", f"account {n}", is_login=False) for n in (1, 2))
+    assert isinstance(first, Turn)
+    assert isinstance(second, Turn)
+    with trio.CancelScope() as scope:
+        scope.cancel()
+        await passwords.hash(second, "never")
+    assert passwords._waiting == []
+    await passwords.hash(first, "one")
+    assert passwords._running == []
+    assert isinstance(passwords.begin(2, "127.0.0.1", "account 2", is_login=False), Turn)

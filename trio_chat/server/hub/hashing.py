@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, Final
 
 import structlog
 
-from trio_chat.broker.places import place_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.requests import Hello, SetPassword
 from trio_chat.server.hub.items import HashedRequest
-from trio_chat.server.hub.passwords import Passwords
+from trio_chat.server.hub.passwords import Passwords, Turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,32 +48,32 @@ class Hashing:
 
         Returns the refusal, if that cannot be.
         """
-        if isinstance(request, SetPassword):
-            place = place_of(known.address) or f"session {known.id}"
-        else:
-            place = place_of(known.address) or f"name {(request.name or '').casefold()}"
-        refusal = self.passwords.begin(known.id, place)
-        if refusal is None:
-            nursery.start_soon(self._hash, known.id, place, request, encoded, origin)
-        return refusal
+        is_login = isinstance(request, Hello)
+        account = f"name {(request.name or '').casefold()}" if isinstance(request, Hello) else _account_of(known)
+        turn = self.passwords.begin(known.id, known.address, account, is_login=is_login)
+        if isinstance(turn, Refusal):
+            return turn
+        nursery.start_soon(self._hash, turn, request, encoded, origin)
+        return None
 
     async def _hash(
-        self,
-        session: int,
-        place: str,
-        request: Hello | SetPassword,
-        encoded: str | None,
-        origin: Arrival | ChargedRequest,
+        self, turn: Turn, request: Hello | SetPassword, encoded: str | None, origin: Arrival | ChargedRequest
     ) -> None:
+        session = turn.session
         found: str | Refusal | None = None
         try:
             if isinstance(request, SetPassword):
-                found = await self.passwords.hash(session, place, request.password)
-            elif await self.passwords.verify(session, place, encoded or "", request.account_password or ""):
-                found = encoded
+                found = await self.passwords.hash(turn, request.password)
+            else:
+                right = await self.passwords.verify(turn, encoded or "", request.account_password or "")
+                found = right if isinstance(right, Refusal) else encoded if right else None
         except Exception:  # a bug of ours must not end everybody's chat
             made = isinstance(request, SetPassword)
             log.exception("password not hashed" if made else "password not checked", session=session)
             found = refuse("internal")
         async with self._open_inbox() as inbox:
             await inbox.send(HashedRequest(session, request, found, origin))
+
+
+def _account_of(known: Session) -> str:
+    return f"session {known.id}" if known.person is None else f"account {known.person.id}"

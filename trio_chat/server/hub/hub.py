@@ -395,7 +395,7 @@ class Hub:
             return False
         encoded: str | None = None
         if isinstance(request, Hello) and known.person is None:
-            encoded = self._broker.wants_proof(request, self._now)
+            encoded = self._broker.wants_proof(request, self._now, known.address)
             if encoded is None:
                 return False
         elif not isinstance(request, SetPassword) or not self._broker.wants_hash(session):
