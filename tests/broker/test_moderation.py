@@ -224,6 +224,39 @@ def test_a_person_who_left_a_slow_room_has_no_mute_to_lift_and_waits_when_they_r
     assert crowd.refused("plain", Send(id="s", room="#ops", text="two")).code == "too_soon"
 
 
+@pytest.mark.parametrize("leave", [Leave(id="l", room="#ops"), Kick(id="l", room="#ops", name="plain")])
+def test_a_person_who_spoke_and_left_waits_also_if_the_room_became_slow_only_then(leave: AnyRequest) -> None:
+    crowd = ops()
+    crowd.say("plain", "one", room="#ops")
+    crowd.do("plain" if isinstance(leave, Leave) else "owner1", leave)
+    crowd.do("mod1", Configure(id="c", room="#ops", slow=60.0))
+    crowd.advance(4.0)
+    crowd.enter("#ops", "plain")
+    refusal = crowd.refused("plain", Send(id="s", room="#ops", text="two"))
+    assert (refusal.code, refusal.advice) == ("too_soon", "Try again in 56 seconds.")
+    crowd.advance(56.0)
+    crowd.say("plain", "two", room="#ops")
+
+
+def test_former_members_are_remembered_for_as_long_as_they_could_have_to_wait() -> None:
+    crowd = ops()
+    crowd.enter("#ops", "other", "boss")
+    crowd.say("plain", "one", room="#ops")
+    crowd.do("mod1", Mute(id="m", room="#ops", name="other"))
+    for name in ("plain", "other", "boss"):  # boss has said nothing
+        crowd.do(name, Leave(id="l", room="#ops"))
+    room = crowd.broker.rooms["#ops"]
+    assert [member.person.name.shown for member in room.former.values()] == ["plain", "other"]
+    crowd.advance(86399.0)
+    crowd.do("mod2", Leave(id="l", room="#ops"))
+    assert len(room.former) == 2
+    crowd.advance(1.0)
+    for _ in range(2):
+        crowd.enter("#ops", "mod2")
+        crowd.do("mod2", Leave(id="l", room="#ops"))
+    assert [member.person.name.shown for member in room.former.values()] == ["other"], "who is muted for good"
+
+
 # ---- private rooms ----------------------------------------------------------------------------
 
 

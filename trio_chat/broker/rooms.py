@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from trio_chat.broker import presence
 from trio_chat.broker.effects import Persist, Publish, Subscribe, Tell, Unsubscribe
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, add_room, record_of
-from trio_chat.broker.state import FOR_GOOD, LISTED_MENTIONS, ChatRoom, Member, Person, Role, Session
+from trio_chat.broker.state import FOR_GOOD, LISTED_MENTIONS, SLOWEST, ChatRoom, Member, Person, Role, Session
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.events import (
     Invited,
@@ -158,12 +159,24 @@ def exit_room(decision: Decision, person: Person, room: ChatRoom) -> None:
     journal.pop(person.read, room.id)
     journal.pop(person.mentions, room.id)
     decision.persist(DropMember(room.id, person.id))
-    if member is not None and (member.muted or room.slow):
+    _forget_former(decision, room)
+    if member is not None and (member.muted or member.spoke + SLOWEST > decision.now):  # the room may be slow later
         former = Member(person, Role.NOBODY, member.muted, member.spoke)
         journal.put(room.former, person.id, former)
         if former.muted:
             decision.effects.append(save_member(decision.registry, room, former))
     decision.effects.extend(Unsubscribe(session, room.name) for session in person.sessions)
+
+
+def _forget_former(decision: Decision, room: ChatRoom) -> None:
+    """Forget former members who would not have to wait in any slow room. Two are looked at whenever somebody leaves, so
+    that all have their turn."""
+    for number in list(islice(room.former, 2)):
+        former = room.former[number]
+        if former.muted or former.spoke + SLOWEST > decision.now:
+            room.former[number] = room.former.pop(number)  # behind the others
+        else:
+            decision.registry.journal.pop(room.former, number)
 
 
 def remove(decision: Decision, person: Person, removal: MissedNotice, *, by: Person | None) -> None:

@@ -50,6 +50,9 @@ END: Final = 253_402_300_799.0
 HOUR: Final = 3600.0
 """Seconds of an hour."""
 
+SLOWEST: Final = 86400.0
+"""The longest wait between two messages that a room can ask for, in seconds: see the request ``configure``."""
+
 SAVING: Final = 0.5
 """Seconds after which reading positions and last visits are stored: they are many, and nobody waits for a commit."""
 
@@ -217,7 +220,8 @@ class ChatRoom:
 
     ``first`` and ``last`` are the numbers of the oldest line kept and of the newest. ``members`` are all people in it,
     ``here`` those of them who are connected and visible; both by their numbers. ``former`` are people who left while
-    they were muted or had to wait: to leave and come back must not end that. ``arrived`` and ``departed`` are the
+    they were muted, or spoke a day ago at the most: to leave and come back must not end a wait, also one that the room
+    asks for only after they left. ``arrived`` and ``departed`` are the
     changes since the room was last told who is here, at ``presence_told``, by the people's names.
     """
 
