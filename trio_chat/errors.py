@@ -118,7 +118,9 @@ FAULTS: Final[dict[str, Fault]] = {
         http=409,
     ),
     "wrong_account_password": Fault(
-        "The password for {name} is wrong.", "Try again, or choose another name.", http=401
+        "The password for {name} is wrong.",
+        "Try again, join from a device that has the name, or choose another name.",
+        http=401,
     ),
     "banned": Fault(
         "You are banned from this server{until}.{reason}", "Ask whoever runs the server.", http=403, close=1008

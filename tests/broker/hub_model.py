@@ -451,7 +451,8 @@ class HubModel:
             assert places.get(event.room) == event.seq - 1, f"{event.room}: {event} after {places.get(event.room)}"
             places[event.room] = event.seq
         elif isinstance(event, Welcome | Room):
-            if isinstance(event, Welcome) and session in self.whose:  # their name may be reset since
+            # their name may be reset since, and without a token the device is not remembered
+            if isinstance(event, Welcome) and session in self.whose and event.token:
                 self.holders[event.token] = self.whose[session]
             for info in event.rooms if isinstance(event, Welcome) else (event.room,):
                 assert places.setdefault(info.name, info.last) == info.last, f"{info.name}: a wrong end"

@@ -60,7 +60,9 @@ def _check_people(hub: HubModel) -> None:
         assert person.sessions == devices, "a person's sessions are not their open ones"
         assert person.visible == devices - hub.quiet, "somebody is visible by what is quiet, or the reverse"
         assert all(broker.sessions[s].state is State.PRESENT for s in devices), "a session in a wrong state"
-        assert all(broker.sessions[s].device is not None for s in devices), "a session of no device"
+        unremembered = {s for s in devices if broker.sessions[s].device is None}
+        assert unremembered == {s for s in devices if not hub.tokens[s]}, "a session of no device has a token"
+        assert not unremembered or person.password is not None, "a session of no device and without a password"
     visible = {who for who in hub.whose.values() if hub.visible(who)}
     assert broker.here == broker.statistics().here == len(visible), "a wrong count of people here"
 

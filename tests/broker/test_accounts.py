@@ -11,7 +11,7 @@ from tests.broker.scenario import Crowd
 from trio_chat.broker import Broker, BrokerSettings, Failed
 from trio_chat.broker.admin import Table
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply
-from trio_chat.broker.state import stamp
+from trio_chat.broker.state import MOST_DEVICES, stamp
 from trio_chat.errors import Refusal
 from trio_chat.protocol.events import BanList, DeviceList, Error, Message, Ok, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
@@ -20,6 +20,8 @@ from trio_chat.records import DropAccount, SaveAccount
 
 HOUR = 3600.0
 DAY = 24 * HOUR
+
+OWN = "a token that the device made itself, and keeps"
 
 
 def welcome_of(crowd: Crowd, who: str | int) -> Welcome:
@@ -50,7 +52,7 @@ def test_a_password_lets_another_device_in_which_then_has_a_token() -> None:
     crowd = Crowd("ada")
     assert crowd.do("ada", SetPassword(id="p", password="long enough")) == Ok(id="p")
     assert refused_hello(crowd, name="ada", account_password="a guess") == "wrong_account_password"
-    crowd.come("ada", "phone", account_password="long enough")
+    crowd.come("ada", "phone", account_password="long enough", token=OWN)
     tokens = {welcome_of(crowd, who).token for who in ("ada", "phone")}
     assert len(tokens) == 2
     crowd.restart(orderly=False)
@@ -98,7 +100,7 @@ def test_a_hash_is_asked_for_only_where_it_decides() -> None:
     assert wants()
     assert not wants(password="wrong")
     assert not wants(account_password=None)
-    assert not wants(name="bob")
+    assert wants(name="bob"), "it takes as long as for a name that has a password"
     assert not wants(name="nobody")
     assert not wants(name=None)
     assert not wants(token=welcome_of(crowd, "ada").token)
@@ -244,7 +246,7 @@ def test_a_device_that_is_revoked_is_let_in_no_more() -> None:
     crowd = Crowd()
     crowd.come("ada", client="laptop")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
-    crowd.come("ada", "phone", account_password="long enough", client="phone\x1b")
+    crowd.come("ada", "phone", account_password="long enough", token=OWN, client="phone\x1b")
     crowd.advance(3600.0)
     listed = crowd.do("ada", Devices(id="d"))
     assert isinstance(listed, DeviceList)
@@ -270,34 +272,55 @@ def test_nobody_locks_themselves_out() -> None:
     crowd.come("ada", "third", account_password="long enough")
 
 
-def test_of_too_many_devices_the_one_unused_for_longest_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_session_with_the_account_password_and_no_token_is_no_device() -> None:
     """As where a program comes with the password each time, and keeps no token."""
-    monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 3)
     crowd = Crowd("ada")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
-    for label in ("second", "third", "fourth", "fifth"):
-        crowd.advance(60.0)
-        crowd.come("ada", label, account_password="long enough")
-        if label != "fifth":
-            crowd.go(label)
-    listed = crowd.do("ada", Devices(id="d"))
+    for number in range(MOST_DEVICES + 20):
+        crowd.come("ada", f"script{number}", account_password="long enough")
+        assert welcome_of(crowd, f"script{number}").token == ""
+        if number > 10:
+            crowd.go(f"script{number}")
+    listed = crowd.do("script0", Devices(id="d"))
     assert isinstance(listed, DeviceList)
-    assert [device.id for device in listed.devices] == [1, 4, 5], "who is here stays"
+    assert [(device.id, device.current) for device in listed.devices] == [(1, False)]
+    crowd.say("script0", "all goes well")
     crowd.restart(orderly=False)
-    assert len(crowd.broker.people["ada"].devices) == 3
+    crowd.back("ada")
 
 
-def test_devices_that_are_connected_are_kept_even_if_they_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 1)
-    crowd = Crowd("ada")
+def test_a_device_that_is_one_too_many_is_let_in_and_told_and_takes_no_other_ones_place(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("trio_chat.broker.arrival.MOST_DEVICES", 3)
+    crowd = Crowd("ada", motd="Tea at four.")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
-    for label in ("second", "third"):
-        crowd.come("ada", label, account_password="long enough")
-    crowd.go("second")
-    crowd.come("ada", "fourth", account_password="long enough")
-    listed = crowd.do("ada", Devices(id="d"))
-    assert isinstance(listed, DeviceList)
-    assert [device.id for device in listed.devices] == [1, 3, 4]
+    tokens: list[str] = []
+    for number in range(2):
+        crowd.come("ada", f"phone{number}", account_password="long enough", token=OWN)
+        tokens.append(welcome_of(crowd, f"phone{number}").token)
+        crowd.go(f"phone{number}")
+    assert OWN not in tokens, "what was revoked once could come back with a password"
+    crowd.come("ada", "laptop", account_password="long enough", token=OWN)
+    welcome = welcome_of(crowd, "laptop")
+    assert (welcome.token, welcome.motd.partition("\n")[0]) == ("", "Tea at four.")
+    assert "so this one is not remembered" in welcome.motd
+    crowd.go("laptop")
+    for number, token in enumerate(tokens):
+        crowd.come("ada", f"again{number}", token=token)
+        assert welcome_of(crowd, f"again{number}").motd == "Tea at four."
+    assert refused_hello(crowd, name="ada", token=OWN) == "name_owned"
+    crowd.do("ada", Revoke(id="r", device=2))
+    crowd.come("ada", "laptop", account_password="long enough", token=OWN)
+    assert welcome_of(crowd, "laptop").token not in {"", OWN}
+
+
+def test_a_password_for_a_name_that_has_none_is_answered_like_a_wrong_one() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.do("ada", SetPassword(id="p", password="long enough"))
+    for name in ("ada", "bob"):
+        assert refused_hello(crowd, name=name, account_password="a guess") == "wrong_account_password"
+        assert refused_hello(crowd, name=name) == "name_owned"
 
 
 # ---- from outside -----------------------------------------------------------------------------
@@ -353,7 +376,7 @@ def test_a_device_that_could_not_be_stored_is_told_so_and_let_go() -> None:
     crowd = Crowd("ada")
     crowd.do("ada", SetPassword(id="p", password="long enough"))
     session = crowd.connect()
-    crowd.ask(session, Hello(id="h", name="ada", account_password="long enough"))
+    crowd.ask(session, Hello(id="h", name="ada", account_password="long enough", token=OWN))
     crowd.fail()
     crowd.check()
     assert [event.code for event in crowd.inboxes[session] if isinstance(event, Error)] == ["not_stored"]
@@ -437,7 +460,7 @@ def test_a_password_proves_nothing_once_the_name_is_another_accounts() -> None:
     (refused,) = handle(crowd.broker, late, hello, crowd.now, password_hash=proven)
     assert isinstance(refused, Reply)
     assert isinstance(refused.event, Error)
-    assert refused.event.code == "name_owned"
+    assert refused.event.code == "wrong_account_password"
 
 
 def test_two_programs_that_claim_a_name_in_a_batch_that_is_lost_are_both_sent_away() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.broker.scenario import Crowd
 from trio_chat.protocol.events import Message, Moderated, Ok, People, Presence, Room, RoomInfo, RoomList, TopicChanged
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Join, Leave, Rooms, Send, Topic, Who
+from trio_chat.protocol.requests import Configure, Invite, Join, Leave, Rooms, Send, Topic, Who
 
 
 def people_in(crowd: Crowd, who: str, room: str | None = None) -> list[str]:
@@ -204,3 +204,17 @@ def test_a_refusal_shows_an_odd_room_harmlessly() -> None:
     message = crowd.refused("ada", Who(id="w", room="\x1b[2J\u202e" + "x" * 200)).message
     assert message.isprintable()
     assert len(message) < 100
+
+
+def test_who_may_make_no_rooms_does_not_learn_which_private_rooms_there_are() -> None:
+    crowd = Crowd("ada", "bob", room_creation="moderators")
+    crowd.order("promote", "ada")
+    crowd.step()
+    crowd.enter("#secret", "ada")
+    crowd.do("ada", Configure(id="c", room="#secret", private=True))
+    answers = [crowd.refused("bob", Join(id="j", room=room)) for room in ("#secret", "#none")]
+    assert [answer.code for answer in answers] == ["rooms_closed"] * 2
+    assert answers[0].message == answers[1].message
+    assert answers[0].advice.replace("secret", "none") == answers[1].advice
+    crowd.do("ada", Invite(id="i", room="#secret", name="bob"))
+    crowd.enter("#secret", "bob")

@@ -22,7 +22,8 @@ def told(answer: Answer) -> tuple[int, str]:
 
 
 def proof(name: str, password: str = SECRET) -> dict[str, str]:
-    return {"Username": name, "Trio-Chat-Password": quote(password)}
+    """The headers of a device that keeps a token and has none of this name yet."""
+    return {"Username": name, "Trio-Chat-Password": quote(password), "Trio-Chat-Token": "of another name"}
 
 
 async def with_password(live: LiveServer, name: str = "ada") -> RawClient:
@@ -101,7 +102,7 @@ async def test_a_password_lets_another_device_in_by_header_and_by_hello_also_aft
     await live.end()
     live = await serve(data=tmp_path)
     client = await live.enter()
-    assert (await client.ask("hello", name="ada", account_password=SECRET))["type"] == "welcome"
+    assert (await client.ask("hello", name="ada", account_password=SECRET, token="kept"))["type"] == "welcome"
     assert (await live.look("ada", welcome["token"])).name == "ada"
     devices = (await client.ask("devices"))["devices"]
     assert [device["current"] for device in devices if device.get("current")] == [True]
@@ -123,7 +124,9 @@ async def test_a_wrong_account_password_is_told_and_so_is_one_for_a_name_without
     ada = await with_password(live)
     await live.join("bob")
     assert told(await live.refused(proof("ada", "wrong horse"))) == (401, "wrong_account_password")
-    assert told(await live.refused(proof("bob"))) == (409, "name_owned")
+    assert told(await live.refused(proof("bob"))) == (401, "wrong_account_password"), (
+        "whether bob has a password is his"
+    )
     client = await live.enter()
     assert (await client.ask("hello", name="ada", account_password="wrong horse"))["code"] == "wrong_account_password"
     assert (await client.ask("hello", name="ada", account_password=SECRET))["type"] == "welcome"
@@ -224,7 +227,7 @@ async def test_a_session_that_ends_while_its_password_is_checked_leaves_nothing_
 async def test_a_revoked_device_is_disconnected_and_let_in_no_more(serve: Serve, tmp_path: Path) -> None:
     live = await serve(data=tmp_path)
     ada = await with_password(live)
-    phone = await live.look("ada", "", **{"Trio-Chat-Password": quote(SECRET), "User-Agent": "phone"})
+    phone = await live.look("ada", "of another name", **{"Trio-Chat-Password": quote(SECRET), "User-Agent": "phone"})
     (device,) = [device for device in (await ada.ask("devices"))["devices"] if device["client"] == "phone"]
     assert (await ada.ask("revoke", device=device["id"]))["type"] == "ok"
     events, code, _ = await phone.wait_closed()

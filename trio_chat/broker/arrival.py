@@ -30,6 +30,19 @@ _MADE_UP: Final = re.compile(r"user_\d+")
 """A name that a server made up, now or on an earlier visit."""
 
 
+_NO_PASSWORD: Final = (
+    "$argon2id$v=19$m=65536,t=3,p=4$Je2HAjUi14CQjXBStjIQ5g$ql8I0Dhg6BBqqRSVQaWNF9CXYob2IxrPB88ajBUUAyM"  # noqa: S105 - a hash, and of nothing
+)
+"""A hash that is checked in place of that of an account without a password, so that the answer takes as long. No
+password is known for it."""
+
+_TOO_MANY: Final = (
+    f"You have {MOST_DEVICES} devices, the most allowed, so this one is not remembered and needs your password each "
+    "time. /devices lists them, and /revoke signs one out."
+)
+"""What a person is told whose device has no place among the others, behind the message of the day."""
+
+
 def hello(ask: Ask[Hello]) -> Refusal | None:
     """Let a session in: under a name that it proves to be its own, or a free one, which it then claims."""
     registry, session, request = ask.registry, ask.session, ask.request
@@ -42,7 +55,7 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
     if isinstance(name, Refusal):
         return name
     person = registry.people.get(name.key)
-    asked, token = "", session.spare_token
+    asked, claimed = "", False
     if person is None or _is_free(registry, person, request, ask.now):
         # The name is free. The token may be of an account whose name changed elsewhere, or in a history that is gone.
         known = _holder_of(registry, request.token)
@@ -67,11 +80,12 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
         if refusal is not None:
             return refusal
         person = _claim(ask, name)
-        person.temporary = temporary
-        token = _own_token(registry, request) or token
+        person.temporary, claimed = temporary, True
     session.device = _owning_device(person, request.token)
-    if session.device is None:
-        _add_device(ask, person, token)
+    is_kept = claimed or (bool(request.token) and len(person.devices) < MOST_DEVICES)
+    if session.device is None and is_kept:  # none gives way to another: somebody may rely on it
+        # a token that was revoked once must not come back with a password
+        _add_device(ask, person, (claimed and _own_token(registry, request)) or session.spare_token)
     _leave_where_banned(ask, person)
     _enter(ask, person, asked)
     return None
@@ -80,7 +94,8 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
 def wants_proof(registry: Registry, request: Hello, address: str, now: float) -> str | None:
     """The hash against which the account password of a hello must be checked, after the cheap checks.
 
-    ``None`` where there is nothing to check: the hello is refused, or let in, without it. A guess at the server's
+    ``None`` where there is nothing to check: the hello is refused, or let in, without it. An account without a password
+    has a hash that no password is right for. A guess at the server's
     password that is wrong is charged when the hello is decided, and not here.
     """
     wanted = registry.settings.password
@@ -92,7 +107,7 @@ def wants_proof(registry: Registry, request: Hello, address: str, now: float) ->
     person = None if isinstance(name, Refusal) else registry.people.get(name.key)
     if person is None or _owning_device(person, request.token) is not None or _is_free(registry, person, request, now):
         return None
-    return person.password
+    return None if person.guest else person.password or _NO_PASSWORD
 
 
 def depart(decision: Decision, session: Session, person: Person) -> None:
@@ -254,7 +269,7 @@ def _prove(ask: Ask[Hello], person: Person) -> Refusal | None:
         return None
     if person.password is not None and ask.password_hash == person.password:  # not the hash of an earlier account
         return None
-    if request.account_password is not None and person.password is not None:
+    if request.account_password is not None and not person.guest:  # also where there is none: that is nobody's business
         return refuse("wrong_account_password", name=person.name.shown)
     return refuse("name_taken" if person.guest else "name_owned", name=person.name.shown)
 
@@ -344,10 +359,6 @@ def _own_token(registry: Registry, request: Hello) -> str | None:
 
 def _add_device(ask: Ask[Hello], person: Person, token: str) -> None:
     registry, session = ask.registry, ask.session
-    here = {registry.sessions[number].device for number in person.sessions}
-    for known in sorted(person.devices.values(), key=lambda device: (device.seen, device.id)):
-        if len(person.devices) >= MOST_DEVICES and known not in here:
-            drop_device(ask, person, known)
     device = Device(registry.next_device, _digest(token), clean_line(ask.request.client)[:64], ask.time, ask.time)
     registry.journal.set(registry, "next_device", device.id + 1)
     registry.journal.put(person.devices, device.digest, device)
@@ -395,7 +406,7 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
     wait = registry.charges.enter(session, person, ask.now)
     if wait:
         ask.effects.append(Throttle(session.id, wait))
-    welcome = _welcome(ask, person, token)
+    welcome = _welcome(ask, person, "" if session.device is None else token)
     ask.reply(replace(welcome, asked=asked) if asked else welcome)
     if (person.missed_removals or person.missed_invites) and not request.quiet:
         rooms.tell_invited(ask, session, person)
@@ -413,6 +424,7 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
 def _welcome(ask: Ask[Hello], person: Person, token: str) -> Welcome:
     settings = ask.registry.settings
     infos, left_out = rooms.describe_all(ask.registry, person)
+    too_many = bool(ask.request.token) and not token
     return Welcome(
         id=ask.request.id,
         name=person.name.shown,
@@ -426,7 +438,7 @@ def _welcome(ask: Ask[Hello], person: Person, token: str) -> Welcome:
         limits=Limits(text=settings.max_text, frame=settings.max_frame, to=settings.max_recipients),
         time=ask.time,
         server=settings.server,
-        motd=settings.motd,
+        motd="\n".join(filter(None, (settings.motd, _TOO_MANY if too_many else ""))),
         owned=settings.owned,
         reads_begin=True,
         admin=person.admin,

@@ -271,7 +271,7 @@ class Broker(Registry):
 
     def _is_let_in(self, session: Session, person: Person) -> bool:
         device = session.device
-        return self.persons.get(person.id) is person and device is not None and device.digest in person.devices
+        return self.persons.get(person.id) is person and (device is None or device.digest in person.devices)
 
     # ---- time -------------------------------------------------------------------------------
 

@@ -259,7 +259,8 @@ def join(ask: Ask[Join]) -> Refusal | None:
     else:
         refusal = _may_enter(registry, room, person, ask.session.address, ask.now)
         if refusal is not None:
-            return refusal
+            hidden = None if registry.is_visible(room, person) else _makers_unless_allowed(registry, person)
+            return refusal if hidden is None else refuse("rooms_closed", makers=hidden, room=name)  # as if it were none
         role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # an empty room needs an owner again
         enter(ask, person, room, role)
     ask.reply(Room(id=request.id, room=describe(room, person)))

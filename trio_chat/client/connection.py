@@ -237,8 +237,9 @@ class Link:
         """Run one connection from its start to its end. Returns the reason for the end, as a sentence."""
         conversation, credentials = self._conversation, self._credentials
         if self._entered and conversation.welcome is not None:
-            token = conversation.welcome.token
-            credentials = replace(credentials, name=conversation.name, token=token, account_password=None)
+            credentials = replace(credentials, name=conversation.name)
+            if conversation.welcome.token:  # else the server remembers no device, and wants the password again
+                credentials = replace(credentials, token=conversation.welcome.token, account_password=None)
         else:
             credentials = recall(self._identities, self._address.url, credentials)
         headers = self._make_headers(credentials)
@@ -263,7 +264,7 @@ class Link:
         """Store the name and its token, when one of them is new. A failure does not end the chat; the next event tries
         again."""
         welcome, name = self._conversation.welcome, self._conversation.name
-        if welcome is None or self._known_as == (name, welcome.token):
+        if welcome is None or not welcome.token or self._known_as == (name, welcome.token):
             return
         with contextlib.suppress(ChatError):
             self._identities.remember(self._address.url, name, welcome.token)

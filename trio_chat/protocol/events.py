@@ -153,11 +153,12 @@ class BanInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Welcome(Event, frozen=True):
     """You are signed in. ``id`` is empty if the credentials were in headers.
 
-    ``token`` will prove that ``name`` is yours; save it where only you can read it. If ``epoch`` changes, the server's
-    history started anew, and earlier sequence numbers mean nothing. ``owned`` says whether a name that is claimed now
-    gets an owner. ``put_out`` lists rooms from which you were removed while away, until a session that is not ``quiet``
-    was told. ``asked`` is the name that you asked for, if nobody has it and your token belongs to an account with
-    another name; you are then signed in under that name, ``name``.
+    ``token`` will prove that ``name`` is yours; save it where only you can read it. It is empty if the server does not
+    remember your device: you sent none, or the account has as many devices as it may have. If ``epoch`` changes, the
+    server's history started anew, and earlier sequence numbers mean nothing. ``owned`` says whether a name that is
+    claimed now gets an owner. ``put_out`` lists rooms from which you were removed while away, until a session that is
+    not ``quiet`` was told. ``asked`` is the name that you asked for, if nobody has it and your token belongs to an
+    account with another name; you are then signed in under that name, ``name``.
 
     ``rooms`` has all your rooms, but only as many of your direct conversations as fit, those first that you have read.
     ``left_out`` says how many are missing; you get the messages of those as well, and can ask for their ``history``.

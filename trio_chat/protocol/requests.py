@@ -54,8 +54,9 @@ class Hello(Request, frozen=True):
     is signed in to that account.
 
     A device that claims a name may send a token of its own: at least 32 random characters, saved before they are sent,
-    so that the name is not lost if the answer is lost. A ``quiet`` session only reads or posts: nobody is told when it
-    starts or ends, and its person does not count as online. Answer: ``welcome``.
+    so that the name is not lost if the answer is lost. A session that gives the account's password, and no token at
+    all, is not remembered as a device. A ``quiet`` session only reads or posts: nobody is told when it starts or ends,
+    and its person does not count as online. Answer: ``welcome``.
     """
 
     name: Word | None = None

@@ -485,7 +485,7 @@ async def test_a_device_that_could_not_be_stored_is_not_let_in_half(serve: Serve
     await ada.ask("password", password="a long secret")
     phone = await live.enter()
     store.failing = True
-    await phone.send(request("hello", "1", name="ada", account_password="a long secret"))
+    await phone.send(request("hello", "1", name="ada", account_password="a long secret", token="kept"))
     events, _, _ = await phone.wait_closed()
     assert [event["code"] for event in events] == ["not_stored", "not_stored"]
     store.failing = False
