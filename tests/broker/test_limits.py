@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.broker.asking import handle
 from tests.broker.scenario import Crowd
 from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Effect, Persist, Reply, Throttle
-from trio_chat.broker.state import MENTIONED, SENT_IDS, UNDELIVERED
+from trio_chat.broker.state import MENTIONED, SENT_IDS, UNDELIVERED, StoredMessage
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Error, Message, Ok, Room
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Hello, Join, Leave, Ping, Received, Send
-from trio_chat.records import SaveMention
+from trio_chat.protocol.requests import Delete, Hello, Join, Leave, Ping, Received, Send
+from trio_chat.records import DropMention, SaveMention
 
 
 def test_the_mentions_of_one_message_are_bounded() -> None:
@@ -190,6 +192,39 @@ def test_unsigned_direct_messages_are_waited_for_up_to_a_number() -> None:
     assert len(room.undelivered) == UNDELIVERED
     assert len(crowd.news_of("bob", Message)) == UNDELIVERED + 10
     assert crowd.do("bob", Received(id="r", room=room.name, seq=1)) == Ok(id="r")  # forgotten, and no harm
+
+
+def test_the_unread_mentions_of_a_person_who_does_not_come_are_counted_up_to_a_number(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for module in ("talk", "restore"):
+        monkeypatch.setattr(f"trio_chat.broker.{module}.MOST_MENTIONS", 20)
+    crowd = Crowd("ada", "bob")
+    for number in range(25):
+        crowd.ask(crowd.who["ada"], Send(id=f"m{number}", room=LOBBY, text="@bob"))
+    crowd.commit()  # the model counts them all
+    bob, lobby = crowd.broker.people["bob"], crowd.broker.rooms[LOBBY]
+    assert bob.mentions[lobby.id] == list(range(6, 26))
+    stored = len(crowd.kept.mentions)
+    restarted = crowd.kept.restarted(crowd.settings, crowd.now)
+    assert restarted.people["bob"].mentions[lobby.id] == list(range(6, 26))
+    assert stored == 25
+
+
+def test_a_deleted_mention_that_is_not_counted_any_more_is_not_stored_any_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("trio_chat.broker.talk.MOST_MENTIONS", 3)
+    crowd = Crowd("ada", "bob")
+    for number in range(5):
+        crowd.ask(crowd.who["ada"], Send(id=f"m{number}", room=LOBBY, text="@bob"))
+    crowd.commit()
+    ada, lobby = crowd.broker.people["ada"], crowd.broker.rooms[LOBBY]
+    first = crowd.news_of("bob", Message)[0]
+    assert isinstance(first, Message)
+    effects = handle(
+        crowd.broker, crowd.who["ada"], Delete(id="d", room=LOBBY, target=1), crowd.now, StoredMessage(ada.id, first)
+    )
+    dropped = [e.record for e in effects if isinstance(e, Persist) and isinstance(e.record, DropMention)]
+    assert dropped == [DropMention(lobby.id, 2, 1)]
 
 
 def test_nothing_is_left_of_people_whose_names_were_reset() -> None:

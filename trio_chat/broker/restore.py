@@ -7,7 +7,18 @@ from typing import TYPE_CHECKING
 
 from trio_chat.addresses import Network, read_network
 from trio_chat.broker.effects import Effect, Persist
-from trio_chat.broker.state import FOR_GOOD, SENT_IDS, ActiveBan, ChatRoom, Device, Member, Person, Role, seconds
+from trio_chat.broker.state import (
+    FOR_GOOD,
+    MOST_MENTIONS,
+    SENT_IDS,
+    ActiveBan,
+    ChatRoom,
+    Device,
+    Member,
+    Person,
+    Role,
+    seconds,
+)
 from trio_chat.protocol.names import LOBBY, Name
 from trio_chat.records import INVITE, SaveAccount, SaveRoom
 
@@ -151,7 +162,9 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
             registry.persons[read.account].read[read.room] = read.seq
     for mention in snapshot.mentions:
         if mention.account in registry.persons:
-            registry.persons[mention.account].mentions.setdefault(mention.room, []).append(mention.seq)
+            unread = registry.persons[mention.account].mentions.setdefault(mention.room, [])
+            unread.append(mention.seq)
+            del unread[:-MOST_MENTIONS]
 
 
 def _restore_sent(registry: Registry, snapshot: Snapshot) -> None:

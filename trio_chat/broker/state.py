@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from trio_chat.protocol.names import Name
     from trio_chat.records import MissedNotice, SaveBan
 
-SENT_IDS: Final = 512
-"""Sent ids remembered for each person: far more than a client has unacknowledged at a time."""
+SENT_IDS: Final = 64
+"""Sent ids remembered for each person, at some 200 bytes each. A client that sends a message again says so, and then
+the store is asked; this is for clients that do not say so."""
 
 ANSWERS: Final = 64
 """The same for requests that are no messages: people moderate one deed at a time."""
@@ -32,7 +33,10 @@ LISTED_MENTIONS: Final = 100
 MOST_DEVICES: Final = 100
 """Devices of one person: more than anybody has. A program that logs in with the password is a new one each time."""
 
-UNDELIVERED: Final = 1000
+MOST_MENTIONS: Final = 1000
+"""Unread mentions in one room that are counted for a person who does not come: the newest. They are sorted for each."""
+
+UNDELIVERED: Final = 200
 """Direct messages of one conversation that may wait to be reported delivered."""
 
 BIG_ROOM: Final = 64
@@ -241,7 +245,7 @@ class ChatRoom:
     former: dict[int, Member] = field(default_factory=dict)
     invited: dict[int, None] = field(default_factory=dict)
     bans: dict[int, ActiveBan] = field(default_factory=dict)
-    undelivered: dict[int, tuple[Person, set[int]]] = field(default_factory=dict)
+    undelivered: dict[int, tuple[Person, tuple[int, ...]]] = field(default_factory=dict)
     arrived: dict[str, int] = field(default_factory=dict)
     departed: dict[str, Departed] = field(default_factory=dict)
     presence_told: float = float("-inf")

@@ -10,6 +10,7 @@ from trio_chat.broker.effects import Notify, Publish, Recall, Seek, Tell
 from trio_chat.broker.state import (
     BIG_ROOM,
     MENTIONED,
+    MOST_MENTIONS,
     SENT_IDS,
     UNDELIVERED,
     ChatRoom,
@@ -159,9 +160,10 @@ def received(ask: Ask[Received]) -> Refusal | None:
     ask.acknowledge(Ok(id=ask.request.id))
     waiting = room.undelivered.get(ask.request.seq)
     if waiting is not None and person.id in waiting[1]:
-        sender, readers = waiting
-        readers.discard(person.id)
-        if not readers:
+        sender, readers = waiting[0], tuple(number for number in waiting[1] if number != person.id)
+        if readers:
+            room.undelivered[ask.request.seq] = sender, readers
+        else:
             del room.undelivered[ask.request.seq]
         if room.name in sender.rooms:
             notice = Delivered(room=room.name, seq=ask.request.seq, by=person.name.shown, by_id=person.id)
@@ -263,9 +265,9 @@ def change_mentions(
             continue
         unread = person.mentions.get(room.id, [])
         if is_now and number in room.members and seq > person.read.get(room.id, 0) and seq not in unread:
-            registry.journal.put(person.mentions, room.id, sorted([*unread, seq]))
+            registry.journal.put(person.mentions, room.id, sorted([*unread, seq])[-MOST_MENTIONS:])
             ask.persist(SaveMention(room.id, number, seq))
-        elif was and seq in unread:
+        elif was and (seq in unread or len(unread) == MOST_MENTIONS):  # then it may be among those that are stored only
             registry.journal.put(person.mentions, room.id, [one for one in unread if one != seq])
             ask.persist(DropMention(room.id, number, seq))
 
@@ -353,7 +355,7 @@ def _conversation(ask: Ask[Send], people: dict[int, Person]) -> ChatRoom:
 
 def _await_delivery(registry: Registry, room: ChatRoom, seq: int, sender: Person) -> None:
     """Remember the people of whom the sender waits to hear that the message reached them."""
-    readers = {number for number in room.members if number != sender.id}
+    readers = tuple(number for number in room.members if number != sender.id)
     if readers:
         registry.journal.put(room.undelivered, seq, (sender, readers))
     if len(room.undelivered) > UNDELIVERED:

@@ -64,7 +64,7 @@ A client can send a request without waiting for earlier answers.
 The answer to `send` is `ok` once the message is stored, not before. A client that lost its connection before the answer
 sends the message again under the same `id`, with `again`. The server looks for the message in the whole log. If it was
 stored before, the server acknowledges it with its sequence number, and does not store it again. Without `again`, the
-server recognizes the last 512 messages of each account while it runs, and after a restart those of them that are among
+server recognizes the last 64 messages of each account while it runs, and after a restart those of them that are among
 the last 4096 stored events. Make ids unique for the account, across restarts of the client too. Other requests that
 change something can be sent again with `again` too: the server does them once and acknowledges them.
 
