@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import trio_chat
 from trio_chat.ui.input.decoder import Key, Pasted, Press, Typed
 from trio_chat.ui.input.editor import BELL, BINDINGS, Editor, InterfaceCommand, Submitted
 from trio_chat.ui.input.motions import Buffer
@@ -288,3 +292,28 @@ def test_stepping_right_and_left_meets_the_same_boundaries(text: str) -> None:
         leftward.append(place)
     assert leftward[::-1] == rightward
     assert len(list(clusters(text))) == len(rightward) - 1
+
+
+# ---- texts that go back to the person -----------------------------------------------------------
+
+
+def test_a_text_that_goes_back_to_the_person_is_not_cut_off_by_the_limit_for_typing() -> None:
+    editor = Editor(limit=5)
+    editor.put("seven..")
+    assert editor.text == "seven.."
+    assert editor.insert("x") == InterfaceCommand("bell")
+    editor.run("undo")
+    assert editor.text == ""
+
+
+def test_no_code_ignores_that_a_text_was_not_inserted() -> None:
+    package = Path(trio_chat.__file__).parent / "ui"
+    ignored = [
+        f"{path.relative_to(package)}:{node.lineno}"
+        for path in package.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Expr)
+        and isinstance(node.value, ast.Call)
+        and ast.unparse(node.value.func).endswith("editor.insert")
+    ]
+    assert not ignored

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 import signal
 import stat
 from functools import partial
 from pathlib import Path
 
 from tests.client.scripted import Session
-from tests.ui.tui.rich_server import Running
+from tests.ui.tui.rich_server import LOBBY, Running
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error
@@ -121,6 +122,66 @@ def test_the_external_editor_edits_the_input(house: Running, tmp_path: Path) -> 
             ada.press("Enter")
             assert house.wait_asked(requests.Send).text == "begun and more"
             ada.wait_prompt("#lobby")
+
+
+def test_an_editor_that_removes_its_file_leaves_the_draft_and_says_so(house: Running, tmp_path: Path) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text('#!/bin/sh\nrm "$1"\n')
+    script.chmod(0o700)
+    with Screen(house.url, tmp_path, EDITOR=str(script)).ready() as ada:
+        for columns, _ in ada.at_sizes():
+            ada.type("begun")
+            ada.press("C-x", "C-e")
+            ada.sees("The input is unchanged." if columns > 20 else "unchanged.")
+            ada.wait_until(lambda: ada.last_row == "→ #lobby> begun", "the draft")
+            ada.press("C-u")
+            ada.wait_prompt("#lobby")
+
+
+def test_a_text_of_the_editor_beyond_the_limit_is_in_the_input(house: Running, tmp_path: Path) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text("#!/bin/sh\nhead -c 65537 /dev/zero | tr '\\0' x > \"$1\"\n")
+    script.chmod(0o700)
+    with Screen(house.url, tmp_path, EDITOR=str(script)).ready() as ada:
+        ada.press("C-x", "C-e")
+        ada.sees("characters too long for a message.")
+        ada.wait_for("xxxxxxxx")
+
+
+def test_nothing_is_drawn_over_an_editor_that_was_stopped_and_resumed(house: Running, tmp_path: Path) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text('#!/bin/sh\necho EDITOR HERE\nread line\nprintf "$line" > "$1"\n')
+    script.chmod(0o700)
+    with Screen(house.url, tmp_path, under=("sh", "-i"), PS1="shell: ", ENV="", EDITOR=str(script)) as ada:
+        ada.wait_for("shell: ")
+        ada.type(f"{shlex.join(ada.command)}\r")
+        ada.ready()
+        ada.press("C-x", "C-e")
+        ada.wait_for("EDITOR HERE")
+        ada.press("C-z")
+        ada.wait_until(lambda: "shell:" in ada.last_row, "the shell")
+        ada.type("fg\r")
+        ada.wait_until(lambda: "fg" not in ada.last_row, "the editor")
+        drawn = ada.raw.count(b"\x1b[?1049h")
+        house.say("meanwhile", room=LOBBY)
+        ada.type("edited\r")
+        ada.wait_for("meanwhile")
+        ada.wait_until(lambda: ada.last_row == "→ #lobby> edited", "the edited text")
+        assert ada.raw.count(b"\x1b[?1049h") == drawn + 1
+        assert ada.raw.index(b"edited") < ada.raw.index(b"meanwhile")
+
+
+def test_ctrl_c_in_the_editor_is_for_the_editor(house: Running, tmp_path: Path) -> None:
+    script = tmp_path / "editor.sh"
+    script.write_text(
+        "#!/bin/sh\ntrap 'printf caught > \"$1\"; exit 0' INT\necho EDITOR HERE\nwhile sleep 0.1; do :; done\n"
+    )
+    script.chmod(0o700)
+    with Screen(house.url, tmp_path, EDITOR=str(script)).ready() as ada:
+        ada.press("C-x", "C-e")
+        ada.wait_for("EDITOR HERE")
+        ada.press("C-c")
+        ada.wait_until(lambda: ada.last_row == "→ #lobby> caught", "the edited text")
 
 
 def test_drafts_are_kept_by_room_and_over_a_crash(house: Running, tmp_path: Path) -> None:

@@ -213,6 +213,14 @@ class Editor:
         self._last = "type" if typed else "insert"
         return None
 
+    def put(self, text: str) -> None:
+        """Insert a text that goes back to the person, such as a draft or a refused message, however long it is.
+
+        The limit is for typing and pasting. What was written once is not lost because of it.
+        """
+        self._change(self._with(text))
+        self._last = "insert"
+
     def replace(self, start: int, end: int, text: str) -> None:
         """Replace the text from ``start`` to ``end``; the cursor goes behind the new text."""
         before_it = self.buffer.text[:start] + text

@@ -5,8 +5,9 @@ signals: Ctrl-C, Ctrl-Z and Ctrl-D arrive as keys, and the reader decides. Outpu
 processing of the terminal. Bracketed paste is on.
 
 The terminal is given back at the end of the ``with`` block, in any case; around a stop (Ctrl-Z, SIGTSTP), after which
-it is taken again; and when it is gone (SIGHUP), where giving it back fails and does not matter. Settings are changed at
-once (``TCSANOW``): waiting for the output to drain could last for ever on a blocked terminal.
+it is taken again; while it is lent to another program; and when it is gone (SIGHUP), where giving it back fails and
+does not matter. Settings are changed at once (``TCSANOW``): waiting for the output to drain could last for ever on a
+blocked terminal.
 
 Reading waits for the terminal to be readable, and writing is done in a thread. So a blocked terminal blocks nothing
 else.
@@ -18,12 +19,14 @@ import contextlib
 import os
 import signal
 import termios
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Final, Self
 
 import trio
 
 from trio_chat.output import Control, Output
+from trio_chat.ui.terminal.signals import outlived
 
 _ON: Final = Control("\x1b[?2004h")
 _OFF: Final = Control("\x1b[?2004l")
@@ -61,9 +64,11 @@ class Terminal:
         self._output = output_fd
         self._found: list[int | list[bytes | int]] | None = None
         self._writing = trio.Lock()
+        self._is_lent = False
 
     def __repr__(self) -> str:
-        return f"<Terminal {'taken' if self._found is not None else 'given back'}>"
+        state = "lent" if self._is_lent else "taken" if self._found is not None else "given back"
+        return f"<Terminal {state}>"
 
     def __enter__(self) -> Self:
         self.take()
@@ -75,8 +80,8 @@ class Terminal:
         self.give_back()
 
     def take(self) -> None:
-        """Take the terminal over; does nothing when it is taken already, or is gone."""
-        if self._found is not None:
+        """Take the terminal over; does nothing when it is taken already, is lent to another program, or is gone."""
+        if self._found is not None or self._is_lent:
             return
         with contextlib.suppress(termios.error, OSError):
             found = termios.tcgetattr(self._input)
@@ -99,15 +104,32 @@ class Terminal:
         with contextlib.suppress(OSError):
             os.write(self._output, _OFF.encode())
 
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """Leave the terminal to another program inside the block. Nothing takes it back before the end, not even the
+        continuation after a stop. SIGINT and SIGQUIT from the keyboard are for the other program only."""
+        self.give_back()
+        self._is_lent = True
+        try:
+            with outlived((signal.SIGINT, signal.SIGQUIT)):
+                yield
+        finally:
+            self._is_lent = False
+            self.take()
+
     def stop(self) -> None:
         """Give the terminal back and stop the process group, as Ctrl-Z does; returns when the program is continued.
 
-        The system does not stop a process group that has no shell to continue it.
+        While the terminal is lent, only this process stops: the other program has stopped itself, and the terminal is
+        as it wants it. The system does not stop a process group that has no shell to continue it.
         """
         self.give_back()
         handler = signal.signal(signal.SIGTSTP, signal.SIG_DFL)
         try:
-            os.killpg(os.getpgrp(), signal.SIGTSTP)
+            if self._is_lent:
+                os.kill(os.getpid(), signal.SIGTSTP)
+            else:
+                os.killpg(os.getpgrp(), signal.SIGTSTP)
         finally:
             signal.signal(signal.SIGTSTP, handler)
             self.take_if_in_front()

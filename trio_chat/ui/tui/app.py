@@ -277,17 +277,18 @@ class FullScreen:
 
         editor = self._model.room.editor
         await self._painter.end()
-        self._terminal.give_back()
         try:
-            text, why = await external_editor.edit(editor.text)
+            with self._terminal.lent():
+                text, why = await external_editor.edit(editor.text, self._memory.directory)
         finally:
-            self._terminal.take()
             await self._resume()
         if why:
             self._model.tell(f"{why} The input is unchanged.", time.time(), error=True)
         elif text != editor.text:
             editor.clear()
-            editor.insert(text)
+            editor.put(text)
+            if over := self._model.excess(self._model.typed_line):
+                self._model.tell(f"The text is {over} characters too long for a message.", time.time(), error=True)
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:

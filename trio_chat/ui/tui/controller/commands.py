@@ -66,7 +66,7 @@ class ScreenCommands:
         if isinstance(query, BadQuery) and argument:
             self._feedback.complain(query.why)
         elif isinstance(query, BadQuery):
-            self._room.editor.insert("/search ")
+            self._room.editor.put("/search ")
             self._feedback.notice("type words, from:NAME, in:ROOM, before:WHEN, after:WHEN, has:link")
         else:
             pane = ListPane("search", f"Search: {argument}", lambda _typed: [], typing=False)

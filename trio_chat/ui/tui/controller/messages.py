@@ -165,7 +165,7 @@ class MessageActions:
         """Put an own message into the input to be edited."""
         self._room.intent = Intent("edit", entry.seq, before=self._room.draft)
         self._editor.clear()
-        self._editor.insert(entry.text)
+        self._editor.put(entry.text)
 
     def edit(self, seq: int, text: str) -> None:
         """Queue the edit of an own message."""
@@ -186,7 +186,7 @@ class MessageActions:
             return False
         if room.intent.what == "edit":
             self._editor.clear()
-            self._editor.insert(room.intent.before)
+            self._editor.put(room.intent.before)
         room.intent = None
         return True
 

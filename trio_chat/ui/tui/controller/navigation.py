@@ -42,7 +42,7 @@ class Navigation:
         else:
             editor = self._model.room.editor
             editor.clear()
-            editor.insert(f"@{name}: ")
+            editor.put(f"@{name}: ")
 
     def choose(self, value: object) -> None:
         """Do what a row of a list stands for: a message, a room or person, or more search results."""

@@ -58,7 +58,7 @@ class PaneKeys:
         elif isinstance(result, Chosen):
             self._navigation.choose(result.value)
         elif isinstance(result, Pressed) and result.key == _QUESTION_MARK:
-            self._model.room.editor.insert(_QUESTION_MARK, typed=True)
+            self._model.room.editor.put(_QUESTION_MARK)
 
     def _answered(self, pane: Question, result: object) -> None:
         match pane.purpose:

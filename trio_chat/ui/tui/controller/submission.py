@@ -78,7 +78,7 @@ class Submission:
             self._run_command(command, text)
         elif intent is not None and intent.what == "edit":
             self._queue.act(EditMessage(room.name, ByNumber(intent.seq), with_emoji(text)))
-            room.editor.insert(intent.before)
+            room.editor.put(intent.before)
         elif command is not None and command.name in {"help", "h", "?"} and not command.argument.strip():
             self._commands.run("keys", "")
         else:
@@ -123,4 +123,4 @@ class Submission:
 def _give_back(room: RoomModel, text: str) -> None:
     """Put a refused line back into the input, unless something else is typed there by now."""
     if not room.editor.text:
-        room.editor.insert(text)
+        room.editor.put(text)

@@ -191,7 +191,7 @@ class ChatModel:
             for entry in early.log.entries:
                 self.room.log.tell(entry.text, entry.time, entry.kind)
             if early.editor.text:
-                self.room.editor.insert(early.editor.text)
+                self.room.editor.put(early.editor.text)
 
     def look(self, name: str) -> list[ModelEffect]:
         """Show another room; one that the person is not in any more is only spoken of."""

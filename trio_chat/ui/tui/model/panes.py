@@ -161,7 +161,7 @@ class Question:
         self.said = self.refuse(outcome.text)
         if not self.said:
             return Answered(outcome.text)
-        self.editor.insert(before.text)
+        self.editor.put(before.text)
         return None
 
 

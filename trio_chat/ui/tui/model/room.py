@@ -161,7 +161,7 @@ class RoomModel:
         if self.editor.text:
             self.log.tell(f"Not sent: {text}", clock)
         else:
-            self.editor.insert(text)
+            self.editor.put(text)
 
     def drop_pending(self, text: str, local: int | None = None) -> bool:
         """Drop an own message from those not acknowledged: by its local number, or the first with that text."""

@@ -31,7 +31,7 @@ class UnsentTexts:
         """Put the kept text into a room's input. Returns a sentence to tell the person, or nothing."""
         text, private = self.texts.pop(room.name, ""), room.name in self.private
         self.private.discard(room.name)
-        room.editor.insert(text)
+        room.editor.put(text)
         return opened(room.name, typed=True) if text and private and not room.facts.private else ""
 
 

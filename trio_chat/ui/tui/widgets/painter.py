@@ -61,26 +61,27 @@ class ScreenPainter:
         self._to_write = Output()
         self._title = NOTHING
         self._changed, self._hurry, self._counting = trio.Event(), trio.Event(), trio.Event()
-        self._paused = False
+        self._away = 1  # how many have left the terminal to another program, or to nobody: drawn when none has
 
     def __repr__(self) -> str:
-        return f"<ScreenPainter{' paused' if self._paused else ''}>"
+        return f"<ScreenPainter{' away' if self._away else ''}>"
 
     # ---- the terminal --------------------------------------------------------------------------
 
     async def begin(self) -> None:
-        """Take the terminal over."""
-        self._paused = False
-        await self._terminal.write(self._display.begin())
+        """Take the terminal over, or return to it. After several calls of :meth:`end`, the last return counts."""
+        self._away -= 1
+        if not self._away:
+            await self._terminal.write(self._display.begin())
 
     async def end(self) -> None:
         """Leave the terminal to other programs; nothing is drawn until :meth:`begin`."""
-        self._paused = True
+        self._away += 1
         await self._terminal.write(self._display.end())
 
     def resized(self) -> None:
         """Take note that the window has another size, or that the program was continued."""
-        if not self._paused:
+        if not self._away:
             self._terminal.take_if_in_front()
             self.repaint()
 
@@ -153,7 +154,7 @@ class ScreenPainter:
             with trio.move_on_after(BATCH):
                 await self._hurry.wait()
             self._changed, self._hurry = trio.Event(), trio.Event()
-            if self._paused:
+            if self._away:
                 continue
             output = self._paint()
             if output:
