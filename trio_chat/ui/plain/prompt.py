@@ -115,7 +115,8 @@ class Prompt:
         return self._status
 
     def _end(self, status: int) -> None:
-        self._status = status
+        if not self._scope.cancel_called:  # the first end counts
+            self._status = status
         self._scope.cancel()
 
     # ---- keys ----------------------------------------------------------------------------------

@@ -164,8 +164,9 @@ class FullScreen:
         return self._status
 
     def end(self, status: int, farewell: str = "") -> None:
-        """End with this exit status; the farewell is printed once the terminal is given back."""
-        self._status, self._farewell = status, farewell
+        """End with this exit status; the farewell is printed once the terminal is given back. The first end counts."""
+        if not self._scope.cancel_called:
+            self._status, self._farewell = status, farewell
         self._scope.cancel()
 
     def leave_soon(self) -> None:

@@ -60,9 +60,12 @@ class BackgroundRequests:
 
     async def run(self) -> NoReturn:
         """Hold the tasks of the requests, until cancelled."""
-        async with trio.open_nursery() as nursery:
-            self._nursery = nursery
-            await trio.sleep_forever()
+        try:
+            async with trio.open_nursery() as nursery:
+                self._nursery = nursery
+                await trio.sleep_forever()
+        finally:
+            self._nursery = None  # events that arrive while the program ends start nothing
         raise AssertionError  # not reached: only cancellation ends the nursery
 
     def connected(self) -> Chat:
