@@ -185,6 +185,7 @@ WRITERS: Final = {
 DRAWING: Final = {
     "output.py": "what a sequence is",
     "ui/terminal/terminal.py": "modes of the terminal",
+    "ui/terminal/background.py": "the question for the background",
     "ui/terminal/escapes.py": "clipboard, title, notifications",
     "ui/terminal/painting.py": "the input line of line mode",
     "ui/tui/widgets/screen.py": "the full screen",

@@ -126,6 +126,28 @@ def test_a_light_terminal_gets_the_light_theme_by_itself(house: Running, tmp_pat
         assert ada.screen.buffer[5][40].bg == "ffffff"
 
 
+def test_a_terminal_that_says_that_it_is_light_gets_the_light_theme_and_keeps_what_is_typed(
+    house: Running, tmp_path: Path
+) -> None:
+    with Screen(house.url, tmp_path).ready() as ada:
+        ada.wait_until(lambda: b"\x1b]11;?\x1b\\" in ada.raw, "the question for the background")
+        assert ada.raw.index(b"\x1b]11;?") > ada.raw.index(b"connecting")  # the first picture does not wait for it
+        for piece in ("ab\x1b]11;rgb:ff", "ff/ffff/ff", "ff\x07cd"):
+            ada.type(piece)
+            ada.read(0.1)
+        ada.wait_until(lambda: ada.screen.buffer[5][40].bg == "ffffff", "the light theme")
+        ada.wait_until(lambda: ada.last_row.endswith("> abcd"), "what was typed")
+
+
+@pytest.mark.parametrize("env", [{"COLORFGBG": "15;0"}, {"NO_COLOR": "1"}])
+def test_a_terminal_is_not_asked_for_a_background_that_changes_nothing(
+    house: Running, tmp_path: Path, env: dict[str, str]
+) -> None:
+    with Screen(house.url, tmp_path, **env).ready() as ada:  # type: ignore[arg-type] # variables of the environment
+        ada.wait_for("connected")
+        assert b"\x1b]11;" not in ada.raw
+
+
 def test_a_terminal_of_16_colours_gets_no_others(house: Running, tmp_path: Path) -> None:
     with Screen(house.url, tmp_path, TERM="linux").ready() as ada:
         house.say("hello @ada", room="#lobby")

@@ -26,6 +26,7 @@ from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.login import Login
+from trio_chat.ui.terminal.background import PATIENCE, BackgroundAnswer
 from trio_chat.ui.terminal.escapes import split_mouse
 from trio_chat.ui.terminal.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal.terminal import Terminal
@@ -136,6 +137,7 @@ class FullScreen:
             with outlived(self._ending), self._terminal:
                 try:
                     await painter.begin()
+                    painter.ask_background()
                     async with trio.open_nursery() as nursery:
                         self._scope = nursery.cancel_scope
                         for task in (
@@ -215,15 +217,21 @@ class FullScreen:
     # ---- keys ----------------------------------------------------------------------------------
 
     async def _read_keys(self) -> None:
-        decoder, held = Decoder(), b""
+        decoder, held, answer = Decoder(), b"", BackgroundAnswer()
+        answered_until = trio.current_time() + PATIENCE
         while True:
             data = b""
-            with trio.move_on_after(ESCAPE_DELAY if decoder.waiting or held else float("inf")) as timeout:
+            is_unsure = decoder.waiting or held or answer.waiting
+            with trio.move_on_after(ESCAPE_DELAY if is_unsure else float("inf")) as timeout:
                 data = await self._terminal.read()
             if timeout.cancelled_caught:
-                keys = [*decoder.feed(held), *decoder.flush()]
+                keys = [*decoder.feed(held + answer.flush()), *decoder.flush()]
                 held = b""
             elif data:
+                if answer.holds or trio.current_time() < answered_until:
+                    data, background = answer.split(data)
+                    if background is not None:
+                        self._painter.fit_background(background)
                 rest, mouse_events, held = split_mouse(held + data)
                 for event in mouse_events:
                     self._controller.mouse.take(event)

@@ -1,9 +1,15 @@
-"""The input as rows."""
+"""The input and the status as rows."""
 
 from __future__ import annotations
 
-from trio_chat.ui.terminal.layout import Span
-from trio_chat.ui.tui.widgets.bars import lay_out_input
+import math
+
+import pytest
+
+from tests.ui.followed import FollowedModel
+from trio_chat.protocol.events import RoomInfo
+from trio_chat.ui.terminal.layout import Row, Span
+from trio_chat.ui.tui.widgets.bars import lay_out_input, status_row
 
 
 def test_the_input_is_broken_into_rows_with_its_cursor() -> None:
@@ -21,3 +27,27 @@ def test_the_input_is_broken_into_rows_with_its_cursor() -> None:
         assert ("".join(span.text for span in entered.rows[0])[: len(shown)], entered.column) == (shown, column)
     hidden = lay_out_input([Span("prompt", "> ")], "secret", 6, 20, 1, secret=True)
     assert "secret" not in "".join(span.text for span in hidden.rows[0])
+
+
+def test_a_notice_goes_by_itself_after_some_seconds() -> None:
+    model = FollowedModel()
+    model.begin(RoomInfo(name="#lobby"))
+    model.connection.state = "connected"
+    model.notice, model.notice_until = "There is no theme nosuch", 10.0
+    assert "no theme nosuch" in text_of(status_row(model, 80, 9.9, 0))
+    assert "no theme nosuch" not in text_of(status_row(model, 80, 10.0, 0))
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_the_countdown_to_the_next_try_wins_over_a_notice(columns: int) -> None:
+    model = FollowedModel()
+    model.begin(RoomInfo(name="#lobby"))
+    model.connection.state, model.connection.since, model.connection.retry_at = "reconnecting", 0.0, 9.0
+    model.notice, model.notice_until = "a notice that is rather long for a narrow window", math.inf
+    shown = text_of(status_row(model, columns, 5.0, 0))
+    assert "no connection for 5 s, next try in 4 s" in shown
+    assert ("a notice" in shown) == (columns > 90)
+
+
+def text_of(row: Row) -> str:
+    return "".join(span.text for span in row)

@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import math
 import time
+from typing import Final
+
+import trio
 
 from trio_chat.ui.terminal.escapes import BELL, copied
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.model.chat import ChatModel
+
+_NOTICED: Final = 8.0
+"""Seconds for which a notice is shown: time to read the longest one twice."""
+AS_LONG_AS_IT_TAKES: Final = math.inf
+"""For what belongs to the next key, such as the candidates of a completion."""
 
 
 class Feedback:
@@ -16,9 +25,9 @@ class Feedback:
         self._model = model
         self._screen = screen
 
-    def notice(self, text: str) -> None:
-        """Show a sentence in the status line until the next key."""
-        self._model.notice = text
+    def notice(self, text: str, seconds: float = _NOTICED) -> None:
+        """Show a sentence in the status line for so many seconds, at most until the next key."""
+        self._model.notice, self._model.notice_until = text, trio.current_time() + seconds
 
     def complain(self, why: str) -> None:
         """Ring and show in the status line why nothing was done."""

@@ -7,7 +7,7 @@ from typing import Final
 
 from trio_chat.ui.input.decoder import Key, Pasted, Typed
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
-from trio_chat.ui.tui.controller.feedback import Feedback
+from trio_chat.ui.tui.controller.feedback import AS_LONG_AS_IT_TAKES, Feedback
 from trio_chat.ui.tui.controller.interfaces import SessionControl
 from trio_chat.ui.tui.controller.pasting import Pasting
 from trio_chat.ui.tui.controller.submission import Submission
@@ -88,7 +88,7 @@ class InputKeys:
         self._first_key = ""
         if self._bindings.begins("input", name):
             self._first_key = name
-            self._feedback.notice(f"{keys.shown(name)} -")
+            self._feedback.notice(f"{keys.shown(name)} -", AS_LONG_AS_IT_TAKES)
             return
         command = self._bindings.command("input", name)
         if command is None:
@@ -127,4 +127,4 @@ class InputKeys:
         if shown is None:
             self._feedback.ring()
         elif shown:
-            self._feedback.notice(shown)
+            self._feedback.notice(shown, AS_LONG_AS_IT_TAKES)

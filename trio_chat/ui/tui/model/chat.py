@@ -59,8 +59,8 @@ class ChatModel:
         self.pane: Pane | None = None
         self.visited: list[str] = []
         self.changed = 0
-        self.notice = ""  # both until the next key; a hint may be left out where space is short
-        self.hint = ""
+        self.notice, self.notice_until = "", 0.0  # until this time of the clock, or the next key
+        self.hint = ""  # until the next key, where there is space
         self.away = AwayPeople()
         self.unsent = UnsentTexts()
         self.numbers: dict[str, int] = {}  # by the room's name, as they were at the last end

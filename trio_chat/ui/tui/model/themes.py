@@ -21,33 +21,34 @@ _DARK: Final[dict[str, str]] = {
     "mention": "h116", "mention.me": "h232,bold on h221", "room": "h116", "date": "g50", "new": "h215", "note": "g62",
     "error": "h210", "mark": "h71", "reaction": "h187 on h237", "reply": "g62",
     "selected": "default on h238", "bar": "h252 on h236", "bar.warn": "h232 on h215", "bar.bad": "h231,bold on h124",
-    "topic": "h252 on h236", "divider": "h238", "rooms": "g66", "rooms.current": "h231,bold on h239",
-    "rooms.unread": "h231,bold", "rooms.mention": "h232,bold on h221", "rooms.quiet": "g42", "people": "g70",
-    "people.away": "g42", "people.op": "h180", "prompt": "h116", "prompt.warn": "h203,bold", "input": "default",
+    "topic": "h252 on h236", "divider": "h243", "rooms": "g66", "rooms.current": "h231,bold on h239",
+    "rooms.unread": "h231,bold", "rooms.mention": "h232,bold on h221", "rooms.quiet": "g50", "people": "g70",
+    "people.away": "g50", "people.op": "h180", "prompt": "h116", "prompt.warn": "h203,bold", "input": "default",
     "overlay": "h252 on h235", "overlay.title": "h221,bold on h235", "overlay.at": "h231,bold on h240",
-    "overlay.edge": "h244 on h235", "overlay.dim": "h246 on h235",
+    "overlay.edge": "h247 on h235", "overlay.dim": "h246 on h235",
     **{f"nick{n}": colour for n, colour in enumerate(
         ("h75", "h114", "h180", "h176", "h80", "h209", "h150", "h141", "h117", "h216", "h186", "h211"))},
 }  # fmt: skip
 _LIGHT: Final[dict[str, str]] = {
-    "": "h234 on h231", "dim": "h242", "time": "h245", "me": "h16,bold", "code": "h88 on h254", "quote": "h28",
-    "link": "h25,underline", "mention": "h25", "mention.me": "h16,bold on h222", "room": "h25", "date": "h245",
+    "": "h234 on h231", "dim": "h242", "time": "h242", "me": "h16,bold", "code": "h88 on h254", "quote": "h28",
+    "link": "h25,underline", "mention": "h25", "mention.me": "h16,bold on h222", "room": "h25", "date": "h242",
     "new": "h130",
     "note": "h241", "error": "h160", "mark": "h28", "reaction": "h238 on h253",
     "reply": "h241",
     "selected": "h234 on h253", "bar": "h236 on h252", "bar.warn": "h16 on h222", "bar.bad": "h231,bold on h160",
-    "topic": "h236 on h252", "divider": "h250", "rooms": "h240", "rooms.current": "h16,bold on h251",
-    "rooms.unread": "h16,bold", "rooms.mention": "h16,bold on h222", "rooms.quiet": "h248", "people": "h238",
-    "people.away": "h248", "people.op": "h94", "prompt": "h25", "prompt.warn": "h160,bold", "input": "h234 on h231",
+    "topic": "h236 on h252", "divider": "h243", "rooms": "h240", "rooms.current": "h16,bold on h251",
+    "rooms.unread": "h16,bold", "rooms.mention": "h16,bold on h222", "rooms.quiet": "h243", "people": "h238",
+    "people.away": "h243", "people.op": "h94", "prompt": "h25", "prompt.warn": "h160,bold", "input": "h234 on h231",
     "overlay": "h236 on h255", "overlay.title": "h25,bold on h255", "overlay.at": "h16,bold on h252",
-    "overlay.edge": "h244 on h255", "overlay.dim": "h242 on h255",
+    "overlay.edge": "h242 on h255", "overlay.dim": "h242 on h255",
     **{f"nick{n}": colour for n, colour in enumerate(
-        ("h25", "h28", "h94", "h90", "h30", "h130", "h64", "h55", "h31", "h124", "h58", "h125"))},
+        ("h25", "h28", "h94", "h90", "h23", "h130", "h22", "h55", "h24", "h124", "h58", "h125"))},
 }  # fmt: skip
 _DUSK: Final[dict[str, str]] = {
-    "": "h152 on h234", "time": "h60", "dim": "h66", "date": "h60", "note": "h66", "selected": "h152 on h237",
+    "": "h152 on h234", "time": "h103", "dim": "h109", "date": "h103", "note": "h109", "selected": "h152 on h237",
     "bar": "h152 on h236", "topic": "h109 on h236", "link": "h110,underline", "quote": "h107", "code": "h173 on h236",
-    "rooms": "h103", "rooms.current": "h230,bold on h60", "prompt": "h109", "input": "h152 on h234", "divider": "h237",
+    "rooms": "h103", "rooms.current": "h230,bold on h60", "prompt": "h109", "input": "h152 on h234", "divider": "h103",
+    "rooms.quiet": "h103", "people.away": "h103",
 }  # fmt: skip
 _CONTRAST: Final[dict[str, str]] = {
     "": "h231 on h16", "dim": "h252", "time": "h252", "date": "h252", "note": "h252", "reply": "h252",
@@ -60,7 +61,7 @@ _CONTRAST: Final[dict[str, str]] = {
 }  # fmt: skip
 _SIXTEEN: Final[dict[str, str]] = {
     "dim": "dark gray", "time": "dark gray", "me": "white,bold", "code": "brown", "quote": "dark green",
-    "link": "light blue,underline", "mention": "light cyan", "mention.me": "black on brown", "room": "light cyan",
+    "link": "light cyan,underline", "mention": "light cyan", "mention.me": "black on brown", "room": "light cyan",
     "date": "dark gray", "new": "brown", "note": "dark gray", "error": "light red", "mark": "dark green",
     "reaction": "brown", "reply": "dark gray", "selected": "default,standout",
     "bar": "black on light gray", "bar.warn": "black on brown", "bar.bad": "white on dark red",
@@ -70,8 +71,8 @@ _SIXTEEN: Final[dict[str, str]] = {
     "overlay": "light gray on dark blue", "overlay.title": "yellow on dark blue", "overlay.at": "black on light gray",
     "overlay.edge": "light cyan on dark blue", "overlay.dim": "light cyan on dark blue",
     **{f"nick{n}": colour for n, colour in enumerate(
-        ("light blue", "dark green", "brown", "dark magenta", "dark cyan", "light magenta", "light green", "light cyan",
-         "yellow", "dark blue", "light blue", "dark cyan"))},
+        ("light cyan", "dark green", "brown", "light magenta", "dark cyan", "yellow", "light green", "dark cyan",
+         "light cyan", "light magenta", "light green", "dark cyan"))},
 }  # fmt: skip
 _PLAIN: Final[dict[str, str]] = {
     **dict.fromkeys(_DARK, "default"), "me": "bold", "action": "italics", "bold": "bold", "italic": "italics",

@@ -66,8 +66,9 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
     if over := model.excess(model.typed_line):
         parts.insert(0, Part(9, (f"{over} over the limit of {model.most_text} characters", f"{over} too long")))
         style = "bar.warn" if style == "bar" else style
-    if model.notice:
-        parts.append(Part(10, (clean_line(model.notice),)))
+    if model.notice and now < model.notice_until:
+        notice = clean_line(model.notice)  # where both do not fit, the countdown to the next try wins
+        parts.append(Part(10, (notice,)) if model.connection.state == "connected" else Part(2, (notice, "")))
     if model.hint:
         parts.append(Part(0, (model.hint, "")))
     writing = _writing(model.room, now)

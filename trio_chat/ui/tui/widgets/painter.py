@@ -6,6 +6,7 @@ messages at most every :data:`BATCH` seconds, and never before the terminal has 
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable
 from typing import Final, NoReturn
@@ -13,6 +14,7 @@ from typing import Final, NoReturn
 import trio
 
 from trio_chat.output import Control, Output
+from trio_chat.ui.terminal.background import DEADLINE, QUESTION, Colour, is_light
 from trio_chat.ui.terminal.escapes import NOTHING, notified, notify_by, titled
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.model.attention import Notification, window_title
@@ -50,6 +52,8 @@ class ScreenPainter:
         self._before_drawing = before_drawing
         self._after_drawing = after_drawing
         theme = theme_name(options.theme)
+        asks = options.colour and options.theme == "auto" and not os.environ.get("COLORFGBG") and has_links()
+        self._answer_until = math.inf if asks else 0.0  # the time until which an answer counts
         self._theme = chosen_theme(theme)
         check_styles(self._theme, theme)
         self._display = Display(None if options.colour else 1, mouse=options.mouse, links=has_links())
@@ -135,9 +139,22 @@ class ScreenPainter:
 
     def use_theme(self, name: str) -> None:
         """Change the colours."""
+        self._answer_until = 0.0
         self._theme = THEMES[name]
         self._palette = self._make_palette(name)
         self._display.clear()
+
+    def ask_background(self) -> None:
+        """Ask the terminal for its background with the first drawing, if the theme depends on it and nothing tells."""
+        if self._answer_until:
+            self._answer_until = trio.current_time() + DEADLINE
+            self.write(QUESTION)
+
+    def fit_background(self, colour: Colour) -> None:
+        """Take the theme that fits this background, if the answer is in time and no theme was chosen meanwhile."""
+        if trio.current_time() < self._answer_until and is_light(colour):
+            self.use_theme("light")
+            self.show(at_once=True)
 
     def _make_palette(self, name: str) -> Palette:
         colours = self._display.colors
@@ -192,6 +209,7 @@ class ScreenPainter:
             self._title = title
             output.control(title)
         output, self._to_write = output + self._to_write, Output()
-        if model.connection.state != "connected" or any(until > now for until in room.typing.values()):
+        counts_down = model.notice and now < model.notice_until < math.inf
+        if counts_down or model.connection.state != "connected" or any(until > now for until in room.typing.values()):
             self._counting.set()
         return output
