@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -358,3 +359,15 @@ def test_a_dumb_terminal_gets_lines_and_no_escape_sequence(server: ServerProgram
         ada.type("\x04")
         assert ada.wait_exit() == 0
         ada.assert_given_back()
+
+
+def test_a_message_that_calls_the_person_starts_their_program(server: ServerProgram, tmp_path: Path) -> None:
+    called, config = tmp_path / "called", tmp_path / "config.toml"
+    config.write_text(f'[client]\nnotify_command = ["tee", "-a", "{called}"]\n')
+    with join(server, "ada", "--config", str(config)) as ada:
+        ada.wait_for("#lobby> ")
+        say(server.url, "eve", "nothing for her", "@ada look")
+        ada.wait_until(lambda: called.exists() and called.read_text().endswith("}\n"), "the program")
+        (event,) = map(json.loads, called.read_text().splitlines())
+        assert (event["type"], event["from"], event["text"]) == ("message", "eve", "@ada look")
+        ada.wait_for("eve: @ada look")

@@ -378,6 +378,16 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             flags=(),
         ),
     ] = ()
+    notify_command: Annotated[
+        tuple[str, ...],
+        _meta(
+            "program and arguments that join starts for each message that notifies you; it reads the message as JSON",
+            _TALK,
+            "WORDS",
+            max_length=100,
+            flags=(),
+        ),
+    ] = ()
     notify_by: Annotated[
         Literal["auto", "bell", "osc9", "osc777", "none"],
         _meta(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import base64
+import json
+from pathlib import Path
 
 import trio
 
-from tests.ui.tui.rich_server import Running
+from tests.ui.tui.rich_server import LOBBY, Running
 from tests.ui.tui.screens import Screen, Seat
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Delivered, Edited, Error
@@ -248,3 +250,15 @@ def test_acting_on_a_message_scrolled_out_of_sight_shows_it_first(house: Running
         ada.wait_prompt(f"{house.here}s")
         ada.sees("mine ✓")
     assert not house.server.asked(requests.Delete)
+
+
+def test_a_message_that_calls_the_person_starts_their_program(house: Running, tmp_path: Path) -> None:
+    (tmp_path / "config.toml").write_text(f'[client]\nnotify_command = ["tee", "-a", "{tmp_path}/called"]\n')
+    with Screen(house.url, tmp_path).ready() as ada:
+        ada.enter("#ops")
+        house.say("nothing for her", room=LOBBY)
+        house.say("@ada look", room=LOBBY)
+        called = tmp_path / "called"
+        ada.wait_until(lambda: called.exists() and called.read_text().endswith("}\n"), "the program")
+        (event,) = map(json.loads, called.read_text().splitlines())
+        assert (event["type"], event["room"], event["from"], event["text"]) == ("message", LOBBY, "bob", "@ada look")

@@ -57,6 +57,7 @@ class PlainOptions:
     encoding: str = "utf-8"
     is_read: bool = False
     log_directory: Path | None = None
+    notify_command: tuple[str, ...] = ()
 
     @property
     def symbols(self) -> bool:
@@ -79,6 +80,7 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
         is_read=is_terminal(1),
         log_directory=config.log_directory,
+        notify_command=config.notify_command,
     )
 
 

@@ -22,7 +22,7 @@ import trio
 from trio_chat.client.events import Backlog, Disconnected, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed
 from trio_chat.output import Output
-from trio_chat.protocol.events import Error, Event, RoomEvent
+from trio_chat.protocol.events import Error, Event, Message, RoomEvent
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
 from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, LookupAction, Quit, SendingAction
@@ -35,6 +35,7 @@ from trio_chat.ui.input.editor import Editor, InterfaceCommand, Outcome, Submitt
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.notes import Context, Hits, Note
+from trio_chat.ui.notify_command import NotifyCommand
 from trio_chat.ui.plain.line_mode import LineMode, why_ended
 from trio_chat.ui.terminal.escapes import BELL
 from trio_chat.ui.terminal.painting import Drawing, Painter, fold, is_own, lay_out
@@ -71,6 +72,7 @@ class Prompt:
         self._editor = Editor(keeps=lambda line: not keeps_secret(line))
         self._secret: NewPassword | None = None  # while a new password is typed instead of a line
         self._painter = Painter()
+        self._notify_command = NotifyCommand(mode.options.notify_command, self._tell_fault)
         self._lines: deque[str] = deque()
         self._rings = False
         self._connected = True
@@ -102,7 +104,7 @@ class Prompt:
             async with trio.open_nursery() as nursery:
                 self._scope = nursery.cancel_scope
                 tasks = (self._paint_changes, self._watch_window, self._ask_people, self._do_submitted, self._listen)
-                for task in (*tasks, self._mode.keep_reporting_read, self._tell_typing):
+                for task in (*tasks, self._mode.keep_reporting_read, self._tell_typing, self._notify_command.run):
                     nursery.start_soon(task)
                 try:
                     await self._read_keys()
@@ -294,8 +296,14 @@ class Prompt:
             columns, _ = self._terminal.size()
             lines = [row for line in lines for row in fold(line, columns)]
         self._lines.extend(lines)
-        self._rings = self._rings or self._mode.teller.rings(event)
+        if self._mode.teller.rings(event):
+            self._rings = True
+            if isinstance(event, Message):
+                self._notify_command.call(event)
         self._change()
+
+    def _tell_fault(self, sentence: str) -> None:
+        self._show(Error(code="notify_command", message=sentence))
 
     # ---- painting ------------------------------------------------------------------------------
 

@@ -26,12 +26,13 @@ from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.login import Login
+from trio_chat.ui.notify_command import NotifyCommand
 from trio_chat.ui.terminal.background import PATIENCE, BackgroundAnswer
 from trio_chat.ui.terminal.escapes import split_mouse
 from trio_chat.ui.terminal.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.controller.controller import Controller
-from trio_chat.ui.tui.model.attention import Attention, whole_words
+from trio_chat.ui.tui.model.attention import Attention, Notification, whole_words
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.keys import bind, shown
@@ -90,7 +91,8 @@ class FullScreen:
         self._terminal = terminal
         self._model = model = self._make_model(options)
         self._painter = ScreenPainter(model, terminal, options, self._before_drawing, self._after_drawing)
-        self._requests = BackgroundRequests(model, self._painter.show, self._painter.notify)
+        self._notify_command = NotifyCommand(options.notify_command, self._tell_error)
+        self._requests = BackgroundRequests(model, self._painter.show, self._notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
         login = Login(Credentials(options.name, options.password))
         self._connection = ScreenConnection(
@@ -148,6 +150,7 @@ class FullScreen:
                             self._save_drafts,
                             self._leave_when_asked,
                             self._requests.run,
+                            self._notify_command.run,
                             self._queue.run,
                         ):
                             nursery.start_soon(task)
@@ -164,6 +167,15 @@ class FullScreen:
         if self._farewell:
             _print_last(self._farewell)
         return self._status
+
+    def _notify(self, call: Notification) -> None:
+        self._painter.notify(call)
+        if call.message is not None:
+            self._notify_command.call(call.message)
+
+    def _tell_error(self, text: str) -> None:
+        self._model.tell(text, time.time(), error=True)
+        self._painter.show()
 
     def end(self, status: int, farewell: str = "") -> None:
         """End with this exit status; the farewell is printed once the terminal is given back. The first end counts."""

@@ -7,7 +7,7 @@ import trio.testing
 
 from tests.ui.followed import FollowedModel
 from trio_chat.protocol.events import RoomInfo
-from trio_chat.ui.tui.model.chat import AskPeople, Fetch, SayRead
+from trio_chat.ui.tui.model.effects import AskPeople, Fetch, SayRead
 from trio_chat.ui.tui.session.background import BackgroundRequests
 
 

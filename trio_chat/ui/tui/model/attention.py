@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
+from trio_chat.protocol.events import Message, RoomEvent
 from trio_chat.protocol.word_borders import WordFinder
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import NotifyPolicy, RoomModel
@@ -15,10 +16,11 @@ _EXCERPT: Final = 120  # characters of a message in a notification
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """Ring, and show a notification."""
+    """Ring, and show a notification; ``message`` is what calls the person."""
 
     title: str
     body: str
+    message: Message | None = field(default=None, compare=False)  # two that show the same are the same
 
 
 @dataclass(slots=True)
@@ -35,8 +37,11 @@ class Attention:
         """The policy of a room."""
         return room.policy or self.policy
 
-    def calls(self, room: RoomModel, entry: Entry, *, mentioned: bool, looking: bool) -> Notification | None:
-        """Whether to call the person to a line of somebody else's that just came; not where they are looking at it."""
+    def calls(
+        self, room: RoomModel, entry: Entry, *, mentioned: bool, looking: bool, event: RoomEvent | None = None
+    ) -> Notification | None:
+        """Whether to call the person to a line of somebody else's that just came; not where they are looking at it.
+        ``event`` is the event that the line shows."""
         if self.quiet or not entry.said or (looking and self.focused):
             return None
         policy = self.of(room)
@@ -44,7 +49,8 @@ class Attention:
             return None
         where = entry.sender if room.direct else f"{entry.sender} in {room.name}"
         text = " ".join(entry.text.split())
-        return Notification(where, text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…")
+        excerpt = text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
+        return Notification(where, excerpt, event if isinstance(event, Message) else None)
 
 
 def whole_words(words: Iterable[str]) -> WordFinder | None:

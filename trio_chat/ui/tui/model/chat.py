@@ -353,7 +353,7 @@ class ChatModel:
             return self._own(room, entry)
         mentioned = entry.said and self.calls(entry)
         room.log.trim(None if room.bottom is None else room.bottom[0])
-        call = self.attention.calls(room, entry, mentioned=mentioned, looking=looking)
+        call = self.attention.calls(room, entry, mentioned=mentioned, looking=looking, event=event)
         return [*([call] if call else []), *(self.saw(arrived=True) if looking else [])]
 
     def _own(self, room: RoomModel, entry: Entry) -> list[ModelEffect]:

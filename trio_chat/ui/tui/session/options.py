@@ -39,6 +39,7 @@ class ScreenOptions:
     notify: str = "mentions"
     notify_by: str = "auto"
     highlight: tuple[str, ...] = ()
+    notify_command: tuple[str, ...] = ()
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
     trailing_names: str = "private"
@@ -54,8 +55,8 @@ class ScreenOptions:
         """The options from the settings of the client."""
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
-            config.highlight, config.time_format, config.unknown_recipients, config.trailing_names, config.backlog,
-            colour, dict(config.keys), config.log_directory,
+            config.highlight, config.notify_command, config.time_format, config.unknown_recipients,
+            config.trailing_names, config.backlog, colour, dict(config.keys), config.log_directory,
         )  # fmt: skip
 
 
