@@ -155,6 +155,11 @@ FAULTS: Final[dict[str, Fault]] = {
         "Whoever runs the server can allow it with --allow-origin.",
         http=403,
     ),
+    "bad_host": Fault(
+        "This server does not know itself as {host}.",
+        "Use its address, or ask whoever runs the server to add that name with --public-host.",
+        http=403,
+    ),
     "bad_upgrade": Fault("The request is not a valid WebSocket upgrade: {why}.", "See RFC 6455, section 4.", http=400),
     "bad_version": Fault("The server does not support that version of WebSocket.", "Use version 13.", http=426),
     "bad_head": Fault("The server does not understand the request: {why}.", "Send a valid HTTP/1.1 request.", http=400),
@@ -169,6 +174,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "too_big": Fault("The request is over the limit of {limit} bytes.", "Send less at a time.", close=1009),
     "topic_too_long": Fault("The topic has {size} characters; the limit is {limit}.", "Shorten it."),
     "bad_frame": Fault("A frame broke the rules of WebSocket: {why}.", "See RFC 6455, section 5.", close=1002),
+    "too_many_fragments": Fault(
+        "The message came in more than {limit} fragments.", "Send it in fewer or in one.", close=1009
+    ),
     "not_utf8": Fault("The text is not UTF-8.", "Encode it as UTF-8.", close=1007),
     "empty": Fault("The text is empty.", "Write something first."),
     "not_greeted": Fault("The first request must be hello.", 'Send {{"type":"hello", ...}} first.'),

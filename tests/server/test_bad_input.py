@@ -240,6 +240,22 @@ async def test_pings_are_answered_and_pongs_need_no_answer(serve: Serve) -> None
     assert ada.pongs == [b"one", b"two"]
 
 
+async def test_a_message_of_endless_fragments_closes_that_connection(
+    serve: Serve, nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
+    nursery.start_soon(ada.send, frame(b"{", fin=False) + frame(b"", CONTINUATION, fin=False) * 2048)
+    closing = await ada.until("closing")
+    assert (closing["code"], closing.get("retry")) == ("too_many_fragments", None)
+    with pytest.raises(Closed) as closed:
+        await ada.next()
+    assert closed.value.code == 1009
+    assert live.server.hub.tally.refusals == {"too_many_fragments": 1}
+    assert (await bob.until("presence"))["left"] == ["ada"]
+    await unharmed(bob)
+
+
 # ---- connections that end oddly -------------------------------------------------------------------
 
 
@@ -275,6 +291,22 @@ async def test_data_and_more_closes_after_a_close_end_that_connection_alone(serv
     await ada.send(close_frame() + request("send", "1", room="#lobby", text="late") + close_frame() + frame(b"", PING))
     await ada.read_to_end()
     await bob.until("presence", left=["ada"])
+    assert bob.passed == []  # the message behind the close was not read
+    await unharmed(bob)
+
+
+async def test_messages_before_a_close_in_the_same_reading_are_carried_out(serve: Serve) -> None:
+    live = await serve()
+    ada, bob = await live.join_all("ada", "bob")
+    await ada.send(
+        request("send", "1", room="#lobby", text="in time")
+        + frame(b"", BINARY)  # from here on wsproto reads all
+        + close_frame()
+        + request("send", "2", room="#lobby", text="late")
+    )
+    await ada.read_to_end()
+    await bob.until("presence", left=["ada"])
+    assert [event["text"] for event in bob.passed] == ["in time"]
     await unharmed(bob)
 
 

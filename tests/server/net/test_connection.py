@@ -16,6 +16,8 @@ from tests.server.raw_client import (
     BINARY,
     CONTINUATION,
     PING,
+    PONG,
+    TEXT,
     Closed,
     RawClient,
     close_frame,
@@ -245,6 +247,94 @@ async def test_while_it_is_paused_nothing_is_read(wire: Wire, mock_clock: trio.t
         wired.taken.receive_nowait()
     mock_clock.jump(31)
     assert await wired.messages(1) == [b"second"]
+    wired.far.hang_up()
+
+
+@pytest.mark.parametrize("extra", [frame(b"", PONG), frame(b"", CONTINUATION, fin=False)])
+async def test_a_flood_of_frames_that_say_nothing_is_read_later(
+    wire: Wire, nursery: trio.Nursery, mock_clock: trio.testing.MockClock, extra: bytes
+) -> None:
+    wired = await wire()
+    start = frame(b"", fin=False) if extra[0] == CONTINUATION else b""
+    count = 2000 if start else 10_000
+    nursery.start_soon(wired.far.send, start + extra * count + frame(b"x", CONTINUATION if start else TEXT))
+    if start:  # as many as one message may have are read at once, and the next message's later
+        assert await wired.messages(1) == [b"x"]
+        nursery.start_soon(wired.far.send, start + extra * count + frame(b"x", CONTINUATION))
+    await trio.testing.wait_all_tasks_blocked()
+    with pytest.raises(trio.WouldBlock):
+        wired.taken.receive_nowait()
+    began = trio.current_time()
+    mock_clock.autojump_threshold = 0
+    assert await wired.messages(1) == [b"x"]
+    waited = trio.current_time() - began  # what is beyond the burst, at a hundred a second
+    assert 0.009 < waited / (count - (304 if start else 2304)) < 0.011
+    mock_clock.autojump_threshold = float("inf")
+    wired.far.hang_up()
+
+
+async def test_others_have_their_turn_between_the_portions_of_a_reading(wire: Wire) -> None:
+    wired = await wire(inbox=float("inf"))
+    turns = 0
+    await wired.far.send(frame(b"x") * 300)
+    await trio.testing.wait_all_tasks_blocked()
+    while wired.taken.statistics().current_buffer_used < 2:
+        turns += 1
+        await trio.lowlevel.checkpoint()
+    sizes = [len(wired.taken.receive_nowait()[0]) for _ in range(wired.taken.statistics().current_buffer_used)]
+    assert sum(sizes) == 300
+    assert max(sizes) <= 256
+    wired.far.hang_up()
+
+
+async def test_a_message_of_too_many_fragments_ends_the_connection(
+    wire: Wire, nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    wired = await wire()
+    mock_clock.autojump_threshold = 0
+    endless = frame(b"{", fin=False) + frame(b"", CONTINUATION, fin=False) * 2100
+    nursery.start_soon(wired.far.send, endless)
+    assert (await wired.far.next())["code"] == "too_many_fragments"
+    event = await wired.far.next_frame()
+    assert isinstance(event, Closed)
+    await wired.far.answer_close(event)
+    assert (event.code, event.reason) == (1009, "The message came in more than 2048 fragments.")
+    await wired.ended.wait()
+    with pytest.raises(trio.WouldBlock):
+        wired.taken.receive_nowait()
+    mock_clock.autojump_threshold = float("inf")
+    wired.far.hang_up()
+
+
+async def test_messages_to_a_session_that_was_closed_are_not_taken(wire: Wire) -> None:
+    wired = await wire()
+    wired.connection.close_soon(refuse("idle", seconds=60))
+    assert isinstance(await wired.far.next_frame(), Closed)
+    await wired.far.send(frame(b"late") + frame(b"later") + close_frame())
+    await wired.ended.wait()
+    with pytest.raises(trio.WouldBlock):
+        wired.taken.receive_nowait()
+    wired.far.hang_up()
+
+
+async def test_a_peer_that_goes_on_sending_is_not_read_for_long_after_the_end(
+    wire: Wire, nursery: trio.Nursery, mock_clock: trio.testing.MockClock
+) -> None:
+    wired = await wire(upgraded=False)
+    wired.far.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 10**6)
+    sent = 0
+
+    async def flood() -> None:
+        nonlocal sent
+        while True:
+            sent += await wired.far.socket.send(b"x" * 65536)
+
+    with trio.move_on_after(1) as scope:
+        nursery.start_soon(flood)
+        await wired.connection.linger()
+    assert not scope.cancelled_caught
+    assert sent < 65 * 65536 + 4 * 10**6
+    nursery.cancel_scope.cancel()
     wired.far.hang_up()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
 import pytest
@@ -86,14 +86,21 @@ def read_with_wsproto(pieces: list[bytes]) -> tuple[list[bytes], list[Event], bo
 
 
 def read_with_ours(pieces: list[bytes], limit: int = LIMIT) -> tuple[list[bytes], list[bytes], FrameReader]:
-    reader = FrameReader(limit)
+    reader = FrameReader(limit, 1000)
     messages: list[bytes] = []
     rests: list[bytes] = []
     for piece in pieces:
-        found, rest = reader.feed(piece)
-        messages += found
-        rests.append(rest)
+        for found, rest in portions(reader, piece):
+            messages += found
+            rests.append(rest)
     return messages, rests, reader
+
+
+def portions(reader: FrameReader, piece: bytes) -> Iterator[tuple[list[bytes], bytes]]:
+    """What the reader makes of one piece."""
+    yield reader.feed(piece)
+    while reader.more:
+        yield reader.feed(b"")
 
 
 @pytest.mark.parametrize("size", EDGES)
@@ -143,7 +150,7 @@ def test_nothing_is_lost_changed_or_overtaken_by_going_past_wsproto(
     assert reader.unusual or not late
 
 
-@given(st.sampled_from([frame(b"x", BINARY), frame(b"x", fin=False), frame(b"\xff"), frame(b"x", mask=None)]), cuts)
+@given(st.sampled_from([frame(b"x", BINARY), frame(b"x", fin=False), frame(b"\xff")]), cuts)
 def test_after_an_unusual_frame_everything_is_wsprotos_for_good(unusual: bytes, places: list[int]) -> None:
     data = unusual + frame(b"one") + frame(b"", CONTINUATION) + frame(b"two")
     messages, rests, reader = read_with_ours([frame(b"before"), *cut(data, places)])
@@ -167,21 +174,104 @@ def test_a_frame_over_the_limit_is_handed_on_when_its_header_is_there() -> None:
     assert reader.unusual
 
 
-def test_a_length_in_eight_bytes_is_not_waited_for() -> None:
-    reader = FrameReader(100)
-    assert reader.feed(b"\x81\xff\x7f") == ([], b"\x81\xff\x7f")
+def test_of_a_frame_over_the_limit_wsproto_gets_what_shows_it_and_nothing_behind_it() -> None:
+    for limit, header in ((4999, 8), (65535, 14)):
+        data = frame(b"x" * (limit + 1))
+        _, rests, _ = read_with_ours([data + frame(b"", PING) * 500] * 2, limit=limit)
+        assert b"".join(rests)[: header + limit + 1] == data
+        assert len(b"".join(rests)) <= 14 + limit + 1
+
+
+def test_a_length_in_eight_bytes_is_refused_when_it_is_there() -> None:
+    reader = FrameReader(100, 10)
+    data = b"\x81\xff" + (2**40).to_bytes(8)
+    assert reader.feed(data[:9]) == ([], b"")
+    assert reader.feed(data[9:]) == ([], data)
     assert reader.unusual
 
 
 @given(st.lists(st.binary(max_size=400), max_size=30))
 def test_no_bytes_make_it_fail_or_keep_more_than_a_frame(pieces: list[bytes]) -> None:
-    reader = FrameReader(1000)
+    reader = FrameReader(1000, 10)
     for piece in pieces:
-        reader.feed(piece)
-        assert len(reader._part) <= 1000 + 8
+        for _ in portions(reader, piece):
+            pass
+        assert len(reader._part) <= 1000 + 14
 
 
-@pytest.mark.parametrize("opcode", [PING, PONG, CLOSE])
+@pytest.mark.parametrize(
+    ("data", "end"),
+    [
+        (frame(b"\x03\xe8", CLOSE), 8),
+        (frame(b"x", 3), 14),
+        (frame(b"x", 11), 14),
+        (frame(b"x", bits=1), 14),
+        (frame(b"x" * 200, PING), 14),
+        (frame(b"x", PING, fin=False), 14),
+        (frame(b"x", mask=None), 14),
+        (b"\x81\xfe\x00\x05\x01\x02\x03\x04hello", 14),
+        (b"\x81\xff" + (2**63 + 5).to_bytes(8) + b"\x01\x02\x03\x04hello", 14),
+    ],
+)
+@given(places=cuts)
+def test_nothing_is_read_behind_a_frame_that_ends_the_connection(data: bytes, end: int, places: list[int]) -> None:
+    before, behind = frame(b"before"), frame(b"late") + frame(b"", PING) + frame(b"", CLOSE)
+    messages, rests, reader = read_with_ours([*cut(before + data + behind, places), behind * 100])
+    assert messages == [b"before"]
+    assert b"".join(rests) == (data + behind)[:end]
+    assert read_with_wsproto(rests) == ([], [], True)
+    assert not reader.more
+
+
+@pytest.mark.parametrize(
+    ("data", "most"),
+    [
+        (frame(b"", PONG), 64),
+        (frame(b"", PING), 64),
+        (frame(b"", CONTINUATION, fin=False), 64),
+        (frame(b"", BINARY), 64),
+        (frame(b""), 256),
+    ],
+)
+def test_a_reading_of_many_small_frames_is_read_in_portions(data: bytes, most: int) -> None:
+    reader = FrameReader(LIMIT, 10_000)
+    sizes = [len(messages) + len(rest) // 6 for messages, rest in portions(reader, data * 5000)]
+    assert (sum(sizes), max(sizes)) == (5000, most)
+    reader = FrameReader(LIMIT, 10)  # those that are dropped come in portions too
+    if data[0] == CONTINUATION:
+        assert len(list(portions(reader, data * 640))) == 10
+        assert reader.too_many
+
+
+def test_a_message_has_a_greatest_number_of_fragments() -> None:
+    fragment = frame(b"", CONTINUATION, fin=False)
+    reader = FrameReader(LIMIT, 4)
+    for _ in range(3):  # the count begins anew with each message
+        reader.feed(frame(b"x", fin=False) + fragment * 2 + frame(b"", PING) + frame(b"", CONTINUATION))
+        assert (reader.too_many, reader.extra) == (False, 5)
+    reader.feed(frame(b"x", fin=False) + fragment * 3)
+    assert (reader.feed(fragment), reader.too_many) == (([], b""), True)
+    ping = frame(b"", PING)
+    assert reader.feed(fragment + frame(b"x", CONTINUATION) + frame(b"x") + ping) == ([], ping)
+
+
+def test_control_frames_and_fragments_are_counted_and_messages_are_not() -> None:
+    reader = FrameReader(LIMIT, 10)
+    for data, extra in (
+        (frame(b"one"), 0),
+        (frame(b"", PING) + frame(b"one") + frame(b"", PONG), 2),
+        (frame(b"x", BINARY), 0),
+        (frame(b"x"), 0),
+        (frame(b"x", fin=False), 1),
+        (frame(b"x", CONTINUATION), 1),
+        (frame(b"x", CLOSE), 1),
+        (frame(b"", PING), 0),  # it is not read
+    ):
+        reader.feed(data)
+        assert reader.extra == extra
+
+
+@pytest.mark.parametrize("opcode", [PING, PONG])
 def test_a_control_frame_in_one_piece_with_messages_keeps_their_order(opcode: int) -> None:
     data = frame(b"one") + frame(b"zz", opcode) + frame(b"two", TEXT)
     for at in range(len(data)):

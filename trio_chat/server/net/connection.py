@@ -36,6 +36,22 @@ _FAREWELL: Final = 5.0
 _LINGER: Final = 2.0
 """Seconds that a peer has to read an answer that ends its connection, and to hang up."""
 
+_LINGER_READINGS: Final = 64
+"""Readings of that time: a peer sends at most one more message, whose bytes are on their way."""
+
+_FRAGMENT: Final = 64
+"""The least bytes of a fragment on average, in a message of many fragments. Libraries make fragments of kilobytes."""
+
+_FEW_FRAGMENTS: Final = 1024
+"""Fragments that any message may have, however short."""
+
+_FRAME_RATE: Final = 100.0
+"""Control frames and fragments that a peer may send in a second, on average: a thousandth of the processor. A client
+sends a ping every few seconds. A peer that sends more is read later."""
+
+_FRAME_BURST: Final = 256
+"""Control frames and fragments that a peer may send at once, beside those of one message."""
+
 _CLOSE: Final = b"\x88"  # FIN and opcode 8
 _TOO_BIG: Final = (1009).to_bytes(2, "big")  # how trio-websocket closes over a message that is too big
 _NOT_UTF8: Final = 1007
@@ -71,7 +87,11 @@ class Connection(trio.abc.Stream):
         self._nursery = nursery
         self._websocket: WebSocketConnection | None = None
         self._max_frame = max_frame
-        self._frames = FrameReader(max_frame)
+        most_fragments = _FEW_FRAGMENTS + max_frame // _FRAGMENT
+        self._frames = FrameReader(max_frame, most_fragments)
+        self._most_fragments = most_fragments
+        self._frame_credit = float(_FRAME_BURST + most_fragments)
+        self._credited = trio.current_time()
         self._head = self._early = b""
         self._opened = trio.Event()
         self._pause_until = 0.0
@@ -92,8 +112,8 @@ class Connection(trio.abc.Stream):
         self._owner = owner
 
     def pause(self, seconds: float) -> None:
-        """Read nothing for so many seconds."""
-        self._pause_until = trio.current_time() + seconds
+        """Read nothing for so many seconds, or for as long as an earlier call said if that is longer."""
+        self._pause_until = max(self._pause_until, trio.current_time() + seconds)
 
     def close_soon(self, reason: Refusal) -> None:
         """Close the connection without waiting for that. Its peer has been told why."""
@@ -120,8 +140,9 @@ class Connection(trio.abc.Stream):
             return
         with trio.move_on_after(_LINGER), contextlib.suppress(OSError, trio.BrokenResourceError):
             self._transport.shutdown()
-            while await self._receive():
-                pass
+            for _ in range(_LINGER_READINGS):
+                if not await self._receive():
+                    break
 
     async def post(self, message: str | bytes) -> None:
         """Hand over a message that trio-websocket had to put together."""
@@ -146,6 +167,8 @@ class Connection(trio.abc.Stream):
             head += data
             if not head[:1].isupper() or (head[:4] == b"SSH-"):
                 return head
+            if b"\n\n" in head[-len(data) - 3 :].replace(b"\r\n", b"\n"):
+                return head  # its lines end otherwise than HTTP's
         return head
 
     def unread(self, head: bytes) -> None:
@@ -168,19 +191,26 @@ class Connection(trio.abc.Stream):
             await trio.lowlevel.checkpoint()
             return head
         await self._opened.wait()  # frames sent before the answer to the upgrade are read after it
+        frames = self._frames
         size = 0  # the bytes read since messages were handed over: a long one comes in several readings
         while True:
-            if self._early:
+            if frames.more:
+                await self._wait_turn()
+                data = b""
+            elif self._early:
                 data, self._early = self._early, b""
             else:
                 data = await self._receive()
-            if not data:
-                return data
-            messages, rest = self._frames.feed(data)
+                if not data:
+                    return data
+            messages, rest = frames.feed(data)
             size += len(data)
+            if frames.extra:
+                self._charge(frames.extra)
             if messages:
-                if self._owner is not None and not self._owner.take_nowait(messages, size):
-                    await self._owner.take(messages, size)
+                owner = None if self._closing else self._owner
+                if owner is not None and not owner.take_nowait(messages, size):
+                    await owner.take(messages, size)
                 size = 0
             if rest:
                 return rest
@@ -221,7 +251,10 @@ class Connection(trio.abc.Stream):
     # ---- the end ------------------------------------------------------------------------------
 
     def _too_slow(self, waiting: int) -> None:
-        reason = refuse("too_slow", size=waiting)
+        self._cut_off(refuse("too_slow", size=waiting))
+
+    def _cut_off(self, reason: Refusal) -> None:
+        """Tell the peer why its own fault ends the connection, and close it without waiting for that."""
         self.outbox.write_last(self._last_words(reason))
         self.close_soon(reason)
 
@@ -240,6 +273,24 @@ class Connection(trio.abc.Stream):
 
     def _last_words(self, reason: Refusal) -> bytes:
         return b"" if self._owner is None else self._owner.last_words(reason)
+
+    def _charge(self, extra: int) -> None:
+        """Charge frames that are no message of their own, beyond the burst by reading later. Ends a connection whose
+        message has too many fragments."""
+        now = trio.current_time()
+        earned = (now - self._credited) * _FRAME_RATE
+        self._frame_credit = min(_FRAME_BURST + self._most_fragments, self._frame_credit + earned) - extra
+        self._credited = now
+        if self._frame_credit < 0:
+            self.pause(-self._frame_credit / _FRAME_RATE)
+        if self._frames.too_many and not self._closing:
+            self._cut_off(refuse("too_many_fragments", limit=self._most_fragments))
+
+    async def _wait_turn(self) -> None:
+        """Let other connections have their turn, and wait while this one is paused."""
+        await trio.lowlevel.checkpoint()
+        if self._pause_until > trio.current_time():
+            await trio.sleep_until(self._pause_until)
 
     async def _receive(self) -> bytes:
         while True:

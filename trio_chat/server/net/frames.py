@@ -2,8 +2,12 @@
 
 An ordinary frame is a whole text message: FIN set, no extension bits, opcode 1, masked. wsproto reads everything else
 (control frames, fragments, binary, bad and oversized frames). A control frame may stand between messages and changes
-nothing for those behind it. After any other unusual frame the reader hands on all bytes for good: the messages behind
+nothing for those behind it. After any other unusual frame the reader hands on all frames for good: the messages behind
 it must not overtake it, and clients that send such frames are rare and may be slower.
+
+wsproto takes ten microseconds for a frame, and 64 KiB can be ten thousand frames. So bytes are read in portions,
+between which other connections get their turn. A message has a greatest number of fragments, because each takes memory
+beside its bytes. Nothing is read behind a close frame, or behind a frame that ends the connection.
 """
 
 from __future__ import annotations
@@ -33,10 +37,21 @@ _CLOSE: Final = 0x88  # FIN and opcode 8
 _REASON: Final = 123  # bytes of reason in a close frame: a control frame's 125 without its code (RFC 6455, 5.5)
 _CONTROL: Final = 0x08  # the bit that all control opcodes have
 _FIN: Final = 0x80
+_RESERVED: Final = 0x70  # the bits of extensions, of which there are none
+_OPCODE: Final = 0x0F
+_OPCODES: Final = frozenset({0, 1, 2, 8, 9, 10})
 _MASKED: Final = 0x80
 _SHORT: Final = 125  # the greatest length that fits into the second byte
 _IN_TWO: Final = 126  # says that the length stands in the next two bytes
 _TWO: Final = 0xFFFF
+_HEADER: Final = 14
+"""Bytes of the longest header. wsproto refuses a broken frame when it has the header."""
+
+_FRAMES: Final = 64
+"""Frames in a portion that go to wsproto: less than a millisecond."""
+
+_MESSAGES: Final = 256
+"""Ordinary messages in a portion: some tenths of a millisecond here, and as much again to decode them."""
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -61,71 +76,140 @@ def short_reason(reason: str) -> str:
 
 
 class FrameReader:
-    """Splits a client's bytes into whole ordinary messages and the rest.
+    """Splits a client's bytes into whole ordinary messages and the rest, in portions of a bounded number of frames.
 
-    wsproto refuses messages of more than ``limit`` bytes. The reader never keeps more than that and a header.
+    Neither a message's ``limit`` of bytes nor its ``most_fragments`` is passed for long: wsproto refuses a frame over
+    the limit when it gets one byte too many, and ``too_many`` says that a message has too many fragments, whose further
+    frames are dropped. The reader keeps at most what one reading brought and one frame that is not whole.
+
+    ``more`` says that whole frames are left: the next call of :meth:`feed` may bring no bytes. ``extra`` is the number
+    of frames in the last portion that are no message of their own: control frames and fragments.
     """
 
-    __slots__ = ("_limit", "_part", "unusual")
+    __slots__ = (
+        "_fragments",
+        "_limit",
+        "_most_fragments",
+        "_need",
+        "_part",
+        "_tail",
+        "extra",
+        "more",
+        "too_many",
+        "unusual",
+    )
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, most_fragments: int) -> None:
         self._limit = limit
-        self._part = b""
-        self.unusual = False
+        self._most_fragments = most_fragments
+        self._part: bytes | bytearray = b""
+        self._need = 0  # no frame is whole before the part has so many bytes
+        self._fragments = 0  # of the message that is under way
+        self._tail = -1  # the bytes that wsproto still gets of the last frame, if that was met; the rest is dropped
+        self.unusual = self.more = self.too_many = False
+        self.extra = 0
 
     def feed(self, data: bytes) -> tuple[list[bytes], bytes]:
-        """Take some bytes. Returns the ordinary messages that they complete, and the bytes for wsproto."""
-        if self.unusual:
-            return [], data
+        """Take some bytes. Returns the ordinary messages of one portion, and the bytes of it for wsproto."""
+        self.extra = 0
+        if self._tail >= 0:
+            return [], self._take_tail(data)
         if self._part:
-            data = self._part + data
-            self._part = b""
+            self._part += data
+            if len(self._part) < self._need:
+                return [], b""
+            data, self._part = bytes(self._part), b""
+        self.more = False
         messages: list[bytes] = []
-        rest = b""
+        rest: list[bytes] = []
         at, end = 0, len(data)
         while at < end:
             size = self._measure(data, at, end)
             if size is None:
-                self._part = data[at:]
+                self._part = bytearray(data[at:])
                 break
             start, stop = size
-            first = data[at]
-            if first == _TEXT and stop:
+            if data[at] == _TEXT and stop and not self.unusual:
                 payload = apply_mask(data[start:stop], data[start - 4 : start])
                 if payload.isascii() or _is_utf8(payload):
                     messages.append(payload)
                     at = stop
+                    if len(messages) == _MESSAGES:
+                        break
                     continue
-            elif stop and first & _CONTROL and first & _FIN:
-                rest += data[at:stop]
-                at = stop
-                continue
-            self.unusual = True
-            rest += data[at:]
-            break
-        return messages, rest
+            rest.append(self._take_unusual(data, at, start, stop))
+            at = stop
+            if self._tail >= 0:
+                return messages, b"".join(rest)
+            if len(rest) == _FRAMES:
+                break
+        if at < end and not self._part:
+            self._part, self._need, self.more = bytearray(data[at:]), 0, True
+        return messages, b"".join(rest)
 
     def _measure(self, data: bytes, at: int, end: int) -> tuple[int, int] | None:
-        """Find the payload of the frame at ``at``: (start, stop), (0, 0) if wsproto has to read it, or ``None`` if more
-        bytes are needed."""
+        """Find the payload of the frame at ``at``: (start, stop). The stop is 0 if its header is broken, both are 0 if
+        the frame is too big. Returns ``None`` if more bytes are needed, and notes how many."""
         if end - at < 2:  # noqa: PLR2004 - the two bytes that every frame has
+            self._need = 2
             return None
         second = data[at + 1]
         size = second & 127
         start = at + 6
-        if size == _IN_TWO:
-            if end - at < 4:  # noqa: PLR2004 - and two of length
+        if size > _SHORT:
+            start = at + (8 if size == _IN_TWO else 14)
+            if start - 4 > end:
+                self._need = start - 4 - at
                 return None
-            size = data[at + 2] << 8 | data[at + 3]
-            if size <= _SHORT:  # the shortest way to write a length is the only one (RFC 6455, 5.2)
-                return 0, 0
-            start = at + 8
-        elif size > _IN_TWO:
-            return 0, 0
-        if not second & _MASKED or size > self._limit:
+            least = _SHORT if size == _IN_TWO else _TWO
+            size = int.from_bytes(data[at + 2 : start - 4])
+            if size <= least or size >> 63:  # the shortest way to write a length is the only one (RFC 6455, 5.2)
+                return start, 0
+        if not second & _MASKED:
+            return start, 0
+        if size > self._limit:
             return 0, 0
         stop = start + size
-        return (start, stop) if stop <= end else None
+        if stop > end:
+            self._need = stop - at
+            return None
+        return start, stop
+
+    def _take_unusual(self, data: bytes, at: int, start: int, stop: int) -> bytes:
+        """Return what wsproto gets of the frame at ``at``, whose measures are those of :meth:`_measure`."""
+        if stop and not self._is_broken(data[at], stop - start):
+            return data[at:stop] if self._hand_on(data[at]) else b""
+        self.unusual = True
+        self._tail = _HEADER if start else self._limit + 1 + _HEADER
+        return self._take_tail(data[at:])
+
+    def _is_broken(self, first: int, size: int) -> bool:
+        """Whether wsproto refuses a frame by its first byte and its size, so that nothing behind it is to be read."""
+        if first & _RESERVED or first & _OPCODE not in _OPCODES:
+            return True
+        return bool(first & _CONTROL) and (not first & _FIN or size > _SHORT)
+
+    def _hand_on(self, first: int) -> bool:
+        """Count a frame that is no ordinary message. Returns whether wsproto gets it."""
+        if first & _CONTROL:
+            self.extra += 1
+            if first == _CLOSE:  # nothing behind it is read (RFC 6455, 1.4)
+                self._tail = 0
+            return True
+        self.unusual = True
+        if not first & _FIN or not first & _OPCODE:  # a fragment: the last one has the bit, the first one the opcode
+            self.extra += 1
+            self._fragments += 1
+            self.too_many = self.too_many or self._fragments > self._most_fragments
+        if first & _FIN:
+            self._fragments = 0
+        return not self.too_many
+
+    def _take_tail(self, data: bytes) -> bytes:
+        """Return the part of some bytes that wsproto still gets of the last frame that is read."""
+        data = data[: self._tail]
+        self._tail -= len(data)
+        return data
 
 
 def _is_utf8(payload: bytes) -> bool:
