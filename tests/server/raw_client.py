@@ -162,7 +162,7 @@ class RawClient:
 
     async def get(self, target: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
         """One HTTP request and its answer, read to the connection's end."""
-        await self.send(head(method, target, {"Host": "test", **(headers or {})}))
+        await self.send(head(method, target, {"Host": "localhost", **(headers or {})}))
         return await self.read_answer()
 
     async def read_answer(self) -> Answer:
@@ -297,7 +297,7 @@ def head(method: str, target: str, headers: Mapping[str, str]) -> bytes:
 def upgrade_head(headers: Mapping[str, str] | None = None, *, target: str = "/") -> bytes:
     """The head that asks for an upgrade; a header given as ``""`` is left out."""
     wanted = {
-        "Host": "test",
+        "Host": "localhost",
         "Upgrade": "websocket",
         "Connection": "Upgrade",
         "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",  # the example of RFC 6455, 1.2

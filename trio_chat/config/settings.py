@@ -59,6 +59,12 @@ def _network(text: str) -> str | None:
     return None
 
 
+def _host_name(text: str) -> str | None:
+    if re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII):
+        return None
+    return f"must be a host name such as chat.example, without a port, not {text!r}"
+
+
 THEMES: Final = ("auto", "dark", "light", "dusk", "contrast", "sixteen", "plain")
 """The names that ``theme`` accepts beside the path of a file."""
 
@@ -180,6 +186,15 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     allow_origin: Annotated[
         tuple[str, ...],
         _meta("origin whose web pages may connect; repeat for more", _ADMIT, "ORIGIN", check=_origin),
+    ] = ()
+    public_host: Annotated[
+        tuple[str, ...],
+        _meta(
+            "host name by which web pages and scrapers reach this server, beside its addresses; repeat for more",
+            _ADMIT,
+            "NAME",
+            check=_host_name,
+        ),
     ] = ()
     trusted_proxy: Annotated[
         tuple[str, ...],

@@ -37,6 +37,7 @@ from trio_chat.errors import Refusal, StoreError
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.native_peer import NativePeer
+from trio_chat.server.doors.own_hosts import OwnHosts
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
@@ -86,6 +87,7 @@ class Server:
         self.sessions = sessions
         self._directory = directory
         self._proxies = Proxies(config.trusted_proxy)
+        self._hosts = OwnHosts(config.public_host, config.host)
         self.gate = Gate(config.max_connections, config.per_address)
         self._figures = make_metrics(self.hub, self.gate)
         self._stopping = trio.Event()
@@ -209,7 +211,8 @@ class Server:
             with self.gate.enter(address) as refusal:
                 page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery, address)
         elif head is not None:
-            page = await http.answer(head, self.hub, lambda: exposition(self._figures))
+            answer = await http.answer(head, self.hub, self._hosts, lambda: exposition(self._figures))
+            page = self._refuse(answer) if isinstance(answer, Refusal) else answer
         if page is not None:
             body = not (isinstance(head, http.Head) and head.method == "HEAD")
             with trio.move_on_after(self.config.handshake_timeout):
@@ -241,7 +244,7 @@ class Server:
         """Let a WebSocket in and serve it to its end, or return the response that refuses it."""
         if head.path != "/":
             return http.Response(404, "text/plain", b"The chat is at /.\n")
-        refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin)
+        refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin, self._hosts)
         hello = refusal or websocket.read_credentials(head)
         if isinstance(hello, Refusal):
             return self._refuse(hello)

@@ -162,9 +162,15 @@ async def _find_fault(store: StoreUpkeep) -> str | None:
 
 
 async def watch_store(hub: Hub, store: StoreUpkeep) -> NoReturn:
-    """Notice that the store fails, or works again, even while no client sends anything."""
+    """Notice that the store fails, works again, or does not answer, even while no client sends anything."""
+    since: float | None = None
+    told: float | None = None
     while True:
         await trio.sleep(_STORE_PROBE)
+        before, since = since, hub.storing.since
+        if since is not None and since == before != told:
+            told = since
+            log.warning("the store does not answer", error=hub.storing.waits_for)
         if hub.storing.failing is None:
             wrong = await _find_fault(store)
             if wrong is not None:

@@ -10,7 +10,7 @@ import trio
 import trio.testing
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.server.live_server import GateStore, LiveServer, Serve
+from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import Answer, head, request, until, upgrade_head
 from trio_chat.errors import Refusal
 from trio_chat.server.doors.http import MAX_HEAD, parse_head
@@ -45,7 +45,7 @@ async def test_health_is_green_when_a_probe_comes_through_the_hub(
 
 
 async def test_health_is_red_while_the_hub_is_stuck_and_green_when_it_is_not_any_more(
-    serve: Serve, mock_clock: trio.testing.MockClock
+    serve: Serve, mock_clock: trio.testing.MockClock, logged: Log
 ) -> None:
     store = GateStore()
     live = await serve(store=store)
@@ -58,11 +58,14 @@ async def test_health_is_red_while_the_hub_is_stuck_and_green_when_it_is_not_any
     await until(lambda: live.server.hub.waiting)
     mock_clock.jump(3)
     answer = await client.read_answer()
-    assert answer.status == 503
-    assert answer.json["status"] == "stuck"
+    assert (answer.status, answer.json) == (503, {"status": "stuck"})  # why is for the log: everybody may ask
+    for _ in range(4):
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(3)
+    await trio.testing.wait_all_tasks_blocked()
     assert re.fullmatch(
-        r"The store has not answered for \d seconds: another program keeps the database locked, or its disk is slow.",
-        answer.json["error"],
+        r"The store has not answered for \d+ seconds: another program keeps the database locked, or its disk is slow.",
+        logged.take("the store does not answer")["error"],
     )
     store.release()
     assert (await live.get("/healthz")).status == 200
@@ -85,6 +88,16 @@ async def test_health_that_is_red_for_a_hub_that_waits_for_no_store_blames_none(
     mock_clock.jump(3)
     answer = await client.read_answer()
     assert (answer.status, answer.json) == (503, {"status": "stuck"})
+
+
+async def test_health_of_a_store_that_fails_says_so_and_nothing_of_the_machine(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve()
+    live.server.hub.storing.failing = "Cannot write /home/ada/chat.sqlite3: the disk is full."
+    answer = await live.get("/healthz")
+    assert (answer.status, answer.json) == (503, {"status": "not storing"})
+    live.server.hub.storing.failing = None
 
 
 # ---- figures --------------------------------------------------------------------------------------
@@ -218,6 +231,14 @@ async def test_head_gets_the_head_of_get(serve: Serve) -> None:
         b"GET / HTTP/1.1\r\nHost: a\r\nBad Name: x\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: many\r\n\r\n",
         b"GET / HTTP/1.1\r\nHost: a\r\nX: \x00\r\n\r\n",
+        b"GET / HTTP/1.1\nHost: a\n\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n\n",
+        b"GET / HTTP/1.1\r\nHost: a\nX: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\rX: y\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nX: y\r\n z\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer a\r\nAuthorization: Bearer b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\nContent-Length: 5\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n" + b"X: y\r\n" * 100 + b"\r\n",
         b"\r\n\r\n",
         b"SSH-2.0-OpenSSH_9.9\r\n\r\n",
     ],
@@ -312,10 +333,57 @@ async def test_plain_requests_are_answered_while_the_chat_is_full(serve: Serve) 
     assert (await live.get("/metrics")).status == 200
 
 
-def test_names_of_headers_are_compared_without_case_and_the_last_of_two_counts() -> None:
+def test_names_of_headers_are_compared_without_case_and_values_of_one_name_are_a_list() -> None:
     parsed = parse_head(b"GET /a?b HTTP/1.1\r\nHOST: x\r\nX-One: 1\r\nx-one: 2\r\n\r\n")
     assert not isinstance(parsed, Refusal)
-    assert (parsed.method, parsed.path, parsed.headers) == ("GET", "/a", {"host": "x", "x-one": "2"})
+    assert (parsed.method, parsed.path, parsed.headers) == ("GET", "/a", {"host": "x", "x-one": "1, 2"})
+
+
+async def test_a_hundred_headers_are_read(serve: Serve) -> None:
+    live = await serve()
+    assert (await live.get("/", headers={f"X-{number}": "y" for number in range(99)})).status == 200
+
+
+async def test_the_request_behind_one_is_not_answered(serve: Serve) -> None:
+    live = await serve()
+    client = await live.knock()
+    await client.send(head("GET", "/healthz", {"Host": "localhost"}) + head("GET", "/metrics", {"Host": "localhost"}))
+    answer = await client.read_answer()
+    assert (answer.status, answer.headers["connection"]) == (200, "close")
+    assert answer.body.count(b"\n") == 1
+
+
+async def test_a_request_of_http_1_0_is_answered(serve: Serve) -> None:
+    live = await serve()
+    client = await live.knock()
+    await client.send(b"GET /healthz HTTP/1.0\r\n\r\n")
+    assert (await client.read_answer()).status == 200
+
+
+@pytest.mark.parametrize(
+    ("host", "status"), [("localhost:8765", 200), ("127.0.0.1", 200), ("metrics.example", 200), ("evil.example", 403)]
+)
+async def test_figures_are_for_requests_to_a_host_of_this_server(serve: Serve, host: str, status: int) -> None:
+    live = await serve(public_host=("metrics.example",))
+    answer = await live.get("/metrics", headers={"Host": host})
+    assert answer.status == status
+    if status == 403:
+        assert (answer.json["code"], b"trio_chat_info" in answer.body) == ("bad_host", False)
+    assert (await live.get("/healthz", headers={"Host": host})).status == 200
+
+
+async def test_a_page_that_is_read_too_slowly_is_given_up(serve: Serve, mock_clock: trio.testing.MockClock) -> None:
+    live = await serve(handshake_timeout=10.0)
+    client = await live.knock(receive_buffer=1)
+    live.server.hub.tally.refusals.update({f"code{number}": 1 for number in range(200_000)})  # a page of megabytes
+    await client.send(head("GET", "/metrics", {"Host": "localhost"}))
+    assert await client.receive()
+    await trio.testing.wait_all_tasks_blocked()
+    assert live.server._sockets == 1
+    mock_clock.jump(11)
+    await trio.testing.wait_all_tasks_blocked()
+    mock_clock.jump(3)
+    await until(lambda: not live.server._sockets)
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 import trio.testing
 
 from tests.server.live_server import Serve
-from tests.server.raw_client import Answer, request, until
+from tests.server.raw_client import Answer, request, until, upgrade_head
 from trio_chat.protocol.codec import SUBPROTOCOL
 from trio_chat.protocol.names import LOBBY
 
@@ -261,6 +261,13 @@ async def test_the_chat_is_at_the_root_alone(serve: Serve) -> None:
         ({"Connection": "close"}, 400, "bad_upgrade"),
         ({"Connection": ""}, 400, "bad_upgrade"),
         ({"Upgrade": "websocket, h2c"}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Key": "short"}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ="}, 400, "bad_upgrade"),
+        ({"Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZTE="}, 400, "bad_upgrade"),  # 17 bytes
+        ({"Content-Length": "0"}, 400, "bad_upgrade"),
+        ({"Content-Length": "5"}, 400, "bad_upgrade"),
+        ({"Transfer-Encoding": "chunked"}, 400, "bad_upgrade"),
+        ({"Transfer-Encoding": "identity"}, 400, "bad_head"),
     ],
 )
 async def test_a_bad_upgrade_is_refused_and_nobody_hears_of_it(
@@ -275,6 +282,31 @@ async def test_a_bad_upgrade_is_refused_and_nobody_hears_of_it(
     await until(lambda: live.server._sockets == 1)
     assert (await ada.say("still here"))["type"] == "ok"
     assert [event["type"] for event in ada.passed] == ["message"]
+
+
+@pytest.mark.parametrize(
+    "name", ["Sec-WebSocket-Key", "Sec-WebSocket-Version", "Username", "Host", "Authorization", "Origin"]
+)
+async def test_an_upgrade_with_two_headers_of_a_name_is_refused(serve: Serve, name: str) -> None:
+    live = await serve()
+    values = {"Username": "ada", "Authorization": "Bearer x", "Origin": "http://localhost"}
+    data = upgrade_head(values)
+    line = next(line for line in data.split(b"\r\n") if line.startswith(name.encode() + b":"))
+    client = await live.knock()
+    await client.send(data[:-2] + line.replace(b"ada", b"bob") + b"\r\n\r\n")
+    assert told(await client.read_answer()) == (400, "bad_head")
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [(b" HTTP/1.1\r\n", b" HTTP/1.0\r\n"), (b"\r\n", b"\n"), (b"\r\nConnection", b"\nConnection")],
+)
+async def test_an_upgrade_that_is_not_http_1_1_is_refused(serve: Serve, before: bytes, after: bytes) -> None:
+    live = await serve()
+    client = await live.knock()
+    await client.send(upgrade_head().replace(before, after))
+    answer = await client.read_answer()
+    assert told(answer) == (400, "bad_upgrade" if b"1.0" in after else "bad_head")
 
 
 @pytest.mark.parametrize(
@@ -295,12 +327,47 @@ async def test_a_bad_upgrade_is_refused_and_nobody_hears_of_it(
 async def test_a_page_of_another_site_may_not_connect_unless_allowed(
     serve: Serve, origin: str | None, host: str, status: int
 ) -> None:
-    live = await serve(allow_origin=("https://friend.example",))
+    live = await serve(allow_origin=("https://friend.example",), public_host=("chat.example",))
     client = await live.knock()
     answer = await client.upgrade({"Host": host, "Username": "ada", **({"Origin": origin} if origin else {})})
     assert answer.status == status
     if status == 403:
         assert told(answer) == (403, "bad_origin")
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("localhost", 101),
+        ("LOCALHOST.:8765", 101),
+        ("chat.localhost:8765", 101),
+        ("127.0.0.1:8765", 101),
+        ("192.0.2.7:8765", 101),
+        ("[::1]:8765", 101),
+        ("[2001:db8::1]", 101),
+        ("chat.example", 101),
+        ("Chat.Example.:8765", 101),
+        ("evil.example", 403),
+        ("evil.example:8765", 403),
+        ("localhost.evil.example", 403),
+        ("127.0.0.1.evil.example", 403),
+        ("notchat.example", 403),
+        ("chat.example.evil.example", 403),
+        ("[evil.example]", 403),
+    ],
+)
+async def test_a_page_may_connect_from_its_own_host_only_if_the_host_is_this_servers(
+    serve: Serve, host: str, status: int
+) -> None:
+    live = await serve(public_host=("chat.example",))
+    client = await live.knock()
+    answer = await client.upgrade({"Host": host, "Origin": f"http://{host}", "Username": "ada"})
+    assert answer.status == status
+    if status == 403:
+        assert told(answer) == (403, "bad_host")
+        assert "--public-host" in answer.json["advice"]
+    client = await live.knock()
+    assert (await client.upgrade({"Host": host})).status == 101  # no browser: it would name an origin
 
 
 async def test_a_page_on_an_empty_host_is_not_its_own(serve: Serve) -> None:

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import h11
-import msgspec
 import trio
 
 from trio_chat.errors import Refusal, refuse
@@ -21,6 +20,7 @@ from trio_chat.version import __version__
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trio_chat.server.doors.own_hosts import OwnHosts
     from trio_chat.server.hub.hub import Hub
 
 MAX_HEAD: Final = 16 * 1024
@@ -33,13 +33,36 @@ _LONGEST_ADDRESS: Final = 270
 """Characters of an address that the page shows: a DNS name has 253 at the most, and a port follows it."""
 
 
+_MOST_HEADERS: Final = 100
+"""Headers of one head: browsers and proxies send some thirty, and each takes microseconds to read."""
+
+_ONCE: Final = frozenset(
+    {
+        "authorization",
+        "content-length",
+        "host",
+        "origin",
+        "sec-websocket-key",
+        "sec-websocket-version",
+        "transfer-encoding",
+        "trio-chat-password",
+        "trio-chat-quiet",
+        "trio-chat-token",
+        "username",
+    }
+)
+"""Headers that may not come twice. A proxy in front of the server could read the other one of the two."""
+
+
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The head of an HTTP request. Header names are in lower case; the last of two headers of one name counts."""
+    """The head of an HTTP request. Header names are in lower case. Values of several headers of one name are one list,
+    separated by commas (RFC 9110, 5.3)."""
 
     method: str
     path: str
     headers: dict[str, str]
+    version: str = "1.1"
 
     @property
     def wants_websocket(self) -> bool:
@@ -60,19 +83,44 @@ class Response:
 def parse_head(data: bytes) -> Head | Refusal:
     """Read a head, which ``data`` must hold whole. Refuses unfinished heads, and those that h11 refuses."""
     end = data.find(b"\r\n\r\n")
+    fault = _find_fault(data[: end + 2] if end >= 0 else data)
     if end < 0 or end > MAX_HEAD - 4:
-        why = "its head is too long" if len(data) >= MAX_HEAD else "its head is not complete"
+        why = "its head is too long" if len(data) >= MAX_HEAD else fault or "its head is not complete"
         return refuse("bad_head", why=why)
+    if fault is not None:
+        return refuse("bad_head", why=fault)
     parser = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD * 8)
     try:
-        parser.receive_data(data)
+        parser.receive_data(data[: end + 4])
         event = parser.next_event()
     except h11.RemoteProtocolError as error:
         return refuse("bad_head", why=clean_line(str(error).partition(":")[0]))
     if not isinstance(event, h11.Request):
         return refuse("bad_head", why="it is not a request")
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in event.headers}
-    return Head(event.method.decode("latin-1"), event.target.decode("latin-1").partition("?")[0], headers)
+    headers: dict[str, str] = {}
+    for raw_name, raw_value in event.headers:
+        name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
+        if name not in headers:
+            headers[name] = value
+        elif name in _ONCE:
+            return refuse("bad_head", why=f"it has two headers called {name.title()}")
+        else:
+            headers[name] += f", {value}"
+    path = event.target.decode("latin-1").partition("?")[0]
+    return Head(event.method.decode("latin-1"), path, headers, event.http_version.decode("latin-1"))
+
+
+def _find_fault(lines: bytes) -> str | None:
+    """Say what is wrong with the lines of a head that h11 would read all the same. A proxy may read them otherwise, and
+    then the two do not mean the same request (RFC 9112, 2.2 and 5.2)."""
+    ends = lines.count(b"\r\n")
+    if lines.count(b"\n") != ends or lines.count(b"\r") != ends:
+        return "a line does not end with CR LF"
+    if b"\r\n " in lines or b"\r\n\t" in lines:
+        return "a header goes on in another line"
+    if ends - 1 > _MOST_HEADERS:
+        return f"it has more than {_MOST_HEADERS} headers"
+    return None
 
 
 def refused(refusal: Refusal) -> Response:
@@ -103,8 +151,9 @@ def render(response: Response, *, body: bool = True) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (response.body if body else b"")
 
 
-async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Response:
-    """Respond to a request that is no upgrade."""
+async def answer(head: Head, hub: Hub, hosts: OwnHosts, metrics: Callable[[], bytes]) -> Response | Refusal:
+    """Respond to a request that is no upgrade. The figures are for requests to a host of ``hosts`` only: a web page
+    could read them under a name of its own that leads here."""
     if head.method not in {"GET", "HEAD"}:
         return Response(
             HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"Only GET works here.\n", (("Allow", "GET, HEAD"),)
@@ -112,6 +161,9 @@ async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Response
     if head.path == "/healthz":
         return await _health(hub)
     if head.path == "/metrics":
+        refusal = hosts.check(head.headers.get("host", ""))
+        if refusal is not None:
+            return refusal
         return Response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics())
     if head.path == "/":
         return _front(_where(head))
@@ -119,18 +171,16 @@ async def answer(head: Head, hub: Hub, metrics: Callable[[], bytes]) -> Response
 
 
 async def _health(hub: Hub) -> Response:
-    """Pass a probe through the hub, which is healthy only if the probe comes out in time."""
+    """Pass a probe through the hub, which is healthy only if the probe comes out in time. Everybody may ask, so the
+    answer says no more than up or down: the log says why."""
     began = trio.current_time()
     with trio.move_on_after(_PROBE_TIMEOUT):
         await hub.probe()
         if hub.storing.failing is not None:
-            body = msgspec.json.encode({"status": "not storing", "error": hub.storing.failing})
-            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
+            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"not storing"}\n')
         delay = (trio.current_time() - began) * 1000
         return Response(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
-    why = hub.storing.waits_for
-    body = msgspec.json.encode({"status": "stuck"} if why is None else {"status": "stuck", "error": why})
-    return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", body + b"\n")
+    return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"stuck"}\n')
 
 
 _FRONT: Final = """<!doctype html>

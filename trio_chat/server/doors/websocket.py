@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote
 
 from trio_websocket import ConnectionClosed, WebSocketConnection, WebSocketRequest, wrap_server_stream
@@ -17,7 +17,12 @@ if TYPE_CHECKING:
     import trio
 
     from trio_chat.server.doors.http import Head
+    from trio_chat.server.doors.own_hosts import OwnHosts
     from trio_chat.server.net.connection import Connection
+
+
+_KEY: Final = 16
+"""Bytes of a key (RFC 6455, 4.1)."""
 
 
 def read_credentials(head: Head) -> Hello | Refusal | None:
@@ -58,6 +63,10 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
 def check_upgrade(head: Head) -> Refusal | None:
     """Refuse an upgrade that breaks RFC 6455, 4.2.1, or HTTP/1.1: trio-websocket would refuse it without a reason."""
     headers = head.headers
+    if head.version != "1.1":
+        return refuse("bad_upgrade", why="it is not HTTP/1.1")
+    if "content-length" in headers or "transfer-encoding" in headers:
+        return refuse("bad_upgrade", why="it has a body")
     if "upgrade" not in [token.strip().lower() for token in headers.get("connection", "").split(",")]:
         return refuse("bad_upgrade", why="its Connection header does not say Upgrade")
     if headers.get("upgrade", "").strip().lower() != "websocket":
@@ -65,21 +74,32 @@ def check_upgrade(head: Head) -> Refusal | None:
     version = headers.get("sec-websocket-version")
     if version != "13":
         return refuse("bad_version") if version else refuse("bad_upgrade", why="it has no Sec-WebSocket-Version")
-    if "sec-websocket-key" not in headers:
-        return refuse("bad_upgrade", why="it has no Sec-WebSocket-Key")
+    if not _is_key(headers.get("sec-websocket-key", "")):
+        return refuse("bad_upgrade", why="it has no Sec-WebSocket-Key of 16 bytes in Base64")
     if "host" not in headers:
         return refuse("bad_upgrade", why="it has no Host")
     return None
 
 
-def check_origin(head: Head, allow_origin: tuple[str, ...]) -> Refusal | None:
-    """Refuse a web page of another site: a browser names the site of the page (RFC 6455, 10.2)."""
-    origin = head.headers.get("origin")
+def _is_key(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == _KEY
+    except binascii.Error:
+        return False
+
+
+def check_origin(head: Head, allow_origin: tuple[str, ...], hosts: OwnHosts) -> Refusal | None:
+    """Refuse a web page of another site: a browser names the site of the page (RFC 6455, 10.2).
+
+    A page may connect from an origin in ``allow_origin``, and from the host that it connects to if that is one of
+    ``hosts``.
+    """
+    origin, host = head.headers.get("origin"), head.headers.get("host", "")
     if origin is None or origin in allow_origin:
         return None
-    if origin.partition("://")[2].lower() == head.headers.get("host", "").lower() != "":
-        return None
-    return refuse("bad_origin", origin=repr(origin[:100]))
+    if not host or origin.partition("://")[2].lower() != host.lower():
+        return refuse("bad_origin", origin=repr(origin[:100]))
+    return hosts.check(host)
 
 
 async def examine(connection: Connection, nursery: trio.Nursery, max_frame: int) -> WebSocketRequest:

@@ -48,7 +48,7 @@ class Persistence:
         self.failing: str | None = None
         self.unknown: CommitUnknown | None = None
         self.lost = trio.Event()
-        self._since: float | None = None
+        self.since: float | None = None  # when the hub began to wait for the store, on trio's clock
         self._untold, self._told_until = 0, 0.0
 
     def __repr__(self) -> str:
@@ -57,10 +57,10 @@ class Persistence:
     @property
     def waits_for(self) -> str | None:
         """Why no request is answered just now, if the store is the reason."""
-        if self._since is None:
+        if self.since is None:
             return None
         return self.failing or (
-            f"The store has not answered for {trio.current_time() - self._since:.0f} seconds: another program "
+            f"The store has not answered for {trio.current_time() - self.since:.0f} seconds: another program "
             "keeps the database locked, or its disk is slow."
         )
 
@@ -81,14 +81,14 @@ class Persistence:
         """
         if self.unknown is not None:
             return self.unknown
-        self._since = trio.current_time()
+        self.since = trio.current_time()
         try:
             outcome = await self._store.commit(records)
         except Exception:  # a bug in the store must not end the chat; the store has stored nothing then
             log.exception("not stored", records=len(records))
             return CommitRefused("An internal error.")
         finally:
-            self._since = None
+            self.since = None
         if isinstance(outcome, CommitStored):
             if lines:  # records smaller than a message may be stored where no message fits
                 self.works_again()
