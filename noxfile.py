@@ -217,6 +217,13 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def conformance(session: nox.Session) -> None:
+    """Play the Autobahn test suite's cases 1 to 7, 9 and 10 at an echo server on the product's own wire."""
+    session.install("-e", ".[test,speed]")
+    session.run("pytest", "tests/conformance", *session.posargs, env={"TRIO_CHAT_CONFORMANCE": "1"})
+
+
+@nox.session(default=False)
 def compatibility(session: nox.Session) -> None:
     """Try this version with 0.1.0: clients and servers of both versions, one database, one device's files."""
     known = ["git", "cat-file", "-e", f"{EARLIER}^{{commit}}"]

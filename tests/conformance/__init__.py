@@ -1,0 +1,1 @@
+"""The server's WebSocket against a public conformance suite."""
