@@ -27,6 +27,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "server_full": {"limit": 100},
     "too_many_from_address": {"limit": 10},
     "hello_timeout": {"seconds": 10.0},
+    "too_many_from_network": {"limit": 500},
+    "crowded": {},
     "bad_origin": {"origin": "'https://example.org'"},
     "bad_head": {"why": "it has no Host"},
     "shutting_down": {},

@@ -12,6 +12,9 @@ _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 """IPv4 addresses as a socket for both families shows them: RFC 4291, section 2.5.5.2."""
 
 
+_IPV4: Final = 4
+
+
 def read_address(text: str) -> IpAddress:
     """Read an IP address in the one form in which addresses are compared: without a zone, and as IPv4 if an IPv4
     address is mapped into IPv6. Raises ``ValueError``."""
@@ -32,6 +35,16 @@ def read_network(text: str, *, strict: bool = False) -> Network:
         first = network.network_address.ipv4_mapped
         return ipaddress.ip_network(f"{first}/{network.prefixlen - _MAPPED.prefixlen}")
     return network
+
+
+def network_of(address: str) -> str:
+    """Return the network that an IP address is counted with: the /24 of IPv4, the /64 of IPv6. One holder commonly has
+    all addresses of such a network. A text that is no address is a network of its own."""
+    try:
+        known = read_address(address)
+    except ValueError:
+        return address
+    return str(ipaddress.ip_network((known, 24 if known.version == _IPV4 else 64), strict=False))
 
 
 def is_loopback(address: str) -> bool:

@@ -150,6 +150,18 @@ FAULTS: Final[dict[str, Fault]] = {
     "hello_timeout": Fault(
         "Your client sent no hello within {seconds:g} seconds.", "Send hello first, or a Username header.", close=1008
     ),
+    "too_many_from_network": Fault(
+        "Your network already has {limit} connections, the most allowed.",
+        "Try again when somebody near you has left.",
+        http=429,
+        close=1013,
+    ),
+    "crowded": Fault(
+        "Too many connections wait to log in, and most come from your address.",
+        "Try again in a moment.",
+        http=503,
+        close=1013,
+    ),
     "bad_origin": Fault(
         "A web page from {origin} may not connect to this server.",
         "Whoever runs the server can allow it with --allow-origin.",

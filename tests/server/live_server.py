@@ -37,9 +37,9 @@ class LiveServer:
         assert isinstance(store, MemoryStore | SqliteStore)
         return store
 
-    async def knock(self, *, receive_buffer: int | None = None) -> RawClient:
+    async def knock(self, *, receive_buffer: int | None = None, source: str | None = None) -> RawClient:
         """Connect, and send nothing yet."""
-        client = await RawClient.open(self.server.addresses[0], receive_buffer=receive_buffer)
+        client = await RawClient.open(self.server.addresses[0], receive_buffer=receive_buffer, source=source)
         self.clients.append(client)
         return client
 

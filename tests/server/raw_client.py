@@ -107,13 +107,17 @@ class RawClient:
     _parts: list[str] = field(default_factory=list)
 
     @classmethod
-    async def open(cls, address: tuple[str, int], *, receive_buffer: int | None = None) -> RawClient:
-        """Connect, and say nothing yet."""
+    async def open(
+        cls, address: tuple[str, int], *, receive_buffer: int | None = None, source: str | None = None
+    ) -> RawClient:
+        """Connect, from an address of one's own if it matters, and say nothing yet."""
         sock = trio.socket.socket(socket.AF_INET6 if ":" in address[0] else socket.AF_INET)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if receive_buffer is not None:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
+            if source is not None:
+                await sock.bind((source, 0))
             await sock.connect(address)
         except BaseException:
             sock.close()

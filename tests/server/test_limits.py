@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 import trio
 import trio.testing
 
-from tests.server.live_server import LiveServer, Serve
+from tests.server.live_server import LiveServer, Log, Serve
 from tests.server.raw_client import CONTINUATION, Closed, RawClient, frame, request, until
 
 virtual = {"clock": lambda: 1e9 + trio.current_time()}
@@ -40,19 +42,59 @@ async def test_silent_connections_take_no_place_from_others(serve: Serve) -> Non
     assert (await live.join("ada")).name == "ada"
 
 
-async def test_far_more_sockets_than_connections_are_closed_at_once_and_the_server_lives(serve: Serve) -> None:
-    live = await serve(max_connections=1)
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: loc", b"GET /metrics HTTP/1.1\r\n\r\n"])
+async def test_the_places_before_the_login_are_shared_out_and_newcomers_get_one(
+    serve: Serve, mock_clock: trio.testing.MockClock, logged: Log, sent: bytes
+) -> None:
+    live = await serve(max_connections=2)
     ada = await live.join("ada")
-    silent = [await live.knock() for _ in range(100)]
-    await until(lambda: sum(client.has_something for client in silent) >= 30)
-    assert live.server._sockets <= 70
-    for client in [client for client in silent if client.has_something]:
-        assert await client.read_to_end() == b""
+    crowd = [await live.knock(source="127.0.0.2") for _ in range(300)]
+    for client in crowd:
+        with contextlib.suppress(OSError):
+            await client.send(sent)
+    await until(lambda: live.server.newcomers.size <= 256 and live.server._sockets <= 258)
+    for client in crowd[:40]:  # the first ones gave way
+        await client.read_to_end()
+    newcomer = await live.knock(source="127.0.0.3")
+    assert (await newcomer.get("/healthz")).status == 200
+    assert (await live.join("bob")).name == "bob"
     assert (await ada.say("still here"))["type"] == "ok"
-    for client in silent:
+    if not sent.endswith(b"\r\n\r\n"):
+        assert live.server.hub.tally.refusals["crowded"] >= 44
+        mock_clock.jump(1.1)
+        await trio.testing.wait_all_tasks_blocked()
+        entries = [entry for entry in logged.entries if entry["event"] == "sent away"]
+        assert len(entries) <= 3
+        assert {entry.get("most_from", entry.get("address")) for entry in entries} == {"127.0.0.2"}
+    for client in crowd:
         client.hang_up()
-    await until(lambda: live.server._sockets == 1)
-    assert (await live.get("/healthz")).status == 200
+    await until(lambda: live.server._sockets == 2)
+
+
+async def test_a_session_that_does_not_log_in_gives_way_when_the_server_is_full(serve: Serve) -> None:
+    live = await serve(max_connections=4)
+    ada = await live.join("ada")
+    silent = []
+    for _ in range(3):
+        client = await live.knock(source="127.0.0.2")
+        assert (await client.upgrade()).status == 101
+        silent.append(client)
+    bob = await live.join("bob")
+    closing = await silent[0].next()
+    assert (closing["type"], closing["code"]) == ("closing", "crowded")
+    with pytest.raises(Closed) as closed:
+        await silent[0].next()
+    assert closed.value.code == 1013
+    eve = await live.enter()  # its hello comes later, and protects it from then on
+    assert (await eve.ask("hello", name="eve"))["type"] == "welcome"
+    assert (await silent[1].next())["code"] == "crowded"
+    await until(lambda: live.server._sockets == 4)
+    answer = await live.refused({"Username": "kim"})
+    assert (answer.status, answer.json["code"]) == (503, "server_full")
+    for client in (ada, bob, eve):
+        assert (await client.say("still here"))["type"] == "ok"
+    assert not silent[2].has_something
+    assert live.server.gate.inside == 4
 
 
 # ---- sizes ----------------------------------------------------------------------------------------

@@ -222,7 +222,10 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     per_address: Annotated[
         int,
         _meta(
-            "maximum number of connections from one address, this machine excepted; 0 for no limit", _LIMITS, "N", ge=0
+            "maximum number of connections from one address or IPv6 /64, this machine excepted; 0 for no limit",
+            _LIMITS,
+            "N",
+            ge=0,
         ),
     ] = 256
     new_names: Annotated[

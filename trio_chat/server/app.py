@@ -24,6 +24,7 @@ import itertools
 import resource
 import secrets
 import signal
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 import platformdirs
@@ -33,7 +34,7 @@ from trio_websocket import ConnectionClosed, HandshakeError
 from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, BrokerSettings
-from trio_chat.errors import Refusal, StoreError
+from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.native_peer import NativePeer
@@ -44,6 +45,7 @@ from trio_chat.server.hub.items import Arrival, Departure, Stop
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.connection import Connection
+from trio_chat.server.net.crowd import Crowd, Stranger
 from trio_chat.server.net.gate import Gate
 from trio_chat.server.net.outbox import SHARE
 from trio_chat.server.net.transport import listen
@@ -65,10 +67,19 @@ if TYPE_CHECKING:
 _HUB_GRACE: Final = 1.0
 """Seconds that the hub has, after the connections, to hear that the last of them are gone."""
 
-_SPARE: Final = 64
-"""Sockets beyond the limit of connections: for health checks, and to tell clients that the server is full."""
+_NEWCOMERS: Final = 256
+"""Sockets beyond the limit of connections: for heads that are not whole yet, pages, and connections that end."""
 
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """An accepted connection. ``scope`` is that of its tasks, and ``newcomer`` its place while it is not inside."""
+
+    session: int
+    scope: trio.CancelScope
+    newcomer: Stranger
 
 
 class Server:
@@ -89,7 +100,8 @@ class Server:
         self._proxies = Proxies(config.trusted_proxy)
         self._hosts = OwnHosts(config.public_host, config.host)
         self.gate = Gate(config.max_connections, config.per_address)
-        self._figures = make_metrics(self.hub, self.gate)
+        self.newcomers: Crowd[Stranger] = Crowd()
+        self._figures = make_metrics(self.hub, self.gate, self.newcomers)
         self._stopping = trio.Event()
         self._sockets = 0
         self._entering: set[trio.CancelScope] = set()
@@ -163,22 +175,22 @@ class Server:
                 try:
                     transport, address = await listener.accept()
                 except OSError as error:  # mostly for want of file descriptors, until a connection ends
-                    log.warning("cannot accept", error=error.strerror)
+                    self.hub.refusals.note("cannot accept", "crowded", listener.address[0], error=error.strerror)
+                    self._send_newcomer_away()
                     await trio.sleep(0.1)
-                    continue
-                if self._sockets >= self.config.max_connections + _SPARE:
-                    transport.close()
                     continue
                 connections.start_soon(self._serve, transport, address)
 
     async def _serve(self, transport: TcpTransport, address: str) -> None:
         """Serve one connection, and let none of its errors past."""
-        session = next(self.sessions)
+        session, scope = next(self.sessions), trio.CancelScope()
+        newcomer = Stranger(address, scope.cancel)
         self._sockets += 1
         self.hub.tally.connections += 1
+        self._add_newcomer(newcomer)
         try:
-            with transport:
-                await self._connect(transport, session, address)
+            with transport, scope:
+                await self._connect(transport, _Socket(session, scope, newcomer))
         except* Exception as group:  # a cancellation may come with it, and goes on
             if group.split(_EXPECTED)[1] is None:
                 log.debug("connection broken", session=session, error=repr(group))
@@ -186,40 +198,81 @@ class Server:
                 log.exception("connection failed", session=session, exc_info=group)
         finally:
             self._sockets -= 1
+            self.newcomers.remove(newcomer)
 
-    async def _connect(self, transport: Transport, session: int, address: str) -> None:
+    def _add_newcomer(self, newcomer: Stranger) -> None:
+        """Give a connection a place among the newcomers, that of another one if all are taken."""
+        if self.newcomers.size >= _NEWCOMERS:
+            self._send_newcomer_away()
+        self.newcomers.add(newcomer)
+
+    def _send_newcomer_away(self) -> None:
+        first = self.newcomers.first_of_most()
+        if first is not None:
+            self.newcomers.remove(first)
+            self.hub.refusals.note("sent away", "crowded", first.address)
+            first.give_way()
+
+    async def _connect(self, transport: Transport, socket: _Socket) -> None:
         config = self.config
         async with trio.open_nursery() as nursery:
             connection = Connection(
-                transport, session, nursery, max_frame=config.max_frame, outbox_bytes=config.outbox_bytes
+                transport, socket.session, nursery, max_frame=config.max_frame, outbox_bytes=config.outbox_bytes
             )
             try:
-                await self._answer(connection, nursery, address)
+                await self._answer(connection, nursery, socket)
             finally:
                 connection.finish()
             nursery.cancel_scope.cancel()
         await connection.linger()
 
-    async def _answer(self, connection: Connection, nursery: trio.Nursery, address: str) -> None:
+    async def _answer(self, connection: Connection, nursery: trio.Nursery, socket: _Socket) -> None:
         """Do what the head of a connection asks for. A WebSocket is served to its end."""
         head = await self._read_head(connection)
+        address = socket.newcomer.address
         page: http.Response | None = None
         if isinstance(head, Refusal):
-            page = self._refuse(head)
+            page = self._refuse(head, address)
         elif head is not None and head.wants_websocket:
             address = self._proxies.visitor(head, address)
-            with self.gate.enter(address) as refusal:
-                page = self._refuse(refusal) if refusal else await self._admit(connection, head, nursery, address)
+            with self._inside(connection, socket, address) as refusal:
+                if refusal is None:
+                    page = await self._admit(connection, head, nursery, address)
+                else:
+                    page = self._refuse(refusal, address)
         elif head is not None:
             answer = await http.answer(head, self.hub, self._hosts, lambda: exposition(self._figures))
-            page = self._refuse(answer) if isinstance(answer, Refusal) else answer
+            page = self._refuse(answer, address) if isinstance(answer, Refusal) else answer
         if page is not None:
             body = not (isinstance(head, http.Head) and head.method == "HEAD")
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(http.render(page, body=body))
 
-    def _refuse(self, refusal: Refusal) -> http.Response:
-        self.hub.tally.refuse(refusal.code)
+    @contextlib.contextmanager
+    def _inside(self, connection: Connection, socket: _Socket, address: str) -> Iterator[Refusal | None]:
+        """Count a connection at the gate instead of among the newcomers while the block runs."""
+        sessions = self.hub.broker.sessions
+
+        def is_known() -> bool:
+            session = sessions.get(connection.session)
+            return session is not None and session.person is not None
+
+        def give_way() -> None:
+            connection.say_why(refuse("crowded"))
+            socket.scope.cancel()
+
+        with self.gate.enter(address, is_known, give_way) as refusal:
+            if refusal is not None:
+                yield refusal
+                return
+            self.newcomers.remove(socket.newcomer)
+            try:
+                yield None
+            finally:
+                self._add_newcomer(socket.newcomer)
+
+    def _refuse(self, refusal: Refusal, address: str) -> http.Response:
+        self.hub.refusals.note("refused", refusal.code, address)
         return http.refused(refusal)
 
     async def _read_head(self, connection: Connection) -> http.Head | Refusal | None:
@@ -247,10 +300,10 @@ class Server:
         refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin, self._hosts)
         hello = refusal or websocket.read_credentials(head)
         if isinstance(hello, Refusal):
-            return self._refuse(hello)
+            return self._refuse(hello, address)
         request = await websocket.examine(connection, nursery, self.config.max_frame)
         with self.hub.open_inbox() as inbox:
-            peer = NativePeer(connection, inbox, self.hub.tally)
+            peer = NativePeer(connection, inbox, self.hub.refusals, address)
             await inbox.send(Arrival(peer, hello, address))
             try:
                 refusal = await peer.wait_settled()

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from prometheus_client import Metric
 
     from trio_chat.server.hub.hub import Hub
+    from trio_chat.server.net.crowd import Crowd, Stranger
     from trio_chat.server.net.gate import Gate
     from trio_chat.server.tally import Distribution
 
@@ -23,9 +24,10 @@ if TYPE_CHECKING:
 class ServerCollector(Collector):
     """Reads the figures when a client asks for them, so that counting costs the hub next to nothing."""
 
-    def __init__(self, hub: Hub, gate: Gate) -> None:
+    def __init__(self, hub: Hub, gate: Gate, newcomers: Crowd[Stranger]) -> None:
         self._hub = hub
         self._gate = gate
+        self._newcomers = newcomers
 
     def collect(self) -> Iterator[Metric]:
         """Yield every figure."""
@@ -34,6 +36,8 @@ class ServerCollector(Collector):
         info.add_metric([__version__], 1)
         yield info
         yield GaugeMetricFamily("trio_chat_connections", "Connections now.", self._gate.inside)
+        size = self._newcomers.size
+        yield GaugeMetricFamily("trio_chat_newcomers", "Sockets of no connection: not yet, or not any more.", size)
         yield GaugeMetricFamily("trio_chat_people", "People here now.", now.here)
         yield GaugeMetricFamily("trio_chat_names", "Names that have an owner.", now.people)
         yield GaugeMetricFamily("trio_chat_storing", "Whether storing works: 1 or 0.", int(hub.storing.failing is None))
@@ -61,10 +65,10 @@ def _histogram(name: str, text: str, values: Distribution) -> HistogramMetricFam
     return HistogramMetricFamily(name, text, buckets=buckets, sum_value=values.total)
 
 
-def make_metrics(hub: Hub, gate: Gate) -> CollectorRegistry:
+def make_metrics(hub: Hub, gate: Gate, newcomers: Crowd[Stranger]) -> CollectorRegistry:
     """Make a registry for this server alone: several servers in one process do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ServerCollector(hub, gate))
+    registry.register(ServerCollector(hub, gate, newcomers))
     return registry
 
 

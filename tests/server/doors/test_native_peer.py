@@ -15,6 +15,7 @@ from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.hub.items import Item, Requests
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.transport import TcpTransport
+from trio_chat.server.refusals import Refusals
 from trio_chat.server.tally import Tally
 
 
@@ -29,7 +30,9 @@ async def test_requests_come_decoded_in_portions_between_which_others_get_a_turn
     ends: tuple[TcpTransport, socket.socket], nursery: trio.Nursery
 ) -> None:
     inbox, items = trio.open_memory_channel[Item](100)
-    peer = NativePeer(Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Tally())
+    peer = NativePeer(
+        Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Refusals(Tally()), "192.0.2.1"
+    )
     turns = 0
 
     async def count_turns() -> None:
@@ -67,7 +70,9 @@ async def test_a_full_inbox_makes_the_peer_wait(
     ends: tuple[TcpTransport, socket.socket], nursery: trio.Nursery
 ) -> None:
     inbox, items = trio.open_memory_channel[Item](0)
-    peer = NativePeer(Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Tally())
+    peer = NativePeer(
+        Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Refusals(Tally()), "192.0.2.1"
+    )
     nursery.start_soon(peer.take, [b'{"type":"ping","id":"1"}'], 24)
     await trio.testing.wait_all_tasks_blocked()
     assert isinstance(await items.receive(), Requests)
@@ -77,7 +82,9 @@ async def test_no_more_is_read_while_many_requests_wait_to_be_charged(
     ends: tuple[TcpTransport, socket.socket], nursery: trio.Nursery
 ) -> None:
     inbox, items = trio.open_memory_channel[Item](100)
-    peer = NativePeer(Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Tally())
+    peer = NativePeer(
+        Connection(ends[0], 7, nursery, max_frame=100, outbox_bytes=100), inbox, Refusals(Tally()), "192.0.2.1"
+    )
     ping = [b'{"type":"ping","id":"1"}']
     assert peer.take_nowait(ping, 16_000)
     assert peer.take_nowait(ping, 16_000), "one reading is always taken while few bytes wait"

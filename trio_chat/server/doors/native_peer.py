@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-import structlog
 import trio
 
 from trio_chat.errors import Refusal, refuse
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from trio_chat.server.hub.items import Item
     from trio_chat.server.hub.peer import Delivery
     from trio_chat.server.net.connection import Connection
-    from trio_chat.server.tally import Tally
+    from trio_chat.server.refusals import Refusals
 
 _PORTION: Final = 256
 """Messages decoded at a time: some tenths of a millisecond, or about two where none of them can be read."""
@@ -35,8 +34,6 @@ _PORTION: Final = 256
 _AHEAD: Final = 16 * 1024
 """Bytes of requests that may wait to be charged before no more is read. Else a flood is in the hub's inbox, and has to
 be refused request by request, before its session can be slowed down."""
-
-log = structlog.get_logger()
 
 
 class NativeEncoding:
@@ -55,15 +52,29 @@ NATIVE: Final = NativeEncoding()
 class NativePeer:
     """The :class:`~trio_chat.server.hub.peer.Peer` of a WebSocket connection, which puts its requests on ``inbox``."""
 
-    __slots__ = ("_ahead", "_charged", "_connection", "_inbox", "_refusal", "_settled", "_tally", "session", "stream")
+    __slots__ = (
+        "_address",
+        "_ahead",
+        "_charged",
+        "_connection",
+        "_inbox",
+        "_refusal",
+        "_refusals",
+        "_settled",
+        "session",
+        "stream",
+    )
 
     encoding: Final = NATIVE
 
-    def __init__(self, connection: Connection, inbox: trio.MemorySendChannel[Item], tally: Tally) -> None:
+    def __init__(
+        self, connection: Connection, inbox: trio.MemorySendChannel[Item], refusals: Refusals, address: str
+    ) -> None:
         self.session = connection.session
         self._connection = connection
         self._inbox = inbox
-        self._tally = tally
+        self._refusals = refusals
+        self._address = address
         self._ahead = 0
         self._charged: trio.Event | None = None  # set when something was charged, while this waits for it
         self._settled = trio.Event()
@@ -180,8 +191,7 @@ class NativePeer:
 
     def last_words(self, reason: Refusal) -> bytes:
         """Return the frames that tell the peer why its own fault ends the connection."""
-        self._tally.refuse(reason.code)
-        log.info("cut off", code=reason.code, **reason.params)
+        self._refusals.note("cut off", reason.code, self._address, **reason.params)
         return _closing_frame(
             reason, RETRY if reason.code == "too_slow" else None
         )  # a broken peer would break it again

@@ -122,6 +122,10 @@ class Connection(trio.abc.Stream):
             self._closing = True
             self._nursery.start_soon(self._close, reason)
 
+    def say_why(self, reason: Refusal) -> None:
+        """Send what tells the peer why the connection is cut now, as far as the peer takes it without waiting."""
+        self.outbox.write_last(self._last_words(reason) + close_frame(reason.fault.close or 1000, reason.message))
+
     async def wait_closed(self) -> None:
         """Wait for the end of the closing handshake, once the WebSocket is closed, if this side closed it."""
         if self._closing:
