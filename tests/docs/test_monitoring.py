@@ -11,6 +11,7 @@ from trio_chat.server.hub.hub import Hub
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.crowd import Crowd
 from trio_chat.server.net.gate import Gate
+from trio_chat.server.net.outbox_memory import OutboxMemory
 from trio_chat.server.tally import Tally
 from trio_chat.store import MemoryStore
 
@@ -19,7 +20,7 @@ PAGE: Final = Path(__file__).parents[2] / "docs" / "how-to" / "monitoring.md"
 
 def test_the_page_lists_every_figure_and_no_other() -> None:
     hub = Hub(Broker(BrokerSettings()), MemoryStore("epoch"), Tally())
-    text = exposition(make_metrics(hub, Gate(10, 0), Crowd())).decode()
+    text = exposition(make_metrics(hub, Gate(10, 0), Crowd(), OutboxMemory())).decode()
     served = set(re.findall(r"^# TYPE (\w+) ", text, re.MULTILINE))
     rows = [line for line in PAGE.read_text("utf-8").splitlines() if line.startswith("| `")]
     assert {name for row in rows for name in re.findall(r"`(trio_chat_\w+)`", row)} == served

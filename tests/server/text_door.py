@@ -22,6 +22,7 @@ from trio_chat.server.app import Server
 from trio_chat.server.hub.items import Arrival, Departure, Item, Requests
 from trio_chat.server.hub.peer import Delivery, page_events
 from trio_chat.server.net.outbox import Outbox
+from trio_chat.server.net.outbox_memory import OutboxMemory
 from trio_chat.server.net.transport import TcpListener, Transport
 
 _MADE = "made-"
@@ -68,6 +69,7 @@ class TextPeer:
         self.outbox = Outbox(
             transport,
             100_000,
+            OutboxMemory(),
             spawn=nursery.start_soon,  # type: ignore[arg-type] # the writer is a coroutine function without arguments
             too_slow=lambda size: self.close(refuse("too_slow", size=size)),
             broken=nursery.cancel_scope.cancel,

@@ -264,6 +264,16 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
             le=1024 * 1024 * 1024,
         ),
     ] = 1024 * 1024
+    max_outbox_memory: Annotated[
+        int,
+        _meta(
+            "maximum number of bytes that wait for all connections together; the slowest are disconnected first",
+            _LIMITS,
+            "BYTES",
+            unit="bytes",
+            ge=1024 * 1024,
+        ),
+    ] = 256 * 1024 * 1024
     rate: Annotated[
         float,
         _meta(

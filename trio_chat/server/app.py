@@ -48,6 +48,7 @@ from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.crowd import Crowd, Stranger
 from trio_chat.server.net.gate import Gate
 from trio_chat.server.net.outbox import SHARE
+from trio_chat.server.net.outbox_memory import OutboxMemory
 from trio_chat.server.net.transport import listen
 from trio_chat.server.tally import Tally
 from trio_chat.server.trusted_proxies import Proxies
@@ -101,7 +102,8 @@ class Server:
         self._hosts = OwnHosts(config.public_host, config.host)
         self.gate = Gate(config.max_connections, config.per_address)
         self.newcomers: Crowd[Stranger] = Crowd()
-        self._figures = make_metrics(self.hub, self.gate, self.newcomers)
+        self._memory = OutboxMemory(config.max_outbox_memory)
+        self._figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory)
         self._stopping = trio.Event()
         self._sockets = 0
         self._entering: set[trio.CancelScope] = set()
@@ -217,7 +219,12 @@ class Server:
         config = self.config
         async with trio.open_nursery() as nursery:
             connection = Connection(
-                transport, socket.session, nursery, max_frame=config.max_frame, outbox_bytes=config.outbox_bytes
+                transport,
+                socket.session,
+                nursery,
+                max_frame=config.max_frame,
+                outbox_bytes=config.outbox_bytes,
+                memory=self._memory,
             )
             try:
                 await self._answer(connection, nursery, socket)

@@ -18,16 +18,18 @@ if TYPE_CHECKING:
     from trio_chat.server.hub.hub import Hub
     from trio_chat.server.net.crowd import Crowd, Stranger
     from trio_chat.server.net.gate import Gate
+    from trio_chat.server.net.outbox_memory import OutboxMemory
     from trio_chat.server.tally import Distribution
 
 
 class ServerCollector(Collector):
     """Reads the figures when a client asks for them, so that counting costs the hub next to nothing."""
 
-    def __init__(self, hub: Hub, gate: Gate, newcomers: Crowd[Stranger]) -> None:
+    def __init__(self, hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory) -> None:
         self._hub = hub
         self._gate = gate
         self._newcomers = newcomers
+        self._memory = memory
 
     def collect(self) -> Iterator[Metric]:
         """Yield every figure."""
@@ -44,6 +46,8 @@ class ServerCollector(Collector):
         yield GaugeMetricFamily("trio_chat_rooms", "Rooms.", now.rooms)
         yield GaugeMetricFamily("trio_chat_conversations", "Direct conversations.", now.conversations)
         yield GaugeMetricFamily("trio_chat_outbox_bytes", "Bytes that wait for their peers.", hub.outbox_bytes)
+        most = self._memory.limit
+        yield GaugeMetricFamily("trio_chat_max_outbox_bytes", "Bytes that may wait for all peers together.", most)
         yield GaugeMetricFamily("trio_chat_inbox_items", "Items that wait for the hub.", hub.waiting)
         yield CounterMetricFamily("trio_chat_accepted", "Connections since the start.", tally.connections)
         yield CounterMetricFamily("trio_chat_messages", "Room events stored.", tally.messages)
@@ -65,10 +69,10 @@ def _histogram(name: str, text: str, values: Distribution) -> HistogramMetricFam
     return HistogramMetricFamily(name, text, buckets=buckets, sum_value=values.total)
 
 
-def make_metrics(hub: Hub, gate: Gate, newcomers: Crowd[Stranger]) -> CollectorRegistry:
+def make_metrics(hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory) -> CollectorRegistry:
     """Make a registry for this server alone: several servers in one process do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ServerCollector(hub, gate, newcomers))
+    registry.register(ServerCollector(hub, gate, newcomers, memory))
     return registry
 
 

@@ -16,6 +16,7 @@ from wsproto.events import TextMessage
 from tests.server.raw_client import until
 from trio_chat.server.net.frames import text_frame
 from trio_chat.server.net.outbox import Outbox
+from trio_chat.server.net.outbox_memory import OutboxMemory
 from trio_chat.server.net.transport import TcpTransport
 
 Step = Callable[[], Any]
@@ -30,6 +31,7 @@ class Peers:
     spawned: list[Step] = field(default_factory=list)
     too_slow: list[int] = field(default_factory=list)
     broken: int = 0
+    memory: OutboxMemory = field(default_factory=OutboxMemory)
 
     def outbox(self, limit: int, nursery: trio.Nursery | None = None, *, corked: bool = False) -> Outbox:
         def spawn(step: Step) -> None:
@@ -40,7 +42,7 @@ class Peers:
         def broke() -> None:
             self.broken += 1
 
-        outbox = Outbox(self.near, limit, spawn=spawn, too_slow=self.too_slow.append, broken=broke)
+        outbox = Outbox(self.near, limit, self.memory, spawn=spawn, too_slow=self.too_slow.append, broken=broke)
         if not corked:
             outbox.uncork()
         return outbox

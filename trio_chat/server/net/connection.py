@@ -22,6 +22,7 @@ import trio
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.net.frames import FrameReader, close_frame, short_reason
 from trio_chat.server.net.outbox import Outbox
+from trio_chat.server.net.outbox_memory import OutboxMemory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,11 +76,19 @@ class Owner(Protocol):
 class Connection(trio.abc.Stream):
     """See the module. Raises ``trio.BrokenResourceError`` when the peer is gone in mid-word.
 
+    ``memory`` is shared with the other connections of a server.
     The connection has no owner before :meth:`attach`, and keeps to itself what it would say to the peer.
     """
 
     def __init__(
-        self, transport: Transport, session: int, nursery: trio.Nursery, *, max_frame: int, outbox_bytes: int
+        self,
+        transport: Transport,
+        session: int,
+        nursery: trio.Nursery,
+        *,
+        max_frame: int,
+        outbox_bytes: int,
+        memory: OutboxMemory | None = None,
     ) -> None:
         self.session = session
         self._transport = transport
@@ -99,6 +108,7 @@ class Connection(trio.abc.Stream):
         self.outbox = Outbox(
             transport,
             outbox_bytes,
+            memory or OutboxMemory(),
             spawn=nursery.start_soon,  # type: ignore[arg-type] # the writer is a coroutine function without arguments
             too_slow=self._too_slow,
             broken=nursery.cancel_scope.cancel,

@@ -16,6 +16,7 @@ import trio
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from trio_chat.server.net.outbox_memory import OutboxMemory
     from trio_chat.server.net.transport import Transport
 
 SHARE: Final = 8
@@ -29,7 +30,8 @@ class Outbox:
     """See the module.
 
     ``limit`` is the greatest size in bytes. ``spawn`` starts a task of this connection. ``too_slow`` is called once,
-    with the size, when the outbox grows past the limit. ``broken`` is called when the peer is gone.
+    with the size, when the outbox grows past the limit, or is the fullest when there is no memory left. ``broken`` is
+    called when the peer is gone. ``memory`` counts what all outboxes keep.
     """
 
     __slots__ = (
@@ -37,6 +39,7 @@ class Outbox:
         "_broken",
         "_corked",
         "_gone",
+        "_memory",
         "_progress",
         "_queue",
         "_refusing",
@@ -52,6 +55,7 @@ class Outbox:
         self,
         transport: Transport,
         limit: int,
+        memory: OutboxMemory,
         *,
         spawn: Callable[[Callable[[], object]], None],
         too_slow: Callable[[int], None],
@@ -59,6 +63,7 @@ class Outbox:
     ) -> None:
         self._transport = transport
         self.limit = limit
+        self._memory = memory
         self._spawn = spawn
         self._too_slow = too_slow
         self._broken = broken
@@ -95,7 +100,7 @@ class Outbox:
         except BlockingIOError:
             self._keep(data)
         except OSError:
-            self._break()
+            self.drop()
         else:
             if sent != len(data):
                 self._keep(data[sent:])
@@ -113,8 +118,12 @@ class Outbox:
         self._gone = self._refusing = True
         self._queue.clear()
         self._block = b""
-        self.size = 0
-        self._tell_progress()
+        self._shrink(self.size)
+
+    def drop(self) -> None:
+        """Keep nothing any more, and tell the owner that the connection is broken."""
+        self.abandon()
+        self._broken()
 
     @property
     def takes_more(self) -> bool:
@@ -132,22 +141,33 @@ class Outbox:
                 self._progress = trio.Event()
             await self._progress.wait()
 
-    def _keep(self, data: bytes) -> None:
-        self._queue.append(data)
-        self.size += len(data)
-        if self.size > self.limit and not self._refusing:
-            self._overflow()
-        if not self._corked:
-            self._start()
-
-    def _overflow(self) -> None:
+    def cut(self) -> None:
+        """Drop what waits behind the block that is being sent, and refuse more. The owner is told, unless the outbox
+        was refusing already."""
+        if self._refusing:
+            return
         waiting = self.size
         if not self._block:  # the head of the queue may be the rest of a frame that went out in part
             self._block = self._queue[0]
         self._queue.clear()
-        self.size = len(self._block)
         self._refusing = True
+        self._shrink(waiting - len(self._block))
         self._too_slow(waiting)
+
+    def _keep(self, data: bytes) -> None:
+        self._queue.append(data)
+        self.size += len(data)
+        self._memory.grow(self, len(data))
+        if self.size > self.limit:
+            self.cut()
+        if self.size and not self._corked:
+            self._start()
+
+    def _shrink(self, size: int) -> None:
+        if size:
+            self.size -= size
+            self._memory.shrink(self, size)
+        self._tell_progress()
 
     def _start(self) -> None:
         if not self._writing:
@@ -166,11 +186,10 @@ class Outbox:
                 except BlockingIOError:
                     continue
                 except OSError:
-                    self._break()
+                    self.drop()
                     return
                 self._block = self._block[sent:]
-                self.size -= sent
-                self._tell_progress()
+                self._shrink(sent)
         finally:
             self._writing = False
 
@@ -187,7 +206,3 @@ class Outbox:
         parts = self._queue[:count]
         del self._queue[:count]
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    def _break(self) -> None:
-        self.abandon()
-        self._broken()
