@@ -28,6 +28,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "too_many_from_address": {"limit": 10},
     "hello_timeout": {"seconds": 10.0},
     "too_many_from_network": {"limit": 500},
+    "too_many_attempts": {},
     "crowded": {},
     "bad_origin": {"origin": "'https://example.org'"},
     "bad_head": {"why": "it has no Host"},

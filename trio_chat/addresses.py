@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from functools import lru_cache
 from typing import Final, TypeAlias
 
 IpAddress: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
@@ -37,6 +38,7 @@ def read_network(text: str, *, strict: bool = False) -> Network:
     return network
 
 
+@lru_cache(maxsize=4096)
 def network_of(address: str) -> str:
     """Return the network that an IP address is counted with: the /24 of IPv4, the /64 of IPv6. One holder commonly has
     all addresses of such a network. A text that is no address is a network of its own."""

@@ -156,6 +156,9 @@ FAULTS: Final[dict[str, Fault]] = {
         http=429,
         close=1013,
     ),
+    "too_many_attempts": Fault(
+        "Too many connections came from your address.", "Wait a few seconds, then try again.", http=429, close=1013
+    ),
     "crowded": Fault(
         "Too many connections wait to log in, and most come from your address.",
         "Try again in a moment.",

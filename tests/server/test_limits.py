@@ -48,7 +48,8 @@ async def test_the_places_before_the_login_are_shared_out_and_newcomers_get_one(
 ) -> None:
     live = await serve(max_connections=2)
     ada = await live.join("ada")
-    crowd = [await live.knock(source="127.0.0.2") for _ in range(300)]
+    crowd = [await live.knock(source="127.0.0.2") for _ in range(200)]
+    crowd += [await live.knock(source="127.0.0.4") for _ in range(100)]
     for client in crowd:
         with contextlib.suppress(OSError):
             await client.send(sent)
@@ -69,6 +70,40 @@ async def test_the_places_before_the_login_are_shared_out_and_newcomers_get_one(
     for client in crowd:
         client.hang_up()
     await until(lambda: live.server._sockets == 2)
+
+
+async def test_an_address_that_connects_too_often_is_closed_at_once_and_others_are_not(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve(per_address=1)
+    many = [await live.knock(source="127.0.0.2") for _ in range(68)]
+    assert [await client.receive() for client in many[64:]] == [b""] * 4
+    assert (live.server._sockets, live.server.hub.tally.connections) == (64, 64)
+    assert live.server.hub.tally.refusals == {"too_many_attempts": 4}
+    newcomer = await live.knock(source="127.0.0.3")
+    assert (await newcomer.get("/healthz")).status == 200
+    mock_clock.jump(1)
+    again = await live.knock(source="127.0.0.2")
+    assert (await again.get("/healthz")).status == 200
+    for client in many:
+        client.hang_up()
+
+
+async def test_behind_a_trusted_proxy_the_connections_of_each_client_are_limited(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve(per_address=64, trusted_proxy=("127.0.0.2",))
+
+    async def enter(client: str) -> int:
+        knock = await live.knock(source="127.0.0.2")
+        answer = await knock.upgrade({"X-Forwarded-For": client})
+        if answer.status != 101:
+            assert answer.json["code"] == "too_many_attempts"
+        knock.hang_up()
+        return answer.status
+
+    assert [await enter("192.0.2.1") for _ in range(65)] == [101] * 64 + [429]
+    assert await enter("192.0.2.2") == 101
 
 
 async def test_a_session_that_does_not_log_in_gives_way_when_the_server_is_full(serve: Serve) -> None:

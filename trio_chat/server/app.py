@@ -44,6 +44,7 @@ from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.metrics import exposition, make_metrics
+from trio_chat.server.net.attempts import Attempts
 from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.crowd import Crowd, Stranger
 from trio_chat.server.net.gate import Gate
@@ -101,6 +102,7 @@ class Server:
         self._proxies = Proxies(config.trusted_proxy)
         self._hosts = OwnHosts(config.public_host, config.host)
         self.gate = Gate(config.max_connections, config.per_address)
+        self._attempts = Attempts(config.per_address)
         self.newcomers: Crowd[Stranger] = Crowd()
         self._memory = OutboxMemory(config.max_outbox_memory)
         self._figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory)
@@ -181,7 +183,11 @@ class Server:
                     self._send_newcomer_away()
                     await trio.sleep(0.1)
                     continue
-                connections.start_soon(self._serve, transport, address)
+                if self._proxies.trusts(address) or self._attempts.take(address, trio.current_time()):
+                    connections.start_soon(self._serve, transport, address)
+                else:
+                    transport.close()
+                    self.hub.refusals.note("refused", "too_many_attempts", address)
 
     async def _serve(self, transport: TcpTransport, address: str) -> None:
         """Serve one connection, and let none of its errors past."""
@@ -236,24 +242,31 @@ class Server:
     async def _answer(self, connection: Connection, nursery: trio.Nursery, socket: _Socket) -> None:
         """Do what the head of a connection asks for. A WebSocket is served to its end."""
         head = await self._read_head(connection)
-        address = socket.newcomer.address
-        page: http.Response | None = None
+        if head is None:
+            return
         if isinstance(head, Refusal):
-            page = self._refuse(head, address)
-        elif head is not None and head.wants_websocket:
-            address = self._proxies.visitor(head, address)
-            with self._inside(connection, socket, address) as refusal:
-                if refusal is None:
-                    page = await self._admit(connection, head, nursery, address)
-                else:
-                    page = self._refuse(refusal, address)
-        elif head is not None:
+            page: http.Response | None = self._refuse(head, socket.newcomer.address)
+        elif head.wants_websocket:
+            page = await self._open_session(connection, head, nursery, socket)
+        else:
             answer = await http.answer(head, self.hub, self._hosts, lambda: exposition(self._figures))
-            page = self._refuse(answer, address) if isinstance(answer, Refusal) else answer
+            page = self._refuse(answer, socket.newcomer.address) if isinstance(answer, Refusal) else answer
         if page is not None:
             body = not (isinstance(head, http.Head) and head.method == "HEAD")
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(http.render(page, body=body))
+
+    async def _open_session(
+        self, connection: Connection, head: http.Head, nursery: trio.Nursery, socket: _Socket
+    ) -> http.Response | None:
+        """Let a WebSocket past the limits of its address and in, or return the response that refuses it."""
+        address = self._proxies.visitor(head, socket.newcomer.address)
+        if address != socket.newcomer.address and not self._attempts.take(address, trio.current_time()):
+            return self._refuse(refuse("too_many_attempts"), address)
+        with self._inside(connection, socket, address) as refusal:
+            if refusal is not None:
+                return self._refuse(refusal, address)
+            return await self._admit(connection, head, nursery, address)
 
     @contextlib.contextmanager
     def _inside(self, connection: Connection, socket: _Socket, address: str) -> Iterator[Refusal | None]:

@@ -44,14 +44,15 @@ class Proxies:
             advice = "with --trusted-proxy, limits, bans and the log use the address of its client instead of its own"
             log.warning("a proxy is not trusted", proxy=peer, advice=advice)
         address, told = peer, header.rsplit(",", _MOST)[-_MOST:]
-        while told and self._is_proxy(address):
+        while told and self.trusts(address):
             before = _parse(told.pop())
             if before is None:
                 break
             address = before
         return address
 
-    def _is_proxy(self, address: str) -> bool:
+    def trusts(self, address: str) -> bool:
+        """Whether an address is that of a trusted proxy."""
         known = read_address(address)
         return any(known in network for network in self._trusted)
 

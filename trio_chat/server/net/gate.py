@@ -6,7 +6,7 @@ import contextlib
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from trio_chat.addresses import is_loopback, network_of
+from trio_chat.addresses import is_common, network_of
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.net.crowd import Crowd, Stranger
 
@@ -27,8 +27,8 @@ class Visitor(Stranger):
 
 class Gate:
     """Counts the connections ``inside``. ``per_address`` limits those of one address, unless it is 0 or the address is
-    loopback. An IPv6 address counts with its /64, since one holder has all of that. One network has at most half of all
-    connections, or those of one address if that is more.
+    127.0.0.1 or ::1. An IPv6 address counts with its /64, since one holder has all of that. One network has at most
+    half of all connections, or those of one address if that is more.
 
     When all are taken, a connection that has not logged in gives way to a newcomer from elsewhere: see
     :mod:`trio_chat.server.net.crowd`.
@@ -67,7 +67,7 @@ class Gate:
             self._release(visitor)
 
     def _check(self, address: str) -> Refusal | None:
-        if not self._per_address or is_loopback(address):
+        if not self._per_address or is_common(address):
             return None
         holder, network = _holders(address)
         if self._inside[holder] >= self._per_address:
