@@ -362,6 +362,20 @@ async def test_pongs_and_the_hubs_frames_never_cut_each_other(wire: Wire, nurser
     wired.far.hang_up()
 
 
+async def test_pings_of_a_peer_that_reads_no_pongs_fill_no_memory(
+    wire: Wire, mock_clock: trio.testing.MockClock
+) -> None:
+    wired = await wire()
+    mock_clock.autojump_threshold = 0.01
+    with trio.move_on_after(60) as scope:
+        for _ in range(2000):
+            await wired.far.send(frame(b"x" * 125, PING))
+    assert scope.cancelled_caught  # the server reads no further
+    assert 0 < wired.connection.outbox.size <= 127
+    mock_clock.autojump_threshold = float("inf")
+    wired.far.hang_up()
+
+
 async def test_closing_says_why_and_ends_when_the_peer_answers(wire: Wire, mock_clock: trio.testing.MockClock) -> None:
     wired = await wire()
     wired.connection.close_soon(refuse("idle", seconds=60))
