@@ -177,17 +177,20 @@ class Server:
         with listener:
             while True:
                 try:
-                    transport, address = await listener.accept()
+                    transport, address = await listener.accept(self._may_connect)
                 except OSError as error:  # mostly for want of file descriptors, until a connection ends
                     self.hub.refusals.note("cannot accept", "crowded", listener.address[0], error=error.strerror)
                     self._send_newcomer_away()
                     await trio.sleep(0.1)
                     continue
-                if self._proxies.trusts(address) or self._attempts.take(address, trio.current_time()):
-                    connections.start_soon(self._serve, transport, address)
-                else:
-                    transport.close()
-                    self.hub.refusals.note("refused", "too_many_attempts", address)
+                connections.start_soon(self._serve, transport, address)
+
+    def _may_connect(self, address: str) -> bool:
+        """Count a connection from an address, and say whether it may go on."""
+        if self._proxies.trusts(address) or self._attempts.take(address, trio.current_time()):
+            return True
+        self.hub.refusals.note("refused", "too_many_attempts", address)
+        return False
 
     async def _serve(self, transport: TcpTransport, address: str) -> None:
         """Serve one connection, and let none of its errors past."""

@@ -113,6 +113,20 @@ async def test_a_listener_passes_over_a_peer_that_hung_up_before_it_was_accepted
             assert transport.getpeername() == second.getsockname()
 
 
+async def test_a_listener_closes_peers_that_are_not_admitted_and_goes_on() -> None:
+    (listener,) = await listen("127.0.0.1", 0)
+    with listener, contextlib.ExitStack() as held:
+        crowd = [
+            held.enter_context(socket.create_connection(listener.address, source_address=("127.0.0.2", 0)))
+            for _ in range(40)  # more than are closed in one go
+        ]
+        last = held.enter_context(socket.create_connection(listener.address))
+        transport, address = await listener.accept(lambda address: address == "127.0.0.1")
+        with transport:
+            assert (address, transport.getpeername()) == ("127.0.0.1", last.getsockname())
+        assert [far.recv(100) for far in crowd] == [b""] * 40
+
+
 class Aborted:
     """A listening socket whose first peer has hung up."""
 

@@ -25,11 +25,14 @@ import trio
 from trio_chat.errors import TrioChatError
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
     from types import TracebackType
 
 _RECEIVE: Final = 16384
 """Bytes received at a time: some hundred short requests. A flood is noticed after one reading, and is then paused."""
+
+_AT_ONCE: Final = 32
+"""Peers that are closed at once before other tasks get a turn: a millisecond."""
 
 _BACKLOG: Final = 1024
 """Connections that the kernel may hold until they are accepted."""
@@ -121,19 +124,25 @@ class TcpListener:
     ) -> None:
         self.close()
 
-    async def accept(self) -> tuple[TcpTransport, str]:
+    async def accept(self, admits: Callable[[str], bool] = lambda _address: True) -> tuple[TcpTransport, str]:
         """Wait for the next peer; return its transport and its address. The caller closes the transport.
 
-        Raises ``OSError`` when the system cannot give the server another socket just now.
+        A peer whose address ``admits`` refuses is closed at once. Raises ``OSError`` when the system cannot give the
+        server another socket just now.
         """
         while True:
             await trio.lowlevel.wait_readable(self._socket)
-            try:
-                sock, address = self._socket.accept()
-            except (BlockingIOError, ConnectionError):  # the peer hung up before it was accepted
-                continue
-            _set_options(sock)
-            return TcpTransport(sock), address[0]
+            for _ in range(_AT_ONCE):
+                try:
+                    sock, address = self._socket.accept()
+                except BlockingIOError:
+                    break
+                except ConnectionError:  # the peer hung up before it was accepted
+                    continue
+                if admits(address[0]):
+                    _set_options(sock)
+                    return TcpTransport(sock), address[0]
+                sock.close()
 
     def close(self) -> None:
         """Stop listening. Closing twice does nothing."""
