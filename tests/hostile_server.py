@@ -38,7 +38,7 @@ HOSTILE: Final = f"EVIL{ESCAPES}{REORDERING}\u200b\u2060\ufeff\x00\x08\x7f\r\n--
 """Ends in a character with far too many accents."""
 
 _HALF: Final = '"\\ud83d"'  # JSON's escape for half of a surrogate pair
-_WELL_FORMED: Final = "2026-01-31T12:00:00.000Z"
+WELL_FORMED: Final = "2026-01-31T12:00:00.000Z"
 _LAST: Final = 40
 _PEOPLE: Final = {"name", "by", "old", "new", "sender", "joined", "left", "members", "names", "target"}
 _NUMBERS: Final = {"first": 1, "last": _LAST, "read": 0, "text": 8000, "frame": 65536, "to": 20, "account": 1}
@@ -66,7 +66,7 @@ class Author:
         self._seq = _LAST
         free = world == "texts"
         self._texts = {"room": "#lobby" if free else f"#{HOSTILE}", "person": "eve" if free else HOSTILE}
-        self._times = HOSTILE if world == "times" else _WELL_FORMED
+        self._times = HOSTILE if world == "times" else WELL_FORMED
 
     def event(self, kind: type[events.Event], **fixed: object) -> dict[str, Any]:
         """An event, hostile in every field but those that are ``fixed``."""
@@ -142,6 +142,7 @@ class HostileServer:
         self._head, self._first, self._close = head, first, close
         self._answers = 0
         self._started, self._stop = threading.Event(), trio.Event()
+        self.said = threading.Event()  # once a client was told everything
         self._token: trio.lowlevel.TrioToken | None = None
         self._thread = threading.Thread(target=self._run)
         self._failure: BaseException | None = None
@@ -205,13 +206,15 @@ class HostileServer:
             return
         author = self._author
         fixed = {"token": "t", "epoch": "e", "id": "", "asked": ""}
-        first = self._first or author.event(events.Welcome, **fixed)
+        timely = Author("names") if author.world == "times" else author  # a client refuses what has an impossible time
+        first = self._first or timely.event(events.Welcome, **fixed)
         await peer.send_message(first if isinstance(first, str) else json.dumps(first))
         if self._first:
             return
         for event in author.everything():
             await peer.send_message(json.dumps(event))
         await peer.send_message(json.dumps({"type": HOSTILE, HOSTILE: HOSTILE}))  # a type that nobody knows
+        self.said.set()
         while True:
             request = json.loads(await peer.get_message())
             if request["type"] == requests.Away.__struct_config__.tag:
