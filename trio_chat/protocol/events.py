@@ -19,6 +19,7 @@ RoomName: TypeAlias = Annotated[
 AccountId: TypeAlias = Annotated[
     int, Meta(ge=0, le=2**53, description="the account's number, which never changes; 0 if it is unknown")
 ]
+AnswerTo: TypeAlias = Annotated[str, Meta(min_length=1)]
 Seq: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
@@ -192,7 +193,7 @@ class Ok(Event, frozen=True):
     """The request is done. For a message: it is stored, with that sequence number in that room. ``unchanged``: nothing
     changed, because the setting, role, mute, reaction or name was the same before; nobody else is told."""
 
-    id: str
+    id: AnswerTo
     room: RoomName | None = None
     seq: Seq | None = None
     time: Time | None = None
@@ -231,7 +232,7 @@ class Left(Event, frozen=True):
 class RoomList(Event, frozen=True, tag="rooms"):
     """The rooms, those with the most people first. ``more`` says whether there are further rooms."""
 
-    id: str
+    id: AnswerTo
     rooms: tuple[RoomLine, ...]
     more: bool = False
 
@@ -239,7 +240,7 @@ class RoomList(Event, frozen=True, tag="rooms"):
 class People(Event, frozen=True):
     """The members of a room who are online, by name. ``more`` says whether there are further people."""
 
-    id: str
+    id: AnswerTo
     room: RoomName
     people: tuple[PersonInfo, ...]
     more: bool = False
@@ -255,7 +256,7 @@ class Page(Event, frozen=True, tag="history"):
     events are not in the page, for you get them as they happen.
     """
 
-    id: str
+    id: AnswerTo
     room: RoomName
     events: tuple[Raw, ...]
     more: bool
@@ -268,7 +269,7 @@ class Found(Event, frozen=True):
     """The messages that a search found, newest first. ``cursor`` continues the search; it is missing if there are no
     more. ``behind`` is the number of new messages that are not indexed yet. ``names`` is as in ``history``."""
 
-    id: str
+    id: AnswerTo
     events: tuple[Raw, ...]
     cursor: int | None = None
     behind: Count = 0
@@ -278,14 +279,14 @@ class Found(Event, frozen=True):
 class DeviceList(Event, frozen=True, tag="devices"):
     """Your devices. The answer to ``devices``."""
 
-    id: str
+    id: AnswerTo
     devices: tuple[DeviceInfo, ...]
 
 
 class BanList(Event, frozen=True, tag="bans"):
     """The bans of a room. ``more`` says whether there are further bans."""
 
-    id: str
+    id: AnswerTo
     room: RoomName
     bans: tuple[BanInfo, ...]
     more: bool = False
@@ -294,7 +295,7 @@ class BanList(Event, frozen=True, tag="bans"):
 class Pong(Event, frozen=True):
     """The answer to ``ping``."""
 
-    id: str
+    id: AnswerTo
     time: Time
 
 

@@ -115,6 +115,16 @@ def test_events_above_and_below_the_loaded_stretch_count_in_full() -> None:
     assert counts(model) == (39 + 10 + 42, 1, 10)  # of the loaded ones none calls
 
 
+def test_lines_that_another_device_read_before_they_came_here_are_read() -> None:
+    model = entered()
+    assert counts(model) == (0, 0, None)
+    model.known[OPS].last = 2
+    model.known[OPS].mark_read(2)
+    assert counts(model) == (0, 0, None)
+    take(model, message(1, room=OPS), message(2, room=OPS), message(3, room=OPS))
+    assert counts(model) == (1, 0, 2)
+
+
 def test_the_gaps_of_a_log() -> None:
     log = RoomLog()
     assert log.gaps(3, 9) == [(3, 9)]

@@ -271,7 +271,8 @@ class RoomLog:
                     entry.text, entry.mentions = clean(event.text), event.mentions
                 entry.edited = True
             case events.Deleted():
-                entry.text, entry.deleted, entry.reactions, entry.mentions = "", True, None, ()
+                entry.text, entry.deleted, entry.edited = "", True, False
+                entry.reactions, entry.mentions = None, ()
             case events.Reacted():
                 person = AccountRef(clean_line(event.sender), event.sender_id)
                 _react(entry, clean_line(event.mark), person, on=event.on)

@@ -77,7 +77,7 @@ class UnreadCount:
         basis = (log.revision, base, place.ignored.version, place.accounts.version, place.me)
         if basis != self._basis:
             self._basis, self._end, self._loaded = basis, log.last_index(base) + 1, Unread()
-        self._count_on(log.entries)
+        self._count_on(log.entries, base)
         messages, mentions = self._loaded
         gaps = log.gaps(base, room.last)
         for after, end in gaps:
@@ -87,10 +87,12 @@ class UnreadCount:
             mentions = max(mentions, facts.mentions)
         return Unread(messages, mentions)
 
-    def _count_on(self, entries: list[Entry]) -> None:
+    def _count_on(self, entries: list[Entry], base: int) -> None:
+        """Count the entries that were added. Some may be read already: on another device, before they came here."""
         messages, mentions = self._loaded
         for entry in entries[self._end :] if self._end < len(entries) else ():
-            if entry.said and not (entry.local or entry.deleted or self._is_passed_over(entry)):
+            passed_over = entry.local or entry.deleted or entry.seq <= base or self._is_passed_over(entry)
+            if entry.said and not passed_over:
                 messages += 1
                 mentions += self._calls(entry)
         self._end, self._loaded = len(entries), Unread(messages, mentions)
