@@ -37,6 +37,7 @@ _LOOKS: Final = (
     "unknown_recipients",
     "trailing_names",
     "log_directory",
+    "show_joins",
     "time_format",
     "color",
     "theme",

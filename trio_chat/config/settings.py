@@ -370,6 +370,15 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             "DIR",
         ),
     ] = None
+    show_joins: Annotated[
+        Literal["all", "spoke", "none"],
+        _meta(
+            "whose joins and leaves are shown: all = everybody's, spoke = only of people who spoke in the room in the "
+            "last 15 minutes, none = nobody's",
+            _TALK,
+            "WHOSE",
+        ),
+    ] = "all"
     time_format: Annotated[
         str,
         _meta(

@@ -7,7 +7,7 @@ import pytest
 from tests.ui.followed import FollowedPlace
 from tests.ui.typed import interpret
 from trio_chat.protocol.events import Error, RoomInfo
-from trio_chat.ui.actions.account import AskPassword, ListDevices, RevokeDevice, SetOwnPassword
+from trio_chat.ui.actions.account import AskPassword, ChooseJoins, ListDevices, RevokeDevice, SetOwnPassword
 from trio_chat.ui.actions.actions import Rename, SetAway
 from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.command import Meaning
@@ -28,6 +28,9 @@ def in_ops() -> Place:
         ("/password", AskPassword()),
         ("/devices", ListDevices()),
         ("/revoke 3", RevokeDevice(3)),
+        ("/joins", ChooseJoins()),
+        ("/joins Spoke", ChooseJoins("spoke")),
+        ("/joins all", ChooseJoins("all")),
     ],
 )
 def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
@@ -43,6 +46,7 @@ def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
         "/password hunter2 hunter2",
         "/nick",
         "/nick a b",
+        "/joins some",
     ],
 )
 def test_a_wrong_argument_is_answered_with_the_right_form(line: str) -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.ui.actions.account import AskPassword, ListDevices, RevokeDevice
+from trio_chat.ui.actions.account import AskPassword, ChooseJoins, ListDevices, RevokeDevice
 from trio_chat.ui.actions.actions import Rename, SetAway
 from trio_chat.ui.commands.command import WHICH_PERSON, ChatCommand, Reading
 from trio_chat.ui.model.ignored import Ignore
+from trio_chat.ui.model.spoken import SHOW_JOINS
 
 if TYPE_CHECKING:
     from trio_chat.ui.model.place import Place
@@ -32,6 +33,12 @@ def _ignore(argument: str, *, on: bool) -> Reading:
     if len(words) > 1 or not (words or on):
         return "A name is one word." if words else WHICH_PERSON
     return Ignore("".join(words).removeprefix("@"), on)
+
+
+def _joins(argument: str, place: Place) -> Reading:
+    del place
+    which = SHOW_JOINS.get(argument.casefold())
+    return f"Write one of {', '.join(SHOW_JOINS)}." if argument and which is None else ChooseJoins(which)
 
 
 def _password(argument: str, place: Place) -> Reading:
@@ -92,6 +99,15 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "/unignore mallory",
         lambda argument, _place: _ignore(argument, on=False),
         ("people",),
+    ),
+    ChatCommand(
+        "joins",
+        "[all|spoke|none]",
+        "choose whose joins and leaves are shown",
+        "With spoke they are shown only of people who spoke in the room in the last 15 minutes. It applies until you "
+        "leave; the setting show_joins applies from the start.",
+        "/joins spoke",
+        _joins,
     ),
     ChatCommand(
         "password",

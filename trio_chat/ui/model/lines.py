@@ -264,6 +264,7 @@ class Teller:
         return f"{called(event)}{_company(lobby)}"
 
     def _presence(self, event: events.Presence) -> str:
+        event = self._place.spoken.shown(event, self._place.show_joins, self._now().timestamp())
         where = "" if event.room == self._place.lobby else f" in {clean_line(event.room)}"
         me = self._place.me.casefold()
         came = [name for name in event.joined if name.casefold() != me]

@@ -17,6 +17,7 @@ from trio_chat.protocol import events
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.model.spoken import ShowJoins, Spoken
 
 if TYPE_CHECKING:
     from trio_chat.client.rooms import RoomView
@@ -42,7 +43,8 @@ class Place:
     """See the module. ``room`` is the room that a plain line goes to.
 
     ``numbered`` tells whether messages are shown with their numbers; ``search`` is the last search and the cursor of
-    its next page, while there is one; ``ignored`` are the people whom the person ignores.
+    its next page, while there is one; ``ignored`` are the people whom the person ignores. ``show_joins`` tells whose
+    joins and leaves are shown, and ``spoken`` who spoke lately.
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
@@ -53,6 +55,8 @@ class Place:
         self.numbered = False
         self.search: tuple[Query, int] | None = None
         self.ignored = Ignored()
+        self.show_joins: ShowJoins = "all"
+        self.spoken = Spoken()
         self._said: dict[str, OrderedDict[int, Said]] = {}
         self._followed = 0  # the version of the accounts that the list of the ignored knows
         self._people: dict[str, None] = {}  # the last to speak is the last
@@ -118,6 +122,7 @@ class Place:
             return
         match event:
             case events.Message():
+                self.spoken.note(event)
                 self._meet([self.accounts.name_of(event.sender_id, event.sender)])
                 self._hear(event)
             case Backlog():
@@ -135,6 +140,12 @@ class Place:
         self._said.pop(room, None)
         if self.room == room:
             self.room = self.lobby
+
+    def note_spoken(self, past: Iterable[events.RoomEvent]) -> None:
+        """Take past events as to who spoke lately."""
+        for event in past:
+            if isinstance(event, events.Message):
+                self.spoken.note(event)
 
     # ---- what was said -------------------------------------------------------------------------
 

@@ -27,6 +27,7 @@ from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.spoken import ShowJoins
 from trio_chat.ui.plain.pipes import Input, LineOutput, ReaderGone
 from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.terminal.terminal import coloured, is_terminal
@@ -54,6 +55,7 @@ class PlainOptions:
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
     trailing_names: str = "private"
+    show_joins: ShowJoins = "all"
     encoding: str = "utf-8"
     is_read: bool = False
     log_directory: Path | None = None
@@ -77,6 +79,7 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
         time_format=config.time_format,
         unknown_recipients=config.unknown_recipients,
         trailing_names=config.trailing_names,
+        show_joins=config.show_joins,
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
         is_read=is_terminal(1),
         log_directory=config.log_directory,
@@ -92,6 +95,7 @@ class LineMode:
         self.options = options
         self.place = Place()
         self.place.ignored = ignored or self.place.ignored
+        self.place.show_joins = options.show_joins
         self.teller = Teller(
             self.place,
             now=lambda: datetime.now(UTC),

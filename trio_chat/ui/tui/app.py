@@ -122,6 +122,7 @@ class FullScreen:
         attention = Attention(read_policy(options.notify) or "mentions", words=whole_words(options.highlight))
         model = ChatModel(attention, backlog=options.backlog)
         model.place.ignored = self._memory.ignored
+        model.place.show_joins = options.show_joins
         model.unsent = UnsentTexts(saved.drafts, saved.private)
         model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
         model.numbers = dict(saved.numbers)

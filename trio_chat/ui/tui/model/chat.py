@@ -415,8 +415,9 @@ class ChatModel:
             room.typing.pop(clean_line(name), None)
             if room.name == self.place.lobby:
                 self.away.note(name, event.left_ids[at] if at < len(event.left_ids) else 0, None)
-        came = [name for name in event.joined if name.casefold() != self.me.casefold()]
-        left = [name for name in event.left if name.casefold() != self.me.casefold()]
+        shown = self.place.spoken.shown(event, self.place.show_joins, clock)
+        came = [name for name in shown.joined if name.casefold() != self.me.casefold()]
+        left = [name for name in shown.left if name.casefold() != self.me.casefold()]
         if came or left:
             room.log.people(came, left, clock)
 

@@ -134,6 +134,7 @@ class BackgroundRequests:
                 before = (log.before or None) if older else None
                 limit = PAGE if older else min(self.model.backlog or PAGE, MOST_AT_ONCE)
                 page = await chat.history(room.name, before=before, limit=limit)
+                self.model.place.note_spoken(page.events)
                 log.take_older(page.events, more=page.more)
                 room.loaded = True
                 log.trim(log.oldest if room.bottom is not None else None)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trio_chat.errors import ChatError, ConfigError
+from trio_chat.ui.model.spoken import ShowJoins
 from trio_chat.ui.tui.model.themes import THEMES, by_itself, read_theme
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class ScreenOptions:
     time_format: str = "%H:%M"
     unknown_recipients: str = "error"
     trailing_names: str = "private"
+    show_joins: ShowJoins = "all"
     backlog: int = 100
     colour: bool = True
     keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
@@ -56,7 +58,7 @@ class ScreenOptions:
         return cls(
             config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
             config.highlight, config.notify_command, config.time_format, config.unknown_recipients,
-            config.trailing_names, config.backlog, colour, dict(config.keys), config.log_directory,
+            config.trailing_names, config.show_joins, config.backlog, colour, dict(config.keys), config.log_directory,
         )  # fmt: skip
 
 
