@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import msgspec
+import pytest
 from trio.testing import MockClock
 
 from tests.client.scripted import LOBBY, NOW, ScriptedServer, Session, next_of, texts
@@ -16,6 +17,7 @@ from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
     Deleted,
     Edited,
+    Error,
     Left,
     Moderated,
     Ok,
@@ -156,6 +158,35 @@ async def test_connect_yields_the_backlog_first(server: ScriptedServer) -> None:
         assert isinstance(backlog, Backlog)
         assert [event.seq for event in backlog.events] == [5, 6, 7]
         assert await texts(chat, 1) == ["new"]
+
+
+def test_a_log_that_is_refused_for_good_is_not_asked_for_again_and_live_events_go_on() -> None:
+    conversation = entered(RoomInfo(name="#ops", last=3), backlog=0)
+    assert numbers(conversation.take(message(7, "#ops"))) == []  # held: the log shall have what is before it
+    (asked,) = frames(conversation)
+    step = conversation.take(Error(id=asked.id, code="not_a_member", message="No."))
+    assert (numbers(step), step.stalled) == (["missed 3", 7], [])
+    assert frames(conversation) == []
+    assert numbers(conversation.take(message(8, "#ops"))) == [8]
+
+
+@pytest.mark.parametrize("code", ["too_fast", "internal", "not_stored"])
+def test_a_log_that_cannot_be_had_just_now_is_asked_for_a_little_later(code: str) -> None:
+    conversation = entered(RoomInfo(name="#ops", last=3), backlog=0)
+    conversation.take(message(7, "#ops"))
+    (asked,) = frames(conversation)
+    step = conversation.take(Error(id=asked.id, code=code, message="Later."))
+    assert (numbers(step), step.stalled) == ([], ["#ops"])
+    conversation.ask_again("#ops")
+    assert [type(request) for request in frames(conversation)] == [requests.History]
+
+
+def test_a_backlog_that_is_refused_for_good_is_done_without() -> None:
+    conversation = entered(OPS)
+    (asked,) = frames(conversation)
+    step = conversation.take(Error(id=asked.id, code="not_a_member", message="No."))
+    assert (numbers(step), step.stalled) == ([], [])
+    assert numbers(conversation.take(message(10, "#ops"))) == [10]
 
 
 # ---- unread, mentions, rooms' rules -------------------------------------------------------------
