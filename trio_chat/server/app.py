@@ -102,7 +102,7 @@ class Server:
         self._proxies = Proxies(config.trusted_proxy)
         self._hosts = OwnHosts(config.public_host, config.host)
         self.gate = Gate(config.max_connections, config.per_address)
-        self._attempts = Attempts(config.per_address)
+        self._attempts = Attempts(on=config.per_address > 0)
         self.newcomers: Crowd[Stranger] = Crowd()
         self._memory = OutboxMemory(config.max_outbox_memory)
         self._figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory)
