@@ -7,7 +7,7 @@ import pytest
 from tests.ui.followed import FollowedPlace
 from tests.ui.typed import interpret
 from trio_chat.protocol.events import Error, RoomInfo
-from trio_chat.ui.actions.actions import SendRoom, SendTo
+from trio_chat.ui.actions.actions import OpenConversation, SendRoom, SendTo
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.model.place import Place
 
@@ -24,6 +24,8 @@ def in_ops() -> Place:
         ("/msg bob one\ntwo", SendTo(("bob",), "one\ntwo")),
         ("/msg bob\none", SendTo(("bob",), "one")),
         ("/MSG all hi", SendRoom("#lobby", "hi")),
+        ("/query bob", OpenConversation("bob")),
+        ("/query @bob tea?\nnow", OpenConversation("bob", "tea?\nnow")),
         ("/me waves", SendRoom("#ops", "waves", kind="action")),
         ("/say /quit @bob", SendRoom("#ops", "/quit @bob")),
     ],
@@ -38,6 +40,8 @@ def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
         "/msg",
         "/msg bob",
         "/msg ,",
+        "/query",
+        "/query bob,eve",
         "/me",
         "/say",
     ],

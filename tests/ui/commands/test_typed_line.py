@@ -37,6 +37,8 @@ def parsed(text: str, unknown_recipients: str = "error") -> TypedLine:
         ("/msg bob,eve hi", ("bob", "eve")),
         ("/w bob hi", ("bob",)),
         ("/tell bob", ("bob",)),
+        ("/query bob", ("bob",)),
+        ("/query @bob hi", ("bob",)),
     ],
 )
 def test_a_line_to_people_shows_them_while_it_is_typed(line: str, people: tuple[str, ...]) -> None:
@@ -90,6 +92,7 @@ def test_a_line_that_may_go_to_the_room_instead_says_so() -> None:
         ("@bob @admin: text", None, "nobody is called admin", True),
         ("/msg admin text", None, "nobody is called admin", True),
         ("/msg admin", None, "nobody is called admin", True),
+        ("/query admin", None, "nobody is called admin", True),
         ("@b!b: text", None, "'b!b' cannot be a name: it has '!'", True),
         ("/msg b!b text", None, "'b!b' cannot be a name: it has '!'", True),
         ("hi @Jose\u0301", {"jos\u00e9"}, "Jos\u00e9 (private)", False),
@@ -139,6 +142,16 @@ def test_the_preview_in_a_direct_conversation_names_the_others() -> None:
     place.take(Room(room=RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))))
     place.room = "@ada+bob"
     assert describe_destination(parsed("hi"), place) == ("bob (private)", False)
+
+
+def test_the_preview_names_the_room_that_is_being_entered() -> None:
+    place = in_ops()
+    place.bound_for = "#plans"
+    assert describe_destination(parsed("hi"), place) == ("#plans ...", False)
+    assert describe_destination(parsed("@bob: hi"), place) == ("bob (private)", False)
+    assert parsed("hi").typing_room(place) is None
+    place.bound_for = "@bob"
+    assert describe_destination(parsed("hi"), place) == ("bob (private) ...", False)
 
 
 @given(st.text(max_size=80) | st.from_regex(r"/(msg|w|me|say|quit|join) .*", fullmatch=True))
@@ -201,6 +214,7 @@ def test_typing_notices_go_only_to_the_room_of_the_line(line: str, room: str | N
         ("hello @bob", "hello"),
         ("/me waves", "waves"),
         ("/msg bob hello", "hello"),
+        ("/query bob hello", "hello"),
         ("/edit ^ hello", "hello"),
         ("/reply 3 hello", "hello"),
         ("/topic hello", ""),

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Refused
 from trio_chat.protocol.events import Error, Event, Left, People, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.text import clean_line
@@ -59,6 +59,14 @@ class LeaveRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenConversation:
+    """Go to the conversation with a person. A text begins it, if there is none yet."""
+
+    name: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SetTopic:
     """Set the topic of a room; an empty text removes it."""
 
@@ -98,7 +106,17 @@ class Quit:
 
 
 ChatAction: TypeAlias = (
-    SendRoom | SendTo | JoinRoom | LeaveRoom | SetTopic | ListRooms | ListPeople | Rename | SetAway | Quit
+    SendRoom
+    | SendTo
+    | JoinRoom
+    | LeaveRoom
+    | OpenConversation
+    | SetTopic
+    | ListRooms
+    | ListPeople
+    | Rename
+    | SetAway
+    | Quit
 )
 Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | Ignore
 
@@ -156,6 +174,8 @@ async def _do_talking(action: ChatAction, chat: Chat, place: Place) -> list[Even
             await chat.leave(room)
             place.leave(room)
             return [Left(room=room)]
+        case OpenConversation():
+            return [await _open_conversation(action, chat, place)]
         case ListRooms():
             return [RoomList(id="", rooms=await chat.list_rooms())]
         case ListPeople(room=room):
@@ -190,6 +210,18 @@ async def _send_to(action: SendTo, chat: Chat, place: Place) -> None:
             raise
         receipt = await chat.send(action.otherwise.room, action.otherwise.text)
     place.note_said(receipt.room, receipt.seq, action.text)
+
+
+async def _open_conversation(action: OpenConversation, chat: Chat, place: Place) -> RoomEntered:
+    name = place.find_direct(f"@{action.name}")
+    if action.text:
+        receipt = await chat.send_to((action.name,), action.text)
+        name = receipt.room
+        place.note_said(name, receipt.seq, action.text)
+    if name is None or name not in chat.rooms:
+        advice = f"Begin one: /query {action.name} TEXT"
+        raise NotDone("no_conversation", f"You have no conversation with {clean_line(action.name)} yet.", advice)
+    return _enter(place, chat.rooms[name])
 
 
 def _enter(place: Place, room: RoomView) -> RoomEntered:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.protocol.names import EVERYONE
 from trio_chat.protocol.text import quoted
-from trio_chat.ui.actions.actions import SendRoom, SendTo
-from trio_chat.ui.commands.command import ChatCommand, Reading, Unfinished
+from trio_chat.ui.actions.actions import OpenConversation, SendRoom, SendTo
+from trio_chat.ui.commands.command import WHICH_PERSON, ChatCommand, Reading, Unfinished, person_name
 
 if TYPE_CHECKING:
     from trio_chat.ui.model.place import Place
@@ -23,6 +23,13 @@ def _msg(argument: str, place: Place) -> Reading:
     if names[0].casefold() == EVERYONE and len(names) == 1:
         return SendRoom(room=place.lobby, text=text.strip())
     return SendTo(to=names, text=text.strip())
+
+
+def _query(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
+    name, *text = argument.split(maxsplit=1)[:2] or [""]
+    if not name or "," in name:
+        return WHICH_PERSON if not name else "One person only; /msg writes to several."
+    return OpenConversation(person_name(name), text[0] if text else "")
 
 
 def _me(argument: str, place: Place) -> Reading:
@@ -44,6 +51,16 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         _msg,
         ("people", "text"),
         ("tell", "w"),
+    ),
+    ChatCommand(
+        "query",
+        "NAME [TEXT]",
+        "go to the conversation with a person",
+        "What you type next goes to this person only. A text is sent first, which begins a conversation if there is "
+        "none. /join #ROOM goes back to a room.",
+        "/query bob",
+        _query,
+        ("people", "text"),
     ),
     ChatCommand(
         "me",

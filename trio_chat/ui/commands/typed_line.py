@@ -17,7 +17,7 @@ from trio_chat.protocol import addressing
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import EVERYONE, check_name, fold_name
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions.actions import SendRoom, SendTo
+from trio_chat.ui.actions.actions import OpenConversation, SendRoom, SendTo
 from trio_chat.ui.actions.messages import EditMessage, ReplyToMessage
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.table import find, unknown_command
@@ -72,7 +72,13 @@ class TypedLine:
     def decide(self, place: Place) -> Decision:
         """What Enter does with the line now, and where the line goes."""
         meaning, named = self._read(place)
-        people = meaning.to if isinstance(meaning, SendTo) else named
+        match meaning:
+            case SendTo(to=people):
+                pass
+            case OpenConversation(name=name):
+                people = (name,)
+            case _:
+                people = named
         if people and (no := _no_name(people)):
             if not (isinstance(meaning, SendTo) and meaning.otherwise is not None):
                 return Decision(_nobody(no), Destination(place.room, people, refused=_lower(no)))
@@ -91,9 +97,11 @@ class TypedLine:
     def typing_room(self, place: Place) -> str | None:
         """The room whose members may see that this line is being typed.
 
-        ``None`` for a command, for a line that may become private yet, and where no conversation with those people
-        exists.
+        ``None`` for a command, for a line that may become private yet, while the person changes rooms, and where no
+        conversation with those people exists.
         """
+        if place.bound_for:
+            return None
         match self.form:
             case addressing.Say(text=text) if text.startswith("@") and len(text.split()) == 1:
                 return None  # the beginning of a name
@@ -111,7 +119,13 @@ class TypedLine:
         if isinstance(self.form, addressing.Malformed):
             return self.text
         match self.decide(place).meaning:
-            case SendRoom(text=text) | SendTo(text=text) | ReplyToMessage(text=text) | EditMessage(text=text):
+            case (
+                SendRoom(text=text)
+                | SendTo(text=text)
+                | OpenConversation(text=text)
+                | ReplyToMessage(text=text)
+                | EditMessage(text=text)
+            ):
                 return text
             case _:
                 return ""
@@ -156,7 +170,8 @@ def _lower(sentence: str) -> str:
 
 
 def describe_destination(line: TypedLine, place: Place, present: AbstractSet[str] | None = None) -> tuple[str, bool]:
-    """Say where Enter would send a line: ``#lobby``, ``bob, eve (private)``, ``everyone``.
+    """Say where Enter would send a line: ``#lobby``, ``bob, eve (private)``, ``everyone``, and ``#ops ...`` while the
+    room is being entered.
 
     ``present`` are the names of all people on the server, in any case; ``None`` while they are not known. Also returns
     whether Enter is sure to send nothing, because nobody has one of the names.
@@ -171,9 +186,15 @@ def describe_destination(line: TypedLine, place: Place, present: AbstractSet[str
     if people and not strangers:
         return f"{', '.join(people)} (private)", False
     room = otherwise if strangers else room
+    moves = place.bound_for != "" and room == place.room
+    where = _describe_room(place.bound_for if moves else room, place)
+    return (f"{where} ..." if moves else where), False
+
+
+def _describe_room(room: str, place: Place) -> str:
     if room.startswith("@"):
-        return f"{', '.join(map(clean_line, place.members(room))) or clean_line(room)} (private)", False
-    return ("everyone" if room == place.lobby != place.room else room), False
+        return f"{', '.join(map(clean_line, place.members(room))) or clean_line(room)} (private)"
+    return "everyone" if room == place.lobby != place.room else clean_line(room)
 
 
 class LineReader:

@@ -23,7 +23,7 @@ from trio_chat.protocol.text import clean, clean_line, escape_json
 from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.model.sentences import called, connection, left_out, moderated, put_out, rules
+from trio_chat.ui.model.sentences import called, connection, left_conversation, left_out, moderated, put_out, rules
 from trio_chat.ui.terminal.graphemes import text_width
 
 if TYPE_CHECKING:
@@ -239,7 +239,9 @@ class Teller:
             case events.Left(reason=reason) if reason:
                 return f"You are no longer in {clean_line(event.room)}: {clean_line(reason)}"
             case events.Left():
-                return f"You have left {clean_line(event.room)}." if event.room.startswith("#") else ""
+                if not event.room.startswith("#"):
+                    return left_conversation(", ".join(map(clean_line, self._place.members(event.room))))
+                return f"You have left {clean_line(event.room)}."
             case events.Renamed():
                 who = "You are" if self._place.accounts.is_own(event.new, event.id) else f"{clean_line(event.old)} is"
                 return f"{who} {clean_line(event.new)} now."

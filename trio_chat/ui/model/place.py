@@ -42,14 +42,16 @@ MOST_PEOPLE: Final = 5000
 class Place:
     """See the module. ``room`` is the room that a plain line goes to.
 
-    ``numbered`` tells whether messages are shown with their numbers; ``search`` is the last search and the cursor of
-    its next page, while there is one; ``ignored`` are the people whom the person ignores. ``show_joins`` tells whose
-    joins and leaves are shown, and ``spoken`` who spoke lately.
+    ``bound_for`` is the room that the person is about to be in, for which lines are typed already; it is empty when no
+    change of the room is under way. ``numbered`` tells whether messages are shown with their numbers; ``search`` is the
+    last search and the cursor of its next page, while there is one; ``ignored`` are the people whom the person ignores.
+    ``show_joins`` tells whose joins and leaves are shown, and ``spoken`` who spoke lately.
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
         self.accounts = KnownAccounts(me)
         self.room = room
+        self.bound_for = ""
         self.lobby = lobby
         self.rooms: Mapping[str, RoomView] = {}
         self.numbered = False

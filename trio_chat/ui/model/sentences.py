@@ -78,6 +78,11 @@ def _setting(action: str, actor: str, room: str, value: str) -> str:
             return f"{actor} changed {clean_line(action)} of {room} to {value}"
 
 
+def left_conversation(people: str) -> str:
+    """Say that the person left a conversation with these people, and what that means."""
+    return f"You left the conversation with {people}. The next message brings it back, with all that was said."
+
+
 def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FBT001 - a setting's value, as it came
     """Say that a room has a setting already."""
     room = clean_line(room)

@@ -19,7 +19,8 @@ from msgspec import structs
 from trio_chat.client.events import Backlog, Missed, Reconnected
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
-from trio_chat.ui.actions.actions import Action, JoinRoom, Quit, as_error, carry_out, do
+from trio_chat.ui.actions.actions import Action, JoinRoom, OpenConversation, Quit, as_error, carry_out, do
+from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.actions.retry import patiently
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_destination
@@ -239,8 +240,9 @@ class LineMode:
 
     def _note_entered(self, meaning: Action, told: list[Event]) -> list[Event]:
         """Remember the room that could not be entered, until another one is entered."""
-        if isinstance(meaning, JoinRoom):
-            self._not_entered = meaning.room if any(isinstance(event, Error) for event in told) else ""
+        if isinstance(meaning, JoinRoom | OpenConversation):
+            goal = room_after(meaning, self.place) or ""
+            self._not_entered = goal if any(isinstance(event, Error) for event in told) else ""
         return told
 
 

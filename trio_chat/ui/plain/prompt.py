@@ -25,9 +25,11 @@ from trio_chat.output import Output
 from trio_chat.protocol.events import Error, Event, Message, RoomEvent
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
-from trio_chat.ui.actions.actions import Action, JoinRoom, LeaveRoom, ListPeople, LookupAction, Quit, SendingAction
+from trio_chat.ui.actions.actions import ListPeople, LookupAction, Quit, SendingAction
 from trio_chat.ui.actions.messages import ShowNumbers
+from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.commands.account import keeps_secret
+from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.completion import complete
 from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder, Key
@@ -82,7 +84,7 @@ class Prompt:
         self._paintings = trio.lowlevel.ParkingLot()  # tasks that wait for the next painting
         self._resized = False
         self._clears = False
-        self._send, self._submitted = trio.open_memory_channel[tuple[Action | TypedLine, bool]](_SUBMITTED)
+        self._send, self._submitted = trio.open_memory_channel[tuple[Meaning | TypedLine, bool]](_SUBMITTED)
         self._moving = 0  # submitted actions that enter or leave a room
         self._moved_while_typing = False  # removed from the room for which the line is being typed
         self._undone: deque[str] = deque()  # the typed lines of the submitted actions that are not done
@@ -176,6 +178,8 @@ class Prompt:
             await self._leave()
         elif isinstance(meaning, AskPassword):
             self._secret = NewPassword()
+        elif self._moving:  # a line typed after a /join is meant for that room, so its meaning is decided in its turn
+            self._hand_over(line, meaning)
         elif isinstance(meaning, Note | Error):
             self._show(meaning)
         elif isinstance(meaning, ShowNumbers | Ignore):  # actions that do not involve the server
@@ -193,14 +197,15 @@ class Prompt:
                 self._secret = None
                 self._show(Note(lines=(why,)))
 
-    def _hand_over(self, line: TypedLine, meaning: Action) -> None:
+    def _hand_over(self, line: TypedLine, meaning: Meaning) -> None:
         """Queue an action; ``line`` is the typed line."""
+        place = self._mode.place
         if not self._connected and isinstance(meaning, LookupAction):
             why = "The server cannot be asked: there is no connection."
             self._show(Error(code="offline", message=why, advice="Try again when the connection is back."))
             return
-        # a line typed after a /join is meant for that room, so its meaning is decided in its turn
-        moves = isinstance(meaning, JoinRoom | LeaveRoom)
+        goal = room_after(meaning, place)
+        moves = goal is not None
         try:
             self._send.send_nowait(
                 (line if self._moving and not isinstance(meaning, SetOwnPassword) else meaning, moves)
@@ -211,6 +216,7 @@ class Prompt:
             return
         self._undone.append(line.text)
         self._moving += moves
+        place.bound_for = goal or place.bound_for
         if not self._connected:
             what = "sent" if isinstance(meaning, SendingAction) else "done"
             self._show(Note(lines=(f"It will be {what} when the connection is back.",)))
@@ -272,6 +278,8 @@ class Prompt:
                 return  # the listening task tells the reason, and ends the program
             self._undone.popleft()
             self._moving -= moves
+            if not self._moving:
+                self._mode.place.bound_for = ""
             for event in told:
                 self._show(event)
             self._change()

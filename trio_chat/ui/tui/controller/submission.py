@@ -5,6 +5,7 @@ from __future__ import annotations
 from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command
 from trio_chat.protocol.events import Error
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword
 from trio_chat.ui.actions.actions import Quit, SendRoom
 from trio_chat.ui.actions.messages import ByNumber, EditMessage
@@ -54,17 +55,26 @@ class Submission:
             self._feedback.ring()
             self._feedback.tell_error(f"{where[0].upper()}{where[1:]}. Nothing was sent.")
             return
-        if not room.editor.text.strip():
+        if not room.editor.text.strip() or self._is_doubtful(room):
             return
         outcome = room.editor.run("submit")
         if isinstance(outcome, Submitted):
             self.hand_in(outcome.text)
 
+    def _is_doubtful(self, room: RoomModel) -> bool:
+        """Ask before a text goes to this room that was typed for another one."""
+        doubted, room.typed_for = room.typed_for, None
+        if doubted is None or not room.editor.text.startswith(doubted.text):
+            return False
+        meant, here = clean_line(doubted.room), self._model.label(room)
+        self._feedback.complain(f"You typed this for {meant}. Enter once more sends it to {here}.")
+        return True
+
     def hand_in(self, text: str) -> None:
-        """Submit a line; a line typed after a /join that is not done yet waits for it."""
+        """Submit a line; a line typed while the person changes rooms waits for the new room."""
         line = self._model.lines.read(text)
-        if self._queue.entering:
-            self._queue.after_entering(text, lambda: self._submit(line))
+        if self._queue.is_moving:
+            self._queue.after_moving(line, lambda: self._submit(line))
         else:
             self._submit(line)
 

@@ -20,7 +20,7 @@ from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_des
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.model.sentences import bad_event, called, left_out, not_in, put_out
+from trio_chat.ui.model.sentences import bad_event, called, left_conversation, left_out, not_in, put_out
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, next_attention
 from trio_chat.ui.tui.model.effects import MOST_LOADED, PAGE, AskPeople, Fetch, Load, ModelEffect, SayRead
@@ -464,6 +464,8 @@ class ChatModel:
         """The person is no longer in a room: its unsent texts are kept, and the line being typed goes nowhere else."""
         label = self.label(room)
         gone = f"Your conversation with {label} is over." if room.direct else f"You are no longer in {label}."
+        if room.direct and not why:
+            gone = left_conversation(label)
         if self.unsent.keep(room) and was_here and self.pane is None:
             lines = (why, "Your unsent text is kept until you are back there.")
             self.pane = Question("left", gone, lines, (("Enter", "go on"),))

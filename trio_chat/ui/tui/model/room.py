@@ -35,6 +35,14 @@ class Intent:
     before: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class TypedFor:
+    """A text in the input of a room that was typed for another ``room``, which could not be entered."""
+
+    room: str
+    text: str
+
+
 @dataclass(slots=True)
 class RoomModel:
     """A room that the person is in, as they see it. What the room is (topic, members, rules, ...) stands in ``facts``,
@@ -63,6 +71,7 @@ class RoomModel:
     loaded: bool = False
     asked: bool = False
     intent: Intent | None = None
+    typed_for: TypedFor | None = None
     log: RoomLog = field(default_factory=RoomLog)
     pending: list[Entry] = field(default_factory=list)
     typing: dict[str, float] = field(default_factory=dict)

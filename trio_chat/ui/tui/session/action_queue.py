@@ -11,10 +11,13 @@ import trio
 from trio_chat.errors import ChatError, ConnectionClosed, Refused
 from trio_chat.protocol import events
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions.actions import Action, JoinRoom, SendRoom, SendTo, carry_out
+from trio_chat.ui.actions.actions import Action, OpenConversation, SendRoom, SendTo, carry_out
+from trio_chat.ui.actions.moving import room_after
+from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.model.lines import Teller
 from trio_chat.ui.model.notes import Context, Hits
 from trio_chat.ui.tui.model.chat import ChatModel
+from trio_chat.ui.tui.model.typed_ahead import doubt_typed, give_typed, take_typed
 from trio_chat.ui.tui.session.background import BackgroundRequests
 
 _MOST_WAITING: Final = 100
@@ -29,15 +32,17 @@ QueuedAction: TypeAlias = Callable[[], Awaitable[object]]
 class ActionQueue:
     """Carries out the person's actions. ``show`` has the screen drawn after each.
 
-    ``waiting`` counts the actions that are not done, ``entering`` those among them that enter a room.
+    ``waiting`` counts the actions that are not done.
     """
 
     def __init__(self, model: ChatModel, requests: BackgroundRequests, show: Callable[[], None]) -> None:
         self.waiting = 0
-        self.entering = 0
+        self._moving = 0  # of those, the actions that change the room
+        self._held = 0  # and the lines whose meaning is decided in the new room
+        self._typed_in = ""  # the room whose input has the text that is typed for the new one
         self._model = model
         self._requests = requests
-        self._not_entered = ""  # the room that the last /join could not enter
+        self._not_entered = ""  # the room in which the person would be after the last change, which failed
         self._show = show
         self._jobs_in, self._jobs = trio.open_memory_channel[QueuedAction](_MOST_WAITING)
         self._settled = trio.lowlevel.ParkingLot()
@@ -104,39 +109,69 @@ class ActionQueue:
 
     def act(self, action: Action, give_back: Callable[[], None] = lambda: None) -> None:
         """Carry out an action. ``give_back`` is called when a private message was refused."""
-        if not isinstance(action, JoinRoom):
+        place = self._model.place
+        goal = room_after(action, place)
+        if goal is None:
             self._queue(lambda: self._act(action, give_back))
-        elif self._queue(lambda: self._enter(action, give_back)):
-            self.entering += 1
+        elif self._queue(lambda: self._move(action, goal, give_back)):
+            if not self._moving:
+                self._typed_in = place.room
+            self._moving += 1
+            place.bound_for = goal
 
-    async def _enter(self, action: JoinRoom, give_back: Callable[[], None]) -> None:
-        self._not_entered = action.room
+    @property
+    def is_moving(self) -> bool:
+        """Whether a change of the room is under way, so that lines are typed for the new room."""
+        return self._moving + self._held > 0
+
+    async def _move(self, action: Action, goal: str, give_back: Callable[[], None]) -> None:
+        """Carry out an action that changes the room. What was typed meanwhile goes to the new room."""
+        self._not_entered = goal
         try:
-            if await self._act(action, give_back):
+            if await self._act(action, give_back, moves=True):
                 self._not_entered = ""
         finally:
-            self.entering -= 1
+            self._moving -= 1
+            self._note_arrival()
 
-    def after_entering(self, text: str, submit: Callable[[], None]) -> None:
-        """Submit a line typed after a /join, once the room is entered. It is not sent to the room before."""
+    def after_moving(self, line: TypedLine, submit: Callable[[], None]) -> None:
+        """Submit a line that was typed while the person changes rooms, once they are in the new room. It is not sent to
+        the room before."""
+        place = self._model.place
 
         async def job() -> None:
             await trio.lowlevel.checkpoint()
-            if self._not_entered:
-                here = self._model.place.room
-                self._tell_error(f'Not sent: "{text}". You are not in {self._not_entered}; you are in {here}.')
+            self._held -= 1
+            if self._moving:  # a line before this one changes the room once more
+                self._hold(job)
+            elif self._not_entered:
+                why = f"You are not in {clean_line(self._not_entered)}; you are in {clean_line(place.room)}."
+                self._tell_error(f'Not sent: "{line.text}". {why}')
             else:
                 submit()
+            self._note_arrival()
 
-        self._queue(job)
+        if self._hold(job):
+            place.bound_for = room_after(line.meaning(place), place) or place.bound_for
 
-    async def _act(self, action: Action, give_back: Callable[[], None]) -> bool:
+    def _hold(self, job: QueuedAction) -> bool:
+        kept = self._queue(job)
+        self._held += kept
+        return kept
+
+    def _note_arrival(self) -> None:
+        if not self.is_moving:
+            self._model.place.bound_for = ""
+
+    async def _act(self, action: Action, give_back: Callable[[], None], *, moves: bool = False) -> bool:
         """Carry out one action and show the result; tell whether it was done."""
         place, here = self._model.place, self._model.place.room
         done = True
         for event in await carry_out(action, self._requests.connected(), place):
-            if isinstance(event, events.Room):
-                place.room = here  # `look` below changes the room, and remembers this one
+            changes_room = isinstance(event, events.Room | events.Left)
+            if changes_room:
+                place.room = here  # the model changes the room, and remembers this one
+            typed = take_typed(self._model, self._typed_in) if moves and changes_room else ""
             self._requests.take(event)
             if isinstance(event, events.Room):
                 self._requests.apply(self._model.look(event.room.name))
@@ -144,8 +179,13 @@ class ActionQueue:
                 self._model.tell("\n".join(Teller(place).tell(event)), time.time())
             elif isinstance(event, events.Error):
                 done = False
-                if isinstance(action, SendTo):
+                if moves:
+                    doubt_typed(self._model, self._typed_in, self._not_entered)
+                if isinstance(action, SendTo | OpenConversation):
                     give_back()
+            if moves and changes_room:
+                give_typed(self._model, typed, time.time())
+                self._typed_in = place.room
         if done and isinstance(action, SendTo):
             self._show_sent(action)
         return done
