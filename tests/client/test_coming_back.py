@@ -436,3 +436,44 @@ async def test_a_request_about_a_message_of_a_lost_history_is_not_sent(
         changes = requests.Send | requests.Edit | requests.Delete | requests.React
         assert [one for one in server.heard if isinstance(one, changes)] == server.asked(requests.Send)
         assert [one.text for one in server.asked(requests.Send)] == ["hello"]
+
+
+async def test_a_wait_for_the_next_try_can_be_ended(server: ScriptedServer, autojump_clock: MockClock) -> None:
+    async with server.connect(reconnection=Reconnection(backoff=Backoff(1000, 1000))) as chat:
+        await server.session.drop()
+        await next_of(chat, trio_chat.Disconnected)
+        await trio.sleep(1)
+        began = trio.current_time()
+        chat.reconnect_nowait()
+        await next_of(chat, trio_chat.Reconnected)
+        assert trio.current_time() == began
+        await chat.send(LOBBY, "back")
+        assert server.texts() == ["back"]
+
+
+async def test_a_connection_can_be_replaced_and_what_waits_is_asked_again(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    sessions: list[Session] = []
+
+    async def hang(session: Session, request: requests.AnyRequest) -> bool:
+        sessions.append(session)
+        return session is sessions[0]
+
+    async with server.connect() as chat, trio.open_nursery() as nursery:
+        server.before = hang
+        nursery.start_soon(chat.send, LOBBY, "hello")
+        await trio.testing.wait_all_tasks_blocked()
+        chat.reconnect_nowait()
+        lost = await next_of(chat, trio_chat.Disconnected)
+        assert isinstance(lost, trio_chat.Disconnected)
+        assert (lost.reason, lost.retry_in) == ("A new connection was asked for.", 0.0)
+        await next_of(chat, trio_chat.Reconnected)
+    assert server.texts() == ["hello"]
+
+
+async def test_a_chat_that_is_over_cannot_be_reconnected(server: ScriptedServer, autojump_clock: MockClock) -> None:
+    async with server.connect() as chat:
+        await chat.aclose()
+        with pytest.raises(trio_chat.ConnectionClosed):
+            chat.reconnect_nowait()

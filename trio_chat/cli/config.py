@@ -103,6 +103,7 @@ def _faults_in_use(loaded: Loaded[Settings], config_path: Path | None) -> Iterat
         except (ConfigError, UsageError) as error:
             yield f"{loaded.sources[key]}: {error}"
     yield from _faults_of_keys(config_path)
+    yield from _faults_of_aliases(config_path)
 
 
 def _faults_of_keys(config_path: Path | None) -> list[str]:
@@ -121,6 +122,24 @@ def _faults_of_keys(config_path: Path | None) -> list[str]:
     except (TypeError, ValueError):  # no table at all, which loading says
         return []
     return []
+
+
+def _faults_of_aliases(config_path: Path | None) -> list[str]:
+    """The faults of the table of aliases, also while other settings have faults."""
+    from trio_chat.ui.commands.table import check_aliases  # noqa: PLC0415 - show and the help page do not need it
+
+    try:
+        file = open_file(os.environ, config_path)
+    except ConfigError:  # which loading says
+        return []
+    client = file.tables.get("client")
+    table = client.get("alias") if isinstance(client, dict) else None
+    given = {
+        name: tuple([value] if isinstance(value, str) else value)
+        for name, value in (table.items() if isinstance(table, dict) else ())
+        if isinstance(value, str) or _is_list_of_texts(value)
+    }
+    return check_aliases(given, lambda name: f"{file.place('client', 'alias', name)}: ")
 
 
 def _is_list_of_texts(value: object) -> bool:

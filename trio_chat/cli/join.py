@@ -24,12 +24,13 @@ from trio_chat.cli.connecting import (
 from trio_chat.cli.faults import say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
-from trio_chat.errors import ChatError, Unreachable, UsageError
+from trio_chat.errors import ChatError, ConfigError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.cli.operator import Operator
     from trio_chat.client import Chat
     from trio_chat.client.credentials import Credentials
+    from trio_chat.ui.model.preferences import Preferences
     from trio_chat.ui.plain.line_mode import PlainOptions
 
 _LOOKS: Final = (
@@ -38,6 +39,7 @@ _LOOKS: Final = (
     "trailing_names",
     "log_directory",
     "show_joins",
+    "typing",
     "time_format",
     "color",
     "theme",
@@ -103,7 +105,7 @@ def command(
     talks_in = None if room is None else room_name(room)
     url = server_url(config, server, url=flags.get("url"), host=host, port=port)
     try:
-        return _join(config, url, talks_in, plain=plain, as_json=as_json)
+        return _join(_preferences(config, config_path), url, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:
         if hint := _hint(words):
             raise Unreachable(f"{error} {hint}") from None
@@ -142,10 +144,22 @@ def _looks_like_a_server(word: str) -> bool:
     return "." in word or ":" in word or word == "localhost"
 
 
-def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
+def _preferences(config: ClientConfig, config_path: Path | None) -> Preferences:
+    """The settings for the interface, which can change and save them. Raises ``ConfigError`` for a wrong alias."""
+    from trio_chat.config.saving import SettingsWriter  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.commands.table import check_aliases  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.preferences import Preferences  # noqa: PLC0415 - as above
+
+    if faults := check_aliases(config.alias):
+        raise ConfigError("\n".join(faults))
+    return Preferences(config, SettingsWriter.of(config_path))
+
+
+def _join(preferences: Preferences, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
     from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
 
+    config = preferences.config
     check_logs(config)
     at_terminal = usable() and not as_json
     operator = None
@@ -154,13 +168,13 @@ def _join(config: ClientConfig, url: str, room: str | None, *, plain: bool, as_j
 
         operator = ask_operator(url)
     if at_terminal and not plain:
-        return _open(config, url, room, operator)
+        return _open(preferences, url, room, operator)
     look = plain_options(config, json=as_json)
 
     async def session(chat: Chat) -> int:
         if operator is not None:
             say(await _promote(operator, chat))
-        return await _talk(chat, look, room, at_terminal=at_terminal)
+        return await _talk(chat, look, preferences, room, at_terminal=at_terminal)
 
     plan = ConnectionPlan(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
     return connect_and_run(plan, session)
@@ -173,11 +187,13 @@ async def _promote(operator: Operator, chat: Chat) -> str:
     return await trio.to_thread.run_sync(operator.promote, chat.name, chat.welcome.epoch, abandon_on_cancel=True)
 
 
-def _open(config: ClientConfig, url: str, room: str | None, operator: Operator | None) -> int:
+def _open(preferences: Preferences, url: str, room: str | None, operator: Operator | None) -> int:
     """Open the full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.session.options import ScreenOptions  # noqa: PLC0415 - as above
+
+    config = preferences.config
 
     def dial(
         credentials: Credentials, waiting: Callable[[ChatError, float], None]
@@ -192,20 +208,22 @@ def _open(config: ClientConfig, url: str, room: str | None, operator: Operator |
             timeouts=Timeouts(request=float("inf")),
         )
 
-    options = ScreenOptions.of(config, room, colour=coloured(config.color))
+    options = ScreenOptions(preferences, room, colour=coloured(config.color))
     if operator is not None:
         options.entered = partial(_promote, operator)
     return open_full_screen(dial, options, url)
 
 
-async def _talk(chat: Chat, look: PlainOptions, room: str | None, *, at_terminal: bool) -> int:
+async def _talk(
+    chat: Chat, look: PlainOptions, preferences: Preferences, room: str | None, *, at_terminal: bool
+) -> int:
     from trio_chat.ui.plain.line_mode import LineMode, chat_through_pipes  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.plain.prompt import chat_at_terminal  # noqa: PLC0415 - as above
     from trio_chat.ui.state_files import load_ignored  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.terminal import Terminal  # noqa: PLC0415 - as above
 
-    talk = LineMode(chat, look, load_ignored(chat.url))
+    talk = LineMode(chat, look, load_ignored(chat.url), preferences)
     if room is not None:
         await talk.go_to(room)
     if at_terminal:

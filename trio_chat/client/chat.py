@@ -235,6 +235,11 @@ class Chat:
 
     # ---- rooms and people -----------------------------------------------------------------------
 
+    def reconnect_nowait(self) -> None:
+        """Connect anew at once: end the wait for the next try, or replace a connection that hangs. Requests that were
+        not answered are asked again. Raises :class:`~trio_chat.errors.ConnectionClosed` when the chat is over."""
+        self._link.reconnect_nowait()
+
     async def join(self, room: str) -> RoomView:
         """Join a room, which is made if there is none of that name."""
         answer = await self._ask(requests.Join(id=self._id(), room=room), Room)

@@ -83,8 +83,10 @@ class Link:
         self._scope = trio.CancelScope(shield=True)
         self._wire: Wire | None = None
         self._entered = False
+        self._waits = False
         self._begun = trio.Event()
         self._finished = trio.Event()
+        self._anew = trio.Event()  # the application wants a new connection at once
         self._failure: ChatError | None = None
         self._over = False
         self.ended: Closing | ChatError | None = None
@@ -150,6 +152,13 @@ class Link:
             self._check()
             await self._drained.park()
             self._check()
+
+    def reconnect_nowait(self) -> None:
+        """Connect anew at once: end the wait for the next try, or replace the connection. While a connection is being
+        made, this changes nothing. Raises ``ConnectionClosed`` when the chat is over."""
+        self._check()
+        if self._wire is not None or self._waits:
+            self._anew.set()
 
     async def aclose(self) -> None:
         """End the chat: send the requests that are ready and close the connection, within :data:`CLOSE_TIMEOUT`."""
@@ -229,8 +238,14 @@ class Link:
             delay = self._options.reconnection.backoff.delay(
                 failures, self._options.reconnection.chance.random(), asked
             )
+            if self._anew.is_set():
+                failures, delay = 0, 0.0
             self._announce(reason, delay, tries, error)
-            await trio.sleep(delay)
+            self._waits = True
+            with trio.move_on_after(delay):
+                await self._anew.wait()
+            self._waits = False
+            self._anew = trio.Event()
             tries += 1
 
     async def _connect(self, tries: int) -> str:
@@ -302,9 +317,14 @@ class Link:
             nursery.start_soon(self._send, wire)
             nursery.start_soon(self._keep_alive, wire, nursery)
             nursery.start_soon(self._calm_down)
+            nursery.start_soon(self._watch_anew, nursery.cancel_scope)
             reason = await self._receive(wire, nursery)
             nursery.cancel_scope.cancel()
-        return reason
+        return "A new connection was asked for." if self._anew.is_set() else reason
+
+    async def _watch_anew(self, connection: trio.CancelScope) -> None:
+        await self._anew.wait()
+        connection.cancel()
 
     async def _send(self, wire: Wire) -> None:
         while True:

@@ -379,6 +379,9 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             "WHOSE",
         ),
     ] = "all"
+    typing: Annotated[
+        bool, _meta("tell others that you are typing, and show that they are; off does neither", _TALK)
+    ] = True
     time_format: Annotated[
         str,
         _meta(
@@ -433,6 +436,15 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             "HOW",
         ),
     ] = "auto"
+    alias: Annotated[
+        dict[str, tuple[str, ...]],
+        _meta(
+            "short commands of your own: a table of names, each with the line that it stands for",
+            _TALK,
+            "TABLE",
+            flags=(),
+        ),
+    ] = msgspec.field(default_factory=dict)
     keys: Annotated[
         dict[str, tuple[str, ...]],
         _meta("keys of the full screen: a table of commands, each with its keys", _LOOK, "TABLE", flags=()),

@@ -5,14 +5,17 @@ from __future__ import annotations
 import pytest
 
 from tests.ui.followed import FollowedPlace
+from trio_chat.config import ClientConfig
 from trio_chat.protocol.events import Message, RoomInfo
 from trio_chat.ui.commands.completion import complete
 from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.preferences import Preferences
 
 
 def place() -> Place:
     rooms = ("#lobby", "#ops", "#opera", "@ada+bob")
     one = FollowedPlace(rooms=[RoomInfo(name=name) for name in rooms])
+    one.preferences = Preferences(ClientConfig(alias={"hug": ("/me hugs $1",)}))
     for name in ("eve", "bob", "Bobby"):
         one.take(Message(room="#ops", seq=1, time="t", sender=name, text="x", cid="c"))
     return one
@@ -34,7 +37,15 @@ def place() -> Place:
         ("/who ", ("#lobby", "#opera", "#ops"), " "),
         ("/msg bob", ("Bobby", "bob"), " "),
         ("/msg eve,b", ("Bobby", "bob"), " "),
-        ("/help t", ("topic",), " "),
+        ("/help to", ("topic",), " "),
+        ("/set th", ("theme",), " "),
+        ("/set typing ", ("--save", "off", "on"), " "),
+        ("/set backlog 5 --", ("--save",), " "),
+        ("/notify ", ("all", "mentions", "nothing"), " "),
+        ("/theme da", ("dark",), " "),
+        ("/alias h", ("hug",), " "),
+        ("/hu", ("/hug",), " "),
+        ("/go ", ("#lobby", "#opera", "#ops", "bob"), " "),
         ("/me hugs ev", ("eve",), " "),
         ("nobody-like-that", (), ": "),
     ],

@@ -18,6 +18,7 @@ from trio_chat.output import Output
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Error, Left, Room, RoomInfo, TypingNotice
 from trio_chat.ui.actions.actions import SendRoom
+from trio_chat.ui.model.preferences import Preferences
 from trio_chat.ui.plain.line_mode import LineMode, PlainOptions
 from trio_chat.ui.plain.prompt import Prompt
 from trio_chat.ui.terminal.terminal import Terminal
@@ -56,10 +57,12 @@ class Person:
         self._terminal = terminal
         self._left = trio.Event()
         self._status = -1
+        self.preferences = Preferences()
 
     async def talk(self, chat: Chat) -> None:
         """Have the program serve this terminal."""
-        prompt = Prompt(LineMode(chat, PlainOptions()), cast("Terminal", self._terminal))
+        mode = LineMode(chat, PlainOptions(), preferences=self.preferences)
+        prompt = Prompt(mode, cast("Terminal", self._terminal))
         self._status = await prompt.run()
         self._left.set()
 
@@ -104,6 +107,29 @@ async def test_typing_sends_a_notice_every_three_seconds(server: ScriptedServer,
         assert ada.told == [LOBBY] * 4
         await trio.sleep(60)
         assert len(ada.told) <= 5  # who stops typing stops telling
+
+
+async def test_no_typing_notice_is_sent_where_the_setting_is_off(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async with at_terminal(server) as ada:
+        await ada.type("/set typing off\r", seconds=0)
+        await ada.type("hello ")
+        assert ada.told == []
+        await ada.type("\x15/set typing on\r", seconds=0)
+        await ada.type("hello ")
+        assert ada.told[:1] == [LOBBY]
+
+
+async def test_clear_and_reconnect_work_at_once(server: ScriptedServer, autojump_clock: MockClock) -> None:
+    async with at_terminal(server) as ada:
+        await ada.type("/clear\r", seconds=0)
+        await trio.sleep(1)
+        assert "\x1b[2J" in ada.shown
+        await ada.type("/reconnect\r", seconds=0)
+        await trio.sleep(5)
+        assert "A new connection was asked for." in ada.shown
+        assert "Connected again." in ada.shown
 
 
 async def test_no_typing_notice_follows_a_sent_message(server: ScriptedServer, autojump_clock: MockClock) -> None:

@@ -27,6 +27,7 @@ from trio_chat.client.admission import Setback
 from trio_chat.client.credentials import Credentials
 from trio_chat.client.options import Reconnection, StreamOptions
 from trio_chat.client.wire import ConnectionLost, OpenStream
+from trio_chat.config import ClientConfig
 from trio_chat.errors import ChatError, Refusal, Unreachable
 from trio_chat.protocol import events
 from trio_chat.protocol.codec import decode_event, decode_request, encode
@@ -38,6 +39,7 @@ from trio_chat.server.hub.items import Arrival, Departure, Requests
 from trio_chat.server.hub.peer import Delivery
 from trio_chat.server.tally import Tally
 from trio_chat.store import MemoryStore
+from trio_chat.ui.model.preferences import Preferences
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.app import FullScreen
 from trio_chat.ui.tui.model.chat import ChatModel
@@ -284,7 +286,8 @@ class ScreenDevice:
             async with self._house.connect(self._folder, credentials) as self.chat:
                 yield self.chat
 
-        self.screen = FullScreen(dial, ScreenOptions(theme="dark"), Memory(URL, directory), Terminal())
+        options = ScreenOptions(Preferences(ClientConfig(theme="dark")))
+        self.screen = FullScreen(dial, options, Memory(URL, directory), Terminal())
         with trio.CancelScope() as scope:
             try:
                 async with trio.open_nursery() as nursery:

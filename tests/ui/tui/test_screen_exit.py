@@ -108,7 +108,7 @@ def test_an_error_in_a_task_gives_the_terminal_back_and_leaves_a_report(
     breaker = tmp_path / "broken"
     breaker.mkdir()
     (breaker / "sitecustomize.py").write_text(
-        "import trio_chat.ui.tui.model.finding as finding\n"
+        "import trio_chat.ui.model.fuzzy as finding\n"
         "def fuzzy(*args):\n"
         "    raise RuntimeError('broken on purpose')\n"
         "finding.fuzzy = fuzzy\n"

@@ -17,7 +17,9 @@ from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AccountAction, ListDevices, do_account
 from trio_chat.ui.actions.messages import MessageAction, ReplyToMessage, SearchMessages, ShowContext, do_message
 from trio_chat.ui.actions.moderation import ListBans, RoomAction, do_in_room
+from trio_chat.ui.actions.person import describe_person
 from trio_chat.ui.model.ignored import Ignore
+from trio_chat.ui.model.interface_actions import InterfaceAction, SettingsAction
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.sentences import topic_already
 
@@ -101,6 +103,18 @@ class SetAway:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowPerson:
+    """Show what is known of a person."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reconnect:
+    """Connect to the server anew, at once."""
+
+
+@dataclass(frozen=True, slots=True)
 class Quit:
     """Leave the chat."""
 
@@ -116,13 +130,15 @@ ChatAction: TypeAlias = (
     | ListPeople
     | Rename
     | SetAway
+    | ShowPerson
+    | Reconnect
     | Quit
 )
-Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | Ignore
+Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | InterfaceAction | Ignore
 
 SendingAction: TypeAlias = SendRoom | SendTo | ReplyToMessage
 """The actions that send a message."""
-LookupAction: TypeAlias = ListPeople | ListRooms | ListBans | ListDevices | SearchMessages | ShowContext
+LookupAction: TypeAlias = ListPeople | ListRooms | ShowPerson | ListBans | ListDevices | SearchMessages | ShowContext
 """The actions that only ask the server. Without a connection they are refused: the answer would come too late."""
 
 
@@ -158,6 +174,10 @@ async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
         return [place.ignored.do(action, place.accounts)]
     if isinstance(action, AccountAction):
         return await do_account(action, chat, place)
+    if isinstance(action, SettingsAction):
+        return [place.preferences.do(action)]
+    if isinstance(action, InterfaceAction):
+        return []  # the interface carries it out
     return await _do_talking(action, chat, place)
 
 
@@ -182,6 +202,10 @@ async def _do_talking(action: ChatAction, chat: Chat, place: Place) -> list[Even
             people = People(id="", room=room, people=await chat.who(room))
             place.take(people)
             return [people]
+        case ShowPerson(name=name):
+            return [await describe_person(name, chat, place)]
+        case Reconnect():
+            chat.reconnect_nowait()
         case SetTopic() | Rename() | SetAway():
             already = await _change(action, chat)
             return [Note(lines=(already,))] if already else []

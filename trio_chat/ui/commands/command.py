@@ -12,7 +12,9 @@ from trio_chat.ui.actions.actions import Action
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 
-Takes: TypeAlias = Literal["people", "room", "command", "text"]
+Takes: TypeAlias = Literal[
+    "people", "room", "place", "command", "text", "setting", "value", "save", "policy", "theme", "alias"
+]
 Meaning: TypeAlias = Action | Note | Error
 
 ONLY_OWNER: Final = "Only the owner of the room can do this."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from trio_chat.config import THEMES
 from trio_chat.ui.commands.table import COMMANDS, find
 from trio_chat.ui.model.place import Place
 
@@ -37,7 +38,8 @@ def complete(text: str, cursor: int, place: Place) -> Completion:
     if word.startswith("#"):
         return _matching(start, cursor, place.rooms, word)
     if not before.strip() and word.startswith("/"):
-        return _matching(start, cursor, (f"/{command.name}" for command in COMMANDS), word)
+        known = [*(command.name for command in COMMANDS), *place.preferences.aliases]
+        return _matching(start, cursor, (f"/{name}" for name in known), word)
     if before.startswith("/"):
         return _argument(before, word, start, place)
     return _people(word, start, place, mark="", after=": " if not before.strip() else " ")
@@ -53,11 +55,34 @@ def _argument(before: str, word: str, start: int, place: Place) -> Completion:
         return _matching(start, end, rooms, word or "#")
     if takes == "command":
         return _matching(start, end, (one.name for one in COMMANDS), word)
+    if takes == "place":
+        names = [name for room in place.rooms for name in ([room] if room[0] == "#" else place.members(room))]
+        return _matching(start, end, names, word)
+    if takes in {"setting", "value", "save", "policy", "theme", "alias"}:
+        return _matching(start, end, _fixed(takes, others, place), word)
     if takes == "people":
         given = word.rpartition(",")[0]
         begin = start + (len(given) + 1 if "," in word else 0)
         return _people(word[begin - start :], begin, place, mark="", after=" ")
     return _people(word, start, place, mark="", after=" ")
+
+
+def _fixed(takes: str, others: list[str], place: Place) -> tuple[str, ...]:
+    """The words that an argument can be, where these are few. ``others`` are the arguments before it."""
+    preferences = place.preferences
+    match takes:
+        case "setting":
+            return preferences.keys
+        case "value":
+            return (*preferences.values_of(others[0]), "--save")
+        case "policy":
+            return preferences.values_of("notify")
+        case "theme":
+            return THEMES
+        case "alias":
+            return tuple(preferences.aliases)
+        case _:
+            return ("--save",)
 
 
 def _people(word: str, start: int, place: Place, *, mark: str, after: str) -> Completion:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.protocol.spans import has_unit, parse_span
-from trio_chat.ui.actions.actions import JoinRoom, LeaveRoom, ListPeople, ListRooms, SetTopic
+from trio_chat.ui.actions.actions import JoinRoom, LeaveRoom, ListPeople, ListRooms, SetTopic, ShowPerson
 from trio_chat.ui.actions.moderation import ConfigureRoom, InvitePerson
 from trio_chat.ui.commands.command import (
     ONLY_MODERATORS,
@@ -102,6 +102,15 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "/who #ops",
         lambda argument, place: _who(named_room(argument, place), place),
         ("room",),
+    ),
+    ChatCommand(
+        "whois",
+        "NAME",
+        "show what is known of a person who is here",
+        "It shows since when they are here, whether they are away, and the rooms that you share, with their roles.",
+        "/whois bob",
+        lambda argument, _place: ShowPerson(person_name(argument)) if len(argument.split()) == 1 else WHICH_PERSON,
+        ("people",),
     ),
     ChatCommand(
         "rooms",

@@ -1,24 +1,27 @@
 """The table of the typed commands, for both interfaces, and the help that is made from it. Pure.
 
 The rows stand beside their functions: :mod:`~trio_chat.ui.commands.sending`, :mod:`~trio_chat.ui.commands.rooms`,
-:mod:`~trio_chat.ui.commands.account`, :mod:`~trio_chat.ui.commands.messages` (earlier messages) and
-:mod:`~trio_chat.ui.commands.moderation`; here only the commands that need the whole table. Completion and the reference
-page are made from :data:`COMMANDS` too. What a whole line means is decided in
-:mod:`trio_chat.ui.commands.typed_line`.
+:mod:`~trio_chat.ui.commands.account`, :mod:`~trio_chat.ui.commands.messages` (earlier messages),
+:mod:`~trio_chat.ui.commands.moderation` and :mod:`~trio_chat.ui.commands.interface`; here only the commands that need
+the whole table. Completion and the reference page are made from :data:`COMMANDS` too. What a whole line means is
+decided in :mod:`trio_chat.ui.commands.typed_line`.
 """
 
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import nearest
 from trio_chat.protocol.text import quoted
 from trio_chat.ui.actions.actions import Quit
-from trio_chat.ui.commands import account, messages, moderation, rooms, sending
+from trio_chat.ui.commands import account, interface, messages, moderation, rooms, sending
+from trio_chat.ui.commands.aliases import fault
 from trio_chat.ui.commands.command import ChatCommand, Reading
 from trio_chat.ui.input import bindings
+from trio_chat.ui.model.interface_actions import DefineAlias, ShowAliases
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 
@@ -43,17 +46,51 @@ def _quit(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's
     return Quit()
 
 
-def _help(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
+def _help(argument: str, place: Place) -> Reading:
     if not argument:
         return Note(lines=overview())
     name = argument.split(maxsplit=1)[0].removeprefix("/")
+    if name in place.preferences.aliases:
+        return ShowAliases(name)
     command = find(name)
     return unknown_command(name) if command is None else Note(lines=explain(command))
+
+
+def _alias(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
+    argument, save = interface.without_save(argument)
+    name, line = interface.split_first(argument)
+    name = name.removeprefix("/").casefold()
+    if not line:
+        return "What does the alias stand for?" if save else ShowAliases(name)
+    if line == "-":
+        return DefineAlias(name, "", save)
+    wrong = fault(name, line, _BY_NAME)
+    return f"/{quoted(name)[1:-1]} {wrong}." if wrong else DefineAlias(name, line, save)
+
+
+def check_aliases(table: Mapping[str, tuple[str, ...]], where: Callable[[str], str] = lambda _name: "") -> list[str]:
+    """The faults of a table of aliases, as sentences. ``where`` gives the beginning of the sentence about a name."""
+    faults = []
+    for name, lines in table.items():
+        wrong = "has several lines; it stands for one" if len(lines) != 1 else fault(name, lines[0], _BY_NAME)
+        if wrong:
+            faults.append(f"{where(name)}alias.{name} {wrong}.")
+    return faults
 
 
 # ---- the table ---------------------------------------------------------------------------------
 
 _LAST: Final[tuple[ChatCommand, ...]] = (
+    ChatCommand(
+        "alias",
+        "[NAME [LINE]]",
+        "show or define commands of your own",
+        "$1 to $9 are the words behind the alias, $* is all of them; without these the words go to the end of the "
+        "line. The line - removes the alias. With --save at the end it is kept in the settings file.",
+        "/alias hug /me hugs $1",
+        _alias,
+        ("alias", "text"),
+    ),
     ChatCommand(
         "keys",
         "",
@@ -90,6 +127,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
     *account.COMMANDS,
     *messages.COMMANDS,
     *moderation.COMMANDS,
+    *interface.COMMANDS,
     *_LAST,
 )
 """All commands, in the order of the help."""

@@ -7,7 +7,7 @@ at Enter come from the same :class:`TypedLine`, so they cannot differ. What a li
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -19,6 +19,7 @@ from trio_chat.protocol.names import EVERYONE, check_name, fold_name
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import OpenConversation, SendRoom, SendTo
 from trio_chat.ui.actions.messages import EditMessage, ReplyToMessage
+from trio_chat.ui.commands.aliases import expand
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.table import find, unknown_command
 from trio_chat.ui.model.place import Place
@@ -201,7 +202,8 @@ class LineReader:
     """Parses the input when its text changes, and gives the parsed line to all who ask for it.
 
     ``prepare`` changes a text before it is parsed, for example emoji names to emoji. ``trailing_names`` as in
-    :func:`~trio_chat.protocol.addressing.parse`.
+    :func:`~trio_chat.protocol.addressing.parse`, ``aliases`` are the short commands, each with the line that it stands
+    for.
     """
 
     def __init__(
@@ -209,7 +211,9 @@ class LineReader:
         unknown_recipients: str = "error",
         prepare: Callable[[str], str] = lambda text: text,
         trailing_names: str = "private",
+        aliases: Mapping[str, str] | None = None,
     ) -> None:
+        self._aliases = aliases or {}
         self._unknown_recipients = unknown_recipients
         self._trailing_names = trailing_names
         self._prepare = prepare
@@ -226,4 +230,6 @@ class LineReader:
 
     def _parse(self, text: str) -> TypedLine:
         form = addressing.parse(self._prepare(text), self._trailing_names)
+        if isinstance(form, addressing.Command) and (stands_for := self._aliases.get(form.name)) is not None:
+            form = expand(form, stands_for, self._trailing_names)
         return TypedLine(text, form, self._unknown_recipients)

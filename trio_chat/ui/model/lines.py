@@ -68,8 +68,8 @@ class Teller:
         self._place = place
         self._now = now
         self._zone = zone
-        self._time_format = time_format
-        self._colour = colour
+        self.time_format = time_format
+        self.colour = colour
         self._arrow, self._check = ("→", "✓") if symbols else ("->", "ok:")
         self._sent: OrderedDict[tuple[str, int], str] = OrderedDict()
 
@@ -374,7 +374,7 @@ class Teller:
 
     def _shown(self, moment: datetime) -> str:
         today = self._now().astimezone(self._zone).date()
-        clock = clean_line(moment.strftime(self._time_format))
+        clock = clean_line(moment.strftime(self.time_format))
         return clock if moment.date() == today else f"{moment:%Y-%m-%d} {clock}"
 
     def _label(self, event: events.PersonEvent) -> str:
@@ -396,7 +396,7 @@ class Teller:
         return self._paint(text, BOLD)
 
     def _paint(self, text: str, style: str) -> str:
-        return styled(text, style) if self._colour else text
+        return styled(text, style) if self.colour else text
 
 
 def people_table(people: Iterable[events.PersonInfo], clock: Callable[[str], str]) -> list[str]:

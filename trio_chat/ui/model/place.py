@@ -17,6 +17,7 @@ from trio_chat.protocol import events
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.model.preferences import Preferences
 from trio_chat.ui.model.spoken import ShowJoins, Spoken
 
 if TYPE_CHECKING:
@@ -44,8 +45,9 @@ class Place:
 
     ``bound_for`` is the room that the person is about to be in, for which lines are typed already; it is empty when no
     change of the room is under way. ``numbered`` tells whether messages are shown with their numbers; ``search`` is the
-    last search and the cursor of its next page, while there is one; ``ignored`` are the people whom the person ignores.
-    ``show_joins`` tells whose joins and leaves are shown, and ``spoken`` who spoke lately.
+    last search and the cursor of its next page, while there is one; ``ignored`` are the people whom the person ignores;
+    ``preferences`` are the settings. ``show_joins`` tells whose joins and leaves are shown, and ``spoken`` who spoke
+    lately.
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
@@ -59,6 +61,7 @@ class Place:
         self.ignored = Ignored()
         self.show_joins: ShowJoins = "all"
         self.spoken = Spoken()
+        self.preferences = Preferences()
         self._said: dict[str, OrderedDict[int, Said]] = {}
         self._followed = 0  # the version of the accounts that the list of the ignored knows
         self._people: dict[str, None] = {}  # the last to speak is the last

@@ -17,18 +17,31 @@ import trio
 from msgspec import structs
 
 from trio_chat.client.events import Backlog, Missed, Reconnected
+from trio_chat.config import THEMES
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
+from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import Action, JoinRoom, OpenConversation, Quit, as_error, carry_out, do
 from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.actions.retry import patiently
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_destination
+from trio_chat.ui.model.fuzzy import fuzzy
 from trio_chat.ui.model.ignored import Ignored
+from trio_chat.ui.model.interface_actions import (
+    ClearScreen,
+    GoTo,
+    InterfaceAction,
+    SetNotify,
+    SettingsAction,
+    ToggleQuiet,
+    UseTheme,
+)
 from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.model.spoken import ShowJoins
+from trio_chat.ui.model.preferences import Preferences
+from trio_chat.ui.plain.notices import Notices
 from trio_chat.ui.plain.pipes import Input, LineOutput, ReaderGone
 from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.terminal.terminal import coloured, is_terminal
@@ -53,10 +66,6 @@ class PlainOptions:
 
     json: bool = False
     colour: bool = False
-    time_format: str = "%H:%M"
-    unknown_recipients: str = "error"
-    trailing_names: str = "private"
-    show_joins: ShowJoins = "all"
     encoding: str = "utf-8"
     is_read: bool = False
     log_directory: Path | None = None
@@ -77,10 +86,6 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
     return PlainOptions(
         json=json,
         colour=not json and coloured(config.color),
-        time_format=config.time_format,
-        unknown_recipients=config.unknown_recipients,
-        trailing_names=config.trailing_names,
-        show_joins=config.show_joins,
         encoding=getattr(sys.stdout, "encoding", None) or locale.getpreferredencoding(do_setlocale=False),
         is_read=is_terminal(1),
         log_directory=config.log_directory,
@@ -91,16 +96,23 @@ def plain_options(config: ClientConfig, *, json: bool = False) -> PlainOptions:
 class LineMode:
     """The state of line mode on one connection: what a line does now, and how an event is written."""
 
-    def __init__(self, chat: Chat, options: PlainOptions, ignored: Ignored | None = None) -> None:
+    def __init__(
+        self,
+        chat: Chat,
+        options: PlainOptions,
+        ignored: Ignored | None = None,
+        preferences: Preferences | None = None,
+    ) -> None:
         self.chat = chat
         self.options = options
         self.place = Place()
         self.place.ignored = ignored or self.place.ignored
-        self.place.show_joins = options.show_joins
+        self.place.preferences = preferences or self.place.preferences
+        self.place.show_joins = self.place.preferences.config.show_joins
+        self.notices = Notices(self.place)
         self.teller = Teller(
             self.place,
             now=lambda: datetime.now(UTC),
-            time_format=options.time_format,
             colour=options.colour,
             symbols=options.symbols,
         )
@@ -109,11 +121,19 @@ class LineMode:
         self._logs = None if options.log_directory is None else RoomLogs(options.log_directory, chat.url)
         self.complain: Callable[[str], None] | None = None
         """Tells why the log of the chat cannot be written; without it, that is an event like others."""
-        self._lines = LineReader(options.unknown_recipients, trailing_names=options.trailing_names)
+        self._lines = LineReader()
         self._shown: dict[str, int] = {}
         self._showed = trio.Event()
         self._not_entered = ""
+        self.place.preferences.watch(self._use)
+        self._use(self.place.preferences.config)
         self.follow()
+
+    def _use(self, config: ClientConfig) -> None:
+        """Use these settings."""
+        aliases = self.place.preferences.aliases
+        self._lines = LineReader(config.unknown_recipients, trailing_names=config.trailing_names, aliases=aliases)
+        self.teller.time_format = config.time_format
 
     def follow(self) -> None:
         """Copy the own account and the rooms from the connection."""
@@ -225,18 +245,55 @@ class LineMode:
         """Carry out what a line means; returns the resulting events."""
         if isinstance(meaning, Note | Error):
             return [meaning]
+        if isinstance(meaning, InterfaceAction):
+            return self._do_here(meaning)
         return self._note_entered(meaning, await carry_out(meaning, self.chat, self.place))
 
     async def do_patiently(self, meaning: Action | Note | Error) -> list[Event]:
         """As :meth:`do`, for lines from a program: a request that comes too fast is repeated a little later."""
         if isinstance(meaning, Note | Error):
             return [meaning]
+        if isinstance(meaning, InterfaceAction):
+            return self._do_here(meaning)
         try:
             return self._note_entered(meaning, await patiently(lambda: do(meaning, self.chat, self.place)))
         except ConnectionClosed:
             raise
         except ChatError as error:
             return self._note_entered(meaning, [as_error(error)])
+
+    def _do_here(self, action: InterfaceAction) -> list[Event]:
+        """Carry out an action on line mode itself. Clearing the screen is for the terminal."""
+        if isinstance(action, SettingsAction):
+            return [self.place.preferences.do(action)]
+        match action:
+            case SetNotify() | ToggleQuiet():
+                return [self.notices.do(action)]
+            case UseTheme(name=name):
+                return [self._use_theme(name)]
+            case GoTo(letters=letters):
+                return [self._go(letters)]
+            case ClearScreen():
+                return []
+
+    def _use_theme(self, name: str) -> Note | Error:
+        if name not in {"", *THEMES}:
+            advice = f"The themes are {', '.join(THEMES)}."
+            return Error(code="no_theme", message=f"There is no theme {clean_line(name)}.", advice=advice)
+        if name:
+            self.teller.colour = name != "plain" and not self.options.json
+        state = "on" if self.teller.colour else "off"
+        return Note(lines=(f"Highlighting is {state}. In line mode, /theme plain turns it off and /theme auto on.",))
+
+    def _go(self, letters: str) -> Room | Error:
+        names = {"+".join(self.place.members(name)) if name[0] == "@" else name: name for name in self.place.rooms}
+        found = fuzzy(letters, names)
+        if not found:
+            message = f"You are in no room called {clean_line(letters)}."
+            return Error(code="no_room", message=message, advice="/rooms lists the rooms, /join enters one.")
+        self.place.room = names[found[0]]
+        self._not_entered = ""
+        return Room(room=self.place.rooms[self.place.room].info())
 
     def _note_entered(self, meaning: Action, told: list[Event]) -> list[Event]:
         """Remember the room that could not be entered, until another one is entered."""

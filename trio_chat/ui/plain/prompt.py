@@ -25,7 +25,7 @@ from trio_chat.output import Output
 from trio_chat.protocol.events import Error, Event, Message, RoomEvent
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
-from trio_chat.ui.actions.actions import ListPeople, LookupAction, Quit, SendingAction
+from trio_chat.ui.actions.actions import ListPeople, LookupAction, Quit, Reconnect, SendingAction
 from trio_chat.ui.actions.messages import ShowNumbers
 from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.commands.account import keeps_secret
@@ -36,6 +36,7 @@ from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Outcome, Submitted
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
 from trio_chat.ui.model.ignored import Ignore
+from trio_chat.ui.model.interface_actions import ClearScreen, InterfaceAction
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.notify_command import NotifyCommand
 from trio_chat.ui.plain.line_mode import LineMode, why_ended
@@ -182,7 +183,9 @@ class Prompt:
             self._hand_over(line, meaning)
         elif isinstance(meaning, Note | Error):
             self._show(meaning)
-        elif isinstance(meaning, ShowNumbers | Ignore):  # actions that do not involve the server
+        elif isinstance(meaning, ClearScreen):
+            self._clears = True
+        elif isinstance(meaning, ShowNumbers | Ignore | InterfaceAction | Reconnect):  # done here, without an answer
             for event in await self._mode.do(meaning):
                 self._show(event)
         else:
@@ -290,7 +293,7 @@ class Prompt:
             await self._typed.wait()
             self._typed = trio.Event()
             room = self._mode.parse(self._editor.text).typing_room(self._mode.place)
-            if room is None:
+            if room is None or not self._mode.place.preferences.config.typing:
                 continue
             with contextlib.suppress(ChatError):  # a failed notice does not matter to the person
                 await self._mode.chat.typing(room)
@@ -304,7 +307,7 @@ class Prompt:
             columns, _ = self._terminal.size()
             lines = [row for line in lines for row in fold(line, columns)]
         self._lines.extend(lines)
-        if self._mode.teller.rings(event):
+        if self._mode.notices.rings(event, self._mode.teller):
             self._rings = True
             if isinstance(event, Message):
                 self._notify_command.call(event)

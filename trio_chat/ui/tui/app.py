@@ -19,10 +19,10 @@ from typing import Final
 import trio
 
 from trio_chat.client.credentials import Credentials
+from trio_chat.config import ClientConfig
 from trio_chat.errors import ChatError, ConfigError
 from trio_chat.output import harmless_stream
 from trio_chat.ui.commands.account import keeps_secret
-from trio_chat.ui.commands.typed_line import LineReader
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.login import Login
@@ -32,14 +32,14 @@ from trio_chat.ui.terminal.escapes import split_mouse
 from trio_chat.ui.terminal.signals import BY_SIGNAL, heeded, outlived
 from trio_chat.ui.terminal.terminal import Terminal
 from trio_chat.ui.tui.controller.controller import Controller
-from trio_chat.ui.tui.model.attention import Attention, Notification, whole_words
+from trio_chat.ui.tui.model.attention import Attention, Notification
 from trio_chat.ui.tui.model.chat import ChatModel
-from trio_chat.ui.tui.model.emoji import expand_emoji
 from trio_chat.ui.tui.model.keys import bind, shown
 from trio_chat.ui.tui.model.room import read_policy
 from trio_chat.ui.tui.model.unsent import UnsentTexts
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.live_settings import set_up
 from trio_chat.ui.tui.session.login import ScreenConnection
 from trio_chat.ui.tui.session.memory import Memory
 from trio_chat.ui.tui.session.options import Dial, ScreenOptions
@@ -91,20 +91,21 @@ class FullScreen:
         self._terminal = terminal
         self._model = model = self._make_model(options)
         self._painter = ScreenPainter(model, terminal, options, self._before_drawing, self._after_drawing)
-        self._notify_command = NotifyCommand(options.notify_command, self._tell_error)
+        self._notify_command = NotifyCommand(options.config.notify_command, self._tell_error)
         self._requests = BackgroundRequests(model, self._painter.show, self._notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
-        login = Login(Credentials(options.name, options.password))
+        login = Login(Credentials(options.config.name, options.config.password))
         self._connection = ScreenConnection(
             dial,
             login,
             options.room,
             self._requests,
             self._painter.show,
-            logs=options.log_directory,
+            logs=options.config.log_directory,
             entered=options.entered,
         )
-        bindings = bind(options.keys)
+        bindings = bind(dict(options.config.keys))
+        model.place.preferences.watch(self._use)
         self._controller = Controller(model, self._queue, self._requests, self._painter, self, bindings)
         if not self._saved.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
             model.hint = f"{shown(key)} shows the keys"
@@ -119,17 +120,22 @@ class FullScreen:
 
     def _make_model(self, options: ScreenOptions) -> ChatModel:
         saved = self._saved
-        attention = Attention(read_policy(options.notify) or "mentions", words=whole_words(options.highlight))
-        model = ChatModel(attention, backlog=options.backlog)
+        model = ChatModel(Attention())
         model.place.ignored = self._memory.ignored
-        model.place.show_joins = options.show_joins
+        model.place.preferences = options.preferences
+        model.place.show_joins = options.config.show_joins
+        set_up(model, options.config)
         model.unsent = UnsentTexts(saved.drafts, saved.private)
         model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
         model.numbers = dict(saved.numbers)
         model.make_editor = lambda: Editor(history=saved.typed, keeps=lambda line: not keeps_secret(line))
-        model.lines = LineReader(options.unknown_recipients, expand_emoji, options.trailing_names)
         model.place.room = options.room or saved.room or model.place.room
         return model
+
+    def _use(self, config: ClientConfig) -> None:
+        """Use other settings. Raises :class:`~trio_chat.errors.ConfigError` when one of them cannot be used."""
+        self._painter.configure(config)
+        set_up(self._model, config)
 
     # ---- the whole run -------------------------------------------------------------------------
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from tests.ui.tui.controller.fakes import Desk
 from trio_chat.client.known_accounts import AccountRef
+from trio_chat.protocol.events import TypingNotice
 from trio_chat.ui.actions.actions import SendRoom, SendTo
 from trio_chat.ui.actions.messages import ByNumber, DeleteMessage, EditMessage, ReactToMessage
 from trio_chat.ui.input.decoder import Pasted, Typed
@@ -12,6 +15,7 @@ from trio_chat.ui.tui.controller.commands import ScreenCommands
 from trio_chat.ui.tui.controller.messages import MessageActions
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.panes import ListPane, Question, TextPane
+from trio_chat.ui.tui.session.live_settings import set_up
 
 
 def test_every_command_of_the_tables_can_be_run() -> None:
@@ -123,3 +127,52 @@ async def test_a_new_password_is_asked_for_twice() -> None:
         assert isinstance(desk.pane, Question)
         await desk.press(Typed("long enough"), "Enter")
     assert [type(action).__name__ for action in desk.queue.actions] == ["SetOwnPassword"]
+
+
+async def test_the_screen_is_emptied_and_scrolling_back_fetches_the_log() -> None:
+    desk = Desk()
+    assert len(desk.model.room.log) == 2
+    await desk.submit("/clear")
+    room = desk.model.room
+    assert len(room.log) == 0
+    assert not desk.model.wants_older(room)
+    room.asked = True
+    assert desk.model.wants_older(room)
+
+
+async def test_settings_and_aliases_change_the_screen_at_once() -> None:
+    desk = Desk()
+    preferences = desk.model.place.preferences
+    preferences.watch(partial(set_up, desk.model))
+    await desk.submit("/set highlight deploy")
+    await desk.submit("/set trailing_names mention")
+    await desk.submit("/alias hug /me hugs $1")
+    assert desk.model.attention.words is not None
+    await desk.submit("tea? @eve")
+    await desk.submit("/hug eve")
+    assert desk.queue.actions == [
+        (SendRoom("#lobby", "tea? @eve"), None),
+        (SendRoom("#lobby", "hugs eve", kind="action"), None),
+    ]
+    await desk.submit("/set them dark")
+    assert desk.model.room.log.entries[-1].text == "There is no setting them. Did you mean theme?"
+    assert desk.model.room.editor.text == ""
+
+
+async def test_typing_is_not_shown_where_the_setting_is_off() -> None:
+    desk = Desk()
+    preferences = desk.model.place.preferences
+    preferences.watch(partial(set_up, desk.model))
+    desk.model.take(TypingNotice(room="#lobby", name="bob"), 0.0, 0.0)
+    assert desk.model.room.writing(1.0) == ("bob",)
+    await desk.submit("/set typing off")
+    assert desk.model.room.writing(1.0) == ()
+    desk.model.take(TypingNotice(room="#lobby", name="bob"), 0.0, 0.0)
+    assert desk.model.room.writing(1.0) == ()
+
+
+async def test_a_new_connection_needs_one_before() -> None:
+    desk = Desk()
+    await desk.submit("/reconnect")
+    assert desk.model.notice.startswith("There was no connection yet")
+    assert desk.queue.actions == []

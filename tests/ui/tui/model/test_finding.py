@@ -1,15 +1,9 @@
-"""The fuzzy search of lists in the full screen, and how a search for messages is read from words."""
+"""How a search for messages is read from words."""
 
 from __future__ import annotations
 
 from trio_chat.protocol.query import BadQuery, Query
-from trio_chat.ui.tui.model.finding import fuzzy, read_query
-
-
-def test_fuzzy_search_prefers_beginnings_of_words() -> None:
-    assert fuzzy("op", ["#shop", "#ops", "#open-source", "#x"]) == ["#ops", "#open-source", "#shop"]
-    assert fuzzy("os", ["#ops", "#open-source"]) == ["#open-source", "#ops"]
-    assert fuzzy("", ["b", "a"]) == ["b", "a"]
+from trio_chat.ui.tui.model.finding import read_query
 
 
 def test_a_search_is_read_from_words() -> None:

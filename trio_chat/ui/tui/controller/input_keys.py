@@ -81,7 +81,7 @@ class InputKeys:
 
     def _report_typing(self) -> None:
         room = self._model.typed_line.typing_room(self._model.place)
-        if room is not None and self._model.room.intent is None:
+        if room is not None and self._model.room.intent is None and self._model.place.preferences.config.typing:
             self._requests.report_typing(room)
 
     async def _press_named(self, name: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from trio_chat.ui.model.fuzzy import fuzzy
 from trio_chat.ui.model.sentences import not_in
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
-from trio_chat.ui.tui.model.finding import fuzzy
 from trio_chat.ui.tui.model.panes import Choice, ListPane, TextPane
 from trio_chat.ui.tui.session.background import BackgroundRequests
 

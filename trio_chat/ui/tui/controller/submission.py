@@ -7,13 +7,14 @@ from trio_chat.protocol.addressing import Command
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword
-from trio_chat.ui.actions.actions import Quit, SendRoom
+from trio_chat.ui.actions.actions import Quit, Reconnect, SendRoom
 from trio_chat.ui.actions.messages import ByNumber, EditMessage
 from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.input.editor import Submitted
 from trio_chat.ui.model.ignored import Ignore
+from trio_chat.ui.model.interface_actions import ClearScreen, SettingsAction
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.tui.controller.commands import ScreenCommands
 from trio_chat.ui.tui.controller.feedback import Feedback
@@ -101,6 +102,13 @@ class Submission:
         elif meaning is not None:
             self._carry_out(meaning, self._model.room, line.text)
 
+    def _reconnect(self) -> None:
+        chat = self._requests.chat
+        if chat is None:
+            self._feedback.complain("There was no connection yet; the status line says when the next try is.")
+        else:
+            chat.reconnect_nowait()
+
     def _run_command(self, command: Command, text: str) -> None:
         room = self._model.room
         try:
@@ -112,6 +120,9 @@ class Submission:
     def _carry_out(self, meaning: Meaning, room: RoomModel, text: str) -> None:
         """Do what a line typed in a room asks for: here, or in its turn by the server."""
         requests = self._requests
+        if isinstance(meaning, SettingsAction):
+            requests.take(self._model.place.preferences.do(meaning))
+            return
         match meaning:
             case Quit():
                 self._session.leave_soon()
@@ -121,6 +132,10 @@ class Submission:
                 note = self._model.place.ignored.do(meaning, self._model.place.accounts)
                 requests.take(note)
                 requests.apply(self._model.count())
+            case ClearScreen():
+                clear(room)
+            case Reconnect():
+                self._reconnect()
             case Note():
                 requests.take(meaning)
             case Error():
@@ -128,6 +143,13 @@ class Submission:
                 _give_back(self._model.room, text)
             case _:
                 self._queue.act(meaning, lambda: _give_back(room, text))
+
+
+def clear(room: RoomModel) -> None:
+    """Empty the screen of a room until something is said; scrolling back fetches the log again."""
+    room.log.leave_stretch()
+    room.bottom = room.selected = room.reveal = None
+    room.asked, room.cleared = False, True
 
 
 def _give_back(room: RoomModel, text: str) -> None:

@@ -252,7 +252,7 @@ class ChatModel:
     def wants_older(self, room: RoomModel) -> bool:
         """Whether to fetch older events once the top of the loaded ones is visible: up to ``backlog`` events at first,
         more after the person scrolled back."""
-        return room.asked or (room.loaded and len(room.log) < self.backlog)
+        return room.asked or (room.loaded and not room.cleared and len(room.log) < self.backlog)
 
     def next_room(self) -> str | None:
         """Where Alt-A goes: to the room that needs attention most, else back to the last one."""
@@ -278,7 +278,7 @@ class ChatModel:
                 self._presence(event, clock)
             case events.People():
                 self._people(event)
-            case events.TypingNotice() if event.room in self.rooms:
+            case events.TypingNotice() if event.room in self.rooms and self.place.preferences.config.typing:
                 if not (self.place.accounts.is_own(event.name, event.id) or self.place.ignored.hides(event)):
                     self.rooms[event.room].typing[clean_line(event.name)] = now + TYPING
             case events.ReadUpTo() if event.room in self.rooms:

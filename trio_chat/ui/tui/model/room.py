@@ -55,7 +55,8 @@ class RoomModel:
 
     ``bottom`` is where they have scrolled to: the number and the index of the lowest entry shown, and how many of its
     rows are hidden below; ``None`` follows the newest. ``reveal`` is the number of a message to scroll to as soon as
-    it is loaded. ``loaded`` tells that the newest events are there, ``asked`` that the person went back for older ones.
+    it is loaded. ``loaded`` tells that the newest events are there, ``asked`` that the person went back for older ones,
+    ``cleared`` that they emptied the screen.
     """
 
     facts: RoomView
@@ -70,6 +71,7 @@ class RoomModel:
     fetching: str = ""
     loaded: bool = False
     asked: bool = False
+    cleared: bool = False
     intent: Intent | None = None
     typed_for: TypedFor | None = None
     log: RoomLog = field(default_factory=RoomLog)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from trio_chat.errors import ChatError, ConfigError
-from trio_chat.ui.model.spoken import ShowJoins
+from trio_chat.ui.model.preferences import Preferences
 from trio_chat.ui.tui.model.themes import THEMES, by_itself, read_theme
 
 if TYPE_CHECKING:
@@ -30,36 +30,18 @@ class Dial(Protocol):
 
 @dataclass(slots=True)
 class ScreenOptions:
-    """The settings of the full screen."""
+    """How the full screen is run: with which settings, in which ``room`` it begins, and whether it has ``colour``."""
 
-    name: str | None = None
-    password: str | None = None
+    preferences: Preferences
     room: str | None = None
-    theme: str = "auto"
-    mouse: bool = True
-    notify: str = "mentions"
-    notify_by: str = "auto"
-    highlight: tuple[str, ...] = ()
-    notify_command: tuple[str, ...] = ()
-    time_format: str = "%H:%M"
-    unknown_recipients: str = "error"
-    trailing_names: str = "private"
-    show_joins: ShowJoins = "all"
-    backlog: int = 100
     colour: bool = True
-    keys: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    log_directory: Path | None = None
     entered: Callable[[Chat], Awaitable[str]] | None = None
     """Called once, when the person is let in; gives a notice to show."""
 
-    @classmethod
-    def of(cls, config: ClientConfig, room: str | None, *, colour: bool) -> ScreenOptions:
-        """The options from the settings of the client."""
-        return cls(
-            config.name, config.password, room, config.theme, config.mouse, config.notify, config.notify_by,
-            config.highlight, config.notify_command, config.time_format, config.unknown_recipients,
-            config.trailing_names, config.show_joins, config.backlog, colour, dict(config.keys), config.log_directory,
-        )  # fmt: skip
+    @property
+    def config(self) -> ClientConfig:
+        """The settings as they are now."""
+        return self.preferences.config
 
 
 def theme_name(setting: str) -> str:

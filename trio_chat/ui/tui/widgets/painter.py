@@ -13,6 +13,7 @@ from typing import Final, NoReturn
 
 import trio
 
+from trio_chat.config import ClientConfig
 from trio_chat.output import Control, Output
 from trio_chat.ui.terminal.background import DEADLINE, QUESTION, Colour, is_light
 from trio_chat.ui.terminal.escapes import NOTHING, notified, notify_by, titled
@@ -51,17 +52,17 @@ class ScreenPainter:
         self._terminal = terminal
         self._before_drawing = before_drawing
         self._after_drawing = after_drawing
-        theme = theme_name(options.theme)
-        asks = options.colour and options.theme == "auto" and not os.environ.get("COLORFGBG") and has_links()
+        config = self._config = options.config
+        theme = theme_name(config.theme)
+        asks = options.colour and config.theme == "auto" and not os.environ.get("COLORFGBG") and has_links()
         self._answer_until = math.inf if asks else 0.0  # the time until which an answer counts
         self._theme = chosen_theme(theme)
         check_styles(self._theme, theme)
-        self._display = Display(None if options.colour else 1, mouse=options.mouse, links=has_links())
+        self._display = Display(None if options.colour else 1, mouse=config.mouse, links=has_links())
         self._palette = self._make_palette(theme)
         self._layout = ConversationLayout()
         self._shown = Shown()
-        self._time_format = options.time_format
-        self._notify_by = notify_by(options.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))
+        self._notify_by = _way_to_notify(config)
         self._to_write = Output()
         self._title = NOTHING
         self._changed, self._hurry, self._counting = trio.Event(), trio.Event(), trio.Event()
@@ -137,6 +138,21 @@ class ScreenPainter:
         size = self._terminal.size()
         return divide(*size, self._shown), divide(*size, Shown())
 
+    def configure(self, config: ClientConfig) -> None:
+        """Use other settings. Raises :class:`~trio_chat.errors.ConfigError` when the theme cannot be used."""
+        if config.theme != self._config.theme:
+            name = theme_name(config.theme)
+            theme = chosen_theme(name)
+            check_styles(theme, name)
+            self._theme = theme
+            self._palette = self._make_palette(name)
+            self._answer_until = 0.0
+        self._config = config
+        self._display.use_mouse(on=config.mouse)
+        self._notify_by = _way_to_notify(config)
+        self._layout = ConversationLayout()  # what is laid out has the earlier times and highlights
+        self._display.clear()
+
     def use_theme(self, name: str) -> None:
         """Change the colours."""
         self._answer_until = 0.0
@@ -187,7 +203,7 @@ class ScreenPainter:
             self.show()
 
     def _style(self) -> ConversationStyle:
-        return ConversationStyle(self._model.place, self._time_format, words=self._model.attention.words)
+        return ConversationStyle(self._model.place, self._config.time_format, words=self._model.attention.words)
 
     def _paint(self) -> Output:
         """Draw the model; returns what brings the terminal from its present state to that."""
@@ -213,3 +229,7 @@ class ScreenPainter:
         if counts_down or model.connection.state != "connected" or any(until > now for until in room.typing.values()):
             self._counting.set()
         return output
+
+
+def _way_to_notify(config: ClientConfig) -> str:
+    return notify_by(config.notify_by, os.environ.get("TERM", ""), os.environ.get("TERM_PROGRAM", ""))

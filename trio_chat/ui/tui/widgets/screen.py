@@ -227,6 +227,12 @@ class Display(RawScreen):
         self.clear()
         return Output().control(_TITLE_PUSH).drawn(self.paper.take()).control(_ON)
 
+    def use_mouse(self, *, on: bool) -> None:
+        """Turn the reporting of the mouse on or off, with the next drawing."""
+        self._mouse = on
+        if self.started:
+            self.set_mouse_tracking(on)
+
     def end(self) -> Output:
         """The sequences that give the terminal back; empty when it was given back already."""
         if not self.started:
