@@ -73,6 +73,8 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "outranked": {"name": "bob", "role": "owner", "room": "#ops"},
     "no_direct_here": {"room": "@ada+bob"},
     "not_member_there": {"name": "bob", "room": "#ops"},
+    "not_joined_yet": {"name": "bob", "room": "#ops"},
+    "not_removable": {"room": "#ops", "why": "others are in it"},
     "rooms_closed": {"makers": "the server's administrators", "room": "#ops"},
     "guest": {},
     "unknown_device": {"device": 7},

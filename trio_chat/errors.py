@@ -232,6 +232,10 @@ FAULTS: Final[dict[str, Fault]] = {
     "no_direct_here": Fault("{room} is a direct conversation.", "That works only in rooms; make one with /join."),
     "member_already": Fault("{name} is already in {room}.", "They need no invitation."),
     "not_member_there": Fault("{name} is not in {room}.", "/who lists its members."),
+    "not_joined_yet": Fault("{name} has not joined {room} yet.", "They can with /join {room}; then try again."),
+    "not_removable": Fault(
+        "{room} cannot be removed: {why}.", "Only its owner can remove a room, when nobody else is in it."
+    ),
     "rooms_closed": Fault("On this server only {makers} can make rooms.", "Ask one of them to make {room}."),
     "guest": Fault("You are a guest on this server.", "Only an owned name has devices and a password."),
     "unknown_device": Fault("You have no device {device}.", "/devices lists your devices."),

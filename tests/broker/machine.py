@@ -291,10 +291,10 @@ class BrokerMachine(RuleBasedStateMachine):
     def enter(self, turn: int, name: str) -> None:
         self.hub.ask(self._session(turn), requests.Join(id=self._id(), room=name))
 
-    @rule(turn=turns, room=room_numbers)
-    def leave(self, turn: int, room: int) -> None:
+    @rule(turn=turns, room=room_numbers, remove=st.booleans())
+    def leave(self, turn: int, room: int, *, remove: bool) -> None:
         session = self._session(turn)
-        self.hub.ask(session, requests.Leave(id=self._id(), room=self._room(session, room)))
+        self.hub.ask(session, requests.Leave(id=self._id(), room=self._room(session, room), remove=remove))
 
     @rule(turn=turns, room=room_numbers, text=texts)
     def topic(self, turn: int, room: int, text: str) -> None:

@@ -355,3 +355,18 @@ def test_a_person_who_left_while_muted_gets_no_role_and_is_not_kicked() -> None:
         assert crowd.refused("owner1", request).code == "not_member_there"
     crowd.enter("#ops", "plain")
     assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "may_not_speak"
+
+
+def test_a_person_who_was_invited_and_has_not_joined_gets_no_role_yet() -> None:
+    crowd = ops()
+    crowd.do("owner1", Configure(id="p", room="#ops", private=True))
+    crowd.do("owner1", Invite(id="i", room="#ops", name="other"))
+    for request in (
+        SetRole(id="r", room="#ops", name="other", role="moderator"),
+        Kick(id="k", room="#ops", name="other"),
+        Mute(id="m", room="#ops", name="other"),
+    ):
+        refusal = crowd.refused("owner1", request)
+        assert (refusal.code, refusal.message) == ("not_joined_yet", "other has not joined #ops yet.")
+    crowd.enter("#ops", "other")
+    assert isinstance(crowd.do("owner1", SetRole(id="s", room="#ops", name="other", role="moderator")), Ok)

@@ -7,7 +7,7 @@ import pytest
 from tests.broker.scenario import Crowd
 from trio_chat.protocol.events import Message, Moderated, Ok, People, Presence, Room, RoomInfo, RoomList, TopicChanged
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Configure, Invite, Join, Leave, Rooms, Send, Topic, Who
+from trio_chat.protocol.requests import Ban, Configure, Invite, Join, Leave, Rooms, Send, Topic, Who
 
 
 def people_in(crowd: Crowd, who: str, room: str | None = None) -> list[str]:
@@ -21,7 +21,8 @@ def people_in(crowd: Crowd, who: str, room: str | None = None) -> list[str]:
 
 def test_entering_makes_a_room_that_others_can_enter() -> None:
     crowd = Crowd("ada", "bob")
-    assert crowd.do("ada", Join(id="j", room="#ops")) == Room(id="j", room=RoomInfo(name="#ops", count=1, role="owner"))
+    made = Room(id="j", room=RoomInfo(name="#ops", count=1, role="owner"), made=True)
+    assert crowd.do("ada", Join(id="j", room="#ops")) == made
     crowd.news("ada")
     assert crowd.do("bob", Join(id="k", room="#ops")) == Room(id="k", room=RoomInfo(name="#ops", count=2))
     assert crowd.news("ada") == [Presence(room="#ops", count=2, joined=("bob",), joined_ids=(2,))]
@@ -41,6 +42,17 @@ def test_an_invalid_room_name_is_refused_with_the_rule(name: str) -> None:
     refusal = crowd.refused("ada", Join(id="j", room=name))
     assert refusal.code == "room_invalid"
     assert refusal.advice.startswith("A room's name is #")
+
+
+def test_a_room_is_not_made_where_that_is_not_wanted() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "bob")
+    refusal = crowd.refused("ada", Join(id="j", room="#obs", create=False))
+    assert (refusal.code, refusal.message) == ("unknown_room", "There is no room '#obs'. Did you mean #ops?")
+    assert "#obs" not in crowd.broker.rooms
+    answer = crowd.do("ada", Join(id="k", room="#ops", create=False))
+    assert isinstance(answer, Room)
+    assert not answer.made
 
 
 def test_entering_twice_is_entering_once() -> None:
@@ -95,6 +107,33 @@ def test_a_room_that_empties_keeps_its_log_and_topic() -> None:
     answer = crowd.do("bob", Join(id="j", room="#ops"))
     assert answer == Room(id="j", room=RoomInfo(name="#ops", topic="tea", count=1, last=1, read=1, role="owner"))
     assert crowd.say("bob", "next", room="#ops").seq == 2
+
+
+def test_an_owner_who_is_alone_in_a_room_can_remove_it_with_its_log() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.say("ada", "a slip", room="#ops")
+    assert crowd.refused("bob", Leave(id="a", room="#ops", remove=True)).message == (
+        "#ops cannot be removed: it is not yours."
+    )
+    assert crowd.refused("ada", Leave(id="b", room="#ops", remove=True)).message == (
+        "#ops cannot be removed: others are in it."
+    )
+    crowd.do("bob", Leave(id="c", room="#ops"))
+    assert isinstance(crowd.do("ada", Leave(id="d", room="#ops", remove=True)), Ok)
+    assert "#ops" not in crowd.broker.rooms
+    answer = crowd.do("bob", Join(id="e", room="#ops"))
+    assert answer == Room(id="e", room=RoomInfo(name="#ops", count=1, role="owner"), made=True)
+
+
+def test_a_room_with_bans_and_a_conversation_cannot_be_removed() -> None:
+    crowd = Crowd("ada", "bob")
+    crowd.enter("#ops", "ada", "bob")
+    crowd.do("ada", Ban(id="b", room="#ops", name="bob"))
+    assert "people are banned from it" in crowd.refused("ada", Leave(id="c", room="#ops", remove=True)).message
+    direct = crowd.say("ada", "psst", "bob").room or ""
+    assert "it is a direct conversation" in crowd.refused("ada", Leave(id="d", room=direct, remove=True)).message
+    assert crowd.refused("ada", Leave(id="e", room=LOBBY, remove=True)).code == "stays_in_lobby"
 
 
 def test_a_person_who_disconnects_is_gone_from_every_room() -> None:

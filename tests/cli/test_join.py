@@ -197,7 +197,7 @@ def test_commands_work_line_by_line(server: ServerProgram) -> None:
     done = run("join", "fay", server.url, given="\n".join(typed.split(",")))
     assert done.status == 0
     for part in (
-        "-- You are in #dev (you are alone there",
+        "-- You made #dev: there was no such room. You are in #dev (you are alone there",
         "-- fay set the topic: plans (#dev)",
         "#dev * fay waves",
         "#dev: 1 person",

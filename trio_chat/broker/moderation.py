@@ -314,7 +314,8 @@ def _member(registry: Registry, room: ChatRoom, name: str, *, former: bool = Fal
         member = left if left is not None and left.muted else None
     if member is None and isinstance(found, Refusal):
         return found
-    return member or refuse("not_member_there", name=person.name.shown, room=room.name)
+    code = "not_joined_yet" if person.id in room.invited else "not_member_there"
+    return member or refuse(code, name=person.name.shown, room=room.name)
 
 
 def _outranked(room: ChatRoom, actor: Person, person: Person) -> Refusal | None:

@@ -250,7 +250,10 @@ def join(ask: Ask[Join]) -> Refusal | None:
     if sum(room.direct is None for room in person.rooms.values()) >= limit:
         return refuse("too_many_rooms", limit=limit)
     room = registry.rooms.get(name)
+    made = room is None
     if room is None:
+        if not request.create:
+            return registry.no_such_room(name, person)
         makers = _makers_unless_allowed(registry, person)
         if makers is not None:
             return refuse("rooms_closed", makers=makers, room=name)
@@ -263,7 +266,7 @@ def join(ask: Ask[Join]) -> Refusal | None:
             return refusal if hidden is None else refuse("rooms_closed", makers=hidden, room=name)  # as if it were none
         role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # an empty room needs an owner again
         enter(ask, person, room, role)
-    ask.reply(Room(id=request.id, room=describe(room, person)))
+    ask.reply(Room(id=request.id, room=describe(room, person), made=made))
     let_hear(ask, person, room, but=ask.session.id)
     if person.visible:
         presence.note_arrival(ask, room, person)
@@ -291,6 +294,9 @@ def leave(ask: Ask[Leave]) -> Refusal | None:
     if ask.request.room == LOBBY:
         return refuse("stays_in_lobby", room=LOBBY, advice="Leave the chat with /quit.")
     room = person.rooms[ask.request.room]
+    remove = ask.request.remove
+    if remove and (why := _why_not_removable(room, person)):
+        return refuse("not_removable", room=room.name, why=why)
     was_here = person.id in room.here
     exit_room(ask, person, room)
     others = tuple(number for number in person.sessions if number != ask.session.id)
@@ -298,10 +304,21 @@ def leave(ask: Ask[Leave]) -> Refusal | None:
         ask.effects.append(Tell(others, Left(room=room.name)))
     ask.reply(Ok(id=ask.request.id, room=room.name))
     if room.direct is None:
-        pass_on(ask, room, person)
+        pass_on(ask, room, person, remove=remove)
         if was_here:
             presence.note_departure(ask, room, person, "left")
     return None
+
+
+def _why_not_removable(room: ChatRoom, person: Person) -> str:
+    """Why a person may not remove a room, as a clause; empty when they may."""
+    if room.direct is not None:
+        return "it is a direct conversation"
+    if room.role_of(person) < Role.OWNER:
+        return "it is not yours"
+    if len(room.members) > 1:
+        return "others are in it"
+    return "people are banned from it, and /unban lifts a ban" if room.bans else ""
 
 
 def save_member(registry: Registry, room: ChatRoom, member: Member) -> Persist:
@@ -389,8 +406,9 @@ def _may_enter(registry: Registry, room: ChatRoom, person: Person, address: str,
     return banned(registry, room, person, address, now)
 
 
-def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None) -> None:
-    """Give a room without an owner a new one, and drop a room without members in which nothing was ever said.
+def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None, *, remove: bool = False) -> None:
+    """Give a room without an owner a new one, and drop a room without members in which nothing was ever said, or that
+    its owner wants to ``remove``.
 
     If such rooms stayed, anybody could fill the server with names of rooms. The room is told of its new owner if
     somebody in the chat (``by``) brought it about: the owner, who left, or the person who removed the owner.
@@ -399,7 +417,7 @@ def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None) -> Non
         return
     registry = decision.registry
     members = list(room.members.values())
-    if not members and not room.last and not room.bans:
+    if not members and not room.bans and (remove or not room.last):
         registry.journal.pop(registry.rooms, room.name)
         registry.journal.pop(registry.numbered, room.id)
         registry.gathering.pop(room.name, None)

@@ -23,13 +23,16 @@ from trio_chat.cli.connecting import (
 from trio_chat.cli.faults import FAILED, say, sentence
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
-from trio_chat.errors import ChatError, ConnectionClosed, UsageError
+from trio_chat.errors import ChatError, ConnectionClosed, Refused, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
 
 _LONGEST: Final = 4 * 1024 * 1024
 """Bytes of input read for one message: more than the longest that a server can be set to take."""
+
+_HINT: Final = " If you want a new room of that name, add --create."
+"""The advice to a person whose message went to a room that does not exist."""
 
 
 @click.command(
@@ -48,6 +51,9 @@ _LONGEST: Final = 4 * 1024 * 1024
 @click.option(
     "--lines", cls=GroupedOption, group="How it behaves", is_flag=True, help="send each line of the input as a message"
 )
+@click.option(
+    "--create", cls=GroupedOption, group="How it behaves", is_flag=True, help="make the room if it does not exist"
+)
 def command(
     target: str | None,
     text: tuple[str, ...],
@@ -56,12 +62,13 @@ def command(
     port: int | None,
     *,
     lines: bool,
+    create: bool,
     **flags: object,
 ) -> int:
     """Send a message to a room or to people.
 
-    The message is the text of the command line, or else the whole input. The room is joined if need be. In a shell, #
-    begins a comment: quote the room's name, or leave out the #.
+    The message is the text of the command line, or else the whole input. The room is joined if need be; it must exist,
+    unless --create makes it. In a shell, # begins a comment: quote the room's name, or leave out the #.
 
     Exit status: 0 when the server has acknowledged everything, 1 when a message was not delivered, 2 when the command
     line or a setting is wrong.
@@ -76,7 +83,7 @@ def command(
     url = server_url(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
-        destination = _Destination(chat, room, people)
+        destination = _Destination(chat, room, people, create=create)
         return await _say_all(destination, _messages(" ".join(text), lines=lines))
 
     return connect_and_run(ConnectionPlan(url, config, listen=False, quiet=True), session)
@@ -122,8 +129,9 @@ async def _messages(text: str, *, lines: bool) -> AsyncIterator[str]:
 class _Destination:
     """Where messages go: people, or a room (empty: the lobby), which is joined before the first message."""
 
-    def __init__(self, chat: Chat, room: str | None, people: tuple[str, ...]) -> None:
+    def __init__(self, chat: Chat, room: str | None, people: tuple[str, ...], *, create: bool) -> None:
         self._chat = chat
+        self._create = create
         self._room = chat.welcome.lobby if room == "" else room
         self._people = people
 
@@ -133,7 +141,7 @@ class _Destination:
             await self._chat.send_to(self._people, text)
             return
         if self._room not in self._chat.rooms:
-            self._room = (await self._chat.join(self._room)).name
+            self._room = (await self._chat.join(self._room, create=self._create)).name
         await self._chat.send(self._room, text)
 
 
@@ -152,6 +160,6 @@ async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> i
         except ConnectionClosed:
             raise
         except ChatError as error:
-            say(sentence(error))
+            say(sentence(error) + (_HINT if isinstance(error, Refused) and error.code == "unknown_room" else ""))
             status = FAILED
     return status

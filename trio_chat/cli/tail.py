@@ -209,7 +209,14 @@ async def _show_backlog(talk: LineMode, sink: LineOutput, rooms: Sequence[str], 
 
 
 async def _enter(chat: Chat, room: str) -> RoomView:
-    return chat.rooms[room] if room in chat.rooms else await chat.join(room)
+    if room in chat.rooms:
+        return chat.rooms[room]
+    from trio_chat.ui.model.sentences import made_room  # noqa: PLC0415 - the help page does not need it
+
+    view = await chat.join(room)
+    if view.made:
+        say(made_room(view.name, chat.rooms))
+    return view
 
 
 async def _read_back(chat: Chat, room: str, wanted: int, told: _Told) -> list[RoomEvent]:

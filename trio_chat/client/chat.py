@@ -240,15 +240,17 @@ class Chat:
         not answered are asked again. Raises :class:`~trio_chat.errors.ConnectionClosed` when the chat is over."""
         self._link.reconnect_nowait()
 
-    async def join(self, room: str) -> RoomView:
-        """Join a room, which is made if there is none of that name."""
-        answer = await self._ask(requests.Join(id=self._id(), room=room), Room)
+    async def join(self, room: str, *, create: bool = True) -> RoomView:
+        """Join a room. If there is none of that name it is made; without ``create``, that is refused."""
+        answer = await self._ask(requests.Join(id=self._id(), room=room, create=create), Room)
         known = self.rooms.get(answer.room.name)  # unless we were removed meanwhile
-        return RoomView.enter(answer.room) if known is None else known
+        view = RoomView.enter(answer.room) if known is None else known
+        view.made = answer.made
+        return view
 
-    async def leave(self, room: str) -> None:
-        """Leave a room."""
-        await self._ask(requests.Leave(id=self._id(), room=room), Ok)
+    async def leave(self, room: str, *, remove: bool = False) -> None:
+        """Leave a room. With ``remove``, its owner, alone in the room, deletes it with all its messages."""
+        await self._ask(requests.Leave(id=self._id(), room=room, remove=remove), Ok)
 
     async def set_topic(self, room: str, text: str) -> bool:
         """Set a room's topic; an empty text clears it. Returns whether that is a change."""

@@ -64,9 +64,9 @@ class RoomView:
     """A room that we are in. Its plain attributes are those of
     :class:`~trio_chat.protocol.events.RoomInfo` and are kept up to date; read them, do not change them.
 
-    ``seen`` is the number of the last event that was yielded; :attr:`catching_up` tells whether older events are being
-    fetched before newer ones are yielded. ``read`` is our read position, on any device; :attr:`unread` and
-    :attr:`mentions` count the events after it.
+    ``made`` tells that our :meth:`~trio_chat.Chat.join` made the room. ``seen`` is the number of the last event that
+    was yielded; :attr:`catching_up` tells whether older events are being fetched before newer ones are yielded.
+    ``read`` is our read position, on any device; :attr:`unread` and :attr:`mentions` count the events after it.
     """
 
     name: str
@@ -82,6 +82,7 @@ class RoomView:
     private: bool = False
     announce_only: bool = False
     slow: float = 0.0
+    made: bool = False
     seen: int = 0
     phase: Phase = Phase.LIVE
     asked: bool = field(default=False, repr=False)

@@ -216,10 +216,11 @@ class Error(Event, frozen=True):
 
 class Room(Event, frozen=True):
     """You are in this room now: the answer to ``join``. Without ``id``, another device of yours joined it, or somebody
-    started a direct conversation with you."""
+    started a direct conversation with you. ``made``: the room did not exist, and this request made it."""
 
     room: RoomInfo
     id: str = ""
+    made: bool = False
 
 
 class Left(Event, frozen=True):

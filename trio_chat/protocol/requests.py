@@ -116,15 +116,17 @@ class React(ChangeRequest, frozen=True):
 
 
 class Join(Request, frozen=True):
-    """Join a room. The room is made if it does not exist. Answer: ``room``."""
+    """Join a room. The room is made if it does not exist and ``create`` is true. Answer: ``room``."""
 
     room: Word
+    create: bool = True
 
 
 class Leave(ChangeRequest, frozen=True):
-    """Leave a room. Answer: ``ok``."""
+    """Leave a room. Answer: ``ok``. With ``remove``, its owner, alone in the room, deletes it with all its messages."""
 
     room: Word
+    remove: bool = False
 
 
 class Topic(ChangeRequest, frozen=True):

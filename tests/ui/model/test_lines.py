@@ -45,6 +45,8 @@ NOW = datetime(2026, 1, 31, 18, 0, tzinfo=UTC)
 TIME = "2026-01-31T12:03:00.000Z"
 HOSTILE = "\x1b[2J\x07\u202eevil\u200b\x9b31m"
 
+ALONE = "you are alone there; you will be told when somebody comes"
+
 
 def teller(*, colour: bool = False, hours: int = 0, symbols: bool = True, **more: str) -> Teller:
     place = FollowedPlace(room="#lobby", rooms=[RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))])
@@ -188,6 +190,10 @@ def welcome(count: int, motd: str = "") -> Welcome:
             "-- You are in #ops (you are alone there; you will be told when somebody comes). Topic: plans",
         ),
         (Room(room=RoomInfo(name="#ops", count=5)), "-- You are in #ops (5 people)."),
+        (
+            Room(room=RoomInfo(name="#zzz", count=1), made=True),
+            f"-- You made #zzz: there was no such room. You are in #zzz ({ALONE}).",
+        ),
     ],
 )
 def test_each_notice_is_a_sentence(event: Event, line: str) -> None:

@@ -55,9 +55,10 @@ class JoinRoom:
 
 @dataclass(frozen=True, slots=True)
 class LeaveRoom:
-    """Leave a room."""
+    """Leave a room; ``remove`` deletes it, with its messages."""
 
     room: str
+    remove: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +191,8 @@ async def _do_talking(action: ChatAction, chat: Chat, place: Place) -> list[Even
             await _send_to(action, chat, place)
         case JoinRoom(room=room):
             return [_enter(place, await chat.join(room))]
-        case LeaveRoom(room=room):
-            await chat.leave(room)
+        case LeaveRoom(room=room, remove=remove):
+            await chat.leave(room, remove=remove)
             place.leave(room)
             return [Left(room=room)]
         case OpenConversation():
@@ -249,7 +250,7 @@ async def _open_conversation(action: OpenConversation, chat: Chat, place: Place)
 
 
 def _enter(place: Place, room: RoomView) -> RoomEntered:
-    event = RoomEntered(room=room.info())
+    event = RoomEntered(room=room.info(), made=room.made)
     place.take(event)
     place.room = event.room.name
     return event

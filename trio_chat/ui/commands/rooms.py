@@ -44,6 +44,12 @@ def _leave(argument: str, place: Place) -> Reading:
     return LeaveRoom(room=named_room(argument, place))
 
 
+def _remove(argument: str, place: Place) -> Reading:
+    if len(argument.split()) != 1:
+        return "Which room?"
+    return LeaveRoom(room=named_room(argument, place), remove=True)
+
+
 def _topic(argument: str, place: Place) -> Reading:
     if argument:
         return SetTopic(room=place.room, text="" if argument == "-" else argument)
@@ -124,7 +130,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "join",
         "ROOM",
         "enter a room",
-        "The room is created if it does not exist. If you are in it already, it becomes the current room.",
+        "A room that does not exist is made, and you are told. If you are in it already, it becomes the current room.",
         "/join #ops",
         _join,
         ("room",),
@@ -139,6 +145,15 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         _leave,
         ("room",),
         ("part",),
+    ),
+    ChatCommand(
+        "remove",
+        "ROOM",
+        "delete a room of yours that nobody else is in",
+        f"Its messages are deleted too. {ONLY_OWNER}",
+        "/remove #opss",
+        _remove,
+        ("room",),
     ),
     ChatCommand(
         "topic",

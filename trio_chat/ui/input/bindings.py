@@ -39,6 +39,7 @@ HELP: Final[dict[str, tuple[str, str]]] = {
     "delete-right-or-leave": ("delete a character; with nothing typed, leave", CUTTING),
     "kill-rest": ("cut the rest of the line", CUTTING),
     "kill-line-start": ("cut back to the beginning of the line", CUTTING),
+    "kill-text": ("cut the whole text; undo brings it back", CUTTING),
     "kill-blank-left": ("cut back to the last space", CUTTING),
     "kill-word-left": ("cut the word on the left", CUTTING),
     "kill-word-right": ("cut the word on the right", CUTTING),

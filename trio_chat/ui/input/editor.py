@@ -109,6 +109,7 @@ BINDINGS: Final[dict[str, str]] = {
     "C-d": "delete-right-or-leave",
     "C-k": "kill-rest",
     "C-u": "kill-line-start",
+    "M-c": "kill-text",
     "C-w": "kill-blank-left",
     "M-Backspace": "kill-word-left",
     "C-M-h": "kill-word-left",
@@ -269,6 +270,15 @@ class Editor:
         self._ring.append(taken)
         return None
 
+    def _kill_text(self) -> Outcome:
+        """Cut the whole text, however many lines it has."""
+        text = self.buffer.text
+        if not text:
+            return BELL
+        self._change(Buffer())
+        self._ring.append(text)
+        return None
+
     def _delete(self, motion: Motion) -> Outcome:
         return None if self._take(motion) else BELL
 
@@ -414,6 +424,7 @@ class Editor:
         "submit": _submit,
         "newline": _newline,
         "delete-right-or-leave": _delete_or_leave,
+        "kill-text": _kill_text,
         "yank": _yank,
         "yank-older": _yank_older,
         "transpose": _transpose,

@@ -23,7 +23,16 @@ from trio_chat.protocol.text import clean, clean_line, escape_json
 from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.model.sentences import called, connection, left_conversation, left_out, moderated, put_out, rules
+from trio_chat.ui.model.sentences import (
+    called,
+    connection,
+    left_conversation,
+    left_out,
+    made_room,
+    moderated,
+    put_out,
+    rules,
+)
 from trio_chat.ui.terminal.graphemes import text_width
 
 if TYPE_CHECKING:
@@ -235,7 +244,8 @@ class Teller:
             case events.Presence():
                 return self._presence(event)
             case events.Room():
-                return self._entered(event.room)
+                entered = self._entered(event.room)
+                return f"{made_room(event.room.name, self._place.rooms)} {entered}" if event.made else entered
             case events.Left(reason=reason) if reason:
                 return f"You are no longer in {clean_line(event.room)}: {clean_line(reason)}"
             case events.Left():

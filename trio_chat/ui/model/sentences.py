@@ -3,11 +3,12 @@ is cleaned here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from trio_chat.client.events import BadEvent, Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import events
+from trio_chat.protocol.names import nearest
 from trio_chat.protocol.spans import read_seconds, show_span
 from trio_chat.protocol.text import clean_line
 
@@ -76,6 +77,14 @@ def _setting(action: str, actor: str, room: str, value: str) -> str:
             return f"{actor} set how long messages are kept in {room}: {span}"
         case _:
             return f"{actor} changed {clean_line(action)} of {room} to {value}"
+
+
+def made_room(room: str, known: Iterable[str]) -> str:
+    """Say that the person made a room, and name the room that they may have meant."""
+    room = clean_line(room)
+    near = nearest(room, (one for one in known if one != room))
+    hint = f" Did you mean {clean_line(near)}? /remove {room} deletes this one." if near else ""
+    return f"You made {room}: there was no such room.{hint}"
 
 
 def left_conversation(people: str) -> str:

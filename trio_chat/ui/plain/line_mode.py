@@ -144,7 +144,7 @@ class LineMode:
         view = await self.chat.join(room)
         self.follow()
         self.place.room = view.name
-        self._opening.append(Room(room=view.info()))
+        self._opening.append(Room(room=view.info(), made=view.made))
 
     @property
     def opening(self) -> list[str]:

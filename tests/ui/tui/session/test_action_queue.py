@@ -52,11 +52,12 @@ class FakeChat:
         await self._ask("join", room)
         if room in self.closed:
             raise Refused("not_invited", f"{room} is private.")
-        self.model.known[room] = RoomView.enter(RoomInfo(name=room))
-        return self.model.known[room]
+        view = self.model.known[room] = RoomView.enter(RoomInfo(name=room))
+        view.made = room == "#opss"
+        return view
 
-    async def leave(self, room: str) -> None:
-        await self._ask("leave", room)
+    async def leave(self, room: str, *, remove: bool = False) -> None:
+        await self._ask("remove" if remove else "leave", room)
         self.model.known.pop(room, None)
 
     async def configure(self, room: str, **changes: object) -> bool:
@@ -217,3 +218,18 @@ async def test_leaving_a_conversation_says_what_that_does(nursery: trio.Nursery)
     assert desk.shown("#lobby")[-1] == (
         "You left the conversation with eve. The next message brings it back, with all that was said."
     )
+
+
+async def test_a_room_that_was_made_by_a_slip_is_told_and_can_be_removed(nursery: trio.Nursery) -> None:
+    desk = QueueInLobby()
+    nursery.start_soon(desk.real.run)
+    desk.model.take(Room(room=RoomInfo(name="#ops")), 0.0, 0.0)
+    await desk.submit("/join #opss")
+    await wait_all_tasks_blocked()
+    assert desk.shown("#opss") == [
+        "You made #opss: there was no such room. Did you mean #ops? /remove #opss deletes this one."
+    ]
+    await desk.submit("/remove #opss")
+    await wait_all_tasks_blocked()
+    assert desk.chat.asked[-1] == ("remove", "#opss")
+    assert desk.model.place.room == "#lobby"

@@ -16,6 +16,7 @@ from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.commands.typed_line import TypedLine
 from trio_chat.ui.model.lines import Teller
 from trio_chat.ui.model.notes import Context, Hits
+from trio_chat.ui.model.sentences import made_room
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.typed_ahead import doubt_typed, give_typed, take_typed
 from trio_chat.ui.tui.session.background import BackgroundRequests
@@ -175,6 +176,8 @@ class ActionQueue:
             self._requests.take(event)
             if isinstance(event, events.Room):
                 self._requests.apply(self._model.look(event.room.name))
+                if event.made:
+                    self._model.tell(made_room(event.room.name, place.rooms), time.time())
             elif isinstance(event, _TABLES):
                 self._model.tell("\n".join(Teller(place).tell(event)), time.time())
             elif isinstance(event, events.Error):

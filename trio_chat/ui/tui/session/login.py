@@ -16,6 +16,7 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
+from trio_chat.ui.model.sentences import made_room
 from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.session.background import BackgroundRequests
@@ -121,7 +122,10 @@ class ScreenConnection:
             self._logs = RoomLogs(self._log_directory, chat.url)
         if self._room is not None and self._room not in chat.rooms:
             try:
-                model.place.room = (await chat.join(self._room)).name
+                view = await chat.join(self._room)
+                model.place.room = view.name
+                if view.made:
+                    model.tell(made_room(view.name, chat.rooms), time.time())
             except Refused as error:
                 model.tell(str(error), time.time(), error=True)
         self._enter(chat)
