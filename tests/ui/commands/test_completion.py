@@ -6,7 +6,7 @@ import pytest
 
 from tests.ui.followed import FollowedPlace
 from trio_chat.config import ClientConfig
-from trio_chat.protocol.events import Message, RoomInfo
+from trio_chat.protocol.events import Invited, Message, RoomInfo, RoomLine, RoomList
 from trio_chat.ui.commands.completion import complete
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.preferences import Preferences
@@ -16,6 +16,9 @@ def place() -> Place:
     rooms = ("#lobby", "#ops", "#opera", "@ada+bob")
     one = FollowedPlace(rooms=[RoomInfo(name=name) for name in rooms])
     one.preferences = Preferences(ClientConfig(alias={"hug": ("/me hugs $1",)}))
+    listed = (RoomLine(name="#ops", joined=True), RoomLine(name="#quay"), RoomLine(name="#harbour"))
+    one.take(RoomList(id="", rooms=listed))
+    one.take(Invited(room="#plans", by="bob"))
     for name in ("eve", "bob", "Bobby"):
         one.take(Message(room="#ops", seq=1, time="t", sender=name, text="x", cid="c"))
     return one
@@ -34,6 +37,11 @@ def place() -> Place:
         ("", (), ": "),
         ("see #op", ("#opera", "#ops"), " "),
         ("/join #l", ("#lobby",), " "),
+        ("/join #o", ("#opera", "#ops"), " "),
+        ("/join h", ("#harbour",), " "),
+        ("/join pl", ("#plans",), " "),
+        ("see #qu", ("#quay",), " "),
+        ("/leave #o", ("#opera", "#ops"), " "),
         ("/who ", ("#lobby", "#opera", "#ops"), " "),
         ("/msg bob", ("Bobby", "bob"), " "),
         ("/msg eve,b", ("Bobby", "bob"), " "),

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from tests.ui.followed import FollowedPlace, views
 from trio_chat.client.known_accounts import KnownAccounts
-from trio_chat.protocol.events import Left, Message, Presence, Renamed, Room, RoomInfo, TopicChanged
-from trio_chat.ui.model.place import MOST_SAID, Place
+from trio_chat.protocol.events import (
+    Invited,
+    Left,
+    Message,
+    Presence,
+    Renamed,
+    Room,
+    RoomInfo,
+    RoomLine,
+    RoomList,
+    TopicChanged,
+)
+from trio_chat.ui.model.place import MOST_ROOMS, MOST_SAID, Place
 
 
 def place() -> Place:
@@ -106,3 +117,19 @@ def test_the_number_of_remembered_messages_is_bounded() -> None:
         one.take(message(seq))
     assert one.find_said("#ops", MOST_SAID) == 50
     assert one.find_said("#ops", MOST_SAID + 1) is None
+
+
+def test_the_rooms_that_could_be_entered_are_those_listed_and_invited_to_and_left() -> None:
+    place = FollowedPlace(rooms=[RoomInfo(name="#ops"), RoomInfo(name="#lobby")])
+    place.take(RoomList(id="", rooms=(RoomLine(name="#ops", joined=True), RoomLine(name="#open"))))
+    place.take(Invited(room="#plans", by="bob"))
+    assert list(place.enterable) == ["#open", "#plans"]
+    place.take(Room(room=RoomInfo(name="#open")))
+    assert list(place.enterable) == ["#plans"]
+    place.take(Left(room="#ops"))
+    place.take(Left(room="#open", reason="bob removed you."))
+    place.take(Left(room="@ada+bob"))
+    assert "#ops" in place.enterable
+    for number in range(2 * MOST_ROOMS):
+        place.take(Invited(room=f"#r{number}", by="bob"))
+    assert len(place.enterable) == MOST_ROOMS

@@ -13,7 +13,7 @@ from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 
 Takes: TypeAlias = Literal[
-    "people", "room", "place", "command", "text", "setting", "value", "save", "policy", "theme", "alias"
+    "people", "room", "enterable", "place", "command", "text", "setting", "value", "save", "policy", "theme", "alias"
 ]
 Meaning: TypeAlias = Action | Note | Error
 

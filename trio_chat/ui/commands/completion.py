@@ -36,7 +36,7 @@ def complete(text: str, cursor: int, place: Place) -> Completion:
     if word.startswith("@"):
         return _people(word, start, place, mark="@", after=": " if not before.strip() else " ")
     if word.startswith("#"):
-        return _matching(start, cursor, place.rooms, word)
+        return _matching(start, cursor, (*place.rooms, *place.enterable), word)
     if not before.strip() and word.startswith("/"):
         known = [*(command.name for command in COMMANDS), *place.preferences.aliases]
         return _matching(start, cursor, (f"/{name}" for name in known), word)
@@ -50,9 +50,10 @@ def _argument(before: str, word: str, start: int, place: Place) -> Completion:
     command = find(name)
     takes = command.takes[len(others)] if command is not None and len(others) < len(command.takes) else "text"
     end = start + len(word)
-    if takes == "room":
+    if takes in {"room", "enterable"}:
         rooms = [room for room in place.rooms if room.startswith("#")]
-        return _matching(start, end, rooms, word or "#")
+        rooms += place.enterable if takes == "enterable" else ()
+        return _matching(start, end, rooms, f"#{word.removeprefix('#')}")
     if takes == "command":
         return _matching(start, end, (one.name for one in COMMANDS), word)
     if takes == "place":

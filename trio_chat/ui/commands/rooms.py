@@ -133,7 +133,7 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "A room that does not exist is made, and you are told. If you are in it already, it becomes the current room.",
         "/join #ops",
         _join,
-        ("room",),
+        ("enterable",),
         ("j",),
     ),
     ChatCommand(

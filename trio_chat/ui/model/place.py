@@ -38,6 +38,8 @@ class Said(NamedTuple):
 
 MOST_PEOPLE: Final = 5000
 """Names kept for completion."""
+MOST_ROOMS: Final = 1000
+"""Rooms kept for completion that the person is not in."""
 
 
 class Place:
@@ -64,6 +66,7 @@ class Place:
         self.preferences = Preferences()
         self._said: dict[str, OrderedDict[int, Said]] = {}
         self._followed = 0  # the version of the accounts that the list of the ignored knows
+        self._enterable: dict[str, None] = {}
         self._people: dict[str, None] = {}  # the last to speak is the last
 
     def __repr__(self) -> str:
@@ -89,6 +92,11 @@ class Place:
         """The names of the people who are known to be here, the last to speak first; without the person's own."""
         return tuple(reversed(self._people))
 
+    @property
+    def enterable(self) -> tuple[str, ...]:
+        """The rooms that the person could enter, as far as they are known: listed ones, and those that invited them."""
+        return tuple(name for name in self._enterable if name not in self.rooms)
+
     def enter(self, accounts: KnownAccounts, lobby: str, rooms: Mapping[str, RoomView]) -> None:
         """Begin with a connection's accounts and rooms, which the client keeps up to date from then on."""
         self.accounts, self.lobby, self.rooms = accounts, lobby, rooms
@@ -106,7 +114,14 @@ class Place:
         match event:
             case events.Room():
                 self._meet(event.room.members)
+            case events.RoomList(rooms=rooms):
+                for line in rooms[:MOST_ROOMS]:
+                    self._note_enterable(line.name)
+            case events.Invited():
+                self._note_enterable(event.room)
             case events.Left():
+                if not event.reason:
+                    self._note_enterable(event.room)
                 self.leave(event.room)
             case events.People():
                 if event.room == self.lobby:  # all who are here: others have gone meanwhile
@@ -139,6 +154,13 @@ class Place:
                 self._said_in(event.room).pop(event.target, None)
             case Reconnected(anew=True):
                 self._said.clear()
+
+    def _note_enterable(self, room: str) -> None:
+        if room.startswith("#"):
+            self._enterable.pop(room, None)
+            self._enterable[room] = None
+            if len(self._enterable) > MOST_ROOMS:
+                del self._enterable[next(iter(self._enterable))]
 
     def leave(self, room: str) -> None:
         """The person is no longer in this room."""

@@ -25,7 +25,7 @@ from trio_chat.output import Output
 from trio_chat.protocol.events import Error, Event, Message, RoomEvent
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
-from trio_chat.ui.actions.actions import ListPeople, LookupAction, Quit, Reconnect, SendingAction
+from trio_chat.ui.actions.actions import ListPeople, ListRooms, LookupAction, Quit, Reconnect, SendingAction
 from trio_chat.ui.actions.messages import ShowNumbers
 from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.commands.account import keeps_secret
@@ -268,9 +268,11 @@ class Prompt:
         self._end(1)
 
     async def _ask_people(self) -> None:
-        """Ask for the people who are here, for completion."""
+        """Ask for the people who are here and the rooms that there are, for completion."""
         with contextlib.suppress(ChatError):
-            await self._mode.do(ListPeople(room=self._mode.place.lobby))
+            for question in (ListPeople(room=self._mode.place.lobby), ListRooms()):
+                for answer in await self._mode.do(question):
+                    self._mode.place.take(answer)
 
     async def _do_submitted(self) -> None:
         async for item, moves in self._submitted:

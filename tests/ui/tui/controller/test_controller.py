@@ -6,8 +6,8 @@ from functools import partial
 
 from tests.ui.tui.controller.fakes import Desk
 from trio_chat.client.known_accounts import AccountRef
-from trio_chat.protocol.events import TypingNotice
-from trio_chat.ui.actions.actions import SendRoom, SendTo
+from trio_chat.protocol.events import Invited, TypingNotice
+from trio_chat.ui.actions.actions import JoinRoom, SendRoom, SendTo
 from trio_chat.ui.actions.messages import ByNumber, DeleteMessage, EditMessage, ReactToMessage
 from trio_chat.ui.input.decoder import Pasted, Typed
 from trio_chat.ui.input.editor import Editor
@@ -176,3 +176,13 @@ async def test_a_new_connection_needs_one_before() -> None:
     await desk.submit("/reconnect")
     assert desk.model.notice.startswith("There was no connection yet")
     assert desk.queue.actions == []
+
+
+async def test_the_list_of_rooms_offers_those_that_could_be_joined() -> None:
+    desk = Desk()
+    desk.model.take(Invited(room="#plans", by="bob"), 0.0, 0.0)
+    await desk.press("M-k", Typed("pla"))
+    assert isinstance(desk.pane, ListPane)
+    assert [row.label for row in desk.pane.rows] == ["join #plans"]
+    await desk.press("Enter")
+    assert desk.queue.actions == [JoinRoom("#plans")]

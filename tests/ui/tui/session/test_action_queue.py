@@ -12,7 +12,7 @@ from tests.ui.tui.controller.fakes import Desk
 from trio_chat.client import Receipt
 from trio_chat.client.rooms import RoomView
 from trio_chat.errors import Refused
-from trio_chat.protocol.events import Room, RoomInfo
+from trio_chat.protocol.events import Invited, Room, RoomInfo
 from trio_chat.ui.actions.actions import SendTo
 from trio_chat.ui.input.decoder import Typed
 from trio_chat.ui.tui.controller.controller import Controller
@@ -233,3 +233,14 @@ async def test_a_room_that_was_made_by_a_slip_is_told_and_can_be_removed(nursery
     await wait_all_tasks_blocked()
     assert desk.chat.asked[-1] == ("remove", "#opss")
     assert desk.model.place.room == "#lobby"
+
+
+async def test_a_draft_from_before_stays_where_it_is(nursery: trio.Nursery) -> None:
+    desk = QueueInLobby()
+    nursery.start_soon(desk.real.run)
+    desk.model.take(Invited(room="#plans", by="bob"), 0.0, 0.0)
+    await desk.press(Typed("a draft"), "M-k", Typed("plans"), "Enter")
+    await wait_all_tasks_blocked()
+    assert desk.model.place.room == "#plans"
+    assert desk.model.room.editor.text == ""
+    assert desk.model.rooms["#lobby"].editor.text == "a draft"

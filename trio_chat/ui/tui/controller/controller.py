@@ -46,7 +46,7 @@ class Controller:
         self._session = session
         self._bindings = bindings
         feedback = Feedback(model, screen)
-        navigation = Navigation(model, requests, screen, feedback, bindings)
+        navigation = Navigation(model, requests, screen, feedback, bindings, queue)
         messages = MessageActions(model, queue, requests, screen, feedback)
         commands = ScreenCommands(model, queue, requests, screen, feedback, navigation, messages)
         password = PasswordDialogue(model, queue, feedback)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from trio_chat.protocol.text import clean_line
+from trio_chat.ui.actions.actions import JoinRoom
 from trio_chat.ui.model.fuzzy import fuzzy
 from trio_chat.ui.model.sentences import not_in
 from trio_chat.ui.tui.controller.feedback import Feedback
@@ -9,9 +11,11 @@ from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Choice, ListPane, TextPane
+from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
 
 _MOST_PEOPLE = 50  # people that the switcher offers
+_MOST_ROOMS = 20  # rooms to join that it offers
 
 
 class Navigation:
@@ -24,7 +28,9 @@ class Navigation:
         screen: ScreenOutput,
         feedback: Feedback,
         bindings: keys.Bindings,
+        queue: ActionQueue,
     ) -> None:
+        self._queue = queue
         self._model = model
         self._requests = requests
         self._screen = screen
@@ -45,12 +51,14 @@ class Navigation:
             editor.put(f"@{name}: ")
 
     def choose(self, value: object) -> None:
-        """Do what a row of a list stands for: a message, a room or person, or more search results."""
+        """Do what a row of a list stands for: a message, a room or person, a room to join, or more results."""
         if isinstance(value, tuple):
             room, seq = value
             self._requests.jump(room, seq)
         elif isinstance(value, str):
             self.go(value)
+        elif isinstance(value, JoinRoom):
+            self._queue.act(value)
         elif callable(value):  # "show more": the list stays
             self._model.pane = self._requests.results
             value()
@@ -91,6 +99,8 @@ class Navigation:
                 rows.append(Choice(label + unread, "", room.name))
             known = {model.label(room) for room in labels.values() if room.direct}
             people = [name for name in model.place.people if name not in known]
+            others = fuzzy(typed, model.place.enterable)[:_MOST_ROOMS]
+            rows += [Choice(f"join {clean_line(name)}", "", JoinRoom(name)) for name in others]
             return rows + [Choice(f"write to {name}", "", name) for name in fuzzy(typed, people)[:_MOST_PEOPLE]]
 
         model.pane = ListPane("switcher", "Go to", find_rooms)

@@ -115,8 +115,8 @@ class ActionQueue:
         if goal is None:
             self._queue(lambda: self._act(action, give_back))
         elif self._queue(lambda: self._move(action, goal, give_back)):
-            if not self._moving:
-                self._typed_in = place.room
+            if not self.is_moving:  # what is typed from now on is for the new room; a draft that is there is not
+                self._typed_in = "" if self._model.room.editor.text else place.room
             self._moving += 1
             place.bound_for = goal
 
@@ -142,7 +142,6 @@ class ActionQueue:
 
         async def job() -> None:
             await trio.lowlevel.checkpoint()
-            self._held -= 1
             if self._moving:  # a line before this one changes the room once more
                 self._hold(job)
             elif self._not_entered:
@@ -150,6 +149,7 @@ class ActionQueue:
                 self._tell_error(f'Not sent: "{line.text}". {why}')
             else:
                 submit()
+            self._held -= 1
             self._note_arrival()
 
         if self._hold(job):

@@ -8,12 +8,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final, NoReturn, TypeAlias
 
 import trio
 
-from trio_chat.errors import ChatError, ConnectionClosed, Refused
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refused
 from trio_chat.protocol import events
 from trio_chat.protocol.query import Query
 from trio_chat.protocol.text import clean_line
@@ -155,6 +156,14 @@ class BackgroundRequests:
     async def _ask_people(self, question: AskPeople) -> None:
         people = await self.connected().who(question.room)
         self.take(events.People(id="", room=question.room, people=people))
+
+    def ask_rooms(self) -> None:
+        """Ask for the rooms that the person could enter, for completion and for the list of rooms."""
+        self._start(self._ask_rooms)
+
+    async def _ask_rooms(self) -> None:
+        with suppress(Refused, NotAcknowledged):
+            self.model.place.take(events.RoomList(id="", rooms=await self.connected().list_rooms()))
 
     def _report_read_soon(self, read: SayRead) -> None:
         first = read.room not in self._read

@@ -151,6 +151,7 @@ class ScreenConnection:
         model.most_text = chat.welcome.limits.text
         accounts, lobby = chat.accounts, chat.welcome.lobby
         self._requests.apply(model.enter(accounts, lobby, chat.rooms, trio.current_time(), time.time()))
+        self._requests.ask_rooms()
         self._show(at_once=True)
 
     def look(self) -> None:
