@@ -50,7 +50,7 @@ class AccountRef(NamedTuple):
         """Whether both are one person: by the numbers where both are known, else by the names."""
         if self.account and other.account:
             return self.account == other.account
-        return self.name.casefold() == other.name.casefold()
+        return fold_name(self.name) == fold_name(other.name)
 
 
 class KnownAccounts:
@@ -78,16 +78,16 @@ class KnownAccounts:
 
     def account_of(self, name: str) -> int:
         """The number of the account that has this name now; 0 where it is not known."""
-        return self._holders.get(name.casefold(), 0)
+        return self._holders.get(fold_name(name), 0)
 
     def later_name(self, name: str, account: int) -> str:
         """The name that an account has now, where that is another than the one it had; else nothing."""
         now = self._names.get(account, name)
-        return "" if now.casefold() == name.casefold() else now
+        return "" if fold_name(now) == fold_name(name) else now
 
     def colour(self, name: str, account: int) -> int:
         """A number by which to choose the colour of a person: the same for all that they say."""
-        return account or self.account_of(name) or zlib.crc32(name.casefold().encode())
+        return account or self.account_of(name) or zlib.crc32(fold_name(name).encode())
 
     # ---- learning ------------------------------------------------------------------------------
 
@@ -96,22 +96,22 @@ class KnownAccounts:
         if not account or self._names.get(account) == name:
             return
         before = self._names.pop(account, None)
-        if before is not None and self._holders.get(before.casefold()) == account:
-            del self._holders[before.casefold()]
+        if before is not None and self._holders.get(fold_name(before)) == account:
+            del self._holders[fold_name(before)]
         self._names[account] = name
-        self._holders[name.casefold()] = account
+        self._holders[fold_name(name)] = account
         self.version += 1
         if account == self.own:
             self.own_name = name
         if len(self._names) > MOST:
             oldest = next(iter(self._names))
-            gone = self._names.pop(oldest).casefold()
+            gone = fold_name(self._names.pop(oldest))
             if self._holders.get(gone) == oldest:
                 del self._holders[gone]
 
     def hear(self, account: int, name: str) -> None:
         """Note a name that an account had at some time, where no other is known."""
-        if account not in self._names and name.casefold() not in self._holders:
+        if account not in self._names and fold_name(name) not in self._holders:
             self.learn(account, name)
 
     def forget(self) -> None:

@@ -19,7 +19,7 @@ def place() -> Place:
     listed = (RoomLine(name="#ops", joined=True), RoomLine(name="#quay"), RoomLine(name="#harbour"))
     one.take(RoomList(id="", rooms=listed))
     one.take(Invited(room="#plans", by="bob"))
-    for name in ("eve", "bob", "Bobby"):
+    for name in ("Jos\u00e9", "eve", "bob", "Bobby"):
         one.take(Message(room="#ops", seq=1, time="t", sender=name, text="x", cid="c"))
     return one
 
@@ -31,7 +31,7 @@ def place() -> Place:
         ("/", None, " "),
         ("@e", ("@eve",), ": "),
         ("hi @b", ("@Bobby", "@bob"), " "),
-        ("@", ("@Bobby", "@bob", "@eve"), ": "),
+        ("@", ("@Bobby", "@bob", "@eve", "@Jos\u00e9"), ": "),
         ("ev", ("eve",), ": "),
         ("ask ev", ("eve",), " "),
         ("", (), ": "),
@@ -44,6 +44,7 @@ def place() -> Place:
         ("/leave #o", ("#opera", "#ops"), " "),
         ("/who ", ("#lobby", "#opera", "#ops"), " "),
         ("/msg bob", ("Bobby", "bob"), " "),
+        ("/msg jose\u0301", ("Jos\u00e9",), " "),
         ("/msg eve,b", ("Bobby", "bob"), " "),
         ("/help to", ("topic",), " "),
         ("/set th", ("theme",), " "),

@@ -107,3 +107,12 @@ def test_the_ignored_people_are_kept_for_each_server_and_followed_through_rename
     path.parent.write_text("a file in the way")
     place.ignored.do(Ignore("eve"), place.accounts)  # cannot be kept, and holds all the same
     assert place.ignored.covers("eve")
+
+
+def test_a_name_is_ignored_however_it_is_typed() -> None:
+    ignored = Ignored()
+    accounts = KnownAccounts("ada", 1)
+    accounts.learn(7, "Jos\u00e9")
+    ignored.do(Ignore("JOSE\u0301"), accounts)
+    assert ignored.covers("Jos\u00e9", 7)
+    assert ignored.covers("jos\u00e9")

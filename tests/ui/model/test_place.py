@@ -133,3 +133,8 @@ def test_the_rooms_that_could_be_entered_are_those_listed_and_invited_to_and_lef
     for number in range(2 * MOST_ROOMS):
         place.take(Invited(room=f"#r{number}", by="bob"))
     assert len(place.enterable) == MOST_ROOMS
+
+
+def test_a_conversation_is_found_however_the_name_is_typed() -> None:
+    known = RoomInfo(name="@ada+jos\u00e9", direct=True, members=("ada", "Jos\u00e9"))
+    assert FollowedPlace(rooms=[known]).find_direct("@JOSE\u0301") == known.name

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from trio_chat.config import THEMES
+from trio_chat.protocol.names import fold_name
 from trio_chat.ui.commands.table import COMMANDS, find
 from trio_chat.ui.model.place import Place
 
@@ -87,10 +88,10 @@ def _fixed(takes: str, others: list[str], place: Place) -> tuple[str, ...]:
 
 
 def _people(word: str, start: int, place: Place, *, mark: str, after: str) -> Completion:
-    wanted = word.removeprefix(mark).casefold()
+    wanted = fold_name(word.removeprefix(mark))
     if not wanted and not mark:
         return Completion(start, start, ())
-    names = tuple(mark + name for name in place.people if name.casefold().startswith(wanted))
+    names = tuple(mark + name for name in place.people if fold_name(name).startswith(wanted))
     return Completion(start, start + len(word), names, after)
 
 

@@ -19,6 +19,7 @@ from msgspec import Struct, structs
 from trio_chat.client.events import Backlog
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts
 from trio_chat.protocol import events
+from trio_chat.protocol.names import fold_name
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.notes import Context, Hits, Note
 
@@ -65,8 +66,8 @@ class Ignored:
     def _hold(self, people: IgnoredPeople) -> None:
         self._held = people
         self._accounts = frozenset(one.account for one in people.people if one.account)
-        self._names = frozenset(one.name.casefold() for one in people.people)
-        self._unnumbered = frozenset(one.name.casefold() for one in people.people if not one.account)
+        self._names = frozenset(fold_name(one.name) for one in people.people)
+        self._unnumbered = frozenset(fold_name(one.name) for one in people.people if not one.account)
         self.version += 1
 
     def _change(self, people: Iterable[IgnoredPerson], epoch: str) -> None:
@@ -79,7 +80,7 @@ class Ignored:
             return False
         if account in self._accounts:
             return True
-        return name.casefold() in (self._unnumbered if account else self._names)
+        return fold_name(name) in (self._unnumbered if account else self._names)
 
     @property
     def names(self) -> list[str]:
@@ -121,11 +122,11 @@ class Ignored:
 
     def rename(self, event: events.Renamed) -> None:
         """Somebody on a server without numbers has another name; the ignored person stays ignored."""
-        if event.id or event.old.casefold() not in self._names:
+        if event.id or fold_name(event.old) not in self._names:
             return
-        old = event.old.casefold()
+        old = fold_name(event.old)
         renamed = (
-            structs.replace(one, name=event.new) if one.name.casefold() == old else one for one in self._held.people
+            structs.replace(one, name=event.new) if fold_name(one.name) == old else one for one in self._held.people
         )
         self._change(renamed, self._held.epoch)
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from trio_chat.client.events import Backlog, Reconnected
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts
 from trio_chat.protocol import events
-from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.names import LOBBY, fold_name
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.preferences import Preferences
@@ -222,9 +222,9 @@ class Place:
         """The direct conversation of this name, or with these people: ``@bob``, ``@bob+eve``."""
         if name in self.rooms:
             return name
-        wanted = {one.casefold() for one in name.removeprefix("@").split("+")}
+        wanted = set(map(fold_name, name.removeprefix("@").split("+")))
         direct = (room for room in self.rooms if room.startswith("@"))
-        return next((room for room in direct if {one.casefold() for one in self.members(room)} == wanted), None)
+        return next((room for room in direct if set(map(fold_name, self.members(room))) == wanted), None)
 
     def members(self, room: str) -> tuple[str, ...]:
         """The names of the others in a direct conversation; from the conversation's name if the server gave none."""
@@ -252,7 +252,7 @@ class Place:
 
     def _meet(self, names: Iterable[str], *, keep_order: bool = False) -> None:
         for name in names:
-            if name.casefold() == self.me.casefold() or (keep_order and name in self._people):
+            if fold_name(name) == fold_name(self.me) or (keep_order and name in self._people):
                 continue
             self._people.pop(name, None)
             self._people[name] = None
