@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
@@ -11,7 +12,7 @@ import pytest
 
 from tests.hostile_server import HOSTILE, WELL_FORMED, Author, HostileServer, World, faults, half_a_character
 from tests.launching import PROGRAM
-from tests.programs import elsewhere
+from tests.programs import elsewhere, environment
 from tests.pty_driver import PtyProgram
 from trio_chat.protocol import codec, events
 
@@ -183,3 +184,29 @@ def test_a_reason_of_a_close_frame_and_a_foreign_greeting_let_nothing_through(
         with server, Terminal(server, tmp_path, command) as terminal:
             terminal.wait_sentence()
             assert faults(terminal.end()) == []
+
+
+LOGGING: Final = """
+import logging, structlog
+from tests.hostile_server import HOSTILE
+from trio_chat.server.log import configure
+
+configure("text", "debug")
+log = structlog.get_logger()
+log.warning(HOSTILE, name=HOSTILE, **{HOSTILE: [HOSTILE]})
+logging.getLogger(HOSTILE).error("said %s", HOSTILE)
+try:
+    raise ValueError(HOSTILE)
+except ValueError:
+    log.exception("failed")
+"""
+"""A server's log, of which every part is hostile."""
+
+
+def test_a_log_on_a_terminal_lets_nothing_through() -> None:
+    root = str(Path(__file__).parents[2])
+    with PtyProgram([sys.executable, "-c", LOGGING], env=environment(PYTHONPATH=root), columns=200, rows=40) as server:
+        assert server.wait_exit() == 0
+        assert server.raw.count(b"EVIL") > 5
+        assert b"\x1b[33mwarning" in server.raw
+        assert faults(bytes(server.raw)) == []
