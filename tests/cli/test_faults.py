@@ -184,3 +184,15 @@ def test_a_reader_that_has_seen_enough_is_no_fault() -> None:
     finally:
         os.close(writing)
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_ctrl_c_in_the_middle_of_an_import_ends_the_program_without_further_imports(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_run", interrupted)
+    monkeypatch.setitem(sys.modules, "trio_chat.cli.faults", None)  # an import of it fails
+    assert cli.main(["who"]) == 130
+    assert capsys.readouterr() == ("", "")

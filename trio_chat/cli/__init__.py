@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from trio_chat.cli.program import COMPLETE, PROGRAM
+from trio_chat.cli.program import COMPLETE, INTERRUPTED, PROGRAM
 from trio_chat.cli.streams import discard_unwritten, reserve_missing_streams
 from trio_chat.output import harmless_standard_streams
 
@@ -37,6 +37,9 @@ def _main(arguments: list[str]) -> int:
 
 
 def _report(error: BaseException) -> int:
+    if isinstance(error, KeyboardInterrupt):  # perhaps in the middle of an import, whose modules cannot be used then
+        discard_unwritten()
+        return INTERRUPTED
     from trio_chat.cli.faults import report  # noqa: PLC0415 - not needed while all goes well
 
     return report(error)

@@ -19,7 +19,7 @@ from typing import Final
 
 import click
 
-from trio_chat.cli.program import PROGRAM
+from trio_chat.cli.program import INTERRUPTED, PROGRAM
 from trio_chat.cli.streams import discard_unwritten, is_output_error
 from trio_chat.errors import ConfigError, Refused, TrioChatError, UsageError
 from trio_chat.output import harmless_stream
@@ -27,8 +27,6 @@ from trio_chat.version import __version__
 
 FAILED: Final = 1
 MISUSED: Final = 2
-INTERRUPTED: Final = 130
-"""128 and the number of SIGINT, as shells count."""
 
 _CHAT_COMMAND: Final = re.compile(r"(?:^|\s)/[a-z]")
 _CHOICES: Final = re.compile(r"\s*\n\t")
