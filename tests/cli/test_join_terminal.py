@@ -152,6 +152,7 @@ def test_a_window_of_another_size_shows_the_line_once(server: ServerProgram, col
         ada.resize(columns, 15)
         say(server.url, "eve", f"after the change to {columns}")
         ada.wait_for("-- eve has left")
+        ada.wait_for(f"after the change to {columns}")  # later than the notice, while the first page is on its way
         joined = "".join(ada.rows).replace(" ", "")
         assert joined.count("thequickbrown") == 1
         assert joined.count(f"afterthechangeto{columns}") == 1
