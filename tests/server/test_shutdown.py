@@ -61,6 +61,25 @@ async def test_everyone_is_told_why_and_when_to_come_back_and_then_closed(
         await live.ended.wait()
 
 
+async def test_nobody_gives_way_to_another_at_the_end(
+    nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trio_chat.server.app._NEWCOMERS", 1)
+    async with opened(nursery) as live:
+        clients = await live.join_all("ada", "bob", "eve")
+        live.server.stop()
+        for client in clients:  # each has answered the close, and hangs up later than all others
+            closing = await client.next()
+            assert closing["code"] == "shutting_down"
+            with pytest.raises(Closed):
+                await client.next()
+        await until(lambda: live.server.newcomers.size == 3)
+        assert "crowded" not in live.server.hub.tally.refusals
+        for client in clients:
+            client.hang_up()
+        await live.ended.wait()
+
+
 async def test_a_server_without_anybody_ends_at_once(nursery: trio.Nursery, mock_clock: trio.testing.MockClock) -> None:
     async with opened(nursery) as live:
         live.server.stop()

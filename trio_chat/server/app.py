@@ -212,8 +212,11 @@ class Server:
             self.newcomers.remove(newcomer)
 
     def _add_newcomer(self, newcomer: Stranger) -> None:
-        """Give a connection a place among the newcomers, that of another one if all are taken."""
-        if self.newcomers.size >= _NEWCOMERS:
+        """Give a connection a place among the newcomers, that of another one if all are taken.
+
+        At the end of the server everybody is on the way out and nobody comes, so nobody has to give way.
+        """
+        if self.newcomers.size >= _NEWCOMERS and not self._stopping.is_set():
             self._send_newcomer_away()
         self.newcomers.add(newcomer)
 
