@@ -77,6 +77,7 @@ class HubModel:
         self.holders: dict[str, int] = {}  # whose account each token that was given out is of
         self.inboxes: dict[int, list[Event]] = {}
         self.addresses: dict[int, str] = {}
+        self.spoke_before: dict[tuple[int, int], float] = {}
         self._opened = 0
         self._start()
 
@@ -91,8 +92,7 @@ class HubModel:
         self.quiet: set[int] = set()
         self.ears: defaultdict[str, set[int]] = defaultdict(set)
         self.shown: dict[int, dict[str, set[str]]] = {}
-        self.spoke: dict[tuple[int, int], float] = {}
-        self.spoke_before: dict[tuple[int, int], float] = {}
+        self.spoke = dict(self.spoke_before)
         self.batch: list[Turn] = []
         self.peers: set[int] = set()
         self.heard: defaultdict[str, set[int]] = defaultdict(set)

@@ -175,6 +175,45 @@ async def test_the_wait_between_messages_of_a_slow_room_is_as_long_as_it_says(se
     assert code_of(await bob.say("two", "#ops")) == "ok"
 
 
+@pytest.mark.parametrize("leaves", [False, True], ids=["stays", "leaves and comes back"])
+async def test_the_wait_of_a_slow_room_goes_on_over_a_restart(
+    serve: Serve, clocks: Clocks, tmp_path: Path, *, leaves: bool
+) -> None:
+    live = await serve(data=tmp_path, **clocks.settings)
+    ada, bob = await moderated(live)
+    await ada.ask("configure", room="#ops", slow=30)
+    assert code_of(await bob.say("one", "#ops")) == "ok"
+    if leaves:
+        await bob.ask("leave", room="#ops")
+    await live.end()
+    clocks.wall += HOUR
+    clocks.passes(29.0)
+    live = await serve(data=tmp_path, **clocks.settings)
+    bob = await live.look("bob", bob.token)
+    if leaves:
+        await bob.ask("join", room="#ops")
+    assert code_of(await bob.say("two", "#ops")) == "too_soon"
+    clocks.passes(1.0)
+    assert code_of(await bob.say("two", "#ops")) == "ok"
+
+
+async def test_a_message_from_the_future_lets_nobody_wait_longer_than_the_room_says(
+    serve: Serve, clocks: Clocks, tmp_path: Path
+) -> None:
+    live = await serve(data=tmp_path, **clocks.settings)
+    ada, bob = await moderated(live)
+    await ada.ask("configure", room="#ops", slow=30)
+    clocks.wall += HOUR
+    assert code_of(await bob.say("one", "#ops")) == "ok"
+    await live.end()
+    clocks.wall -= HOUR
+    live = await serve(data=tmp_path, boot="another boot", **clocks.settings)
+    bob = await live.look("bob", bob.token)
+    assert code_of(await bob.say("two", "#ops")) == "too_soon"
+    clocks.passes(30.0)
+    assert code_of(await bob.say("two", "#ops")) == "ok"
+
+
 async def test_a_name_does_not_become_free_because_the_wall_clock_is_a_year_ahead(serve: Serve, clocks: Clocks) -> None:
     live = await serve(name_expiry=30, **clocks.settings)
     ada = await live.join("ada")

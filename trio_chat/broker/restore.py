@@ -11,6 +11,7 @@ from trio_chat.broker.state import (
     FOR_GOOD,
     MOST_MENTIONS,
     SENT_IDS,
+    SLOWEST,
     ActiveBan,
     ChatRoom,
     Device,
@@ -43,7 +44,7 @@ def restore(registry: Registry, snapshot: Snapshot, now: float, clock: SaveClock
     _restore_rooms(registry, snapshot)
     for record in snapshot.bans:
         _restore_ban(registry, record)
-    _restore_sent(registry, snapshot)
+    _restore_sent(registry, snapshot, now)
     registry.people.build()
     registry.rooms.build()
     if clock is not None:
@@ -167,15 +168,27 @@ def _restore_rooms(registry: Registry, snapshot: Snapshot) -> None:
             del unread[:-MOST_MENTIONS]
 
 
-def _restore_sent(registry: Registry, snapshot: Snapshot) -> None:
-    """Know the ids of messages sent before a restart, as far as a server that went on would know them."""
+def _restore_sent(registry: Registry, snapshot: Snapshot, now: float) -> None:
+    """Know the ids of messages sent before a restart, as far as a server that went on would know them, and when people
+    spoke last, so that the wait of a slow room goes on."""
     for sent in snapshot.sent:
         person, room = registry.persons.get(sent.sender), registry.numbered.get(sent.room)
         if person is not None and room is not None:
+            _note_spoke(room, person, min(now, seconds(sent.time) - registry.clock.ahead), now)
             person.sent_ids.pop(sent.cid, None)
             person.sent_ids[sent.cid] = room.name, sent.seq, sent.time
             if len(person.sent_ids) > SENT_IDS:
                 del person.sent_ids[next(iter(person.sent_ids))]
+
+
+def _note_spoke(room: ChatRoom, person: Person, spoke: float, now: float) -> None:
+    """Note that a member, or a former one, spoke in a room, if that can still matter."""
+    if spoke + SLOWEST <= now or room.direct is not None:
+        return
+    member = room.members.get(person.id) or room.former.get(person.id)
+    if member is None:
+        member = room.former[person.id] = Member(person, Role.NOBODY)
+    member.spoke = max(member.spoke, spoke)
 
 
 def _restore_ban(registry: Registry, record: SaveBan) -> None:
