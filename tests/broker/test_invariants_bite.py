@@ -69,7 +69,7 @@ def let_people_who_left_hear_on(patch: Patch) -> None:
 
 def store_no_roles(patch: Patch) -> None:
     """Forget the roles at a restart."""
-    patch.setattr(rooms, "save_member", lambda room, member: Persist(SaveMember(room.id, member.person.id)))
+    patch.setattr(rooms, "save_member", lambda registry, room, member: Persist(SaveMember(room.id, member.person.id)))
 
 
 def let_everybody_decide(patch: Patch) -> None:
@@ -78,11 +78,11 @@ def let_everybody_decide(patch: Patch) -> None:
 
 
 def let_the_muted_speak(patch: Patch) -> None:
-    patch.setattr(talk, "may_speak", lambda room, person, now: None)
+    patch.setattr(talk, "may_speak", lambda registry, room, person, now: None)
 
 
 def let_the_uninvited_in(patch: Patch) -> None:
-    patch.setattr(rooms, "_may_enter", lambda room, person, address, now: None)
+    patch.setattr(rooms, "_may_enter", lambda registry, room, person, address, now: None)
 
 
 def change_something_and_refuse(patch: Patch) -> None:
