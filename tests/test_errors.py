@@ -27,6 +27,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "server_full": {"limit": 100},
     "too_many_from_address": {"limit": 10},
     "hello_timeout": {"seconds": 10.0},
+    "head_timeout": {"seconds": 10.0},
     "too_many_from_network": {"limit": 500},
     "too_many_attempts": {},
     "crowded": {},

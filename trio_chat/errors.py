@@ -150,6 +150,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "hello_timeout": Fault(
         "Your client sent no hello within {seconds:g} seconds.", "Send hello first, or a Username header.", close=1008
     ),
+    "head_timeout": Fault("No whole request came within {seconds:g} seconds.", "Send its head at once.", http=408),
     "too_many_from_network": Fault(
         "Your network already has {limit} connections, the most allowed.",
         "Try again when somebody near you has left.",

@@ -302,8 +302,9 @@ class Server:
         return http.refused(refusal)
 
     async def _read_head(self, connection: Connection) -> http.Head | Refusal | None:
-        """Read the head of a connection; ``None`` if the peer sends none in time."""
-        with trio.move_on_after(self.config.handshake_timeout) as scope:
+        """Read the head of a connection; ``None`` if the peer hangs up, or the server stops."""
+        timeout = self.config.handshake_timeout
+        with trio.move_on_after(timeout) as scope:
             self._entering.add(scope)
             try:
                 data = await connection.read_head(http.MAX_HEAD)
@@ -315,7 +316,7 @@ class Server:
             if isinstance(head, http.Head) and head.wants_websocket:
                 connection.unread(data)
             return head
-        return None
+        return None if self._stopping.is_set() else refuse("head_timeout", seconds=timeout)
 
     async def _admit(
         self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str

@@ -283,8 +283,9 @@ async def test_half_a_head_is_waited_for_up_to_the_deadline_and_holds_nobody_up(
     assert (await live.get("/healthz")).status == 200
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(11)
-    assert await client.read_to_end() == b""
-    client.hang_up()
+    answer = await client.read_answer()
+    assert (answer.status, answer.json["code"]) == (408, "head_timeout")
+    assert live.server.hub.tally.refusals == {"head_timeout": 1}
     await until(lambda: not live.server._sockets)
 
 
