@@ -10,6 +10,7 @@ import trio.testing
 
 from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import Gone, Json, RawClient, frame, request, until
+from trio_chat.records import SaveRead
 
 
 async def take(client: RawClient, count: int) -> list[Json]:
@@ -364,3 +365,25 @@ async def test_a_session_that_is_gone_gets_nothing_and_asks_nothing_more(serve: 
     assert (await bob.until("presence"))["left"] == ["ada"]
     with pytest.raises((Gone, OSError)):
         await ada.send(frame(b"x"))
+
+
+# ---- due work -------------------------------------------------------------------------------------
+
+
+async def test_read_positions_are_stored_half_a_second_later_and_neither_earlier_nor_later(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    live = await serve(store=store, clock=lambda: 1e9 + trio.current_time())
+    ada = await live.join("ada")
+    await ada.say("hi")
+    await ada.ask("read", room="#lobby", seq=1)
+
+    def reads() -> int:
+        return sum(isinstance(record, SaveRead) for commit in store.commits for record in commit)
+
+    before = reads()
+    for seconds, stored in ((0.49, 0), (0.02, 1)):
+        mock_clock.jump(seconds)
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        assert reads() - before == stored
