@@ -262,3 +262,21 @@ def test_a_message_that_calls_the_person_starts_their_program(house: Running, tm
         ada.wait_until(lambda: called.exists() and called.read_text().endswith("}\n"), "the program")
         (event,) = map(json.loads, called.read_text().splitlines())
         assert (event["type"], event["room"], event["from"], event["text"]) == ("message", LOBBY, "bob", "@ada look")
+
+
+def test_a_message_during_the_editor_calls_the_person_and_is_not_read(house: Running, tmp_path: Path) -> None:
+    called, script = tmp_path / "called", tmp_path / "editor.sh"
+    (tmp_path / "config.toml").write_text(f'[client]\nnotify_command = ["tee", "-a", "{called}"]\n')
+    script.write_text("#!/bin/sh\necho EDITOR HERE\nread line\n")
+    script.chmod(0o700)
+    with Screen(house.url, tmp_path, EDITOR=str(script)).ready() as ada:
+        ada.wait_for("connected")
+        ada.press("C-x", "C-e")
+        ada.wait_for("EDITOR HERE")
+        house.forget()
+        number = house.say("@ada look", room=LOBBY)
+        ada.wait_until(lambda: called.exists() and called.read_text().endswith("}\n"), "the program")
+        assert not house.server.asked(requests.Read)
+        ada.type("\r")
+        ada.wait_for("@ada look")
+        assert house.wait_asked(requests.Read).seq == number

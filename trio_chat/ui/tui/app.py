@@ -304,12 +304,15 @@ class FullScreen:
         from trio_chat.ui.terminal import external_editor  # noqa: PLC0415 - rarely needed
 
         editor = self._model.room.editor
+        self._model.attention.focused = False  # nobody sees the chat meanwhile
         await self._painter.end()
         try:
             with self._terminal.lent():
                 text, why = await external_editor.edit(editor.text, self._memory.directory)
         finally:
             await self._resume()
+            self._model.attention.focused = True
+            self._requests.apply(self._model.saw())
         if why:
             self._model.tell(f"{why} The input is unchanged.", time.time(), error=True)
         elif text != editor.text:

@@ -99,8 +99,8 @@ class ScreenPainter:
             self._hurry.set()
 
     def write(self, sequence: Control) -> None:
-        """Send a control sequence to the terminal with the next drawing."""
-        self._to_write.control(sequence)
+        """Send a control sequence to the terminal with the next drawing; while nothing is drawn, only the last."""
+        self._to_write = (Output() if self._away else self._to_write).control(sequence)
         self.show(at_once=True)
 
     def notify(self, call: Notification) -> None:
