@@ -28,7 +28,7 @@ from trio_chat.client.frames import BadFrame, read_event
 from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, ClientState
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, ConnectionLost, Wire, open_tcp, open_wire, timed_out
-from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotDone, Unreachable
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone, Unreachable
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Closing, Error, Welcome
 from trio_chat.protocol.requests import Hello
@@ -43,6 +43,9 @@ if TYPE_CHECKING:
     from trio_chat.client.options import ConnectionOptions
     from trio_chat.client.pending import AnswerEvent, Step
     from trio_chat.protocol.requests import AnyRequest
+
+_OF_ANOTHER: Final = frozenset({"name_owned", "name_taken"})
+"""Codes of refusals of a name that is somebody else's."""
 
 ASK_AGAIN: Final = 1.0
 """Seconds until a request that the server was too busy for is sent again."""
@@ -83,6 +86,7 @@ class Link:
         self._scope = trio.CancelScope(shield=True)
         self._wire: Wire | None = None
         self._entered = False
+        self._refused_name: Setback | None = None  # the refusal of our name, while we come back by our token
         self._waits = False
         self._begun = trio.Event()
         self._finished = trio.Event()
@@ -221,6 +225,8 @@ class Link:
             try:
                 reason = await self._connect(tries)
             except Setback as setback:
+                if self._may_come_by_token(setback):
+                    continue
                 if not self._may_retry(setback):
                     self._fail(setback.error)
                     return
@@ -252,7 +258,8 @@ class Link:
         """Run one connection from its start to its end. Returns the reason for the end, as a sentence."""
         conversation, credentials = self._conversation, self._credentials
         if self._entered and conversation.welcome is not None:
-            credentials = replace(credentials, name=conversation.name)
+            name = conversation.name if self._refused_name is None else None
+            credentials = replace(credentials, name=name)
             if conversation.welcome.token:  # else the server remembers no device, and wants the password again
                 credentials = replace(credentials, token=conversation.welcome.token, account_password=None)
         else:
@@ -264,6 +271,7 @@ class Link:
             ) as wire:
                 welcome = await self._greet(wire, say_hello=credentials.empty)
                 opening.deadline = math.inf
+                self._check_same_account(welcome)
                 self._wire = wire
                 step = conversation.enter(welcome, tries)
                 self._entered = True
@@ -271,6 +279,26 @@ class Link:
                 self._begun.set()
                 return await self._exchange(wire, step)
         raise timed_out(self._address)
+
+    def _may_come_by_token(self, setback: Setback) -> bool:
+        """Whether to come back by the token alone. The account may have another name since, by another device, and its
+        old name may be somebody else's."""
+        before, error = self._conversation.welcome, setback.error
+        if self._refused_name is not None or not self._entered or before is None:
+            return False
+        if not (before.account and before.token and isinstance(error, NotAdmitted) and error.code in _OF_ANOTHER):
+            return False
+        self._refused_name = setback
+        return True
+
+    def _check_same_account(self, welcome: Welcome) -> None:
+        """Raise the refusal of our name, if our token led to another account: the server does not know it any more."""
+        refusal, self._refused_name = self._refused_name, None
+        before = self._conversation.welcome
+        if refusal is None or before is None:
+            return
+        if (welcome.epoch, welcome.account) != (before.epoch, before.account):
+            raise refusal
 
     def _make_headers(self, credentials: Credentials) -> list[tuple[bytes, bytes]]:
         return make_headers(credentials, self._options.client, quiet=self._options.quiet)

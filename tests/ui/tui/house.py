@@ -28,7 +28,7 @@ from trio_chat.client.credentials import Credentials
 from trio_chat.client.options import Reconnection, StreamOptions
 from trio_chat.client.wire import ConnectionLost, OpenStream
 from trio_chat.config import ClientConfig
-from trio_chat.errors import ChatError, Refusal, Unreachable
+from trio_chat.errors import ChatError, NotAdmitted, Refusal, Unreachable
 from trio_chat.protocol import events
 from trio_chat.protocol.codec import decode_event, decode_request, encode
 from trio_chat.server.doors.http import Head
@@ -207,7 +207,10 @@ class House:
         peer = LinePeer(next(self._sessions))
         await self.inbox.send(Arrival(peer, hello, "192.0.2.1"))
         await peer.settled.wait()
-        assert peer.refusal is None, peer.refusal
+        if peer.refusal is not None:
+            reason = peer.refusal
+            self.inbox.send_nowait(Departure(peer.session))
+            raise Setback(NotAdmitted(reason.code, reason.message, reason.advice), again=False)
         wire = self._wires[open_stream.args[0]] = FakeWire(self, peer)
         try:
             yield wire

@@ -149,8 +149,6 @@ class Company:
         await self._by(who, ReactToMessage(*await self._nth(back), "+1", on=on))
 
     async def _rename(self, who: str, name: str) -> None:
-        if who not in self.devices and self.house.unplugged & self.devices.keys():
-            return  # a screen that comes back under a name that is another's by now asks the person
         await self._by(who, Rename(name))
 
     async def _join(self, who: str, room: str) -> None:
@@ -185,7 +183,8 @@ class Company:
         await self.check()
 
     async def _restart(self, device: str) -> None:
-        self.house.unplugged.discard(device)
+        if device in self.house.unplugged:  # it would start under a name that may be another's by now, and ask
+            await self._plug(device)
         self._scopes[device].cancel()
         await self.house.settle()
         await self._start(device)
@@ -331,6 +330,17 @@ def test_unread_messages_survive_a_restart_and_a_cut_as_they_are() -> None:
 
 def test_what_another_device_read_meanwhile_is_read_after_a_reconnect() -> None:
     run(("unplug", "A"), ("say", "bob", "#lobby", "lunch?"), ("say", "bob", "#lobby", "@ada: look"), ("plug", "A"))
+
+
+def test_a_screen_comes_back_to_its_account_though_its_old_name_is_another_persons() -> None:
+    run(
+        ("unplug", "A"),
+        ("rename", "B", "ann"),
+        ("rename", "bob", "ada"),
+        ("say", "bob", "#ops", "see @ann"),
+        ("plug", "A"),
+        ("say", "A", "#ops", "lunch?"),
+    )
 
 
 @pytest.mark.search
