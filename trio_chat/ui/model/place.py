@@ -120,8 +120,6 @@ class Place:
             case events.Invited():
                 self._note_enterable(event.room)
             case events.Left():
-                if not event.reason:
-                    self._note_enterable(event.room)
                 self.leave(event.room)
             case events.People():
                 if event.room == self.lobby:  # all who are here: others have gone meanwhile

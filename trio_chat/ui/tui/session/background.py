@@ -174,8 +174,9 @@ class BackgroundRequests:
     async def _report_read(self, room: str) -> None:
         await trio.sleep(_READ_AFTER)
         seq = self._read.pop(room)
-        if room in self.model.rooms:  # the person may have left it meanwhile
-            await self.connected().read(room, seq)
+        if room in self.model.rooms:
+            with suppress(Refused):  # the person has left it meanwhile, or removed it
+                await self.connected().read(room, seq)
 
     # ---- typing notices ------------------------------------------------------------------------
 
