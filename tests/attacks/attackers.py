@@ -48,7 +48,12 @@ class Session:
         self.socket = socket.socket()
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER)  # leave no socket waiting
         self.socket.bind((address, 0))
-        self.socket.connect(("127.0.0.1", port))
+        self.socket.settimeout(1.0)
+        try:
+            self.socket.connect(("127.0.0.1", port))
+        except OSError:
+            self.socket.close()
+            raise
         self.socket.setblocking(False)
         self._frames = frames
         self._left = head

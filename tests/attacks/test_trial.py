@@ -17,9 +17,9 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, an
 @pytest.mark.parametrize("attack", ["half-sent heads", "pongs", "empty fragments", "long messages", "own passwords"])
 def test_an_attack_costs_nobody_a_message_or_the_connection(attack: str, tmp_path: Path) -> None:
     assert attack in ATTACKS
-    server = Server(tmp_path)
-    members = Members(server.port, 10)
-    attacked = [put_to_test(server, members, attack, 0.5)]
-    members.close()
-    assert losses(attacked, members) + faults_of_server(server, 2.0) == []
+    with Server(tmp_path) as server:
+        members = Members(server.port, 10)
+        attacked = [put_to_test(server, members, attack, 0.5)]
+        members.close()
+        assert losses(attacked, members) + faults_of_server(server, 2.0) == []
     assert attacked[0].done, "the attack did nothing"

@@ -27,7 +27,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
 
 from tests.attacks.attackers import ATTACKS, PASSWORD, ROOM
 from tests.benchmarks.process_figures import resident
@@ -94,6 +94,14 @@ class Server:
             text = page.read().decode()
         found = re.findall(r'^trio_chat_refus\w*\{[^}]*code="(\w+)"[^}]*\} (\d+)', text, re.MULTILINE)
         return Counter({code: int(count) for code, count in found})
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(_GRACE)
 
     def stop(self) -> int:
         """Stop it and return its exit status."""
@@ -295,8 +303,7 @@ def faults_of_server(server: Server, seconds: float) -> list[str]:
 def try_attack(attack: str, rounds: int, seconds: float) -> list[str]:
     """Put a new server to the test by one attack. Returns what is wrong."""
     began = time.monotonic()
-    with tempfile.TemporaryDirectory() as folder:
-        server = Server(Path(folder))
+    with tempfile.TemporaryDirectory() as folder, Server(Path(folder)) as server:
         members = Members(server.port, MEMBERS)
         quiet, attacked = [], []
         for _ in range(rounds):
