@@ -224,6 +224,13 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Change one operator at a time in 200 places of a copy, and list the changes that no test notices."""
+    session.install("-e", ".[test,speed]")
+    session.run("python", "-m", "tests.mutants", *session.posargs)
+
+
+@nox.session(default=False)
 def compatibility(session: nox.Session) -> None:
     """Try this version with 0.1.0: clients and servers of both versions, one database, one device's files."""
     known = ["git", "cat-file", "-e", f"{EARLIER}^{{commit}}"]
