@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import socket
+import tracemalloc
 from collections.abc import Iterator
 
 import pytest
@@ -23,6 +24,24 @@ def pair() -> Iterator[tuple[Transport, socket.socket]]:
     near.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
     with TcpTransport(near) as transport, far:
         yield transport, far
+
+
+async def test_receiving_takes_no_more_memory_than_what_arrived(pair: tuple[Transport, socket.socket]) -> None:
+    transport, far = pair
+    far.send(b"first")
+    assert transport.receive() == b"first"
+    far.send(b"x" * 1000)
+    tracemalloc.start()
+    try:
+        received = transport.receive()
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert received == b"x" * 1000
+    assert most < 5000
+    far.send(b"last")
+    assert transport.receive() == b"last"
+    assert received == b"x" * 1000  # it is the receiver's own, and no view of what arrives next
 
 
 async def test_sending_takes_what_the_kernel_takes_and_never_waits(pair: tuple[Transport, socket.socket]) -> None:
