@@ -108,6 +108,27 @@ async def test_a_busy_server_is_asked_for_the_log_again(server: ScriptedServer, 
     assert len(server.asked(requests.History)) == 4
 
 
+async def test_a_log_that_is_refused_for_good_is_not_asked_for_again(
+    server: ScriptedServer, autojump_clock: MockClock
+) -> None:
+    async def refuse(session: Session, request: requests.AnyRequest) -> bool:
+        if not isinstance(request, requests.History):
+            return False
+        await session.say(Error(id=request.id, code="not_a_member", message="You are not in that room."))
+        return True
+
+    server.before = refuse
+    async with server.connect() as chat:
+        await server.session.drop()
+        await server.write(LOBBY, "one")
+        await next_of(chat, trio_chat.Reconnected)
+        assert await next_event(chat) == trio_chat.Missed(room=LOBBY, count=1)
+        await server.write(LOBBY, "two")  # no longer held until the log is there
+        assert await texts(chat, 1) == ["two"]
+        await trio.sleep(60)
+    assert len(server.asked(requests.History)) == 1
+
+
 async def test_an_unacknowledged_message_is_sent_again_under_its_id(
     server: ScriptedServer, autojump_clock: MockClock
 ) -> None:
