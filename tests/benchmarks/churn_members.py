@@ -124,8 +124,6 @@ class Member:
             self.own.append((answer["room"], answer["seq"]))
         elif kind == "join":
             self.rooms.add(fields["room"])
-        elif kind == "leave":
-            self.rooms.discard(fields["room"])
         elif kind == "nick":
             self.renamed = self.names.index(fields["name"])
 
@@ -145,16 +143,18 @@ class Member:
         self.ask("send", to=[self._neighbour().shown], text=self._text())
 
     def edit(self) -> None:
-        """Edit one of its last messages."""
-        if self.own:
-            room, seq = self._chance.choice(self.own)
+        """Edit one of its last messages in rooms where it still is."""
+        here = [place for place in self.own if self._is_in(place[0])]
+        if here:
+            room, seq = self._chance.choice(here)
             self.ask("edit", room=room, target=seq, text=self._text())
 
     def delete(self) -> None:
-        """Delete its oldest message of the last ones."""
-        if self.own:
-            room, seq = self.own.popleft()
-            self.ask("delete", room=room, target=seq)
+        """Delete the oldest of these."""
+        place = next((place for place in self.own if self._is_in(place[0])), None)
+        if place is not None:
+            self.own.remove(place)
+            self.ask("delete", room=place[0], target=place[1])
 
     def react(self) -> None:
         """React to the last message, or no longer."""
@@ -190,14 +190,17 @@ class Member:
     def move(self) -> None:
         """Join a room, or leave one if it is in enough of them."""
         if len(self.rooms) > self._chance.uniform(0, 2 * ROOMS_OF_ONE):
-            self.ask("leave", room=self._chance.choice(sorted(self.rooms)))
+            self._leave_room(self._chance.choice(sorted(self.rooms)))
         else:
             self.ask("join", room=f"#room{self._chance.randrange(ROOMS)}")
 
     def visit_corner(self) -> None:
         """Join the small room of its corner, or leave it."""
         room = f"#corner{self.number // CORNER}"
-        self.ask("leave" if room in self.rooms else "join", room=room)
+        if room in self.rooms:
+            self._leave_room(room)
+        else:
+            self.ask("join", room=room)
 
     def rename(self) -> None:
         """Change to its other name."""
@@ -206,6 +209,13 @@ class Member:
     def step_out(self) -> None:
         """Say that it is away, or back."""
         self.ask("away", **({"text": "lunch"} if self._chance.random() < 0.5 else {}))
+
+    def _leave_room(self, room: str) -> None:
+        self.rooms.discard(room)  # at once, so that it does nothing more there
+        self.ask("leave", room=room)
+
+    def _is_in(self, room: str) -> bool:
+        return room in self.rooms or room.startswith(("@", "#lobby"))
 
     @property
     def shown(self) -> str:
@@ -226,7 +236,7 @@ class Member:
         if not self.heard:
             return None
         message = json.loads(self.heard)
-        return str(message["room"]), int(message["seq"])
+        return (str(message["room"]), int(message["seq"])) if self._is_in(message["room"]) else None
 
 
 _ACTIONS: Final[tuple[tuple[Callable[[Member], None], int], ...]] = (
