@@ -275,7 +275,7 @@ def stored_part(broker: Broker) -> dict[str, Any]:
             if any(seq > p.read.get(room, 0) for seq in seqs)
         },
         "bans": {
-            (r.id, number): (ban.record, ban.person and ban.person.id, ban.network, ban.until)
+            (r.id, number): (ban.record, ban.person and ban.person.id, ban.network, _until(ban.until))
             for r in rooms
             for number, ban in r.bans.items()
         },

@@ -253,3 +253,18 @@ def test_a_person_welcomed_while_nothing_can_be_stored_is_told_again() -> None:
     crowd.go("plain")
     crowd.back("plain")
     assert told_at_return(crowd, "plain") == gone
+
+
+def test_a_ban_ends_at_the_same_millisecond_after_a_restart() -> None:
+    """Seconds since 1970 have no exact tenths: the store keeps milliseconds, and no more may be asked of it."""
+    crowd = Crowd("ada")
+    crowd.order("promote", "ada")
+    crowd.step()
+    for _ in range(2):
+        crowd.advance(0.1)
+    crowd.do("ada", Ban(id="b", room=LOBBY, network="192.0.2.9", seconds=0.5))
+    (before,) = crowd.broker.rooms[LOBBY].bans.values()
+    crowd.restart(orderly=False)
+    (after,) = crowd.broker.rooms[LOBBY].bans.values()
+    assert after.record == before.record
+    assert abs(after.until - before.until) <= 0.001
