@@ -50,6 +50,26 @@ def test_both_interfaces_keep_a_log(server: ServerProgram, tmp_path: Path, plain
     assert logged(logs, f"@dan+eve-{room}") == ["#1 dan: between us"]
 
 
+def test_the_full_screen_puts_into_the_log_what_was_said_since_the_last_run(
+    server: ServerProgram, tmp_path: Path
+) -> None:
+    command = [*PROGRAM, "join", "--url", server.url, "--name", "cyd", "--room", "since"]
+    for said in ("first", "last"):
+        terminal = Terminal([*command, "--log-directory", str(tmp_path / "logs")], elsewhere(tmp_path, NO_COLOR="1"))
+        try:
+            terminal.sees(["#since>"])
+            terminal.types([said])
+            terminal.sees([f"{said} ✓"])
+            terminal.types(["/quit"])
+            terminal.ends()
+        finally:
+            terminal.close()
+        if said == "first":
+            say(server.url, "ada", *(f"missed {number}" for number in range(3)), room="#since")
+    missed = [f"#{number + 2} ada: missed {number}" for number in range(3)]
+    assert logged(tmp_path / "logs", "since") == ["#1 cyd: first", *missed, "#5 cyd: last"]
+
+
 def test_a_pipe_and_tail_write_each_event_once_into_one_log(server: ServerProgram, tmp_path: Path) -> None:
     logs = tmp_path / "logs"
     env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_LOG_DIRECTORY=str(logs))

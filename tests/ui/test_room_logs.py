@@ -91,6 +91,16 @@ def test_what_is_in_a_log_already_is_not_written_again(tmp_path: Path, days: Day
     assert texts(folder / "ops.2026-12-01.log") == ["#3 ada: hello"]
 
 
+def test_the_last_event_of_a_log_is_found_in_its_newest_file(tmp_path: Path, days: Days) -> None:
+    assert logs(tmp_path / "none", days).last("#ops") is None
+    kept = logs(tmp_path, days)
+    kept.take(message(1))
+    days.today = "2026-12-01"
+    kept.take(message(2))
+    kept.take(message(7, room="#ops.2"))
+    assert (kept.last("#ops"), kept.last("#ops.2"), kept.last("#other")) == (2, 7, None)
+
+
 def test_two_programs_write_each_event_once(tmp_path: Path, days: Days) -> None:
     one, other = logs(tmp_path, days), logs(tmp_path, days)
     for seq in range(1, 5):

@@ -89,6 +89,13 @@ class RoomLogs:
         self.trouble = ""
         return ""
 
+    def last(self, room: str) -> int | None:
+        """The number of the last event in a room's log; ``None`` if there is none, or it cannot be read."""
+        with contextlib.suppress(OSError), self._folder() as folder:
+            found = _last_in_earlier(folder, file_stem(room), f"{file_stem(room)}.A")  # behind all days
+            return None if found is None else found.seq
+        return None
+
     def _why(self, error: OSError) -> str:
         return f"The log of the chat cannot be written in {self._directory}: {error.strerror or error}."
 

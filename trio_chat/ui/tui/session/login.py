@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -26,6 +26,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_chat.client import Chat
+
+
+_MISSED_PAGE: Final = 500
+_MISSED_PAGES: Final = 20
+"""Events of a page, and pages of a room, that are fetched for its log: ten thousand events take some seconds."""
 
 
 class ScreenConnection:
@@ -134,6 +139,8 @@ class ScreenConnection:
             entered, self._entered = self._entered, None
             model.tell(await entered(chat), time.time())
             self._show()
+        if self._logs is not None:
+            await self._log_missed(chat, self._logs)
         async for event in chat:
             if isinstance(event, Reconnected):
                 model.place.take(event)
@@ -145,6 +152,20 @@ class ScreenConnection:
             if self._logs is not None and (trouble := self._logs.take(event, hidden=model.place.ignored.hides(event))):
                 model.tell(trouble, time.time(), error=True)
             self._show(at_once=isinstance(event, Disconnected))
+
+    async def _log_missed(self, chat: Chat, logs: RoomLogs) -> None:
+        """Put what was said since the last run into the logs, before anything newer gets there."""
+        hides = self._model.place.ignored.hides
+        with suppress(ChatError):  # a log then says how much is missing
+            for name, room in list(chat.rooms.items()):
+                after = logs.last(name)
+                for _ in range(_MISSED_PAGES):
+                    if after is None or after >= room.last:
+                        break
+                    page = await chat.history(name, after=after, limit=_MISSED_PAGE)
+                    for event in page.events:
+                        logs.take(event, hidden=hides(event))
+                    after = page.events[-1].seq if page.events and page.more else None
 
     def _enter(self, chat: Chat) -> None:
         model = self._model
