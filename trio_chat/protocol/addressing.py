@@ -95,6 +95,7 @@ AT: Final = "@\uff20"
 """The signs before a name: the ordinary one, and the full-width one of East Asian keyboards."""
 
 _AT: Final = re.compile(f"[{AT}]")
+_ASCII_RUN: Final = re.compile(rf"[A-Za-z0-9_.-]{{0,{MAX_NAME + 1}}}")  # most names, which need no closer look
 _COLON: Final = re.compile("[:\uff1a]")
 _CALLED_WORD: Final = re.compile(r"[^\s,]+")
 _CALLED: Final = re.compile(
@@ -194,7 +195,8 @@ def _at_spans(text: str) -> Iterator[NameSpan]:
     """Each ``@`` that is not inside of a word, with the letters behind it: at most one more than a name may have."""
     for sign in _AT.finditer(text):
         at = sign.start()
-        end = at + 1
+        run = _ASCII_RUN.match(text, at + 1)
+        end = run.end() if run is not None else at + 1
         while end < len(text) and end - at <= MAX_NAME + 1 and _in_name(text[end]):
             end += 1
         is_address = _is_at(text[end : end + 1]) and not is_unspaced(text[end - 1])  # @bob@example.org
