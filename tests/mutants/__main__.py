@@ -69,6 +69,9 @@ SLOWEST: Final = "tests/broker/test_invariants_bite.py"
 STEP: Final = 420.0
 """Seconds that the tests of one step may take."""
 
+_MISUSED: Final = 4
+"""The exit status of pytest that was called with wrong arguments."""
+
 TEST: Final = 90.0
 """Seconds that one test may take: a change may make a loop endless."""
 
@@ -110,16 +113,16 @@ def sample(found: dict[str, list[Change]], count: int, seed: int) -> list[Change
     return chosen[:count]
 
 
-def steps_for(change: Change) -> Iterator[tuple[list[str], list[str]]]:
-    """The tests of each step, as arguments to pytest, and the marks with which they are chosen."""
+def steps_for(change: Change, root: Path) -> Iterator[tuple[list[str], list[str]]]:
+    """The tests in ``root`` of each step, as arguments to pytest, and the marks with which they are chosen."""
     quick = ["-m", "not hypothesis and not search"]
     module = Path(change.module).with_suffix("")
     dotted = ".".join(module.parts)
     part = module.parts[1]
     folders = [f"tests/{name}" for name in ABOVE.get(part, ())]
     own = [
-        str(path.relative_to(ROOT))
-        for path in sorted((ROOT / "tests").rglob("test_*.py"))
+        str(path.relative_to(root))
+        for path in sorted((root / "tests").rglob("test_*.py"))
         if path.stem == f"test_{module.name}" or re.search(rf"\b{re.escape(dotted)}\b", path.read_text("utf-8"))
     ]
     own = [path for path in own if not path.startswith(("tests/docs", "tests/compatibility", "tests/mutants"))]
@@ -154,7 +157,7 @@ class Copy:
         path.write_bytes(change.apply(source))
         try:
             compile(path.read_bytes(), change.module, "exec")
-            for tests, marks in itertools.islice(steps_for(change), self._steps):
+            for tests, marks in itertools.islice(steps_for(change, self._folder), self._steps):
                 status, by = self._run([*tests, *marks], str(change))
                 if status is None:
                     return Outcome(change, "unfinished", " ".join(tests), time.monotonic() - began)
@@ -193,6 +196,8 @@ class Copy:
             return None, ""
         finally:
             end_all(name)
+        if process.returncode == _MISUSED:
+            raise RuntimeError(f"pytest cannot be run so: {command}\n{said}")
         failed = re.search(r"^(?:FAILED|ERROR) (\S+)", said, re.MULTILINE)
         return int(process.returncode not in {0, 5}), failed[1] if failed else said[-200:].strip()
 
