@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
+import pytest
+
 from tests.ui.tui.controller.fakes import Desk
 from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol.events import Invited, TypingNotice
@@ -15,6 +17,7 @@ from trio_chat.ui.tui.controller.commands import ScreenCommands
 from trio_chat.ui.tui.controller.messages import MessageActions
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.panes import ListPane, Question, TextPane
+from trio_chat.ui.tui.session.background import BackgroundRequests
 from trio_chat.ui.tui.session.live_settings import set_up
 
 
@@ -35,6 +38,16 @@ async def test_a_typed_line_becomes_a_message_to_the_room_or_to_people() -> None
     await desk.submit("@bob: lunch?")
     assert desk.queue.actions == [(SendRoom("#lobby", "hello 👍"), None), SendTo(("bob",), "lunch?")]
     assert desk.session.calls == ["line hello :+1:", "line @bob: lunch?"]
+
+
+async def test_only_a_line_to_a_room_is_reported_as_being_typed(monkeypatch: pytest.MonkeyPatch) -> None:
+    reported: list[str] = []
+    monkeypatch.setattr(BackgroundRequests, "report_typing", lambda _self, room: reported.append(room))
+    desk = Desk()
+    await desk.press(Typed("h"), Typed("i"))
+    assert reported == ["#lobby", "#lobby"]
+    await desk.press("C-a", "C-k", Typed("/"), Typed("m"))
+    assert reported == ["#lobby", "#lobby"]
 
 
 async def test_a_key_goes_to_the_pane_then_to_the_selected_message_then_to_the_input() -> None:
