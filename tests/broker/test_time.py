@@ -8,10 +8,17 @@ from tests.broker.scenario import EXAMPLES, Crowd
 from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.broker.commands import PASSIVE
 from trio_chat.broker.effects import Disconnect
-from trio_chat.broker.state import Session
+from trio_chat.broker.state import Session, later, seconds, stamp
 from trio_chat.protocol.events import Presence
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import REQUESTS, Hello, Join, Ping, Read, Request
+
+
+@pytest.mark.parametrize("now", [1700000000.1999998, 1700000000.1996, 1700000000.0])
+def test_an_end_in_the_future_is_the_one_that_is_stored(now: float) -> None:
+    end = later(now, 20.0)
+    assert seconds(stamp(end)) == end
+    assert end == pytest.approx(now + 20, abs=0.001)
 
 
 def farewells(crowd: Crowd, seconds: float) -> list[tuple[int, str, str]]:

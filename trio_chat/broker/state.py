@@ -342,12 +342,17 @@ def stamp(now: float) -> str:
 
 
 def later(now: float, seconds: float | None) -> float:
-    """So many seconds from now; infinite for good, and for a time that no calendar reaches."""
+    """So many seconds from now; infinite for good, and for a time that no calendar reaches. It is a time that can be
+    stored, in milliseconds, so that it is the same after a restart."""
     end = float("inf") if seconds is None else now + seconds
-    return end if end < END else float("inf")
+    return _read_time(stamp(end)) if end < END else float("inf")
 
 
 def seconds(time: str) -> float:
     """A time on the wire as seconds since 1970. Raises ``ValueError``."""
+    return _read_time(time)
+
+
+def _read_time(time: str) -> float:
     moment = datetime.fromisoformat(time)
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
