@@ -44,6 +44,18 @@ def test_a_kicked_person_is_told_why_hears_nothing_more_and_may_come_back() -> N
     ]
 
 
+def test_a_network_has_its_own_ban_which_no_ban_of_another_network_replaces_or_lifts() -> None:
+    crowd = ops()
+    for network in ("198.51.100.0/24", "203.0.113.0/24"):
+        crowd.do("owner1", Ban(id="b", room="#ops", network=network))
+    crowd.do("owner1", Unban(id="u", room="#ops", network="198.51.100.0/24"))
+    crowd.all_read()
+    crowd.do("owner1", Bans(id="l", room="#ops"))
+    (answer,) = crowd.news("owner1")
+    assert isinstance(answer, BanList)
+    assert [ban.network for ban in answer.bans] == ["203.0.113.0/24"]
+
+
 def test_a_room_whose_last_owner_is_removed_gets_another() -> None:
     crowd = ops()
     crowd.do("boss", Kick(id="k", room="#ops", name="owner1"))
