@@ -246,7 +246,16 @@ async def test_a_message_of_endless_fragments_closes_that_connection(
     live = await serve()
     ada, bob = await live.join_all("ada", "bob")
     nursery.start_soon(ada.send, frame(b"{", fin=False) + frame(b"", CONTINUATION, fin=False) * 2048)
-    closing = await ada.until("closing")
+
+    async def hurry() -> None:  # they are read slowly
+        while True:
+            await trio.testing.wait_all_tasks_blocked()
+            mock_clock.jump(1)
+
+    async with trio.open_nursery() as clock:
+        clock.start_soon(hurry)
+        closing = await ada.until("closing")
+        clock.cancel_scope.cancel()
     assert (closing["code"], closing.get("retry")) == ("too_many_fragments", None)
     with pytest.raises(Closed) as closed:
         await ada.next()

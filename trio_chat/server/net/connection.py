@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from trio_chat.errors import Refusal, refuse
-from trio_chat.server.net.frames import FrameReader, close_frame, short_reason
+from trio_chat.server.net.frames import SMALL, FrameReader, close_frame, short_reason
 from trio_chat.server.net.outbox import Outbox
 from trio_chat.server.net.outbox_memory import OutboxMemory
 
@@ -40,18 +40,15 @@ _LINGER: Final = 2.0
 _LINGER_READINGS: Final = 64
 """Readings of that time: a peer sends at most one more message, whose bytes are on their way."""
 
-_FRAGMENT: Final = 64
-"""The least bytes of a fragment on average, in a message of many fragments. Libraries make fragments of kilobytes."""
-
 _FEW_FRAGMENTS: Final = 1024
 """Fragments that any message may have, however short."""
 
 _FRAME_RATE: Final = 100.0
-"""Control frames and fragments that a peer may send in a second, on average: a thousandth of the processor. A client
-sends a ping every few seconds. A peer that sends more is read later."""
+"""Control frames and small fragments that a peer may send in a second, on average: a thousandth of the processor. A
+client sends a ping every few seconds. A peer that sends more is read later."""
 
-_FRAME_BURST: Final = 256
-"""Control frames and fragments that a peer may send at once, beside those of one message."""
+_FRAME_BURST: Final = 256.0
+"""Control frames and small fragments that a peer may send at once: three milliseconds."""
 
 _CLOSE: Final = b"\x88"  # FIN and opcode 8
 _TOO_BIG: Final = (1009).to_bytes(2, "big")  # how trio-websocket closes over a message that is too big
@@ -96,10 +93,10 @@ class Connection(trio.abc.Stream):
         self._nursery = nursery
         self._websocket: WebSocketConnection | None = None
         self._max_frame = max_frame
-        most_fragments = _FEW_FRAGMENTS + max_frame // _FRAGMENT
+        most_fragments = _FEW_FRAGMENTS + max_frame // SMALL
         self._frames = FrameReader(max_frame, most_fragments)
         self._most_fragments = most_fragments
-        self._frame_credit = float(_FRAME_BURST + most_fragments)
+        self._frame_credit = _FRAME_BURST
         self._credited = trio.current_time()
         self._head = self._early = b""
         self._opened = trio.Event()
@@ -219,7 +216,7 @@ class Connection(trio.abc.Stream):
                     return data
             messages, rest = frames.feed(data)
             size += len(data)
-            if frames.extra:
+            if frames.extra or frames.too_many:
                 self._charge(frames.extra)
             if messages:
                 owner = None if self._closing else self._owner
@@ -293,7 +290,7 @@ class Connection(trio.abc.Stream):
         message has too many fragments."""
         now = trio.current_time()
         earned = (now - self._credited) * _FRAME_RATE
-        self._frame_credit = min(_FRAME_BURST + self._most_fragments, self._frame_credit + earned) - extra
+        self._frame_credit = min(_FRAME_BURST, self._frame_credit + earned) - extra
         self._credited = now
         if self._frame_credit < 0:
             self.pause(-self._frame_credit / _FRAME_RATE)

@@ -47,6 +47,9 @@ _TWO: Final = 0xFFFF
 _HEADER: Final = 14
 """Bytes of the longest header. wsproto refuses a broken frame when it has the header."""
 
+SMALL: Final = 64
+"""Bytes under which a fragment is small. Libraries make fragments of kilobytes."""
+
 _FRAMES: Final = 64
 """Frames in a portion that go to wsproto: less than a millisecond."""
 
@@ -83,7 +86,7 @@ class FrameReader:
     frames are dropped. The reader keeps at most what one reading brought and one frame that is not whole.
 
     ``more`` says that whole frames are left: the next call of :meth:`feed` may bring no bytes. ``extra`` is the number
-    of frames in the last portion that are no message of their own: control frames and fragments.
+    of frames in the last portion that bring little or nothing of a message: control frames and small fragments.
     """
 
     __slots__ = (
@@ -178,7 +181,7 @@ class FrameReader:
     def _take_unusual(self, data: bytes, at: int, start: int, stop: int) -> bytes:
         """Return what wsproto gets of the frame at ``at``, whose measures are those of :meth:`_measure`."""
         if stop and not self._is_broken(data[at], stop - start):
-            return data[at:stop] if self._hand_on(data[at]) else b""
+            return data[at:stop] if self._hand_on(data[at], stop - start) else b""
         self.unusual = True
         self._tail = _HEADER if start else self._limit + 1 + _HEADER
         return self._take_tail(data[at:])
@@ -189,7 +192,7 @@ class FrameReader:
             return True
         return bool(first & _CONTROL) and (not first & _FIN or size > _SHORT)
 
-    def _hand_on(self, first: int) -> bool:
+    def _hand_on(self, first: int, size: int) -> bool:
         """Count a frame that is no ordinary message. Returns whether wsproto gets it."""
         if first & _CONTROL:
             self.extra += 1
@@ -198,7 +201,7 @@ class FrameReader:
             return True
         self.unusual = True
         if not first & _FIN or not first & _OPCODE:  # a fragment: the last one has the bit, the first one the opcode
-            self.extra += 1
+            self.extra += size < SMALL
             self._fragments += 1
             self.too_many = self.too_many or self._fragments > self._most_fragments
         if first & _FIN:
