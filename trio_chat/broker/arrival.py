@@ -31,7 +31,7 @@ _MADE_UP: Final = re.compile(r"user_\d+")
 
 
 _NO_PASSWORD: Final = (
-    "$argon2id$v=19$m=65536,t=3,p=4$Je2HAjUi14CQjXBStjIQ5g$ql8I0Dhg6BBqqRSVQaWNF9CXYob2IxrPB88ajBUUAyM"  # noqa: S105 - a hash, and of nothing
+    "$argon2id$v=19$m=65536,t=3,p=1$6H9GCin4oAJKEwBS+NtPtA$+RSpvT6zaDFZDsDSjGFpzXTO7aMFXI/vkSTUYDgdNHw"  # noqa: S105 - a hash, and of nothing
 )
 """A hash that is checked in place of that of an account without a password, so that the answer takes as long. No
 password is known for it."""

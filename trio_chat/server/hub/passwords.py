@@ -20,6 +20,9 @@ from trio_chat.errors import Refusal, refuse
 _AT_ONCE: Final = 2
 """Hashes at a time: each takes a core and 64 MiB."""
 
+_THREADS: Final = 1
+"""Threads of one hash: more of them would take the other cores from the server, for which all others wait."""
+
 _WAITING: Final = 16
 """Hashes that may wait: the last of them about a second."""
 
@@ -169,7 +172,7 @@ class Passwords:
 def _hash(password: str) -> str:
     import argon2  # noqa: PLC0415 - most servers never need it
 
-    return argon2.PasswordHasher().hash(password)
+    return argon2.PasswordHasher(parallelism=_THREADS).hash(password)
 
 
 def _verify(encoded: str, password: str) -> bool:
