@@ -178,6 +178,7 @@ def run(server: Server, crowd: Crowd, rate: float, seconds: float) -> list[Sampl
         while planned - began < seconds:
             now = time.monotonic()
             planned = max(planned + 1 / rate, now - _LATE)
+            crowd.loop.turn(0.0)  # what has come is taken also when the plan is late
             while time.monotonic() < planned:
                 crowd.loop.turn(time.perf_counter() + max(0.0, planned - time.monotonic()))
             crowd.act(planned)
