@@ -17,6 +17,7 @@ import os
 import queue
 import random
 import re
+import resource
 import shutil
 import signal
 import subprocess
@@ -68,6 +69,9 @@ SLOWEST: Final = "tests/broker/test_invariants_bite.py"
 
 STEP: Final = 420.0
 """Seconds that the tests of one step may take."""
+
+MEMORY: Final = 4 << 30
+"""Bytes of address space of a trial: a loop that a change made endless may fill a list."""
 
 _MISUSED: Final = 4
 """The exit status of pytest that was called with wrong arguments."""
@@ -186,6 +190,7 @@ class Copy:
             text=True,
             start_new_session=True,
         )
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (MEMORY, MEMORY))
         with contextlib.suppress(OSError):  # Linux: a new session is a group of its own to the scheduler
             Path(f"/proc/{process.pid}/autogroup").write_text(str(os.nice(0)), "ascii")
         try:
