@@ -128,12 +128,12 @@ def test_an_editor_that_removes_its_file_leaves_the_draft_and_says_so(house: Run
     script = tmp_path / "editor.sh"
     script.write_text('#!/bin/sh\nrm "$1"\n')
     script.chmod(0o700)
-    with Screen(house.url, tmp_path, EDITOR=str(script)).ready() as ada:
-        for columns, _ in ada.at_sizes():
+    for columns, rows in SIZES:  # a screen for each: the sentence of the one before would be taken for the next
+        with Screen(house.url, tmp_path, columns=columns, rows=rows, EDITOR=str(script)).ready() as ada:
             ada.type("begun")
             ada.press("C-x", "C-e")
             ada.sees("The input is unchanged." if columns > 20 else "unchanged.")
-            ada.wait_until(lambda: ada.last_row == "→ #lobby> begun", "the draft")
+            ada.wait_until(lambda ada=ada: ada.last_row == "→ #lobby> begun", "the draft")  # type: ignore[misc] # bound now
             ada.press("C-u")
             ada.wait_prompt("#lobby")
 
@@ -269,7 +269,7 @@ def test_only_a_newcomer_is_told_of_the_keys(house: Running, tmp_path: Path) -> 
         ada.type("hi\r")
         ada.wait_gone("F1 shows")
         ada.press("C-c")
-        assert ada.wait_exit() == 130
+        assert ada.wait_exit() == 130, ada.text
     with Screen(house.url, tmp_path).ready() as ada:
         ada.wait_for("connected")
         assert "F1 shows" not in ada.text
