@@ -75,7 +75,7 @@ def split_style(line: str) -> tuple[str, str, str]:
 
 
 def rendered(text: str, *, colour: bool = True) -> str:
-    """What a terminal may get of a text: newlines and tabs, no other control character, and colours for the marks.
+    """The part of a text that a terminal may get: newlines, tabs, no other controls, colours for the marks.
 
     Without ``colour`` the marks are left out.
     """
@@ -114,7 +114,7 @@ class Control(str):
 
 
 class Output:
-    """What is to be written to a terminal: harmless text and our own control sequences, in their order."""
+    """Output for a terminal: harmless text and our own control sequences, in their order."""
 
     __slots__ = ("_parts",)
 

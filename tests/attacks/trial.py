@@ -1,4 +1,4 @@
-"""What attackers can do to a server and its people: a real server process, real sockets, one attack after another.
+"""Attacks on a server and the people in it: a real server process, real sockets, one attack after another.
 
     python -m tests.attacks.trial [--only NAME,...] [--seconds 3] [--rounds 3]
 

@@ -111,7 +111,7 @@ def command(  # noqa: PLR0913 - each is an option of the command
 
 
 def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:
-    """What is looked for. Raises ``UsageError`` when that is nothing, or no search."""
+    """The search that the words ask for. Raises ``UsageError`` when they ask for nothing, or are no search."""
     from trio_chat.protocol.query import BadQuery, parse_query  # noqa: PLC0415 - the help page does not need it
 
     parts = [f'"{word}"' if " " in word and '"' not in word else word for word in words]
@@ -171,7 +171,7 @@ async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, cont
 
 
 async def _find(chat: Chat, query: Query, limit: int) -> AsyncIterator[Message]:
-    """What is found, the newest first, page by page."""
+    """The messages found, the newest first, page by page."""
     cursor: int | None = None
     while limit > 0:
         found = await chat.search(

@@ -122,7 +122,7 @@ async def _connected(
 
 
 def _single(group: BaseExceptionGroup[BaseException]) -> BaseException:
-    """What a nursery's group holds, if that is one thing: nobody shall have to take groups apart."""
+    """The only error of a nursery's group, or the group itself: no caller has to take groups apart."""
     found: BaseException = group
     while isinstance(found, BaseExceptionGroup) and len(found.exceptions) == 1:
         found = found.exceptions[0]

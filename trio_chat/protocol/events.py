@@ -376,7 +376,7 @@ class TopicChanged(PersonEvent, frozen=True, kw_only=True, tag="topic"):
 
 
 class Presence(Event, frozen=True):
-    """Who joined, who left, and how many members are online.
+    """The people who joined and left, and the number of members online.
 
     In a big room, all joins and leaves of a quarter of a second come as one notice. ``joined_ids``, ``joined_roles``,
     ``left_ids`` and ``left_how`` are in the order of ``joined`` and ``left``. ``joined_roles`` are as in ``people``;

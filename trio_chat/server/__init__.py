@@ -1,1 +1,1 @@
-"""Who is connected: listeners, connections, the hub, and how bytes get out."""
+"""The connected sessions: listeners, connections, the hub, and the way of bytes to the peers."""

@@ -40,7 +40,7 @@ _FILE: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBL
 
 
 class _Written(NamedTuple):
-    """What this process wrote last for a room: the file's name and its size then, and the last event in it."""
+    """The last event that this process wrote for a room, and the name and size of the file then."""
 
     name: str
     size: int

@@ -1,4 +1,4 @@
-"""What is known of a person, for ``/whois``."""
+"""The facts about a person that ``/whois`` shows."""
 
 from __future__ import annotations
 

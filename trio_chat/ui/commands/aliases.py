@@ -21,7 +21,7 @@ _PLACE: Final = re.compile(r"\$([1-9*$])")
 
 
 def fault(name: str, text: str, taken: Mapping[str, object]) -> str:
-    """What is wrong with an alias, as words behind its name; empty when nothing is. ``taken`` are the commands."""
+    """The fault of an alias, as words behind its name; empty when nothing is. ``taken`` are the commands."""
     if not NAME.fullmatch(name):
         return "cannot be the name of an alias: write one word without / @ # $"
     if name.casefold() in taken:

@@ -148,7 +148,7 @@ FORMS: Final[tuple[tuple[str, str], ...]] = (
 
 
 def overview() -> tuple[str, ...]:
-    """What ``/help`` shows: every form of a line."""
+    """The text of ``/help``: every form of a line."""
     rows = [*FORMS, *((command.usage, command.help) for command in COMMANDS)]
     wide = max(len(left) for left, _ in rows)
     return (
@@ -158,7 +158,7 @@ def overview() -> tuple[str, ...]:
 
 
 def explain(command: ChatCommand) -> tuple[str, ...]:
-    """What ``/help COMMAND`` shows."""
+    """The text of ``/help COMMAND``."""
     also = f"Also: {', '.join('/' + alias for alias in command.aliases)}." if command.aliases else ""
     sentence = f"{command.help[0].upper()}{command.help[1:]}."
     rows = (sentence, command.more, f"Example: {command.example}", also)

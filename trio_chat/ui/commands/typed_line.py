@@ -39,7 +39,7 @@ class Destination(NamedTuple):
 
 
 class Decision(NamedTuple):
-    """What Enter does with a line, and where the line goes."""
+    """The effect of Enter on a line, and the place that the line goes to."""
 
     meaning: Meaning | None
     destination: Destination
@@ -63,7 +63,7 @@ class TypedLine:
         return self.form if isinstance(self.form, addressing.Command) else None
 
     def meaning(self, place: Place) -> Meaning | None:
-        """What Enter does with the line now; ``None`` for nothing but spaces."""
+        """The effect of Enter on the line now; ``None`` for nothing but spaces."""
         return self.decide(place).meaning
 
     def destination(self, place: Place) -> Destination:
@@ -71,7 +71,7 @@ class TypedLine:
         return self.decide(place).destination
 
     def decide(self, place: Place) -> Decision:
-        """What Enter does with the line now, and where the line goes."""
+        """Decide the effect of Enter on the line now, and the place that the line goes to."""
         meaning, named = self._read(place)
         match meaning:
             case SendTo(to=people):
@@ -132,7 +132,7 @@ class TypedLine:
                 return ""
 
     def _read(self, place: Place) -> tuple[Meaning | None, tuple[str, ...]]:
-        """What the line asks for, and the people whom an unfinished line names so far."""
+        """The request in the line, and the people whom an unfinished line names so far."""
         match self.form:
             case addressing.Say(text=text):
                 return SendRoom(room=place.room, text=text), ()

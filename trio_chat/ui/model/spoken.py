@@ -1,4 +1,4 @@
-"""Who spoke lately in a room, and so whose joins and leaves are worth a line. Pure."""
+"""The people who spoke lately in a room: their joins and leaves are worth a line. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What rings the bell in line mode: the setting ``notify``, ``/notify`` for a room, ``/dnd`` for all. Pure."""
+"""The rules for the bell in line mode: the setting ``notify``, ``/notify`` for a room, ``/dnd`` for all. Pure."""
 
 from __future__ import annotations
 

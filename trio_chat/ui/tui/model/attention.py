@@ -54,7 +54,7 @@ class Attention:
 
 
 def whole_words(words: Iterable[str]) -> WordFinder | None:
-    """What finds these words in a text, each as a whole, in any case and any script; ``None`` for no words."""
+    """A finder of these words in a text, each as a whole, in any case and any script; ``None`` for no words."""
     listed = [word for word in words if word.strip()]
     return WordFinder(listed) if listed else None
 

@@ -1,4 +1,4 @@
-"""What the full screen's model asks of the shell: pages of logs, lists of people, reports, notifications. Pure."""
+"""Requests of the full screen's model to the shell: pages of logs, lists of people, reports, notifications. Pure."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ TYPING: Final = 6.0
 
 @dataclass(slots=True)
 class Intent:
-    """What Enter does with the input instead of sending a message: reply to a message, or edit one. ``before`` is the
+    """The use of the input other than sending a message: reply to a message, or edit one. ``before`` is the
     draft from before an edit, which returns after it."""
 
     what: Literal["reply", "edit"]

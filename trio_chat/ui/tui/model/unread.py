@@ -1,4 +1,4 @@
-"""What is unread in a room, computed from its log, its read position and the people who are ignored. Pure.
+"""The unread messages of a room, computed from its log, its read position and the people who are ignored. Pure.
 
 Nothing is added to a count when a message comes and taken off when it is read. A count follows from the log as it is
 now, so an edit, a deletion, another device or a restart changes it with what it derives from.
