@@ -66,12 +66,21 @@ class Session:
             if not self._left:
                 if not self.upgraded:
                     return
-                self._left = b"".join(itertools.islice(self._frames, 100))[:_PORTION] or b""
+                self._left = self._next_portion()
                 if not self._left:
                     return
             sent = self.socket.send(self._left)
             self.sent += sent
             self._left = self._left[sent:]
+
+    def _next_portion(self) -> bytes:
+        """Return some whole frames, or nothing when there are no more."""
+        found: list[bytes] = []
+        size = 0
+        while size < _PORTION and (one := next(self._frames, b"")):
+            found.append(one)
+            size += len(one)
+        return b"".join(found)
 
     def read(self) -> bytes:
         """Read some bytes, or none at the end."""

@@ -173,14 +173,16 @@ def test_each_kib_of_a_request_beyond_the_first_costs_one(size: int, requests: i
 # ---- rooms --------------------------------------------------------------------------------------
 
 
-def test_a_room_that_gets_too_much_text_slows_its_senders_and_refuses_long_texts_only() -> None:
+def test_a_room_that_gets_too_much_text_refuses_long_texts_first_and_then_slows_the_senders_of_short_ones() -> None:
     chat = broker(rate=1000.0, burst=1000.0, room_bytes=20_000)
     for session, name in enumerate(("ada", "bob", "cyd"), 1):
         chat.arrive(session, name)
     assert [chat.say(1, "x" * 7744) for _ in range(2)] == [(0.0, "done")] * 2
     assert chat.say(2, "x" * 7744) == (0.4, "done")
-    assert [chat.say(1, "x" * 7744)[1] for _ in range(3)] == ["done", "done", "too_fast"]
-    assert chat.say(3) == (2.0, "done")
+    assert chat.say(1, "x" * 7744)[1] == "too_fast"
+    short = [chat.say(3, "x" * 744) for _ in range(8)]
+    assert short[:6] == [(0.0, "done")] * 6, "half of the debt is for short texts"
+    assert short[6:] == [(0.1, "done"), (0.2, "done")]
     handle(chat, 3, Join(id="j", room="#ops"), NOW)
     assert outcome(handle(chat, 3, Send(id="m", room="#ops", text="x" * 7744), NOW)) == (0.0, "done")
     assert chat.say(1, "x" * 7744, NOW + 4.0) == (0.0, "done")

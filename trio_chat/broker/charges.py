@@ -89,12 +89,23 @@ class Charges:
         return wait, refuse("too_fast", seconds=wait) if over else None
 
     def take_text(self, room: ChatRoom, text: str, now: float) -> tuple[float, Refusal | None]:
-        """Charge a text to the room that it goes into. As :meth:`take`; short texts are never refused."""
+        """Charge a text to the room that it goes into. As :meth:`take`; short texts are never refused.
+
+        Long texts may bring the room into debt up to half of its burst. The other half is for short ones, whose senders
+        are slowed down from there on: they would have to wait for those who flood the room otherwise.
+        """
         if not (self._on and self._by_room):
             return 0.0, None
         size = _size(text)
-        wait, over = _spend(self.rooms.of(room.id, now), size + _LINE, now)
-        return wait, refuse("too_fast", seconds=wait) if over and size > _SHORT else None
+        allowance = self.rooms.of(room.id, now)
+        half = allowance.burst / 2
+        if size <= _SHORT:
+            return max(0.0, -allowance.take(size + _LINE, now) - half) / allowance.rate, None
+        debt = allowance.spent(now) - allowance.burst + size + _LINE
+        if debt > half:
+            return debt / allowance.rate, refuse("too_fast", seconds=debt / allowance.rate)
+        allowance.take(size + _LINE, now)
+        return max(0.0, debt) / allowance.rate, None
 
 
 def _spend(allowance: Allowance, cost: float, now: float) -> tuple[float, bool]:

@@ -35,6 +35,8 @@ _LIST: Final = 20.0
 def price(registry: Registry, person: Person | None, request: AnyRequest, cost: float) -> float:
     """The price of a request by its effect, where its kind costs ``cost`` at least."""
     if isinstance(request, Send):
+        if request.to is None and "@" not in request.text and request.room is not None and request.room[:1] == "#":
+            return cost  # a message to a room that mentions nobody, as nearly all are
         cost += max(0, _recipients(registry, person, request) - 1) + _price_of_mentions(request.text)
     elif isinstance(request, Edit):
         cost += _price_of_mentions(request.text)
