@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import re
-import signal
 import statistics
 import subprocess
 import sys
@@ -27,10 +26,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from tests.attacks.attackers import ATTACKS, PASSWORD, ROOM
 from tests.benchmarks.process_figures import resident
+from tests.benchmarks.server_process import ServerProcess
 from tests.benchmarks.wire_clients import Client, Hearer, Loop, percentile
 
 MEMBERS: Final = 50
@@ -62,31 +62,14 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - this is a program
 
 
-class Server:
-    """A server process over a new data directory, with default limits and a password. Its log goes to a file."""
+class Server(ServerProcess):
+    """A server over a new data directory, with default limits and a password."""
 
     def __init__(self, folder: Path) -> None:
         secret = folder / "password"
         secret.write_text(PASSWORD + "\n", "utf-8")
         secret.chmod(0o600)
-        self._log = folder / "log"
-        command = [sys.executable, "-m", "trio_chat", "serve", "--data", str(folder / "data"), "--port", "0"]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [*command, "--password-file", str(secret)], stdin=subprocess.DEVNULL, stderr=log
-            )
-        deadline = time.monotonic() + _GRACE
-        while "listening" not in self.log:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ChildProcessError(self.log)
-            time.sleep(0.05)
-        self.port = int(self.log.rpartition("ws://127.0.0.1:")[2].partition("/")[0])
-        self.pid = self._process.pid
-
-    @property
-    def log(self) -> str:
-        """All that it has logged."""
-        return self._log.read_text("utf-8")
+        super().__init__(folder / "log", ["--data", str(folder / "data"), "--password-file", str(secret)])
 
     def refused(self) -> Counter[str]:
         """Return its count of refusals, by their reasons, from its metrics."""
@@ -94,19 +77,6 @@ class Server:
             text = page.read().decode()
         found = re.findall(r'^trio_chat_refus\w*\{[^}]*code="(\w+)"[^}]*\} (\d+)', text, re.MULTILINE)
         return Counter({code: int(count) for code, count in found})
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        if self._process.poll() is None:
-            self._process.kill()
-            self._process.wait(_GRACE)
-
-    def stop(self) -> int:
-        """Stop it and return its exit status."""
-        self._process.send_signal(signal.SIGINT)
-        return self._process.wait(_GRACE)
 
 
 @dataclass

@@ -28,11 +28,12 @@ import time
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
 from tests.benchmarks.churn_members import Crowd
 from tests.benchmarks.churn_report import Sample, bytes_a_message, plot, rise, second_half, slope, table
 from tests.benchmarks.process_figures import count_descriptors, resident
+from tests.benchmarks.server_process import ServerProcess
 from tests.benchmarks.wire_clients import cpu_seconds
 from trio_chat.store import DATABASE
 
@@ -61,30 +62,14 @@ def say(text: str) -> None:
     print(text, flush=True)  # noqa: T201 - this is a program
 
 
-class Server:
-    """A server process over a data directory, as it is or with a ``change`` of :mod:`tests.benchmarks.churn_server`.
-    Its log goes to a file."""
+class Server(ServerProcess):
+    """A server over a data directory, as it is or with a ``change`` of :mod:`tests.benchmarks.churn_server`."""
 
     def __init__(self, folder: Path, change: str) -> None:
         self.folder = folder
         self._trace = change == "trace"
-        self._log = folder / "log"
         program = ["tests.benchmarks.churn_server", change] if change else ["trio_chat"]
-        command = [sys.executable, "-m", *program, "serve", "--data", str(folder), "--port", "0"]
-        with self._log.open("wb") as log:
-            self._process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stderr=log)
-        deadline = time.monotonic() + _GRACE
-        while "listening" not in self.log:
-            if self._process.poll() is not None or time.monotonic() > deadline:
-                raise ChildProcessError(self.log)
-            time.sleep(0.05)
-        self.port = int(self.log.rpartition("ws://127.0.0.1:")[2].partition("/")[0])
-        self.pid = self._process.pid
-
-    @property
-    def log(self) -> str:
-        """All that it has logged."""
-        return self._log.read_text("utf-8")
+        super().__init__(folder / "log", ["--data", str(folder)], program)
 
     @property
     def disk(self) -> int:
@@ -94,19 +79,7 @@ class Server:
     def mark(self) -> None:
         """Under ``--trace``, have it write where it has grown since the last mark."""
         if self._trace:
-            self._process.send_signal(signal.SIGUSR1)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._process.kill()  # unless it has ended
-        self._process.wait()
-
-    def stop(self) -> int:
-        """Stop it and return its exit status."""
-        self._process.send_signal(signal.SIGINT)
-        return self._process.wait(_GRACE)
+            self.send_signal(signal.SIGUSR1)
 
 
 @contextlib.contextmanager
