@@ -9,6 +9,9 @@ import os
 import select
 import signal
 import socket
+import subprocess
+import sys
+import textwrap
 import threading
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -214,3 +217,16 @@ def write_config(folder: Path, text: str) -> str:
     path = folder / "config.toml"
     path.write_text(text, "utf-8")
     return str(path)
+
+
+def run_python(program: str, *arguments: object) -> str:
+    """Run a program in a process of its own and return its output."""
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
+from tests.ui.tui.rich_server import stamp
 from trio_chat.client.known_accounts import KnownAccounts, is_mentioned
 from trio_chat.client.rooms import RoomView, follow
 from trio_chat.protocol import events
 from trio_chat.ui.model.place import Place
+from trio_chat.ui.tui.model.attention import Attention
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.effects import ModelEffect
 
@@ -58,3 +61,19 @@ class FollowedModel(ChatModel):
     def take(self, event: events.Event, now: float, clock: float) -> list[ModelEffect]:
         known_by(self.known, event, self.place.accounts)
         return super().take(event, now, clock)
+
+
+LOBBY = "#lobby"
+
+
+def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **more: Any) -> events.Message:
+    return events.Message(
+        room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more
+    )
+
+
+def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
+    model = FollowedModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
+    direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))
+    model.begin(*(rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"), direct)))
+    return model

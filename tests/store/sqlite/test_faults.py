@@ -7,13 +7,11 @@ import os
 import re
 import sqlite3
 import stat
-import subprocess
-import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import run_python
 from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.records import Line
@@ -35,19 +33,6 @@ def writer(store: SqliteStore) -> sqlite3.Connection:
 
 def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
-
-
-def run_python(program: str, *arguments: object) -> str:
-    """Run a program in a process of its own and return its output."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 async def test_on_a_full_disk_commits_are_refused_until_there_is_space(sqlite: SqliteStore, pen: Pen) -> None:

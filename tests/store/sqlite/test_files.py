@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import os
 import stat
-import subprocess
-import sys
-import textwrap
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.programs import run_python
 from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.store import SqliteStore
@@ -29,19 +27,6 @@ def put(path: Path, content: bytes) -> None:
     """Write the whole content of a file."""
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(content)
-
-
-def run_python(program: str, *arguments: object) -> str:
-    """Run a program in a process of its own and return its output."""
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(program), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=60,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
 
 
 @pytest.mark.parametrize("umask", [0o000, 0o777, 0o022])

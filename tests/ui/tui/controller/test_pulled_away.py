@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from tests.ui.followed import message
 from tests.ui.tui.controller.fakes import Desk
-from tests.ui.tui.model.test_chat import message
 from trio_chat.protocol import events
 from trio_chat.ui.actions.messages import ByNumber, DeleteMessage, ReactToMessage
 from trio_chat.ui.input.decoder import Typed

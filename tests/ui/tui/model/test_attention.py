@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
-from tests.ui.followed import FollowedModel
-from tests.ui.tui.rich_server import stamp
+from tests.ui.followed import entered, message
 from trio_chat.client.rooms import RoomView
 from trio_chat.protocol import events
 from trio_chat.ui.tui.model.attention import Attention, next_attention, whole_words, window_title
 from trio_chat.ui.tui.model.log import entry_of
 from trio_chat.ui.tui.model.room import RoomModel
-
-LOBBY = "#lobby"
-
-
-def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **more: Any) -> events.Message:
-    return events.Message(
-        room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more
-    )
-
-
-def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
-    model = FollowedModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
-    direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))
-    model.begin(*(rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"), direct)))
-    return model
 
 
 @pytest.mark.parametrize(

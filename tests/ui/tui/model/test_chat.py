@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import Any
 
 import pytest
 
-from tests.ui.followed import FollowedModel
+from tests.ui.followed import LOBBY, FollowedModel, entered, message
 from tests.ui.tui.rich_server import stamp
 from trio_chat.client.events import Disconnected
 from trio_chat.client.rooms import RoomView
@@ -15,25 +14,10 @@ from trio_chat.protocol import events
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.ignored import Ignore, Ignored
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.model.attention import Attention, Notification
+from trio_chat.ui.tui.model.attention import Notification
 from trio_chat.ui.tui.model.effects import AskPeople, Fetch, Load, SayRead
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
-
-LOBBY = "#lobby"
-
-
-def message(seq: int, text: str = "", sender: str = "bob", room: str = LOBBY, **more: Any) -> events.Message:
-    return events.Message(
-        room=room, seq=seq, time=stamp(seq), sender=sender, text=text or f"m{seq}", cid=f"c{seq}", **more
-    )
-
-
-def entered(*rooms: events.RoomInfo, policy: str = "mentions") -> FollowedModel:
-    model = FollowedModel(Attention(policy=policy))  # type: ignore[arg-type] # one of the three
-    direct = events.RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"))
-    model.begin(*(rooms or (events.RoomInfo(name=LOBBY), events.RoomInfo(name="#ops"), direct)))
-    return model
 
 
 def filled(count: int) -> tuple[RoomModel, ConversationLayout, ConversationStyle]:

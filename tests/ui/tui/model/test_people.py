@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from tests.ui.followed import FollowedModel
-from tests.ui.tui.model.test_chat import LOBBY, entered
+from tests.ui.followed import LOBBY, FollowedModel, entered
 from trio_chat.protocol import events
 from trio_chat.ui.tui.model.effects import AskPeople
 from trio_chat.ui.tui.model.people import RoomPeople

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.ui.followed import FollowedModel
-from tests.ui.tui.model.test_chat import LOBBY, entered, message
+from tests.ui.followed import LOBBY, FollowedModel, entered, message
 from tests.ui.tui.rich_server import stamp
 from trio_chat.protocol import events
 from trio_chat.ui.model.ignored import Ignore
