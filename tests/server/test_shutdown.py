@@ -315,7 +315,7 @@ async def test_a_host_that_is_none_is_told(nursery: trio.Nursery, mock_clock: tr
 PROGRAM = """
 import trio
 from trio_chat.config import ServerConfig
-from trio_chat.server.app import run
+from trio_chat.server.process import run
 config = ServerConfig(port=0, shutdown_grace=60.0, memory=True)
 trio.run(lambda: run(config, announce=lambda urls: print(*urls, flush=True)))
 print("done", flush=True)

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trio_chat.cli.connecting import person_present
+from trio_chat.cli.data_directory import chosen_directory
 from trio_chat.cli.faults import FAILED, harmless
-from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
+from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.cli.streams import WholeLines
 from trio_chat.config import ServerConfig
@@ -47,19 +48,6 @@ command: Final = PageGroup(
 )
 
 
-def data_directory(config: ServerConfig) -> Path:
-    """The data directory of a server with these settings."""
-    if config.data is not None:
-        return config.data
-    from trio_chat.server.app import default_data_directory  # noqa: PLC0415 - a help page does not need it
-
-    return default_data_directory()
-
-
-def _directory(config_path: Path | None, flags: dict[str, object]) -> Path:
-    return data_directory(load_settings(ServerConfig, flags, config_path))
-
-
 # ---- orders that a running server carries out itself -----------------------------------------
 
 
@@ -90,7 +78,7 @@ def _order_command(
     ) -> None:
         from trio_chat.broker.admin import Order  # noqa: PLC0415 - a help page does not need it
 
-        directory = _directory(config_path, flags)
+        directory = chosen_directory(config_path, flags)
         if confirm is not None and not yes:
             confirm(directory, target)
         answer = _carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
@@ -284,7 +272,7 @@ def audit(config_path: Path | None, limit: int, *, as_json: bool, **flags: objec
     """Show what moderators and administrators did, the newest entry last."""
     from trio_chat.cli.offline import read_audit  # noqa: PLC0415 - a help page does not need it
 
-    notes = read_audit(_directory(config_path, flags), limit)
+    notes = read_audit(chosen_directory(config_path, flags), limit)
     rows = [(note.time, note.actor, note.action, note.room, note.target, note.detail) for note in notes]
     show(("time", "who", "did", "room", "whom", "what") if not as_json else _AUDIT, rows, as_json=as_json)
 
@@ -309,7 +297,7 @@ def backup(file: Path, config_path: Path | None, **flags: object) -> None:
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
-    path = database(_directory(config_path, flags))
+    path = database(chosen_directory(config_path, flags))
     with _progress() as progress:
         maintenance.backup(path, file, progress)
     _print(f"{file} is a complete backup ({_size(file.stat().st_size)}). trio-chat admin restore restores it.")
@@ -331,7 +319,7 @@ def restore(file: Path, config_path: Path | None, **flags: object) -> None:
     """
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - a help page does not need it
 
-    directory = _directory(config_path, flags)
+    directory = chosen_directory(config_path, flags)
     kept = maintenance.restore(file, directory)
     _print(f"{directory} has the database of {file}.")
     if kept is not None:
@@ -361,7 +349,7 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
-    path = database(_directory(config_path, flags))
+    path = database(chosen_directory(config_path, flags))
     with _output(file) as out:
         lines = maintenance.export_json(path, out)
     if file is not None:
@@ -383,7 +371,7 @@ def check(config_path: Path | None, **flags: object) -> int:
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
-    path = database(_directory(config_path, flags))
+    path = database(chosen_directory(config_path, flags))
     findings = maintenance.check(path)
     for finding in findings:
         _print(finding)

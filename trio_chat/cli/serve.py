@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 import click
 
 from trio_chat.addresses import is_this_machine
+from trio_chat.cli.data_directory import data_directory
 from trio_chat.cli.options import Verb, load_settings, settings
 from trio_chat.config import ServerConfig, check_server
 from trio_chat.output import BOLD, harmless_stream, styled
@@ -47,8 +48,8 @@ def serve(config: ServerConfig) -> None:
     """Run the server until it is stopped. Raises ``TrioChatError`` when it cannot listen."""
     import trio  # noqa: PLC0415 - the help page does not need them
 
-    from trio_chat.server.app import run  # noqa: PLC0415 - as above
     from trio_chat.server.log import configure  # noqa: PLC0415 - as above
+    from trio_chat.server.process import run  # noqa: PLC0415 - as above
 
     configure(config.log_format, config.log_level)
     with contextlib.ExitStack() as until_end:
@@ -58,8 +59,7 @@ def serve(config: ServerConfig) -> None:
 def _begin(config: ServerConfig, until_end: contextlib.ExitStack, urls: list[str]) -> None:
     """Note where this account's server is, so that ``join`` knows its operator, and announce it."""
     if not config.memory:
-        from trio_chat.cli.admin import data_directory  # noqa: PLC0415 - the help page does not need it
-        from trio_chat.cli.operator import noted  # noqa: PLC0415 - as above
+        from trio_chat.cli.operator import noted  # noqa: PLC0415 - the help page does not need it
 
         until_end.enter_context(noted(data_directory(config), urls))
     announce(config, urls)
@@ -104,8 +104,6 @@ def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
 
 def _data(config: ServerConfig) -> str:
     """The data directory, with ~ for the home directory."""
-    from trio_chat.cli.admin import data_directory  # noqa: PLC0415 - the help page does not need it
-
     directory = data_directory(config)
     home = Path.home()
     return f"~/{directory.relative_to(home)}" if directory.is_relative_to(home) else str(directory)

@@ -2,7 +2,7 @@
 
 ::
 
-    run ─ signals
+    process.run ─ signals
      └─ Server.run
          ├─ hub                              ends last, so that it hears of the end of every connection
          └─ connections
@@ -19,11 +19,8 @@ a deadline. Then deleted texts are removed from the disk.
 from __future__ import annotations
 
 import contextlib
-import gc
 import itertools
-import resource
 import secrets
-import signal
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -347,22 +344,6 @@ class Server:
                     await inbox.send(Departure(connection.session))
 
 
-async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) -> None:
-    """Serve until SIGTERM or SIGINT. A second signal ends the server at once.
-
-    ``announce`` is called with the URLs once the server listens. Raises ``TrioChatError`` when it cannot.
-    """
-    _raise_file_limit()
-    with trio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as signals:
-        async with open_server(config) as server, trio.open_nursery() as nursery:
-            await nursery.start(_run_to_end, server, nursery)
-            _spare_collector()
-            announce(server.urls)
-            log.info("listening", urls=server.urls, version=__version__)
-            nursery.start_soon(_stop_on_signal, signals, server, nursery)
-    log.info("stopped")
-
-
 def make_server(
     config: ServerConfig,
     store: Store,
@@ -401,23 +382,6 @@ def default_data_directory() -> Path:
     return platformdirs.user_data_path("trio-chat")
 
 
-async def _run_to_end(server: Server, nursery: trio.Nursery, *, task_status: trio.TaskStatus[Server]) -> None:
-    await server.run(task_status=task_status)
-    nursery.cancel_scope.cancel()
-
-
-async def _stop_on_signal(signals: AsyncIterator[int], server: Server, nursery: trio.Nursery) -> None:
-    stopping = False
-    async for number in signals:
-        if stopping:
-            log.warning("stopping at once", signal=signal.Signals(number).name)
-            nursery.cancel_scope.cancel()
-        else:
-            log.info("stopping", signal=signal.Signals(number).name, connections=server.gate.inside)
-            server.stop()
-            stopping = True
-
-
 _EXPECTED: Final = (
     trio.BrokenResourceError,
     trio.ClosedResourceError,
@@ -451,18 +415,3 @@ def _settings(config: ServerConfig, epoch: str) -> BrokerSettings:
         new_names=config.new_names,
         room_creation=config.room_creation,
     )
-
-
-def _raise_file_limit() -> None:
-    """Allow the process as many sockets as the system permits."""
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-
-
-def _spare_collector() -> None:
-    """Exempt from garbage collection the objects that live as long as the server, and collect less often: with
-    thousands of connections, full collections took a third of the time."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 50, 100)

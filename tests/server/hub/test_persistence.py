@@ -356,7 +356,7 @@ import trio
 from pathlib import Path
 from trio_chat.config import ServerConfig
 from trio_chat.server import upkeep
-from trio_chat.server.app import run
+from trio_chat.server.process import run
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write past the limit then fails with EFBIG
 upkeep._STORE_PROBE = 0.05
