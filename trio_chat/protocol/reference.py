@@ -45,9 +45,11 @@ Credentials come in the headers of the upgrade:
 | `Authorization` | `Bearer <server password>`, or `Basic` with `name:password` in Base64 (RFC 7617) |
 | `Username` | the name, as percent-encoded UTF-8 |
 | `Trio-Chat-Token` | the token of an earlier `welcome`, or one that you made; it proves that the name is yours |
+| `Trio-Chat-Password` | the password of the account behind the name; it proves the same |
+| `Trio-Chat-Invite` | the secret of an invite |
 
-The password in `Bearer` and the token can be percent-encoded too. A client that cannot set headers, such as one in a
-browser, sends none of the three. Its first message is a `hello` with the same values in its fields. In both cases the
+All these values can be percent-encoded, `Bearer` too. A client that cannot set headers, such as one in a browser,
+sends none of them. Its first message is a `hello` with the same values in its fields. In both cases the
 answer is `welcome`. Without a name, the server makes one. A connection with the token of a name in use is one more
 session of that account; each session gets every event.
 

@@ -48,10 +48,10 @@ MIN_TOKEN: Final = 32
 class Hello(Request, frozen=True):
     """Sign in. This is the first request of a client that sent no ``Username`` header.
 
-    Without ``name`` the server makes a name. ``password`` is the server's password. If the name has an owner, the
-    client must prove that it is the owner's: with ``token`` (from an earlier ``welcome``) or with ``account_password``
-    (set with ``password``). If nobody has the name, and the token belongs to an account with another name, the client
-    is signed in to that account.
+    Without ``name`` the server makes a name. ``password`` is the server's password. ``invite`` is the secret of an
+    invite, which a newcomer may give in its place. If the name has an owner, the client must prove that it is the
+    owner's: with ``token`` (from an earlier ``welcome``) or with ``account_password`` (set with ``password``). If
+    nobody has the name, and the token belongs to an account with another name, the client is signed in to that account.
 
     A device that claims a name may send a token of its own: at least 32 random characters, saved before they are sent,
     so that the name is not lost if the answer is lost. A session that gives the account's password, and no token at
@@ -65,6 +65,7 @@ class Hello(Request, frozen=True):
     account_password: Annotated[str, Meta(max_length=1024)] | None = None
     client: Word = ""
     quiet: bool = False
+    invite: Word | None = None
 
 
 class Send(Request, frozen=True):

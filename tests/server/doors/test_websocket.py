@@ -10,8 +10,12 @@ import trio.testing
 
 from tests.server.live_server import Serve
 from tests.server.raw_client import Answer, request, until, upgrade_head
+from trio_chat.errors import Refusal
 from trio_chat.protocol.codec import SUBPROTOCOL
 from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import Hello
+from trio_chat.server.doors.http import Head, parse_head
+from trio_chat.server.doors.websocket import read_credentials
 
 Headers = dict[str, str]
 
@@ -155,6 +159,35 @@ async def test_a_client_with_the_token_comes_in_as_one_more_session(serve: Serve
     await ada.say("to myself")
     assert (await phone.until("message"))["text"] == "to myself"
     assert live.server.hub.broker.statistics().people == 1
+
+
+def test_every_credential_is_read_from_its_header() -> None:
+    head = Head(
+        "GET",
+        "/",
+        {
+            "username": "ad%C3%A4",
+            "authorization": "Bearer a%20b",
+            "trio-chat-token": "t%2F",
+            "trio-chat-password": "p%25",
+            "trio-chat-invite": "i%2D_",
+            "trio-chat-quiet": "1",
+            "user-agent": "bot",
+        },
+    )
+    assert read_credentials(head) == Hello(
+        id="", name="adä", password="a b", token="t/", account_password="p%", client="bot", quiet=True, invite="i-_"
+    )
+    assert read_credentials(Head("GET", "/", {"trio-chat-invite": "i"})) == Hello(id="", invite="i")
+    assert read_credentials(Head("GET", "/", {"user-agent": "bot"})) is None
+
+
+@pytest.mark.parametrize("name", ["Trio-Chat-Invite", "Trio-Chat-Token", "Trio-Chat-Password", "Username"])
+def test_a_credential_may_not_come_twice(name: str) -> None:
+    twice = f"GET / HTTP/1.1\r\nHost: x\r\n{name}: a\r\n{name}: b\r\n\r\n".encode()
+    refusal = parse_head(twice)
+    assert isinstance(refusal, Refusal)
+    assert str(refusal).startswith(f"The server does not understand the request: it has two headers called {name}.")
 
 
 # ---- hello ----------------------------------------------------------------------------------------

@@ -45,6 +45,7 @@ _ONCE: Final = frozenset(
         "sec-websocket-key",
         "sec-websocket-version",
         "transfer-encoding",
+        "trio-chat-invite",
         "trio-chat-password",
         "trio-chat-quiet",
         "trio-chat-token",

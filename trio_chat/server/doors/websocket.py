@@ -29,12 +29,14 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
     """Read the hello in the headers of an upgrade; ``None`` where there is none: then it comes as a message.
 
     ``Authorization`` is ``Bearer PASSWORD``, or ``Basic`` (RFC 7617) with the name too. ``Username``, the
-    password, ``Trio-Chat-Token`` and ``Trio-Chat-Password`` (the account's own) may be percent-encoded UTF-8;
+    password, ``Trio-Chat-Token``, ``Trio-Chat-Password`` (the account's own) and ``Trio-Chat-Invite`` (the secret of an
+    invite) may be percent-encoded UTF-8;
     ``Trio-Chat-Quiet: 1`` makes the session quiet: it is not counted as present.
     """
     name = head.headers.get("username")
     token = head.headers.get("trio-chat-token")
     account_password = head.headers.get("trio-chat-password")
+    invite = head.headers.get("trio-chat-invite")
     scheme, _, value = head.headers.get("authorization", "").partition(" ")
     password: str | None = None
     if scheme.lower() == "bearer":
@@ -47,7 +49,7 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
         name = name or user or None
     elif scheme:
         return refuse("bad_head", why="its Authorization header is neither Bearer nor Basic")
-    if name is None and password is None and token is None and account_password is None:
+    if name is None and password is None and token is None and account_password is None and invite is None:
         return None
     return Hello(
         id="",
@@ -57,6 +59,7 @@ def read_credentials(head: Head) -> Hello | Refusal | None:
         account_password=None if account_password is None else unquote(account_password),
         client=head.headers.get("user-agent", "")[:256],
         quiet=head.headers.get("trio-chat-quiet") == "1",
+        invite=None if invite is None else unquote(invite),
     )
 
 
