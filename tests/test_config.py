@@ -238,7 +238,8 @@ def test_a_variable_whose_name_is_nearly_one_of_ours_gives_a_warning() -> None:
     ("url", "says"),
     [
         ("http://h/", "must be an address such as"),
-        ("h:8765", "must be an address such as"),
+        ("h:port", "is not an address"),
+        ("wss://h/#pin=x&invite=secret", "must not contain an invite"),
         ("ws://h:99999/", "is not an address"),
         ("ws://[::1/", "is not an address"),
         ("ws://:8765/", "must be an address such as"),
@@ -252,7 +253,7 @@ def test_an_address_of_the_wrong_form_is_refused(url: str, says: str) -> None:
     assert "secret" not in told
 
 
-@pytest.mark.parametrize("url", ["ws://127.0.0.1:8765/", "wss://chat.example/", "ws://[::1]:8765"])
+@pytest.mark.parametrize("url", ["ws://127.0.0.1:8765/", "wss://chat.example/", "ws://[::1]:8765", "chat.example:9000"])
 def test_an_address_of_a_server_is_accepted(url: str) -> None:
     assert load_client({"url": url}, environ={}).config.url == url
 

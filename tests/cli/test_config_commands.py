@@ -64,7 +64,7 @@ FAULTS = {
     'theme = "nowhere.toml"': "{3}: The theme file nowhere.toml cannot be read: No such file or directory.",
     'time_format = "%H:%Q"': "{3}: time_format '%H:%Q' is wrong: strftime has no %Q.",
     'name = "a b"': "{3}: 'a b' cannot be a name: ",
-    'url = "ws://host:1/#part"': "{3}: ws://host:1/#part is ",
+    'url = "ws://host:1/#part"': "{3}: ws://host:1/ is followed by a # ",
 }
 
 

@@ -24,7 +24,7 @@ from tests.programs import (
     write_config,
 )
 from trio_chat.cli import main
-from trio_chat.cli.connecting import server_url
+from trio_chat.cli.connecting import given_server
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
@@ -47,11 +47,11 @@ def free_port() -> int:
     ("server", "url", "host", "port", "expected"),
     [
         (None, None, None, None, "ws://configured:1/"),
-        ("there", None, None, None, "ws://there:8765/"),
-        ("there:9", None, None, None, "ws://there:9/"),
-        ("there", None, None, 9, "ws://there:9/"),
+        ("there", None, None, None, "wss://there:8765/"),
+        ("there:9", None, None, None, "wss://there:9/"),
+        ("there", None, None, 9, "wss://there:9/"),
         ("wss://there/x", None, None, None, "wss://there:443/x"),
-        (None, None, "there", None, "ws://there:8765/"),
+        (None, None, "there", None, "wss://there:8765/"),
         (None, None, "::1", 9, "ws://[::1]:9/"),
         (None, None, None, 9, "ws://configured:9/"),
         (None, "ws://configured:1/", None, None, "ws://configured:1/"),
@@ -60,7 +60,7 @@ def free_port() -> int:
 def test_the_server_is_what_was_given_else_what_is_configured(
     server: str | None, url: str | None, host: str | None, port: int | None, expected: str
 ) -> None:
-    assert server_url(ClientConfig(url="ws://configured:1/"), server, url=url, host=host, port=port) == expected
+    assert given_server(ClientConfig(url="ws://configured:1/"), server, url=url, host=host, port=port).url == expected
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_a_server_given_twice_is_refused(
     server: str | None, url: str | None, host: str | None, port: int | None
 ) -> None:
     with pytest.raises(UsageError, match="given twice"):
-        server_url(ClientConfig(), server, url=url, host=host, port=port)
+        given_server(ClientConfig(), server, url=url, host=host, port=port)
 
 
 @pytest.mark.parametrize(

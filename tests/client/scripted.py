@@ -119,7 +119,8 @@ class ScriptedServer:
     # ---- for tests ----------------------------------------------------------------------------
 
     def connect(self, name: str | None = "ada", **settings: Any) -> AbstractAsyncContextManager[Chat]:
-        return trio_chat.connect("chat.test", name=name, stream=StreamOptions(open_stream=self.open_stream), **settings)
+        stream = StreamOptions(open_stream=self.open_stream)
+        return trio_chat.connect("ws://chat.test:8765/", name=name, stream=stream, **settings)
 
     async def open_stream(self, address: Address) -> trio.abc.Stream:
         await trio.lowlevel.checkpoint()

@@ -215,7 +215,7 @@ async def test_two_servers_that_take_turns_at_an_address_both_keep_their_names(t
 
         for _ in range(3):
             async with trio_chat.connect(
-                "chat.example", name="ada", identities=desk, stream=StreamOptions(open_stream=open_stream)
+                "ws://chat.example:8765/", name="ada", identities=desk, stream=StreamOptions(open_stream=open_stream)
             ) as chat:
                 assert chat.name == "ada"
             servers.reverse()

@@ -18,7 +18,7 @@ from trio_chat.errors import NotAdmitted, Refusal, UsageError
 if TYPE_CHECKING:
     import trio
 
-    from trio_chat.client import Chat
+    from trio_chat.client import Chat, GivenAddress
     from trio_chat.ui.login import Login
 
 SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
@@ -70,7 +70,7 @@ class ConnectionPlan:
     - ``quiet``: the session only reads or posts, and nobody is told that the person comes and goes.
     """
 
-    url: str
+    server: GivenAddress
     config: ClientConfig
     may_ask: bool = False
     any_name: bool = False
@@ -80,24 +80,26 @@ class ConnectionPlan:
     quiet: bool = False
 
 
-def server_url(config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None) -> str:
-    """The server's URL: from an argument, ``--url``, ``--host`` and ``--port``, or the settings.
+def given_server(
+    config: ClientConfig, server: str | None, *, url: object, host: str | None, port: int | None
+) -> GivenAddress:
+    """The server: from an argument, ``--url``, ``--host`` and ``--port``, or the settings.
 
     Raises ``UsageError`` when two of them contradict each other, or one of them is not an address.
     """
-    from trio_chat.client.address import DEFAULT_PORT, parse_url  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.client.address import DEFAULT_PORT, parse_given  # noqa: PLC0415 - the help page does not need it
 
     given = [name for name, value in (("the argument", server), ("--url", url), ("--host", host)) if value is not None]
     if len(given) > 1:
         raise UsageError(f"The server is given twice, by {' and by '.join(given)}. Leave one of them out.")
-    address = parse_url(config.url)
+    given_address = parse_given(config.url)
     if server is not None:
-        address = parse_url(server)
+        given_address = parse_given(server)
     elif host is not None:
-        address = parse_url(host)
-        if address.port != DEFAULT_PORT and port is not None:
+        given_address = parse_given(host)
+        if given_address.address.port != DEFAULT_PORT and port is not None:
             raise UsageError(f"The port is given twice, by --host {host} and by --port {port}. Leave one of them out.")
-    return address._replace(port=port).url if port is not None else address.url
+    return given_address if port is None else given_address.with_port(port)
 
 
 def room_name(word: str) -> str:
@@ -195,20 +197,20 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
     """Log in once and run the task with the chat."""
     import trio  # noqa: PLC0415 - the help page does not need it
 
-    from trio_chat.client import Reconnection, Timeouts, connect, parse_url  # noqa: PLC0415 - as above
+    from trio_chat.client import Reconnection, Timeouts, connect  # noqa: PLC0415 - as above
     from trio_chat.ui.model.sentences import called  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
     name: str | None = None
-    where = parse_url(plan.url).authority
+    where = plan.server.address.authority
     connecting = trio.CancelScope()
 
     async def work() -> int:
         nonlocal refusal, name
         try:
             async with connect(
-                plan.url,
+                plan.server,
                 credentials=login.credentials,
                 backlog=plan.backlog,
                 quiet=plan.quiet,

@@ -16,10 +16,10 @@ from trio_chat.cli.connecting import (
     check_given,
     check_logs,
     connect_and_run,
+    given_server,
     person_present,
     room_name,
     server_options,
-    server_url,
 )
 from trio_chat.cli.faults import say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
@@ -28,7 +28,7 @@ from trio_chat.errors import ChatError, ConfigError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.cli.operator import Operator
-    from trio_chat.client import Chat
+    from trio_chat.client import Chat, GivenAddress
     from trio_chat.client.credentials import Credentials
     from trio_chat.ui.model.preferences import Preferences
     from trio_chat.ui.plain.line_mode import PlainOptions
@@ -103,9 +103,9 @@ def command(
             raise UsageError(f"{error} {hint}") from None
         raise
     talks_in = None if room is None else room_name(room)
-    url = server_url(config, server, url=flags.get("url"), host=host, port=port)
+    given = given_server(config, server, url=flags.get("url"), host=host, port=port)
     try:
-        return _join(_preferences(config, config_path), url, talks_in, plain=plain, as_json=as_json)
+        return _join(_preferences(config, config_path), given, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:
         if hint := _hint(words):
             raise Unreachable(f"{error} {hint}") from None
@@ -155,7 +155,7 @@ def _preferences(config: ClientConfig, config_path: Path | None) -> Preferences:
     return Preferences(config, SettingsWriter.of(config_path))
 
 
-def _join(preferences: Preferences, url: str, room: str | None, *, plain: bool, as_json: bool) -> int:
+def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, plain: bool, as_json: bool) -> int:
     from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
 
@@ -166,9 +166,9 @@ def _join(preferences: Preferences, url: str, room: str | None, *, plain: bool, 
     if at_terminal and person_present():
         from trio_chat.cli.operator import ask_operator  # noqa: PLC0415 - as above
 
-        operator = ask_operator(url)
+        operator = ask_operator(server.url)
     if at_terminal and not plain:
-        return _open(preferences, url, room, operator)
+        return _open(preferences, server, room, operator)
     look = plain_options(config, json=as_json)
 
     async def session(chat: Chat) -> int:
@@ -176,7 +176,7 @@ def _join(preferences: Preferences, url: str, room: str | None, *, plain: bool, 
             say(await _promote(operator, chat))
         return await _talk(chat, look, preferences, room, at_terminal=at_terminal)
 
-    plan = ConnectionPlan(url, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
+    plan = ConnectionPlan(server, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
     return connect_and_run(plan, session)
 
 
@@ -187,7 +187,7 @@ async def _promote(operator: Operator, chat: Chat) -> str:
     return await trio.to_thread.run_sync(operator.promote, chat.name, chat.welcome.epoch, abandon_on_cancel=True)
 
 
-def _open(preferences: Preferences, url: str, room: str | None, operator: Operator | None) -> int:
+def _open(preferences: Preferences, server: GivenAddress, room: str | None, operator: Operator | None) -> int:
     """Open the full screen."""
     from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
@@ -201,7 +201,7 @@ def _open(preferences: Preferences, url: str, room: str | None, operator: Operat
         from trio_chat.client import Reconnection, Timeouts, connect  # noqa: PLC0415 - there is something to see before it is needed
 
         return connect(
-            url,
+            server,
             credentials=credentials,
             wait=config.wait,
             reconnection=Reconnection(waiting=waiting),
@@ -211,7 +211,7 @@ def _open(preferences: Preferences, url: str, room: str | None, operator: Operat
     options = ScreenOptions(preferences, room, colour=coloured(config.color))
     if operator is not None:
         options.entered = partial(_promote, operator)
-    return open_full_screen(dial, options, url)
+    return open_full_screen(dial, options, server.url)
 
 
 async def _talk(

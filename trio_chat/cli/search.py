@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from trio_chat.cli.connecting import SETTINGS, ConnectionPlan, connect_and_run, server_options, server_url
+from trio_chat.cli.connecting import SETTINGS, ConnectionPlan, connect_and_run, given_server, server_options
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
 from trio_chat.config import ClientConfig
@@ -102,12 +102,12 @@ def command(  # noqa: PLR0913 - each is an option of the command
     if context and as_json:
         raise UsageError("--context does not work with --json. Leave one of them out.")
     config = load_settings(ClientConfig, flags, config_path)
-    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+    server = given_server(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
         return await _show(chat, config, query, limit, context, as_json=as_json)
 
-    return connect_and_run(ConnectionPlan(url, config, listen=False, quiet=True), session)
+    return connect_and_run(ConnectionPlan(server, config, listen=False, quiet=True), session)
 
 
 def _read_query(words: tuple[str, ...], given: dict[str, str | None]) -> Query:

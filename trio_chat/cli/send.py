@@ -14,11 +14,11 @@ from trio_chat.cli.connecting import (
     ConnectionPlan,
     check_given,
     connect_and_run,
+    given_server,
     person_name,
     person_present,
     room_name,
     server_options,
-    server_url,
 )
 from trio_chat.cli.faults import FAILED, say, sentence
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
@@ -80,13 +80,13 @@ def command(
     room, people = _read_target(target)
     config = load_settings(ClientConfig, flags, config_path)
     check_given(flags.get("name"))
-    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+    server = given_server(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
         destination = _Destination(chat, room, people, create=create)
         return await _say_all(destination, _messages(" ".join(text), lines=lines))
 
-    return connect_and_run(ConnectionPlan(url, config, listen=False, quiet=True), session)
+    return connect_and_run(ConnectionPlan(server, config, listen=False, quiet=True), session)
 
 
 def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:

@@ -15,10 +15,10 @@ from trio_chat.cli.connecting import (
     check_given,
     check_logs,
     connect_and_run,
+    given_server,
     person_name,
     room_name,
     server_options,
-    server_url,
 )
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
@@ -102,14 +102,14 @@ def command(
     config = load_settings(ClientConfig, flags, config_path)
     check_logs(config)
     check_given(flags.get("name"))
-    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+    server = given_server(config, None, url=flags.get("url"), host=host, port=port)
 
     begin = _read_begin(backlog, since)
 
     async def session(chat: Chat) -> int:
         return await _follow(chat, config, names, begin, as_json=as_json)
 
-    return connect_and_run(ConnectionPlan(url, config, any_name=flags.get("name") is None, quiet=True), session)
+    return connect_and_run(ConnectionPlan(server, config, any_name=flags.get("name") is None, quiet=True), session)
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,9 @@ from trio_chat.cli.connecting import (
     ConnectionPlan,
     check_given,
     connect_and_run,
+    given_server,
     room_name,
     server_options,
-    server_url,
 )
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
@@ -46,13 +46,13 @@ def command(
     asked = None if room is None else room_name(room)
     config = load_settings(ClientConfig, flags, config_path)
     check_given(flags.get("name"))
-    url = server_url(config, None, url=flags.get("url"), host=host, port=port)
+    server = given_server(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
         return await _show(chat, config, asked, as_json=as_json)
 
     return connect_and_run(
-        ConnectionPlan(url, config, any_name=flags.get("name") is None, listen=False, quiet=True), session
+        ConnectionPlan(server, config, any_name=flags.get("name") is None, listen=False, quiet=True), session
     )
 
 

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from trio_chat.client.address import DEFAULT_PORT, Address, parse_url
+    from trio_chat.client.address import DEFAULT_PORT, Address, GivenAddress, parse_given, parse_url
     from trio_chat.client.backoff import Backoff
     from trio_chat.client.chat import Chat, ChatStatistics
     from trio_chat.client.connecting import connect
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from trio_chat.client.wire import OpenStream
 
 _HOMES: Final = {
-    "address": ("DEFAULT_PORT", "Address", "parse_url"),
+    "address": ("DEFAULT_PORT", "Address", "GivenAddress", "parse_given", "parse_url"),
     "backoff": ("Backoff",),
     "chat": ("Chat", "ChatStatistics"),
     "connecting": ("connect",),
@@ -77,6 +77,7 @@ __all__ = [
     "Credentials",
     "Disconnected",
     "Findings",
+    "GivenAddress",
     "Identities",
     "KnownAccounts",
     "LocalEvent",
@@ -91,6 +92,7 @@ __all__ = [
     "StreamOptions",
     "Timeouts",
     "connect",
+    "parse_given",
     "parse_url",
 ]
 

@@ -1,13 +1,17 @@
-"""Server addresses: reading what a person types. Pure."""
+"""Server addresses and invite links: reading what a person types. Pure."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.errors import UsageError
+from trio_chat.protocol.fingerprint import Fingerprint
+from trio_chat.protocol.invite_link import LinkParts, parse_fragment
 
 DEFAULT_PORT: Final = 8765
 """The port on which ``trio-chat serve`` listens by default."""
@@ -48,23 +52,63 @@ class Address(NamedTuple):
         return f"{'wss' if self.tls else 'ws'}://{host}{self.path}"
 
 
+@dataclass(frozen=True, slots=True)
+class GivenAddress:
+    """A server's address as a person gave it, perhaps in an invite link.
+
+    - ``explicit``: the scheme was given. Without it, a client may move from plain to TLS on this machine, and never
+      back.
+    - ``pin``: the fingerprint of the only server that may answer.
+    - ``invite``: the secret of an invite. It is in no URL, no ``repr`` and no error message.
+    """
+
+    address: Address
+    explicit: bool = True
+    pin: Fingerprint | None = None
+    invite: str | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        """The address as a URL, without the pin and the invite."""
+        return self.address.url
+
+    def with_port(self, port: int) -> GivenAddress:
+        """The same with another port."""
+        return replace(self, address=self.address._replace(port=port))
+
+
 def parse_url(text: str) -> Address:
     """Read a server's address.
 
     ``text`` is a ``ws://`` or ``wss://`` URL, with port 80 or 443 when it names none (RFC 6455, section 3), or
-    ``HOST[:PORT]``, which means ``ws://``, with port 8765 when it names none. An IPv6 address before a port is in
-    brackets, and may have a zone (``fe80::1%eth0``), whose ``%`` may be written ``%25`` (RFC 6874).
+    ``HOST[:PORT]``, with port 8765 when it names none: ``ws://`` for a loopback address and ``localhost``, ``wss://``
+    for every other host. An IPv6 address before a port is in brackets, and may have a zone (``fe80::1%eth0``), whose
+    ``%`` may be written ``%25`` (RFC 6874). Of an invite link, the pin and the invite are left out; :func:`parse_given`
+    gives them too.
 
     Raises :class:`~trio_chat.errors.UsageError` with a sentence that says what is wrong.
     """
-    text = text.strip()
+    return parse_given(text).address
+
+
+def parse_given(text: str) -> GivenAddress:
+    """Read a server's address or an invite link, ``wss://HOST:PORT/#pin=FINGERPRINT&invite=SECRET``.
+
+    The address is read as by :func:`parse_url`. Raises :class:`~trio_chat.errors.UsageError` with a sentence that says
+    what is wrong, without the secret.
+    """
+    text, mark, fragment = text.strip().partition("#")
     if not text:
         raise UsageError(f"The server's address is empty. {_EXAMPLES}")
     if any(ch.isspace() or not ch.isprintable() for ch in text):
         raise UsageError(f"{text!r} is not a server's address: it has a space in it. {_EXAMPLES}")
-    if "://" not in text:
-        bare = f"[{text}]" if _is_ipv6(text) else text
-        return _read(text, f"ws://{bare}", DEFAULT_PORT)
+    explicit = "://" in text
+    address = _read_url(text) if explicit else _read_bare(text)
+    parts = _read_fragment(text, fragment) if mark else LinkParts()
+    return GivenAddress(address, explicit, parts.pin, parts.invite)
+
+
+def _read_url(text: str) -> Address:
     scheme = text.partition("://")[0].lower()
     if scheme in _MEANT:
         meant = _MEANT[scheme] + text[len(scheme) :]
@@ -72,6 +116,24 @@ def parse_url(text: str) -> Address:
     if scheme not in _SCHEME_PORTS:
         raise UsageError(f"{text} is not a server's address: it must begin with ws:// or wss://. {_EXAMPLES}")
     return _read(text, text, _SCHEME_PORTS[scheme])
+
+
+def _read_bare(text: str) -> Address:
+    bare = f"[{text}]" if _is_ipv6(text) else text
+    address = _read(text, f"ws://{bare}", DEFAULT_PORT)
+    return address._replace(tls=not is_this_machine(address.host))
+
+
+def _read_fragment(text: str, fragment: str) -> LinkParts:
+    try:
+        parts = parse_fragment(fragment)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+    if parts.invite is not None and parts.pin is None:
+        raise UsageError("The link has an invite and no pin. Copy the whole link again, or ask for a new one.")
+    if parts.pin is None:
+        raise UsageError(f"{text} is followed by a # without a pin. Leave out the # and the text after it.")
+    return parts
 
 
 def _read(text: str, url: str, default_port: int) -> Address:
@@ -84,8 +146,6 @@ def _read(text: str, url: str, default_port: int) -> Address:
         raise UsageError(
             f"{parts.hostname}: a name and a password do not belong in the server's address. Give them separately."
         )
-    if parts.fragment or "#" in text:
-        raise UsageError(f"{text} is not a server's address: leave out the # and the text after it.")
     if not port:
         raise UsageError(f"{text} has no usable port: ports go from 1 to {_HIGHEST_PORT}.")
     return Address(_read_host(text, parts), port, parts.scheme == "wss", _read_path(text, parts))

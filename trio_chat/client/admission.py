@@ -55,6 +55,8 @@ def make_headers(credentials: Credentials, client: str = "", *, quiet: bool = Fa
             headers.append((b"Trio-Chat-Token", quote(credentials.token, safe="-_.~").encode()))
         if credentials.account_password:
             headers.append((b"Trio-Chat-Password", quote(credentials.account_password, safe="").encode()))
+        if credentials.invite:
+            headers.append((b"Trio-Chat-Invite", quote(credentials.invite, safe="-_").encode()))
         if quiet:
             headers.append((b"Trio-Chat-Quiet", b"1"))
     except UnicodeEncodeError:

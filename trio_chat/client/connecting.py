@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import trio
 
-from trio_chat.client.address import Address, parse_url
+from trio_chat.client.address import Address, GivenAddress, parse_given
 from trio_chat.client.chat import Chat
 from trio_chat.client.connection import Link
 from trio_chat.client.credentials import Credentials
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 
 def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by keyword only
-    url: str,
+    url: str | GivenAddress,
     *,
     name: str | None = None,
     credentials: Credentials | None = None,
@@ -52,7 +52,8 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
 ) -> AbstractAsyncContextManager[Chat]:
     """Connect to a server, as in ``async with trio_chat.connect(url, name="ada") as chat``.
 
-    - ``url``: ``ws://`` or ``wss://``, or ``HOST[:PORT]`` (see :func:`~trio_chat.client.address.parse_url`).
+    - ``url``: ``ws://`` or ``wss://``, ``HOST[:PORT]`` (see :func:`~trio_chat.client.address.parse_url`), an invite
+      link, or the result of :func:`~trio_chat.client.address.parse_given`.
     - ``name``: the name to have; without it, the last name used on that server, else one that the server makes up.
     - ``credentials``: the passwords or the token; they may hold the name too.
     - ``identities``: where names and their tokens are stored; by default, in this user's state directory
@@ -92,7 +93,11 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
         quiet=quiet,
         client=client,
     )
-    return _connected(parse_url(url), with_earlier(credentials, earlier), options, backlog, identities or Identities())
+    given = parse_given(url) if isinstance(url, str) else url
+    credentials = with_earlier(credentials, earlier)
+    if given.invite is not None:
+        credentials = replace(credentials, invite=given.invite)
+    return _connected(given.address, credentials, options, backlog, identities or Identities())
 
 
 @asynccontextmanager

@@ -14,14 +14,16 @@ class Credentials:
     - ``account_password``: the password of the account behind the name, set with
       :meth:`~trio_chat.client.chat.Chat.set_password`. It lets a new device in.
     - ``token``: the token of an earlier welcome, which proves the same. Without a token, the stored token is used.
+    - ``invite``: the secret of an invite, which lets in somebody who has no account there yet.
     """
 
     name: str | None = None
     password: str | None = field(default=None, repr=False)
     account_password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
+    invite: str | None = field(default=None, repr=False)
 
     @property
     def empty(self) -> bool:
         """Whether the headers would carry no name and no secret, so that the client must say hello instead."""
-        return not (self.name or self.password or self.token or self.account_password)
+        return not (self.name or self.password or self.token or self.account_password or self.invite)

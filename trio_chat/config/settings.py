@@ -30,13 +30,16 @@ def _printable(text: str) -> str | None:
 
 
 def _url(text: str) -> str | None:
+    address, _, fragment = text.partition("#")
+    if "invite=" in fragment:
+        return "must not contain an invite; give the whole link once, as in: trio-chat join LINK"
     try:
-        parts = urlsplit(text)
+        parts = urlsplit(address if "://" in address else f"ws://{address}")
         port = parts.port
     except ValueError:
-        return f"is not an address: {text!r}; write it as ws://host:port/"
+        return f"is not an address: {address!r}; write it as ws://host:port/"
     if parts.scheme not in {"ws", "wss"} or not parts.hostname or port == 0:
-        return f"must be an address such as ws://host:8765/ or wss://host/, not {text!r}"
+        return f"must be an address such as host:8765, ws://host:8765/ or wss://host/, not {address!r}"
     if parts.username is not None or parts.password is not None:
         return "must not contain a name or password; use the options name and password_file"
     return None
@@ -327,7 +330,7 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
 class ClientConfig(Settings, frozen=True, kw_only=True):
     """The settings of ``join``, ``send``, ``tail``, ``search`` and ``who``: the table ``[client]``."""
 
-    url: Annotated[str, _meta("address of the server", _SERVER, "URL", check=_url)] = "ws://127.0.0.1:8765/"
+    url: Annotated[str, _meta("address of the server", _SERVER, "URL", check=_url)] = "127.0.0.1:8765"
     name: Annotated[
         str | None,
         _meta("your name; without it the server makes one up", _SERVER, "NAME", min_length=1, max_length=256),
