@@ -116,9 +116,21 @@ class Server:
         """The addresses on which the server listens, as URLs for a client."""
         return [f"ws://[{host}]:{port}/" if ":" in host else f"ws://{host}:{port}/" for host, port in self.addresses]
 
+    @property
+    def stopping(self) -> bool:
+        """Whether the server has begun to end."""
+        return self._stopping.is_set()
+
     def stop(self) -> None:
         """Begin to end the server; :meth:`run` returns when everyone is gone."""
         self._stopping.set()
+
+    async def reload(self) -> str:
+        """Read again what may change while the server runs. Returns a sentence about it.
+
+        Raises ``TrioChatError`` when a file cannot be used; the server then goes on with what it has.
+        """
+        return "There is nothing to read again."
 
     async def run(self, *, task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until :meth:`stop`. It is started when it listens.
