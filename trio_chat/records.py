@@ -27,7 +27,8 @@ class MissedNotice(Struct, frozen=True, array_like=True, gc=False):
 
 class SaveAccount(Struct, frozen=True, gc=False):
     """An account and its name. ``password`` is an Argon2id hash in its encoded form. The person is told of ``missed``
-    when they come back. A ``guest`` has the name until they leave."""
+    when they come back. A ``guest`` has the name until they leave. ``invite_link`` is the number of the invite that the
+    person came by, 0 for none."""
 
     id: int
     name: str
@@ -39,6 +40,7 @@ class SaveAccount(Struct, frozen=True, gc=False):
     admin: bool = False
     missed: tuple[MissedNotice, ...] = ()
     guest: bool = False
+    invite_link: int = 0
 
 
 class DropAccount(Struct, frozen=True, gc=False):
@@ -162,6 +164,33 @@ class DropBan(Struct, frozen=True, gc=False):
     id: int
 
 
+class SaveInviteLink(Struct, frozen=True, gc=False):
+    """An invite: it lets ``uses`` more newcomers in until the time ``until`` (none: without an end), if it is not
+    ``revoked``.
+
+    ``digest`` is the SHA-256 of its secret. A newcomer enters the ``rooms`` with the role, as in :class:`SaveMember`.
+    ``by`` is the name of the person who made it, ``by_account`` their account, 0 for the server's operator.
+    """
+
+    id: int
+    digest: bytes
+    uses: int
+    until: str | None
+    rooms: tuple[int, ...]
+    role: int
+    by: str
+    by_account: int
+    time: str
+    note: str = ""
+    revoked: bool = False
+
+
+class DropInviteLink(Struct, frozen=True, gc=False):
+    """Delete an invite. The accounts that were made by it stay."""
+
+    id: int
+
+
 class AuditNote(Struct, frozen=True, gc=False):
     """A line of the audit log: the names of the actor, of the person it was done to, and of the room."""
 
@@ -236,6 +265,8 @@ Record: TypeAlias = (
     | DropMention
     | SaveBan
     | DropBan
+    | SaveInviteLink
+    | DropInviteLink
     | AuditNote
     | Line
     | Amend
@@ -275,9 +306,11 @@ class Snapshot(Struct, frozen=True):
     reads: tuple[SaveRead, ...] = ()
     mentions: tuple[SaveMention, ...] = ()
     bans: tuple[SaveBan, ...] = ()
+    invite_links: tuple[SaveInviteLink, ...] = ()
     sent: tuple[Sent, ...] = ()
     next_account: int = 1
     next_device: int = 1
     next_room: int = 1
     next_ban: int = 1
+    next_invite_link: int = 1
     clock: SaveClock | None = None

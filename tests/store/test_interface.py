@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import trio
 from msgspec.structs import replace
@@ -15,6 +15,7 @@ from trio_chat.records import (
     DropBan,
     DropDevice,
     DropInvite,
+    DropInviteLink,
     DropMember,
     DropMention,
     DropRoom,
@@ -25,6 +26,7 @@ from trio_chat.records import (
     SaveClock,
     SaveDevice,
     SaveInvite,
+    SaveInviteLink,
     SaveMember,
     SaveMention,
     SaveRead,
@@ -52,6 +54,10 @@ def device(number: int, account: int) -> SaveDevice:
     return SaveDevice(number, account, bytes(range(32)), "laptop", "2026-01-01", "2026-01-02")
 
 
+def invite_link(number: int, uses: int = 5, **more: Any) -> SaveInviteLink:
+    return SaveInviteLink(number, bytes(range(32)), uses, None, (), 1, "ada", 1, "2026-01-01T00:00:00.000Z", **more)
+
+
 async def test_a_new_store_is_empty_and_counts_from_one(store: Store) -> None:
     snapshot = await store.load()
     assert snapshot == Snapshot()
@@ -76,12 +82,15 @@ async def test_saved_records_are_loaded_unchanged(store: Store, pen: Pen) -> Non
         SaveMention(1, 1, 6),
         ban(3, room=1),
         ban(5, account=2),
+        replace(invite_link(6, note="thé"), until="2026-02-01T00:00:00.000Z", rooms=(1, 2), role=2, by_account=0),
+        invite_link(8, uses=0, revoked=True),
+        replace(pen.account(3, "eve"), invite_link=6),
         SaveClock("boot", 1e9, 0.5),
         SaveClock("boot", 1e9, -3600.25),
     ]
     await save(store, saved)
     snapshot = await store.load()
-    assert list(snapshot.accounts) == saved[:2]
+    assert list(snapshot.accounts) == [*saved[:2], saved[14]]
     assert list(snapshot.devices) == [saved[2]]
     assert [state.room for state in snapshot.rooms] == [saved[3], room]
     assert list(snapshot.members) == saved[5:7]
@@ -89,27 +98,33 @@ async def test_saved_records_are_loaded_unchanged(store: Store, pen: Pen) -> Non
     assert list(snapshot.reads) == [saved[8]]
     assert list(snapshot.mentions) == [saved[9]]
     assert list(snapshot.bans) == saved[10:12]
+    assert list(snapshot.invite_links) == saved[12:14]
     assert snapshot.clock == saved[-1]
-    assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (3, 5, 3, 6)
+    assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (4, 5, 3, 6)
+    assert snapshot.next_invite_link == 9
 
 
 async def test_saving_again_replaces_and_dropping_removes(store: Store, pen: Pen) -> None:
     await save(store, [pen.account(1), pen.room(1), device(1, 1), ban(1), SaveMember(1, 1), SaveInvite(1, 1)])
-    await save(store, [pen.account(1, "eve"), pen.room(1, "#ops"), SaveMember(1, 1, 2, 9)])
+    await save(store, [invite_link(1), pen.account(1, "eve"), pen.room(1, "#ops"), SaveMember(1, 1, 2, 9)])
+    await save(store, [invite_link(1, uses=4, note="class")])
     snapshot = await store.load()
     assert snapshot.accounts[0].name == "eve"
     assert snapshot.devices == (device(1, 1),)
     assert snapshot.rooms[0].room.name == "#ops"
     assert snapshot.members == (SaveMember(1, 1, 2, 9),)
-    await save(store, [DropDevice(1), DropBan(1), DropInvite(1, 1), DropMember(1, 1)])
+    assert snapshot.invite_links == (invite_link(1, uses=4, note="class"),)
+    await save(store, [DropDevice(1), DropBan(1), DropInvite(1, 1), DropMember(1, 1), DropInviteLink(1)])
     snapshot = await store.load()
+    assert snapshot.invite_links == ()
     assert (snapshot.devices, snapshot.bans, snapshot.invites, snapshot.members) == ((), (), (), ())
 
 
 async def test_a_number_is_never_used_again(store: Store, pen: Pen) -> None:
-    await save(store, [pen.account(7), device(8, 7), pen.room(9), ban(10)])
-    await save(store, [DropDevice(8), DropAccount(7), DropRoom(9), DropBan(10)])
+    await save(store, [pen.account(7), device(8, 7), pen.room(9), ban(10), invite_link(11)])
+    await save(store, [DropDevice(8), DropAccount(7), DropRoom(9), DropBan(10), DropInviteLink(11)])
     snapshot = await store.load()
+    assert snapshot.next_invite_link == 12
     assert (snapshot.next_account, snapshot.next_device, snapshot.next_room, snapshot.next_ban) == (8, 9, 10, 11)
 
 

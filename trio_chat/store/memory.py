@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import trio
 from msgspec.structs import replace
@@ -37,6 +37,19 @@ if TYPE_CHECKING:
 
     from trio_chat.records import Record
     from trio_chat.store.words import Phrase
+
+
+_NumberedRecord: TypeAlias = (
+    records.SaveAccount | records.SaveDevice | records.SaveRoom | records.SaveBan | records.SaveInviteLink
+)
+_NUMBERED: Final = (
+    records.SaveAccount,
+    records.SaveDevice,
+    records.SaveRoom,
+    records.SaveBan,
+    records.SaveInviteLink,
+)
+"""The records whose numbers are never used again."""
 
 
 class _Numbered(NamedTuple):
@@ -77,10 +90,11 @@ class MemoryStore:
         self._reads: dict[tuple[int, int], records.SaveRead] = {}
         self._mentions: dict[tuple[int, int, int], records.SaveMention] = {}
         self._bans: dict[int, records.SaveBan] = {}
+        self._invite_links: dict[int, records.SaveInviteLink] = {}
         self._notes: list[AuditLine] = []
         self._clock: records.SaveClock | None = None
         self._places: dict[tuple[int, str], LinePosition] = {}
-        self._ends = dict.fromkeys((records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan), 0)
+        self._ends: dict[type[_NumberedRecord], int] = dict.fromkeys(_NUMBERED, 0)
         self._commits = self._lines = self._failures = 0
         self._actions: dict[type[Any], Callable[[Any], None]] = {
             records.SaveAccount: self._save_account,
@@ -98,6 +112,8 @@ class MemoryStore:
             records.DropMention: lambda record: _drop(self._mentions, (record.room, record.account, record.seq)),
             records.SaveBan: self._save_ban,
             records.DropBan: lambda record: _drop(self._bans, record.id),
+            records.SaveInviteLink: self._save_invite_link,
+            records.DropInviteLink: lambda record: _drop(self._invite_links, record.id),
             records.AuditNote: lambda record: self._notes.append(AuditLine(len(self._notes) + 1, record)),
             records.Line: self._append,
             records.Amend: self._amend,
@@ -187,11 +203,13 @@ class MemoryStore:
             reads=_sorted(self._reads),
             mentions=_sorted(self._mentions),
             bans=_sorted(self._bans),
+            invite_links=_sorted(self._invite_links),
             sent=self._sent(),
             next_account=self._ends[records.SaveAccount] + 1,
             next_device=self._ends[records.SaveDevice] + 1,
             next_room=self._ends[records.SaveRoom] + 1,
             next_ban=self._ends[records.SaveBan] + 1,
+            next_invite_link=self._ends[records.SaveInviteLink] + 1,
             clock=self._clock,
         )
 
@@ -294,7 +312,7 @@ class MemoryStore:
             if log is not None:
                 yield from (kept for seq, kept in log.lines.items() if seq > floor and kept.line.text)
 
-    def _number(self, record: records.SaveAccount | records.SaveDevice | records.SaveRoom | records.SaveBan) -> None:
+    def _number(self, record: _NumberedRecord) -> None:
         self._ends[type(record)] = max(self._ends[type(record)], record.id)
 
     def _save_clock(self, record: records.SaveClock) -> None:
@@ -312,6 +330,10 @@ class MemoryStore:
     def _save_device(self, record: records.SaveDevice) -> None:
         self._number(record)
         self._devices[record.id] = record
+
+    def _save_invite_link(self, record: records.SaveInviteLink) -> None:
+        self._number(record)
+        self._invite_links[record.id] = record
 
     def _save_room(self, record: records.SaveRoom) -> None:
         self._number(record)

@@ -66,7 +66,8 @@ async def test_people_and_rooms_are_as_they_were(path: Path) -> None:
         (ZOE, "zoe", "zoe", "zoe", False),
     ]
     assert [(one.password or "")[:9] for one in there.accounts] == ["$argon2id", "", "", "", ""]
-    assert {(one.missed, one.guest) for one in there.accounts} == {((), False)}
+    assert {(one.missed, one.guest, one.invite_link) for one in there.accounts} == {((), False, 0)}
+    assert (there.invite_links, there.next_invite_link) == ((), 1)
     assert (there.accounts[0].created, there.accounts[0].seen) == (
         "2026-11-21T09:35:04.344Z",
         "2026-11-21T09:35:06.040Z",

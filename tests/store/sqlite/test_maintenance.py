@@ -377,7 +377,7 @@ async def test_a_sound_database_has_no_findings_with_a_server_and_without(path: 
 
 
 LOST_LINE = "INSERT INTO events SELECT 99, 9, 1, time, 1, '', '', '', NULL, event FROM events WHERE id = 1"
-TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]', 0 FROM accounts"
+TWIN = "INSERT INTO accounts SELECT 2, name, key, '', '', '', NULL, 0, '[]', 0, 0 FROM accounts"
 
 
 @pytest.mark.parametrize(

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Sequence
 
-    from trio_chat.records import Amend, Record, Redact, SaveAccount, SaveClock, SaveRead, SaveRoom
+    from trio_chat.records import Amend, Record, Redact, SaveAccount, SaveClock, SaveInviteLink, SaveRead, SaveRoom
 
 _INSERT_LINE: Final = (
     "INSERT INTO events (id, room, seq, time, sender, cid, kind, text, target, event) VALUES (?,?,?,?,?,?,?,?,?,?)"
@@ -33,12 +33,19 @@ _SAVE_ROOM: Final = """INSERT INTO rooms (id, name, direct, private, topic, anno
     slow = excluded.slow, keep = excluded.keep, created = excluded.created"""
 
 _SAVE_ACCOUNT: Final = """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin, put_out,
-    guest)
+    guest, invite_link)
     VALUES (:id, :name, :key, :skeleton, :created, :seen, :password, :admin, :put_out,
-    :guest)
+    :guest, :invite_link)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, key = excluded.key, skeleton = excluded.skeleton,
     created = excluded.created, seen = excluded.seen, password = excluded.password, admin = excluded.admin,
-    put_out = excluded.put_out, guest = excluded.guest"""
+    put_out = excluded.put_out, guest = excluded.guest, invite_link = excluded.invite_link"""
+
+_SAVE_INVITE_LINK: Final = """INSERT INTO invite_links
+    (id, digest, uses, until, rooms, role, by, by_account, time, note, revoked)
+    VALUES (:id, :digest, :uses, :until, :rooms, :role, :by, :by_account, :time, :note, :revoked)
+    ON CONFLICT (id) DO UPDATE SET digest = excluded.digest, uses = excluded.uses, until = excluded.until,
+    rooms = excluded.rooms, role = excluded.role, by = excluded.by, by_account = excluded.by_account,
+    time = excluded.time, note = excluded.note, revoked = excluded.revoked"""
 
 # The statements for a record; the placeholders stand for its fields, in their order.
 _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
@@ -82,6 +89,7 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
         VALUES (?,?,?,?,?,?,?,?,?)""",
     ),
     records.DropBan: ("DELETE FROM bans WHERE id = ?",),
+    records.DropInviteLink: ("DELETE FROM invite_links WHERE id = ?",),
     records.AuditNote: ("INSERT INTO notes (time, actor, action, room, target, detail) VALUES (?,?,?,?,?,?)",),
 }
 
@@ -112,6 +120,7 @@ class Changes:
             Line: self._hold,
             records.SaveAccount: self._save_accounts,
             records.SaveRoom: self._save_rooms,
+            records.SaveInviteLink: self._save_invite_links,
             records.SaveRead: self._save_reads,
             records.Amend: self._amend,
             records.Redact: self._redact,
@@ -164,6 +173,10 @@ class Changes:
             self._connection.execute(_SAVE_ROOM, {**asdict(room), "direct": pack(room.direct)})
             if (self.lasts[room.id] if room.id in self.lasts else self._before.get(room.id)) is None:
                 self.lasts[room.id] = 0
+
+    def _save_invite_links(self, links: Sequence[SaveInviteLink]) -> None:
+        rows = [{**asdict(link), "rooms": pack(link.rooms)} for link in links]
+        self._connection.executemany(_SAVE_INVITE_LINK, rows)
 
     def _save_reads(self, reads: Sequence[SaveRead]) -> None:
         values = [astuple(read) for read in reads]
@@ -222,11 +235,11 @@ class Changes:
         return [number for number, _, _ in edits]
 
 
-def pack(accounts: tuple[int, ...]) -> str:
-    """Encode the accounts of a direct conversation for the database."""
-    return " ".join(map(str, accounts))
+def pack(numbers: tuple[int, ...]) -> str:
+    """Encode the accounts of a direct conversation, or the rooms of an invite, for the database."""
+    return " ".join(map(str, numbers))
 
 
-def unpack(accounts: str) -> tuple[int, ...]:
-    """Decode the accounts that :func:`pack` encoded."""
-    return tuple(map(int, accounts.split()))
+def unpack(numbers: str) -> tuple[int, ...]:
+    """Decode the numbers that :func:`pack` encoded."""
+    return tuple(map(int, numbers.split()))

@@ -16,6 +16,7 @@ from trio_chat.records import (
     SaveClock,
     SaveDevice,
     SaveInvite,
+    SaveInviteLink,
     SaveMember,
     SaveMention,
     SaveRead,
@@ -62,23 +63,37 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
         bans=_all(
             connection, SaveBan, "SELECT id, room, account, network, until, reason, by, time, by_account FROM bans"
         ),
+        invite_links=_invite_links(connection),
         sent=_sent(connection),
         next_account=ends.get("accounts", 0) + 1,
         next_device=ends.get("devices", 0) + 1,
         next_room=ends.get("rooms", 0) + 1,
         next_ban=ends.get("bans", 0) + 1,
+        next_invite_link=ends.get("invite_links", 0) + 1,
         clock=_clock(connection),
     )
 
 
 def _accounts(connection: sqlite3.Connection) -> tuple[SaveAccount, ...]:
     rows = connection.execute(
-        "SELECT id, name, key, skeleton, created, seen, password, admin, put_out, guest FROM accounts ORDER BY id"
+        """SELECT id, name, key, skeleton, created, seen, password, admin, put_out, guest, invite_link FROM accounts
+        ORDER BY id"""
     )
     read = msgspec.json.Decoder(tuple[MissedNotice, ...]).decode
     return tuple(
-        SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin), read(put_out), bool(guest))
-        for number, name, key, skeleton, created, seen, password, admin, put_out, guest in rows
+        SaveAccount(number, name, key, skeleton, created, seen, password, bool(admin), read(put_out), bool(guest), link)
+        for number, name, key, skeleton, created, seen, password, admin, put_out, guest, link in rows
+    )
+
+
+def _invite_links(connection: sqlite3.Connection) -> tuple[SaveInviteLink, ...]:
+    rows = connection.execute(
+        """SELECT id, digest, uses, until, rooms, role, by, by_account, time, note, revoked FROM invite_links
+        ORDER BY id"""
+    )
+    return tuple(
+        SaveInviteLink(number, digest, uses, until, unpack(into), role, by, by_account, time, note, bool(revoked))
+        for number, digest, uses, until, into, role, by, by_account, time, note, revoked in rows
     )
 
 

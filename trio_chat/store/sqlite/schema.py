@@ -117,7 +117,22 @@ _READS: Final = (
         WHERE seq > 0""",
 )
 
-MIGRATIONS: tuple[tuple[str, ...], ...] = (_FIRST, _ACCOUNTS, _OF_ACCOUNTS, line_accounts.STATEMENTS, _READS)
+_INVITE_LINKS: Final = (
+    """CREATE TABLE invite_links (
+        id INTEGER PRIMARY KEY AUTOINCREMENT, digest BLOB NOT NULL, uses INTEGER NOT NULL, until TEXT,
+        rooms TEXT NOT NULL, role INTEGER NOT NULL, by TEXT NOT NULL, by_account INTEGER NOT NULL, time TEXT NOT NULL,
+        note TEXT NOT NULL, revoked INTEGER NOT NULL)""",
+    "ALTER TABLE accounts ADD COLUMN invite_link INTEGER NOT NULL DEFAULT 0",
+)
+
+MIGRATIONS: tuple[tuple[str, ...], ...] = (
+    _FIRST,
+    _ACCOUNTS,
+    _OF_ACCOUNTS,
+    line_accounts.STATEMENTS,
+    _READS,
+    _INVITE_LINKS,
+)
 """Each migration's statements; the fourth is followed by :mod:`trio_chat.store.sqlite.line_accounts`."""
 
 
