@@ -40,6 +40,7 @@ from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
 from trio_chat.server.hub.peer import RETRY
+from trio_chat.server.identity import ServerIdentity
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.attempts import Attempts
 from trio_chat.server.net.connection import Connection
@@ -85,13 +86,21 @@ class Server:
     """One server in one event loop: it lets connections in to a hub, and runs the hub and its upkeep.
 
     ``sessions`` gives a fresh number to every connection. ``directory`` is where the control socket is made, if
-    anywhere. :func:`make_server` makes all of these.
+    anywhere, and ``identity`` the server's key. :func:`make_server` makes all of these.
     """
 
     def __init__(
-        self, config: ServerConfig, hub: Hub, upkeep: Upkeep, sessions: Iterator[int], *, directory: Path | None = None
+        self,
+        config: ServerConfig,
+        hub: Hub,
+        upkeep: Upkeep,
+        sessions: Iterator[int],
+        *,
+        identity: ServerIdentity,
+        directory: Path | None = None,
     ) -> None:
         self.config = config
+        self.identity = identity
         self.hub = hub
         self.upkeep = upkeep
         self.sessions = sessions
@@ -361,14 +370,22 @@ def make_server(
     store: Store,
     snapshot: Snapshot,
     *,
+    identity: ServerIdentity | None = None,
     directory: Path | None = None,
     clock: Callable[[SaveClock | None], Clock] = Clock,
 ) -> Server:
     """Make a server over an open store and what it held at the start. ``clock`` makes the clock that goes on from the
-    stored one."""
+    stored one. Without an ``identity`` the server gets one for this run only."""
     clocks = clock(snapshot.clock)
     hub = Hub(Broker(_settings(config, store.epoch), snapshot, *clocks.read()), store, Tally(), clocks)
-    return Server(config, hub, Upkeep(hub, store, config.keep, clocks), itertools.count(1), directory=directory)
+    return Server(
+        config,
+        hub,
+        Upkeep(hub, store, config.keep, clocks),
+        itertools.count(1),
+        identity=identity or ServerIdentity.for_this_run(),
+        directory=directory,
+    )
 
 
 @contextlib.asynccontextmanager
@@ -378,7 +395,7 @@ async def open_server(
     """Open a server and its store, which is on disk unless the configuration says otherwise. Call :meth:`Server.run` in
     the block.
 
-    Raises ``StoreError``, which says what is wrong with the store.
+    Raises ``StoreError``, which says what is wrong with the store or with the server's key.
     """
     if config.memory:
         store = MemoryStore(secrets.token_hex(8))
@@ -386,7 +403,8 @@ async def open_server(
         return
     directory = config.data or default_data_directory()
     async with SqliteStore.open(directory / DATABASE) as kept:
-        yield make_server(config, kept, await kept.load(), directory=directory, clock=clock)
+        identity = await trio.to_thread.run_sync(ServerIdentity.open, kept.path)
+        yield make_server(config, kept, await kept.load(), identity=identity, directory=directory, clock=clock)
 
 
 def default_data_directory() -> Path:

@@ -46,7 +46,7 @@ async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) ->
             await nursery.start(_run_to_end, server, nursery)
             _spare_collector()
             announce(server.urls)
-            log.info("listening", urls=server.urls, version=__version__)
+            log.info("listening", urls=server.urls, version=__version__, identity=server.identity.fingerprint.words)
             life = _Life(server, manager, nursery, may_hang_up=may_hang_up)
             await manager.ready(life.describe())
             nursery.start_soon(life.heed_signals, signals)
