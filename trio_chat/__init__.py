@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trio_chat.errors import (
         ChatError,
         ConnectionClosed,
+        NameNeeded,
         NotAcknowledged,
         NotAdmitted,
         NotDone,
@@ -48,6 +49,7 @@ __all__ = [
     "Disconnected",
     "Identities",
     "Missed",
+    "NameNeeded",
     "NotAcknowledged",
     "NotAdmitted",
     "NotDone",

@@ -11,6 +11,7 @@ The tree::
          ├─ Unreachable      no trio-chat server answers at that address
          ├─ Refused          the server refused; carries code, message and advice
          │   ├─ NotAdmitted  ... to admit the connection (password, name, server full)
+         │   │   └─ NameNeeded   no name was given, and the client did not ask for a made-up one
          │   └─ NotDone      ... one request
          ├─ NotAcknowledged  no answer came in time: the request may or may not be stored
          └─ ConnectionClosed the connection ended for good
@@ -77,6 +78,16 @@ class Refused(ChatError):
 
 class NotAdmitted(Refused):
     """The server did not admit this connection."""
+
+
+class NameNeeded(NotAdmitted):
+    """No name is given or remembered for this server, and the credentials do not allow a made-up one. The client raises
+    it before it logs in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "name_needed", "You have no name on this server yet.", "Give one, as in: trio-chat join NAME SERVER"
+        )
 
 
 class NotDone(Refused):

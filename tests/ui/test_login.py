@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from trio_chat.client.credentials import Credentials
-from trio_chat.errors import FAULTS, ConnectionClosed, NotAdmitted, Unreachable
+from trio_chat.errors import FAULTS, ConnectionClosed, NameNeeded, NotAdmitted, Unreachable
 from trio_chat.protocol.events import Closing
-from trio_chat.ui.login import ANSWERS, REFUSALS, Login, LoginQuestion, LoginState
+from trio_chat.ui.login import ANSWERS, MADE_UP, REFUSALS, Login, LoginQuestion, LoginState
 
 ADA = Credentials("ada", password="letmein", account_password="correct horse", token="t")
 CONNECTING, ENDED = LoginState.CONNECTING, LoginState.ENDED
@@ -30,6 +30,7 @@ def refusal(code: str, message: str = "No.", advice: str = "Do this.") -> NotAdm
         ("name_lookalike", NAME),
         ("name_invalid", NAME),
         ("name_reserved", NAME),
+        ("name_needed", NAME),
         ("banned", ENDED),
         ("server_full", ENDED),
         ("too_many_guesses", ENDED),
@@ -42,7 +43,7 @@ def test_each_refusal_asks_for_what_would_help(code: str, state: LoginState) -> 
 
 
 def test_every_refusal_in_the_table_is_one_that_servers_send() -> None:
-    assert set(REFUSALS) <= set(FAULTS)
+    assert set(REFUSALS) - {NameNeeded().code} <= set(FAULTS)
 
 
 def test_every_question_has_both_answers() -> None:
@@ -124,3 +125,50 @@ def test_a_chat_that_ended_says_why_and_can_be_tried_again_under_the_last_name()
         assert (ended.state, ended.reason, ended.question) == (ENDED, reason, None)
         assert (ended.again().state, ended.again().credentials.name) == (CONNECTING, "eve")
     assert begun.refused(refusal("name_taken")).state is NAME
+
+
+NAMELESS = Login(Credentials(made_up=False), suggestion="ada").refused(NameNeeded())
+
+
+def test_a_guest_without_a_name_is_asked_for_one_and_enter_takes_the_suggestion() -> None:
+    assert NAMELESS.question == LoginQuestion(
+        "Your name",
+        "You have no name on this server yet. "
+        "Press Enter to be ada, or type another name; * lets the server make one up.",
+        "Your name [ada]",
+    )
+    assert NAMELESS.answered("").credentials == Credentials("ada", made_up=False)
+    assert NAMELESS.answered(" eve ").credentials == Credentials("eve", made_up=False)
+    assert NAMELESS.answered(None).state is ENDED
+
+
+def test_only_a_guest_who_says_so_gets_a_name_that_the_server_makes_up() -> None:
+    assert NAMELESS.answered(MADE_UP).state is CONNECTING
+    assert NAMELESS.answered(MADE_UP).credentials == Credentials(made_up=True)
+
+
+def test_without_a_suggestion_an_empty_name_is_asked_again() -> None:
+    login = Login(Credentials(made_up=False)).refused(NameNeeded())
+    assert login.question is not None
+    assert login.question.prompt == "Your name"
+    assert "Type the name to have here" in login.question.reason
+    assert login.answered(" ") == login
+
+
+@pytest.mark.parametrize(
+    ("name", "why"), [("a b", "cannot be a name"), ("system", "is reserved"), ("\ud800", "cannot")]
+)
+def test_a_name_that_no_server_takes_is_asked_again_at_once_with_the_reason(name: str, why: str) -> None:
+    login = NAMELESS.answered(name)
+    assert (login.state, login.credentials) == (NAME, NAMELESS.credentials)
+    assert login.question is not None
+    assert why in login.question.reason
+    assert login.question.prompt == "Your name [ada]"
+
+
+def test_a_suggestion_that_was_refused_is_not_made_again() -> None:
+    login = NAMELESS.answered("").refused(refusal("name_taken", "The name ada is in use."))
+    assert login.question == LoginQuestion("Another name", "The name ada is in use. Do this.", "Another name")
+    assert login.answered("").state is NAME
+    other = NAMELESS.answered("eve").refused(refusal("name_taken"))
+    assert other.answered("").credentials.name == "ada"

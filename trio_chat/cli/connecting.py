@@ -63,6 +63,8 @@ class ConnectionPlan:
     """Which server to connect to, and how.
 
     - ``may_ask``: a person can be asked for a name or a password.
+    - ``suggestion``: a person without a name here is asked for one, and Enter alone chooses this one. ``None``: nobody
+      is asked, and the server makes up a name. Empty: there is nothing to suggest.
     - ``any_name``: the name does not matter, so the server makes up another when the configured name is refused.
     - ``listen``: events are wanted.
     - ``patient``: requests wait for as long as an outage lasts.
@@ -73,6 +75,7 @@ class ConnectionPlan:
     server: GivenAddress
     config: ClientConfig
     may_ask: bool = False
+    suggestion: str | None = None
     any_name: bool = False
     listen: bool = True
     patient: bool = False
@@ -153,8 +156,8 @@ def connect_and_run(plan: ConnectionPlan, task: ChatTask) -> int:
     from trio_chat.client.credentials import Credentials  # noqa: PLC0415 - as above
     from trio_chat.ui.login import CONNECTING, Login  # noqa: PLC0415 - as above
 
-    credentials = Credentials(plan.config.name, plan.config.password)
-    login = Login(credentials, can_ask=plan.may_ask, any_name=plan.any_name, passwords_left=_PASSWORDS)
+    credentials = Credentials(plan.config.name, plan.config.password, made_up=plan.suggestion is None)
+    login = Login(credentials, plan.may_ask, plan.any_name, plan.suggestion or None, passwords_left=_PASSWORDS)
     while True:
         outcome = trio.run(partial(_try_login, plan, task, login))
         if outcome.refusal is None:
@@ -181,14 +184,14 @@ class _Outcome(NamedTuple):
 def _ask(login: Login, *, say_reason: bool) -> Login:
     """Ask the person until the login can be tried again. An interface that had begun has shown the reason itself."""
     from trio_chat.cli.password_prompt import ask_unseen  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.cli.questions import ask_line  # noqa: PLC0415 - as above
 
-    if say_reason and login.question is not None:
-        say(login.question.reason)
+    said = "" if say_reason else login.message
     while (question := login.question) is not None:
-        if question.secret:
-            text = ask_unseen(question.prompt, default="")
-        else:
-            text = str(click.prompt(question.prompt, err=True))
+        if login.message != said:
+            said = login.message
+            say(question.reason)
+        text = ask_unseen(question.prompt, default="") if question.secret else ask_line(question.prompt)
         login = login.answered(text)
     return login
 
@@ -266,6 +269,19 @@ class _WaitingNotice:
         first = sentences.partition(". ")[0].rstrip(".")
         first = first.removeprefix(f"{self._where} ").replace(f" at {self._where}", "")
         return first[:1].lower() + first[1:]
+
+
+def suggested_name() -> str:
+    """The system's name of this user, if it can be a name in a chat; empty otherwise."""
+    import getpass  # noqa: PLC0415 - only for the question
+
+    from trio_chat.protocol.names import check_name  # noqa: PLC0415 - the help page does not need it
+
+    try:
+        name = getpass.getuser()
+    except (OSError, KeyError, ImportError):  # a user without an entry; before Python 3.13, and on Windows, the others
+        return ""
+    return "" if isinstance(check_name(name), Refusal) else name
 
 
 def person_present() -> bool:

@@ -20,6 +20,7 @@ from trio_chat.cli.connecting import (
     person_present,
     room_name,
     server_options,
+    suggested_name,
 )
 from trio_chat.cli.faults import say
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
@@ -55,7 +56,7 @@ _LOOKS: Final = (
     examples=[
         ("trio-chat join", "the server and the name in the settings"),
         ("trio-chat join ada chat.example:9000", "as ada, on that host and port"),
-        ("trio-chat join chat.example", "with the last name used there, or one that the server makes up"),
+        ("trio-chat join chat.example", "with the last name used there; without one, it asks"),
         ("trio-chat join wss://chat.example/ --name ada --room ops", "by its URL, starting in #ops"),
         ("trio-chat join --json < questions.txt > answers.jsonl", "from a script"),
     ],
@@ -85,8 +86,8 @@ def command(
     either place. A single argument is the server, or NAME@SERVER. Without arguments, the server is the one in the
     settings (by default this machine, port 8765).
 
-    A name that nobody has becomes yours. This machine remembers that; on another machine, you need the password that
-    you set in the chat with /password.
+    A name that nobody has becomes yours; if you give none and have none there, you are asked for it on a terminal.
+    This machine remembers your name. On another machine, you need the password that you set in the chat with /password.
 
     On a terminal, F1 shows what you can do. With --plain, /help and /keys show it, and arriving lines do not disturb
     what you type. Without a terminal, each line of the input is sent, and join ends with the input: with status 0 when
@@ -176,7 +177,15 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
             say(await _promote(operator, chat))
         return await _talk(chat, look, preferences, room, at_terminal=at_terminal)
 
-    plan = ConnectionPlan(server, config, may_ask=person_present(), patient=at_terminal, backlog=config.backlog)
+    may_ask = person_present()
+    plan = ConnectionPlan(
+        server,
+        config,
+        may_ask=may_ask,
+        suggestion=suggested_name() if may_ask and at_terminal else None,
+        patient=at_terminal,
+        backlog=config.backlog,
+    )
     return connect_and_run(plan, session)
 
 
@@ -208,7 +217,7 @@ def _open(preferences: Preferences, server: GivenAddress, room: str | None, oper
             timeouts=Timeouts(request=float("inf")),
         )
 
-    options = ScreenOptions(preferences, room, colour=coloured(config.color))
+    options = ScreenOptions(preferences, room, suggested_name(), coloured(config.color))
     if operator is not None:
         options.entered = partial(_promote, operator)
     return open_full_screen(dial, options, server.url)

@@ -10,7 +10,7 @@ from urllib.parse import quote
 import msgspec
 
 from trio_chat.client.local_time import in_local_time
-from trio_chat.errors import ChatError, NotAdmitted, Unreachable, UsageError, refuse
+from trio_chat.errors import ChatError, NameNeeded, NotAdmitted, Unreachable, UsageError, refuse
 from trio_chat.protocol.events import Closing, Error
 
 if TYPE_CHECKING:
@@ -68,10 +68,13 @@ def recall(identities: Identities, url: str, credentials: Credentials) -> Creden
     """Complete the credentials from the stored identities: the name used last on that server, when no name is given,
     and the name's token. A name without a token gets a new one, which is stored first.
 
-    Raises :class:`Setback` when the files cannot be read, or a new token cannot be stored: the name would be lost.
+    Raises :class:`Setback` when the files cannot be read, or a new token cannot be stored: the name would be lost. And
+    when there is no name, but the server may not make one up.
     """
     try:
         name = credentials.name or identities.last_name(url)
+        if not name and not credentials.made_up:
+            raise Setback(NameNeeded(), again=False)
         token = credentials.token or (identities.claim(url, name) if name else None)
     except ChatError as error:
         raise Setback(error, again=False) from error

@@ -15,6 +15,7 @@ class Credentials:
       :meth:`~trio_chat.client.chat.Chat.set_password`. It lets a new device in.
     - ``token``: the token of an earlier welcome, which proves the same. Without a token, the stored token is used.
     - ``invite``: the secret of an invite, which lets in somebody who has no account there yet.
+    - ``made_up``: without a name, the server may make one up; else :class:`~trio_chat.errors.NameNeeded` is raised.
     """
 
     name: str | None = None
@@ -22,6 +23,7 @@ class Credentials:
     account_password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     invite: str | None = field(default=None, repr=False)
+    made_up: bool = True
 
     @property
     def empty(self) -> bool:

@@ -333,7 +333,7 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
     url: Annotated[str, _meta("address of the server", _SERVER, "URL", check=_url)] = "127.0.0.1:8765"
     name: Annotated[
         str | None,
-        _meta("your name; without it the server makes one up", _SERVER, "NAME", min_length=1, max_length=256),
+        _meta("your name; join asks for it, scripts get a made-up one", _SERVER, "NAME", min_length=1, max_length=256),
     ] = None
     password: Annotated[str | None, _PASSWORD] = None
     password_file: Annotated[

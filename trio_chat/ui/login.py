@@ -15,8 +15,9 @@ from enum import Enum, auto
 from typing import Final, TypeAlias
 
 from trio_chat.client.credentials import Credentials
-from trio_chat.errors import ChatError, Refused
+from trio_chat.errors import ChatError, Refusal, Refused
 from trio_chat.protocol.events import Closing
+from trio_chat.protocol.names import check_name
 
 Reason: TypeAlias = ChatError | Closing | None
 """Why the server refused the login or why the chat ended; ``None`` when nothing is known."""
@@ -41,6 +42,7 @@ REFUSALS: Final[dict[str, LoginState]] = {
     "wrong_password": _SERVER_PASSWORD,
     "name_owned": _ACCOUNT_PASSWORD,
     "wrong_account_password": _ACCOUNT_PASSWORD,
+    "name_needed": _NAME,
     "name_taken": _NAME,
     "name_lookalike": _NAME,
     "name_invalid": _NAME,
@@ -56,10 +58,15 @@ ANSWERS: Final[dict[tuple[LoginState, bool], LoginState]] = {
     (_NAME, True): CONNECTING,
     (_NAME, False): _NAME,
 }
-"""The state after each answer: by the state, and whether the answer has any text."""
+"""The state after each answer: by the state, and whether the answer has any text. A text that cannot be a name is no
+answer to the question for a name."""
+
+MADE_UP: Final = "*"
+"""The answer to the question for a name that lets the server make one up. It cannot be a name."""
 
 _SECRETS: Final = frozenset({_SERVER_PASSWORD, _ACCOUNT_PASSWORD})
-_REFUSED_NAMES: Final = frozenset(code for code, state in REFUSALS.items() if state is _NAME) | {"name_owned"}
+_NEEDED: Final = "name_needed"
+_REFUSED_NAMES: Final = {code for code, state in REFUSALS.items() if state is _NAME} - {_NEEDED} | {"name_owned"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +85,7 @@ class Login:
 
     - ``can_ask``: a person can answer. Without one, every refusal ends the dialogue.
     - ``any_name``: the name does not matter, so the first refused name is dropped and the server makes up another.
+    - ``suggestion``: the name that Enter alone chooses; it is dropped when the server refuses it.
     - ``passwords_left``: how many more times a password is asked for; ``None`` for no bound.
     - ``message`` and ``advice``: the last refusal's sentences.
     """
@@ -85,6 +93,7 @@ class Login:
     credentials: Credentials
     can_ask: bool = True
     any_name: bool = False
+    suggestion: str | None = None
     passwords_left: int | None = None
     state: LoginState = CONNECTING
     message: str = ""
@@ -109,7 +118,9 @@ class Login:
                 choice = "If the name is yours, type its account password. To choose another name, just press Enter."
                 return LoginQuestion("Account password", f"{self.message} {choice}", "Account password", secret=True)
             case LoginState.ASKING_NAME:
-                return LoginQuestion("Another name", self.reason, "Another name")
+                title = "Your name" if self.credentials.name is None else "Another name"
+                offered = f" [{self.suggestion}]" if self.suggestion else ""
+                return LoginQuestion(title, self.reason, f"{title}{offered}")
             case _:
                 return None
 
@@ -122,7 +133,9 @@ class Login:
         code = why.code if isinstance(why, Refused | Closing) else ""
         message = why.message if isinstance(why, Refused | Closing) else str(why or "The connection ended.")
         advice = why.advice if isinstance(why, Refused | Closing) else ""
-        told = replace(self, message=message, advice=advice)
+        told = replace(self, message=message, advice=self._offer if code == _NEEDED else advice)
+        if code in _REFUSED_NAMES and self.credentials.name == self.suggestion:
+            told = replace(told, suggestion=None)
         if self.any_name and code in _REFUSED_NAMES:
             return replace(told, any_name=False, credentials=_renamed(self.credentials, None))
         state = REFUSALS.get(code, ENDED) if self.can_ask else ENDED
@@ -136,7 +149,9 @@ class Login:
         if text is None:
             return replace(self, state=ENDED)
         if self.state is _NAME:
-            text = text.strip()
+            text = text.strip() or self.suggestion or ""
+            if text and text != MADE_UP and isinstance(refusal := check_name(text), Refusal):
+                return replace(self, message=refusal.message, advice=refusal.advice)
         state = ANSWERS[self.state, bool(text)]
         if state is not CONNECTING:
             return replace(self, state=state)
@@ -153,9 +168,17 @@ class Login:
             case LoginState.ASKING_ACCOUNT_PASSWORD:
                 return replace(self.credentials, account_password=text)
             case _:
-                return _renamed(self.credentials, text)
+                return _renamed(self.credentials, None if text == MADE_UP else text)
+
+    @property
+    def _offer(self) -> str:
+        """A sentence on the answers to the question for the first name."""
+        if self.suggestion:
+            return f"Press Enter to be {self.suggestion}, or type another name; {MADE_UP} lets the server make one up."
+        return f"Type the name to have here; {MADE_UP} lets the server make one up."
 
 
 def _renamed(credentials: Credentials, name: str | None) -> Credentials:
-    """The same credentials for another name. The account's password and token belong to the name before."""
-    return replace(credentials, name=name, account_password=None, token=None)
+    """The same credentials for another name, made up by the server if there is none. The account's password and token
+    belong to the name before."""
+    return replace(credentials, name=name, account_password=None, token=None, made_up=credentials.made_up or not name)

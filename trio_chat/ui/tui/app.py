@@ -94,7 +94,8 @@ class FullScreen:
         self._notify_command = NotifyCommand(options.config.notify_command, self._tell_error)
         self._requests = BackgroundRequests(model, self._painter.show, self._notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
-        login = Login(Credentials(options.config.name, options.config.password))
+        credentials = Credentials(options.config.name, options.config.password, made_up=False)
+        login = Login(credentials, suggestion=options.suggestion or None)
         self._connection = ScreenConnection(
             dial,
             login,

@@ -30,10 +30,12 @@ class Dial(Protocol):
 
 @dataclass(slots=True)
 class ScreenOptions:
-    """How the full screen is run: with which settings, in which ``room`` it begins, and whether it has ``colour``."""
+    """How the full screen is run: with which settings, in which ``room`` it begins, which name it suggests to a person
+    who has none, and whether it has ``colour``."""
 
     preferences: Preferences
     room: str | None = None
+    suggestion: str = ""
     colour: bool = True
     entered: Callable[[Chat], Awaitable[str]] | None = None
     """Called once, when the person is let in; gives a notice to show."""
