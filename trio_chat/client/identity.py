@@ -1,5 +1,8 @@
 """Identities: the names that belong to this device, and the tokens that prove it, in a file for each server.
 
+The file hangs on the server's fingerprint, once that is known for the address. Tokens that were kept for the address
+alone, by an earlier version or for a server of an earlier version, are carried over into it.
+
 A token is as good as a password. :mod:`trio_chat.client.state_files` keeps the files private and whole.
 """
 
@@ -11,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from trio_chat.client.state_files import locked, state_directory, state_file, write_private
+from trio_chat.client.state_files import address_file, locked, state_directory, state_file, write_private
 from trio_chat.errors import ChatError, Refusal
 from trio_chat.protocol.names import check_name
 
@@ -42,13 +45,18 @@ class Identities:
     def __repr__(self) -> str:
         return f"<Identities in {self._directory}>"
 
+    @property
+    def directory(self) -> Path:
+        """Where they are kept, beside the servers that are known (``known-servers.json``)."""
+        return self._directory
+
     def token(self, url: str, name: str) -> str | None:
         """The token that proves that a name is ours on the server at ``url``; ``None`` when there is none."""
-        return self._read(self._path(url), url).tokens.get(_key(name))
+        return self._load(url).tokens.get(_key(name))
 
     def last_name(self, url: str) -> str | None:
         """The name used last on the server at ``url``."""
-        return self._read(self._path(url), url).last
+        return self._load(url).last
 
     def claim(self, url: str, name: str) -> str:
         """The token to connect with under a name: the stored token, or else a new one, which is stored first.
@@ -60,8 +68,7 @@ class Identities:
         if token is not None:
             return token
         with self._locked():
-            path = self._path(url)
-            stored = self._read(path, url)
+            path, stored = self._path(url), self._load_locked(url)
             token = stored.tokens.setdefault(_key(name), secrets.token_urlsafe(24))
             self._write(path, stored)
         return token
@@ -72,8 +79,7 @@ class Identities:
         The tokens of earlier names stay: another server at the same address may know this device by one of them.
         """
         with self._locked():
-            path = self._path(url)
-            stored = self._read(path, url)
+            path, stored = self._path(url), self._load_locked(url)
             if stored.last == name and stored.tokens.get(_key(name)) == token:
                 return
             stored.last = name
@@ -82,6 +88,26 @@ class Identities:
 
     def _path(self, url: str) -> Path:
         return state_file(self._directory, _KIND, url)
+
+    def _load(self, url: str) -> _ServerIdentities:
+        by_address = address_file(self._directory, _KIND, url)
+        if by_address != self._path(url) and by_address.exists():
+            with self._locked():
+                return self._load_locked(url)
+        return self._read(self._path(url), url)
+
+    def _load_locked(self, url: str) -> _ServerIdentities:
+        """Read the file of a server; carry the tokens over that were kept for its address alone."""
+        path, by_address = self._path(url), address_file(self._directory, _KIND, url)
+        stored = self._read(path, url)
+        if by_address != path and by_address.exists():
+            earlier = self._read(by_address, url)
+            stored.last = stored.last or earlier.last
+            stored.tokens = {**earlier.tokens, **stored.tokens}
+            self._write(path, stored)
+            with contextlib.suppress(OSError):
+                by_address.unlink(missing_ok=True)
+        return stored
 
     def _read(self, path: Path, url: str) -> _ServerIdentities:
         try:

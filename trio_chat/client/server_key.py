@@ -1,7 +1,7 @@
 """The key of a server: what the files that a client keeps for that server are named after. Pure.
 
-This module alone decides which URLs lead to the same server. Today the key is the host and the port. The scheme and the
-path make no other server, since a server has one port for both.
+A server whose fingerprint is known has its fingerprint as its key, whatever its address. Any other is known by the host
+and the port. The scheme and the path make no other server, since a server has one port for both.
 
 ``localhost``, ``127.0.0.1`` and ``[::1]`` with one port are one server. All three mean this machine, and ``localhost``
 connects to either address, so keeping them apart would protect nobody: a user of this machine who takes the port on one
@@ -15,10 +15,13 @@ import hashlib
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final, Self
 from urllib.parse import urlsplit
 
 from trio_chat.addresses import read_address
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.fingerprint import Fingerprint
 
 THIS_MACHINE: Final = ("127.0.0.1", "localhost", "::1")
 """The hosts that are one server; the first one stands in the key."""
@@ -30,16 +33,25 @@ class ServerKey:
     """The key of one server. Equal keys mean the same server."""
 
     text: str
+    identity: Fingerprint | None = None
+
+    @classmethod
+    def of_identity(cls, fingerprint: Fingerprint) -> Self:
+        """The key of the server with this fingerprint."""
+        return cls(f"server {fingerprint.text}", fingerprint)
 
     @property
     def file_stem(self) -> str:
-        """The name of this server's files, without an ending: readable, and unique through a part of a hash."""
+        """The name of this server's files, without an ending: its fingerprint in hexadecimal digits, which differ also
+        where files are found whatever their case. Without one: its address, unique through a part of a hash."""
+        if self.identity is not None:
+            return f"server-{self.identity.digest.hex()}"
         readable = re.sub(r"[^a-z0-9.-]", "_", self.text)[:60]
         return f"{readable}-{hashlib.sha256(self.text.encode()).hexdigest()[:8]}"
 
 
 def server_key(url: str) -> ServerKey:
-    """The key of the server at a ``ws://`` or ``wss://`` URL."""
+    """The key of the server at a ``ws://`` or ``wss://`` URL by its address alone."""
     parts = urlsplit(url)
     port = parts.port or _PORTS.get(parts.scheme, _PORTS["ws"])
     return ServerKey(f"{_host(parts.hostname)}:{port}")

@@ -1,11 +1,12 @@
 """The files that a client keeps between two runs: tokens, ignored people, and what the full screen restores.
 
 The state directory has a folder for each kind of state, and in it a JSON file for each server, named after the server's
-key (:mod:`trio_chat.client.server_key`). Only the owner can read them (files 0600, folders 0700). A file is replaced
-whole, so that a crash leaves the old content or the new one.
+key (:mod:`trio_chat.client.server_key`): its fingerprint, once that is known, else its address. Only the owner can read
+them (files 0600, folders 0700). A file is replaced whole, so that a crash leaves the old content or the new one.
 
 Version 0.1.0 named some of these files after the exact URL. :func:`load_state` finds those files, merges their contents
-into one file under the server's key, and removes them.
+into one file under the server's key, and removes them. In the same way it carries over the file of the address, which
+earlier versions wrote, when the server's fingerprint becomes known.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from trio_chat.client.server_key import THIS_MACHINE, names_this_machine, server_key
+from trio_chat.client.server_records import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -41,6 +43,11 @@ def state_directory() -> Path:
 
 def state_file(directory: Path, kind: str, url: str) -> Path:
     """The file that holds this kind of state for the server at ``url``."""
+    return directory / kind / f"{key_of(directory, url).file_stem}.json"
+
+
+def address_file(directory: Path, kind: str, url: str) -> Path:
+    """The file that holds this kind of state while the server at ``url`` is known by its address alone."""
     return directory / kind / f"{server_key(url).file_stem}.json"
 
 
@@ -97,21 +104,24 @@ def load_state(directory: Path, kind: str, url: str, content: type[T], merge: Ca
 
     Where only files of 0.1.0 hold it, ``merge`` makes one state of theirs, ordered from the oldest to the newest.
     """
-    path = state_file(directory, kind, url)
+    path, by_address = state_file(directory, kind, url), address_file(directory, kind, url)
+    current: T | None = None
+    earlier: list[Path] = []
     try:
-        return _read(path, content)
+        current = _read(path, content)
     except FileNotFoundError:
-        pass
+        earlier = _earlier_files(directory, kind, url)
     except (OSError, msgspec.MsgspecError):
         return None
-    earlier = _earlier_files(directory, kind, url)
+    if by_address != path and by_address.exists():
+        earlier.append(by_address)
     if not earlier:
-        return None
+        return current
     try:
         with locked(path.parent):
             return _carry_over(path, earlier, content, merge)
     except (OSError, msgspec.MsgspecError):
-        return None
+        return current
 
 
 def _read(path: Path, content: type[T]) -> T:
@@ -120,13 +130,16 @@ def _read(path: Path, content: type[T]) -> T:
 
 
 def _carry_over(path: Path, earlier: list[Path], content: type[T], merge: Callable[[Sequence[T]], T]) -> T | None:
-    """Merge the earlier files into one under ``path``, unless another process has done that meanwhile."""
-    with suppress(FileNotFoundError):
-        return _read(path, content)
+    """Merge the earlier files into the one under ``path``. Another process may have done that meanwhile."""
     found: list[T] = []
     for file in earlier:
         with suppress(OSError, msgspec.MsgspecError):
             found.append(_read(file, content))
+    with suppress(FileNotFoundError):
+        current = _read(path, content)
+        if not found:
+            return current
+        found.append(current)
     if not found:
         return None
     merged = merge(found)
