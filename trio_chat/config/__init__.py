@@ -1,5 +1,6 @@
 """Settings: the file, the environment and the flags are merged into one frozen, validated struct."""
 
+from trio_chat.config.checks import THEMES
 from trio_chat.config.loading import (
     Loaded,
     Source,
@@ -10,7 +11,7 @@ from trio_chat.config.loading import (
     near,
     open_file,
 )
-from trio_chat.config.settings import MASK, SECTIONS, THEMES, ClientConfig, ServerConfig, Settings, options
+from trio_chat.config.settings import MASK, SECTIONS, ClientConfig, ServerConfig, Settings, options
 from trio_chat.config.source import default_path
 from trio_chat.config.values import InvalidValue, Option, convert
 

@@ -6,89 +6,28 @@ and of the checks in :func:`trio_chat.config.load`.
 
 from __future__ import annotations
 
-import difflib
-import re
 import types
 import typing
 from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
-from urllib.parse import urlsplit
 
 import msgspec
 from msgspec import Meta, Struct
 
-from trio_chat.addresses import read_network
+from trio_chat.config.checks import (
+    THEMES,
+    check_host_name,
+    check_network,
+    check_origin,
+    check_theme,
+    check_time_format,
+    check_url,
+)
 from trio_chat.config.values import Option, OptionKind
 
 MASK: Final = "********"
 """Text shown in place of a secret. Its length tells nothing about the secret."""
-
-
-def _printable(text: str) -> str | None:
-    return None if text.isprintable() else "must not contain control characters"
-
-
-def _url(text: str) -> str | None:
-    address, _, fragment = text.partition("#")
-    if "invite=" in fragment:
-        return "must not contain an invite; give the whole link once, as in: trio-chat join LINK"
-    try:
-        parts = urlsplit(address if "://" in address else f"ws://{address}")
-        port = parts.port
-    except ValueError:
-        return f"is not an address: {address!r}; write it as ws://host:port/"
-    if parts.scheme not in {"ws", "wss"} or not parts.hostname or port == 0:
-        return f"must be an address such as host:8765, ws://host:8765/ or wss://host/, not {address!r}"
-    if parts.username is not None or parts.password is not None:
-        return "must not contain a name or password; use the options name and password_file"
-    return None
-
-
-def _origin(text: str) -> str | None:
-    try:
-        parts = urlsplit(text)
-        fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and text == f"{parts.scheme}://{parts.netloc}"
-    except ValueError:
-        fine = False
-    return None if fine else f"must be an origin such as https://chat.example, without a path, not {text!r}"
-
-
-def _network(text: str) -> str | None:
-    try:
-        read_network(text, strict=True)
-    except ValueError:
-        return f"must be an address or network such as 127.0.0.1 or 10.0.0.0/8, not {text!r}"
-    return None
-
-
-def _host_name(text: str) -> str | None:
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII):
-        return None
-    return f"must be a host name such as chat.example, without a port, not {text!r}"
-
-
-THEMES: Final = ("auto", "dark", "light", "dusk", "contrast", "sixteen", "plain")
-"""The names that ``theme`` accepts beside the path of a file."""
-
-_DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
-"""The directives of strftime, with the flags and widths of the C library. A % that is none of them matches alone."""
-
-
-def _theme(text: str) -> str | None:
-    if text in THEMES or text.endswith(".toml"):
-        return _printable(text)
-    near = difflib.get_close_matches(text, THEMES, n=1)
-    hint = f" (did you mean {near[0]}?)" if near else ""
-    return f"must be one of {', '.join(THEMES)}, or a file that ends in .toml, not {text!r}{hint}"
-
-
-def _time_format(text: str) -> str | None:
-    for found in _DIRECTIVES.finditer(text):
-        if found[0] == "%":
-            wrong = text[found.start() : found.start() + 2]
-            return f"{text!r} is wrong: strftime has no {wrong}"
-    return _printable(text)
 
 
 def _meta(description: str, group: str, metavar: str = "", **rest: Any) -> Meta:  # noqa: ANN401 - Meta's and Option's own
@@ -188,7 +127,7 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     open: Annotated[bool, _meta("let people on other machines in without a password", _ADMIT)] = False
     allow_origin: Annotated[
         tuple[str, ...],
-        _meta("origin whose web pages may connect; repeat for more", _ADMIT, "ORIGIN", check=_origin),
+        _meta("origin whose web pages may connect; repeat for more", _ADMIT, "ORIGIN", check=check_origin),
     ] = ()
     public_host: Annotated[
         tuple[str, ...],
@@ -196,7 +135,7 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
             "host name by which web pages and scrapers reach this server, beside its addresses; repeat for more",
             _ADMIT,
             "NAME",
-            check=_host_name,
+            check=check_host_name,
         ),
     ] = ()
     trusted_proxy: Annotated[
@@ -205,7 +144,7 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
             "address or network of a proxy whose X-Forwarded-For header is trusted; repeat for more",
             _ADMIT,
             "ADDRESS",
-            check=_network,
+            check=check_network,
         ),
     ] = ()
     motd: Annotated[str, _meta("message of the day, shown to everybody who joins", _ADMIT, "TEXT", max_length=2000)] = (
@@ -330,7 +269,7 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
 class ClientConfig(Settings, frozen=True, kw_only=True):
     """The settings of ``join``, ``send``, ``tail``, ``search`` and ``who``: the table ``[client]``."""
 
-    url: Annotated[str, _meta("address of the server", _SERVER, "URL", check=_url)] = "127.0.0.1:8765"
+    url: Annotated[str, _meta("address of the server", _SERVER, "URL", check=check_url)] = "127.0.0.1:8765"
     name: Annotated[
         str | None,
         _meta("your name; join asks for it, scripts get a made-up one", _SERVER, "NAME", min_length=1, max_length=256),
@@ -388,7 +327,11 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
     time_format: Annotated[
         str,
         _meta(
-            "format of a message's time, in the codes of strftime", _LOOK, "FORMAT", max_length=64, check=_time_format
+            "format of a message's time, in the codes of strftime",
+            _LOOK,
+            "FORMAT",
+            max_length=64,
+            check=check_time_format,
         ),
     ] = "%H:%M"
     color: Annotated[
@@ -403,7 +346,7 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
             "THEME",
             min_length=1,
             max_length=1024,
-            check=_theme,
+            check=check_theme,
         ),
     ] = "auto"
     mouse: Annotated[bool, _meta("use the mouse in the full screen", _LOOK)] = True
