@@ -97,7 +97,6 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "last_device": {"name": "ada"},
     "name_freed": {},
     "unknown_ban": {"number": "'7'"},
-    "deserted": {"room": "#ops"},
     "revoked": {},
     "not_stored": {},
     "not_looked_up": {},

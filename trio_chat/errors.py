@@ -230,9 +230,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "unknown_message": Fault("There is no message {seq} in {room}.", "It may have been deleted; check the number."),
     "not_yours": Fault("Message {seq} in {room} is not yours.", "Only its sender{others} can do that."),
     "not_allowed": Fault("Only {role}s of {room} can do that.", "Ask one of them; /who lists them."),
-    "not_invited": Fault("{room} is private.", "Ask a member to invite you."),
-    "deserted": Fault(
-        "{room} is private and has no members left.", "Choose another room name, or ask an administrator to let you in."
+    "not_invited": Fault(
+        "The room name {room} is not free.",
+        "Choose another name. If you were asked to come, a member or an administrator can invite you.",
     ),
     "may_not_speak": Fault("You are muted in {room}{until}.", "You can still read; a moderator can lift the mute."),
     "announcements_only": Fault("Only moderators can speak in {room}.", "Write in another room, or ask a moderator."),

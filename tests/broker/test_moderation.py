@@ -279,13 +279,33 @@ def test_a_private_room_does_not_exist_for_people_who_are_not_invited() -> None:
     assert crowd.refused("other", Join(id="j", room="#ops")).code == "not_invited"  # it was for once
 
 
-def test_a_private_room_that_nobody_is_in_is_said_to_be_one() -> None:
+def test_a_private_room_that_nobody_is_in_is_refused_as_every_other_and_opens_to_an_administrator() -> None:
     crowd = ops()
     crowd.do("owner1", Configure(id="c", room="#ops", private=True))
+    with_members = crowd.refused("other", Join(id="j", room="#ops"))
     for name in ("mod1", "mod2", "plain", "owner1"):
         crowd.do(name, Leave(id="l", room="#ops"))
-    assert crowd.refused("owner1", Join(id="j", room="#ops")).code == "deserted"
+    assert crowd.refused("owner1", Join(id="j", room="#ops")) == with_members
     crowd.enter("#ops", "boss")
+
+
+def test_a_refusal_to_enter_a_private_room_tells_no_more_than_that_the_name_is_taken() -> None:
+    crowd = ops()
+    crowd.do("owner1", Configure(id="c", room="#ops", private=True))
+    refusal = crowd.refused("other", Join(id="j", room="#ops"))
+    assert (refusal.code, refusal.message) == ("not_invited", "The room name #ops is not free.")
+    crowd.do("mod1", Ban(id="b", room="#ops", name="other"))
+    assert crowd.refused("other", Join(id="j", room="#ops")) == refusal, "a ban would tell that the room is there"
+
+
+def test_a_private_room_is_unknown_to_a_person_who_wants_to_make_none() -> None:
+    crowd = ops()
+    missing = crowd.refused("other", Join(id="j", room="#zebra", create=False))
+    crowd.do("owner1", Configure(id="c", room="#ops", private=True))
+    refusal = crowd.refused("other", Join(id="j", room="#ops", create=False))
+    assert (refusal.code, refusal.message) == (missing.code, missing.message.replace("#zebra", "#ops"))
+    crowd.do("owner1", Configure(id="c", room="#ops", private=False))
+    crowd.enter("#ops", "other")
 
 
 def test_a_removed_person_is_told_by_whom_and_why() -> None:

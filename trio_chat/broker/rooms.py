@@ -236,6 +236,13 @@ def _makers_unless_allowed(registry: Registry, person: Person) -> str | None:
     return None if registry.rooms[LOBBY].role_of(person) >= Role.MODERATOR else f"moderators of {LOBBY}"
 
 
+def _may_make(registry: Registry, person: Person, name: str, *, create: bool) -> Refusal | None:
+    if not create:
+        return registry.no_such_room(name, person)
+    makers = _makers_unless_allowed(registry, person)
+    return None if makers is None else refuse("rooms_closed", makers=makers, room=name)
+
+
 def join(ask: Ask[Join]) -> Refusal | None:
     """Enter a room, and make it if there is none of that name. To enter a room twice changes nothing."""
     registry, request, person = ask.registry, ask.request, ask.person
@@ -252,18 +259,17 @@ def join(ask: Ask[Join]) -> Refusal | None:
     room = registry.rooms.get(name)
     made = room is None
     if room is None:
-        if not request.create:
-            return registry.no_such_room(name, person)
-        makers = _makers_unless_allowed(registry, person)
-        if makers is not None:
-            return refuse("rooms_closed", makers=makers, room=name)
+        refusal = _may_make(registry, person, name, create=request.create)
+        if refusal is not None:
+            return refusal
         room = make_room(ask, SaveRoom(registry.next_room, name, created=ask.time))
         enter(ask, person, room, Role.OWNER)
     else:
         refusal = _may_enter(registry, room, person, ask.session.address, ask.now)
         if refusal is not None:
-            hidden = None if registry.is_visible(room, person) else _makers_unless_allowed(registry, person)
-            return refusal if hidden is None else refuse("rooms_closed", makers=hidden, room=name)  # as if it were none
+            if not registry.is_visible(room, person):  # as far as possible as if there were none
+                return _may_make(registry, person, name, create=request.create) or refusal
+            return refusal
         role = Role.MEMBER if room.members or room.is_lobby else Role.OWNER  # an empty room needs an owner again
         enter(ask, person, room, role)
     ask.reply(Room(id=request.id, room=describe(room, person), made=made))
@@ -401,8 +407,8 @@ def _word(role: Role) -> str:
 def _may_enter(registry: Registry, room: ChatRoom, person: Person, address: str, now: float) -> Refusal | None:
     if person.admin:
         return None
-    if room.private and person.id not in room.invited:
-        return refuse("not_invited" if room.members else "deserted", room=room.name)
+    if room.private and person.id not in room.invited:  # says no more than that the name cannot be had
+        return refuse("not_invited", room=room.name)
     return banned(registry, room, person, address, now)
 
 
