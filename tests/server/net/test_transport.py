@@ -200,14 +200,14 @@ async def test_a_free_port_is_one_that_is_free_in_both_families(monkeypatch: pyt
         asked.append((host, port))
         if len(asked) == 2:
             raise OSError(errno.EADDRINUSE, "Address already in use")
-        return await real(port, host="127.0.0.1" if host == "::" else "127.0.0.2", backlog=backlog)
+        return await real(0, host="127.0.0.1", backlog=backlog)  # any port: another program may have that one here
 
     real = trio.open_tcp_listeners
     monkeypatch.setattr(trio, "open_tcp_listeners", fake)
     with contextlib.ExitStack() as held:
-        for listener in await listen("::", 0):
-            held.enter_context(listener)
+        first, _ = [held.enter_context(listener) for listener in await listen("::", 0)]
     assert [host for host, _ in asked] == ["::", "0.0.0.0", "::", "0.0.0.0"]
+    assert (asked[2][1], asked[3][1]) == (0, first.address[1])
 
 
 async def test_without_ipv4_the_address_for_all_addresses_is_that_of_ipv6(monkeypatch: pytest.MonkeyPatch) -> None:
