@@ -33,8 +33,9 @@ def test_each_command_is_one_line() -> None:
 def test_continuous_integration_runs_only_the_readmes_test_command() -> None:
     script = ROOT / ".ci" / "run"
     lines = [line for line in script.read_text("utf-8").splitlines() if line and not line.startswith("#")]
-    assert lines == ["set -eu", 'cd "$(dirname "$0")/.."', TEST]
+    assert lines == ["set -eu", 'cd "$(dirname "$0")/.."', ".ci/programs", TEST]
     assert script.stat().st_mode & stat.S_IXUSR
+    assert (ROOT / ".ci" / "programs").stat().st_mode & stat.S_IXUSR
 
 
 def test_the_commands_name_programs_and_a_python_version_of_the_project() -> None:

@@ -15,9 +15,11 @@ import click
 from trio_chat.cli.connecting import person_present
 from trio_chat.cli.data_directory import chosen_directory
 from trio_chat.cli.faults import FAILED, harmless
+from trio_chat.cli.health import command as health
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.cli.streams import WholeLines
+from trio_chat.cli.unit import command as print_unit
 from trio_chat.config import ServerConfig
 from trio_chat.errors import OutputError, TrioChatError, UsageError
 from trio_chat.output import harmless_stream
@@ -378,6 +380,10 @@ def check(config_path: Path | None, **flags: object) -> int:
     if not findings:
         _print(f"{path}: all is well.")
     return FAILED if findings else 0
+
+
+for _service in (health, print_unit):
+    command.add_command(_service)
 
 
 # ---- steps --------------------------------------------------------------------------------------

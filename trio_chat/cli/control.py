@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from trio_chat.broker.admin import Order, Table
     from trio_chat.server.doors.control import Listening
+    from trio_chat.server.health import Health
 
 _PATIENCE: Final = 30.0
 """Seconds that a server may take to reply; even a busy server replies within one."""
@@ -45,13 +46,27 @@ def ask_listening(directory: Path) -> Listening | None:
     ``TrioChatError``."""
     import msgspec  # noqa: PLC0415 - a help page does not need it
 
-    from trio_chat.server.doors.control import Listening, ListeningOrder  # noqa: PLC0415 - as above
+    from trio_chat.server.doors.control import Listening, Question  # noqa: PLC0415 - as above
 
-    line = _send(directory, msgspec.json.encode(ListeningOrder("listening")))
+    line = _send(directory, msgspec.json.encode(Question("listening")))
     try:
         return None if line is None else msgspec.json.decode(line, type=Listening)
     except msgspec.DecodeError:
         return None
+
+
+def ask_health(directory: Path) -> Health | None:
+    """Ask the running server for its health; ``None`` when none is running. Raises ``TrioChatError``."""
+    import msgspec  # noqa: PLC0415 - a help page does not need it
+
+    from trio_chat.server.doors.control import NAME, Question  # noqa: PLC0415 - as above
+    from trio_chat.server.health import Health  # noqa: PLC0415 - as above
+
+    line = _send(directory, msgspec.json.encode(Question("health")))
+    try:
+        return None if line is None else msgspec.json.decode(line, type=Health)
+    except msgspec.DecodeError:
+        raise TrioChatError(f"The server at {directory / NAME} did not say how it is. See its log.") from None
 
 
 def _send(directory: Path, order: bytes) -> bytes | None:

@@ -20,6 +20,7 @@ from msgspec import Struct
 
 from trio_chat.broker.admin import Order
 from trio_chat.errors import Refusal, refuse
+from trio_chat.server.health import Health, check_health
 from trio_chat.server.hub.items import Administration
 from trio_chat.store.sqlite.faults import translated
 
@@ -53,10 +54,10 @@ class Listening(Struct, frozen=True):
     epoch: str
 
 
-class ListeningOrder(Struct, frozen=True):
-    """The order that this door carries out itself: it asks which server this is."""
+class Question(Struct, frozen=True):
+    """The orders that this door carries out itself: they ask which server this is, and whether it does its work."""
 
-    do: Literal["listening"]
+    do: Literal["listening", "health"]
 
 
 class OrderResult(Struct, frozen=True, omit_defaults=True):
@@ -146,17 +147,20 @@ async def _take_orders(stream: trio.SocketStream, hub: Hub, urls: Sequence[str])
         waiting += data
         *lines, waiting = waiting.split(b"\n")
         for line in lines:
-            answer = _tell_listening(line, hub, urls) or await _carry_out(line, hub)
+            answer = await _tell(line, hub, urls) or await _carry_out(line, hub)
             await stream.send_all(msgspec.json.encode(answer) + b"\n")
         if len(waiting) > _MAX_LINE:
             return
 
 
-def _tell_listening(line: bytes, hub: Hub, urls: Sequence[str]) -> Listening | None:
+async def _tell(line: bytes, hub: Hub, urls: Sequence[str]) -> Listening | Health | None:
+    """Answer a question about the server; ``None`` if the line is none."""
     try:
-        msgspec.json.decode(line, type=ListeningOrder)
+        question = msgspec.json.decode(line, type=Question)
     except msgspec.DecodeError:
         return None
+    if question.do == "health":
+        return await check_health(hub)
     return Listening(tuple(urls), hub.broker.settings.epoch)
 
 

@@ -9,12 +9,13 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import h11
-import trio
+import msgspec
 
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.text import clean_line
+from trio_chat.server.health import check_health
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
 
 MAX_HEAD: Final = 16 * 1024
 """The greatest size of an HTTP head, in bytes; browsers and proxies stay far below."""
-
-_PROBE_TIMEOUT: Final = 2.0
-"""Seconds in which a healthy hub answers a probe."""
 
 _LONGEST_ADDRESS: Final = 270
 """Characters of an address that the page shows: a DNS name has 253 at the most, and a port follows it."""
@@ -172,16 +170,10 @@ async def answer(head: Head, hub: Hub, hosts: OwnHosts, metrics: Callable[[], by
 
 
 async def _health(hub: Hub) -> Response:
-    """Pass a probe through the hub, which is healthy only if the probe comes out in time. Everybody may ask, so the
-    answer says no more than up or down: the log says why."""
-    began = trio.current_time()
-    with trio.move_on_after(_PROBE_TIMEOUT):
-        await hub.probe()
-        if hub.storing.failing is not None:
-            return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"not storing"}\n')
-        delay = (trio.current_time() - began) * 1000
-        return Response(HTTPStatus.OK, "application/json", b'{"status":"ok","hub_ms":%.3f}\n' % delay)
-    return Response(HTTPStatus.SERVICE_UNAVAILABLE, "application/json", b'{"status":"stuck"}\n')
+    """Everybody may ask, so the answer says no more than up or down: the log says why."""
+    health = await check_health(hub)
+    status = HTTPStatus.OK if health.status == "ok" else HTTPStatus.SERVICE_UNAVAILABLE
+    return Response(status, "application/json", msgspec.json.encode(health) + b"\n")
 
 
 _FRONT: Final = """<!doctype html>
