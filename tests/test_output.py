@@ -177,7 +177,7 @@ WRITERS: Final = {
     "output.py": "the writer",
     "ui/terminal/terminal.py": "Terminal, which takes an Output",
     "ui/plain/pipes.py": "LineOutput, which renders each line",
-    "cli/password_prompt.py": "writes an Output to /dev/tty",
+    "ui/terminal/echo.py": "writes an Output to /dev/tty",
     "ui/room_logs.py": "writes rendered lines into the log of a room",
     "store/sqlite/lock.py": "writes its process id into the lock",
 }
@@ -229,6 +229,7 @@ def test_no_code_takes_the_stream_behind_a_standard_stream() -> None:
         for name, tree in _modules()
         for node in ast.walk(tree)
         if isinstance(node, ast.Attribute)
+        and name != "ui/plain/pipes.py"  # LineOutput renders each line, and on Windows writes it through that stream
         and (
             node.attr in {"__stdout__", "__stderr__"} or ast.unparse(node) in {"sys.stdout.buffer", "sys.stderr.buffer"}
         )

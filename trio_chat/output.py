@@ -21,6 +21,7 @@ No text from outside contains one: UTF-8 cannot encode them, and the decoder of 
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -29,6 +30,7 @@ from collections.abc import Iterator
 from typing import Final, Self, TextIO, cast
 
 from trio_chat.protocol.text import clean
+from trio_chat.windows_console import carries_out_sequences
 
 NICK_COLOURS: Final = (32, 33, 34, 35, 36, 92, 93, 94, 95, 96)
 """The colours of names: foreground colours of SGR (ECMA-48, 8.3.117). Red is for errors."""
@@ -227,7 +229,20 @@ class HarmlessStream(io.TextIOBase):
         self._inner.flush()
 
     def _shows_colours(self) -> bool:
-        return self.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
+        return self.isatty() and not os.environ.get("NO_COLOR") and understands_sequences()
+
+
+def understands_sequences() -> bool:
+    """Whether the terminal understands control sequences, as TERM says. On Windows, where TERM is seldom set, the
+    console is asked to."""
+    if sys.platform == "win32" and "TERM" not in os.environ:
+        return _console_obeys()
+    return os.environ.get("TERM", "dumb") != "dumb"
+
+
+@functools.cache
+def _console_obeys() -> bool:
+    return carries_out_sequences()
 
 
 def harmless_stream(stream: TextIO) -> HarmlessStream:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from trio_chat.cli.program import COMPLETE, INTERRUPTED, PROGRAM
-from trio_chat.cli.streams import discard_unwritten, reserve_missing_streams
+from trio_chat.cli.streams import discard_unwritten, reserve_missing_streams, use_utf8
 from trio_chat.output import harmless_standard_streams
 
 
@@ -19,6 +19,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     try:
         reserve_missing_streams()
+        use_utf8()
         with harmless_standard_streams():
             return _main(sys.argv[1:] if arguments is None else list(arguments))
     except BaseException as error:  # noqa: BLE001 - the program's outermost boundary: Ctrl-C may come this early

@@ -158,7 +158,7 @@ def _preferences(config: ClientConfig, config_path: Path | None) -> Preferences:
 
 def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, plain: bool, as_json: bool) -> int:
     from trio_chat.ui.plain.line_mode import plain_options  # noqa: PLC0415 - the help page does not need it
-    from trio_chat.ui.terminal.terminal import usable  # noqa: PLC0415 - as above
+    from trio_chat.ui.terminal.capabilities import NEEDS_UNIX, lacks_full_screen, usable  # noqa: PLC0415 - as above
 
     config = preferences.config
     check_logs(config)
@@ -170,6 +170,8 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
         operator = ask_operator(server.url)
     if at_terminal and not plain:
         return _open(preferences, server, room, operator)
+    if lacks_full_screen() and not plain and not as_json:
+        say(NEEDS_UNIX)
     look = plain_options(config, json=as_json)
 
     async def session(chat: Chat) -> int:
@@ -198,7 +200,7 @@ async def _promote(operator: Operator, chat: Chat) -> str:
 
 def _open(preferences: Preferences, server: GivenAddress, room: str | None, operator: Operator | None) -> int:
     """Open the full screen."""
-    from trio_chat.ui.terminal.terminal import coloured  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.terminal.capabilities import coloured  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.session.options import ScreenOptions  # noqa: PLC0415 - as above
 
@@ -228,13 +230,14 @@ async def _talk(
 ) -> int:
     from trio_chat.ui.plain.line_mode import LineMode, chat_through_pipes  # noqa: PLC0415 - as above
     from trio_chat.ui.plain.pipes import standard_input, standard_output  # noqa: PLC0415 - the help page does not need it
-    from trio_chat.ui.plain.prompt import chat_at_terminal  # noqa: PLC0415 - as above
     from trio_chat.ui.state_files import load_ignored  # noqa: PLC0415 - as above
-    from trio_chat.ui.terminal.terminal import Terminal  # noqa: PLC0415 - as above
 
     talk = LineMode(chat, look, load_ignored(chat.url), preferences)
     if room is not None:
         await talk.go_to(room)
     if at_terminal:
+        from trio_chat.ui.plain.prompt import chat_at_terminal  # noqa: PLC0415 - for a terminal of Unix only
+        from trio_chat.ui.terminal.terminal import Terminal  # noqa: PLC0415 - as above
+
         return await chat_at_terminal(talk, Terminal())
     return await chat_through_pipes(talk, standard_input(), standard_output(look.encoding))

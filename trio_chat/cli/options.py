@@ -12,21 +12,29 @@ An option of the command's own goes under a heading with ``@click.option(..., cl
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 from click.shell_completion import CompletionItem
 
 from trio_chat.cli.faults import say
 from trio_chat.cli.page import GroupedOption, Verb, whole
-from trio_chat.config import SECTIONS, InvalidValue, Option, Settings, convert, load, options
+from trio_chat.config import SECTIONS, InvalidValue, Option, ServerConfig, Settings, convert, load, options
+from trio_chat.errors import TrioChatError
 
 __all__ = ["GroupedOption", "SettingOption", "Verb", "WholeNumber", "load_settings", "settings", "whole"]
 
 C = TypeVar("C", bound=Settings)
 F = TypeVar("F", bound=Callable[..., object])
+
+_NO_SERVER: Final = (
+    "The server does not run on Windows: it needs the files, locks and sockets of Unix. Run it in WSL or Docker, or on "
+    "Linux or macOS. The client works here: trio-chat join HOST"
+)
 
 CONFIG_HELP: Final = "read this settings file instead of the usual one"
 
@@ -130,11 +138,16 @@ def shown_default(setting: Option) -> str:
 
 
 def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
-    """Give a command the options of these settings (by default, all that have a flag) and ``--config``."""
+    """Give a command the options of these settings (by default, all that have a flag) and ``--config``.
+
+    On Windows, a command that takes settings of a server raises ``TrioChatError``: none runs there.
+    """
     known = {option.key: option for option in options(section) if option.flags}
     table = next(name for name, struct in SECTIONS.items() if struct is section)
 
     def decorate(function: F) -> F:
+        if section is ServerConfig and sys.platform == "win32":
+            function = cast("F", wraps(function)(_refuse_server))
         function = click.option(
             "--config",
             "config_path",
@@ -156,6 +169,12 @@ def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
         return function
 
     return decorate
+
+
+def _refuse_server(*args: object, **flags: object) -> None:
+    """Stand in for a command of the server on Windows. Raises ``TrioChatError``."""
+    del args, flags
+    raise TrioChatError(_NO_SERVER)
 
 
 def load_settings(section: type[C], flags: Mapping[str, object], config_path: Path | None = None) -> C:

@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import io
 import os
 import sys
 from typing import IO, TYPE_CHECKING, Final, TextIO
 
 from trio_chat.output import harmless_stream
+
+if sys.platform != "win32":
+    import fcntl
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer as Buffer
@@ -26,7 +28,10 @@ _MISSING: Final = (("stdin", "r", os.O_RDONLY), ("stdout", "w", os.O_RDONLY), ("
 """The streams in the order of their numbers: the mode of the Python stream, and of its descriptor. That of standard
 output is open for reading only, so that writing fails."""
 
-_UNWRITABLE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+_UNWRITABLE: Final = frozenset(
+    {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO, *((errno.EINVAL,) if sys.platform == "win32" else ())}
+)
+"""On Windows, EINVAL also stands for a pipe whose reader is gone."""
 
 
 def reserve_missing_streams() -> None:
@@ -38,6 +43,17 @@ def reserve_missing_streams() -> None:
         if fd == number:
             os.set_inheritable(fd, True)
         setattr(sys, name, open(fd, mode, encoding="utf-8", errors="replace", closefd=False))  # noqa: SIM115 - open as long as the program runs
+
+
+def use_utf8() -> None:
+    """On Windows, write UTF-8 into files and pipes, as everywhere else; a console gets every character anyway.
+
+    Windows has an encoding of its own for them, which lacks most scripts. PYTHONIOENCODING overrides it.
+    """
+    if sys.platform == "win32" and not os.environ.get("PYTHONIOENCODING"):
+        for stream in (sys.stdin, sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper) and not stream.isatty():
+                stream.reconfigure(encoding="utf-8", errors="replace")
 
 
 def is_output_error(error: BaseException) -> bool:
@@ -87,7 +103,10 @@ class WholeLines(io.RawIOBase):
 
 
 def _is_open_for_writing(stream: IO[str] | None) -> bool:
-    try:
-        return stream is not None and fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
-    except (OSError, ValueError):  # closed, or without a descriptor
+    if sys.platform == "win32":  # which does not tell
         return False
+    else:  # noqa: RET505 - mypy leaves out one of two branches, but not what follows after one
+        try:
+            return stream is not None and fcntl.fcntl(stream.fileno(), fcntl.F_GETFL) & os.O_ACCMODE != os.O_RDONLY
+        except (OSError, ValueError):  # closed, or without a descriptor
+            return False

@@ -2,7 +2,8 @@
 
 The state directory has a folder for each kind of state, and in it a JSON file for each server, named after the server's
 key (:mod:`trio_chat.client.server_key`): its fingerprint, once that is known, else its address. Only the owner can read
-them (files 0600, folders 0700). A file is replaced whole, so that a crash leaves the old content or the new one.
+them (files 0600, folders 0700; on Windows, by the access list of the user's profile). A file is replaced whole, so that
+a crash leaves the old content or the new one.
 
 Version 0.1.0 named some of these files after the exact URL. :func:`load_state` finds those files, merges their contents
 into one file under the server's key, and removes them. In the same way it carries over the file of the address, which
@@ -12,7 +13,6 @@ earlier versions wrote, when the server's fingerprint becomes known.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import os
 from contextlib import suppress
@@ -24,6 +24,7 @@ import msgspec
 
 from trio_chat.client.server_key import THIS_MACHINE, names_this_machine, server_key
 from trio_chat.client.server_records import key_of
+from trio_chat.portable_files import NO_LINK, replace, wait_for_lock, write_folder_through, write_through
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -60,37 +61,28 @@ def write_private(path: Path, data: bytes, *, durable: bool = False) -> None:
     new = path.with_name(f"{path.name}.{os.getpid()}.new")
     new.unlink(missing_ok=True)  # of a process that was killed
     # O_EXCL: root may use the state of another user (sudo -E), who must not lead it to another file by a link.
-    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK, 0o600)
     try:
         with os.fdopen(descriptor, "wb") as stream:
             stream.write(data)
             if durable:
                 stream.flush()
-                os.fsync(stream.fileno())
-        new.replace(path)
+                write_through(stream.fileno())
+        replace(new, path)
     except BaseException:
         new.unlink(missing_ok=True)
         raise
     if durable:
-        _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    """Let the folder's new entry survive a power cut too."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+        write_folder_through(path.parent)
 
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Keep this user's other processes out of a folder's files meanwhile; makes the folder. Raises ``OSError``."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    descriptor = os.open(folder / ".lock", os.O_RDWR | os.O_CREAT | NO_LINK, 0o600)
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        wait_for_lock(descriptor)
         yield
     finally:
         os.close(descriptor)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import difflib
 import os
 import stat
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -266,7 +267,7 @@ def _read_password(path: Path) -> tuple[str, list[str]]:
         raise InvalidValue(f"the first line of the password file {path} is empty; put the password there")
     if len(text) > _PASSWORD_LIMIT:
         raise InvalidValue(f"the password in {path} has more than {_PASSWORD_LIMIT} characters")
-    shared = stat.S_ISREG(mode) and mode & 0o044
+    shared = sys.platform != "win32" and stat.S_ISREG(mode) and mode & 0o044  # Windows has no modes
     return text, [f"Other users can read the password file {path}; chmod 600 it."] if shared else []
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 from collections.abc import Mapping
 from contextlib import suppress
@@ -13,6 +14,7 @@ from trio_chat.config.loading import VARIABLE
 from trio_chat.config.source import default_path
 from trio_chat.config.values import PREFIX
 from trio_chat.errors import ConfigError
+from trio_chat.portable_files import replace
 
 _PRIVATE: Final = 0o600  # a new file may get a password later
 
@@ -88,11 +90,12 @@ def _write(path: Path, text: str) -> None:
     fd, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(fd, "wb") as file:
-            os.fchmod(fd, mode)
+            if sys.platform != "win32":  # which has no modes
+                os.fchmod(fd, mode)
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(fd)
-        Path(name).replace(path)
+        replace(Path(name), path)
     except BaseException:
         with suppress(OSError):
             Path(name).unlink()

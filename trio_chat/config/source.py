@@ -8,6 +8,7 @@ valid document. So tables, dotted and quoted keys, inline tables and texts over 
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -57,7 +58,7 @@ def read(path: Path, *, needed: bool) -> SettingsFile:
     """
     try:
         data = path.read_bytes()
-        shared = bool(path.stat().st_mode & 0o044)
+        shared = sys.platform != "win32" and bool(path.stat().st_mode & 0o044)
     except (FileNotFoundError, NotADirectoryError):
         if not needed:
             return SettingsFile()

@@ -7,23 +7,25 @@ look at the end of the file if its size is not what this process left: so a rest
 write no event twice. The file is opened for one event and closed, so no number of rooms uses up descriptors.
 
 Below the chosen directory no link is followed: folders and files are opened relative to an open directory, with
-``O_NOFOLLOW``, and only a regular file of this user with one name is written.
+``O_NOFOLLOW``, and only a regular file of this user with one name is written. Windows cannot open a file relative to a
+directory, and has no owners: there the paths are looked at instead.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
 import os
 import stat
+import sys
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from trio_chat.client.server_key import server_key
 from trio_chat.errors import UsageError
+from trio_chat.portable_files import NO_LINK, wait_for_lock
 from trio_chat.protocol.events import RoomEvent
 from trio_chat.ui.model.log_lines import LogPosition, file_stem, last_position, log_lines, missing_line, position
 
@@ -35,8 +37,9 @@ if TYPE_CHECKING:
 _TAIL: Final = 128 * 1024
 """Bytes at the end of a file in which its last event is looked for: more than the longest message has."""
 
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_FILE: Final = os.O_RDWR | os.O_APPEND | os.O_CREAT | NO_LINK | getattr(os, "O_NONBLOCK", 0)  # a pipe must not block
+_Folder: TypeAlias = int | Path
+"""An open directory; on Windows its path."""
 
 
 class _Written(NamedTuple):
@@ -122,18 +125,26 @@ class RoomLogs:
                 self._written[room] = _Written(name, os.fstat(file).st_size, at)
 
     @contextlib.contextmanager
-    def _folder(self) -> Iterator[int]:
+    def _folder(self) -> Iterator[_Folder]:
         """Open the server's folder; make it, and the directory, if they are not there."""
+        if sys.platform == "win32":
+            folder = self._directory / self._server
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if folder.is_symlink():
+                raise OSError(errno.EPERM, f"{folder} is a link")
+            yield folder
+            return
         with contextlib.ExitStack() as held:
+            flags = os.O_RDONLY | os.O_DIRECTORY
             try:
-                top = os.open(self._directory, _FOLDER)
+                top = os.open(self._directory, flags)
             except FileNotFoundError:
                 self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-                top = os.open(self._directory, _FOLDER)
+                top = os.open(self._directory, flags)
             held.callback(os.close, top)
             with contextlib.suppress(FileExistsError):
                 os.mkdir(self._server, 0o700, dir_fd=top)
-            folder = os.open(self._server, _FOLDER | os.O_NOFOLLOW, dir_fd=top)
+            folder = os.open(self._server, flags | os.O_NOFOLLOW, dir_fd=top)
             held.callback(os.close, folder)
             yield folder
 
@@ -150,14 +161,20 @@ def check_log_directory(directory: Path) -> None:
 
 
 @contextlib.contextmanager
-def _locked_file(name: str, folder: int) -> Iterator[int]:
+def _locked_file(name: str, folder: _Folder) -> Iterator[int]:
     """Open a log file that only its owner can read, and keep other programs out of it meanwhile."""
-    file = os.open(name, _FILE, 0o600, dir_fd=folder)
+    if isinstance(folder, Path):
+        if (folder / name).is_symlink():
+            raise OSError(errno.EPERM, f"{name} is a link")
+        file = os.open(folder / name, _FILE, 0o600)
+    else:
+        file = os.open(name, _FILE, 0o600, dir_fd=folder)
     try:
         found = os.fstat(file)
-        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or found.st_uid != os.geteuid():
+        is_ours = sys.platform == "win32" or found.st_uid == os.geteuid()
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1 or not is_ours:
             raise OSError(errno.EPERM, f"{name} is not an ordinary file of yours")
-        fcntl.flock(file, fcntl.LOCK_EX)
+        wait_for_lock(file)
         yield file
     finally:
         os.close(file)
@@ -165,14 +182,16 @@ def _locked_file(name: str, folder: int) -> Iterator[int]:
 
 def _read_end(file: int, size: int) -> tuple[bytes, LogPosition | None]:
     """The last byte of a file, and the last event in it."""
-    tail = os.pread(file, _TAIL, max(0, size - _TAIL))
+    os.lseek(file, max(0, size - _TAIL), os.SEEK_SET)  # where is read only: what is written is appended
+    tail = os.read(file, _TAIL)
     return tail[-1:], last_position(tail)
 
 
-def _last_in_earlier(folder: int, stem: str, name: str) -> LogPosition | None:
+def _last_in_earlier(folder: _Folder, stem: str, name: str) -> LogPosition | None:
     """The last event in a room's newest file before the one of this name."""
     suffix = len("0000-00-00.log")
-    earlier = [other for other in os.listdir(folder) if other < name and other[:-suffix] == f"{stem}."]
+    names = os.listdir(folder)  # noqa: PTH208 - it may be an open folder, which has no path
+    earlier = [other for other in names if other < name and other[:-suffix] == f"{stem}."]
     if not earlier:
         return None
     with contextlib.suppress(OSError), _locked_file(max(earlier), folder) as file:

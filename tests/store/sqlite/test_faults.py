@@ -169,6 +169,7 @@ async def test_after_a_failure_that_the_connection_may_have_caused_a_new_one_is_
     await save(sqlite, batch)
     assert writer(sqlite) is not before
     assert writer(sqlite).execute("PRAGMA synchronous").fetchone() == (2,)
+    assert writer(sqlite).execute("PRAGMA fullfsync").fetchone() == (1,)
 
 
 async def test_a_reading_connection_that_failed_is_replaced(

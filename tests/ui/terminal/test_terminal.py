@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from trio_chat.output import Output
-from trio_chat.ui.terminal.terminal import Terminal, is_terminal, usable
+from trio_chat.ui.terminal.capabilities import is_terminal, usable
+from trio_chat.ui.terminal.terminal import Terminal
 
 
 @pytest.fixture

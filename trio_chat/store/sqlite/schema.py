@@ -199,6 +199,7 @@ def open_writer(path: Path, synchronous: Synchronous, patience: float) -> sqlite
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {synchronous}")
+        connection.execute("PRAGMA fullfsync = ON")  # macOS: fsync leaves data in the drive's memory there
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA foreign_keys = ON")
         connection.execute(f"PRAGMA cache_size = -{_WRITER_CACHE}")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
@@ -19,6 +20,9 @@ from trio_chat.ui.model.sentences import moderated
 _INDENT: Final = "    "
 _LONGEST: Final = 150
 """Bytes of a file's name before the day: file systems allow 255 in all."""
+
+_DEVICES: Final = re.compile(r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³])(?:\.|$)", re.IGNORECASE)
+"""Names that Windows has given to devices: a file cannot have them, whatever follows after a dot."""
 
 _BEGIN: Final = re.compile(rb"^(\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) #(\d{1,18}) ", re.MULTILINE)
 
@@ -34,13 +38,16 @@ def file_stem(room: str) -> str:
     """The beginning of the names of a room's log files. Two rooms never have the same, whatever their names.
 
     Letters and digits of every script, ``@``, ``_``, ``+``, ``-`` and dots stay, other characters become ``%`` and two
-    hexadecimal digits for each byte. A long name is cut and ends with a part of its hash.
+    hexadecimal digits for each byte, and so does on Windows the first letter of a device's name. A long name is cut and
+    ends with a part of its hash.
     """
     name = room.removeprefix("#") if len(room) > 1 else room
     safe = "".join(
         char if (char.isalnum() and char.isprintable()) or char in "@_+-" or (char == "." and at) else _escaped(char)
         for at, char in enumerate(name)
     )
+    if sys.platform == "win32" and _DEVICES.match(safe):
+        safe = f"{_escaped(safe[0])}{safe[1:]}"
     if room.startswith("#@"):
         safe = f"%23{safe}"  # else it would be the name of a direct conversation
     if len(safe.encode("utf-8", "surrogatepass")) <= _LONGEST:

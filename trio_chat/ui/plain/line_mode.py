@@ -44,7 +44,7 @@ from trio_chat.ui.model.preferences import Preferences
 from trio_chat.ui.plain.notices import Notices
 from trio_chat.ui.plain.pipes import Input, LineOutput, ReaderGone
 from trio_chat.ui.room_logs import RoomLogs
-from trio_chat.ui.terminal.terminal import coloured, is_terminal
+from trio_chat.ui.terminal.capabilities import coloured, is_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,10 @@ from typing import Final
 
 import trio
 
-_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_ENDING: Final[tuple[signal.Signals, ...]] = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+"""SIGHUP is there on Unix only, SIGBREAK (Ctrl-Break, or the window was closed) on Windows only."""
 BY_SIGNAL: Final = 128
 """The exit status after a signal is this plus the number of the signal (POSIX sh, 2.8.2)."""
 INTERRUPTED: Final = BY_SIGNAL + signal.SIGINT
@@ -43,7 +46,7 @@ def _let_be(number: int, frame: FrameType | None) -> None:
 async def until_signal(
     work: Callable[[], Awaitable[int]], beside: Callable[[], Awaitable[None]] = trio.lowlevel.checkpoint
 ) -> int:
-    """Run ``work``, which returns an exit status; Ctrl-C, SIGTERM or SIGHUP cancels it.
+    """Run ``work``, which returns an exit status; Ctrl-C, SIGTERM, SIGHUP or SIGBREAK cancels it.
 
     A signal that this program was started to ignore (``nohup``, a job in the background) stays ignored. Raises the
     exception of ``work``. ``beside`` runs at the same time and is cancelled when the work ends.

@@ -35,27 +35,6 @@ _IFLAG, _LFLAG, _CC = 0, 3, 6  # indexes in the list that termios.tcgetattr retu
 _FALLBACK: Final = (80, 24)
 
 
-def usable(input_fd: int = 0, output_fd: int = 1) -> bool:
-    """Whether input and output are a terminal that can move its cursor."""
-    if os.environ.get("TERM", "") in {"", "dumb"}:
-        return False
-    return is_terminal(input_fd) and is_terminal(output_fd)
-
-
-def is_terminal(fd: int) -> bool:
-    """Whether a file descriptor is open and a terminal."""
-    try:
-        return os.isatty(fd)
-    except OSError:
-        return False
-
-
-def coloured(when: str) -> bool:
-    """Whether standard output gets colours: ``always``, ``never``, or ``auto`` for a terminal that shows them."""
-    shows = is_terminal(1) and not os.environ.get("NO_COLOR") and os.environ.get("TERM", "dumb") != "dumb"
-    return shows if when == "auto" else when == "always"
-
-
 class Terminal:
     """The terminal of two file descriptors; a context manager that takes it over and gives it back."""
 
