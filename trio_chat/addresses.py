@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from functools import lru_cache
 from typing import Final, TypeAlias
 
@@ -14,6 +15,11 @@ _MAPPED: Final = ipaddress.IPv6Network("::ffff:0:0/96")
 
 
 _IPV4: Final = 4
+_MOST_PORT: Final = 65535
+
+_AUTHORITY: Final = re.compile(
+    r"(?:\[(?P<six>[0-9A-Fa-f:.]+(?:%[\w.-]+)?)\]|(?P<host>[\w-]+(?:\.[\w-]+)*\.?))(?::(?P<port>[0-9]{1,5}))?", re.ASCII
+)
 
 
 def read_address(text: str) -> IpAddress:
@@ -21,6 +27,28 @@ def read_address(text: str) -> IpAddress:
     address is mapped into IPv6. Raises ``ValueError``."""
     address = ipaddress.ip_address(text.partition("%")[0])
     return (address.ipv4_mapped or address) if isinstance(address, ipaddress.IPv6Address) else address
+
+
+def read_authority(text: str) -> tuple[str, int | None]:
+    """Read a host with or without a port, as a ``Host`` header has it (RFC 9110, 7.2): a name, an IPv4 address, or an
+    IPv6 address in brackets. Return the host in the form in which hosts are compared, and the port.
+
+    An IPv6 address without a port may also come without brackets. Raises ``ValueError``.
+    """
+    found = _AUTHORITY.fullmatch(text)
+    host = text if found is None else found["six"] or found["host"]
+    port = None if found is None or found["port"] is None else int(found["port"])
+    if found is None or found["six"]:
+        address = read_address(host)
+        if found is None and address.version == _IPV4:
+            raise ValueError(f"{text!r} is no host")
+        return str(address), port
+    if port is not None and not 0 < port <= _MOST_PORT:
+        raise ValueError(f"{port} is no port")
+    try:
+        return str(read_address(host)), port
+    except ValueError:
+        return host.lower().rstrip("."), port
 
 
 def read_network(text: str, *, strict: bool = False) -> Network:

@@ -8,7 +8,7 @@ import re
 from typing import Final
 from urllib.parse import urlsplit
 
-from trio_chat.addresses import read_network
+from trio_chat.addresses import read_authority, read_network
 
 
 def check_printable(text: str) -> str | None:
@@ -52,11 +52,13 @@ def check_network(text: str) -> str | None:
     return None
 
 
-def check_host_name(text: str) -> str | None:
-    """A host name without a port."""
-    if re.fullmatch(r"[\w-]+(\.[\w-]+)*\.?", text, re.ASCII):
-        return None
-    return f"must be a host name such as chat.example, without a port, not {text!r}"
+def check_authority(text: str) -> str | None:
+    """Check a host by which others reach the server, with a port or without."""
+    try:
+        read_authority(text)
+    except ValueError:
+        return f"must be a name or address, with a port or without, such as chat.example or 192.0.2.7:443, not {text!r}"
+    return None
 
 
 THEMES: Final = ("auto", "dark", "light", "dusk", "contrast", "sixteen", "plain")

@@ -17,7 +17,7 @@ from msgspec import Meta, Struct
 
 from trio_chat.config.checks import (
     THEMES,
-    check_host_name,
+    check_authority,
     check_network,
     check_origin,
     check_theme,
@@ -132,10 +132,10 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     public_host: Annotated[
         tuple[str, ...],
         _meta(
-            "host name by which web pages and scrapers reach this server, beside its addresses; repeat for more",
+            "name or address by which others reach this server, beside its own addresses; repeat for more",
             _ADMIT,
             "NAME",
-            check=check_host_name,
+            check=check_authority,
         ),
     ] = ()
     trusted_proxy: Annotated[

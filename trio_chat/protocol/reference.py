@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect as types
 
 from trio_chat.errors import FAULTS
-from trio_chat.protocol import codec, events, examples, names, requests
+from trio_chat.protocol import codec, events, examples, names, proof, requests
 from trio_chat.protocol.text import MAX_MARKS
 
 COMMAND: Final = "python -m trio_chat.protocol.reference > docs/reference/protocol.md"
@@ -57,6 +57,22 @@ If the server refuses the headers, it answers before the upgrade, with a status 
 errors](#protocol-errors) and the event `error` as a JSON body: 401 for a wrong or missing password, 409 for a name that
 is taken, 503 if it is full or shutting down (`Retry-After` says when to try again). If it refuses a `hello`, it answers
 with `error`, and the client can send another `hello`.
+
+### Which server it is
+
+Every response that accepts an upgrade has `{proof.IDENTITY}`: the server's public key (EC, P-256) as
+SubjectPublicKeyInfo in DER, in Base64. Its SHA-256 is the fingerprint of the server. `{proof.TEMPORARY}: 1` says that
+the server forgets the key when it stops. Earlier servers (0.1 and 0.2) send neither.
+
+A client that wants a proof before it tells a secret sends `{proof.NONCE}` with the upgrade: {proof.NONCE_SIZE} fresh
+random bytes in Base64. It sends no credentials; they follow in `hello`. The response then also has `{proof.PROOF}`:
+a signature (ECDSA, SHA-256; in DER, in Base64) over the text `{proof.CONTEXT_SHOWN}`, a zero byte, the nonce, and the
+request's `Host` in lower case.
+
+The server signs only for a `Host` that leads to itself, so that a stranger's server cannot pass the question on: the
+address and port where the connection arrived, the name in `host` with that port, `localhost` with that port over
+loopback, and what `public_host` names. Under another one the response has no `{proof.PROOF}`. A request with the header
+`X-Forwarded-For` came through a proxy; for it only `public_host` counts.
 
 ### Requests and answers
 

@@ -36,6 +36,7 @@ from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.doors.own_hosts import OwnHosts
+from trio_chat.server.doors.prover import Prover
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
@@ -75,11 +76,13 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Socket:
-    """An accepted connection. ``scope`` is that of its tasks, and ``newcomer`` its place while it is not inside."""
+    """An accepted connection. ``scope`` is that of its tasks, ``newcomer`` its place while it is not inside, and
+    ``local`` the address and port of its end here."""
 
     session: int
     scope: trio.CancelScope
     newcomer: Stranger
+    local: tuple[str, int]
 
 
 class Server:
@@ -107,6 +110,7 @@ class Server:
         self._directory = directory
         self._proxies = Proxies(config.trusted_proxy)
         self._hosts = OwnHosts(config.public_host, config.host)
+        self._prover = Prover(identity, self._hosts)
         self.gate = Gate(config.max_connections, config.per_address)
         self._attempts = Attempts(on=config.per_address > 0)
         self.newcomers: Crowd[Stranger] = Crowd()
@@ -219,7 +223,7 @@ class Server:
         self._add_newcomer(newcomer)
         try:
             with transport, scope:
-                await self._connect(transport, _Socket(session, scope, newcomer))
+                await self._connect(transport, _Socket(session, scope, newcomer, transport.local_address))
         except* Exception as group:  # a cancellation may come with it, and goes on
             if group.split(_EXPECTED)[1] is None:
                 log.debug("connection broken", session=session, error=repr(group))
@@ -290,7 +294,7 @@ class Server:
         with self._inside(connection, socket, address) as refusal:
             if refusal is not None:
                 return self._refuse(refusal, address)
-            return await self._admit(connection, head, nursery, address)
+            return await self._admit(connection, head, nursery, address, socket.local)
 
     @contextlib.contextmanager
     def _inside(self, connection: Connection, socket: _Socket, address: str) -> Iterator[Refusal | None]:
@@ -337,15 +341,19 @@ class Server:
         return None if self._stopping.is_set() else refuse("head_timeout", seconds=timeout)
 
     async def _admit(
-        self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str
+        self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str, local: tuple[str, int]
     ) -> http.Response | None:
-        """Let a WebSocket in and serve it to its end, or return the response that refuses it."""
+        """Let a WebSocket in and serve it to its end, or return the response that refuses it. ``local`` is the address
+        and port of its end here."""
         if head.path != "/":
             return http.Response(404, "text/plain", b"The chat is at /.\n")
         refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin, self._hosts)
         hello = refusal or websocket.read_credentials(head)
+        statement = self._prover.read_statement(head, local)
         if isinstance(hello, Refusal):
             return self._refuse(hello, address)
+        if isinstance(statement, Refusal):
+            return self._refuse(statement, address)
         request = await websocket.examine(connection, nursery, self.config.max_frame)
         with self.hub.open_inbox() as inbox:
             peer = NativePeer(connection, inbox, self.hub.refusals, address)
@@ -354,9 +362,9 @@ class Server:
                 refusal = await peer.wait_settled()
                 if refusal is not None:
                     return http.refused(refusal)
-                upgraded = await websocket.upgrade(connection, request)
+                upgraded = await websocket.upgrade(connection, request, self._prover.headers(statement))
                 head.headers.clear()  # a session may last for days, and needs the head no more
-                del request, hello, peer
+                del request, hello, statement, peer
                 await websocket.serve(connection, upgraded)
                 return None
             finally:

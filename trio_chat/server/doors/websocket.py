@@ -14,6 +14,8 @@ from trio_chat.protocol.codec import SUBPROTOCOL
 from trio_chat.protocol.requests import Hello
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import trio
 
     from trio_chat.server.doors.http import Head
@@ -113,10 +115,12 @@ async def examine(connection: Connection, nursery: trio.Nursery, max_frame: int)
     return await wrap_server_stream(nursery, connection, message_queue_size=1, max_message_size=max_frame)
 
 
-async def upgrade(connection: Connection, request: WebSocketRequest) -> WebSocketConnection:
-    """Answer the upgrade."""
+async def upgrade(
+    connection: Connection, request: WebSocketRequest, headers: Sequence[tuple[bytes, bytes]] = ()
+) -> WebSocketConnection:
+    """Answer the upgrade, with these headers beside its own."""
     proposed = SUBPROTOCOL if SUBPROTOCOL in request.proposed_subprotocols else None
-    websocket = await request.accept(subprotocol=proposed)
+    websocket = await request.accept(subprotocol=proposed, extra_headers=list(headers))
     connection.open_up(websocket)
     return websocket
 

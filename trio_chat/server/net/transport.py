@@ -99,6 +99,12 @@ class TcpTransport(socket.socket):
         super().__init__(sock.family, sock.type, sock.proto, sock.detach())
         self.setblocking(False)
 
+    @property
+    def local_address(self) -> tuple[str, int]:
+        """The address and port of this end."""
+        host, port = self.getsockname()[:2]
+        return host, port
+
     def receive(self) -> bytes:
         """See :meth:`Transport.receive`."""
         view = _arrivals.view
