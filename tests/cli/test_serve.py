@@ -1,4 +1,4 @@
-"""``serve``: its banner, its refusals, and the whole program from start to clean end."""
+"""``serve``: its refusals, and the whole program from start to clean end."""
 
 from __future__ import annotations
 
@@ -20,64 +20,12 @@ from typing import Any
 import pytest
 
 from trio_chat.cli import main
-from trio_chat.cli.serve import banner
-from trio_chat.config import ServerConfig
-from trio_chat.output import unstyled
-from trio_chat.version import __version__
 
 SECONDS = 60
 """No program of a test lives longer; it is killed then."""
 
 Output = pytest.CaptureFixture[str]
 SERVE = [sys.executable, "-m", "trio_chat", "serve", "--port", "0"]
-
-
-# ---- the banner -------------------------------------------------------------------------------
-
-
-def shown(config: ServerConfig, *urls: str, log_is_here: bool = True) -> str:
-    return unstyled(banner(config, list(urls), log_is_here=log_is_here))
-
-
-def test_the_banner_says_where_how_to_join_where_the_log_is_and_how_to_stop() -> None:
-    text = shown(ServerConfig(data=Path("/srv/chat")), "ws://127.0.0.1:8765/")
-    for part in (
-        f"trio-chat {__version__}\n",
-        "Listening  ws://127.0.0.1:8765/",
-        "Join       trio-chat join 127.0.0.1:8765\n",
-        "no other machine can connect",
-        "here, on standard error",
-        "Kept       in /srv/chat\n",
-        "Ctrl-C",
-    ):
-        assert part in text
-    assert "encrypted" not in text
-    assert max(map(len, text.splitlines())) <= 80
-
-
-def test_the_banner_says_that_nothing_is_kept_where_nothing_is() -> None:
-    assert "lost when the server stops" in shown(ServerConfig(memory=True), "ws://127.0.0.1:8765/")
-    assert "in ~/.local/share/trio-chat\n" in shown(ServerConfig(), "ws://127.0.0.1:8765/")
-
-
-def test_the_banner_of_a_server_on_all_addresses_names_the_machine() -> None:
-    text = shown(ServerConfig(host="0.0.0.0", open=True), "ws://0.0.0.0:9000/")
-    assert f"trio-chat join {socket.gethostname()}:9000\n" in text
-    assert "without a password" in text
-    assert "not encrypted" in text
-
-
-def test_the_banner_names_every_address_and_brackets_one_of_ipv6() -> None:
-    text = shown(ServerConfig(host="localhost"), "ws://[::1]:9000/", "ws://127.0.0.1:9000/")
-    assert "ws://[::1]:9000/ ws://127.0.0.1:9000/" in text
-    assert "trio-chat join [::1]:9000\n" in text
-
-
-def test_the_banner_says_that_a_password_is_needed_and_not_which() -> None:
-    text = shown(ServerConfig(password="hunter2"), "ws://127.0.0.1:1/", log_is_here=False)
-    assert "everybody who has the password" in text
-    assert "hunter2" not in text
-    assert "where standard error goes" in text
 
 
 # ---- refusals ---------------------------------------------------------------------------------

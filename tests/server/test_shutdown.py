@@ -317,7 +317,9 @@ import trio
 from trio_chat.config import ServerConfig
 from trio_chat.server.process import run
 config = ServerConfig(port=0, shutdown_grace=60.0, memory=True)
-trio.run(lambda: run(config, announce=lambda urls: print(*urls, flush=True)))
+async def announce(server):
+    print(*server.urls, flush=True)
+trio.run(lambda: run(config, announce=announce))
 print("done", flush=True)
 """
 

@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import contextlib
-import socket
+import shutil
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Final
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING
 
 import click
 
 from trio_chat.addresses import is_this_machine
-from trio_chat.cli.data_directory import data_directory
 from trio_chat.cli.options import Verb, load_settings, settings
 from trio_chat.config import ServerConfig, check_server
-from trio_chat.output import BOLD, harmless_stream, styled
-from trio_chat.version import __version__
+from trio_chat.output import harmless_stream
 
-_ANY_ADDRESS: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
+if TYPE_CHECKING:
+    from trio_chat.server.app import Server
 
 
 @click.command(
@@ -56,62 +54,61 @@ def serve(config: ServerConfig) -> None:
         trio.run(partial(run, config, announce=partial(_begin, config, until_end)))
 
 
-def _begin(config: ServerConfig, until_end: contextlib.ExitStack, urls: list[str]) -> None:
+async def _begin(config: ServerConfig, until_end: contextlib.ExitStack, server: Server) -> None:
     """Note where this account's server is, so that ``join`` knows its operator, and announce it."""
     if not config.memory:
-        from trio_chat.cli.operator import noted  # noqa: PLC0415 - the help page does not need it
+        from trio_chat.cli.data_directory import data_directory  # noqa: PLC0415 - the help page does not need it
+        from trio_chat.cli.operator import noted  # noqa: PLC0415 - as above
 
-        until_end.enter_context(noted(data_directory(config), urls))
-    announce(config, urls)
+        until_end.enter_context(noted(data_directory(config), server.urls))
+    await announce(config, server)
 
 
-def announce(config: ServerConfig, urls: list[str]) -> None:
-    """Tell a person at a terminal, with a banner, that the server listens on ``urls``; for others, the log says it."""
+async def announce(config: ServerConfig, server: Server) -> None:
+    """Tell a person at a terminal, with a banner, that the server listens; for others, the log says it."""
     if sys.stdout.isatty():
-        harmless_stream(sys.stdout).write(f"{banner(config, urls, log_is_here=sys.stderr.isatty())}\n")
+        from trio_chat.cli.banner import Announcement, banner, guest_urls  # noqa: PLC0415 - as above
+
+        told = Announcement(
+            server.urls,
+            guest_urls(config, server.urls, _reachable(server)),
+            server.identity.fingerprint,
+            data="" if config.memory else _data(config),
+            log_is_here=sys.stderr.isatty(),
+        )
+        columns = shutil.get_terminal_size().columns
+        code = "\n".join([*_qr_code(told.link, columns), ""]) if config.qr and told.link else ""
+        harmless_stream(sys.stdout).write(f"{code}{banner(config, told, columns)}\n")
         sys.stdout.flush()
-    elif not is_this_machine(config.host):
+    elif not is_this_machine(config.host) and server.urls[0].startswith("ws:"):
         import structlog  # noqa: PLC0415 - the help page does not need it
 
         structlog.get_logger().warning("not encrypted", advice="messages can be read on their way to other machines")
 
 
-def banner(config: ServerConfig, urls: list[str], *, log_is_here: bool) -> str:
-    """The banner: what was started, how to join it and how to stop it.
+def _reachable(server: Server) -> list[str]:
+    """The addresses at which others can reach the server."""
+    from trio_chat.cli.reachable import reachable_hosts  # noqa: PLC0415 - the help page does not need it
 
-    ``urls``: the server's addresses. ``log_is_here``: the log is written to this terminal.
-    """
-    local = is_this_machine(config.host)
-    if config.password is not None:
-        admitted = "everybody who has the password; join asks for it"
-    elif local:
-        admitted = "anybody on this machine; no other machine can connect"
-    else:
-        admitted = "everybody, without a password (--open)"
-    rows = [
-        ("Listening", " ".join(urls)),
-        ("Join", f"trio-chat join {_address(urls[0])}"),
-        ("Admitted", admitted),
-        ("Log", "here, on standard error" if log_is_here else "where standard error goes"),
-        ("Kept", "in memory only (--memory); lost when the server stops" if config.memory else f"in {_data(config)}"),
-        ("Stop", "Ctrl-C; once more stops at once"),
-    ]
-    if not local:
-        rows.insert(3, ("Beware", "messages are not encrypted on their way to other machines"))
-    lines = "\n".join(f"  {styled(f'{name:<10}', BOLD)} {text}" for name, text in rows)
-    return f"{styled(f'trio-chat {__version__}', BOLD)}\n{lines}\n"
+    return reachable_hosts(host for host, _ in server.addresses)
+
+
+def _qr_code(link: str, columns: int) -> list[str]:
+    """The rows of the link's QR code; none where it does not fit, or the terminal's encoding has no blocks."""
+    from trio_chat.cli.qr_code import qr_code  # noqa: PLC0415 - the help page does not need it
+
+    rows = qr_code(link, columns)
+    try:
+        "".join(rows).encode(sys.stdout.encoding or "ascii")
+    except (UnicodeEncodeError, LookupError):
+        return []
+    return rows
 
 
 def _data(config: ServerConfig) -> str:
     """The data directory, with ~ for the home directory."""
+    from trio_chat.cli.data_directory import data_directory  # noqa: PLC0415 - the help page does not need it
+
     directory = data_directory(config)
     home = Path.home()
     return f"~/{directory.relative_to(home)}" if directory.is_relative_to(home) else str(directory)
-
-
-def _address(url: str) -> str:
-    """HOST:PORT as another machine would join it: this machine's name when the server listens on all addresses."""
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    host = socket.gethostname() if host in _ANY_ADDRESS else host
-    return f"[{host}]:{parts.port}" if ":" in host else f"{host}:{parts.port}"

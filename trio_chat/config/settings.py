@@ -257,6 +257,9 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
             le=600,
         ),
     ] = 5.0
+    qr: Annotated[bool, _meta("show the line for guests as a QR code too, on a terminal that is wide enough", _RUN)] = (
+        True
+    )
     log_format: Annotated[
         Literal["auto", "text", "json"],
         _meta("format of the log; auto is text on a terminal and JSON elsewhere", _RUN, "FORMAT"),

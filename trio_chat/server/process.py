@@ -23,7 +23,7 @@ from trio_chat.server.systemd import ServiceManager, keep_alive, open_manager
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from trio_chat.config import ServerConfig
 
@@ -33,10 +33,10 @@ _TERMINAL: Final = "/dev/tty"
 log = structlog.get_logger()
 
 
-async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) -> None:
+async def run(config: ServerConfig, *, announce: Callable[[Server], Awaitable[None]]) -> None:
     """Serve until SIGTERM or SIGINT. A second signal ends the server at once.
 
-    ``announce`` is called with the URLs once the server listens. Raises ``TrioChatError`` when it cannot.
+    ``announce`` is called with the server once it listens. Raises ``TrioChatError`` when it cannot.
     """
     _raise_file_limit()
     may_hang_up = signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN and _has_terminal()  # nohup ignores it
@@ -45,7 +45,7 @@ async def run(config: ServerConfig, *, announce: Callable[[list[str]], None]) ->
         async with open_server(config) as server, trio.open_nursery() as nursery:
             await nursery.start(_run_to_end, server, nursery)
             _spare_collector()
-            announce(server.urls)
+            await announce(server)
             log.info("listening", urls=server.urls, version=__version__, identity=server.identity.fingerprint.words)
             life = _Life(server, manager, nursery, may_hang_up=may_hang_up)
             await manager.ready(life.describe())

@@ -368,11 +368,14 @@ async def limit():
             resource.setrlimit(resource.RLIMIT_FSIZE, (soft, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
             print("limit", soft, flush=True)
 
+async def announce(server):
+    print(*server.urls, flush=True)
+
 async def main():
     async with trio.open_nursery() as nursery:
         nursery.start_soon(limit)
         config = ServerConfig(port=0, rate=0.0, data=Path(sys.argv[1]))
-        await run(config, announce=lambda urls: print(*urls, flush=True))
+        await run(config, announce=announce)
         nursery.cancel_scope.cancel()
 
 trio.run(main)
