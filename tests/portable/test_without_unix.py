@@ -14,6 +14,7 @@ from tests.pty_driver import PtyProgram
 
 WITHOUT_UNIX = (sys.executable, str(Path(__file__).parent / "without_unix.py"))
 PROGRAM = (*WITHOUT_UNIX, "-m", "trio_chat")
+UNIX = (sys.executable, "-m", "trio_chat")
 
 
 @pytest.fixture(scope="module")
@@ -221,3 +222,18 @@ def test_a_server_that_is_not_there_is_a_sentence(env: dict[str, str]) -> None:
     assert done.status == 1
     assert done.err.startswith("trio-chat: ")
     assert "Traceback" not in done.err
+
+
+@pytest.mark.parametrize(("time_format", "status"), [("%k:%M", 2), ("%-H:%M", 2), ("%#H:%M", 0), ("%H:%M:%S.%f", 0)])
+def test_a_time_format_is_checked_against_the_codes_of_windows(
+    time_format: str, status: int, env: dict[str, str]
+) -> None:
+    done = run("who", "--time-format", time_format, env=env)
+    assert done.status == status, done.err
+    assert ("strftime has no" in done.err) is bool(status)
+
+
+def test_the_same_tokens_are_read_by_both_systems(server: ServerProgram, env: dict[str, str]) -> None:
+    assert run("join", "--name", "ines", env=env, given="from there\n").status == 0
+    assert run("join", "--name", "ines", env=env, given="from here\n", program=UNIX).status == 0
+    assert past(server.url)[-2:] == [("ines", "from there"), ("ines", "from here")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import sys
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -66,6 +67,8 @@ THEMES: Final = ("auto", "dark", "light", "dusk", "contrast", "sixteen", "plain"
 
 _DIRECTIVES: Final = re.compile(r"%(?:[-_0^#]*[0-9]*[EO]?[aAbBcCdDeFgGhHIjklmMnNpPrRsStTuUVwWxXyYzZ%+f])?")
 """The directives of strftime, with the flags and widths of the C library. A % that is none of them matches alone."""
+_DIRECTIVES_OF_WINDOWS: Final = re.compile(r"%(?:#?[aAbBcCdDeFgGhHIjmMnprRStTuUVwWxXyYzZ%]|f)?")
+"""As above, of the C library of Windows."""
 
 
 def check_theme(text: str) -> str | None:
@@ -79,7 +82,8 @@ def check_theme(text: str) -> str | None:
 
 def check_time_format(text: str) -> str | None:
     """A format for strftime."""
-    for found in _DIRECTIVES.finditer(text):
+    directives = _DIRECTIVES_OF_WINDOWS if sys.platform == "win32" else _DIRECTIVES
+    for found in directives.finditer(text):
         if found[0] == "%":
             wrong = text[found.start() : found.start() + 2]
             return f"{text!r} is wrong: strftime has no {wrong}"
