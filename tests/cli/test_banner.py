@@ -109,9 +109,10 @@ def test_the_whole_banner_is_visible_at_once(columns: int, rows: int) -> None:
     assert all(len(row) <= columns for row in text.splitlines() if "#pin=" not in row)
 
 
-def test_at_20_columns_only_the_line_to_send_is_wider() -> None:
+def test_at_20_columns_only_what_is_one_word_is_wider() -> None:
     text = shown(ServerConfig(host="0.0.0.0", open=True), ["wss://0.0.0.0:80/"], ["wss://10.1.1.1:80/"], 20)
-    assert all(len(row) <= 31 for row in text.splitlines() if "#pin=" not in row)
+    assert all(len(row) <= 20 or " " not in row.strip() for row in text.splitlines() if "#pin=" not in row)
+    assert "Stop\n  Ctrl-C; once more\n  stops at once\n" in text
 
 
 @pytest.mark.parametrize(

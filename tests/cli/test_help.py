@@ -186,7 +186,7 @@ def completions(*words: str) -> set[str]:
         ([""], set(VERBS)),
         (["serve", "--log-f"], {"--log-format"}),
         (["serve", "--log-format", ""], {"auto", "text", "json"}),
-        (["serve", "--no-"], {"--no-open", "--no-memory"}),
+        (["serve", "--no-"], {"--no-open", "--no-memory", "--no-qr"}),
         (["config", "s"], {"show"}),
         (["config", "show", "c"], {"client"}),
         (["completion", "z"], {"zsh"}),

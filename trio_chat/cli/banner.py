@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _LABEL: Final = 12
 """Columns of the labels, with the spaces around them."""
+_NARROW: Final = 40
+"""Below this many columns, a label and its text do not fit side by side."""
 _HTTPS: Final = 443
 
 
@@ -132,10 +134,12 @@ def _admitted(config: ServerConfig, *, local: bool) -> str:
 
 
 def _row(name: str, text: str, columns: int) -> list[str]:
-    """A row with its label; what is too long goes on below itself."""
+    """A row with its label; what is too long goes on below itself, and on a narrow terminal stands below its label."""
+    if columns < _NARROW:
+        return [styled(name, BOLD), *(f"  {line}" for line in _wrapped(text, columns - 2))]
     first, *rest = _wrapped(text, columns - _LABEL - 1) or [""]
     return [f"  {styled(f'{name:<10}', BOLD)} {first}", *(f"{'':<{_LABEL + 1}}{line}" for line in rest)]
 
 
 def _wrapped(text: str, columns: int) -> list[str]:
-    return textwrap.wrap(text, max(columns, 8), break_on_hyphens=False)
+    return textwrap.wrap(text, max(columns, 8), break_long_words=False, break_on_hyphens=False)

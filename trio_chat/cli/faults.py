@@ -65,7 +65,7 @@ def say(text: str) -> None:
     Parts of them may come from the network, so control characters are shown as pictures of themselves. Standard error
     that cannot be written stops nothing: the exit status still tells how the command ended.
     """
-    columns = _columns()
+    columns = terminal_columns()
     if sys.stderr is None:
         return
     with contextlib.suppress(OSError, ValueError):
@@ -75,12 +75,21 @@ def say(text: str) -> None:
                 sys.stderr.flush()
 
 
-def _columns() -> int:
+def terminal_columns() -> int:
     """The width of the terminal that standard error writes to; 0 when it is no terminal, or has no width."""
+    return _terminal_size()[0]
+
+
+def terminal_rows() -> int:
+    """The height of the terminal that standard error writes to; 0 when it is no terminal, or has no height."""
+    return _terminal_size()[1]
+
+
+def _terminal_size() -> tuple[int, int]:
     try:
-        return os.get_terminal_size(sys.stderr.fileno()).columns if sys.stderr.isatty() else 0
+        return os.get_terminal_size(sys.stderr.fileno()) if sys.stderr.isatty() else (0, 0)
     except (AttributeError, OSError, ValueError):  # none at all, one that is closed, or no terminal
-        return 0
+        return 0, 0
 
 
 def _rows(line: str, columns: int) -> list[str]:

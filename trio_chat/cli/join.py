@@ -54,7 +54,7 @@ _LOOKS: Final = (
     cls=Verb,
     options_metavar="[OPTIONS]",
     examples=[
-        ("trio-chat join", "the server and the name in the settings"),
+        ("trio-chat join", "the server in the settings, or one that you choose"),
         ("trio-chat join ada chat.example:9000", "as ada, on that host and port"),
         ("trio-chat join chat.example", "with the last name used there; without one, it asks"),
         ("trio-chat join wss://chat.example/ --name ada --room ops", "by its URL, starting in #ops"),
@@ -83,8 +83,8 @@ def command(
     """Join a chat: in the full screen on a terminal, otherwise in lines.
 
     With two arguments, the first is your name and the second the server; an argument with :// is the server's URL in
-    either place. A single argument is the server, or NAME@SERVER. Without arguments, the server is the one in the
-    settings (by default this machine, port 8765).
+    either place. A single argument is the server, or NAME@SERVER. Without a server, it is the one in the settings. If
+    they name none, you choose on a terminal among the servers that you know; otherwise it is this machine, port 8765.
 
     A name that nobody has becomes yours; if you give none and have none there, you are asked for it on a terminal.
     This machine remembers your name. On another machine, you need the password that you set in the chat with /password.
@@ -104,6 +104,10 @@ def command(
             raise UsageError(f"{error} {hint}") from None
         raise
     talks_in = None if room is None else room_name(room)
+    if server is None and not any((flags.get("url"), host, port)) and _may_choose(config_path, as_json=as_json):
+        from trio_chat.cli.server_list import ask_server  # noqa: PLC0415 - the help page does not need it
+
+        server = ask_server()
     given = given_server(config, server, url=flags.get("url"), host=host, port=port)
     try:
         return _join(_preferences(config, config_path), given, talks_in, plain=plain, as_json=as_json)
@@ -111,6 +115,16 @@ def command(
         if hint := _hint(words):
             raise Unreachable(f"{error} {hint}") from None
         raise
+
+
+def _may_choose(config_path: Path | None, *, as_json: bool) -> bool:
+    """Whether a person may choose the server: the settings name none, and the person is at a terminal."""
+    from trio_chat.config import load_client  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.terminal.capabilities import usable  # noqa: PLC0415 - as above
+
+    if as_json or not (usable() and person_present()):
+        return False
+    return load_client(path=config_path).sources["url"].layer == "default"
 
 
 def _read_words(words: tuple[str, ...]) -> tuple[str | None, str | None]:

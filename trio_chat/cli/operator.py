@@ -87,6 +87,20 @@ def noted(directory: Path, urls: Sequence[str]) -> Iterator[None]:
                     path.unlink()
 
 
+def own_ports() -> list[int]:
+    """The ports of the servers that run under this account now."""
+    from trio_chat.cli.control import ask_listening  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.client.state_files import state_directory  # noqa: PLC0415 - as above
+
+    found: list[int] = []
+    for path in sorted((state_directory() / _SERVING).glob("*.json")):
+        with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError, TrioChatError):
+            listening = ask_listening(Path(msgspec.json.decode(_read(path), type=_Note).data))
+            if listening is not None and any(urlsplit(url).port == int(path.stem) for url in listening.urls):
+                found.append(int(path.stem))
+    return found
+
+
 def ask_operator(url: str) -> Operator | None:
     """Ask the person at the terminal whether to become the administrator, if they run the server at ``url`` and it has
     none; ``None`` when they say no, or are not asked. They are asked once for each server."""
