@@ -120,7 +120,6 @@ def minimums(session: nox.Session) -> None:
     # not in create_tmp, which becomes TMPDIR: under the checkout's path, the sockets of tests would have long paths
     bounds = Path(session.virtualenv.location) / "minimums.txt"
     bounds.write_text("".join(f"{line}\n" for line in _lower_bounds()), encoding="utf-8")
-    shutil.rmtree("build", ignore_errors=True)  # files of an earlier build would get into the wheel
     session.install(".[test,speed]", "--constraint", str(bounds))
     session.run("pytest", *SPREAD, *session.posargs)
 
@@ -161,6 +160,45 @@ def sdist(session: nox.Session) -> None:
         with session.chdir(Path(temporary, archive.name.removesuffix(".tar.gz"))):
             session.install(".[test,speed]")
             session.run("pytest", *SPREAD, *session.posargs)
+
+
+@nox.session(default=False)
+def build(session: nox.Session) -> None:
+    """Make the wheel, the source distribution and trio-chat.pyz in dist. The same commit makes the same bytes."""
+    session.install(*_group("build"))
+    shutil.rmtree("dist", ignore_errors=True)
+    _build(session, Path("dist"))
+
+
+@nox.session(default=False)
+def install(session: nox.Session) -> None:
+    """Build twice and compare, then try each way to install the program in an empty place: chat, and stop."""
+    session.install(*_group("build"), "pipx", "uv")
+    with tempfile.TemporaryDirectory() as temporary:
+        first, second = Path(temporary, "first"), Path(temporary, "second")
+        _build(session, first)
+        _build(session, second)
+        for made in sorted(first.iterdir()):
+            if made.read_bytes() != (second / made.name).read_bytes():
+                session.error(f"two builds of {made.name} differ")
+            session.log(f"two builds of {made.name} are the same")
+        session.run("python", "-m", "tests.packaging.ways", str(first), *session.posargs)
+
+
+def _build(session: nox.Session, folder: Path) -> None:
+    """Build all three into a folder."""
+    environ = {"SOURCE_DATE_EPOCH": os.environ.get("SOURCE_DATE_EPOCH") or _commit_time() or "1577836800"}
+    session.run("python", "-m", "build", "--outdir", str(folder), ".", env=environ)
+    (wheel,) = folder.glob("*.whl")
+    session.run("python", "-m", "tests.packaging.pyz", str(wheel), *SUPPORTED, env=environ)
+
+
+def _commit_time() -> str:
+    """Return the time of the commit that is checked out, in seconds since 1970; empty outside of a git clone."""
+    if shutil.which("git") is None:
+        return ""
+    ask = ["git", "log", "-1", "--format=%ct"]
+    return subprocess.run(ask, capture_output=True, text=True, check=False).stdout.strip()
 
 
 @nox.session(default=False)

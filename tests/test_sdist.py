@@ -1,4 +1,4 @@
-"""The source distribution is the whole source, and its metadata read well on a package index."""
+"""The source distribution is the whole source, its metadata read well on an index, and a build can be repeated."""
 
 from __future__ import annotations
 
@@ -48,20 +48,45 @@ def run(command: list[str], folder: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def copy_source(copy: Path) -> None:
+    """Copy the source to a new folder."""
+    for name in source_files():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(ROOT / name, copy / name)
+
+
+def build(copy: Path, target: str, dist: Path) -> Path:
+    """Build one target from a copy of the source; the file that was made."""
+    dist.mkdir()
+    run([sys.executable, "-c", f"from hatchling.build import build_{target}; build_{target}({str(dist)!r})"], copy)
+    (made,) = dist.iterdir()
+    return made
+
+
 @pytest.fixture(scope="module")
 def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A source distribution that was built from a copy of the source, unpacked."""
     folder = tmp_path_factory.mktemp("sdist")
-    copy = folder / "copy"
-    for name in source_files():
-        (copy / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(ROOT / name, copy / name)
-    build = "from setuptools.build_meta import build_sdist; build_sdist('../dist')"
-    run([sys.executable, "-c", build], copy)
-    (archive,) = (folder / "dist").iterdir()
+    copy_source(folder / "copy")
+    archive = build(folder / "copy", "sdist", folder / "dist")
     with tarfile.open(archive) as tar:
         tar.extractall(folder, filter="data")
     return folder / archive.name.removesuffix(".tar.gz")
+
+
+@pytest.mark.parametrize("target", ["sdist", "wheel"])
+def test_the_same_source_makes_the_same_bytes(target: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOURCE_DATE_EPOCH", "1700000000")
+    made = []
+    for name, group, time in (("one", 0o055, 1_000_000_000), ("another", 0, 1_500_000_000)):
+        copy_source(tmp_path / name)
+        for path in (tmp_path / name).rglob("*"):
+            own = path.stat().st_mode & 0o700
+            path.chmod(own | (own >> 3 | own >> 6) & group)
+            os.utime(path, (time, time))
+        made.append(build(tmp_path / name, target, tmp_path / f"dist-{name}"))
+    assert made[0].name == made[1].name
+    assert made[0].read_bytes() == made[1].read_bytes()
 
 
 def metadata(unpacked: Path) -> email.message.Message:
