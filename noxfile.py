@@ -284,7 +284,7 @@ def conformance(session: nox.Session) -> None:
 @nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Change one operator at a time in 200 places of a copy, and list the changes that no test notices."""
-    session.install("-e", ".[test,speed]")
+    session.install("-e", ".[test,speed]", *_group("coverage"))
     session.run("python", "-m", "tests.mutants", *session.posargs)
 
 

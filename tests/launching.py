@@ -225,6 +225,8 @@ def _become(env: dict[str, str], folder: str, terminal: bool, fds: list[int]) ->
     os.environ.clear()
     os.environ.update(env)
     time.tzset()
+    if "coverage" in sys.modules and (measured := sys.modules["coverage"].Coverage.current()) is not None:
+        measured.switch_context(env.get("PYTEST_CURRENT_TEST", ""))  # tests.mutants.lines asks which test ran a line
     reading, writing, telling = (
         os.fdopen(0, encoding="utf-8", closefd=False),
         os.fdopen(1, "w", encoding="utf-8", closefd=False, buffering=1 if os.isatty(1) else -1),

@@ -28,7 +28,7 @@ NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, re
 @dataclass
 class ExpectedStore:
     """All that is stored. Members are by room and account, as are invitations, positions and mentions; ``former``
-    are former members who are still muted."""
+    are former members who are still muted, and ``removed`` has the logs of removed rooms by their names."""
 
     accounts: dict[int, records.SaveAccount] = field(default_factory=dict)
     devices: dict[int, records.SaveDevice] = field(default_factory=dict)
@@ -41,6 +41,7 @@ class ExpectedStore:
     bans: dict[int, records.SaveBan] = field(default_factory=dict)
     notes: list[records.AuditNote] = field(default_factory=list)
     logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
+    removed: dict[str, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     sent: dict[tuple[int, str], StoredPlace] = field(default_factory=dict)
     clock: list[records.SaveClock] = field(default_factory=list)
     ends: dict[type[Any], int] = field(default_factory=lambda: dict.fromkeys(NUMBERED, 0))
@@ -164,7 +165,7 @@ class ExpectedStore:
         self.logs.setdefault(record.id, [])
 
     def _droproom(self, record: records.DropRoom) -> None:
-        del self.rooms[record.id], self.logs[record.id]
+        self.removed[self.rooms.pop(record.id).name] = self.logs.pop(record.id)
         for held in (self.members, self.former, self.invites, self.reads, self.mentions, self.bans):
             _drop(held, room=record.id)
 

@@ -465,9 +465,11 @@ class HubModel:
                 assert self._has(event), "acknowledged and not stored"
 
     def _has(self, ok: Ok) -> bool:
-        room = self.kept.room(ok.room or "")
-        log = [] if room is None else self.kept.logs[room.id]
-        return 0 < (ok.seq or 0) <= len(log) and log[(ok.seq or 0) - 1][1].time == ok.time
+        """Whether a message is in its room's log; in that of a removed room if it was removed in the same batch."""
+        name, seq = ok.room or "", ok.seq or 0
+        room = self.kept.room(name)
+        logs = [[] if room is None else self.kept.logs[room.id], self.kept.removed.get(name, [])]
+        return any(0 < seq <= len(log) and log[seq - 1][1].time == ok.time for log in logs)
 
     def _check_heard(self) -> None:
         """With no batch open, every session hears the rooms that its person is in, and knows where they end."""

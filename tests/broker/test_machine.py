@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.broker.hub_model import HubModel
 from tests.broker.machine import BrokerMachine
 from trio_chat.broker import BrokerSettings
-from trio_chat.protocol.events import Error
-from trio_chat.protocol.requests import Hello
+from trio_chat.protocol.events import Error, Ok
+from trio_chat.protocol.requests import Hello, Join, Leave, Send
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Whether to look for longer, at examples that follow from ``--hypothesis-seed``, as ``nox -s fuzz`` does."""
@@ -30,6 +30,21 @@ def test_promises_hold_in_any_order(part: int, pytestconfig: pytest.Config) -> N
     run_seed = pytestconfig.getoption("hypothesis_seed")
     machine = type(BrokerMachine.__name__, (BrokerMachine,), {})  # each part has a seed of its own, kept by its class
     run_state_machine_as_test(seed(f"{run_seed}, part {part}")(machine), settings=LONG_RUN)
+
+
+def test_a_message_is_acknowledged_whose_room_its_owner_removes_in_the_same_batch() -> None:
+    """A found example: the message is stored, and goes with the room."""
+    hub = HubModel(BrokerSettings())
+    ada = hub.connect(Hello(id="", name="ada"))
+    hub.ask(ada, Join(id="j", room="#b"))
+    hub.commit()
+    hub.ask(ada, Send(id="s", room="#b", text="may I?"))
+    hub.ask(ada, Leave(id="l", room="#b", remove=True))
+    hub.commit()
+    hub.check()
+    told = [event for event in hub.inboxes[ada] if isinstance(event, Ok)]
+    assert [(event.id, event.room, event.seq) for event in told] == [("s", "#b", 1), ("l", "#b", None)]
+    assert hub.kept.room("#b") is None
 
 
 def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:

@@ -1,127 +1,120 @@
-"""Who is who after renames, with the real server and the real programs, also after a restart.
-
-ada (carol's friend of old) speaks and becomes eve; bob becomes ada. carol ignores the first ada.
-"""
+"""``admin identity``, and what backups say about a server's key."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
+import click
 import pytest
 
-from tests.programs import Done, ServerProgram, environment, run
-from tests.ui.tui.screens import Screen
-
-ROOM = ("--room", "ops", "--backlog", "50")
-
-
-class Town:
-    """A server with its data, and the people's own devices."""
-
-    def __init__(self, folder: Path, servers: ExitStack) -> None:
-        self.folder = folder
-        self._servers = servers
-        self.server = self._start()
-
-    def _start(self, port: int = 0) -> ServerProgram:
-        return self._servers.enter_context(ServerProgram("--data", str(self.folder / "data"), port=port))
-
-    def restart(self) -> None:
-        self.server.stop()
-        self.server = self._start(self.server.port)
-
-    def device(self, person: str) -> Path:
-        """The folder of a person's only device."""
-        home = self.folder / person
-        home.mkdir(exist_ok=True)
-        return home
-
-    def run(self, person: str, *arguments: str, given: str = "") -> Done:
-        env = environment(XDG_STATE_HOME=str(self.device(person) / "state"))
-        return run(*arguments, given=given, env=env)
-
-    def join(self, person: str, *more: str, given: str = "", status: int = 0) -> str:
-        """What a person sees in line mode who comes in, types this and goes; the name is the device's own."""
-        done = self.run(person, "join", *more, self.server.url, *ROOM, given=given + "/who\n")
-        assert (done.status, done.err) == (status, "")
-        return done.out
+from tests.programs import ServerProgram, run
+from trio_chat.cli import identity as identity_module
+from trio_chat.cli import main
+from trio_chat.protocol.fingerprint import Fingerprint
+from trio_chat.protocol.invite_link import parse_fragment
+from trio_chat.store import DATABASE
+from trio_chat.store.sqlite.identity_file import IDENTITY_FILE
 
 
 @pytest.fixture
-def town(tmp_path: Path) -> Iterator[Town]:
-    """ada and bob have spoken and reacted, carol ignores ada; then ada became eve, and bob ada."""
-    with ExitStack() as servers:
-        one = Town(tmp_path, servers)
-        meet(one)
-        yield one
-        one.server.stop()
+def data(tmp_path: Path) -> Path:
+    return tmp_path / "data"
 
 
-def meet(one: Town) -> None:
-    """The story up to the renames."""
-    with_names = {"ada": "the first line\n", "bob": "the second line\n/react 1 👍\n", "carol": "/ignore ada\n"}
-    for person, lines in with_names.items():
-        one.join(person, "--name", person, given=lines)
-    one.join("ada", given="/nick eve\n")
-    one.join("bob", given="/nick ada\n")
+def admin(*arguments: str, data: Path) -> str:
+    done = run("admin", *arguments, "--data", str(data))
+    assert (done.status, done.err) == (0, "")
+    return done.out
 
 
-def messages(done: Done) -> list[dict[str, Any]]:
-    """The messages in lines of JSON, also those in a backlog."""
-    found = [json.loads(line) for line in done.out.splitlines()]
-    found = [event for one in found for event in (one["events"] if one["type"] == "backlog" else [one])]
-    return [event for event in found if event["type"] == "message"]
+def fingerprint(data: Path) -> Fingerprint:
+    return Fingerprint.parse(json.loads(admin("identity", "--json", data=data))["text"])
 
 
-@pytest.mark.parametrize("restarted", [False, True], ids=["at once", "after a restart"])
-def test_lines_stay_with_who_said_them(town: Town, *, restarted: bool) -> None:
-    if restarted:
-        town.restart()
-    shown = town.join("bob", given="/edit 1 stolen\n/edit 2 the second line, edited\n", status=1)
-    assert "#ops ada (now eve): the first line" in shown
-    assert "#ops bob (now ada): the second line" in shown
-    assert "    👍 ada" in shown
-    assert "is not yours" in shown  # the first line is another ada's
-    assert "ada edited #2: the second line, edited" in shown
-
-    found = town.run("bob", "search", "from:ada", "--url", town.server.url)
-    assert "the second line, edited" in found.out
-    assert "the first line" not in found.out
-    found = town.run("bob", "search", "from:eve", "--url", town.server.url)
-    assert "ada (now eve): the first line" in found.out
-
-    told = messages(town.run("bob", "join", town.server.url, *ROOM, "--json", given="/who\n"))
-    first, second = ({key: one.get(key) for key in ("from", "from_id", "reaction_ids")} for one in told[:2])
-    assert (first["from"], second["from"]) == ("ada", "bob")
-    assert first["from_id"] != second["from_id"]
-    assert first["reaction_ids"] == {"👍": [second["from_id"]]}
-    found = town.run("bob", "search", "line", "--json", "--url", town.server.url)
-    assert {one["from_id"] for one in messages(found)} == {first["from_id"], second["from_id"]}
+def test_the_fingerprint_comes_in_each_form_while_the_server_runs_and_when_it_is_stopped(data: Path) -> None:
+    with ServerProgram("--data", str(data)) as server:
+        running = admin("identity", "--json", data=data)
+        (said,) = [json.loads(line) for line in server.err.splitlines() if '"listening"' in line]
+    stopped = admin("identity", "--json", data=data)
+    assert running == stopped
+    forms = json.loads(stopped)
+    known = Fingerprint.parse(forms["text"])
+    assert Fingerprint.parse(forms["hex"]) == known
+    assert forms["words"] == known.words == said["identity"]
+    assert parse_fragment(forms["pin"].removeprefix("#")).pin == known
+    assert admin("identity", data=data).splitlines() == [
+        f"words  {known.words}",
+        f"hex    {known.hex}",
+        f"text   {known.text}",
+        f"pin    #pin={known.text}",
+    ]
 
 
-def test_who_is_ignored_stays_ignored_and_whoever_takes_the_name_is_not(town: Town) -> None:
-    town.join("ada", given="more from eve\n")
-    town.join("bob", given="more from the new ada\n")
-    shown = town.join("carol", given="/ignore\n")
-    assert "the first line" not in shown
-    assert "more from eve" not in shown
-    assert "#ops bob (now ada): the second line" in shown
-    assert "#ops ada: more from the new ada" in shown
-    assert "You ignore eve." in shown
+def test_a_server_that_never_started_has_none(data: Path) -> None:
+    done = run("admin", "identity", "--data", str(data))
+    assert (done.status, done.out) == (1, "")
+    assert DATABASE in done.err
 
 
-def test_the_full_screen_offers_nobody_the_lines_of_another(town: Town) -> None:
-    with Screen(town.server.url, town.device("bob"), "--room", "ops", name="ada").ready() as bob:
-        bob.sees("ada (now eve) the first line", "bob (now ada) the second line")
-        bob.press("M-s", "k")
-        bob.type("e")
-        bob.wait_for("You can edit only your own messages.")
-        bob.type("je")
-        bob.wait_for("edit>")
-        bob.press("C-g")
-        bob.type("/quit\r")
-        assert bob.wait_exit() == 0
+def test_a_new_key_is_made_only_on_a_stopped_server_and_only_for_a_yes(data: Path) -> None:
+    with ServerProgram("--data", str(data)):
+        before = fingerprint(data)
+        done = run("admin", "identity", "--renew", "--yes", "--data", str(data))
+        assert done.status == 1
+        assert "is in use by another server" in done.err.replace("\n", " ")
+    done = run("admin", "identity", "--renew", "--data", str(data))
+    assert done.status == 2
+    assert "--yes" in done.err
+    assert fingerprint(data) == before
+    said = admin("identity", "--renew", "--yes", data=data)
+    after = fingerprint(data)
+    assert after != before
+    assert after.words in said
+    assert f"{IDENTITY_FILE}.replaced" in said
+    with ServerProgram("--data", str(data)):
+        assert fingerprint(data) == after
+
+
+@pytest.mark.parametrize("answer", ["y", "n"])
+def test_at_a_terminal_it_asks_before_it_makes_a_new_key(
+    data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answer: str
+) -> None:
+    with ServerProgram("--data", str(data)):
+        before = fingerprint(data)
+    monkeypatch.setattr(identity_module, "person_present", lambda: True)
+    monkeypatch.setattr(click, "confirm", lambda *_asked, **_options: answer == "y")
+    assert main(["admin", "identity", "--renew", "--data", str(data)]) == (0 if answer == "y" else 1)
+    assert (fingerprint(data) == before) is (answer == "n")
+    assert ("Nothing was changed." in capsys.readouterr().err) is (answer == "n")
+
+
+def test_a_restored_server_is_the_one_that_was_backed_up(data: Path, tmp_path: Path) -> None:
+    with ServerProgram("--data", str(data)):
+        known = fingerprint(data)
+        admin("backup", str(tmp_path / "chat.backup"), data=data)
+    elsewhere = tmp_path / "elsewhere"
+    said = admin("restore", str(tmp_path / "chat.backup"), data=elsewhere)
+    assert f"The server's identity is {known.words}." in said
+    admin("identity", "--renew", "--yes", data=elsewhere)
+    other = fingerprint(elsewhere)
+    said = admin("restore", str(tmp_path / "chat.backup"), data=elsewhere)
+    assert f"Before, it was {other.words}." in said
+    with ServerProgram("--data", str(elsewhere)):
+        assert fingerprint(elsewhere) == known
+
+
+def test_check_and_backup_end_with_1_over_a_key_that_is_missing(data: Path, tmp_path: Path) -> None:
+    with ServerProgram("--data", str(data)):
+        assert "all is well" in admin("check", data=data)
+    (data / IDENTITY_FILE).unlink()
+    done = run("admin", "check", "--data", str(data))
+    assert (done.status, done.err) == (1, "")
+    assert IDENTITY_FILE in done.out
+    done = run("admin", "backup", str(tmp_path / "chat.backup"), "--data", str(data))
+    assert done.status == 1
+    assert "without the server's key" in done.out
+    assert "--renew" in done.err
+    done = run("serve", "--port", "0", "--data", str(data))
+    assert (done.status, done.out) == (1, "")
+    assert "is missing" in done.err.replace("\n", " ")

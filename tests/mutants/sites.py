@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import ast
 import re
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 _COMPARISONS: Final[dict[type[ast.cmpop], tuple[str, str]]] = {
@@ -30,10 +31,16 @@ _SILENT: Final = {"__repr__", "statistics"}
 _UNSEEN: Final = {"log", "structlog", "warnings"}
 """Objects whose calls, dropped, change a log only."""
 
+_CHECKED_BY_TYPES: Final = {"frozen", "slots", "weakref_slot", "gc"}
+"""Arguments of structs and dataclasses with which mypy or the speed changes, and no result."""
+
 
 @dataclass(frozen=True)
 class Change:
-    """A piece of a module's text, from one byte to another, and the text that takes its place."""
+    """A piece of a module's text, from one byte to another, and the text that takes its place.
+
+    ``text`` is the line that it begins in, and ``count`` the number of equal changes of equal lines before it.
+    """
 
     module: str
     line: int
@@ -42,9 +49,16 @@ class Change:
     before: str
     after: str
     function: str
+    text: str
+    count: int
 
     def __str__(self) -> str:
         return f"{self.module}:{self.line} {self.function}: {self.before!r} -> {self.after!r}"
+
+    @property
+    def key(self) -> str:
+        """A name of the change that stays the same while other lines of the module change."""
+        return f"{self.module} {self.function} {self.text} {self.before} -> {self.after} {self.count}"
 
     def apply(self, source: bytes) -> bytes:
         """Return the module's text with this change."""
@@ -54,7 +68,12 @@ class Change:
 def changes_in(module: str, source: bytes) -> list[Change]:
     """Every change that can be made in a module: turned comparisons, ``and`` and ``or``, dropped ``not``, sums that are
     differences, ``True`` and ``False``, 0 and 1, and statements that only call something, left out."""
-    return list(_Finder(module, source).find())
+    seen: Counter[str] = Counter()
+    changes = []
+    for found in _Finder(module, source).find():
+        changes.append(replace(found, count=seen[found.key]))
+        seen[found.key] += 1
+    return changes
 
 
 class _Finder:
@@ -81,7 +100,8 @@ class _Finder:
             start, end, after = place
             before = self._source[start:end].decode()
             line = self._source.count(b"\n", 0, start) + 1
-            yield Change(self._module, line, start, end, before, after, function or "(module)")
+            text = self._source.splitlines()[line - 1].decode().strip()
+            yield Change(self._module, line, start, end, before, after, function or "(module)", text, 0)
         for child in self._children(node):
             yield from self._visit(child, function)
 
@@ -92,6 +112,8 @@ class _Finder:
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
             return
         if isinstance(node, ast.Call) and _root(node.func) in _UNSEEN:
+            return
+        if isinstance(node, ast.keyword) and node.arg in _CHECKED_BY_TYPES:
             return
         for name, value in ast.iter_fields(node):
             if name in {"annotation", "returns", "decorator_list", "type_params"}:

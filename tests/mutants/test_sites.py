@@ -52,6 +52,7 @@ def test_each_operator_has_its_change(source: str, results: list[str]) -> None:
         "x = a < b < c",
         "x = 'a == b'  # a == b",
         "x = 7",
+        "class A(Struct, frozen=True): ...",
     ],
 )
 def test_what_decides_nothing_is_left_alone(source: str) -> None:

@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import click
 
+from trio_chat.cli.backup import backup, check, restore
 from trio_chat.cli.connecting import person_present
 from trio_chat.cli.data_directory import chosen_directory
-from trio_chat.cli.faults import FAILED, harmless
+from trio_chat.cli.faults import harmless
 from trio_chat.cli.health import command as health
+from trio_chat.cli.identity import command as show_identity
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, settings, whole
 from trio_chat.cli.page import PageGroup
 from trio_chat.cli.streams import WholeLines
 from trio_chat.cli.unit import command as print_unit
 from trio_chat.config import ServerConfig
 from trio_chat.errors import OutputError, TrioChatError, UsageError
-from trio_chat.output import harmless_stream
 
 if TYPE_CHECKING:
     from typing import IO
@@ -282,50 +283,8 @@ def audit(config_path: Path | None, limit: int, *, as_json: bool, **flags: objec
 _AUDIT: Final = ("time", "actor", "action", "room", "target", "detail")
 
 
-@command.command(
-    "backup",
-    cls=Verb,
-    short_help="Copy the database to a file.",
-    examples=[("trio-chat admin backup chat-$(date +%F).backup", "once a day, from cron")],
-)
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@settings(ServerConfig, "data")
-def backup(file: Path, config_path: Path | None, **flags: object) -> None:
-    """Copy the server's database to FILE, while the server is running or stopped.
-
-    An existing FILE is replaced only after the new backup is complete. FILE contains all messages, so only its owner
-    can read it.
-    """
-    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
-    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
-
-    path = database(chosen_directory(config_path, flags))
-    with _progress() as progress:
-        maintenance.backup(path, file, progress)
-    _print(f"{file} is a complete backup ({_size(file.stat().st_size)}). trio-chat admin restore restores it.")
-
-
-@command.command(
-    "restore",
-    cls=Verb,
-    short_help="Restore a backup.",
-    examples=[("trio-chat admin restore chat-2026-01-31.backup", "while the server is stopped")],
-)
-@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
-@settings(ServerConfig, "data")
-def restore(file: Path, config_path: Path | None, **flags: object) -> None:
-    """Replace the server's database by the backup FILE, while the server is stopped.
-
-    The database that was there is kept beside it under another name, which is printed. Clients notice that the history
-    has changed.
-    """
-    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - a help page does not need it
-
-    directory = chosen_directory(config_path, flags)
-    kept = maintenance.restore(file, directory)
-    _print(f"{directory} has the database of {file}.")
-    if kept is not None:
-        _print(f"The database before is in {kept}.")
+command.add_command(backup)
+command.add_command(restore)
 
 
 @command.command(
@@ -358,52 +317,11 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
         _print(f"{file} holds {lines} lines.")
 
 
-@command.command(
-    "check",
-    cls=Verb,
-    short_help="Check the database.",
-    examples=[("trio-chat admin check && echo fine", "from a script")],
-)
-@settings(ServerConfig, "data")
-def check(config_path: Path | None, **flags: object) -> int:
-    """Check the server's database, while the server is running or stopped. Nothing is changed.
-
-    Exit status: 0 when the database is fine, 1 when something is wrong; each fault is printed as a sentence.
-    """
-    from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
-    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
-
-    path = database(chosen_directory(config_path, flags))
-    findings = maintenance.check(path)
-    for finding in findings:
-        _print(finding)
-    if not findings:
-        _print(f"{path}: all is well.")
-    return FAILED if findings else 0
-
-
-for _service in (health, print_unit):
-    command.add_command(_service)
+for _command in (check, show_identity, health, print_unit):
+    command.add_command(_command)
 
 
 # ---- steps --------------------------------------------------------------------------------------
-
-
-@contextlib.contextmanager
-def _progress() -> Iterator[Callable[[int, int], None] | None]:
-    """A function that shows the progress; ``None`` when standard error is no terminal."""
-    if sys.stderr is None or not sys.stderr.isatty():
-        yield None
-        return
-
-    stream = harmless_stream(sys.stderr)
-
-    def progress(done: int, total: int) -> None:
-        stream.write_over(f"{100 * done // max(total, 1):3} %")
-
-    yield progress
-    stream.write_over("     ")
-    stream.write_over("")
 
 
 class _Unwritable(Exception):
@@ -469,13 +387,3 @@ def _opened(file: Path | None) -> Iterator[IO[bytes] | WholeLines]:
         raise TrioChatError(f"Cannot write {file}: {error.strerror}.") from error
     with os.fdopen(handle, "wb") as out:
         yield out
-
-
-def _size(count: int) -> str:
-    """A number of bytes, for a person."""
-    size = float(count)
-    for unit in ("bytes", "KiB", "MiB"):
-        if size < 1024:  # noqa: PLR2004 - the next unit
-            return f"{size:.0f} {unit}"
-        size /= 1024
-    return f"{size:.1f} GiB"

@@ -21,9 +21,11 @@ from trio_chat.store.sqlite.identity_file import (
     make_key,
     open_key,
     place_of_key,
+    read_fingerprint,
     renew_key,
     take_from_backup,
 )
+from trio_chat.store.sqlite.maintenance import backup, check, restore
 
 
 @pytest.fixture
@@ -102,9 +104,9 @@ def test_a_missing_key_is_told_and_none_is_made(database: Path) -> None:
     place_of_key(database).unlink()
     sentence = sentence_of(database)
     assert sentence == (
-        f"{place_of_key(database)} is missing: it has the server's key ({known.words}). Put the file back, or restore "
-        "a backup with 'trio-chat admin restore FILE'. To begin with a new identity, which every device has to accept, "
-        "run 'trio-chat admin identity --renew'."
+        f"{place_of_key(database)}, which has the server's key ({known.words}), is missing. Put the file back, or "
+        "restore a backup with 'trio-chat admin restore FILE'. To begin with a new identity, which every device has to "
+        "accept, run 'trio-chat admin identity --renew'."
     )
     assert not place_of_key(database).exists()
 
@@ -230,5 +232,93 @@ def test_what_a_killed_restore_left_is_finished_at_the_next_start(database: Path
 def test_a_key_that_is_there_already_is_not_kept_twice(database: Path) -> None:
     pem = open_key(database).pem
     put_key_into(database, pem)
-    assert take_from_backup(database)
+    take_from_backup(database)
     assert [file.name for file in database.parent.iterdir() if "identity" in file.name] == [IDENTITY_FILE]
+
+
+# ---- backups ----------------------------------------------------------------------------------------
+
+
+def secret_of(pem: bytes) -> bytes:
+    return pem.splitlines()[1]
+
+
+def test_a_backup_carries_the_key_and_a_restore_puts_it_into_its_file(database: Path, tmp_path: Path) -> None:
+    pem = open_key(database).pem
+    assert backup(database, tmp_path / "chat.backup") is None
+    assert stat.S_IMODE((tmp_path / "chat.backup").stat().st_mode) == 0o600
+    assert secret_of(pem) in (tmp_path / "chat.backup").read_bytes()
+    restore(tmp_path / "chat.backup", tmp_path / "restored")
+    restored = tmp_path / "restored" / DATABASE
+    assert place_of_key(restored).read_bytes() == pem
+    assert stat.S_IMODE(place_of_key(restored).stat().st_mode) == 0o600
+    assert secret_of(pem) not in restored.read_bytes()
+    assert check(restored) == []
+    opened = open_key(restored)
+    assert (opened.pem, opened.is_new) == (pem, False)
+
+
+def test_restoring_the_backup_of_another_server_keeps_the_key_that_was_there(database: Path, tmp_path: Path) -> None:
+    theirs = open_key(database).pem
+    backup(database, tmp_path / "chat.backup")
+    _, kept = renew_key(database)
+    assert kept is not None
+    mine = open_key(database).pem
+    restore(tmp_path / "chat.backup", database.parent)
+    assert open_key(database).pem == theirs
+    assert database.parent.joinpath(f"{IDENTITY_FILE}.replaced-2").read_bytes() == mine
+
+
+def test_a_backup_from_before_there_were_keys_restores_and_leaves_a_key_as_it_is(
+    database: Path, tmp_path: Path
+) -> None:
+    assert backup(database, tmp_path / "old.backup") is None
+    restore(tmp_path / "old.backup", tmp_path / "fresh")
+    assert not place_of_key(tmp_path / "fresh" / DATABASE).exists()
+    assert check(tmp_path / "fresh" / DATABASE) == []
+    assert open_key(tmp_path / "fresh" / DATABASE).is_new
+    pem = open_key(database).pem
+    restore(tmp_path / "old.backup", database.parent)
+    opened = open_key(database)
+    assert (opened.pem, opened.is_new) == (pem, False)
+
+
+def test_a_backup_that_is_put_in_place_by_hand_brings_its_key(database: Path, tmp_path: Path) -> None:
+    pem = open_key(database).pem
+    backup(database, tmp_path / "chat.backup")
+    place = tmp_path / "by hand" / DATABASE
+    place.parent.mkdir()
+    (tmp_path / "chat.backup").rename(place)
+    assert check(place) == []
+    assert read_fingerprint(place) == fingerprint_of(pem, place)
+    assert open_key(place).pem == pem
+    assert secret_of(pem) not in place.read_bytes()
+
+
+@pytest.mark.parametrize("damage", ["missing", "damaged", "another"])
+def test_a_check_finds_a_key_that_is_missing_or_wrong(database: Path, tmp_path: Path, damage: str) -> None:
+    open_key(database)
+    backup(database, tmp_path / "good.backup")
+    good = (tmp_path / "good.backup").read_bytes()
+    assert check(database) == []
+    place = place_of_key(database)
+    place.unlink()
+    if damage != "missing":
+        place.write_bytes(b"damaged" if damage == "damaged" else make_key())
+    (finding,) = check(database)
+    assert str(place) in finding
+    assert "admin restore" in finding
+    with pytest.raises(StoreError, match=r"identity\.pem"):
+        read_fingerprint(database)
+    assert backup(database, tmp_path / "new.backup") == finding
+    with pytest.raises(StoreError, match=r"good\.backup stays as it is, because it may have the key"):
+        backup(database, tmp_path / "good.backup")
+    assert (tmp_path / "good.backup").read_bytes() == good
+    restore(tmp_path / "good.backup", database.parent)
+    assert check(database) == []
+
+
+def test_a_server_that_never_started_has_no_fingerprint_yet(database: Path) -> None:
+    with pytest.raises(StoreError, match=r"There is no .*identity\.pem yet"):
+        read_fingerprint(database)
+    assert check(database) == []

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import trio
 
 from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.store import DATABASE, SqliteStore
+from trio_chat.store.sqlite.identity_file import make_key, open_key, put_into_backup
 from trio_chat.store.sqlite.maintenance import backup, check, restore
 
 if TYPE_CHECKING:
@@ -186,6 +188,26 @@ async def test_a_kill_at_any_step_leaves_the_old_or_the_restored_database_whole(
     assert seen == sorted(seen, key=len, reverse=True)
     assert seen[0] == ["kept", "later"]
     assert seen[-1] == ["kept"]
+
+
+async def test_a_kill_at_any_step_leaves_the_key_that_belongs_to_the_database(killed: Path, tmp_path: Path) -> None:
+    mine = open_key(killed / DATABASE).pem
+    theirs = make_key()
+    connection = sqlite3.connect(tmp_path / "good.backup")
+    with connection:
+        put_into_backup(connection, theirs)
+    connection.close()
+    seen: list[tuple[list[str], bytes]] = []
+    dead = True
+    while dead:
+        data = tmp_path / f"copy{len(seen)}"
+        shutil.copytree(killed, data)
+        dead = restore_killed(tmp_path / "good.backup", data, len(seen))
+        key = await trio.to_thread.run_sync(open_key, data / DATABASE)  # as a server that starts then
+        seen.append((await texts(data / DATABASE), key.pem))
+        assert check(data / DATABASE) == []
+    assert len(seen) > 7
+    assert {(len(said), pem) for said, pem in seen} == {(2, mine), (1, theirs)}
 
 
 async def test_a_kill_while_a_damaged_database_is_set_aside_never_leads_to_an_empty_one(

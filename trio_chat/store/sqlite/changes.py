@@ -222,7 +222,8 @@ class Changes:
     def _blank_edits(self, room: int, target: int) -> list[int]:
         """Blank the texts of all earlier edits of a line. Returns the ids of these edits."""
         edits = self._connection.execute(
-            "SELECT id, event, text FROM events WHERE room = ? AND target = ? AND kind = ?", (room, target, EDITED)
+            "SELECT id, event, text FROM events WHERE room = ? AND target = ? AND kind = ? AND seq <> target",
+            (room, target, EDITED),
         ).fetchall()
         self._connection.executemany(
             "UPDATE events SET event = ?, text = '' WHERE id = ?",

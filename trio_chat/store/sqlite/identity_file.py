@@ -21,7 +21,7 @@ from trio_chat.errors import StoreError
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.store.sqlite.faults import explain_system, translated
 from trio_chat.store.sqlite.private_files import create_private, give_to_owner, open_private
-from trio_chat.store.sqlite.schema import connect
+from trio_chat.store.sqlite.schema import connect, identify
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,6 +91,7 @@ def renew_key(database: Path) -> tuple[Fingerprint, Path | None]:
     place, pem = place_of_key(database), make_key()
     fingerprint = fingerprint_of(pem, place)
     with translated(database), contextlib.closing(connect(database, write=True, patience=_PATIENCE)) as connection:
+        identify(connection, database)
         _finish_restore(connection, place)
         kept = _set_aside(place)
         _forget(connection)  # a kill from here on leaves a server that takes the key that it finds, or makes one
@@ -99,12 +100,19 @@ def renew_key(database: Path) -> tuple[Fingerprint, Path | None]:
     return fingerprint, kept
 
 
-def key_for_backup(database: Path, connection: sqlite3.Connection) -> tuple[bytes | None, str | None]:
-    """Return the key for a backup of a database, or a sentence that says why the backup is without it. Neither if the
-    server has none yet."""
+def read_fingerprint(database: Path) -> Fingerprint:
+    """Return the fingerprint of a server's key, while the server is running or not. Changes nothing.
+
+    Raises ``StoreError`` if the key is missing, damaged or another one than the server's, or was not made yet.
+    """
     place = place_of_key(database)
-    fault = key_fault(place, connection)
-    return (None, fault) if fault is not None else (read_key(place), None)
+    with translated(database), contextlib.closing(connect(database, write=True, patience=_PATIENCE)) as connection:
+        identify(connection, database)
+        fault = key_fault(place, connection)
+        pem = _key_in(connection) or read_key(place) if fault is None else None
+    if pem is None:
+        raise StoreError(fault or f"There is no {place} yet. The server makes it when it starts.")
+    return fingerprint_of(pem, place)
 
 
 def key_fault(place: Path, connection: sqlite3.Connection) -> str | None:
@@ -128,15 +136,13 @@ def put_into_backup(connection: sqlite3.Connection, pem: bytes) -> None:
     connection.execute("INSERT OR REPLACE INTO meta VALUES ('identity_key', ?)", (pem.decode("ascii"),))
 
 
-def take_from_backup(database: Path) -> bool:
-    """Put the key that came with a restored database into its file. Return whether the server has a key now.
+def take_from_backup(database: Path) -> None:
+    """Put the key that came with a restored database, if any, into its file.
 
     Another key that was there is kept under another name. Raises ``StoreError``.
     """
-    place = place_of_key(database)
     with translated(database), contextlib.closing(connect(database, write=True, patience=_PATIENCE)) as connection:
-        _finish_restore(connection, place)
-    return read_key(place) is not None
+        _finish_restore(connection, place_of_key(database))
 
 
 # ---- the key ----------------------------------------------------------------------------------------
@@ -307,7 +313,7 @@ def _readable_key(place: Path) -> bytes | None:
 
 
 def _missing(place: Path, known: Fingerprint) -> str:
-    return f"{place} is missing: it has the server's key ({known.words}). {_RESTORE} {_RENEW}"
+    return f"{place}, which has the server's key ({known.words}), is missing. {_RESTORE} {_RENEW}"
 
 
 def _another(place: Path, known: Fingerprint, found: Fingerprint) -> str:

@@ -1,4 +1,5 @@
-"""The integrity check of a database: its pages, the rooms' sequences, references between tables, the search index."""
+"""The integrity check of a database: its pages, the rooms' sequences, references between tables, the search index, and
+the server's key beside it."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
 from trio_chat.store.sqlite.faults import explain
+from trio_chat.store.sqlite.identity_file import key_fault, place_of_key
 from trio_chat.store.sqlite.schema import MIGRATIONS, VOLUME, connect, identify, meta, other_form
 from trio_chat.store.sqlite.search_index import room_tag, table
 from trio_chat.store.words import words_of
@@ -39,7 +41,7 @@ _REFERENCES: Final = (
 
 
 def check(path: Path) -> list[str]:
-    """Check a database, whether a server runs or not, and change nothing.
+    """Check a database and the server's key beside it, whether a server runs or not, and change nothing.
 
     Returns a sentence for each fault; an empty list means that the database is sound. Raises ``StoreError`` if the
     file does not exist, cannot be opened, or belongs to another program or a later version.
@@ -60,6 +62,9 @@ def check(path: Path) -> list[str]:
             connection.execute("BEGIN")  # one state, although others may write
             for finding in _faults(connection):
                 findings.append(finding)  # noqa: PERF402 - one by one, to keep the findings before a failure
+            fault = key_fault(place_of_key(path), connection)
+            if fault is not None:
+                findings.append(fault)
     except sqlite3.DatabaseError as error:
         trouble = explain(error, path)
         if isinstance(error, sqlite3.OperationalError) and not findings:

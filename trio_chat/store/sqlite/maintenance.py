@@ -1,7 +1,9 @@
 """Maintenance of a database from outside a server: backup, restore, export, the audit log. Not async.
 
-All functions except :func:`restore` work while a server runs: they see the state that was committed when they began,
-and block nobody. All raise ``StoreError``. :func:`~trio_chat.store.sqlite.integrity.check` is exported here too.
+All functions except :func:`restore` and :func:`renew_identity` work while a server runs: they see the state that was
+committed when they began, and block nobody. All raise ``StoreError``.
+:func:`~trio_chat.store.sqlite.integrity.check` and
+:func:`~trio_chat.store.sqlite.identity_file.read_fingerprint` are exported here too.
 """
 
 from __future__ import annotations
@@ -21,6 +23,15 @@ from trio_chat.protocol.text import escape_json
 from trio_chat.store.sqlite import queries, schema
 from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
 from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
+from trio_chat.store.sqlite.identity_file import (
+    key_fault,
+    place_of_key,
+    put_into_backup,
+    read_fingerprint,
+    read_key,
+    renew_key,
+    take_from_backup,
+)
 from trio_chat.store.sqlite.integrity import check
 from trio_chat.store.sqlite.line_accounts import is_complete
 from trio_chat.store.sqlite.lock import is_held, locked
@@ -40,9 +51,10 @@ from trio_chat.store.sqlite.schema import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from trio_chat.protocol.fingerprint import Fingerprint
     from trio_chat.records import AuditNote
 
-__all__ = ["backup", "check", "export_json", "read_notes", "restore"]
+__all__ = ["backup", "check", "export_json", "read_fingerprint", "read_notes", "renew_identity", "restore"]
 
 _PAGES: Final = 1024
 """Pages copied between two calls of a progress callback: 4 MiB."""
@@ -57,12 +69,15 @@ _APPLICATION_AT: Final = 68
 """The offset of the ``application_id`` in a database file: https://sqlite.org/fileformat2.html#database_header."""
 
 
-def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> None:
-    """Copy the database at ``source`` into one file, from which :func:`restore` can restore it.
+def backup(source: Path, target: Path, progress: Callable[[int, int], None] | None = None) -> str | None:
+    """Copy the database at ``source`` and the server's key into one file, from which :func:`restore` restores both.
 
     An earlier backup at ``target`` is replaced when the new one is complete. Any other file is refused and left
     alone, and so is a server's own database, or its name. Only the owner can read the copy. ``progress`` is called
     with the number of pages copied and the number of all pages.
+
+    If the key is missing or damaged, the backup is made without it, and the sentence about that is returned. It does
+    not replace an earlier one, which may have the key.
     """
     if target.exists() and not (target.is_file() and _is_ours(target)):  # opening a pipe would wait for its other end
         raise StoreError(f"{target} exists and is not a backup. Name a file that does not exist yet.")
@@ -71,7 +86,12 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     with translated(target):
         _refuse_in_use(target)
     with translated(source), _open(source) as connection, _one_state(connection):
-        _copy(connection, source, target, progress, new_history=False)
+        fault = key_fault(place_of_key(source), connection)
+        key = read_key(place_of_key(source)) if fault is None else None
+        if fault is not None and target.exists():
+            raise StoreError(f"{fault} {target} stays as it is, because it may have the key. Name another file.")
+        _copy(connection, source, target, progress, key=key)
+    return fault
 
 
 def restore(file: Path, data: Path) -> Path | None:
@@ -80,6 +100,9 @@ def restore(file: Path, data: Path) -> Path | None:
     Its history gets a new epoch, so that clients do not continue from their place in the old history. Returns the
     path under which the old database is kept, or ``None`` if there was none. A kill at any moment leaves either the
     old or the restored database in place. Databases that were set aside before are never replaced.
+
+    The server gets the key that the backup has, which may be another one than before; that is kept beside it. A backup
+    of a server that had none leaves a key as it is.
     """
     path = data / DATABASE
     with translated(file):
@@ -99,10 +122,18 @@ def restore(file: Path, data: Path) -> Path | None:
                 _give_to_owner(fresh, place if place.exists() else place.parent)
                 kept = set_aside(place)
                 rename(fresh, place)
+            take_from_backup(path)
         except BaseException:
             fresh.unlink(missing_ok=True)
             raise
         return kept
+
+
+def renew_identity(path: Path) -> tuple[Fingerprint, Path | None]:
+    """Give the server with the database at ``path`` a new key, while it does not run. Returns the fingerprint, and the
+    path under which the old key is kept, if there was one."""
+    with locked(path):
+        return renew_key(path)
 
 
 def export_json(path: Path, out: IO[bytes]) -> int:
@@ -156,9 +187,10 @@ def _copy(
     target: Path,
     progress: Callable[[int, int], None] | None,
     *,
-    new_history: bool,
+    new_history: bool = False,
+    key: bytes | None = None,
 ) -> None:
-    """Copy a database into ``target``: completely and durably, or not at all."""
+    """Copy a database into ``target``, and ``key`` with it: completely and durably, or not at all."""
     part = target.with_name(target.name + PARTIAL)
     remove(part)  # SQLite would apply files that a kill left to this copy
     make_file(part)
@@ -180,6 +212,8 @@ def _copy(
             copy.execute("PRAGMA journal_mode = DELETE")  # one file, without a WAL beside it
             if new_history:
                 renew_epoch(copy)
+            if key is not None:
+                put_into_backup(copy, key)
         rename(part, target)
     except BaseException:
         remove(part)
