@@ -18,6 +18,7 @@ from trio_chat.config import (
     InvalidValue,
     Option,
     ServerConfig,
+    admission,
     check_server,
     load,
     load_client,
@@ -356,17 +357,41 @@ def test_a_password_appears_in_no_fault_and_no_repr(file: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "::1", "localhost", "LocalHost."])
-def test_a_server_that_only_this_machine_can_reach_needs_no_password(host: str) -> None:
+def test_a_server_that_only_this_machine_can_reach_is_open_to_everyone(host: str) -> None:
     check_server(ServerConfig(host=host))
+    assert admission(ServerConfig(host=host)) == "everyone"
+    assert admission(ServerConfig(host=host, trusted_proxy=("127.0.0.1",))) == "invites", "a proxy brings strangers"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "chat.example", "localhost.example"])
-def test_a_server_that_others_can_reach_needs_a_password_or_open(host: str) -> None:
-    with pytest.raises(ConfigError, match=r"--password-file or TRIO_CHAT_PASSWORD, .* --open") as caught:
-        check_server(ServerConfig(host=host))
-    assert "The chat is not encrypted." in str(caught.value)
-    check_server(ServerConfig(host=host, password="x"))
-    check_server(ServerConfig(host=host, open=True))
+def test_a_server_that_others_can_reach_takes_people_by_invite_unless_it_is_told_otherwise(host: str) -> None:
+    check_server(ServerConfig(host=host))
+    assert admission(ServerConfig(host=host)) == "invites"
+    assert admission(ServerConfig(host=host, password="x")) == "password"
+    assert admission(ServerConfig(host=host, open=True)) == "everyone"
+    assert admission(ServerConfig(host=host, admit="accounts")) == "accounts"
+
+
+def test_admission_by_accounts_alone_may_go_with_a_password() -> None:
+    config = ServerConfig(password="x", admit="accounts")
+    check_server(config)
+    assert admission(config) == "accounts"
+    assert admission(ServerConfig(admit="invites")) == "invites"
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({"open": True, "admit": "invites"}, "admit = invites keeps people out whom --open lets in"),
+        ({"open": True, "admit": "accounts"}, "admit = accounts keeps people out whom --open lets in"),
+        ({"password": "x", "admit": "invites"}, "admit = invites keeps people out whom the password lets in"),
+    ],
+)
+def test_settings_that_contradict_each_other_about_who_gets_in_are_refused(
+    settings: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(ConfigError, match=sentence):
+        check_server(ServerConfig(**settings))
 
 
 def test_an_outbox_too_small_for_a_message_is_refused() -> None:

@@ -122,6 +122,25 @@ FAULTS: Final[dict[str, Fault]] = {
         http=401,
         close=1008,
     ),
+    "invite_needed": Fault(
+        "This server takes new people by invite only.",
+        "Ask somebody who is in for an invite, and join with its link.",
+        http=403,
+        close=1008,
+    ),
+    "accounts_only": Fault("This server takes no new people.", "Ask whoever runs the server.", http=403, close=1008),
+    "invite_unknown": Fault(
+        "The server knows no such invite.", "Copy the whole link again, or ask for a new one.", http=403, close=1008
+    ),
+    "invite_used_up": Fault(
+        "All uses of the invite are used up.", "Ask whoever gave it to you for a new one.", http=403, close=1008
+    ),
+    "invite_expired": Fault(
+        "The invite has expired.", "Ask whoever gave it to you for a new one.", http=403, close=1008
+    ),
+    "invite_revoked": Fault(
+        "The invite was revoked.", "Ask whoever gave it to you for a new one.", http=403, close=1008
+    ),
     "name_taken": Fault("The name {name} is in use.", "Choose another name.", http=409),
     "name_owned": Fault(
         "The name {name} already has an owner.",
@@ -253,6 +272,11 @@ FAULTS: Final[dict[str, Fault]] = {
     "unknown_device": Fault("You have no device {device}.", "/devices lists your devices."),
     "no_ban": Fault("{name} is not banned from {room}.", "/bans lists who is."),
     "unknown_ban": Fault("There is no ban number {number}.", "List the bans with trio-chat admin bans."),
+    "unknown_invite": Fault("There is no invite number {number}.", "List the invites with trio-chat admin invites."),
+    "too_many_invites": Fault(
+        "The server has {limit} invites that have not ended, the most allowed.",
+        "Revoke one first with trio-chat admin revoke.",
+    ),
     "bad_network": Fault(
         "{network} is not an address or a range of addresses.", "Write it as 192.0.2.7 or 192.0.2.0/24."
     ),

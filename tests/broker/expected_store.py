@@ -22,7 +22,13 @@ if TYPE_CHECKING:
     from trio_chat.broker.broker import LookUp, Stored
     from trio_chat.records import Record
 
-NUMBERED: Final = (records.SaveAccount, records.SaveDevice, records.SaveRoom, records.SaveBan)
+NUMBERED: Final = (
+    records.SaveAccount,
+    records.SaveDevice,
+    records.SaveRoom,
+    records.SaveBan,
+    records.SaveInviteLink,
+)
 
 
 @dataclass
@@ -39,10 +45,13 @@ class ExpectedStore:
     reads: dict[tuple[int, int], records.SaveRead] = field(default_factory=dict)
     mentions: dict[tuple[int, int, int], records.SaveMention] = field(default_factory=dict)
     bans: dict[int, records.SaveBan] = field(default_factory=dict)
+    invite_links: dict[int, records.SaveInviteLink] = field(default_factory=dict)
     notes: list[records.AuditNote] = field(default_factory=list)
     logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     removed: dict[str, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     sent: dict[tuple[int, str], StoredPlace] = field(default_factory=dict)
+    came: dict[int, int] = field(default_factory=dict)
+    """The number of accounts that were made by each invite."""
     clock: list[records.SaveClock] = field(default_factory=list)
     ends: dict[type[Any], int] = field(default_factory=lambda: dict.fromkeys(NUMBERED, 0))
 
@@ -54,7 +63,7 @@ class ExpectedStore:
 
     def snapshot(self) -> records.Snapshot:
         """As a store gives it to a new broker."""
-        accounts, devices, rooms, bans = (self.ends[kind] + 1 for kind in NUMBERED)
+        accounts, devices, rooms, bans, invite_links = (self.ends[kind] + 1 for kind in NUMBERED)
         return records.Snapshot(
             accounts=_sorted(self.accounts),
             devices=_sorted(self.devices),
@@ -64,11 +73,13 @@ class ExpectedStore:
             reads=_sorted(self.reads),
             mentions=_sorted(self.mentions),
             bans=_sorted(self.bans),
+            invite_links=_sorted(self.invite_links),
             sent=tuple(records.Sent(*who, where.room, where.seq, where.time) for who, where in self.sent.items()),
             next_account=accounts,
             next_device=devices,
             next_room=rooms,
             next_ban=bans,
+            next_invite_link=invite_links,
             clock=self.clock[-1] if self.clock else None,
         )
 
@@ -138,7 +149,27 @@ class ExpectedStore:
     def _saveclock(self, record: records.SaveClock) -> None:
         self.clock[:] = [record]
 
+    def _saveinvitelink(self, record: records.SaveInviteLink) -> None:
+        before = self.invite_links.get(record.id)
+        assert record.uses >= 0, "an invite was used more often than it may be"
+        assert before is None or before.uses - record.uses in {0, 1}, "more than one use of an invite at once"
+        assert before is None or not (before.revoked and before != replace(record, until=before.until)), (
+            "an invite that was revoked changed"
+        )
+        others = {link.digest for link in self.invite_links.values() if link.id != record.id}
+        assert record.digest not in others, "two invites have one secret"
+        self.invite_links[record.id] = record
+
+    def _dropinvitelink(self, record: records.DropInviteLink) -> None:
+        del self.invite_links[record.id]
+
     def _saveaccount(self, record: records.SaveAccount) -> None:
+        before = self.accounts.get(record.id)
+        if before is not None:
+            assert before.invite_link == record.invite_link, "somebody came by an invite afterwards"
+        elif record.invite_link:
+            assert record.invite_link in self.invite_links, "somebody came by no invite"
+            self.came[record.invite_link] = self.came.get(record.invite_link, 0) + 1
         others = [account for account in self.accounts.values() if account.id != record.id]
         assert record.key not in {account.key for account in others}, "a name is held twice"
         assert record.skeleton not in {account.skeleton for account in others}, "two people look alike"
@@ -245,7 +276,7 @@ def stored_part(broker: Broker) -> dict[str, Any]:
     """The part of a broker's knowledge that outlives it. Of the mentions, the unread ones."""
     people, rooms = broker.persons.values(), broker.numbered.values()
     return {
-        "accounts": {p.id: (p.name, p.created, p.password, p.admin) for p in people},
+        "accounts": {p.id: (p.name, p.created, p.password, p.admin, p.guest, p.invite_link) for p in people},
         "missed_removals": {p.id: p.missed_removals for p in people if p.missed_removals},
         "names": {key: person.id for key, person in broker.people.items()},
         "skeletons": {skeleton: person.id for skeleton, person in broker.skeletons.items()},
@@ -280,7 +311,8 @@ def stored_part(broker: Broker) -> dict[str, Any]:
             for r in rooms
             for number, ban in r.bans.items()
         },
-        "next": (broker.next_account, broker.next_device, broker.next_room, broker.next_ban),
+        "invite_links": {number: (link.record, _until(link.until)) for number, link in broker.invite_links.items()},
+        "next": (broker.next_account, broker.next_device, broker.next_room, broker.next_ban, broker.next_invite_link),
     }
 
 

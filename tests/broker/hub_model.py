@@ -75,6 +75,8 @@ class HubModel:
         self.kept = ExpectedStore()
         self.tokens: dict[int, str] = {}
         self.holders: dict[str, int] = {}  # whose account each token that was given out is of
+        self.invites: dict[int, str] = {}
+        self.given: dict[int, int] = {}
         self.inboxes: dict[int, list[Event]] = {}
         self.addresses: dict[int, str] = {}
         self.spoke_before: dict[tuple[int, int], float] = {}
@@ -153,10 +155,13 @@ class HubModel:
         self._check_refused(effects, before)
         self._decide(Turn(session, NO_TURN, effects))
 
-    def order(self, do: Any, name: str = "") -> Table | Refusal:
+    def order(self, do: Any, name: str = "", **more: Any) -> Table | Refusal:
         """The server's operator gives an order."""
         before, effects = invariants.summary(self.broker), list[Effect]()
-        answer = administer(self.broker, Order(do, name), self.now, effects)
+        answer = administer(self.broker, Order(do, name, **more), self.now, effects)
+        if do == "invite" and isinstance(answer, Table):
+            ((number, secret, uses, _),) = answer.rows
+            self.invites[int(number or 0)], self.given[int(number or 0)] = str(secret), int(uses or 0)
         if isinstance(answer, Refusal):
             assert effects == [], "a refused order had an effect"
             assert invariants.summary(self.broker) == before, "a refused order changed something"

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 def check_whole(hub: HubModel) -> None:
     """Compare a broker with the effects that everyone was told, and with one that starts from the stored records."""
     _check_people(hub)
+    _check_invites(hub)
     _check_rooms(hub)
     _check_notices(hub)
     _check_mentions(hub)
@@ -50,6 +51,13 @@ def summary(broker: Broker) -> dict[str, Any]:
         "here": broker.here,
         "undo": broker.journal.mark(),
     }
+
+
+def _check_invites(hub: HubModel) -> None:
+    """Each use of an invite made one account, and each account that came by one used it once."""
+    for number, link in hub.ahead.invite_links.items():
+        used = hub.given.get(number, link.uses) - link.uses
+        assert used == hub.ahead.came.get(number, 0), f"invite {number}: {used} uses, and others came"
 
 
 def _check_people(hub: HubModel) -> None:

@@ -2,13 +2,34 @@
 
 from __future__ import annotations
 
+from dataclasses import replace as replace_settings
+from typing import Literal
 from unittest import mock
 
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from msgspec.structs import replace
 
+from tests.broker.draws import (
+    KEYS,
+    NETWORKS,
+    ROOMS,
+    SECONDS,
+    VALUES,
+    addresses,
+    admissions,
+    names,
+    passwords,
+    person_numbers,
+    quiet,
+    room_numbers,
+    seconds,
+    seqs,
+    texts,
+    turns,
+)
 from tests.broker.hub_model import HubModel
+from tests.broker.invite_rules import InviteRules
 from trio_chat.broker import BrokerSettings, presence, talk
 from trio_chat.errors import refuse
 from trio_chat.protocol import requests
@@ -19,41 +40,8 @@ from trio_chat.protocol.requests import MIN_TOKEN, AnyRequest, Hello, Ping, Send
 FEW = 3
 """People from which on a room counts as big, so that a small crowd shows what happens in one."""
 
-NAMES = (
-    *("ada", "Ada", "\uff21\uff24\uff21", "\u0430da", "bob", "BOB", "b0b", "\u1d47ob", "cyd", "dan"),
-    *("Ian", "ian", "lan", "Lan"),
-    *("stra\u00dfe", "STRASSE", "jos\u00e9", "jose\u0301", "rnike", "mike", "user_1000", "user_l000"),
-    *("server", "All", "", "a b", "bob.", "\u202ebob", "x" * 33, "#ops", "@ada"),
-)
-"""Names, valid and invalid: other cases, full width, look-alikes of other scripts, reserved words, odd ones."""
 
-ROOMS = (LOBBY, "#ops", "#OPS", "ops", "#caf\u00e9", "#b", "#", "", "#no way", "@ada", "@ada+bob", "#" + "x" * 33)
-TEXTS = (
-    *("hello", "one two", "three", "@ada look", "@bob @cyd", "a\n@ADA: b"),
-    *("", " \n", "x" * 40, "x" * 41, "\x1b[2J", "\u200b", "\u0645\u0631"),
-)
-ADDRESSES = ("192.0.2.1", "192.0.2.9", "::ffff:192.0.2.9", "2001:db8::7", "198.51.100.3")
-NETWORKS = ("192.0.2.9", "192.0.2.0/24", "2001:db8::/64", "198.51.100.0/24", "no network", "")
-SECONDS = (None, 0.5, 20.0, 1e15)
-KEYS = ("private", "announce_only", "slow", "keep")
-VALUES = {"private": (True, False), "announce_only": (True, False), "slow": (0.0, 5.0), "keep": (0.0, 7.0)}
-
-turns = st.integers(0, 11)
-"""Whose turn it is: one of the open sessions, counted around."""
-room_numbers = st.integers(0, 31)
-"""Which room: below 20 one that the person is in, below 27 any that there is, else an odd one."""
-names = st.sampled_from(NAMES)
-person_numbers = st.integers(0, 15)
-"""Which person: one who has a name, counted around; the last for an odd name."""
-texts = st.sampled_from(TEXTS)
-seqs = st.one_of(st.integers(0, 8), st.just(2**53))
-passwords = st.sampled_from((None, "right", "wrong"))
-seconds = st.sampled_from(SECONDS)
-addresses = st.sampled_from(ADDRESSES)
-quiet = st.sampled_from((False, False, False, True))
-
-
-class BrokerMachine(RuleBasedStateMachine):
+class BrokerMachine(InviteRules):
     """See the module. The checks are in :mod:`tests.broker.hub_model`."""
 
     def __init__(self) -> None:
@@ -104,6 +92,7 @@ class BrokerMachine(RuleBasedStateMachine):
             names="owned" if owned else "guest",
             name_expiry=expiry,
             new_names=new_names,
+            invite_key=b"not so random",
         )
         self.hub = HubModel(settings)
         for name in ("ada", "bob", "cyd", "dan", "eve")[:people]:
@@ -111,6 +100,7 @@ class BrokerMachine(RuleBasedStateMachine):
         self.hub.commit()
         for session in sorted(self.hub.open)[:3]:
             self.hub.ask(session, requests.Join(id=self._id(), room="#ops"))
+        self.hub.order("invite", uses=2, rooms=("#ops",))
         self.hub.commit()
 
     # ---- coming and going ---------------------------------------------------------------------
@@ -377,7 +367,7 @@ class BrokerMachine(RuleBasedStateMachine):
     def order(self, other: int, do: str) -> None:
         self.hub.order(do, self._name(other))
 
-    @rule(do=st.sampled_from(("users", "rooms", "bans", "stats", "unban")), number=st.integers(1, 4))
+    @rule(do=st.sampled_from(("users", "rooms", "bans", "stats", "unban", "invites")), number=st.integers(1, 4))
     def look_in(self, do: str, number: int) -> None:
         self.hub.order(do, str(number))
 
@@ -435,9 +425,11 @@ class BrokerMachine(RuleBasedStateMachine):
     def save(self) -> None:
         self.hub.save()
 
-    @rule(orderly=st.booleans(), back=st.integers(0, 5))
-    def restart(self, orderly: bool, back: int) -> None:  # noqa: FBT001 - a drawn value
+    @rule(orderly=st.booleans(), back=st.integers(0, 5), admit=admissions)
+    def restart(self, orderly: bool, back: int, admit: Literal["everyone", "invites", "accounts"] | None) -> None:  # noqa: FBT001 - a drawn value
         """The server starts again, and some come back with the tokens that they had."""
+        if admit is not None:
+            self.hub.settings = replace_settings(self.hub.settings, admit=admit)
         self.hub.restart(orderly=orderly)
         for token, account in sorted(self.hub.holders.items())[:back]:
             holder = self.hub.kept.accounts.get(account)

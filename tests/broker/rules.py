@@ -111,7 +111,7 @@ def check_identities(hub: HubModel, effects: list[Effect]) -> None:  # noqa: C90
 def check_let_in(hub: HubModel, session: int, hello: Hello, effects: list[Effect], *, proven: bool) -> None:
     """A name that has an owner is given only with proof, and nobody who is banned is let in."""
     welcome = next(e.event for e in effects if isinstance(e, Reply) and isinstance(e.event, Welcome))
-    assert hub.settings.password in {None, hello.password}, "let in without the server's password"
+    _check_admitted(hub, hello, effects, proven=proven)
     assert not _kept_out(hub, LOBBY, 0, hub.addresses[session]), "let in from a network that is kept out"
     saved = {e.record.id for e in effects if isinstance(e, Persist) and isinstance(e.record, SaveAccount)}
     claimed = saved - hub.ahead.accounts.keys()
@@ -126,6 +126,31 @@ def check_let_in(hub: HubModel, session: int, hello: Hello, effects: list[Effect
     devices = [device for device in hub.ahead.devices.values() if device.account == held]
     assert proven or digest in {device.digest for device in devices}, "a name is held twice"
     assert not _kept_out(hub, LOBBY, held, hub.addresses[session]), "somebody who is kept out was let in"
+
+
+def _check_admitted(hub: HubModel, hello: Hello, effects: list[Effect], *, proven: bool) -> None:
+    """Nobody comes in but by the password, an invite, or an account that is of somebody who may come back."""
+    settings = hub.settings
+    by_password = settings.password is not None and hello.password == settings.password
+    is_open = by_password or (settings.password is None and settings.admit == "everyone")
+    saved = [e.record for e in effects if isinstance(e, Persist) and isinstance(e.record, SaveAccount)]
+    made = [account for account in saved if account.id not in hub.ahead.accounts]
+    if made:
+        assert settings.admit != "accounts", "a newcomer where none are taken"
+        link = hub.ahead.invite_links.get(made[0].invite_link)
+        assert is_open or link is not None, "a newcomer without a password or an invite"
+        if link is not None:
+            assert hello.invite == hub.invites[link.id], "came by an invite without its secret"
+            assert link.uses > 0, "came by an invite that is used up"
+            assert not link.revoked, "came by an invite that was revoked"
+            assert link.until is None or seconds(link.until) > hub.now, "came by an invite that has expired"
+            assert not made[0].guest, "came by an invite, and may lose the account"
+    elif not is_open:
+        digest = hashlib.sha256((hello.token or "").encode()).digest()
+        by_token = [device.account for device in hub.ahead.devices.values() if device.digest == digest]
+        assert proven or by_token, "let in without any proof"
+        if settings.password is not None and by_token:
+            assert hub.ahead.accounts[by_token[0]].invite_link, "let in by a token where a password is wanted"
 
 
 def _is_free(hub: HubModel, account: SaveAccount) -> bool:

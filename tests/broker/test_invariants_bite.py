@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 from hypothesis import Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
+from msgspec.structs import replace
 
 from tests.broker.machine import BrokerMachine
-from trio_chat.broker import Broker, arrival, moderation, retract, rooms, talk
+from trio_chat.broker import Broker, admission, arrival, invites, moderation, retract, rooms, talk
 from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Persist, Reply, Unsubscribe
-from trio_chat.broker.state import ChatRoom, Person, Role
+from trio_chat.broker.state import ChatRoom, InviteLink, Person, Role
 from trio_chat.protocol import requests
 from trio_chat.records import SaveMember
 
@@ -140,6 +141,35 @@ def answer_the_closed(patch: Patch) -> None:
     patch.setattr(Broker, "close", half_closed)
 
 
+def let_strangers_in(patch: Patch) -> None:
+    patch.setattr(admission, "may_come_in", lambda ask: True)
+
+
+def count_no_uses(patch: Patch) -> None:
+    use = invites.use
+
+    def generous(decision: Decision, link: InviteLink, person: Person, address: str) -> None:
+        use(decision, link, person, address)
+        link.record = replace(link.record, uses=link.record.uses + 1)
+
+    patch.setattr(invites, "use", generous)
+
+
+def store_the_use_of_another_batch(patch: Patch) -> None:
+    """Store the new account, and not that the invite was used."""
+    save = invites._save
+
+    def forgetful(decision: Decision, link: InviteLink, record: Any) -> None:
+        save(decision, link, record)
+        decision.effects.pop()
+
+    patch.setattr(invites, "_save", forgetful)
+
+
+def honour_invites_that_have_ended(patch: Patch) -> None:
+    patch.setattr(invites, "why_ended", lambda link, now: None)
+
+
 SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (let_a_second_holder_in, "a name is held twice"),
     (look_at_keys_only, "two people look alike|a name is held twice"),
@@ -156,6 +186,10 @@ SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (take_nothing_back, r"after a restart would be known|others are here|hears \{|acknowledged and not stored"),
     (leave_ghosts, "others are here than are connected|a wrong count of people"),
     (answer_the_closed, "the broker knows other sessions than are open"),
+    (let_strangers_in, "without a password or an invite|without any proof|none are taken|password is wanted"),
+    (count_no_uses, "uses, and others came|invite_links: after a restart"),
+    (store_the_use_of_another_batch, "uses, and others came|invite_links: after a restart"),
+    (honour_invites_that_have_ended, "an invite that has expired|that is used up|was revoked|more often than it may"),
 ]
 
 

@@ -37,7 +37,7 @@ def test_a_trusted_proxy_is_believed_what_it_says_itself_and_nothing_more(peer: 
 
 
 async def test_behind_a_trusted_proxy_people_are_counted_and_banned_by_their_own_address(serve: Serve) -> None:
-    live = await serve(trusted_proxy=("127.0.0.1",), per_address=1)
+    live = await serve(open=True, trusted_proxy=("127.0.0.1",), per_address=1)
     boss = await live.enter({"Username": "boss", "X-Forwarded-For": "192.0.2.1"})
     await boss.until("welcome")
     ada = await live.enter({"Username": "ada", "X-Forwarded-For": "198.51.100.7"})

@@ -1,4 +1,4 @@
-"""The orders of the server's operator: list and free names, make administrators, look at rooms and bans.
+"""The orders of the server's operator: list and free names, make administrators, look at rooms, bans and invites.
 
 They work on a running server and, through its file, on a stopped one.
 """
@@ -6,32 +6,55 @@ They work on a running server and, through its file, on a stopped one.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAlias
 
-from msgspec import Struct
+from msgspec import Meta, Struct
 
-from trio_chat.broker import arrival
+from trio_chat.broker import arrival, invites
 from trio_chat.broker.ask import Decision
 from trio_chat.broker.restore import account_of
+from trio_chat.broker.state import Role
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.names import check_name
+from trio_chat.protocol.names import check_name, check_room
+from trio_chat.protocol.requests import MOST_USES
 from trio_chat.protocol.text import quoted
 from trio_chat.records import AuditNote, DropBan
 
 if TYPE_CHECKING:
     from trio_chat.broker.effects import Effect
     from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import ChatRoom, Person
+    from trio_chat.broker.state import ChatRoom, InviteLink, Person
 
 ACTOR: Final = "server"
 """The actor in the audit log of a change that was ordered from outside the chat."""
 
 
 class Order(Struct, frozen=True, omit_defaults=True):
-    """Something to do. ``name`` is the person, or for ``unban`` the ban's number."""
+    """Something to do. ``name`` is the person, or for ``unban`` and ``revoke`` the number of the ban or the invite.
 
-    do: Literal["users", "reset-name", "promote", "demote", "rooms", "bans", "unban", "stats"]
+    The other fields are for ``invite``: see :func:`trio_chat.broker.invites.make`. ``seconds`` is the time until the
+    invite ends, ``None`` for one without an end.
+    """
+
+    do: Literal[
+        "users",
+        "reset-name",
+        "promote",
+        "demote",
+        "rooms",
+        "bans",
+        "unban",
+        "stats",
+        "invite",
+        "invites",
+        "revoke",
+    ]
     name: str = ""
+    uses: Annotated[int, Meta(ge=1, le=MOST_USES)] = 1
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+    rooms: tuple[str, ...] = ()
+    role: Literal["member", "moderator", "owner"] = "member"
+    note: Annotated[str, Meta(max_length=invites.MAX_NOTE)] = ""
 
 
 class Table(NamedTuple):
@@ -124,6 +147,74 @@ def _unban(decision: Decision, order: Order) -> Table | Refusal:
     return refuse("unknown_ban", number=quoted(order.name))
 
 
+def _invite(decision: Decision, order: Order) -> Table | Refusal:
+    """Make an invite. The answer is the only place where its secret is told."""
+    into: list[ChatRoom] = []
+    for name in order.rooms:
+        room = _room(decision.registry, name)
+        if isinstance(room, Refusal):
+            return room
+        into.append(room)
+    made = invites.make(
+        decision,
+        uses=order.uses,
+        seconds=order.seconds,
+        into=into,
+        role=Role[order.role.upper()],
+        actor=ACTOR,
+        note=order.note,
+    )
+    if isinstance(made, Refusal):
+        return made
+    link, secret = made
+    return Table(("number", "secret", "uses", "until"), [(link.record.id, secret, order.uses, link.record.until)])
+
+
+def _invites(decision: Decision, order: Order) -> Table:
+    registry = decision.registry
+    came = invites.came_by(registry)
+    headings = ("number", "state", "uses left", "until", "rooms", "role", "by", "created", "came by it", "note")
+    return Table(
+        headings,
+        [
+            (
+                number,
+                _state(decision, link),
+                link.record.uses,
+                link.record.until,
+                " ".join(registry.numbered[room].name for room in link.record.rooms if room in registry.numbered),
+                Role(link.record.role).word if link.record.rooms else "",
+                link.record.by,
+                link.record.time,
+                " ".join(sorted(person.name.shown for person in came.get(number, ()))),
+                link.record.note,
+            )
+            for number, link in registry.invite_links.items()
+        ],
+    )
+
+
+def _state(decision: Decision, link: InviteLink) -> str:
+    ended = invites.why_ended(link, decision.now)
+    return "open" if ended is None else ended.code.removeprefix("invite_").replace("_", " ")
+
+
+def _revoke(decision: Decision, order: Order) -> Table | Refusal:
+    """End an invite. To revoke it twice changes nothing."""
+    link = next((one for number, one in decision.registry.invite_links.items() if str(number) == order.name), None)
+    if link is None:
+        return refuse("unknown_invite", number=quoted(order.name))
+    if not link.record.revoked:
+        invites.revoke(decision, link, ACTOR)
+    return Table(("revoked",), [(link.record.id,)])
+
+
+def _room(registry: Registry, name: str) -> ChatRoom | Refusal:
+    checked = check_room(name)
+    room = None if isinstance(checked, Refusal) else registry.rooms.get(checked)
+    return room or refuse("unknown_room", room=quoted(name), near="")
+
+
 def _stats(decision: Decision, order: Order) -> Table:
     now_is = decision.registry.statistics()
     return Table(
@@ -159,4 +250,7 @@ _ORDERS: Final[dict[str, _Handler]] = {
     "bans": _bans,
     "unban": _unban,
     "stats": _stats,
+    "invite": _invite,
+    "invites": _invites,
+    "revoke": _revoke,
 }

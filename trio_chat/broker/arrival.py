@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import re
 from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from trio_chat.broker import presence, rooms
+from trio_chat.broker import admission, invites, presence, rooms
+from trio_chat.broker.admission import NO_PASSWORD, digest_of, holder_of, owning_device
 from trio_chat.broker.effects import Disconnect, Notify, Subscribe, Throttle
 from trio_chat.broker.places import place_of
 from trio_chat.broker.restore import account_of
@@ -24,17 +23,12 @@ from trio_chat.records import DropAccount, DropDevice, MissedNotice, SaveDevice
 if TYPE_CHECKING:
     from trio_chat.broker.ask import Ask, Decision
     from trio_chat.broker.registry import Registry
+    from trio_chat.broker.state import InviteLink
     from trio_chat.protocol.requests import Away, Hello, Nick
 
 _MADE_UP: Final = re.compile(r"user_\d+")
 """A name that a server made up, now or on an earlier visit."""
 
-
-_NO_PASSWORD: Final = (
-    "$argon2id$v=19$m=65536,t=3,p=1$6H9GCin4oAJKEwBS+NtPtA$+RSpvT6zaDFZDsDSjGFpzXTO7aMFXI/vkSTUYDgdNHw"  # noqa: S105 - a hash, and of nothing
-)
-"""A hash that is checked in place of that of an account without a password, so that the answer takes as long. No
-password is known for it."""
 
 _TOO_MANY: Final = (
     f"You have {MOST_DEVICES} devices, the most allowed, so this one is not remembered and needs your password each "
@@ -46,9 +40,10 @@ _TOO_MANY: Final = (
 def hello(ask: Ask[Hello]) -> Refusal | None:
     """Let a session in: under a name that it proves to be its own, or a free one, which it then claims."""
     registry, session, request = ask.registry, ask.session, ask.request
-    refusal = _check_password(registry, request, session.address, ask.now) or rooms.banned(
-        registry, registry.rooms[LOBBY], None, session.address, ask.now
-    )
+    may_claim = admission.may_come_in(ask)
+    if isinstance(may_claim, Refusal):
+        return may_claim
+    refusal = rooms.banned(registry, registry.rooms[LOBBY], None, session.address, ask.now)
     if refusal is not None:
         return refusal
     name = _wanted_name(registry, request.name, session.spare_number)
@@ -58,7 +53,7 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
     asked, claimed = "", False
     if person is None or _is_free(registry, person, request, ask.now):
         # The name is free. The token may be of an account whose name changed elsewhere, or in a history that is gone.
-        known = _holder_of(registry, request.token)
+        known = holder_of(registry, request.token)
         if known is not None:
             person, asked = known, "" if request.name is None else name.shown
     if person is not None and not _is_free(registry, person, request, ask.now):
@@ -72,16 +67,14 @@ def hello(ask: Ask[Hello]) -> Refusal | None:
         if person.guest and registry.settings.owned:  # names are owned now, and this use claims the name
             registry.journal.set(person, "guest", False)
             ask.persist(account_of(person))
+    elif not may_claim:
+        return admission.no_newcomers(registry.settings)
     else:
-        temporary = request.quiet and _MADE_UP.fullmatch(name.key) is not None
-        refusal = _look_alike(registry, name, person, ask.now) or (
-            None if temporary else _may_claim(registry, session.address, ask.now)
-        )
-        if refusal is not None:
-            return refusal
-        person = _claim(ask, name)
-        person.temporary, claimed = temporary, True
-    session.device = _owning_device(person, request.token)
+        newcomer = _take_in(ask, name, person)
+        if isinstance(newcomer, Refusal):
+            return newcomer
+        person, claimed = newcomer, True
+    session.device = owning_device(person, request.token)
     is_kept = claimed or (bool(request.token) and len(person.devices) < MOST_DEVICES)
     if session.device is None and is_kept:  # none gives way to another: somebody may rely on it
         # a token that was revoked once must not come back with a password
@@ -95,19 +88,18 @@ def wants_proof(registry: Registry, request: Hello, address: str, now: float) ->
     """The hash against which the account password of a hello must be checked, after the cheap checks.
 
     ``None`` where there is nothing to check: the hello is refused, or let in, without it. An account without a password
-    has a hash that no password is right for. A guess at the server's
-    password that is wrong is charged when the hello is decided, and not here.
+    has a hash that no password is right for; so has a name that nobody has, where names are no business of strangers.
     """
-    wanted = registry.settings.password
-    if request.account_password is None or _is_wrong(wanted, request.password):
-        return None
-    if wanted is not None and registry.guesses.wait(address, now):
-        return None
+    is_worth_it, for_nobody = admission.hash_to_check(registry, request, address, now)
     name = check_name(request.name or "")
-    person = None if isinstance(name, Refusal) else registry.people.get(name.key)
-    if person is None or _owning_device(person, request.token) is not None or _is_free(registry, person, request, now):
+    if not is_worth_it or isinstance(name, Refusal):
         return None
-    return None if person.guest else person.password or _NO_PASSWORD
+    person = registry.people.get(name.key)
+    if person is None or _is_free(registry, person, request, now):
+        return for_nobody
+    if owning_device(person, request.token) is not None:
+        return None
+    return for_nobody if person.guest else person.password or NO_PASSWORD
 
 
 def depart(decision: Decision, session: Session, person: Person) -> None:
@@ -186,27 +178,6 @@ def device_record(person: Person, device: Device) -> SaveDevice:
 # ---- steps of hello -----------------------------------------------------------------------------
 
 
-def _check_password(registry: Registry, request: Hello, address: str, now: float) -> Refusal | None:
-    """Check the server's password. A guess is charged to the place that it comes from before it is looked at."""
-    wanted, given = registry.settings.password, request.password
-    if wanted is None:
-        return None
-    if given is None:
-        return refuse("password_needed")
-    refusal = registry.guesses.take(address, now)
-    if refusal is not None:
-        return refusal
-    if _is_wrong(wanted, given):
-        return refuse("wrong_password")
-    registry.guesses.give_back(address, now)
-    return None
-
-
-def _is_wrong(wanted: str | None, given: str | None) -> bool:
-    """Whether this is not the server's password, in the same time for every wrong one."""
-    return wanted is not None and (given is None or not hmac.compare_digest(wanted.encode(), given.encode()))
-
-
 def _wanted_name(registry: Registry, wanted: str | None, number: int) -> Name | Refusal:
     if wanted is not None:
         return check_name(wanted)
@@ -221,28 +192,13 @@ def _wanted_name(registry: Registry, wanted: str | None, number: int) -> Name | 
         number += 1
 
 
-def _digest(token: str) -> bytes:
-    return hashlib.sha256(token.encode()).digest()
-
-
-def _holder_of(registry: Registry, token: str | None) -> Person | None:
-    """The person whose device has this token, under whatever name."""
-    return None if token is None else registry.holders.get(_digest(token))
-
-
-def _owning_device(person: Person, token: str | None) -> Device | None:
-    """The device of a person that has this token. A token is too long to guess, so looking up its digest tells
-    nobody anything."""
-    return None if token is None else person.devices.get(_digest(token))
-
-
 def _is_free(registry: Registry, holder: Person, request: Hello | None, now: float) -> bool:
     """Whether a name that has a holder is free all the same.
 
     It is where the holder is not here, is no administrator, and is a guest, or has not used the name for too long and
     no password keeps it.
     """
-    if holder.sessions or holder.admin or (request is not None and _owning_device(holder, request.token) is not None):
+    if holder.sessions or holder.admin or (request is not None and owning_device(holder, request.token) is not None):
         return False
     settings = registry.settings
     until = seconds(holder.seen) + settings.name_expiry + settings.visits
@@ -265,7 +221,7 @@ def _is_restrained(registry: Registry, holder: Person, now: float) -> bool:
 def _prove(ask: Ask[Hello], person: Person) -> Refusal | None:
     """Whether a session is this person's, by its token or by the account's password."""
     request = ask.request
-    if _owning_device(person, request.token) is not None:
+    if owning_device(person, request.token) is not None:
         return None
     if person.password is not None and ask.password_hash == person.password:  # not the hash of an earlier account
         return None
@@ -292,13 +248,37 @@ def _may_claim(registry: Registry, address: str, now: float) -> Refusal | None:
     return refuse("too_many_names", seconds=wait) if wait else None
 
 
-def _claim(ask: Ask[Hello], name: Name) -> Person:
-    """Make an account of a free name."""
+def _take_in(ask: Ask[Hello], name: Name, holder: Person | None) -> Person | Refusal:
+    """Make the account of a newcomer, who gets a free name; ``holder`` has it so far. An invite that they give counts,
+    also where it was not needed to come in: it leads into rooms."""
+    registry, session, request = ask.registry, ask.session, ask.request
+    link: InviteLink | None = None
+    if request.invite is not None:
+        found = invites.find(registry, request.invite, session.address, ask.now)
+        if isinstance(found, Refusal):
+            return found
+        link = found
+    temporary = request.quiet and link is None and _MADE_UP.fullmatch(name.key) is not None
+    refusal = _look_alike(registry, name, holder, ask.now) or (
+        None if temporary else _may_claim(registry, session.address, ask.now)
+    )
+    if refusal is not None:
+        return refusal
+    person = _claim(ask, name, link)
+    person.temporary = temporary
+    return person
+
+
+def _claim(ask: Ask[Hello], name: Name, link: InviteLink | None) -> Person:
+    """Make an account of a free name. A person who comes by an invite owns the name, also where others are guests: the
+    account is their only way to come back."""
     registry = ask.registry
     for holder in {registry.people.get(name.key), registry.skeletons.get(name.skeleton)}:
         if holder is not None:
             release(ask, holder)
-    person = Person(registry.next_account, name, ask.time, ask.time, guest=not registry.settings.owned)
+    person = Person(registry.next_account, name, ask.time, ask.time)
+    person.guest = link is None and not registry.settings.owned
+    person.invite_link = 0 if link is None else link.record.id
     journal = registry.journal
     journal.set(registry, "next_account", person.id + 1)
     journal.put(registry.persons, person.id, person)
@@ -306,6 +286,8 @@ def _claim(ask: Ask[Hello], name: Name) -> Person:
     journal.put(registry.skeletons, name.skeleton, person)
     ask.persist(account_of(person))
     rooms.enter(ask, person, registry.rooms[LOBBY])
+    if link is not None:
+        invites.use(ask, link, person, ask.session.address)
     return person
 
 
@@ -354,12 +336,12 @@ def _own_token(registry: Registry, request: Hello) -> str | None:
     device has, or that could be guessed, does not count.
     """
     token = request.token
-    return token if token is not None and len(token) >= MIN_TOKEN and _holder_of(registry, token) is None else None
+    return token if token is not None and len(token) >= MIN_TOKEN and holder_of(registry, token) is None else None
 
 
 def _add_device(ask: Ask[Hello], person: Person, token: str) -> None:
     registry, session = ask.registry, ask.session
-    device = Device(registry.next_device, _digest(token), clean_line(ask.request.client)[:64], ask.time, ask.time)
+    device = Device(registry.next_device, digest_of(token), clean_line(ask.request.client)[:64], ask.time, ask.time)
     registry.journal.set(registry, "next_device", device.id + 1)
     registry.journal.put(person.devices, device.digest, device)
     registry.journal.put(registry.holders, device.digest, person)
@@ -401,7 +383,7 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
         person.since, person.away = ask.time, None
         for room in person.rooms.values():
             room.here[person.id] = person
-    is_new_device = session.device is not None and session.device.digest == _digest(session.spare_token)
+    is_new_device = session.device is not None and session.device.digest == digest_of(session.spare_token)
     token = session.spare_token if is_new_device else request.token or ""
     wait = registry.charges.enter(session, person, ask.now)
     if wait:

@@ -1,5 +1,5 @@
-"""Bans and mutes that end, when the wall clock was set: the times of their ends are stored anew, also of those that are
-over. With the new relation of the clocks their old times would be in the future again."""
+"""Bans, mutes and invites that end, when the wall clock was set: the times of their ends are stored anew, also of those
+that are over. With the new relation of the clocks their old times would be in the future again."""
 
 from __future__ import annotations
 
@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 def save_ends(decision: Decision) -> None:
-    """Store how the wall clock stands to steady time now, and by it the ends of all bans and mutes.
+    """Store how the wall clock stands to steady time now, and by it the ends of all bans, mutes and
+    invites.
 
     If that cannot be stored, it is tried again later.
     """
@@ -24,6 +25,10 @@ def save_ends(decision: Decision) -> None:
     registry.next_clock = NEVER
     journal.then(lambda: setattr(registry, "next_clock", now + SAVING_AGAIN))
     decision.persist(registry.clock)
+    for link in registry.invite_links.values():
+        if link.until < NEVER:
+            journal.set(link, "record", replace(link.record, until=registry.until(link.until)))
+            decision.persist(link.record)
     for room in registry.rooms.values():
         for ban in room.bans.values():
             if ban.until < NEVER:

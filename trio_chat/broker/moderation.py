@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from trio_chat.addresses import read_network
-from trio_chat.broker import rooms
+from trio_chat.broker import invites, rooms
 from trio_chat.broker.effects import Disconnect, Tell
 from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, make_ban, record_of
@@ -164,6 +164,8 @@ def ban(ask: Ask[Ban]) -> Refusal | None:
     _tell_room(ask, room, _Deed("ban", person, value=network or "", reason=reason, until=record.until))
     for other in _covered(registry, room, held, ask.person):
         _apply_ban(ask, room, other, held)
+    if person is not None:
+        invites.end_for_banned(ask, room, person, ask.person.name.shown)
     ask.acknowledge(Ok(id=request.id))
     return None
 

@@ -33,7 +33,7 @@ from trio_chat.records import SaveClock
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from trio_chat.broker.state import Person
+    from trio_chat.broker.state import InviteLink, Person
 
 NEVER: Final = float("inf")
 """The due time of nothing."""
@@ -50,8 +50,8 @@ class Registry:
 
     Sessions, people and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), people and rooms by
     the keys of their names (``people``, ``rooms``), people by the looks of their names (``skeletons``) and by the
-    digests of their devices' tokens (``holders``), and a direct conversation by the numbers of its people
-    (``direct``). The other collections hold records and rooms that wait for their time.
+    digests of their devices' tokens (``holders``), a direct conversation by the numbers of its people (``direct``), and
+    an invite by its number (``invite_links``). The other collections hold records and rooms that wait for their time.
     """
 
     def __init__(self, settings: BrokerSettings) -> None:
@@ -64,6 +64,7 @@ class Registry:
         self.rooms: NameTable[ChatRoom] = NameTable("#")
         self.numbered: dict[int, ChatRoom] = {}
         self.direct: dict[frozenset[int], ChatRoom] = {}
+        self.invite_links: dict[int, InviteLink] = {}
         self.gathering: dict[str, ChatRoom] = {}
         self.unsaved_reads: dict[tuple[int, int], Person] = {}
         self.unsaved_visits: dict[int, Person] = {}
@@ -80,6 +81,7 @@ class Registry:
         self.next_visit = NEVER
         self._stamped: tuple[float, str] = (-1.0, "")
         self.next_account = self.next_device = self.next_room = self.next_ban = 1
+        self.next_invite_link = 1
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.statistics()}>"

@@ -15,6 +15,7 @@ from trio_chat.broker.state import (
     ActiveBan,
     ChatRoom,
     Device,
+    InviteLink,
     Member,
     Person,
     Role,
@@ -40,10 +41,13 @@ def restore(registry: Registry, snapshot: Snapshot, now: float, clock: SaveClock
     registry.next_device = snapshot.next_device
     registry.next_room = snapshot.next_room
     registry.next_ban = snapshot.next_ban
+    registry.next_invite_link = snapshot.next_invite_link
     _restore_people(registry, snapshot)
     _restore_rooms(registry, snapshot)
     for record in snapshot.bans:
         _restore_ban(registry, record)
+    for link in snapshot.invite_links:
+        registry.invite_links[link.id] = InviteLink(link, _end(registry, link.until))
     _restore_sent(registry, snapshot, now)
     registry.people.build()
     registry.rooms.build()
@@ -107,6 +111,7 @@ def account_of(person: Person) -> SaveAccount:
         admin=person.admin,
         missed=(*person.missed_removals.values(), *person.missed_invites.values()),
         guest=person.guest,
+        invite_link=person.invite_link,
     )
 
 
@@ -130,7 +135,7 @@ def _restore_people(registry: Registry, snapshot: Snapshot) -> None:
     for account in snapshot.accounts:
         name = Name(account.name, account.key, account.skeleton)
         person = Person(account.id, name, account.created, account.seen, account.password, account.admin)
-        person.guest = account.guest
+        person.guest, person.invite_link = account.guest, account.invite_link
         for missed in account.missed:
             (person.missed_invites if missed.action == INVITE else person.missed_removals)[missed.room] = missed
         registry.persons[person.id] = registry.people[name.key] = registry.skeletons[name.skeleton] = person

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.allowances import Allowance
     from trio_chat.protocol.events import LeftHow, Message, Ok
     from trio_chat.protocol.names import Name
-    from trio_chat.records import MissedNotice, SaveBan
+    from trio_chat.records import MissedNotice, SaveBan, SaveInviteLink
 
 SENT_IDS: Final = 64
 """Sent ids remembered for each person, at some 200 bytes each. A client that sends a message again says so, and then
@@ -68,6 +68,10 @@ SAVING_AGAIN: Final = 5.0
 class BrokerSettings:
     """The broker's part of the server's configuration. Zero turns a limit of time or rate off.
 
+    ``admit`` says who may come in without the password or, where there is none, at all: everyone, newcomers with an
+    invite, or only people with an account; see :mod:`trio_chat.broker.admission`. The secrets of invites are made with
+    ``invite_key``, which must be random bytes, others in each run of a server.
+
     ``names`` says whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
     ``new_names`` names may be claimed in an hour, and one person may begin ``conversations`` direct conversations in
     one. The lines of one answer have no more than ``page_bytes`` together. ``rate`` and ``burst`` are of an account,
@@ -75,7 +79,9 @@ class BrokerSettings:
     them a second.
     """
 
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
+    admit: Literal["everyone", "invites", "accounts"] = "everyone"
+    invite_key: bytes = field(default=b"", repr=False)
     server: str = "trio-chat"
     epoch: str = "0"
     motd: str = ""
@@ -176,7 +182,8 @@ class Person:
     unless it said something: scripts would use up the names. ``sent_ids`` has the places of the last messages by their
     ids, ``answers`` the answers to the last other requests. ``missed_removals`` and ``missed_invites`` are removals
     from rooms and invitations, by the room's name, that the person has not been told of. The name of a ``guest``, who
-    came while names were not owned, is free when they are not here.
+    came while names were not owned, is free when they are not here. ``invite_link`` is the number of the invite that
+    they came by, 0 for none.
     """
 
     id: int
@@ -186,6 +193,7 @@ class Person:
     password: str | None = None
     admin: bool = False
     guest: bool = False
+    invite_link: int = 0
     devices: dict[bytes, Device] = field(default_factory=dict)
     sessions: set[int] = field(default_factory=set)
     visible: set[int] = field(default_factory=set)
@@ -261,6 +269,14 @@ class ChatRoom:
         if person.admin and self.direct is None:
             return Role.OWNER
         return Role.NOBODY if member is None else member.role
+
+
+@dataclass(slots=True, eq=False)
+class InviteLink:
+    """An invite for newcomers as stored; ``until`` is in seconds since 1970, infinite for good."""
+
+    record: SaveInviteLink
+    until: float
 
 
 @dataclass(slots=True, eq=False)

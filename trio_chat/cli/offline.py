@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from typing import TYPE_CHECKING
 
 from trio_chat.errors import Refusal, TrioChatError
@@ -52,7 +53,7 @@ async def _administer(path: Path, order: Order) -> Table:
     async with SqliteStore.open(path) as store:
         snapshot = await store.load()
         now, clock = Clock(snapshot.clock).read()
-        broker = Broker(BrokerSettings(), snapshot, now, clock)
+        broker = Broker(BrokerSettings(invite_key=secrets.token_bytes(32)), snapshot, now, clock)
         effects = broker.opening
         answer = administer(broker, order, now, effects)
         if isinstance(answer, Refusal):

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 def command(config_path: Path | None, **flags: object) -> None:
     """Host a chat until Ctrl-C or SIGTERM stops it.
 
-    It listens on this machine only, unless --host says otherwise. Then it needs a password (from a file or from
-    TRIO_CHAT_PASSWORD, never in a command line) or --open.
+    It listens on this machine only, unless --host says otherwise. Then people get in with the link of an invite, with a
+    password if there is one (from a file or from TRIO_CHAT_PASSWORD, never in a command line), or all of them with
+    --open.
     """
     config = load_settings(ServerConfig, flags, config_path)
     check_server(config)

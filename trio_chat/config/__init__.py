@@ -4,6 +4,7 @@ from trio_chat.config.checks import THEMES
 from trio_chat.config.loading import (
     Loaded,
     Source,
+    admission,
     check_server,
     load,
     load_client,
@@ -26,6 +27,7 @@ __all__ = [
     "ServerConfig",
     "Settings",
     "Source",
+    "admission",
     "check_server",
     "convert",
     "default_path",

@@ -282,12 +282,31 @@ def check_server(config: ServerConfig, sources: Mapping[str, Source] | None = No
             f"{_place(sources, 'outbox_bytes', 'max_frame')}outbox_bytes ({config.outbox_bytes}) must be at least "
             f"twice max_frame ({config.max_frame}), or one long message disconnects everybody who gets it."
         )
-    if not is_this_machine(config.host) and config.password is None and not config.open:
+    if config.open and config.admit != "auto":
         raise ConfigError(
-            f"{_place(sources, 'host')}Other machines can reach {config.host}, and no password is set. "
-            "Set one with --password-file or TRIO_CHAT_PASSWORD, or let everybody in with --open. "
-            "(The chat is not encrypted.)"
+            f"{_place(sources, 'admit', 'open')}admit = {config.admit} keeps people out whom --open lets in. "
+            "Take one of the two away."
         )
+    if config.password is not None and config.admit == "invites":
+        raise ConfigError(
+            f"{_place(sources, 'admit')}admit = invites keeps people out whom the password lets in. Take the password "
+            "away, or leave admit out: then people get in with the password or with an invite."
+        )
+
+
+def admission(config: ServerConfig) -> Literal["everyone", "password", "invites", "accounts"]:
+    """The people whom a server with these settings lets in, beside those who have an account already.
+
+    ``password`` means those who know it and those who have an invite. Without any setting it is everyone if only this
+    machine can connect, and people with an invite otherwise. A proxy brings people from other machines.
+    """
+    if config.admit != "auto":
+        return config.admit
+    if config.password is not None:
+        return "password"
+    if config.open or (is_this_machine(config.host) and not config.trusted_proxy):
+        return "everyone"
+    return "invites"
 
 
 def _place(sources: Mapping[str, Source] | None, *keys: str) -> str:

@@ -124,7 +124,16 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     password_file: Annotated[
         Path | None, _meta("file whose first line is the password for this server", _ADMIT, "FILE")
     ] = None
-    open: Annotated[bool, _meta("let people on other machines in without a password", _ADMIT)] = False
+    open: Annotated[bool, _meta("let people on other machines in without a password or an invite", _ADMIT)] = False
+    admit: Annotated[
+        Literal["auto", "invites", "accounts"],
+        _meta(
+            "who gets in without the password: auto = people with an invite, and everybody if only this machine can "
+            "connect; invites = people with an invite; accounts = only people who have an account already",
+            _ADMIT,
+            "WHO",
+        ),
+    ] = "auto"
     allow_origin: Annotated[
         tuple[str, ...],
         _meta("origin whose web pages may connect; repeat for more", _ADMIT, "ORIGIN", check=check_origin),

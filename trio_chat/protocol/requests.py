@@ -41,6 +41,9 @@ class ChangeRequest(Request, frozen=True, kw_only=True):
     again: bool = False
 
 
+MOST_USES: Final = 10_000
+"""The most newcomers whom one invite can let in."""
+
 MIN_TOKEN: Final = 32
 """The minimum length of a token that a device made itself: 192 bits, as ``secrets.token_urlsafe(24)`` gives."""
 

@@ -22,7 +22,7 @@ import contextlib
 import itertools
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import platformdirs
 import structlog
@@ -31,6 +31,7 @@ from trio_websocket import ConnectionClosed, HandshakeError
 from wsproto.utilities import LocalProtocolError
 
 from trio_chat.broker import Broker, BrokerSettings
+from trio_chat.config import admission
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.server.doors import http, websocket
 from trio_chat.server.doors.control import serve_control
@@ -430,9 +431,20 @@ _EXPECTED: Final = (
 """Exceptions that only mean that the peer is gone."""
 
 
+_ADMIT: Final[dict[str, Literal["everyone", "invites", "accounts"]]] = {
+    "password": "invites",
+    "everyone": "everyone",
+    "invites": "invites",
+    "accounts": "accounts",
+}
+"""The broker's setting for each kind of admission."""
+
+
 def _settings(config: ServerConfig, epoch: str) -> BrokerSettings:
     return BrokerSettings(
         password=config.password,
+        admit=_ADMIT[admission(config)],
+        invite_key=secrets.token_bytes(32),
         server=f"trio-chat {__version__}",
         epoch=epoch,
         motd=config.motd,

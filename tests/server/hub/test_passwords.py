@@ -10,7 +10,7 @@ import trio.testing
 
 from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import RawClient, request, until
-from trio_chat.broker import arrival
+from trio_chat.broker import admission
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.hub.passwords import Passwords, Turn, _hash
 
@@ -95,7 +95,7 @@ async def test_what_was_guessed_is_forgotten_with_time(
 
 def test_a_hash_takes_one_core_and_as_long_as_that_in_place_of_a_missing_one() -> None:
     """Else the hashes take the cores that all others wait for, and a quick answer tells who has no password."""
-    parameters = {encoded.rpartition("$")[0].rpartition("$")[0] for encoded in (_hash(SECRET), arrival._NO_PASSWORD)}
+    parameters = {encoded.rpartition("$")[0].rpartition("$")[0] for encoded in (_hash(SECRET), admission.NO_PASSWORD)}
     assert parameters == {"$argon2id$v=19$m=65536,t=3,p=1"}
 
 

@@ -21,7 +21,7 @@ from msgspec import Struct
 from trio_chat.broker.admin import Order
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.health import Health, check_health
-from trio_chat.server.hub.items import Administration
+from trio_chat.server.operator import carry_out
 from trio_chat.store.sqlite.faults import translated
 
 if TYPE_CHECKING:
@@ -169,11 +169,8 @@ async def _carry_out(line: bytes, hub: Hub) -> OrderResult:
         order = msgspec.json.decode(line, type=Order)
     except msgspec.DecodeError as error:
         return OrderResult(error=str(refuse("bad_field", why=str(error))))
-    item = Administration(order)
-    async with hub.open_inbox() as inbox:
-        await inbox.send(item)
-        await item.settled.wait()
-    if isinstance(item.answer, Refusal) or item.answer is None:
-        return OrderResult(error=str(item.answer or refuse("internal")))
+    answer = await carry_out(hub, order)
+    if isinstance(answer, Refusal):
+        return OrderResult(error=str(answer))
     log.info("order", do=order.do, name=order.name)
-    return OrderResult(headings=item.answer.headings, rows=tuple(item.answer.rows))
+    return OrderResult(headings=answer.headings, rows=tuple(answer.rows))
