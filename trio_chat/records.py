@@ -10,6 +10,8 @@ from typing import Final, TypeAlias
 
 from msgspec import Struct
 
+from trio_chat.secret_fields import discreet_repr
+
 INVITE: Final = "invite"
 """The action of an invitation to a room."""
 
@@ -41,6 +43,8 @@ class SaveAccount(Struct, frozen=True, gc=False):
     missed: tuple[MissedNotice, ...] = ()
     guest: bool = False
     invite_link: int = 0
+
+    __repr__ = discreet_repr
 
 
 class DropAccount(Struct, frozen=True, gc=False):

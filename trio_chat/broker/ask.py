@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from msgspec import Struct
 
 from trio_chat.broker.effects import Acknowledge, Effect, Persist, Reply
+from trio_chat.secret_fields import discreet_repr
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
@@ -23,6 +24,8 @@ class Decision(Struct, frozen=True, gc=False):
     registry: Registry
     now: float
     effects: list[Effect]
+
+    __repr__ = discreet_repr
 
     @property
     def time(self) -> str:

@@ -148,7 +148,7 @@ class Session:
 
     id: int
     address: str
-    spare_token: str
+    spare_token: str = field(repr=False)
     spare_number: int
     active: float
     own: Allowance | None = None
@@ -190,7 +190,7 @@ class Person:
     name: Name
     created: str
     seen: str
-    password: str | None = None
+    password: str | None = field(default=None, repr=False)
     admin: bool = False
     guest: bool = False
     invite_link: int = 0

@@ -17,6 +17,7 @@ import msgspec
 from trio_chat.client.state_files import address_file, locked, state_directory, state_file, write_private
 from trio_chat.errors import ChatError, Refusal
 from trio_chat.protocol.names import check_name
+from trio_chat.secret_fields import discreet_repr
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,8 @@ class _ServerIdentities(msgspec.Struct):
     url: str
     last: str | None = None
     tokens: dict[str, str] = {}
+
+    __repr__ = discreet_repr
 
 
 class Identities:

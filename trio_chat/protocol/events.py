@@ -1,8 +1,7 @@
 """The events of servers, as frozen structs tagged by ``type``.
 
-There are three kinds. An *answer* carries the ``id`` of its request and goes to one session. A *room event* is part of
-the room's log: it carries ``room``, ``seq`` and ``time``, is stored, and ``history`` returns it. A *notice* (a join,
-typing, ...) describes the present: it is not stored and has no ``seq``. Times are RFC 3339, UTC, milliseconds.
+An *answer* carries the ``id`` of its request and goes to one session. A *room event* is part of the room's log: it has
+``room``, ``seq`` and ``time``, and ``history`` returns it. A *notice* (a join, typing) is not stored, and has none.
 """
 
 from __future__ import annotations
@@ -10,6 +9,8 @@ from __future__ import annotations
 from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct
+
+from trio_chat.secret_fields import discreet_repr
 
 Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
@@ -24,9 +25,7 @@ Seq: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400 * 36500)]
-AccountNames: TypeAlias = Annotated[
-    dict[int, str], Meta(description="account numbers, each with the account's current name")
-]
+AccountNames: TypeAlias = Annotated[dict[int, str], Meta(description="account numbers, each with its current name")]
 LeftHow: TypeAlias = Annotated[
     Literal["quit", "left", "removed"],
     Meta(description="quit: went offline; left: left the room; removed: was kicked or banned"),
@@ -35,6 +34,8 @@ LeftHow: TypeAlias = Annotated[
 
 class Event(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True, gc=False):
     """The base of all events; it has only the tag."""
+
+    __repr__ = discreet_repr
 
 
 class RoomEvent(Event, frozen=True):

@@ -11,6 +11,8 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from trio_chat.secret_fields import discreet_repr
+
 RequestId: TypeAlias = Annotated[
     str,
     Meta(
@@ -29,6 +31,8 @@ class Request(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower
     """The fields of every request."""
 
     id: RequestId
+
+    __repr__ = discreet_repr
 
 
 class ChangeRequest(Request, frozen=True, kw_only=True):
