@@ -160,7 +160,7 @@ def test_each_kind_of_option_is_converted_from_the_text_of_a_variable() -> None:
             "must be an origin such as https://chat.example, without a path, not 'chat.example'.",
         ),
         (
-            'trusted_proxy = ["10.0.0.1/8"]',
+            'behind_proxy = ["10.0.0.1/8"]',
             "must be an address or network such as 127.0.0.1 or 10.0.0.0/8, not '10.0.0.1/8'.",
         ),
         ('host = ""', "host must be text of 1 character or more, not ''."),
@@ -360,7 +360,7 @@ def test_a_password_appears_in_no_fault_and_no_repr(file: Path) -> None:
 def test_a_server_that_only_this_machine_can_reach_is_open_to_everyone(host: str) -> None:
     check_server(ServerConfig(host=host))
     assert admission(ServerConfig(host=host)) == "everyone"
-    assert admission(ServerConfig(host=host, trusted_proxy=("127.0.0.1",))) == "invites", "a proxy brings strangers"
+    assert admission(ServerConfig(host=host, behind_proxy=("127.0.0.1",))) == "invites", "a proxy brings strangers"
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "chat.example", "localhost.example"])

@@ -209,6 +209,9 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_upgrade": Fault("The request is not a valid WebSocket upgrade: {why}.", "See RFC 6455, section 4.", http=400),
     "bad_version": Fault("The server does not support that version of WebSocket.", "Use version 13.", http=426),
     "bad_head": Fault("The server does not understand the request: {why}.", "Send a valid HTTP/1.1 request.", http=400),
+    "tls_needed": Fault("This server uses TLS.", "Type trio-chat join {url} to join it.", http=400),
+    "no_tls": Fault("This server does not use TLS.", "Replace wss:// by ws:// in its address."),
+    "bad_handshake": Fault("The TLS handshake failed: {why}.", "Use TLS 1.2 or newer."),
     "shutting_down": Fault("The server is shutting down.", "It may be back soon; try again.", http=503, close=1001),
     # malformed or oversized requests
     "not_json": Fault("The request is not JSON: {why}.", "Send one JSON object in each text message."),

@@ -122,11 +122,11 @@ def test_at_20_columns_only_what_is_one_word_is_wider() -> None:
         (ServerConfig(host="0.0.0.0"), EVERYWHERE, LAN),
         (ServerConfig(host="0.0.0.0", public_host=("chat.example",)), EVERYWHERE, ["wss://chat.example:8765/"]),
         (
-            ServerConfig(trusted_proxy=("127.0.0.1",), public_host=("chat.example",)),
+            ServerConfig(behind_proxy=("127.0.0.1",), public_host=("chat.example",)),
             HERE,
             ["wss://chat.example/"],
         ),
-        (ServerConfig(host="0.0.0.0", trusted_proxy=("192.0.2.1",)), ["ws://0.0.0.0:8765/"], []),
+        (ServerConfig(host="0.0.0.0", behind_proxy=("192.0.2.1",)), ["ws://0.0.0.0:8765/"], []),
         (ServerConfig(host="0.0.0.0"), ["wss://0.0.0.0:443/"], ["wss://192.0.2.7/", "wss://[fd00::7]/"]),
     ],
 )
@@ -137,7 +137,7 @@ def test_guests_are_told_the_public_name_else_the_addresses_that_they_can_reach(
 
 
 def test_behind_a_proxy_without_a_public_name_there_is_no_line_to_send() -> None:
-    config = ServerConfig(host="0.0.0.0", trusted_proxy=("192.0.2.1",), data=Path("/srv/chat"), open=True)
+    config = ServerConfig(host="0.0.0.0", behind_proxy=("192.0.2.1",), data=Path("/srv/chat"), open=True)
     text = shown(config, ["ws://0.0.0.0:8765/"], [])
     assert "trio-chat join" not in text
     assert "--public-host" in text

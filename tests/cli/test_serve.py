@@ -111,8 +111,8 @@ def test_without_a_terminal_there_is_no_banner_and_the_log_says_where_it_listens
         assert server.communicate(timeout=SECONDS)[0] == ""
 
 
-def test_beyond_this_machine_the_log_says_that_nothing_is_encrypted() -> None:
-    with serving("--host", "0.0.0.0", "--open") as server:
+def test_beyond_this_machine_the_log_says_where_nothing_is_encrypted() -> None:
+    with serving("--host", "0.0.0.0", "--open", "--tls", "off", "--behind-proxy", "192.0.2.9") as server:
         assert server.stderr is not None
         events = {json.loads(server.stderr.readline())["event"] for _ in range(2)}
         assert events == {"listening", "not encrypted"}

@@ -94,7 +94,7 @@ async def test_an_address_that_connects_too_often_is_closed_at_once_and_others_a
 async def test_behind_a_trusted_proxy_the_connections_of_each_client_are_limited(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    live = await serve(per_address=64, open=True, trusted_proxy=("127.0.0.2",))
+    live = await serve(per_address=64, open=True, behind_proxy=("127.0.0.2",))
 
     async def enter(client: str) -> int:
         knock = await live.knock(source="127.0.0.2")

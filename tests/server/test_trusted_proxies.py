@@ -37,7 +37,7 @@ def test_a_trusted_proxy_is_believed_what_it_says_itself_and_nothing_more(peer: 
 
 
 async def test_behind_a_trusted_proxy_people_are_counted_and_banned_by_their_own_address(serve: Serve) -> None:
-    live = await serve(open=True, trusted_proxy=("127.0.0.1",), per_address=1)
+    live = await serve(open=True, behind_proxy=("127.0.0.1",), per_address=1)
     boss = await live.enter({"Username": "boss", "X-Forwarded-For": "192.0.2.1"})
     await boss.until("welcome")
     ada = await live.enter({"Username": "ada", "X-Forwarded-For": "198.51.100.7"})
@@ -57,7 +57,7 @@ async def test_a_proxy_that_is_not_trusted_is_told_of_once_and_not_believed(serv
     for name in ("ada", "bob"):  # this machine's own address has no limit
         client = await live.enter({"Username": name, "X-Forwarded-For": "198.51.100.7"})
         await client.until("welcome")
-    assert "--trusted-proxy" in logged.take("a proxy is not trusted")["advice"]
+    assert "--behind-proxy" in logged.take("a proxy is not trusted")["advice"]
 
 
 def test_a_trusted_proxy_may_be_written_as_an_address_mapped_into_ipv6() -> None:

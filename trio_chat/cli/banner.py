@@ -66,7 +66,7 @@ def guest_urls(config: ServerConfig, urls: Sequence[str], hosts: Sequence[str]) 
     if is_this_machine(config.host) and not config.public_host:
         return []
     first = urlsplit(urls[0])
-    proxied = first.scheme == "ws" and bool(config.trusted_proxy)
+    proxied = first.scheme == "ws" and bool(config.behind_proxy)
     if config.public_host:
         scheme = "wss" if proxied else first.scheme
         port = None if proxied else first.port

@@ -95,7 +95,7 @@ class WholeNumber(_ParamType):
 class SettingOption(GroupedOption):
     """The option for one setting; its help is the setting's description."""
 
-    def __init__(self, flags: list[str], *, setting: Option, table: str) -> None:
+    def __init__(self, flags: list[str], *, setting: Option, table: str, hidden: bool = False) -> None:
         super().__init__(
             flags,
             group=setting.group,
@@ -104,6 +104,7 @@ class SettingOption(GroupedOption):
             metavar=setting.metavar or None,
             default=None,
             multiple=setting.kind == "texts",
+            hidden=hidden,
             **({} if setting.kind == "flag" else {"type": SettingType(setting)}),
         )
         self.setting = setting
@@ -166,6 +167,10 @@ def settings(section: type[Settings], *keys: str) -> Callable[[F], F]:
                 setting=setting,
                 table=table,
             )(function)
+            for alias in setting.aliases:
+                flag = "--" + alias.replace("_", "-")
+                old = click.option(flag, alias, cls=SettingOption, setting=setting, table=table, hidden=True)
+                function = old(function)
         return function
 
     return decorate

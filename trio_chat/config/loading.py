@@ -19,7 +19,7 @@ from typing import Any, Final, Generic, Literal, TypeVar
 from trio_chat.addresses import is_this_machine
 from trio_chat.config.settings import SECTIONS, ClientConfig, ServerConfig, Settings, options
 from trio_chat.config.source import SettingsFile, default_path, read
-from trio_chat.config.values import PREFIX, InvalidValue, Option, convert
+from trio_chat.config.values import PREFIX, InvalidValue, Option, convert, variable
 from trio_chat.errors import ConfigError
 
 VARIABLE: Final = PREFIX + "CONFIG"
@@ -65,6 +65,10 @@ class _Merge:
     faults: list[str] = field(default_factory=list)
 
     def set(self, option: Option, value: object, source: Source, *, lenient: bool) -> None:
+        before = self.sources.get(option.key)
+        if before is not None and before.layer == source.layer:  # under the name of an earlier version
+            self.faults.append(f"{source.place}: the same is given by {before.place}; remove one of them.")
+            return
         subject = f"{source.place}: {option.key}" if source.layer == "file" else source.place
         try:
             self.values[option.key] = convert(option, value, lenient=lenient)
@@ -144,7 +148,7 @@ def _from_file(got: _Merge, section: type[Settings], file: SettingsFile) -> None
 def _from_table(
     got: _Merge, struct: type[Settings], name: str, table: Mapping[str, object], file: SettingsFile
 ) -> None:
-    known = {option.key: option for option in options(struct)}
+    known = {key: option for option in options(struct) for key in option.keys}
     for key, value in table.items():
         place = file.place(name, key)
         if key not in known:
@@ -168,16 +172,18 @@ def _wrong_entries(table: Mapping[str, object]) -> list[str]:
 def _from_environment(got: _Merge, section: type[Settings], environ: Mapping[str, str]) -> None:
     """Take the environment variables. A variable that is set to nothing counts as not set."""
     for option in options(section):
-        if text := environ.get(option.variable):
-            got.set(option, text, Source("environment", option.variable), lenient=True)
+        for name in map(variable, option.keys):
+            if text := environ.get(name):
+                got.set(option, text, Source("environment", name), lenient=True)
 
 
 def _from_flags(got: _Merge, section: type[Settings], flags: Mapping[str, object]) -> None:
-    known = {option.key: option for option in options(section)}
+    known = {key: option for option in options(section) for key in option.keys}
     for key, value in flags.items():
         option = known[key]
         if value is not None and value != ():
-            got.set(option, value, Source("flag", option.flag or key), lenient=True)
+            flag = option.flag if key == option.key else "--" + key.replace("_", "-")
+            got.set(option, value, Source("flag", flag or key), lenient=True)
 
 
 def _unknown(key: str, name: str, known: Iterable[str]) -> str:
@@ -206,7 +212,8 @@ def near(word: str, known: Iterable[str]) -> str:
 
 def _misspelt_variables(environ: Mapping[str, str]) -> list[str]:
     """Warn of variables that are nearly ours. They may belong to another program, so they are not a fault."""
-    known = {option.variable for struct in SECTIONS.values() for option in options(struct)} | {VARIABLE}
+    every = [option for struct in SECTIONS.values() for option in options(struct)]
+    known = {variable(key) for option in every for key in option.keys} | {VARIABLE}
     return [
         f"The variable {name} is set, but no option reads it.{hint}"
         for name in sorted(environ)
@@ -292,6 +299,26 @@ def check_server(config: ServerConfig, sources: Mapping[str, Source] | None = No
             f"{_place(sources, 'admit')}admit = invites keeps people out whom the password lets in. Take the password "
             "away, or leave admit out: then people get in with the password or with an invite."
         )
+    _check_tls(config, sources)
+
+
+def _check_tls(config: ServerConfig, sources: Mapping[str, Source] | None) -> None:
+    """Check that the settings of TLS fit together. Raises :class:`ConfigError`."""
+    if (config.cert is None) != (config.key is None):
+        given, missing = ("cert", "--key") if config.key is None else ("key", "--cert")
+        raise ConfigError(
+            f"{_place(sources, given)}A certificate and its key go together. "
+            f"Give {missing} too; both may be in one file, which you then name twice."
+        )
+    if config.tls == "auto":
+        return
+    if config.cert is not None:
+        raise ConfigError(f"{_place(sources, 'tls', 'cert')}--tls off uses no certificate. Remove --cert or --tls off.")
+    if not is_this_machine(config.host) and not config.behind_proxy:
+        raise ConfigError(
+            f"{_place(sources, 'tls', 'host')}Other machines can reach {config.host}, and without TLS everybody on the "
+            "way can read the chat. Remove --tls off, or name the proxy that does TLS with --behind-proxy ADDRESS."
+        )
 
 
 def admission(config: ServerConfig) -> Literal["everyone", "password", "invites", "accounts"]:
@@ -304,7 +331,7 @@ def admission(config: ServerConfig) -> Literal["everyone", "password", "invites"
         return config.admit
     if config.password is not None:
         return "password"
-    if config.open or (is_this_machine(config.host) and not config.trusted_proxy):
+    if config.open or (is_this_machine(config.host) and not config.behind_proxy):
         return "everyone"
     return "invites"
 

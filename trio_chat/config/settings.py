@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.config.checks import (
     THEMES,
     check_authority,
@@ -147,13 +148,32 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
             check=check_authority,
         ),
     ] = ()
-    trusted_proxy: Annotated[
+    tls: Annotated[
+        Literal["auto", "off"],
+        _meta(
+            "auto: TLS if other machines can reach the server, or it has --cert; off: none, for a proxy does it",
+            _LISTEN,
+            "WHEN",
+        ),
+    ] = "auto"
+    cert: Annotated[
+        Path | None,
+        _meta(
+            "PEM file with the certificate for TLS, and those of its issuers; by default, one of the server's own key",
+            _LISTEN,
+            "FILE",
+        ),
+    ] = None
+    key: Annotated[Path | None, _meta("PEM file with the private key of --cert", _LISTEN, "FILE")] = None
+    behind_proxy: Annotated[
         tuple[str, ...],
         _meta(
-            "address or network of a proxy whose X-Forwarded-For header is trusted; repeat for more",
-            _ADMIT,
+            "address or network of a proxy in front: it may speak without TLS, and its X-Forwarded-For header is "
+            "trusted; repeat for more",
+            _LISTEN,
             "ADDRESS",
             check=check_network,
+            aliases=("trusted_proxy",),
         ),
     ] = ()
     motd: Annotated[str, _meta("message of the day, shown to everybody who joins", _ADMIT, "TEXT", max_length=2000)] = (
@@ -276,6 +296,11 @@ class ServerConfig(Settings, frozen=True, kw_only=True):
     log_level: Annotated[
         Literal["debug", "info", "warning", "error"], _meta("lowest level that is logged", _RUN, "LEVEL")
     ] = "info"
+
+    @property
+    def speaks_tls(self) -> bool:
+        """Whether the server speaks TLS."""
+        return self.tls == "auto" and (self.cert is not None or not is_this_machine(self.host))
 
 
 class ClientConfig(Settings, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ class Option:
 
     ``low`` and ``high`` bound a number, or the length of a text in characters. ``check`` is called with a value of
     the right kind and returns its fault as words that follow the option's name, or ``None``. ``flags`` is empty if
-    the option is not available on the command line.
+    the option is not available on the command line. ``aliases`` are keys of earlier versions, which still work.
     """
 
     section: str
@@ -39,12 +39,18 @@ class Option:
     low: float | None = None
     high: float | None = None
     secret: bool = False
+    aliases: tuple[str, ...] = ()
     check: Callable[[str], str | None] | None = None
 
     @property
     def variable(self) -> str:
         """The environment variable that sets it."""
-        return PREFIX + self.key.upper()
+        return variable(self.key)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Its key, and those of earlier versions."""
+        return (self.key, *self.aliases)
 
     @property
     def flag(self) -> str:
@@ -77,6 +83,11 @@ class Option:
         if self.high is None:
             return low.format(low=f"{self.low:.15g}")
         return both.format(low=f"{self.low:.15g}", high=f"{self.high:.15g}")
+
+
+def variable(key: str) -> str:
+    """The environment variable of a key."""
+    return PREFIX + key.upper()
 
 
 class InvalidValue(ValueError):

@@ -22,6 +22,7 @@ import contextlib
 import itertools
 import secrets
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
 import platformdirs
@@ -38,6 +39,8 @@ from trio_chat.server.doors.control import serve_control
 from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.doors.own_hosts import OwnHosts
 from trio_chat.server.doors.prover import Prover
+from trio_chat.server.encryption import Encryption
+from trio_chat.server.entrance import Entrance
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.hub import Hub
 from trio_chat.server.hub.items import Arrival, Departure, Stop
@@ -63,7 +66,7 @@ if TYPE_CHECKING:
 
     from trio_chat.config import ServerConfig
     from trio_chat.records import SaveClock, Snapshot
-    from trio_chat.server.net.transport import TcpListener, TcpTransport, Transport
+    from trio_chat.server.net.transport import TcpListener, TcpTransport
     from trio_chat.store import Store
 
 _HUB_GRACE: Final = 1.0
@@ -78,12 +81,12 @@ log = structlog.get_logger()
 @dataclass(frozen=True, slots=True)
 class _Socket:
     """An accepted connection. ``scope`` is that of its tasks, ``newcomer`` its place while it is not inside, and
-    ``local`` the address and port of its end here."""
+    ``tcp`` its transport below TLS."""
 
     session: int
     scope: trio.CancelScope
     newcomer: Stranger
-    local: tuple[str, int]
+    tcp: TcpTransport
 
 
 class Server:
@@ -109,17 +112,18 @@ class Server:
         self.upkeep = upkeep
         self.sessions = sessions
         self._directory = directory
-        self._proxies = Proxies(config.trusted_proxy)
+        self._proxies = Proxies(config.behind_proxy)
         self._hosts = OwnHosts(config.public_host, config.host)
         self._prover = Prover(identity, self._hosts)
         self.gate = Gate(config.max_connections, config.per_address)
+        self._encryption = Encryption.of(config, identity)
+        self._entrance = Entrance(self._encryption, self._proxies, hub.refusals, config.handshake_timeout)
         self._attempts = Attempts(on=config.per_address > 0)
         self.newcomers: Crowd[Stranger] = Crowd()
         self._memory = OutboxMemory(config.max_outbox_memory)
-        self._figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory)
+        self._figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory, self._encryption)
         self._stopping = trio.Event()
         self._sockets = 0
-        self._entering: set[trio.CancelScope] = set()
         self.addresses: list[tuple[str, int]] = []
 
     def __repr__(self) -> str:
@@ -128,7 +132,9 @@ class Server:
     @property
     def urls(self) -> list[str]:
         """The addresses on which the server listens, as URLs for a client."""
-        return [f"ws://[{host}]:{port}/" if ":" in host else f"ws://{host}:{port}/" for host, port in self.addresses]
+        scheme = "wss" if self._encryption.on else "ws"
+        hosts = [(f"[{host}]" if ":" in host else host, port) for host, port in self.addresses]
+        return [f"{scheme}://{host}:{port}/" for host, port in hosts]
 
     @property
     def stopping(self) -> bool:
@@ -140,11 +146,11 @@ class Server:
         self._stopping.set()
 
     async def reload(self) -> str:
-        """Read again what may change while the server runs. Returns a sentence about it.
+        """Read again what may change while the server runs: its certificate. Returns a sentence about it.
 
         Raises ``TrioChatError`` when a file cannot be used; the server then goes on with what it has.
         """
-        return "There is nothing to read again."
+        return await self._encryption.reload()
 
     async def run(self, *, task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED) -> None:
         """Serve until :meth:`stop`. It is started when it listens.
@@ -165,6 +171,7 @@ class Server:
             await root.start(self.hub.run)
             self.upkeep.start(root)
             root.start_soon(self._stop_when_store_lost)
+            root.start_soon(self._encryption.watch)
             if self._directory is not None:
                 await root.start(serve_control, self._directory, self.hub, self.urls)
             async with trio.open_nursery() as connections:
@@ -174,8 +181,7 @@ class Server:
                     task_status.started(self)
                     await self._stopping.wait()
                     listening.cancel_scope.cancel()
-                for scope in self._entering:
-                    scope.cancel()
+                self._entrance.close()
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
                 root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
                 await inbox.send(Stop(RETRY))
@@ -215,7 +221,7 @@ class Server:
         self.hub.refusals.note("refused", "too_many_attempts", address)
         return False
 
-    async def _serve(self, transport: TcpTransport, address: str) -> None:
+    async def _serve(self, tcp: TcpTransport, address: str) -> None:
         """Serve one connection, and let none of its errors past."""
         session, scope = next(self.sessions), trio.CancelScope()
         newcomer = Stranger(address, scope.cancel)
@@ -223,8 +229,8 @@ class Server:
         self.hub.tally.connections += 1
         self._add_newcomer(newcomer)
         try:
-            with transport, scope:
-                await self._connect(transport, _Socket(session, scope, newcomer, transport.local_address))
+            with tcp, scope:
+                await self._connect(_Socket(session, scope, newcomer, tcp))
         except* Exception as group:  # a cancellation may come with it, and goes on
             if group.split(_EXPECTED)[1] is None:
                 log.debug("connection broken", session=session, error=repr(group))
@@ -250,8 +256,11 @@ class Server:
             self.hub.refusals.note("sent away", "crowded", first.address)
             first.give_way()
 
-    async def _connect(self, transport: Transport, socket: _Socket) -> None:
+    async def _connect(self, socket: _Socket) -> None:
         config = self.config
+        transport = await self._entrance.open(socket.tcp, socket.newcomer.address)
+        if transport is None:
+            return
         async with trio.open_nursery() as nursery:
             connection = Connection(
                 transport,
@@ -262,28 +271,27 @@ class Server:
                 memory=self._memory,
             )
             try:
-                await self._answer(connection, nursery, socket)
+                await self._answer(connection, nursery, socket, encrypted=transport is not socket.tcp)
             finally:
                 connection.finish()
             nursery.cancel_scope.cancel()
         await connection.linger()
 
-    async def _answer(self, connection: Connection, nursery: trio.Nursery, socket: _Socket) -> None:
+    async def _answer(self, connection: Connection, nursery: trio.Nursery, socket: _Socket, *, encrypted: bool) -> None:
         """Do what the head of a connection asks for. A WebSocket is served to its end."""
-        head = await self._read_head(connection)
-        if head is None:
-            return
-        if isinstance(head, Refusal):
-            page: http.Response | None = self._refuse(head, socket.newcomer.address)
+        address = socket.newcomer.address
+        head = await self._entrance.read_head(connection, socket.tcp, address, encrypted=encrypted)
+        if not isinstance(head, http.Head):
+            answer = head
         elif head.wants_websocket:
-            page = await self._open_session(connection, head, nursery, socket)
+            answer = _rendered(head, await self._open_session(connection, head, nursery, socket))
         else:
-            answer = await http.answer(head, self.hub, self._hosts, lambda: exposition(self._figures))
-            page = self._refuse(answer, socket.newcomer.address) if isinstance(answer, Refusal) else answer
-        if page is not None:
-            body = not (isinstance(head, http.Head) and head.method == "HEAD")
+            figures = partial(exposition, self._figures)
+            page = await http.answer(head, self.hub, self._hosts, figures, encrypted=encrypted)
+            answer = _rendered(head, self._refuse(page, address) if isinstance(page, Refusal) else page)
+        if answer is not None:
             with trio.move_on_after(self.config.handshake_timeout):
-                await connection.send_all(http.render(page, body=body))
+                await connection.send_all(answer)
 
     async def _open_session(
         self, connection: Connection, head: http.Head, nursery: trio.Nursery, socket: _Socket
@@ -295,7 +303,7 @@ class Server:
         with self._inside(connection, socket, address) as refusal:
             if refusal is not None:
                 return self._refuse(refusal, address)
-            return await self._admit(connection, head, nursery, address, socket.local)
+            return await self._admit(connection, head, nursery, address, socket.tcp.local_address)
 
     @contextlib.contextmanager
     def _inside(self, connection: Connection, socket: _Socket, address: str) -> Iterator[Refusal | None]:
@@ -323,23 +331,6 @@ class Server:
     def _refuse(self, refusal: Refusal, address: str) -> http.Response:
         self.hub.refusals.note("refused", refusal.code, address)
         return http.refused(refusal)
-
-    async def _read_head(self, connection: Connection) -> http.Head | Refusal | None:
-        """Read the head of a connection; ``None`` if the peer hangs up, or the server stops."""
-        timeout = self.config.handshake_timeout
-        with trio.move_on_after(timeout) as scope:
-            self._entering.add(scope)
-            try:
-                data = await connection.read_head(http.MAX_HEAD)
-            finally:
-                self._entering.discard(scope)
-            if data is None:
-                return None
-            head = http.parse_head(data)
-            if isinstance(head, http.Head) and head.wants_websocket:
-                connection.unread(data)
-            return head
-        return None if self._stopping.is_set() else refuse("head_timeout", seconds=timeout)
 
     async def _admit(
         self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str, local: tuple[str, int]
@@ -414,6 +405,10 @@ async def open_server(
     async with SqliteStore.open(directory / DATABASE) as kept:
         identity = await trio.to_thread.run_sync(ServerIdentity.open, kept.path)
         yield make_server(config, kept, await kept.load(), identity=identity, directory=directory, clock=clock)
+
+
+def _rendered(head: http.Head, page: http.Response | None) -> bytes | None:
+    return None if page is None else http.render(page, body=head.method != "HEAD")
 
 
 def default_data_directory() -> Path:

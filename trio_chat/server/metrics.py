@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from prometheus_client import Metric
 
+    from trio_chat.server.encryption import Encryption
     from trio_chat.server.hub.hub import Hub
     from trio_chat.server.net.crowd import Crowd, Stranger
     from trio_chat.server.net.gate import Gate
@@ -25,11 +26,14 @@ if TYPE_CHECKING:
 class ServerCollector(Collector):
     """Reads the figures when a client asks for them, so that counting costs the hub next to nothing."""
 
-    def __init__(self, hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory) -> None:
+    def __init__(
+        self, hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory, encryption: Encryption
+    ) -> None:
         self._hub = hub
         self._gate = gate
         self._newcomers = newcomers
         self._memory = memory
+        self._encryption = encryption
 
     def collect(self) -> Iterator[Metric]:
         """Yield every figure."""
@@ -56,6 +60,9 @@ class ServerCollector(Collector):
         for code, count in sorted(tally.refusals.items()):
             refusals.add_metric([code], count)
         yield refusals
+        if self._encryption.expires is not None:
+            text = "When the certificate of TLS expires, in seconds since 1970."
+            yield GaugeMetricFamily("trio_chat_certificate_expiry_seconds", text, self._encryption.expires)
         yield _histogram("trio_chat_hub_batch_requests", "Requests in one batch.", tally.batch_requests)
         yield _histogram("trio_chat_hub_batch_seconds", "Time that one batch took.", tally.batch_seconds)
         yield _histogram("trio_chat_hub_delay_seconds", "Time that a request waited for the hub.", tally.delay_seconds)
@@ -69,10 +76,12 @@ def _histogram(name: str, text: str, values: Distribution) -> HistogramMetricFam
     return HistogramMetricFamily(name, text, buckets=buckets, sum_value=values.total)
 
 
-def make_metrics(hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory) -> CollectorRegistry:
+def make_metrics(
+    hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory, encryption: Encryption
+) -> CollectorRegistry:
     """Make a registry for this server alone: several servers in one process do not mix."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(ServerCollector(hub, gate, newcomers, memory))
+    registry.register(ServerCollector(hub, gate, newcomers, memory, encryption))
     return registry
 
 

@@ -20,10 +20,10 @@ log = structlog.get_logger()
 
 
 class Proxies:
-    """The proxies in ``trusted_proxy``, each an address or a network as text."""
+    """The proxies in ``behind_proxy``, each an address or a network as text."""
 
-    def __init__(self, trusted_proxy: Iterable[str]) -> None:
-        self._trusted = [read_network(one) for one in trusted_proxy]
+    def __init__(self, behind_proxy: Iterable[str]) -> None:
+        self._trusted = [read_network(one) for one in behind_proxy]
         self._told = False
 
     def __repr__(self) -> str:
@@ -41,7 +41,7 @@ class Proxies:
             return peer
         if not self._trusted and is_loopback(peer) and not self._told:
             self._told = True
-            advice = "with --trusted-proxy, limits, bans and the log use the address of its client instead of its own"
+            advice = "with --behind-proxy, limits, bans and the log use the address of its client instead of its own"
             log.warning("a proxy is not trusted", proxy=peer, advice=advice)
         address, told = peer, header.rsplit(",", _MOST)[-_MOST:]
         while told and self.trusts(address):

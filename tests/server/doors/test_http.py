@@ -158,7 +158,7 @@ async def test_a_person_with_a_browser_is_told_what_this_is_and_how_to_join(serv
     assert answer.status == 200
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
     assert "default-src 'none'" in answer.headers["content-security-policy"]
-    assert b"trio-chat join chat.example:8765" in answer.body
+    assert b"trio-chat join ws://chat.example:8765/" in answer.body
     assert int(answer.headers["content-length"]) == len(answer.body)
 
 
@@ -279,7 +279,7 @@ async def test_half_a_head_is_waited_for_up_to_the_deadline_and_holds_nobody_up(
     live: LiveServer = await serve(handshake_timeout=10.0)
     client = await live.knock()
     await client.send(sent)
-    await until(lambda: live.server._entering)
+    await until(lambda: live.server._entrance._scopes)
     assert (await live.get("/healthz")).status == 200
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(11)
@@ -314,7 +314,7 @@ async def test_an_endless_head_is_read_no_further_than_needed(
     assert "too long" in answer.json["message"]
 
 
-async def test_a_tls_hello_to_the_plain_port_is_refused_at_once(serve: Serve) -> None:
+async def test_a_tls_hello_to_the_plain_port_gets_an_alert_at_once(serve: Serve) -> None:
     live = await serve()
     ada = await live.join("ada")
     incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
@@ -323,7 +323,11 @@ async def test_a_tls_hello_to_the_plain_port_is_refused_at_once(serve: Serve) ->
         tls.do_handshake()
     client = await live.knock()
     await client.send(outgoing.read())
-    assert (await client.read_answer()).json["code"] == "bad_head"
+    incoming.write(await client.read_to_end())
+    client.hang_up()
+    with pytest.raises(ssl.SSLError, match="ALERT_PROTOCOL_VERSION"):
+        tls.do_handshake()
+    assert live.server.hub.tally.refusals["no_tls"] == 1
     assert (await ada.say("still here"))["type"] == "ok"
 
 

@@ -84,7 +84,7 @@ async def test_a_client_that_dials_an_authority_of_the_server_gets_a_proof(serve
 
 
 async def test_a_public_name_is_proved_behind_a_proxy_and_this_machines_is_not(serve: Serve) -> None:
-    live, nonce = await serve(public_host=("chat.example",), trusted_proxy=("127.0.0.1",)), secrets.token_bytes(32)
+    live, nonce = await serve(public_host=("chat.example",), behind_proxy=("127.0.0.1",)), secrets.token_bytes(32)
     forwarded = {"X-Forwarded-For": "192.0.2.1"}
     answer = await upgraded(live, ask(nonce, "chat.example", **forwarded))
     assert proves(answer, nonce, "chat.example")

@@ -217,7 +217,7 @@ async def test_the_bytes_of_requests_are_charged_and_not_only_their_number(
 async def test_an_account_that_comes_back_too_often_is_refused_before_the_upgrade_and_others_get_in(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    live = await serve(rate=1.0, burst=10.0, open=True, trusted_proxy=["127.0.0.1"], **virtual)
+    live = await serve(rate=1.0, burst=10.0, open=True, behind_proxy=["127.0.0.1"], **virtual)
     ada = await live.join("ada")
     token = ada.token
     for _ in range(3):
@@ -234,9 +234,7 @@ async def test_an_account_that_comes_back_too_often_is_refused_before_the_upgrad
 async def test_new_accounts_of_one_address_share_its_allowance(
     serve: Serve, mock_clock: trio.testing.MockClock
 ) -> None:
-    live = await serve(
-        address_rate=1.0, address_burst=10.0, rate=1.0, open=True, trusted_proxy=["127.0.0.1"], **virtual
-    )
+    live = await serve(address_rate=1.0, address_burst=10.0, rate=1.0, open=True, behind_proxy=["127.0.0.1"], **virtual)
     from_there = {"X-Forwarded-For": "192.0.2.7"}
     for number in range(4):
         await live.enter({"Username": f"eve{number}", **from_there})

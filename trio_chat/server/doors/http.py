@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 import msgspec
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error
@@ -122,8 +122,11 @@ def _find_fault(lines: bytes) -> str | None:
     return None
 
 
-def refused(refusal: Refusal) -> Response:
-    """Return the response for a refusal: the error event that a session would get."""
+def refused(refusal: Refusal, head: Head | None = None) -> Response:
+    """Return the response for a refusal: the error event that a session would get; for a browser that should use TLS,
+    a page."""
+    if refusal.code == "tls_needed" and head is not None and "text/html" in head.headers.get("accept", ""):
+        return _page(HTTPStatus.BAD_REQUEST, _TLS_PAGE.format(url=html.escape(refusal.params["url"])))
     headers: list[tuple[str, str]] = []
     status = refusal.fault.http or HTTPStatus.BAD_REQUEST
     if status == HTTPStatus.UNAUTHORIZED:
@@ -150,9 +153,11 @@ def render(response: Response, *, body: bool = True) -> bytes:
     return "\r\n".join([*lines, "", ""]).encode("latin-1") + (response.body if body else b"")
 
 
-async def answer(head: Head, hub: Hub, hosts: OwnHosts, metrics: Callable[[], bytes]) -> Response | Refusal:
+async def answer(
+    head: Head, hub: Hub, hosts: OwnHosts, metrics: Callable[[], bytes], *, encrypted: bool = False
+) -> Response | Refusal:
     """Respond to a request that is no upgrade. The figures are for requests to a host of ``hosts`` only: a web page
-    could read them under a name of its own that leads here."""
+    could read them under a name of its own that leads here. ``encrypted``: it came over TLS."""
     if head.method not in {"GET", "HEAD"}:
         return Response(
             HTTPStatus.METHOD_NOT_ALLOWED, "text/plain", b"Only GET works here.\n", (("Allow", "GET, HEAD"),)
@@ -165,7 +170,7 @@ async def answer(head: Head, hub: Hub, hosts: OwnHosts, metrics: Callable[[], by
             return refusal
         return Response(HTTPStatus.OK, "text/plain; version=0.0.4; charset=utf-8", metrics())
     if head.path == "/":
-        return _front(_where(head))
+        return _page(HTTPStatus.OK, _FRONT.format(where=html.escape(_where(head, encrypted)), version=__version__))
     return Response(HTTPStatus.NOT_FOUND, "text/plain", b"There is no such page. / explains this server.\n")
 
 
@@ -176,29 +181,45 @@ async def _health(hub: Hub) -> Response:
     return Response(status, "application/json", msgspec.json.encode(health) + b"\n")
 
 
-_FRONT: Final = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
+_STYLE: Final = """<meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>trio-chat</title>
 <style>body{{font:1rem/1.5 monospace;max-width:44rem;margin:3rem auto;padding:0 1rem}}
-pre{{padding:.8rem;border:1px solid;overflow:auto}}</style></head>
+pre{{padding:.8rem;border:1px solid;overflow:auto}}</style>"""
+
+_FRONT: Final = f"""<!doctype html>
+<html lang="en"><head>{_STYLE}</head>
 <body><h1>trio-chat</h1>
 <p>This is a chat server for people who live in the terminal. You cannot chat in the browser: join from a
 shell, on any machine with Python 3.11 or newer that has trio-chat installed.</p>
-<pre>trio-chat join {where}</pre>
+<pre>trio-chat join {{where}}</pre>
 <p>If the server has a password, ask whoever runs it. In the chat, /help lists all commands.</p>
-<p>Version {version}.</p></body></html>
+<p>Version {{version}}.</p></body></html>
+"""
+
+_TLS_PAGE: Final = f"""<!doctype html>
+<html lang="en"><head>{_STYLE}</head>
+<body><h1>trio-chat</h1>
+<p>This server uses TLS, and a plain HTTP request was sent to an HTTPS port. Join it from a shell:</p>
+<pre>trio-chat join {{url}}</pre></body></html>
 """
 
 
-def _where(head: Head) -> str:
-    """Return the address to join, as the browser knows it: a whole URL if a TLS proxy is used or no port is named."""
-    host = head.headers.get("host", "HOST:PORT")
-    if head.headers.get("x-forwarded-proto", "").lower() == "https":
-        return f"wss://{host}/"
-    return host if re.search(r":\w+$", host) else f"ws://{host}/"
+def join_url(head: Head, *, encrypted: bool) -> str:
+    """Return the URL of this server for a client, as the request names its host."""
+    host = head.headers.get("host", "HOST:PORT")[:_LONGEST_ADDRESS]
+    return f"{'wss' if encrypted else 'ws'}://{host}/"
 
 
-def _front(where: str) -> Response:
-    page = _FRONT.format(where=html.escape(where[:_LONGEST_ADDRESS]), version=__version__)
+def _where(head: Head, encrypted: bool) -> str:  # noqa: FBT001 - private
+    """Return the address to join, as the browser knows it. It needs no scheme where a client finds out by itself."""
+    host = head.headers.get("host", "")
+    if encrypted or head.headers.get("x-forwarded-proto", "").lower() == "https":
+        return join_url(head, encrypted=True)
+    named, _, port = host.rpartition(":")
+    bare = port.isdigit() and is_this_machine(named.strip("[]"))
+    return host if bare else join_url(head, encrypted=False)
+
+
+def _page(status: HTTPStatus, page: str) -> Response:
     policy = ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'")
-    return Response(HTTPStatus.OK, "text/html; charset=utf-8", page.encode(), (policy,))
+    return Response(status, "text/html; charset=utf-8", page.encode(), (policy,))

@@ -14,7 +14,6 @@ whose answer goes straight out. Then it is uncorked, and two things go past trio
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -23,6 +22,7 @@ from trio_chat.errors import Refusal, refuse
 from trio_chat.server.net.frames import SMALL, FrameReader, close_frame, short_reason
 from trio_chat.server.net.outbox import Outbox
 from trio_chat.server.net.outbox_memory import OutboxMemory
+from trio_chat.server.net.transport import linger
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
 
 _FAREWELL: Final = 5.0
 """Seconds that a peer has to take the rest of its outbox and to answer the close frame."""
-
-_LINGER: Final = 2.0
-"""Seconds that a peer has to read an answer that ends its connection, and to hang up."""
-
-_LINGER_READINGS: Final = 64
-"""Readings of that time: a peer sends at most one more message, whose bytes are on their way."""
 
 _FEW_FRAGMENTS: Final = 1024
 """Fragments that any message may have, however short."""
@@ -149,11 +143,7 @@ class Connection(trio.abc.Stream):
         with bytes unread is reset, and then the peer may lose its last answer."""
         if self._given_up:
             return
-        with trio.move_on_after(_LINGER), contextlib.suppress(OSError, trio.BrokenResourceError):
-            self._transport.shutdown()
-            for _ in range(_LINGER_READINGS):
-                if not await self._receive():
-                    break
+        await linger(self._transport)
 
     async def post(self, message: str | bytes) -> None:
         """Hand over a message that trio-websocket had to put together."""

@@ -14,6 +14,7 @@ wait calls ``wait_writable`` or ``wait_readable`` and tries again. It is also ma
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import ipaddress
 import os
@@ -34,6 +35,12 @@ _RECEIVE: Final = 16384
 
 _AT_ONCE: Final = 32
 """Peers that are closed at once before other tasks get a turn: a millisecond."""
+
+_LINGER: Final = 2.0
+"""Seconds that a peer has to read an answer that ends its connection, and to hang up."""
+
+_LINGER_READINGS: Final = 64
+"""Readings of that time: a peer sends at most one more message, whose bytes are on their way."""
 
 _BACKLOG: Final = 1024
 """Connections that the kernel may hold until they are accepted."""
@@ -110,6 +117,17 @@ class TcpTransport(socket.socket):
         view = _arrivals.view
         return view[: self.recv_into(view)].tobytes()
 
+    async def peek(self) -> bytes:
+        """Wait for the first byte and return it, without taking it; ``b""`` when the peer sends none."""
+        while True:
+            await self.wait_readable()
+            try:
+                return self.recv(1, socket.MSG_PEEK)
+            except BlockingIOError:
+                continue
+            except OSError as error:
+                raise trio.BrokenResourceError(str(error)) from error
+
     def wait_writable(self) -> Awaitable[None]:
         """See :meth:`Transport.wait_writable`."""
         return trio.lowlevel.wait_writable(self)  # noqa: ASYNC105 - the caller awaits it, see wait_readable
@@ -122,6 +140,18 @@ class TcpTransport(socket.socket):
     def shutdown(self, how: int = socket.SHUT_WR, /) -> None:
         """See :meth:`Transport.shutdown`."""
         super().shutdown(how)
+
+
+async def linger(transport: Transport) -> None:
+    """Tell a peer that no more will come, and read until it hangs up, for a short time. A socket that is closed with
+    bytes unread is reset, and then the peer may lose its last answer."""
+    with trio.move_on_after(_LINGER), contextlib.suppress(OSError):
+        transport.shutdown()
+        for _ in range(_LINGER_READINGS):
+            await transport.wait_readable()
+            with contextlib.suppress(BlockingIOError):
+                if not transport.receive():
+                    break
 
 
 class TcpListener:
