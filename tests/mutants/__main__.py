@@ -46,6 +46,9 @@ ABOVE: Final = {
 ALL: Final = ("broker", "server", "client", "ui", "cli")
 """The same for a module beside the packages."""
 
+SEEN_IN_PROGRAMS: Final = {"client", "ui", "cli", "config", "output"}
+"""Packages that whole programs show; a program that a test kills does not tell which lines it has run."""
+
 LEFT_OUT: Final = ("version", "__main__", "reference", "examples")
 """Modules that decide nothing at run time: the version, and the sources of the pages."""
 
@@ -106,8 +109,8 @@ def tests_for(change: Change, lines: LineMap) -> list[str]:
     first = [file for file in new if file in own]
     rest = [file for file in new if file not in own]
     near = sum(rank(test)[0] == 0 for test in chosen)
-    programs = [file for file in lines.programs(folders) if file not in new]  # a killed program tells no lines
-    return [*first, *chosen[:near], *rest, *chosen[near:], *programs]
+    programs = lines.programs(folders) if part_of(change.module) in SEEN_IN_PROGRAMS else []
+    return [*first, *chosen[:near], *rest, *chosen[near:], *(file for file in programs if file not in new)]
 
 
 def _own_files(module: Path) -> list[str]:
