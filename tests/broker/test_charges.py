@@ -74,6 +74,15 @@ def test_a_connection_that_comes_back_gets_no_fresh_allowance() -> None:
     assert chat.ping(3, 1, NOW + 1.0)[0][0] > 1.0
 
 
+def test_an_account_comes_back_as_long_as_its_debt_with_the_hello_is_no_more_than_a_burst() -> None:
+    for pings, code in ((60, ""), (61, "too_fast")):  # 5 for the hello, half a unit each, and 5 for the next hello
+        chat = broker()
+        chat.arrive(1, "ada")
+        chat.ping(1, pings)
+        chat.close(1, NOW)
+        assert chat.arrive(2, "ada") == code
+
+
 def test_requests_sent_before_the_hello_are_paid_by_the_account_that_it_is_for() -> None:
     chat = broker()
     chat.arrive(1, "ada")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.broker.scenario import Crowd
+from trio_chat.broker.effects import Acknowledge
 from trio_chat.protocol.events import BanList, Error, Left, Moderated, Ok
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import (
@@ -196,3 +197,16 @@ def test_a_banned_guest_does_not_come_back_as_a_new_account() -> None:
 def test_a_member_needs_no_invitation() -> None:
     crowd = ops()
     assert crowd.refused("owner1", Invite(id="i", room="#ops", name="plain")).code == "member_already"
+
+
+def test_a_reply_sent_twice_is_stored_once_also_if_the_store_was_asked_about_both_before() -> None:
+    crowd = Crowd("ada")
+    crowd.say("ada", "hello")
+    broker, session = crowd.broker, crowd.who["ada"]
+    charged = [broker.charge(session, Send(id="x", room=LOBBY, text="yes", reply_to=1), crowd.now) for _ in range(2)]
+    asked = [(one, broker.look_up_for(one)) for one in charged if one is not None]
+    answers = [(one, None if look_up is None else crowd.ahead.answer(look_up)) for one, look_up in asked]
+    effects = [effect for one, stored in answers for effect in broker.decide(one, crowd.now, stored)]
+    acknowledged = [effect.event for effect in effects if isinstance(effect, Acknowledge)]
+    assert [(event.id, event.seq) for event in acknowledged] == [("x", 2), ("x", 2)]
+    assert broker.rooms[LOBBY].last == 2

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import string
 import sys
 import unicodedata
@@ -275,6 +276,22 @@ def test_an_invalid_room_name_is_refused_with_the_reason_and_the_rule(text: str)
 )
 def test_the_nearest_name_is_the_one_most_likely_meant(text: str, known: list[str], near: str | None) -> None:
     assert nearest(text, known) == near
+
+
+def slips(one: str, other: str) -> int:
+    """The restricted Damerau-Levenshtein distance by its definition."""
+    if not one or not other:
+        return len(one) + len(other)
+    ways = [slips(one[1:], other) + 1, slips(one, other[1:]) + 1, slips(one[1:], other[1:]) + (one[0] != other[0])]
+    if one[:2] == other[1::-1] and len(one) > 1 and len(other) > 1:
+        ways.append(slips(one[2:], other[2:]) + 1)
+    return min(ways)
+
+
+def test_the_slips_between_two_words_are_counted_as_defined() -> None:
+    words = ["".join(letters) for length in range(5) for letters in itertools.product("ab", repeat=length)]
+    words += ["xabz", "zxab", "abc", "bca", "acbd"]
+    assert [(one, other) for one in words for other in words if names._slips(one, other) != slips(one, other)] == []
 
 
 def test_the_search_for_the_nearest_name_is_bounded() -> None:

@@ -45,6 +45,21 @@ def test_a_draft_of_a_room_survives_a_removal_and_goes_nowhere_else() -> None:
     assert model.rooms["#ops"].editor.text == "the secret is"
 
 
+@pytest.mark.parametrize(
+    ("room", "why", "said"),
+    [
+        ("#ops", "", "You are no longer in #ops."),
+        ("#ops", "bob removed you.", "You are no longer in #ops. bob removed you."),
+        ("@ada+bob", "It is over.", "Your conversation with bob is over. It is over."),
+    ],
+)
+def test_a_room_that_is_left_is_named_with_the_reason(room: str, why: str, said: str) -> None:
+    members = ("ada", "bob") if room.startswith("@") else ()
+    model = entered(info(LOBBY), events.RoomInfo(name=room, count=2, direct=bool(members), members=members))
+    model.take(events.Left(room=room, reason=why), 0.0, 0.0)
+    assert told(model) == [said]
+
+
 @pytest.mark.parametrize("private", [True, False])
 def test_a_kept_draft_warns_when_its_private_room_is_public(*, private: bool) -> None:
     model = entered(info(SECRET, private=True))

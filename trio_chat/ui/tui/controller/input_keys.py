@@ -14,14 +14,10 @@ from trio_chat.ui.tui.controller.submission import Submission
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import Completing, complete_here
-from trio_chat.ui.tui.model.room import POLICIES
-from trio_chat.ui.tui.model.themes import THEMES
 from trio_chat.ui.tui.session.background import BackgroundRequests
 
 _QUESTION_MARK: Final = "?"
 _INTERRUPTED: Final = 130
-_ARGUMENTS: Final[dict[str, tuple[str, ...]]] = {"notify": POLICIES, "theme": tuple(THEMES)}
-"""The fixed words that a command takes, for completion."""
 
 
 class InputKeys:
@@ -122,7 +118,7 @@ class InputKeys:
 
     def _complete(self) -> None:
         shown = self._completing.press(
-            self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place, _ARGUMENTS)
+            self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place)
         )
         if shown is None:
             self._feedback.ring()

@@ -1,6 +1,6 @@
 """Completion with Tab in the full screen. Pure.
 
-It completes what line mode does, the full screen's own commands and their arguments, and emoji by ``:name``.
+It completes what line mode does, the full screen's own commands, the words of a search, and emoji by ``:name``.
 """
 
 from __future__ import annotations
@@ -70,8 +70,8 @@ class Completing:
         return "  ".join(shown) + (" …" if len(candidates) > _SHOWN else "")
 
 
-def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tuple[str, ...]]) -> Completion:
-    """The candidates for the word before the cursor. ``arguments`` lists the fixed words that a command takes."""
+def complete_here(text: str, cursor: int, place: Place) -> Completion:
+    """The candidates for the word before the cursor."""
     start = cursor
     while start > 0 and not text[start - 1].isspace():
         start -= 1
@@ -86,8 +86,6 @@ def complete_here(text: str, cursor: int, place: Place, arguments: dict[str, tup
         name = before.split(maxsplit=1)[0].removeprefix("/")
         if name == "react":
             return _emoji(":" + word.removeprefix(":"), start, cursor)
-        if name in arguments and len(before.split()) == 1:
-            return _matching(start, cursor, arguments[name], word)
         for key, marks in (("from:", place.people), ("in:", tuple(place.rooms)), ("has:", ("link",))):
             if name == "search" and word.startswith(key):
                 return _matching(start, cursor, (key + one for one in marks), word)
