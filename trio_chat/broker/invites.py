@@ -105,9 +105,12 @@ def make(
     """Make an invite for some ``uses`` that ends after some ``seconds`` (``None``: never).
 
     ``by`` is the person who makes it; for the server's operator, ``actor`` is their name in the audit log. Returns the
-    invite and its secret, or the refusal: a server has :data:`MOST_INVITES`.
+    invite and its secret, or the refusal: a server has :data:`MOST_INVITES`, or
+    takes no new people.
     """
     registry, now = decision.registry, decision.now
+    if registry.settings.admit == "accounts":
+        return refuse("accounts_only")
     refusal = _make_place(decision)
     if refusal is not None:
         return refusal

@@ -18,7 +18,9 @@ from trio_chat.cli.data_directory import chosen_directory
 from trio_chat.cli.faults import harmless
 from trio_chat.cli.health import command as health
 from trio_chat.cli.identity import command as show_identity
+from trio_chat.cli.invite import command as make_invite
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, settings, whole
+from trio_chat.cli.orders import carry_out, local_time
 from trio_chat.cli.page import PageGroup
 from trio_chat.cli.streams import WholeLines
 from trio_chat.cli.unit import command as print_unit
@@ -28,7 +30,7 @@ from trio_chat.errors import OutputError, TrioChatError, UsageError
 if TYPE_CHECKING:
     from typing import IO
 
-    from trio_chat.broker.admin import Order, Table
+    from trio_chat.broker.admin import Table
 
 _LOOK: Final = "How it looks"
 _TIMES: Final = frozenset({"created", "seen", "until", "time"})
@@ -54,15 +56,6 @@ command: Final = PageGroup(
 # ---- orders that a running server carries out itself -----------------------------------------
 
 
-def _carry_out(directory: Path, order: Order) -> Table:
-    """Have the running server carry out an order; without one, carry it out in the database."""
-    from trio_chat.cli.control import administer_running  # noqa: PLC0415 - a help page does not need it
-    from trio_chat.cli.offline import administer_stopped  # noqa: PLC0415 - as above
-
-    answer = administer_running(directory, order)
-    return administer_stopped(directory, order) if answer is None else answer
-
-
 def _order_command(
     name: str,
     short: str,
@@ -84,7 +77,7 @@ def _order_command(
         directory = chosen_directory(config_path, flags)
         if confirm is not None and not yes:
             confirm(directory, target)
-        answer = _carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
+        answer = carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
         if done is not None and not as_json:
             _print(done(answer))
         else:
@@ -146,19 +139,9 @@ def _cell(name: str, value: Cell) -> str:
         case float():
             return f"{value:g}"
         case str() if name in _TIMES:
-            return _local(value)
+            return local_time(value)
         case _:
             return clean_line(str(value))
-
-
-def _local(time: str) -> str:
-    """A time from the server, in this machine's time zone."""
-    from datetime import datetime  # noqa: PLC0415 - a help page does not need it
-
-    try:
-        return f"{datetime.fromisoformat(time).astimezone():%Y-%m-%d %H:%M}"
-    except (ValueError, OverflowError):
-        return time
 
 
 def _first(answer: Table) -> str:
@@ -172,7 +155,7 @@ def _confirm_reset(directory: Path, name: str) -> None:
     from trio_chat.broker.admin import Order  # noqa: PLC0415 - a help page does not need it
     from trio_chat.protocol.names import Name, check_name  # noqa: PLC0415 - as above
 
-    table = _carry_out(directory, Order(do="users"))
+    table = carry_out(directory, Order(do="users"))
     people = [dict(zip(table.headings, row, strict=True)) for row in table.rows]
     asked, *admins = [
         check_name(each) for each in (name, *(str(person["name"]) for person in people if person["admin"]))
@@ -236,6 +219,21 @@ for _command in (
         argument="NUMBER",
         example="unban 3",
         done=lambda answer: f"Ban {_first(answer)} is lifted.",
+    ),
+    _order_command(
+        "invites",
+        "List all invites.",
+        "List the invites: whether each still lets somebody in, for how many new people, until when, into which rooms, "
+        "and who came by it. Their secrets are not kept.",
+        example="invites",
+    ),
+    _order_command(
+        "revoke",
+        "End an invite.",
+        "End the invite with this number, which admin invites shows. People who came by it stay.",
+        argument="NUMBER",
+        example="revoke 3",
+        done=lambda answer: f"Invite {_first(answer)} lets nobody in any more. People who came by it stay.",
     ),
     _order_command(
         "stats",
@@ -317,7 +315,7 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
         _print(f"{file} holds {lines} lines.")
 
 
-for _command in (check, show_identity, health, print_unit):
+for _command in (check, show_identity, make_invite, health, print_unit):
     command.add_command(_command)
 
 

@@ -57,6 +57,7 @@ def serve(config: ServerConfig) -> None:
 
 async def _begin(config: ServerConfig, until_end: contextlib.ExitStack, server: Server) -> None:
     """Note where this account's server is, so that ``join`` knows its operator, and announce it."""
+    server.find_guest_urls = partial(_guest_urls, config, server)
     if not config.memory:
         from trio_chat.cli.data_directory import data_directory  # noqa: PLC0415 - the help page does not need it
         from trio_chat.cli.operator import noted  # noqa: PLC0415 - as above
@@ -68,11 +69,11 @@ async def _begin(config: ServerConfig, until_end: contextlib.ExitStack, server: 
 async def announce(config: ServerConfig, server: Server) -> None:
     """Tell a person at a terminal, with a banner, that the server listens; for others, the log says it."""
     if sys.stdout.isatty():
-        from trio_chat.cli.banner import Announcement, banner, guest_urls  # noqa: PLC0415 - as above
+        from trio_chat.cli.banner import Announcement, banner  # noqa: PLC0415 - as above
 
         told = Announcement(
             server.urls,
-            guest_urls(config, server.urls, _reachable(server)),
+            _guest_urls(config, server),
             server.identity.fingerprint,
             data="" if config.memory else _data(config),
             log_is_here=sys.stderr.isatty(),
@@ -85,6 +86,13 @@ async def announce(config: ServerConfig, server: Server) -> None:
         import structlog  # noqa: PLC0415 - the help page does not need it
 
         structlog.get_logger().warning("not encrypted", advice="messages can be read on their way to other machines")
+
+
+def _guest_urls(config: ServerConfig, server: Server) -> list[str]:
+    """The URLs by which people on other machines reach the server, as things are now."""
+    from trio_chat.cli.banner import guest_urls  # noqa: PLC0415 - the help page does not need it
+
+    return guest_urls(config, server.urls, _reachable(server))
 
 
 def _reachable(server: Server) -> list[str]:

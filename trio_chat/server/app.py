@@ -61,7 +61,7 @@ from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator, Sequence
     from pathlib import Path
 
     from trio_chat.config import ServerConfig
@@ -125,6 +125,8 @@ class Server:
         self._stopping = trio.Event()
         self._sockets = 0
         self.addresses: list[tuple[str, int]] = []
+        self.find_guest_urls: Callable[[], Sequence[str]] = tuple
+        """Tells by which URLs people on other machines reach the server; whoever runs it may know that."""
 
     def __repr__(self) -> str:
         return f"<Server at {self.addresses} {self.gate!r}>"
@@ -144,6 +146,9 @@ class Server:
     def stop(self) -> None:
         """Begin to end the server; :meth:`run` returns when everyone is gone."""
         self._stopping.set()
+
+    def _guest_urls(self) -> Sequence[str]:
+        return self.find_guest_urls()
 
     async def reload(self) -> str:
         """Read again what may change while the server runs: its certificate. Returns a sentence about it.
@@ -173,7 +178,7 @@ class Server:
             root.start_soon(self._stop_when_store_lost)
             root.start_soon(self._encryption.watch)
             if self._directory is not None:
-                await root.start(serve_control, self._directory, self.hub, self.urls)
+                await root.start(serve_control, self._directory, self.hub, self.urls, self._guest_urls)
             async with trio.open_nursery() as connections:
                 async with trio.open_nursery() as listening:
                     for listener in listeners:

@@ -244,7 +244,9 @@ async def test_the_order_listening_says_which_server_this_is(serve: Serve, tmp_p
     live = await serve(data=tmp_path)
     async with Operator(tmp_path) as operator:
         answer = await operator.order(do="listening")
-        assert answer == {"urls": live.server.urls, "epoch": live.store.epoch}
+        assert answer == {"urls": live.server.urls, "epoch": live.store.epoch, "guest_urls": []}
+        live.server.find_guest_urls = lambda: ["wss://192.0.2.7:8765/"]
+        assert (await operator.order(do="listening"))["guest_urls"] == ["wss://192.0.2.7:8765/"]
         assert table(await operator.order(do="users")) == []
 
 

@@ -25,7 +25,7 @@ from trio_chat.server.operator import carry_out
 from trio_chat.store.sqlite.faults import translated
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from trio_chat.server.hub.hub import Hub
 
@@ -48,10 +48,12 @@ log = structlog.get_logger()
 
 
 class Listening(Struct, frozen=True):
-    """The answer to the order ``listening``: the server's URLs, and the epoch of its history."""
+    """The answer to the order ``listening``: the server's URLs, the epoch of its history, and the URLs by which people
+    on other machines reach it, the best first."""
 
     urls: tuple[str, ...]
     epoch: str
+    guest_urls: tuple[str, ...] = ()
 
 
 class Question(Struct, frozen=True):
@@ -91,11 +93,13 @@ async def serve_control(
     directory: Path,
     hub: Hub,
     urls: Sequence[str] = (),
+    guest_urls: Callable[[], Sequence[str]] = tuple,
     *,
     task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
 ) -> None:
-    """Take orders until cancelled. ``urls`` are where the server listens. Replaces the socket of a server that was
-    killed: the store's lock has shown that no other server runs. Raises ``StoreError`` when no socket can be made."""
+    """Take orders until cancelled. ``urls`` are where the server listens, and ``guest_urls`` tells by which URLs people
+    on other machines reach it. Replaces the socket of a server that was killed: the store's lock has shown that no
+    other server runs. Raises ``StoreError`` when no socket can be made."""
     path = directory / NAME
     sock = trio.socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     with sock:
@@ -111,7 +115,7 @@ async def serve_control(
         sock.listen()
         try:
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(trio.serve_listeners, _answerer(hub, urls), [trio.SocketListener(sock)])
+                nursery.start_soon(trio.serve_listeners, _answerer(hub, urls, guest_urls), [trio.SocketListener(sock)])
                 task_status.started()
         finally:
             _remove(path, own)
@@ -128,11 +132,11 @@ def _remove(path: Path, own: os.stat_result) -> None:
         log.warning("socket not removed", path=str(path), error=error.strerror)
 
 
-def _answerer(hub: Hub, urls: Sequence[str]):  # type: ignore[no-untyped-def] # noqa: ANN202 - trio's handler, made for one hub
+def _answerer(hub: Hub, urls: Sequence[str], guest_urls: Callable[[], Sequence[str]]):  # type: ignore[no-untyped-def] # noqa: ANN202 - trio's handler, made for one hub
     async def handle(stream: trio.SocketStream) -> None:
         try:
             async with stream:
-                await _take_orders(stream, hub, urls)
+                await _take_orders(stream, hub, urls, guest_urls)
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             return
         except Exception:  # the boundary: one order fails, the server goes on
@@ -141,19 +145,23 @@ def _answerer(hub: Hub, urls: Sequence[str]):  # type: ignore[no-untyped-def] # 
     return handle
 
 
-async def _take_orders(stream: trio.SocketStream, hub: Hub, urls: Sequence[str]) -> None:
+async def _take_orders(
+    stream: trio.SocketStream, hub: Hub, urls: Sequence[str], guest_urls: Callable[[], Sequence[str]]
+) -> None:
     waiting = b""
     async for data in stream:
         waiting += data
         *lines, waiting = waiting.split(b"\n")
         for line in lines:
-            answer = await _tell(line, hub, urls) or await _carry_out(line, hub)
+            answer = await _tell(line, hub, urls, guest_urls) or await _carry_out(line, hub)
             await stream.send_all(msgspec.json.encode(answer) + b"\n")
         if len(waiting) > _MAX_LINE:
             return
 
 
-async def _tell(line: bytes, hub: Hub, urls: Sequence[str]) -> Listening | Health | None:
+async def _tell(
+    line: bytes, hub: Hub, urls: Sequence[str], guest_urls: Callable[[], Sequence[str]]
+) -> Listening | Health | None:
     """Answer a question about the server; ``None`` if the line is none."""
     try:
         question = msgspec.json.decode(line, type=Question)
@@ -161,7 +169,7 @@ async def _tell(line: bytes, hub: Hub, urls: Sequence[str]) -> Listening | Healt
         return None
     if question.do == "health":
         return await check_health(hub)
-    return Listening(tuple(urls), hub.broker.settings.epoch)
+    return Listening(tuple(urls), hub.broker.settings.epoch, tuple(guest_urls()))
 
 
 async def _carry_out(line: bytes, hub: Hub) -> OrderResult:
