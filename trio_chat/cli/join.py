@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
+from msgspec import structs
 
 from trio_chat.cli.connecting import (
     SETTINGS,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from trio_chat.ui.model.preferences import Preferences
     from trio_chat.ui.plain.line_mode import PlainOptions
 
+_SSHD: Final = "For sshd"
 _LOOKS: Final = (
     "backlog",
     "unknown_recipients",
@@ -67,9 +69,21 @@ _LOOKS: Final = (
 @click.option("--room", cls=GroupedOption, group="How it behaves", metavar="ROOM", help="start in this room")
 @click.option("--plain", cls=GroupedOption, group="How it looks", is_flag=True, help="use line mode on a terminal too")
 @click.option(
+    "--ssh", "over_ssh", cls=GroupedOption, group=_SSHD, is_flag=True, help="for a person who came over ssh: see above"
+)
+@click.option(
+    "--authorized-keys",
+    cls=GroupedOption,
+    group=_SSHD,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    default=Path("~/.ssh/authorized_keys"),
+    help="with --ssh: the comments of the keys are there [default: ~/.ssh/authorized_keys]",
+)
+@click.option(
     "--json", "as_json", cls=GroupedOption, group="How it looks", is_flag=True, help="one event per line, as JSON"
 )
-def command(
+def command(  # noqa: PLR0913 - click passes each argument and option
     words: tuple[str, ...],
     config_path: Path | None,
     host: str | None,
@@ -78,6 +92,8 @@ def command(
     *,
     plain: bool,
     as_json: bool,
+    over_ssh: bool,
+    authorized_keys: Path,
     **flags: object,
 ) -> int:
     """Join a chat: in the full screen on a terminal, otherwise in lines.
@@ -92,6 +108,10 @@ def command(
     On a terminal, F1 shows what you can do. With --plain, /help and /keys show it, and arriving lines do not disturb
     what you type. Without a terminal, each line of the input is sent, and join ends with the input: with status 0 when
     everything was acknowledged, with 1 when something was refused or not delivered. Ctrl-C ends it with status 130.
+
+    --ssh is for sshd: with "ForceCommand trio-chat join --ssh", people chat by "ssh HOST" alone. Your name is the one
+    after join, else that in the comment of the key (ExposeAuthInfo yes), else the account's. There is no shell, no
+    editor and no other command, and nothing is written but the state of each person, in a folder of their own.
     """
     name, server = _read_words(words)
     if name is not None and flags.get("name") is not None:
@@ -104,13 +124,20 @@ def command(
             raise UsageError(f"{error} {hint}") from None
         raise
     talks_in = None if room is None else room_name(room)
-    if server is None and not any((flags.get("url"), host, port)) and _may_choose(config_path, as_json=as_json):
+    if over_ssh:
+        from trio_chat.cli.over_ssh import begin_over_ssh  # noqa: PLC0415 - for sshd only
+
+        guest = begin_over_ssh(
+            config.name if name is not None or flags.get("name") is not None else None, authorized_keys
+        )
+        config = structs.replace(config, name=guest.name, log_directory=None, notify_command=())
+    elif server is None and not any((flags.get("url"), host, port)) and _may_choose(config_path, as_json=as_json):
         from trio_chat.cli.server_list import ask_server  # noqa: PLC0415 - the help page does not need it
 
         server = ask_server()
     given = given_server(config, server, url=flags.get("url"), host=host, port=port)
     try:
-        return _join(_preferences(config, config_path), given, talks_in, plain=plain, as_json=as_json)
+        return _join(_preferences(config, config_path, guest=over_ssh), given, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:
         if hint := _hint(words):
             raise Unreachable(f"{error} {hint}") from None
@@ -159,15 +186,16 @@ def _looks_like_a_server(word: str) -> bool:
     return "." in word or ":" in word or word == "localhost"
 
 
-def _preferences(config: ClientConfig, config_path: Path | None) -> Preferences:
-    """The settings for the interface, which can change and save them. Raises ``ConfigError`` for a wrong alias."""
+def _preferences(config: ClientConfig, config_path: Path | None, *, guest: bool) -> Preferences:
+    """The settings for the interface, which can change and save them, if the person is no ``guest`` of this machine.
+    Raises ``ConfigError`` for a wrong alias."""
     from trio_chat.config.saving import SettingsWriter  # noqa: PLC0415 - the help page does not need it
     from trio_chat.ui.commands.table import check_aliases  # noqa: PLC0415 - as above
     from trio_chat.ui.model.preferences import Preferences  # noqa: PLC0415 - as above
 
     if faults := check_aliases(config.alias):
         raise ConfigError("\n".join(faults))
-    return Preferences(config, SettingsWriter.of(config_path))
+    return Preferences(config, guest=True) if guest else Preferences(config, SettingsWriter.of(config_path))
 
 
 def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, plain: bool, as_json: bool) -> int:
@@ -178,7 +206,7 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
     check_logs(config)
     at_terminal = usable() and not as_json
     operator = None
-    if at_terminal and person_present():
+    if at_terminal and person_present() and not preferences.guest:
         from trio_chat.cli.operator import ask_operator  # noqa: PLC0415 - as above
 
         operator = ask_operator(server.url)
@@ -198,11 +226,16 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
         server,
         config,
         may_ask=may_ask,
-        suggestion=suggested_name() if may_ask and at_terminal else None,
+        suggestion=_suggestion(preferences) if may_ask and at_terminal else None,
         patient=at_terminal,
         backlog=config.backlog,
     )
     return connect_and_run(plan, session)
+
+
+def _suggestion(preferences: Preferences) -> str:
+    """The name to suggest to a person who has none: that of their account, if it is theirs."""
+    return "" if preferences.guest else suggested_name()
 
 
 async def _promote(operator: Operator, chat: Chat) -> str:
@@ -233,7 +266,7 @@ def _open(preferences: Preferences, server: GivenAddress, room: str | None, oper
             timeouts=Timeouts(request=float("inf")),
         )
 
-    options = ScreenOptions(preferences, room, suggested_name(), coloured(config.color))
+    options = ScreenOptions(preferences, room, _suggestion(preferences), coloured(config.color))
     if operator is not None:
         options.entered = partial(_promote, operator)
     return open_full_screen(dial, options, server.url)

@@ -35,8 +35,19 @@ _LARGEST: Final = 4 * 1024 * 1024
 """Bytes of a state file that are read; a longer file was not written by this program."""
 
 
+_own: Path | None = None
+
+
+def use_state_directory(directory: Path) -> None:
+    """Keep the state of this process in another directory from now on: one user's account serves several people."""
+    global _own  # noqa: PLW0603 - as the user's directory, it is one for the whole process
+    _own = directory
+
+
 def state_directory() -> Path:
     """The directory in which this user's programs keep their state."""
+    if _own is not None:
+        return _own
     from platformdirs import user_state_path  # noqa: PLC0415 - a program with its own folder does not need it
 
     return user_state_path("trio-chat")

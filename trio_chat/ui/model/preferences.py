@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from msgspec import structs
 
-from trio_chat.config import ClientConfig, InvalidValue, Option, convert, near, options
+from trio_chat.config import THEMES, ClientConfig, InvalidValue, Option, convert, near, options
 from trio_chat.errors import ConfigError
 from trio_chat.protocol.events import Error
 from trio_chat.protocol.text import clean_line
@@ -51,10 +51,15 @@ def _save_nowhere(keys: tuple[str, ...], value: object) -> str:
 
 
 class Preferences:
-    """See the module. ``config`` has the present values."""
+    """See the module. ``config`` has the present values.
 
-    def __init__(self, config: ClientConfig | None = None, save: Save = _save_nowhere) -> None:
+    ``guest``: the person uses this program on a machine that is not theirs, over ssh. They see and change what changes
+    at once, until they leave; nothing is saved, no file of the machine is read for them, and it starts no program.
+    """
+
+    def __init__(self, config: ClientConfig | None = None, save: Save = _save_nowhere, *, guest: bool = False) -> None:
         self.config = config or ClientConfig()
+        self.guest = guest
         self._save = save
         self._watchers: list[Callable[[ClientConfig], None]] = []
         self._options = {one.key: one for one in options(ClientConfig)}
@@ -65,7 +70,8 @@ class Preferences:
     @property
     def keys(self) -> tuple[str, ...]:
         """The settings that ``/set`` knows: all but secrets and tables."""
-        return tuple(key for key, one in self._options.items() if not one.secret and one.kind != "table")
+        keys = (key for key, one in self._options.items() if not one.secret and one.kind != "table")
+        return tuple(key for key in keys if key in LIVE or not self.guest)
 
     @property
     def aliases(self) -> Mapping[str, str]:
@@ -91,6 +97,8 @@ class Preferences:
             return Error(code="setting", message=str(error))
 
     def _do(self, action: SettingsAction) -> tuple[str, ...]:
+        if self.guest and (isinstance(action, SaveSetting) or getattr(action, "save", False)):
+            raise ConfigError("Settings are not saved here: over ssh, they count until you leave.")
         match action:
             case ShowSettings(key=""):
                 rows = [f"{key} = {shown(getattr(self.config, key))}" for key in self.keys]
@@ -115,6 +123,8 @@ class Preferences:
     def _find(self, key: str) -> Option:
         option = self._options.get(key.replace("-", "_").casefold())
         if option is None or option.key not in self.keys:
+            if option is not None and self.guest:
+                raise ConfigError(f"{option.key} cannot be set over ssh.")
             if option is not None:
                 raise ConfigError(f"{option.key} cannot be set here; change the settings file.")
             raise ConfigError(f"There is no setting {clean_line(key)}.{near(key, self.keys)}")
@@ -136,6 +146,8 @@ class Preferences:
                 value = convert(option, action.text, lenient=True)
             except InvalidValue as wrong:
                 raise ConfigError(f"{option.key} {wrong}.".replace(option.accepts(), _accepted(option))) from None
+        if self.guest and option.key == "theme" and str(value) not in THEMES:
+            raise ConfigError(f"Over ssh there are no theme files; theme is {', '.join(THEMES)}.")
         live = option.key in LIVE
         if not (live or action.save):
             advice = f"/set {option.key} {action.text or '-'} --save writes it for the next start."

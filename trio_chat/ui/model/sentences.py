@@ -12,6 +12,9 @@ from trio_chat.protocol.names import nearest
 from trio_chat.protocol.spans import read_seconds, show_span
 from trio_chat.protocol.text import clean_line
 
+NO_SHELL: Final = "Over ssh there is no shell to go back to. /quit leaves the chat."
+"""The sentence for a person who would stop the program where none could continue it."""
+
 _OFTEN: Final = 4  # tries to connect again that are made within a few seconds
 _AT_ONCE: Final = 0.05  # seconds that would be shown as 0.0
 

@@ -38,6 +38,7 @@ from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, Passwor
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.interface_actions import ClearScreen, InterfaceAction
 from trio_chat.ui.model.notes import Context, Hits, Note
+from trio_chat.ui.model.sentences import NO_SHELL
 from trio_chat.ui.notify_command import NotifyCommand
 from trio_chat.ui.plain.line_mode import LineMode, why_ended
 from trio_chat.ui.terminal.escapes import BELL
@@ -387,6 +388,9 @@ class Prompt:
 
     async def _stop(self) -> None:
         """Give the terminal back and stop, as Ctrl-Z does; continue when the shell resumes the program."""
+        if self._mode.place.preferences.guest:
+            self._show(Note(lines=(NO_SHELL,)))
+            return
         await self._write(self._take_lines())
         self._terminal.stop()
         self._change()

@@ -26,6 +26,7 @@ from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.login import Login
+from trio_chat.ui.model.sentences import NO_SHELL
 from trio_chat.ui.notify_command import NotifyCommand
 from trio_chat.ui.terminal.background import PATIENCE, BackgroundAnswer
 from trio_chat.ui.terminal.escapes import split_mouse
@@ -292,6 +293,9 @@ class FullScreen:
 
     async def suspend(self) -> None:
         """Give the terminal back and stop, as Ctrl-Z does; continue when the shell resumes the program."""
+        if self._model.place.preferences.guest:
+            self._tell_error(NO_SHELL)
+            return
         await self._painter.end()
         self._terminal.stop()
         await self._resume()
@@ -302,6 +306,9 @@ class FullScreen:
 
     async def edit_outside(self) -> None:
         """Edit the input in $EDITOR."""
+        if self._model.place.preferences.guest:
+            self._tell_error("There is no editor over ssh.")
+            return
         from trio_chat.ui.terminal import external_editor  # noqa: PLC0415 - rarely needed
 
         editor = self._model.room.editor
