@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from trio_chat.errors import (
         ChatError,
         ConnectionClosed,
+        IdentityRefused,
         NameNeeded,
         NotAcknowledged,
         NotAdmitted,
@@ -48,6 +49,7 @@ __all__ = [
     "Credentials",
     "Disconnected",
     "Identities",
+    "IdentityRefused",
     "Missed",
     "NameNeeded",
     "NotAcknowledged",

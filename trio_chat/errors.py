@@ -9,6 +9,7 @@ The tree::
      ├─ StoreError           the store could not be read or written
      └─ ChatError            a client's connection or request failed
          ├─ Unreachable      no trio-chat server answers at that address
+         ├─ IdentityRefused  another server answers there than the one that is known, or it cannot prove who it is
          ├─ Refused          the server refused; carries code, message and advice
          │   ├─ NotAdmitted  ... to admit the connection (password, name, server full)
          │   │   └─ NameNeeded   no name was given, and the client did not ask for a made-up one
@@ -52,6 +53,20 @@ class ChatError(TrioChatError):
 
 class Unreachable(ChatError):
     """No trio-chat server answers at that address."""
+
+
+class IdentityRefused(ChatError):
+    """Another server answers at an address than the one that is known there, or it cannot prove who it is. No secret
+    was sent to it.
+
+    Attributes: ``where`` (host and port), ``expected`` and ``found`` (fingerprints as text; empty for none).
+    """
+
+    def __init__(self, text: str, *, where: str, expected: str = "", found: str = "") -> None:
+        super().__init__(text)
+        self.where = where
+        self.expected = expected
+        self.found = found
 
 
 class ConnectionClosed(ChatError):

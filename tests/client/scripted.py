@@ -6,6 +6,8 @@ attributes: ``before`` sees each request first and may take it over.
 
 from __future__ import annotations
 
+import base64
+import re
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -15,13 +17,17 @@ import msgspec
 import trio
 import trio.testing
 import trio_websocket
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from wsproto.utilities import ProtocolError
 
 import trio_chat
+from tests.certificates import make_ec_key
 from trio_chat.client import Address, Chat, ChatEvent
 from trio_chat.client.options import StreamOptions
 from trio_chat.client.wire import WatchedStream
-from trio_chat.protocol import requests
+from trio_chat.protocol import proof, requests
 from trio_chat.protocol.codec import SUBPROTOCOL, decode_request, encode
 from trio_chat.protocol.events import (
     AnyEvent,
@@ -43,6 +49,7 @@ from trio_chat.protocol.events import (
     TopicChanged,
     Welcome,
 )
+from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.requests import AnyRequest
 
 NOW = "2026-01-31T12:00:00.000Z"
@@ -89,6 +96,37 @@ class Session:
         self.closing.set()
 
 
+@dataclass(eq=False)
+class ScriptedIdentity:
+    """The key of a server, and how it is shown in the response to an upgrade."""
+
+    key: ec.EllipticCurvePrivateKey = field(default_factory=make_ec_key)
+    temporary: bool = False
+    signs: bool = True
+    nonsense: bool = False  # its signature is of something else
+    own_host: str = ""  # the only authority that it signs for
+
+    @property
+    def public_key(self) -> bytes:
+        return self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        return Fingerprint.of_key(self.public_key)
+
+    def show(self, headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+        """The headers of the response to an upgrade with these headers."""
+        shown = [(proof.IDENTITY.encode(), base64.b64encode(self.public_key))]
+        if self.signs and self.own_host in {"", headers["host"]} and proof.NONCE.lower() in headers:
+            nonce = base64.b64decode(headers[proof.NONCE.lower()])
+            statement = proof.make_statement(b"" if self.nonsense else nonce, headers["host"])
+            signature = self.key.sign(statement, ec.ECDSA(SHA256()))
+            shown.append((proof.PROOF.encode(), base64.b64encode(signature)))
+        if self.temporary:
+            shown.append((proof.TEMPORARY.encode(), b"1"))
+        return shown
+
+
 Before = Callable[[Session, AnyRequest], Awaitable[bool]]
 
 
@@ -101,6 +139,7 @@ class ScriptedServer:
     refusal: AnyEvent | None = None  # what to say after the upgrade instead of a welcome
     silent: bool = False  # say nothing after the upgrade
     subprotocol: str | None = SUBPROTOCOL
+    identity: ScriptedIdentity | None = None  # without one, it is a server of an earlier version
     forget_people: bool = False  # who is gone is in the lobby only when back, and their ids are forgotten
     put_out: tuple[Removal, ...] = ()  # what the next welcome says of rooms that one was put out of
     frame_limit: int = 65536
@@ -111,6 +150,7 @@ class ScriptedServer:
     people: dict[str, set[str]] = field(default_factory=dict)
     stored: dict[str, Ok] = field(default_factory=dict)
     heard: list[AnyRequest] = field(default_factory=list)
+    hellos: list[requests.Hello] = field(default_factory=list)  # the first request of each connection
     sessions: list[Session] = field(default_factory=list)
     tried_at: list[float] = field(default_factory=list)
     client_streams: list[trio.testing.MemorySendStream] = field(default_factory=list)
@@ -188,12 +228,17 @@ class ScriptedServer:
             return
         watched.watch_end(None)
         headers = {name.decode().lower(): value.decode() for name, value in request.headers}
-        websocket = await request.accept(subprotocol=self.subprotocol)
-        session = Session(self, stream, websocket, headers, headers.get("username", "user_1234"), {LOBBY})
+        (headers["host"],) = re.findall(r"(?i)\r\nhost: ([^\r]*)", bytes(watched.head or b"").decode())
+        shown = [] if self.identity is None else self.identity.show(headers)
+        websocket = await request.accept(subprotocol=self.subprotocol, extra_headers=shown)
+        session = Session(self, stream, websocket, headers, "user_1234", {LOBBY})
         self.sessions.append(session)
         if self.silent:
             await websocket.get_message()  # none comes: until the client goes
         if self.refusal is not None:
+            hello = decode_request(await websocket.get_message())
+            assert isinstance(hello, requests.Hello)
+            self.hellos.append(hello)
             await session.say(self.refusal)
             await session.close()
             return
@@ -207,15 +252,19 @@ class ScriptedServer:
                 session.handshake.cancel()  # the reader dies of a ping that crosses the close
 
     async def _talk(self, session: Session) -> None:
-        if "username" in session.headers or "authorization" in session.headers:
+        if "username" in session.headers:
+            session.name = session.headers["username"]
             await self._welcome(session, "")
         while session.open:
             request = decode_request(await session.websocket.get_message())
             assert not isinstance(request, tuple), request
-            self.heard.append(request)
             if isinstance(request, requests.Hello):
+                session.name = request.name or session.name
+                self.hellos.append(request)
                 await self._welcome(session, request.id)
-            elif self.before is None or not await self.before(session, request):
+                continue
+            self.heard.append(request)
+            if self.before is None or not await self.before(session, request):
                 await self.respond(session, request)
 
     async def _welcome(self, session: Session, request_id: str) -> None:

@@ -90,7 +90,7 @@ async def test_what_a_server_gives_is_sent_the_next_time_and_the_name_with_it(se
         pass
     async with server.connect(None) as chat:
         assert chat.name == "ada"
-        assert server.session.headers["trio-chat-token"] == "token-of-ada"
+        assert server.hellos[-1].token == "token-of-ada"
 
 
 async def test_a_new_name_takes_its_proof_along(server: ScriptedServer, tmp_path: Path) -> None:
@@ -125,7 +125,8 @@ async def test_a_name_is_claimed_with_a_token_that_is_kept_before(server: Script
         with pytest.raises(trio_chat.NotAdmitted):
             async with server.connect("ada", identities=identities):
                 pass
-    first, second = (session.headers["trio-chat-token"] for session in server.sessions)
+    first, second = (hello.token for hello in server.hellos)
+    assert first is not None
     assert first == second == identities.token("ws://chat.test:8765/", "ada")
     assert len(first) >= requests.MIN_TOKEN
     assert identities.last_name("ws://chat.test:8765/") is None
@@ -137,7 +138,7 @@ async def test_a_name_whose_proof_cannot_be_kept_is_not_claimed(server: Scripted
     with pytest.raises(trio_chat.ChatError, match="where the tokens of your names are kept"):
         async with server.connect("ada", identities=Identities(tmp_path)):
             pass
-    assert server.sessions == []
+    assert server.hellos == []
 
 
 async def test_names_that_cannot_be_read_are_told_before_anything_is_sent(
@@ -147,13 +148,13 @@ async def test_names_that_cannot_be_read_are_told_before_anything_is_sent(
     with pytest.raises(trio_chat.ChatError, match="identities"):
         async with server.connect("ada", identities=Identities(tmp_path)):
             pass
-    assert server.sessions == []
+    assert server.hellos == []
 
 
 async def test_who_only_looks_says_so(server: ScriptedServer) -> None:
     async with server.connect(None, quiet=True):
         pass
-    (hello,) = [request for request in server.heard if isinstance(request, requests.Hello)]
+    (hello,) = server.hellos
     assert hello.quiet
 
 

@@ -265,23 +265,22 @@ async def test_without_listening_nothing_is_acknowledged_as_received(server: Scr
 # ---- names and credentials ---------------------------------------------------------------------
 
 
-async def test_credentials_are_sent_percent_encoded(server: ScriptedServer) -> None:
-    async with server.connect(
-        "åsa", credentials=Credentials(password="pä ß/%", token="t-1"), client="bot (1.0)"
-    ) as chat:
+async def test_credentials_follow_the_upgrade_in_the_first_message(server: ScriptedServer) -> None:
+    given = Credentials(password="pä ß/%", account_password="correct horse", token="t-1", invite="i-1")
+    async with server.connect("åsa", credentials=given, client="bot (1.0)") as chat:
         del chat
-    headers = server.session.headers
-    assert headers["username"] == "%C3%A5sa"
-    assert headers["authorization"] == "Bearer p%C3%A4%20%C3%9F%2F%25"
-    assert headers["trio-chat-token"] == "t-1"
-    assert headers["user-agent"] == "bot (1.0)"
+    assert not {"username", "authorization", "trio-chat-token", "trio-chat-password"} & set(server.session.headers)
+    assert server.session.headers["user-agent"] == "bot (1.0)"
+    (hello,) = server.hellos
+    assert (hello.name, hello.password, hello.token, hello.client) == ("åsa", "pä ß/%", "t-1", "bot (1.0)")
+    assert (hello.account_password, hello.invite) == ("correct horse", "i-1")
 
 
 async def test_without_credentials_the_server_makes_up_a_name(server: ScriptedServer) -> None:
     async with server.connect(None, client="bot") as chat:
         assert chat.name == "user_1234"
         assert chat.welcome.id
-    (hello,) = server.asked(requests.Hello)
+    (hello,) = server.hellos
     assert (hello.name, hello.client) == (None, "bot")
 
 
@@ -290,8 +289,7 @@ async def test_a_reconnect_proves_the_name_with_the_token(server: ScriptedServer
         await chat.rename("lovelace")
         await server.session.drop()
         await next_of(chat, trio_chat.Reconnected)
-        assert server.session.headers["username"] == "lovelace"
-        assert server.session.headers["trio-chat-token"] == "token-of-user_1234"
+        assert (server.hellos[-1].name, server.hellos[-1].token) == ("lovelace", "token-of-user_1234")
 
 
 # ---- alive -----------------------------------------------------------------------------------------

@@ -13,6 +13,8 @@ from tests.client.scripted import ScriptedServer
 from trio_chat.client import Backoff, Credentials, Reconnection, Timeouts
 from trio_chat.client.options import HOMES, EarlierArguments, StreamOptions, with_earlier
 from trio_chat.errors import UsageError
+from trio_chat.protocol.fingerprint import Fingerprint
+from trio_chat.protocol.invite_link import make_link
 
 
 def test_each_argument_of_0_1_0_is_a_field_of_a_group() -> None:
@@ -38,7 +40,7 @@ async def test_an_argument_of_0_1_0_works_and_warns(server: ScriptedServer) -> N
     assert said[0].filename.endswith("scripted.py")  # where connect was called
     async with joining as chat:
         assert chat.name == "ada"
-        assert server.session.headers["authorization"] == "Bearer letmein"
+        assert server.hellos[-1].password == "letmein"
 
 
 def test_an_argument_that_never_was_is_refused() -> None:
@@ -58,5 +60,14 @@ def test_what_cannot_be_is_refused_at_once() -> None:
 
 
 def test_no_secret_is_shown() -> None:
-    shown = repr(Credentials("ada", password="letmein", account_password="correct horse", token="t-1"))
+    shown = repr(Credentials("ada", password="letmein", account_password="correct horse", token="t-1", invite="i-1"))
     assert shown == "Credentials(name='ada')"
+
+
+def test_a_pin_is_text_or_a_fingerprint_and_given_once() -> None:
+    pin = Fingerprint(b"1" * 32)
+    assert trio_chat.connect("chat.test", pin=pin.text) is not None
+    with pytest.raises(UsageError, match="A fingerprint is 43 letters"):
+        trio_chat.connect("chat.test", pin="short")
+    with pytest.raises(UsageError, match="another pin"):
+        trio_chat.connect(make_link("wss://chat.test/", Fingerprint(b"2" * 32)), pin=pin)

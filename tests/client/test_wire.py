@@ -13,7 +13,7 @@ import trio
 import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer
 from tests.ipv6 import has_ipv6
-from trio_chat.client import wire
+from trio_chat.client import tls
 from trio_chat.client.options import StreamOptions
 
 CERTIFICATES = Path(__file__).parent / "certificates"  # of localhost, signed by themselves, until 2126
@@ -135,6 +135,6 @@ async def test_a_chat_with_an_ipv6_address_that_has_a_zone(server: ScriptedServe
 
 
 def test_the_systems_authorities_are_read_once() -> None:
-    assert wire.system_context() is wire.system_context()
-    assert wire.system_context().verify_mode is ssl.CERT_REQUIRED
-    assert wire.system_context().check_hostname
+    assert tls.system_context() is tls.system_context()
+    assert tls.system_context().verify_mode is ssl.CERT_REQUIRED
+    assert tls.system_context().check_hostname

@@ -17,6 +17,7 @@ VERBS: Final[dict[str, str]] = {
     "tail": "Show new messages of rooms as they arrive.",
     "search": "Search messages.",
     "who": "Show who is online.",
+    "trust": "Show and change which servers you know.",
     "admin": "Administer a server: accounts, rooms, bans, backups.",
     "config": "Check and show the settings.",
     "completion": "Print the completion script for a shell.",

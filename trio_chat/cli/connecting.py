@@ -201,7 +201,7 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
     import trio  # noqa: PLC0415 - the help page does not need it
 
     from trio_chat.client import Reconnection, Timeouts, connect  # noqa: PLC0415 - as above
-    from trio_chat.ui.model.sentences import called  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.sentences import called, first_contact  # noqa: PLC0415 - as above
     from trio_chat.ui.terminal.signals import until_signal  # noqa: PLC0415 - as above
 
     refusal: NotAdmitted | None = None
@@ -223,6 +223,8 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
                 timeouts=Timeouts(request=float("inf") if plan.patient else plan.config.request_timeout),
             ) as chat:
                 connecting.cancel()
+                if notice := first_contact(chat.contact, chat.url):
+                    say(notice)
                 if chat.welcome.asked and plan.quiet:  # an interface that shows the welcome says it there
                     say(called(chat.welcome))
                 status = await task(chat)

@@ -107,9 +107,9 @@ def ask_operator(url: str) -> Operator | None:
     found = _find(url)
     if found is None:
         return None
-    from trio_chat.client.state_files import state_directory, state_file, write_private  # noqa: PLC0415 - as above
+    from trio_chat.client.state_files import address_file, state_directory, write_private  # noqa: PLC0415 - as above
 
-    asked = state_file(state_directory(), _ASKED, url)
+    asked = address_file(state_directory(), _ASKED, url)
     with contextlib.suppress(OSError, msgspec.MsgspecError):
         if msgspec.json.decode(_read(asked), type=_Asked).epoch == found.epoch:
             return None

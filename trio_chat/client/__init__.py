@@ -33,8 +33,11 @@ if TYPE_CHECKING:
     )
     from trio_chat.client.identity import Identities
     from trio_chat.client.known_accounts import AccountRef, KnownAccounts
+    from trio_chat.client.known_servers import KnownServers
     from trio_chat.client.options import Reconnection, StreamOptions, Timeouts
     from trio_chat.client.rooms import RoomView
+    from trio_chat.client.server_contact import ServerContact
+    from trio_chat.client.server_records import KnownServer
     from trio_chat.client.wire import OpenStream
 
 _HOMES: Final = {
@@ -58,8 +61,11 @@ _HOMES: Final = {
     ),
     "identity": ("Identities",),
     "known_accounts": ("AccountRef", "KnownAccounts"),
+    "known_servers": ("KnownServers",),
     "options": ("Reconnection", "StreamOptions", "Timeouts"),
     "rooms": ("RoomView",),
+    "server_records": ("KnownServer",),
+    "server_contact": ("ServerContact",),
     "wire": ("OpenStream",),
 }
 _HOME: Final = {name: module for module, names in _HOMES.items() for name in names}
@@ -80,6 +86,8 @@ __all__ = [
     "GivenAddress",
     "Identities",
     "KnownAccounts",
+    "KnownServer",
+    "KnownServers",
     "LocalEvent",
     "Missed",
     "OpenStream",
@@ -89,6 +97,7 @@ __all__ = [
     "Reconnection",
     "RejoinRefused",
     "RoomView",
+    "ServerContact",
     "StreamOptions",
     "Timeouts",
     "connect",

@@ -38,6 +38,13 @@ class Setback(Exception):
         self.again = again
 
 
+class SpeaksTls(Setback):
+    """The server answered in plain that it speaks TLS."""
+
+    def __init__(self, where: str) -> None:
+        super().__init__(Unreachable(f"{where} uses TLS. Replace ws:// by wss://."), again=False)
+
+
 def make_headers(credentials: Credentials, client: str = "", *, quiet: bool = False) -> list[tuple[bytes, bytes]]:
     """Make the headers of the upgrade from the credentials, the program's name and whether the session is quiet.
 
@@ -93,9 +100,9 @@ def rejected(status: int, body: bytes, where: str, *, has_password: bool) -> Set
         event = in_local_time(msgspec.json.decode(body, type=Error))
     except (msgspec.DecodeError, UnicodeDecodeError):
         if status == _BAD_REQUEST and _WANTS_TLS.search(body):
-            return _speaks_tls(where)
+            return SpeaksTls(where)
         return _rejected_by_another(status, where, has_password=has_password)
-    return refused_by(event)
+    return SpeaksTls(where) if event.code == "tls_needed" else refused_by(event)
 
 
 def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setback:
@@ -112,14 +119,10 @@ def _rejected_by_another(status: int, where: str, *, has_password: bool) -> Setb
     return Setback(Unreachable(sentence), again=False)
 
 
-def _speaks_tls(where: str) -> Setback:
-    return Setback(Unreachable(f"{where} uses TLS. Replace ws:// by wss://."), again=False)
-
-
 def hung_up(head: bytes, where: str, *, tls: bool, has_password: bool) -> Setback:
     """The setback for a connection that the other side closed during the handshake, after sending ``head``."""
     if head.startswith(_TLS_ALERT) and not tls:
-        return _speaks_tls(where)
+        return SpeaksTls(where)
     if head and _is_cut(head):
         return Setback(Unreachable(f"{where} closed the connection in the middle of its reply. Try again."), again=True)
     if head.startswith(b"HTTP/1.") and head[9:12].isdigit():

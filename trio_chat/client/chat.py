@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from trio_chat.client.known_accounts import KnownAccounts
+    from trio_chat.client.server_contact import ServerContact
     from trio_chat.protocol.events import Closing
 
 T = TypeVar("T")
@@ -89,6 +90,11 @@ class Chat:
     def name(self) -> str:
         """Our name now."""
         return self._conversation.name
+
+    @property
+    def contact(self) -> ServerContact:
+        """How the server is known: its fingerprint, who vouches for it, and whether this is the first contact."""
+        return self._link.contact
 
     @property
     def accounts(self) -> KnownAccounts:

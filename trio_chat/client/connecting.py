@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Unpack
 
 import trio
 
-from trio_chat.client.address import Address, GivenAddress, parse_given
+from trio_chat.client.address import GivenAddress, parse_given
 from trio_chat.client.chat import Chat
 from trio_chat.client.connection import Link
 from trio_chat.client.credentials import Credentials
@@ -27,6 +27,7 @@ from trio_chat.client.options import (
 )
 from trio_chat.client.state import ClientState
 from trio_chat.errors import UsageError
+from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
     url: str | GivenAddress,
     *,
     name: str | None = None,
+    pin: Fingerprint | str | None = None,
     credentials: Credentials | None = None,
     identities: Identities | None = None,
     backlog: int = 0,
@@ -55,6 +57,7 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
     - ``url``: ``ws://`` or ``wss://``, ``HOST[:PORT]`` (see :func:`~trio_chat.client.address.parse_url`), an invite
       link, or the result of :func:`~trio_chat.client.address.parse_given`.
     - ``name``: the name to have; without it, the last name used on that server, else one that the server makes up.
+    - ``pin``: the fingerprint of the only server that may answer, as an object or as text, in place of a link's.
     - ``credentials``: the passwords or the token; they may hold the name too.
     - ``identities``: where names and their tokens are stored; by default, in this user's state directory
       (:func:`~trio_chat.client.state_files.state_directory`). A program that must not share a name with this user's
@@ -68,9 +71,10 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
     - ``earlier``: arguments of 0.1.0 that are fields of a group now. They still work, with a ``DeprecationWarning``.
 
     Entering it raises :class:`~trio_chat.errors.UsageError` when the address or the credentials cannot be right,
-    :class:`~trio_chat.errors.Unreachable` when no trio-chat server answers, and :class:`~trio_chat.errors.NotAdmitted`
-    when the server refuses the login. What the body raises comes out as it is. At the end, cancelled or not,
-    the chat is closed, within two seconds.
+    :class:`~trio_chat.errors.Unreachable` when no trio-chat server answers,
+    :class:`~trio_chat.errors.IdentityRefused` when another server answers than the one that is known there, and
+    :class:`~trio_chat.errors.NotAdmitted` when the server refuses the login. What the body raises comes out as it is.
+    At the end, cancelled or not, the chat is closed, within two seconds.
     """
     credentials = credentials or Credentials()
     if name is not None:
@@ -93,28 +97,42 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
         quiet=quiet,
         client=client,
     )
-    given = parse_given(url) if isinstance(url, str) else url
+    given = _pinned(parse_given(url) if isinstance(url, str) else url, pin)
     credentials = with_earlier(credentials, earlier)
     if given.invite is not None:
         credentials = replace(credentials, invite=given.invite)
-    return _connected(given.address, credentials, options, backlog, identities or Identities())
+    return _connected(given, credentials, options, backlog, identities or Identities())
+
+
+def _pinned(given: GivenAddress, pin: Fingerprint | str | None) -> GivenAddress:
+    """The address with a pin. Raises ``UsageError`` when the text is none, or the link has another."""
+    if pin is None:
+        return given
+    if isinstance(pin, str):
+        try:
+            pin = Fingerprint.parse(pin)
+        except ValueError as error:
+            raise UsageError(str(error)) from None
+    if given.pin not in {None, pin}:
+        raise UsageError("The link has another pin than the one that is given beside it. Leave one of them out.")
+    return replace(given, pin=pin)
 
 
 @asynccontextmanager
 async def _connected(
-    address: Address, credentials: Credentials, options: ConnectionOptions, backlog: int, identities: Identities
+    given: GivenAddress, credentials: Credentials, options: ConnectionOptions, backlog: int, identities: Identities
 ) -> AsyncGenerator[Chat]:
     """Keep a connection for as long as the body runs."""
     conversation = ClientState(secrets.token_hex(6), listening=options.listen, backlog=backlog)
     mailbox = Mailbox()
-    link = Link(address, credentials, options, conversation, mailbox, identities)
+    link = Link(given, credentials, options, conversation, mailbox, identities)
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.run)
             try:
                 await link.wait_entered()
-                yield Chat(link, conversation, mailbox, address.url)
+                yield Chat(link, conversation, mailbox, link.address.url)
             except BaseException as error:  # noqa: BLE001 - raised again below, outside of the nursery's group
                 failure = error
             with trio.CancelScope(shield=True):

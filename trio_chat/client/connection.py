@@ -16,32 +16,33 @@ from __future__ import annotations
 import contextlib
 import math
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 import trio
 
-from trio_chat.client.admission import Setback, make_headers, recall, refused_by
+from trio_chat.client.admission import Setback, make_headers, recall
+from trio_chat.client.entrance import enter
 from trio_chat.client.events import ChatEvent, Disconnected
 from trio_chat.client.frames import BadFrame, read_event
+from trio_chat.client.known_servers import KnownServers
 from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, ClientState
-from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, ConnectionLost, Wire, open_tcp, open_wire, timed_out
-from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone, Unreachable
-from trio_chat.protocol.codec import encode
+from trio_chat.client.trust import Trust
+from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, ConnectionLost, Wire, timed_out
+from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone
 from trio_chat.protocol.events import Closing, Error, Welcome
-from trio_chat.protocol.requests import Hello
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from trio_chat.client.address import Address
+    from trio_chat.client.address import Address, GivenAddress
     from trio_chat.client.credentials import Credentials
     from trio_chat.client.identity import Identities
     from trio_chat.client.mailbox import Mailbox
     from trio_chat.client.options import ConnectionOptions
     from trio_chat.client.pending import AnswerEvent, Step
+    from trio_chat.client.server_contact import ServerContact
     from trio_chat.protocol.requests import AnyRequest
 
 _OF_ANOTHER: Final = frozenset({"name_owned", "name_taken"})
@@ -64,19 +65,18 @@ class Link:
 
     def __init__(
         self,
-        address: Address,
+        given: GivenAddress,
         credentials: Credentials,
         options: ConnectionOptions,
         conversation: ClientState,
         mailbox: Mailbox,
         identities: Identities,
     ) -> None:
-        self._address = address
+        self._trust = Trust(given, KnownServers(identities.directory), options.stream)
         self._credentials = credentials
         self._options = options
         self._conversation = conversation
         self._mailbox = mailbox
-        self._open_stream = options.stream.open_stream or partial(open_tcp, ssl_context=options.stream.ssl_context)
         self._identities = identities
         self._known_as: tuple[str, str] | None = None  # name and token that the identities hold
         self._waiters: dict[str, _Waiter] = {}
@@ -95,11 +95,21 @@ class Link:
         self._over = False
         self.ended: Closing | ChatError | None = None
         self.latency: float | None = None
-        self._make_headers(credentials)  # a text that cannot be sent raises at once
+        make_headers(credentials, options.client)  # a text that cannot be sent raises at once
 
     def __repr__(self) -> str:
         state = "over" if self._over else "connected" if self.connected else "disconnected"
-        return f"<Link to {self._address.authority}, {state}>"
+        return f"<Link to {self.address.authority}, {state}>"
+
+    @property
+    def address(self) -> Address:
+        """The server's address. Where no scheme was given, its TLS may be found out while connecting."""
+        return self._trust.address
+
+    @property
+    def contact(self) -> ServerContact:
+        """How the server is known."""
+        return self._trust.contact
 
     @property
     def connected(self) -> bool:
@@ -225,7 +235,7 @@ class Link:
             try:
                 reason = await self._connect(tries)
             except Setback as setback:
-                if self._may_come_by_token(setback):
+                if self._trust.may_move_to_tls(setback) or self._may_come_by_token(setback):
                     continue
                 if not self._may_retry(setback):
                     self._fail(setback.error)
@@ -256,20 +266,11 @@ class Link:
 
     async def _connect(self, tries: int) -> str:
         """Run one connection from its start to its end. Returns the reason for the end, as a sentence."""
-        conversation, credentials = self._conversation, self._credentials
-        if self._entered and conversation.welcome is not None:
-            name = conversation.name if self._refused_name is None else None
-            credentials = replace(credentials, name=name)
-            if conversation.welcome.token:  # else the server remembers no device, and wants the password again
-                credentials = replace(credentials, token=conversation.welcome.token, account_password=None)
-        else:
-            credentials = recall(self._identities, self._address.url, credentials)
-        headers = self._make_headers(credentials)
+        conversation = self._conversation
         with trio.CancelScope(deadline=trio.current_time() + CONNECT_TIMEOUT) as opening:
-            async with open_wire(
-                self._address, headers, self._open_stream, has_password=credentials.password is not None
-            ) as wire:
-                welcome = await self._greet(wire, say_hello=credentials.empty)
+            async with enter(
+                self._trust, self._options, self._recall, conversation.make_id(), came_before=self._entered
+            ) as (wire, welcome):
                 opening.deadline = math.inf
                 self._check_same_account(welcome)
                 self._wire = wire
@@ -278,7 +279,18 @@ class Link:
                 self._remember()
                 self._begun.set()
                 return await self._exchange(wire, step)
-        raise timed_out(self._address)
+        raise timed_out(self.address)
+
+    def _recall(self) -> Credentials:
+        """The credentials for the server that answers."""
+        conversation = self._conversation
+        if not self._entered or conversation.welcome is None:
+            return recall(self._identities, self.address.url, self._credentials)
+        name = conversation.name if self._refused_name is None else None
+        credentials = replace(self._credentials, name=name, invite=None)
+        if conversation.welcome.token:  # else the server remembers no device, and wants the password again
+            credentials = replace(credentials, token=conversation.welcome.token, account_password=None)
+        return credentials
 
     def _may_come_by_token(self, setback: Setback) -> bool:
         """Whether to come back by the token alone. The account may have another name since, by another device, and its
@@ -300,9 +312,6 @@ class Link:
         if (welcome.epoch, welcome.account) != (before.epoch, before.account):
             raise refusal
 
-    def _make_headers(self, credentials: Credentials) -> list[tuple[bytes, bytes]]:
-        return make_headers(credentials, self._options.client, quiet=self._options.quiet)
-
     def _remember(self) -> None:
         """Store the name and its token, when one of them is new. A failure does not end the chat; the next event tries
         again."""
@@ -310,32 +319,8 @@ class Link:
         if welcome is None or not welcome.token or self._known_as == (name, welcome.token):
             return
         with contextlib.suppress(ChatError):
-            self._identities.remember(self._address.url, name, welcome.token)
+            self._identities.remember(self.address.url, name, welcome.token)
             self._known_as = name, welcome.token
-
-    async def _greet(self, wire: Wire, *, say_hello: bool) -> Welcome:
-        """Wait for the server's welcome. Without credentials in the headers, the client must say hello first."""
-        where = self._address.authority
-        try:
-            if say_hello:
-                request_id = self._conversation.make_id()
-                hello = Hello(id=request_id, client=self._options.client, quiet=self._options.quiet)
-                await wire.send(encode(hello))
-            while True:
-                event = in_local_time(read_event(await wire.receive()))
-                if isinstance(event, Welcome):
-                    return event
-                if isinstance(event, (Error, Closing)):
-                    raise refused_by(event)
-                if isinstance(event, BadFrame) and event.kind == "welcome":
-                    sentence = f"The welcome of {where} makes no sense: {event.why}. Its operator can look why."
-                    raise Setback(Unreachable(sentence), again=self._entered)
-        except ConnectionLost as lost:
-            sentence = f"{where} closed the connection before the login was done. {lost}"
-            raise Setback(Unreachable(sentence), again=True) from None
-        except msgspec.DecodeError:
-            sentence = f"{where} is not a trio-chat server: it sent something that is not an event. Check the address."
-            raise Setback(Unreachable(sentence), again=False) from None
 
     async def _exchange(self, wire: Wire, step: Step) -> str:
         """Send and receive until the connection ends. Returns the reason for the end, as a sentence."""

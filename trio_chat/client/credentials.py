@@ -23,7 +23,7 @@ class Credentials:
     account_password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     invite: str | None = field(default=None, repr=False)
-    made_up: bool = True
+    made_up: bool = field(default=True, repr=False)
 
     @property
     def empty(self) -> bool:

@@ -61,6 +61,10 @@ class Identities:
         """The name used last on the server at ``url``."""
         return self._load(url).last
 
+    def names(self, url: str) -> tuple[str, ...]:
+        """The names that belong to this device on the server at ``url``, as servers compare names."""
+        return tuple(self._load(url).tokens)
+
     def claim(self, url: str, name: str) -> str:
         """The token to connect with under a name: the stored token, or else a new one, which is stored first.
 

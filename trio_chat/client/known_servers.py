@@ -41,6 +41,11 @@ class KnownServers:
     def __repr__(self) -> str:
         return f"<KnownServers in {self._directory}>"
 
+    @property
+    def directory(self) -> Path:
+        """Where they are kept."""
+        return self._directory
+
     def all(self) -> tuple[KnownServer, ...]:
         """Every known server, the one used last first."""
         return tuple(sorted(read_records(self._directory).servers, key=lambda server: server.last, reverse=True))

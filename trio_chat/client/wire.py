@@ -16,8 +16,7 @@ import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import cache
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import h11
 import trio
@@ -25,6 +24,7 @@ import trio_websocket
 from wsproto.utilities import ProtocolError
 
 from trio_chat.client.admission import Setback, hung_up, rejected
+from trio_chat.client.tls import open_tls, system_context
 from trio_chat.errors import Unreachable
 from trio_chat.protocol.codec import SUBPROTOCOL
 
@@ -51,6 +51,9 @@ _PERHAPS_PLAIN: Final = "If it does not use TLS, replace wss:// by ws://. Otherw
 OpenStream: TypeAlias = Callable[["Address"], Awaitable[trio.abc.Stream]]
 """Makes the byte stream to a server, TLS included. May raise ``OSError``, ``trio.BrokenResourceError``,
 ``ssl.SSLError`` or :class:`~trio_chat.errors.Unreachable`."""
+
+
+S = TypeVar("S", bound=trio.abc.Stream)
 
 
 class ConnectionLost(Exception):
@@ -123,6 +126,11 @@ class Wire:
     def __repr__(self) -> str:
         return f"<Wire {'closed' if self._websocket.closed else 'open'}>"
 
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of the server's response to the upgrade, by their names in lower case."""
+        return {name.decode("latin-1"): value.decode("latin-1") for name, value in self._websocket.handshake_headers}
+
     async def send(self, frame: bytes) -> None:
         """Send a text message, given as UTF-8. Raises :class:`ConnectionLost`."""
         try:
@@ -172,13 +180,13 @@ class Wire:
 
 @asynccontextmanager
 async def open_wire(
-    address: Address, headers: list[tuple[bytes, bytes]], open_stream: OpenStream, *, has_password: bool = False
+    address: Address, headers: list[tuple[bytes, bytes]], opened: trio.abc.Stream, *, has_password: bool = False
 ) -> AsyncGenerator[Wire]:
-    """Connect to a server and upgrade to a WebSocket; at the end, cut the connection if it is still open.
+    """Upgrade an open stream to a WebSocket; at the end, cut the connection if it is still open.
 
     Raises :class:`~trio_chat.client.admission.Setback` when this fails, and never an exception group of its own.
     """
-    stream = WatchedStream(await _reach(address, open_stream))
+    stream = WatchedStream(opened)
     handshake = _Handshake(address, headers, stream, has_password=has_password)
     failure: BaseException | None = None
     try:
@@ -282,45 +290,35 @@ def _how(reason: trio_websocket.CloseReason | None) -> str:
 # ---- the byte stream --------------------------------------------------------------------------
 
 
-@cache
-def system_context() -> ssl.SSLContext:
-    """The system's certificate authorities, read only once, since that takes about 20 ms."""
-    return ssl.create_default_context()
-
-
 async def open_tcp(address: Address, ssl_context: ssl.SSLContext | None = None) -> trio.abc.Stream:
-    """A TCP stream to ``address``; with TLS, when the address says so, and its handshake done."""
-    tcp = await trio.open_tcp_stream(address.host, address.port)
-    if not address.tls:
-        return tcp
-    context = ssl_context or system_context()
-    tls = trio.SSLStream(tcp, context, server_hostname=address.host.partition("%")[0], https_compatible=True)
-    try:
-        await tls.do_handshake()
-    except BaseException:
-        await trio.aclose_forcefully(tcp)
-        raise
-    return tls
+    """A TCP stream to ``address``; with TLS, when the address says so, and its handshake done: with the system's
+    certificate authorities, or with the context that is given."""
+    if address.tls:
+        return await open_tls(address, ssl_context or system_context())
+    return await trio.open_tcp_stream(address.host, address.port)
 
 
-async def _reach(address: Address, open_stream: OpenStream) -> trio.abc.Stream:
-    """Open the stream; raises a :class:`Setback` that explains a failure."""
-    where = address.authority
+async def reached(address: Address, opening: Awaitable[S]) -> S:
+    """Wait for a stream to open; raises a :class:`Setback` that explains a failure."""
     try:
-        return await open_stream(address)
+        return await opening
     except Unreachable as error:
         raise Setback(error, again=False) from None
     except (OSError, trio.BrokenResourceError) as error:
-        raise _explain_unreachable(address, where, error) from error
+        raise explain_unreachable(address, error) from error
 
 
-def _explain_unreachable(address: Address, where: str, error: Exception) -> Setback:
+def explain_unreachable(address: Address, error: Exception) -> Setback:
+    """The setback for a stream that could not be opened, by the exception."""
+    where = address.authority
     fault = error.__cause__ if isinstance(error, trio.BrokenResourceError) else error
     match fault:
         case ssl.SSLCertVerificationError(verify_message=why):
             sentence = f"The certificate of {where} cannot be trusted: {why}."
             return Setback(Unreachable(sentence), again=False)
-        case ssl.SSLError(reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE"):
+        case ssl.SSLError(
+            reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE" | "TLSV1_ALERT_PROTOCOL_VERSION"
+        ):
             sentence = f"{where} does not use TLS. Replace wss:// by ws:// if you trust the network in between."
             return Setback(Unreachable(sentence), again=False)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING"):

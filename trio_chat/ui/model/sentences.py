@@ -4,13 +4,18 @@ is cleaned here."""
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.client.events import BadEvent, Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import events
 from trio_chat.protocol.names import nearest
 from trio_chat.protocol.spans import read_seconds, show_span
 from trio_chat.protocol.text import clean_line
+
+if TYPE_CHECKING:
+    from trio_chat.client.server_contact import ServerContact
 
 NO_SHELL: Final = "Over ssh there is no shell to go back to. /quit leaves the chat."
 """The sentence for a person who would stop the program where none could continue it."""
@@ -40,6 +45,18 @@ def moderated(event: events.Moderated, clock: Callable[[str], str], label: Calla
             return f"{actor} made {target} {_a(value)} of {room}"
         case _:
             return _setting(event.action, actor, room, value)
+
+
+def first_contact(contact: ServerContact, url: str) -> str:
+    """Tell the identity of a server that nothing vouches for but the connection itself, so that the person can compare
+    it; empty for any other server, and on this machine, where nobody stands in between."""
+    parts = urlsplit(url)
+    if not contact.first or contact.verified or contact.fingerprint is None or is_this_machine(parts.hostname or ""):
+        return ""
+    return (
+        f"This is the first contact with {parts.netloc}. Its identity, to compare with its operator's:\n"
+        f"{contact.fingerprint.words}"
+    )
 
 
 def called(welcome: events.Welcome) -> str:

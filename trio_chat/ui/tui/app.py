@@ -105,6 +105,7 @@ class FullScreen:
             self._painter.show,
             logs=options.config.log_directory,
             entered=options.entered,
+            met=self._take_up_state,
         )
         bindings = bind(dict(options.config.keys))
         model.place.preferences.watch(self._use)
@@ -123,13 +124,10 @@ class FullScreen:
     def _make_model(self, options: ScreenOptions) -> ChatModel:
         saved = self._saved
         model = ChatModel(Attention())
-        model.place.ignored = self._memory.ignored
         model.place.preferences = options.preferences
         model.place.show_joins = options.config.show_joins
         set_up(model, options.config)
-        model.unsent = UnsentTexts(saved.drafts, saved.private)
-        model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
-        model.numbers = dict(saved.numbers)
+        self._restore(model)
         model.make_editor = lambda: Editor(history=saved.typed, keeps=lambda line: not keeps_secret(line))
         model.place.room = options.room or saved.room or model.place.room
         return model
@@ -227,6 +225,24 @@ class FullScreen:
         saved.room = self._model.place.room
         saved.numbers = {name: room.number for name, room in rooms.items() if room.number} or saved.numbers
         self._memory.save(saved)
+
+    def _restore(self, model: ChatModel) -> None:
+        saved = self._saved
+        model.place.ignored = self._memory.ignored
+        model.unsent = UnsentTexts(saved.drafts, saved.private)
+        model.policies = {room: policy for room, kept in saved.policies.items() if (policy := read_policy(kept))}
+        model.numbers = dict(saved.numbers)
+
+    def _take_up_state(self) -> None:
+        """Go on with the state of the server that answers, if it was not known at this address when the screen began:
+        it may have been met at another one before."""
+        if not self._memory.moved():
+            return
+        self._save()
+        typed, self._saved = self._saved.typed, self._memory.reopen()
+        typed[:] = self._saved.typed  # the editors hold this list
+        self._saved.typed = typed
+        self._restore(self._model)
 
     async def _save_drafts(self) -> None:
         while True:

@@ -16,7 +16,7 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
-from trio_chat.ui.model.sentences import made_room
+from trio_chat.ui.model.sentences import first_contact, made_room
 from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.session.background import BackgroundRequests
@@ -35,7 +35,8 @@ _MISSED_PAGES: Final = 20
 
 class ScreenConnection:
     """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first. ``logs`` is
-    the directory for the logs of the rooms, if there are to be any; ``entered`` is called when the person is let in."""
+    the directory for the logs of the rooms, if there are to be any. ``met`` is called when a chat begins: by then it is
+    known which server answers. ``entered`` is called when the person is let in."""
 
     def __init__(
         self,
@@ -47,6 +48,7 @@ class ScreenConnection:
         *,
         logs: Path | None = None,
         entered: Callable[[Chat], Awaitable[str]] | None = None,
+        met: Callable[[], None] | None = None,
     ) -> None:
         self._dial = dial
         self._login = login
@@ -56,6 +58,7 @@ class ScreenConnection:
         self._show = show
         self._log_directory = logs
         self._entered = entered
+        self._met = met
         self._logs: RoomLogs | None = None
         self._send_answer, self._answers = trio.open_memory_channel[str | None](1)
 
@@ -71,6 +74,8 @@ class ScreenConnection:
             why: Reason = None
             try:
                 async with self._dial(self._login.credentials, self._still_waiting) as chat:
+                    if self._met is not None:
+                        self._met()
                     await self._take_events(chat)
                     why = chat.ended
                     self._login = self._login.connected(chat.name)
@@ -134,7 +139,7 @@ class ScreenConnection:
             except Refused as error:
                 model.tell(str(error), time.time(), error=True)
         self._enter(chat)
-        model.greet(chat.welcome, time.time())
+        self._greet(chat)
         if self._entered is not None:
             entered, self._entered = self._entered, None
             model.tell(await entered(chat), time.time())
@@ -152,6 +157,11 @@ class ScreenConnection:
             if self._logs is not None and (trouble := self._logs.take(event, hidden=model.place.ignored.hides(event))):
                 model.tell(trouble, time.time(), error=True)
             self._show(at_once=isinstance(event, Disconnected))
+
+    def _greet(self, chat: Chat) -> None:
+        self._model.greet(chat.welcome, time.time())
+        if notice := first_contact(chat.contact, chat.url):
+            self._model.tell(" ".join(notice.splitlines()), time.time())
 
     async def _log_missed(self, chat: Chat, logs: RoomLogs) -> None:
         """Put what was said since the last run into the logs, before anything newer gets there."""

@@ -52,6 +52,17 @@ class Memory:
     def __repr__(self) -> str:
         return f"<Memory {self._path}>"
 
+    def moved(self) -> bool:
+        """Whether the state of this server is kept elsewhere since it is known which server it is."""
+        return state_file(self.directory, _KIND, self._url) != self._path
+
+    def reopen(self) -> ScreenState:
+        """Load the state from where it is kept now, joined with that of the address."""
+        self._path = state_file(self.directory, _KIND, self._url)
+        self.ignored = load_ignored(self._url, self.directory)
+        self._written = b""
+        return self.load()
+
     def load(self) -> ScreenState:
         """Load the state; an empty one when there is none."""
         return load_state(self.directory, _KIND, self._url, ScreenState, _merge) or ScreenState()

@@ -1,0 +1,29 @@
+"""How a client knows the server of a chat. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.fingerprint import Fingerprint
+
+
+@dataclass(frozen=True, slots=True)
+class ServerContact:
+    """How the server of a chat is known.
+
+    - ``fingerprint``: of its key; ``None`` for a server of an earlier version, which has none, and for one that cannot
+      prove it at this address.
+    - ``temporary``: its key is for one run of it, so that a client does not keep the fingerprint.
+    - ``verified``: the system's certificate authorities vouched for it.
+    - ``encrypted``: the connection has TLS.
+    - ``first``: it was not known at this address before, and no pin was given: nothing but the connection itself says
+      that it is the right one.
+    """
+
+    fingerprint: Fingerprint | None = None
+    temporary: bool = False
+    verified: bool = False
+    encrypted: bool = False
+    first: bool = False
