@@ -139,5 +139,5 @@ def test_guests_are_told_the_public_name_else_the_addresses_that_they_can_reach(
 def test_behind_a_proxy_without_a_public_name_there_is_no_line_to_send() -> None:
     config = ServerConfig(host="0.0.0.0", behind_proxy=("192.0.2.1",), data=Path("/srv/chat"), open=True)
     text = shown(config, ["ws://0.0.0.0:8765/"], [])
-    assert "trio-chat join" not in text
+    assert "#pin=" not in text
     assert "--public-host" in text

@@ -86,6 +86,19 @@ def test_another_account_is_not_asked(server: ServerProgram, tmp_path: Path) -> 
         assert ASKS not in "\n".join(eve.lines())
 
 
+def test_only_whoever_runs_a_server_by_invite_joins_it_without_one(tmp_path: Path) -> None:
+    plain = ("--tls", "off", "--behind-proxy", "192.0.2.1")
+    with ServerProgram("--data", str(tmp_path / "data"), "--host", "0.0.0.0", *plain) as server:
+        for name in ("ada", "bob"):  # each is a newcomer, and both sit at the account that runs the server
+            with Joined(server, name, "--plain") as person:
+                if name == "ada":
+                    person.sees([ASKS])
+                    person.types(["n"])
+                person.sees([f"You are {name}"])
+        with Joined(server, "eve", "--plain", env={"XDG_STATE_HOME": str(tmp_path / "eve")}) as eve:
+            eve.sees(["This server takes new people by invite only"])
+
+
 def test_a_pipe_is_never_asked(server: ServerProgram) -> None:
     done = run("join", "ada", f"127.0.0.1:{server.port}", given="hello\n")
     assert done.status == 0

@@ -99,6 +99,10 @@ def test_the_sample_conversation_matches_the_real_screen(desk: Desk) -> None:
     (picture,) = re.findall(r"^```text\n(.*?)^```$", README, re.MULTILINE | re.DOTALL)
     welcome, green, *talk, question, typed = picture.splitlines()
     desk.start("server", START.split("&& .venv/bin/")[-1])
+    for asked in ("Who can reach it", "Who may enter", "Save this"):
+        desk.sees("server", [f"{asked}..."])
+        desk["server"].types([""])
+    desk.sees("server", ["  Stop       Ctrl-C..."])
     desk.start("bob", "trio-chat join --plain bob localhost")
     desk["bob"].types(["n"])  # he runs the server, and does not want to be its administrator
     desk.sees("bob", ["#lobby>"])

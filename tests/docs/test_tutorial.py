@@ -59,4 +59,10 @@ def test_the_tutorial_works_as_its_page_says(desk: Desk) -> None:
 def test_the_tutorial_shows_two_people_a_server_and_its_return() -> None:
     found = steps()
     assert {step.who for step in found} == {"server", "ada", "bob"}
-    assert [step.what for step in found if step.who == "server"] == ["terminal", "sees", "interrupts", "terminal"]
+    assert [step.what for step in found if step.who == "server"] == [
+        "terminal",
+        *["sees", "types"] * 3,
+        "sees",
+        "interrupts",
+        "terminal",
+    ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from trio_chat.addresses import is_this_machine
+from trio_chat.config import admission
 from trio_chat.output import BOLD, styled
 from trio_chat.protocol.invite_link import make_link
 from trio_chat.version import __version__
@@ -21,6 +22,7 @@ _LABEL: Final = 12
 """Columns of the labels, with the spaces around them."""
 _NARROW: Final = 40
 """Below this many columns, a label and its text do not fit side by side."""
+_UNSPECIFIED: Final = frozenset({"0.0.0.0", "::"})  # noqa: S104 - compared with, not bound to
 _HTTPS: Final = 443
 
 
@@ -94,8 +96,8 @@ def banner(config: ServerConfig, announcement: Announcement, columns: int = 80) 
     if told.link:
         head += ["", *_wrapped(_send_this(config, told), columns), "", f"trio-chat join '{told.link}'", ""]
     rows = [("Listening", " ".join(told.urls))]
-    if local:
-        rows.append(("Join", f"trio-chat join {urlsplit(told.urls[0]).netloc}"))
+    if joined := _joined_here(told.urls):
+        rows.append(("Join" if local else "Join here", f"trio-chat join {joined}"))
     if not local:
         rows.append(("Server", told.fingerprint.words))
     if others := told.guest_urls[1:]:
@@ -113,12 +115,22 @@ def banner(config: ServerConfig, announcement: Announcement, columns: int = 80) 
     return "\n".join([*head, *(line for row in rows for line in _row(*row, columns))]) + "\n"
 
 
+def _joined_here(urls: Sequence[str]) -> str:
+    """The address to join by on this machine; empty if the server listens on none of its loopback addresses."""
+    for url in map(urlsplit, urls):
+        if url.hostname in _UNSPECIFIED:
+            return f"127.0.0.1:{url.port}"
+        if url.hostname is not None and is_this_machine(url.hostname):
+            return url.netloc
+    return ""
+
+
 def _send_this(config: ServerConfig, told: Announcement) -> str:
     if told.invitation is not None:
         return f"Send this line to a friend. It lets in {told.invitation.lets_in}."
     if config.password is not None:
         return "Send this line to a friend. It asks for the password, which you tell them another way."
-    if config.open:
+    if admission(config) == "everyone":
         return "Send this line to a friend."
     return "Send this line to people who have an account here. To let in others: trio-chat admin invite"
 
@@ -126,9 +138,11 @@ def _send_this(config: ServerConfig, told: Announcement) -> str:
 def _admitted(config: ServerConfig, *, local: bool) -> str:
     if config.password is not None:
         return "everybody who has the password; join asks for it"
-    if local:
+    if admission(config) == "accounts":
+        return "people who have an account already"
+    if local and admission(config) == "everyone":
         return "anybody on this machine; no other machine can connect"
-    if config.open:
+    if admission(config) == "everyone":
         return "everybody, without a password (--open)"
     return "people with an invite or an account; trio-chat admin invite makes an invite"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -207,9 +208,11 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
     at_terminal = usable() and not as_json
     operator = None
     if at_terminal and person_present() and not preferences.guest:
-        from trio_chat.cli.operator import ask_operator  # noqa: PLC0415 - as above
+        from trio_chat.cli.operator import ask_operator, own_invite  # noqa: PLC0415 - as above
 
         operator = ask_operator(server.url)
+        if server.invite is None:
+            server = replace(server, invite=own_invite(server.url, config.name))
     if at_terminal and not plain:
         return _open(preferences, server, room, operator)
     if lacks_full_screen() and not plain and not as_json:

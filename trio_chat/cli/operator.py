@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 _SERVING: Final = "serving"
 _ASKED: Final = "operator"
+_OWN_INVITE: Final = 600.0
+"""Seconds for which the operator's own invite is good."""
 _LARGEST: Final = 8192  # bytes of a note: more than a path has
 
 
@@ -89,16 +91,10 @@ def noted(directory: Path, urls: Sequence[str]) -> Iterator[None]:
 
 def own_ports() -> list[int]:
     """The ports of the servers that run under this account now."""
-    from trio_chat.cli.control import ask_listening  # noqa: PLC0415 - the help page does not need it
-    from trio_chat.client.state_files import state_directory  # noqa: PLC0415 - as above
+    from trio_chat.client.state_files import state_directory  # noqa: PLC0415 - the help page does not need it
 
-    found: list[int] = []
-    for path in sorted((state_directory() / _SERVING).glob("*.json")):
-        with contextlib.suppress(OSError, ValueError, msgspec.MsgspecError, TrioChatError):
-            listening = ask_listening(Path(msgspec.json.decode(_read(path), type=_Note).data))
-            if listening is not None and any(urlsplit(url).port == int(path.stem) for url in listening.urls):
-                found.append(int(path.stem))
-    return found
+    noted = [path.stem for path in (state_directory() / _SERVING).glob("*.json") if path.stem.isdecimal()]
+    return [port for port in sorted(map(int, noted)) if _own_server(f"ws://127.0.0.1:{port}/") is not None]
 
 
 def ask_operator(url: str) -> Operator | None:
@@ -124,10 +120,58 @@ def ask_operator(url: str) -> Operator | None:
     return None
 
 
+def own_invite(url: str, name: str | None) -> str | None:
+    """Make an invite for the person at the terminal, if they run the server at ``url``, people get in there by invite,
+    and this device has no account there; returns its secret. Nobody needs an invite from themselves."""
+    from trio_chat.broker.admin import Order  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.cli.control import administer_running  # noqa: PLC0415 - as above
+    from trio_chat.client import Identities  # noqa: PLC0415 - as above
+
+    own = _own_server(url)
+    if own is None or all(is_this_machine(urlsplit(one).hostname or "") for one in own.urls):
+        return None
+    try:
+        identities = Identities()
+        name = name or identities.last_name(url)
+        if name is not None and identities.token(url, name) is not None:
+            return None
+        order = Order(do="invite", uses=1, seconds=_OWN_INVITE, note="the operator's own")
+        made = administer_running(own.directory, order)
+        return None if made is None else str(made.rows[0][made.headings.index("secret")])
+    except (OSError, ValueError, IndexError, TrioChatError):
+        return None
+
+
 def _find(url: str) -> Operator | None:
     """The operator of the server at ``url``, if this account runs it, and it has no administrator."""
     from trio_chat.broker.admin import Order  # noqa: PLC0415 - the help page does not need it
-    from trio_chat.cli.control import administer_running, ask_listening  # noqa: PLC0415 - as above
+    from trio_chat.cli.control import administer_running  # noqa: PLC0415 - as above
+
+    own = _own_server(url)
+    if own is None:
+        return None
+    try:
+        users = administer_running(own.directory, Order(do="users"))
+        if users is None:
+            return None
+        admin = users.headings.index("admin")
+    except (OSError, ValueError, TrioChatError):
+        return None
+    return None if any(row[admin] for row in users.rows) else Operator(own.directory, own.epoch)
+
+
+@dataclass(frozen=True, slots=True)
+class _OwnServer:
+    """A server that runs under this account: its data directory, its history, and where it listens."""
+
+    directory: Path
+    epoch: str
+    urls: Sequence[str]
+
+
+def _own_server(url: str) -> _OwnServer | None:
+    """The server at ``url``, if this account runs it."""
+    from trio_chat.cli.control import ask_listening  # noqa: PLC0415 - the help page does not need it
     from trio_chat.server.doors.control import NAME  # noqa: PLC0415 - as above
 
     parts = urlsplit(url)
@@ -139,15 +183,11 @@ def _find(url: str) -> Operator | None:
         if (directory / NAME).lstat().st_uid != os.geteuid():  # root can open the socket of everybody
             return None
         listening = ask_listening(directory)
-        if listening is None or not any(urlsplit(one).port == parts.port for one in listening.urls):
-            return None
-        users = administer_running(directory, Order(do="users"))
-        if users is None:
-            return None
-        admin = users.headings.index("admin")
     except (OSError, ValueError, msgspec.MsgspecError, TrioChatError):
         return None
-    return None if any(row[admin] for row in users.rows) else Operator(directory, listening.epoch)
+    if listening is None or not any(urlsplit(one).port == parts.port for one in listening.urls):
+        return None
+    return _OwnServer(directory, listening.epoch, listening.urls)
 
 
 def _note(port: int) -> Path | None:

@@ -7,6 +7,9 @@ the start of a row.
 from __future__ import annotations
 
 import contextlib
+import os
+import select
+import signal
 import sys
 import textwrap
 from collections.abc import Sequence
@@ -36,6 +39,7 @@ def ask_line(question: str) -> str:
     sys.stderr.flush()
     line = ""
     try:
+        _wait_for_line()
         line = sys.stdin.readline()
     except UnicodeDecodeError:  # in another encoding than the terminal's
         line = "\N{REPLACEMENT CHARACTER}\n"
@@ -46,6 +50,24 @@ def ask_line(question: str) -> str:
     if not line:
         raise click.Abort
     return line.strip()
+
+
+def _wait_for_line() -> None:
+    """Wait until a line can be read, or a signal has come. Python heeds a signal before the next step of the program:
+    one that comes just before a blocking read would wait for the line too."""
+    if sys.platform == "win32":  # select takes sockets only there
+        return
+    reader, writer = os.pipe()
+    try:
+        os.set_blocking(writer, False)
+        before = signal.set_wakeup_fd(writer)
+        try:
+            select.select([sys.stdin, reader], [], [])
+        finally:
+            signal.set_wakeup_fd(before)
+    finally:
+        os.close(reader)
+        os.close(writer)
 
 
 def choose(question: str, choices: Sequence[str], *, prompt: str = "Number") -> int:

@@ -13,11 +13,16 @@ import click
 
 from trio_chat.addresses import is_this_machine
 from trio_chat.cli.options import Verb, load_settings, settings
-from trio_chat.config import ServerConfig, check_server
+from trio_chat.config import ServerConfig, admission, check_server
+from trio_chat.errors import TrioChatError
 from trio_chat.output import harmless_stream
 
 if TYPE_CHECKING:
+    from trio_chat.cli.banner import Invitation
     from trio_chat.server.app import Server
+
+_INVITE_USES, _INVITE_DAYS = 5, 7
+"""The invite that the banner shows: for a few friends, who may have time at the weekend only."""
 
 
 @click.command(
@@ -37,8 +42,15 @@ def command(config_path: Path | None, **flags: object) -> None:
     It listens on this machine only, unless --host says otherwise. Then people get in with the link of an invite, with a
     password if there is one (from a file or from TRIO_CHAT_PASSWORD, never in a command line), or all of them with
     --open.
+
+    On a terminal, it asks what to do if neither a flag nor the settings say anything about the server, and then shows
+    the line to send to a guest.
     """
+    from trio_chat.cli.first_use import ask_first_use, is_first_use  # noqa: PLC0415 - the help page does not need it
+
     config = load_settings(ServerConfig, flags, config_path)
+    if is_first_use(flags, config_path):
+        config = ask_first_use(config)
     check_server(config)
     serve(config)
 
@@ -71,10 +83,12 @@ async def announce(config: ServerConfig, server: Server) -> None:
     if sys.stdout.isatty():
         from trio_chat.cli.banner import Announcement, banner  # noqa: PLC0415 - as above
 
+        guests = _guest_urls(config, server)
         told = Announcement(
             server.urls,
-            _guest_urls(config, server),
+            guests,
             server.identity.fingerprint,
+            await _invite(config, server) if guests else None,
             data="" if config.memory else _data(config),
             log_is_here=sys.stderr.isatty(),
         )
@@ -82,10 +96,28 @@ async def announce(config: ServerConfig, server: Server) -> None:
         code = "\n".join([*_qr_code(told.link, columns), ""]) if config.qr and told.link else ""
         harmless_stream(sys.stdout).write(f"{code}{banner(config, told, columns)}\n")
         sys.stdout.flush()
-    elif not is_this_machine(config.host) and server.urls[0].startswith("ws:"):
-        import structlog  # noqa: PLC0415 - the help page does not need it
+        return
+    import structlog  # noqa: PLC0415 - the help page does not need it
 
+    if not is_this_machine(config.host) and server.urls[0].startswith("ws:"):
         structlog.get_logger().warning("not encrypted", advice="messages can be read on their way to other machines")
+    if admission(config) == "invites":
+        structlog.get_logger().info("newcomers need an invite", advice="trio-chat admin invite makes one")
+
+
+async def _invite(config: ServerConfig, server: Server) -> Invitation | None:
+    """Make an invite for the banner, if people get in by invite. ``None`` also if there is no room for another one."""
+    if admission(config) != "invites":
+        return None
+    from trio_chat.cli.banner import Invitation  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.server.operator import make_invite  # noqa: PLC0415 - as above
+
+    days, uses = _INVITE_DAYS, _INVITE_USES
+    try:
+        secret = await make_invite(server.hub, uses=uses, seconds=days * 86400.0, note="shown by serve")
+    except TrioChatError:
+        return None
+    return Invitation(secret, f"{uses} people within {days} days")
 
 
 def _guest_urls(config: ServerConfig, server: Server) -> list[str]:
