@@ -126,6 +126,7 @@ async def test_what_greets_like_another_server_and_waits_is_known_at_once(
         b"<center>The plain HTTP request was sent to HTTPS port</center>",
         b"Client sent an HTTP request to an HTTPS server.",
         b"You're speaking plain HTTP to an SSL-enabled server port.",
+        b'{"type":"error","code":"tls_needed","message":"This server uses TLS."}',
     ],
 )
 async def test_a_web_server_that_wants_tls_is_understood(server: ScriptedServer, page: bytes) -> None:

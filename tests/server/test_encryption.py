@@ -16,6 +16,7 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from trio_websocket import open_websocket_url
 
+import trio_chat
 from tests.certificates import Made, make_certificate
 from tests.server.live_server import LiveServer, Log, Serve
 from tests.server.raw_client import head
@@ -165,6 +166,20 @@ async def test_openssl_and_curl_get_a_clear_alert_from_a_server_without_tls(serv
     status, said = await run("curl", "-sS", f"https://127.0.0.1:{port(live)}/")
     assert status == 35  # curl's number for a handshake that failed
     assert "alert protocol version" in said
+
+
+async def test_the_client_says_which_scheme_is_right(
+    serve: Serve, files: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    live = await serve(**files)
+    with pytest.raises(trio_chat.Unreachable, match=r"uses TLS\. Replace ws:// by wss://\."):
+        async with trio_chat.connect(f"ws://127.0.0.1:{port(live)}/", name="ada"):
+            pass
+    live = await serve()
+    with pytest.raises(trio_chat.Unreachable, match=r"does not use TLS\. Replace wss:// by ws://"):
+        async with trio_chat.connect(f"wss://127.0.0.1:{port(live)}/", name="ada"):
+            pass
 
 
 # ---- limits --------------------------------------------------------------------------------------
