@@ -30,7 +30,7 @@ class ServerProcess:
                 self._process.wait()
                 raise ChildProcessError(self.log)
             time.sleep(0.05)
-        self.port = int(self.log.rpartition("ws://127.0.0.1:")[2].partition("/")[0])
+        self.port = int(self.log.rpartition("://127.0.0.1:")[2].partition("/")[0])
         self.pid = self._process.pid
 
     def __enter__(self) -> Self:

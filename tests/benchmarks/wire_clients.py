@@ -11,6 +11,7 @@ import json
 import os
 import selectors
 import socket
+import ssl
 import struct
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -51,7 +52,7 @@ def close_frame() -> bytes:
 class Client:
     """One connection, under a name of its own, or without one. ``token`` proves that the name is ours; the server's
     token for it is there afterwards. ``source`` is the address to come from, any of 127.0.0.0/8; ``password`` is the
-    server's, and ``timeout`` is in seconds."""
+    server's, and ``timeout`` is in seconds. ``context`` makes it speak TLS."""
 
     def __init__(
         self,
@@ -63,12 +64,15 @@ class Client:
         source: str = "127.0.0.1",
         password: str = "",
         timeout: float = _TIMEOUT,
+        context: ssl.SSLContext | None = None,
     ) -> None:
         self.name = name
         self._asked = 0
         self._rest = b""
         self.socket = socket.create_connection(("127.0.0.1", port), timeout=timeout, source_address=(source, 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if context is not None:
+            self.socket = context.wrap_socket(self.socket)
         given = {
             "Username": name,
             "Trio-Chat-Token": token,
@@ -131,6 +135,11 @@ class Client:
         """Read once, and return the payloads of all complete frames."""
         return self._split(self._rest + self._receive())
 
+    @property
+    def has_more(self) -> bool:
+        """Whether bytes are decrypted already, so that the socket need not become readable for them."""
+        return isinstance(self.socket, ssl.SSLSocket) and self.socket.pending() > 0
+
     def _split(self, data: bytes) -> Iterator[bytes]:
         at, end = 0, len(data)
         while end - at >= 2:
@@ -185,6 +194,9 @@ class Loop:
             try:
                 for payload in client.arrived():
                     take(payload)
+                while client.has_more:
+                    for payload in client.arrived():
+                        take(payload)
             except ConnectionError:
                 if self._hung_up is None:
                     raise

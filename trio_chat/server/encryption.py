@@ -101,8 +101,8 @@ class Encryption:
         """
         if self._shown is None or await tcp.peek() != HANDSHAKE:
             return tcp
-        transport = TlsTransport(tcp, self._shown.context)
-        why = await transport.handshake(self._handshakes)
+        transport = TlsTransport(tcp, self._shown.context, self._handshakes)
+        why = await transport.handshake()
         return transport if why is None else refuse("bad_handshake", why=why)
 
     async def reload(self) -> str:

@@ -6,13 +6,13 @@ socket. So ``send`` and ``receive`` never wait, and the hub writes to a peer wit
 - Out: ``send`` encrypts a portion and gives it to the socket at once. The bytes that the socket did not take are kept;
   the portion then counts as not taken, though it is encrypted already, and the caller comes again with the same bytes.
   So the outbox keeps what its peer has not got, and this transport at most one portion.
-- In: ``receive`` reads a small piece and decrypts what is whole of it.
+- In: ``receive`` reads a piece and decrypts what is whole of it. The SSL object keeps the beginning of a record.
 
-A memory BIO never gives memory back, so a connection keeps what its greatest write took. That is why both directions
-work in pieces of :data:`_PIECE` bytes: bigger ones save little time.
+All connections of a thread share the two BIOs, and each call leaves them empty. For a memory BIO never gives memory
+back: with its own, a connection would keep what its greatest record took, some 20 KiB for each direction.
 
-What a peer can make the server do: the handshake is the only costly work, and :class:`Handshakes` shares it out. There
-is no renegotiation. A KeyUpdate costs microseconds, and a piece holds a hundred of them.
+A peer can make the server do two kinds of work that nothing else charges. :class:`Handshakes` shares out handshakes.
+Records without text, such as KeyUpdate, cost microseconds each: a peer that sends little else is dropped.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import ssl
 import threading
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
 import trio
@@ -37,35 +38,39 @@ TlsContext: TypeAlias = ssl.SSLContext
 
 T = TypeVar("T")
 
-_PIECE: Final = 4096
-"""Bytes that are encrypted in one record, and that are read at a time."""
-
-_PORTION: Final = 16 * 1024
-"""Bytes that one ``send`` encrypts. The kernel takes a portion of most peers at once. A slow peer costs so much memory
-beyond its outbox."""
+_PIECE: Final = 8 * 1024
+"""Bytes read at a time: a hundred short requests, or 300 records without text."""
 
 _LARGEST_RECORD: Final = 16 * 1024
-"""Bytes of text in one record, whoever wrote it (RFC 8446, 5.1)."""
+"""Bytes of text in one record (RFC 8446, 5.1). The server writes records of this size if it has so much to say; a slow
+peer costs one of them beyond its outbox."""
+
+_OVERHEAD: Final = 24
+"""Bytes that a peer may send for each byte of text: a record of one byte of text has that many."""
+
+_MOST_SILENT: Final = 64 * 1024
+"""Bytes that a peer may send beyond that: a record of the greatest size comes in several pieces."""
 
 _AT_ONCE: Final = 4
-"""Steps of handshakes in one turn of the event loop: about a millisecond, with the keys of :data:`_QUICK_KEYS`."""
+"""Steps of handshakes in one turn of the event loop: about a millisecond, unless the key is slow."""
 
-_MOST_UNSENT: Final = 2 * _PORTION
-"""Encrypted bytes that are kept for a peer that reads nothing: a portion, and answers to what the peer sends."""
+_MOST_UNSENT: Final = 2 * _LARGEST_RECORD
+"""Encrypted bytes that are kept for a peer that reads nothing: a record, and answers to what the peer sends."""
 
 _HANDSHAKE_LIMIT: Final = 64 * 1024
 """Bytes that a peer may send before its handshake is done. A ClientHello takes some 2,000."""
 
 
-class _Arrivals(threading.local):
-    """Places for what the transports of one thread read and decrypt: see the class of that name for TCP."""
+class _Shared(threading.local):
+    """The buffers that the transports of one thread share: the BIOs, and places for what is read and decrypted."""
 
     def __init__(self) -> None:
+        self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.raw = memoryview(bytearray(_PIECE))
         self.text = memoryview(bytearray(_LARGEST_RECORD + _PIECE))
 
 
-_arrivals: Final = _Arrivals()
+_shared: Final = _Shared()
 
 
 def make_context(chain: Path, key: Path) -> TlsContext:
@@ -115,18 +120,23 @@ class Handshakes:
 class TlsTransport:
     """A :class:`~trio_chat.server.net.transport.Transport` with TLS, over one without, which it takes over.
 
-    Call :meth:`handshake` first.
+    Call :meth:`handshake` first. It takes its turn among ``handshakes``, those of the server.
     """
 
-    __slots__ = ("_ahead", "_in", "_left", "_out", "_ssl", "_tcp", "_unsent")
+    __slots__ = ("_ahead", "_handshakes", "_in", "_left", "_out", "_rest", "_silent", "_ssl", "_tcp", "_unsent")
 
-    def __init__(self, tcp: TcpTransport, context: TlsContext) -> None:
+    def __init__(self, tcp: TcpTransport, context: TlsContext, handshakes: Handshakes) -> None:
         self._tcp = tcp
-        self._in, self._out = ssl.MemoryBIO(), ssl.MemoryBIO()
+        self._handshakes = handshakes
+        own = handshakes.slow_key  # a thread must not touch the buffers of another
+        self._in = ssl.MemoryBIO() if own else _shared.incoming
+        self._out = ssl.MemoryBIO() if own else _shared.outgoing
         self._ssl = context.wrap_bio(self._in, self._out, server_side=True)
         self._unsent = b""  # encrypted, and not taken by the socket yet
         self._ahead = 0  # bytes of the caller that are encrypted and were not counted
-        self._left = False  # decrypted bytes may be left in the SSL object
+        self._rest = b""  # read, and not given to the SSL object yet
+        self._left = False  # there may be text without reading from the socket
+        self._silent = 0  # bytes without text
 
     def __repr__(self) -> str:
         return f"<TlsTransport {self._ssl.version()} {len(self._unsent)} bytes unsent>"
@@ -139,36 +149,29 @@ class TlsTransport:
     ) -> None:
         self.close()
 
-    @property
-    def tcp(self) -> TcpTransport:
-        """The transport without TLS below this one."""
-        return self._tcp
-
-    async def handshake(self, steps: Handshakes) -> str | None:
+    async def handshake(self) -> str | None:
         """Do the handshake of a server. Returns ``None``, or why it failed, in words; the peer was sent an alert then.
 
         Raises ``trio.BrokenResourceError`` when the peer hangs up. Cancellation leaves the connection useless.
         """
         received = 0
         fault: str | None = None
+        done = False
         try:
-            while True:
+            while not done and fault is None:
                 piece = await self._read_piece()
                 received += len(piece)
                 if received > _HANDSHAKE_LIMIT:
                     return "it takes too many bytes"
-                self._in.write(piece)
-                done = False
                 try:
-                    done = await steps.run(self._step)
+                    done = await self._handshakes.run(partial(self._step, piece))
                 except ssl.SSLError as error:
                     fault = _why(error)
                 await self._send_all_unsent()
-                if done or fault is not None:
-                    self._left = done
-                    return fault
         except OSError as error:
             raise trio.BrokenResourceError(str(error)) from error
+        self._left = True  # the peer's first request may have come with the end of the handshake
+        return fault
 
     # ---- out --------------------------------------------------------------------------------------
 
@@ -181,35 +184,28 @@ class TlsTransport:
                 return taken
         taken, size = 0, len(data)
         while taken < size:
-            end = min(taken + _PORTION, size)
-            for start in range(taken, end, _PIECE):
-                self._write(data[start : min(start + _PIECE, end)])
-            encrypted = self._out.read()
+            part = data[taken : taken + _LARGEST_RECORD]
+            try:
+                self._ssl.write(part)
+            finally:
+                encrypted = self._out.read()
             try:
                 sent = self._tcp.send(encrypted)
             except BlockingIOError:
                 sent = 0
             if sent != len(encrypted):
                 self._unsent = encrypted[sent:]
-                self._ahead = end - taken
+                self._ahead = len(part)
                 break
-            taken = end
+            taken += len(part)
         if not taken:
             raise BlockingIOError
         return taken
 
-    def _write(self, data: bytes) -> None:
-        try:
-            self._ssl.write(data)
-        except (ssl.SSLWantReadError, ssl.SSLWantWriteError) as error:  # only in a handshake, and that is done
-            raise ConnectionAbortedError(str(error)) from error
-
     def _flush(self) -> None:
         """Give the socket all that is encrypted. Raises ``BlockingIOError`` while it does not take all of it."""
-        unsent = self._unsent + self._out.read()
-        self._unsent = unsent
-        if unsent:
-            self._unsent = unsent[self._tcp.send(unsent) :]
+        if self._unsent:
+            self._unsent = self._unsent[self._tcp.send(self._unsent) :]
             if self._unsent:
                 raise BlockingIOError
 
@@ -225,24 +221,28 @@ class TlsTransport:
         A peer that ends the connection without the alert ``close_notify`` sends no more, and that is all: messages of
         WebSocket and answers of HTTP say themselves whether they are whole.
         """
-        if not self._left:
-            raw = _arrivals.raw
+        if self._left:
+            raw, self._rest = memoryview(self._rest), b""
+        else:
+            raw = _shared.raw
             size = self._tcp.recv_into(raw)
             if not size:
                 return b""
-            self._in.write(raw[:size])
-        text = self._decrypt()
-        if self._out.pending:  # the answer to a KeyUpdate, or an alert
-            with contextlib.suppress(BlockingIOError):
-                self._flush()
-            if len(self._unsent) > _MOST_UNSENT:
-                raise ConnectionAbortedError("the peer reads no answers")
+            raw = raw[:size]
+        text = self._decrypt(raw)
+        self._silent = max(0, self._silent + len(raw) - _OVERHEAD * len(text))
+        if self._silent > _MOST_SILENT:
+            raise ConnectionAbortedError("the peer sends records without text")
+        if not text and not self._left:
+            raise BlockingIOError
         return text
 
-    def _decrypt(self) -> bytes:
-        """Return the text of all records that are whole. Raises ``BlockingIOError`` when there is none."""
-        place, have = _arrivals.text, 0
+    def _decrypt(self, raw: memoryview) -> bytes:
+        """Return the text of all records that are whole now. It is empty at the peer's ``close_notify``, and there may
+        be more at once (``_left``), or where there is none yet. Raises ``OSError``."""
+        place, have = _shared.text, 0
         self._left = True  # unless all was read
+        self._in.write(raw)
         try:
             while have < len(place):
                 size: int = self._ssl.read(len(place) - have, place[have:])  # type: ignore[assignment] # with a place
@@ -251,14 +251,23 @@ class TlsTransport:
                 have += size
         except ssl.SSLWantReadError:
             self._left = False
-            if not have:
-                raise BlockingIOError from None
         except ssl.SSLError:
-            with contextlib.suppress(OSError):
-                self._flush()  # the alert that says why
             if not have:
                 raise
+        finally:
+            if self._in.pending:
+                self._rest = self._in.read()
+            if self._out.pending:  # the answer to a KeyUpdate, or an alert
+                self._answer()
         return place[:have].tobytes()
+
+    def _answer(self) -> None:
+        """Send what the SSL object answers to the peer, as far as the peer takes it."""
+        self._unsent += self._out.read()
+        if len(self._unsent) > _MOST_UNSENT:
+            raise ConnectionAbortedError("the peer reads no answers")
+        with contextlib.suppress(OSError):
+            self._flush()
 
     def wait_readable(self) -> Awaitable[None]:
         """See :meth:`~trio_chat.server.net.transport.Transport.wait_readable`."""
@@ -273,6 +282,7 @@ class TlsTransport:
         :meth:`~trio_chat.server.net.transport.Transport.shutdown`."""
         with contextlib.suppress(ssl.SSLError):  # it would read the peer's close_notify too, and that is not there yet
             self._ssl.unwrap()
+        self._unsent += self._out.read()
         with contextlib.suppress(BlockingIOError):
             self._flush()
             self._tcp.shutdown()
@@ -283,16 +293,20 @@ class TlsTransport:
 
     # ---- the handshake ----------------------------------------------------------------------------
 
-    def _step(self) -> bool:
+    def _step(self, piece: bytes) -> bool:
         """Go on with the handshake. Returns whether it is done. Raises ``ssl.SSLError`` when it cannot be."""
+        self._in.write(piece)
         try:
             self._ssl.do_handshake()
         except ssl.SSLWantReadError:
             return False
+        finally:
+            self._rest = self._in.read()
+            self._unsent += self._out.read()
         return True
 
     async def _read_piece(self) -> bytes:
-        raw = _arrivals.raw
+        raw = _shared.raw
         while True:
             await trio.lowlevel.wait_readable(self._tcp)
             try:
