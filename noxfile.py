@@ -29,6 +29,7 @@ UNIX_ONLY = (
     "trio_chat/store/sqlite/",
     "trio_chat/cli/control.py",
     "trio_chat/cli/operator.py",
+    "trio_chat/cli/over_ssh.py",
     "trio_chat/ui/notify_command.py",
     "trio_chat/ui/plain/prompt.py",
     "trio_chat/ui/terminal/echo.py",

@@ -6,6 +6,7 @@ import hashlib
 import os
 import shutil
 import signal
+import subprocess
 import time
 from base64 import b64encode
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.sshd import PROGRAM, SSHD, Sshd, over_ssh
+from tests.cli.sshd import PROGRAM, SSHD, Sshd, make_key, over_ssh
 from tests.programs import PATIENCE, ServerProgram, as_somebody, environment, past, run
 from tests.pty_driver import PtyProgram
 from trio_chat.cli.over_ssh import find_guest
@@ -299,6 +300,25 @@ def test_a_lost_connection_ends_the_program_that_waits_for_lines(server: ServerP
         jana.signal(signal.SIGKILL)
         jana.wait_exit()
     wait_gone(server, "jana")
+
+
+@pytest_skip
+def test_sshd_takes_the_configuration_of_the_page(tmp_path: Path) -> None:
+    assert SSHD is not None
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "ssh.md").read_text()
+    match = page[page.index("Match User chat") :].partition("```")[0]
+    make_key(tmp_path / "host")
+    config = tmp_path / "sshd_config"
+    config.write_text(f"HostKey {tmp_path / 'host'}\n{match}")
+    told = subprocess.run(
+        [SSHD, "-T", "-f", str(config), "-C", "user=chat,host=x,addr=192.0.2.1"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert "forcecommand /opt/trio-chat/bin/trio-chat join --ssh" in told
+    for line in ("exposeauthinfo yes", "disableforwarding yes", "passwordauthentication no", "permituserrc no"):
+        assert line in told
 
 
 @pytest_skip

@@ -19,6 +19,7 @@ import hashlib
 import os
 import re
 import signal
+import sys
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from contextlib import suppress
@@ -64,6 +65,8 @@ def begin_over_ssh(name: str | None, authorized_keys: Path) -> SshGuest:
     ``name`` is the name that the host gave in the command. Raises ``UsageError`` when this is not sshd's doing or the
     person asked for a command, and ``TrioChatError`` when the key cannot be read.
     """
+    if sys.platform == "win32":
+        raise UsageError("--ssh needs a Unix machine: on Windows, run sshd and the chat in WSL.")
     guest = find_guest(os.environ, name, authorized_keys)
     os.umask(0o077)
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # nobody could continue it

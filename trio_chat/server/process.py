@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     from trio_chat.config import ServerConfig
 
+_FILES_ON_MACOS: Final = 10240
+"""OPEN_MAX: a process of macOS cannot have more, even where its limit says so; see setrlimit(2) there."""
 _TERMINAL: Final = "/dev/tty"
 """The terminal of whatever process opens it; it cannot be opened without one."""
 
@@ -118,8 +120,10 @@ def _has_terminal() -> bool:
 def _raise_file_limit() -> None:
     """Allow the process as many sockets as the system permits."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    with contextlib.suppress(ValueError, OSError):
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    for limit in (hard, _FILES_ON_MACOS):
+        with contextlib.suppress(ValueError, OSError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            return
 
 
 def _spare_collector() -> None:

@@ -1,4 +1,4 @@
-"""The client's commands and the library, end to end, with nothing that only Unix has."""
+"""The client's commands and the library, end to end, on a machine that has nothing but what Windows has."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from tests.programs import Done, ServerProgram, Started, environment, find_free_port, past, say
 from tests.pty_driver import PtyProgram
 
-WITHOUT_UNIX = (sys.executable, str(Path(__file__).parent / "without_unix.py"))
-PROGRAM = (*WITHOUT_UNIX, "-m", "trio_chat")
+WINDOWS = (sys.executable, str(Path(__file__).parent / "other_system.py"), "windows")
+PROGRAM = (*WINDOWS, "-m", "trio_chat")
 UNIX = (sys.executable, "-m", "trio_chat")
 
 
@@ -63,7 +63,7 @@ def test_the_stand_in_lacks_what_windows_lacks(statement: str, tmp_path: Path, e
         f"try:\n    {statement}\n"
         "except (AttributeError, ImportError, PermissionError, NotImplementedError):\n    print('lacks')\n"
     )
-    assert run(str(script), env=env, program=WITHOUT_UNIX).out == "lacks\n"
+    assert run(str(script), env=env, program=WINDOWS).out == "lacks\n"
 
 
 # ---- the commands ------------------------------------------------------------------------------
@@ -213,7 +213,7 @@ trio.run(main)
 def test_the_library_sends_and_receives(server: ServerProgram, env: dict[str, str], tmp_path: Path) -> None:
     script = tmp_path / "bot.py"
     script.write_text(BOT)
-    done = run(str(script), env=env, program=WITHOUT_UNIX)
+    done = run(str(script), env=env, program=WINDOWS)
     assert (done.status, done.out, done.err) == (0, "bot\n", "")
 
 
@@ -237,3 +237,22 @@ def test_the_same_tokens_are_read_by_both_systems(server: ServerProgram, env: di
     assert run("join", "--name", "ines", env=env, given="from there\n").status == 0
     assert run("join", "--name", "ines", env=env, given="from here\n", program=UNIX).status == 0
     assert past(server.url)[-2:] == [("ines", "from there"), ("ines", "from here")]
+
+
+def test_a_server_with_tls_is_pinned_listed_and_forgotten(env: dict[str, str], tmp_path: Path) -> None:
+    with ServerProgram("--data", str(tmp_path / "data"), "--host", "0.0.0.0", "--open") as server:
+        url = f"wss://127.0.0.1:{server.port}/"
+        assert run("join", "--name", "kurt", url, env=env, given="over TLS\n").status == 0
+        assert run("join", "--name", "kurt", url, env=env, given="again\n").status == 0
+        known = json.loads(run("trust", "list", "--json", env=env).out.splitlines()[0])
+        assert known["server"] == f"127.0.0.1:{server.port}"
+        assert known["fingerprint"]
+        assert run("trust", "forget", f"127.0.0.1:{server.port}", env=env).status == 0
+        assert run("trust", "list", "--json", env=env).out == ""
+        server.stop()
+
+
+def test_ssh_is_for_unix(env: dict[str, str]) -> None:
+    done = run("join", "--ssh", env={**env, "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"})
+    assert done.status == 2
+    assert "needs a Unix machine" in done.err

@@ -1,10 +1,11 @@
-"""Runs the program, or a script, as on a machine that has only what Windows has of Unix.
+"""Runs the program, or a script, as on a system that this machine is not: Windows or macOS.
 
-``python without_unix.py -m trio_chat ...`` or ``python without_unix.py script.py``. The package, and the script, get
-stand-ins for the modules ``os``, ``signal``, ``socket``, ``select``, ``sys``, ``time`` and ``trio``, which lack the
-names that Windows lacks, and the modules that Windows lacks cannot be imported. ``sys.platform`` is ``win32`` to them,
-``msvcrt`` is there, and some calls fail as they do on Windows. Libraries and the standard library keep the modules of
-this machine: they have branches of their own for Windows, which are not what is tested here.
+``python other_system.py windows -m trio_chat ...`` or ``python other_system.py macos script.py``. The package, and the
+script, get stand-ins for ``os``, ``signal``, ``socket``, ``sys`` and other modules, which lack the names that the
+system lacks; ``sys.platform`` is the system's to them. On Windows, modules such as ``fcntl`` cannot be imported,
+``msvcrt`` is there, and some calls fail as they do there. On macOS, nobody finds anything in ``/proc``, and ``fcntl``
+knows ``F_FULLFSYNC``. Libraries and the standard library keep the modules of this machine: they have branches of their
+own for each system, which are not what is tested here.
 """
 
 from __future__ import annotations
@@ -13,16 +14,20 @@ import builtins
 import errno
 import fcntl
 import importlib
+import io
 import os
+import resource
 import runpy
 import signal
 import stat
 import sys
 import types
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
-MISSING: Final = frozenset(
+_Modules: TypeAlias = dict[str, types.ModuleType]
+
+_NOT_ON_WINDOWS: Final = frozenset(
     {
         "fcntl",
         "termios",
@@ -41,7 +46,7 @@ MISSING: Final = frozenset(
 )
 """Modules that Windows does not have."""
 
-_LACKING: Final[Mapping[str, frozenset[str]]] = {
+_WINDOWS: Final[Mapping[str, frozenset[str]]] = {
     "os": frozenset(
         {"O_NOFOLLOW", "O_DIRECTORY", "O_CLOEXEC", "O_NONBLOCK", "O_NOCTTY", "O_ACCMODE", "O_SYNC"}
         | {
@@ -95,6 +100,46 @@ _LACKING: Final[Mapping[str, frozenset[str]]] = {
     "time": frozenset({"tzset", "clock_gettime", "CLOCK_MONOTONIC", "CLOCK_BOOTTIME", "CLOCK_REALTIME"}),
     "trio.lowlevel": frozenset({"FdStream"}),
 }
+_MACOS: Final[Mapping[str, frozenset[str]]] = {
+    "os": frozenset(
+        {
+            "memfd_create",
+            "eventfd",
+            "pipe2",
+            "sched_getaffinity",
+            "sched_setaffinity",
+            "getresuid",
+            "setresuid",
+            "splice",
+        }
+        | {"copy_file_range", "pidfd_open", "posix_fallocate", "posix_fadvise", "fdatasync", "O_PATH", "O_TMPFILE"}
+        | {
+            "O_NOATIME",
+            "O_DIRECT",
+            "O_LARGEFILE",
+            "setns",
+            "unshare",
+            "getrandom",
+            "SCHED_BATCH",
+            "listxattr",
+            "setxattr",
+        }
+    ),
+    "signal": frozenset(
+        {"SIGRTMIN", "SIGRTMAX", "SIGPOLL", "SIGPWR", "SIGSTKFLT", "sigtimedwait", "sigwaitinfo", "pidfd_send_signal"}
+    ),
+    "socket": frozenset(
+        {"SO_PEERCRED", "SO_PASSCRED", "SO_DOMAIN", "SO_PROTOCOL", "SO_BINDTODEVICE", "SOCK_CLOEXEC", "SOCK_NONBLOCK"}
+        | {"AF_NETLINK", "AF_PACKET", "AF_VSOCK", "AF_ALG", "TCP_KEEPIDLE", "TCP_USER_TIMEOUT", "TCP_QUICKACK"}
+        | {"TCP_CORK", "TCP_DEFER_ACCEPT", "TCP_LINGER2", "TCP_SYNCNT", "IP_BIND_ADDRESS_NO_PORT", "MSG_CMSG_CLOEXEC"}
+    ),
+    "select": frozenset({"epoll"}),
+    "time": frozenset({"CLOCK_BOOTTIME", "CLOCK_TAI"}),
+    "resource": frozenset({"prlimit", "RLIMIT_RTPRIO", "RLIMIT_NICE", "RLIMIT_SIGPENDING", "RLIMIT_MSGQUEUE"}),
+    "fcntl": frozenset({"F_SETPIPE_SZ", "F_ADD_SEALS", "F_OFD_SETLK", "F_NOTIFY"}),
+}
+_FULLFSYNC: Final = 51  # F_FULLFSYNC of macOS
+_MOST_FILES: Final = 10240  # OPEN_MAX: what macOS lets a process open, however high the limit is
 _NO_SOCKET: Final = 10038  # WSAENOTSOCK of Windows
 
 
@@ -115,23 +160,66 @@ class _StandIn(types.ModuleType):
         setattr(self._real, name, value)  # sys.stdout = ...
 
 
-def _stand_ins() -> dict[str, types.ModuleType]:
+def _stand_ins(lacking: Mapping[str, frozenset[str]], instead: Mapping[str, Mapping[str, Any]]) -> _Modules:
     """Make the modules that the package gets in the place of others."""
-    instead: dict[str, dict[str, Any]] = {name: {} for name in _LACKING}
-    instead["trio.lowlevel"]["wait_readable"] = _only_sockets(importlib.import_module("trio").lowlevel.wait_readable)
-    instead["sys"] = {"platform": "win32"}
-    instead["os"] = {"O_BINARY": 0, "O_NOINHERIT": 0, "open": _open, "mkdir": _mkdir, "name": "nt"}
-    instead["signal"] = {"SIGBREAK": signal.SIGUSR1}
-    made: dict[str, types.ModuleType] = {}
-    for name, names in instead.items():
-        made[name] = _StandIn(importlib.import_module(name), _LACKING.get(name, frozenset()), names)
-    made["trio"] = _StandIn(importlib.import_module("trio"), frozenset(), {"lowlevel": made["trio.lowlevel"]})
-    instead_of_kernel = types.SimpleNamespace(GetStdHandle=abs, GetConsoleMode=_is_console, SetConsoleMode=_is_console)
-    windll = types.SimpleNamespace(kernel32=instead_of_kernel)
-    made["ctypes"] = _StandIn(importlib.import_module("ctypes"), frozenset(), {"windll": windll})
+    return {
+        name: _StandIn(importlib.import_module(name), lacking.get(name, frozenset()), instead.get(name, {}))
+        for name in {*lacking, *instead}
+    }
+
+
+def _windows() -> _Modules:
+    trio = importlib.import_module("trio")
+    kernel = types.SimpleNamespace(GetStdHandle=abs, GetConsoleMode=_is_console, SetConsoleMode=_is_console)
+    made = _stand_ins(
+        _WINDOWS,
+        {
+            "sys": {"platform": "win32"},
+            "os": {"O_BINARY": 0, "O_NOINHERIT": 0, "open": _open, "mkdir": _mkdir, "name": "nt"},
+            "signal": {"SIGBREAK": signal.SIGUSR1},
+            "trio.lowlevel": {"wait_readable": _only_sockets(trio.lowlevel.wait_readable)},
+            "ctypes": {"windll": types.SimpleNamespace(kernel32=kernel)},
+        },
+    )
+    made["trio"] = _StandIn(trio, frozenset(), {"lowlevel": made["trio.lowlevel"]})
     made["msvcrt"] = types.ModuleType("msvcrt")
     made["msvcrt"].__dict__.update(LK_LOCK=1, LK_NBLCK=2, LK_UNLCK=0, locking=_locking)
     return made
+
+
+def _macos() -> _Modules:
+    for holder, name in ((os, "stat"), (os, "lstat"), (os, "open"), (os, "listdir"), (builtins, "open"), (io, "open")):
+        setattr(holder, name, _without_proc(getattr(holder, name)))
+    return _stand_ins(
+        _MACOS,
+        {
+            "sys": {"platform": "darwin"},
+            "fcntl": {"F_FULLFSYNC": _FULLFSYNC, "fcntl": _control},
+            "resource": {"setrlimit": _set_limit},
+        },
+    )
+
+
+def _without_proc(call: Callable[..., Any]) -> Callable[..., Any]:
+    """A call on a path, which finds nothing in ``/proc``."""
+
+    def find(path: Any, *rest: Any, **named: Any) -> Any:
+        if not isinstance(path, int) and os.fspath(path).__class__ is str and str(path).startswith("/proc"):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return call(path, *rest, **named)
+
+    return find
+
+
+def _control(descriptor: int, order: int, *rest: Any) -> Any:
+    return os.fsync(descriptor) if order == _FULLFSYNC else fcntl.fcntl(descriptor, order, *rest)
+
+
+def _set_limit(which: int, limits: tuple[int, int]) -> None:
+    """Set a limit as macOS does, which takes no higher one than it can keep."""
+    if which == resource.RLIMIT_NOFILE and limits[0] > _MOST_FILES:
+        raise ValueError("current limit exceeds maximum limit")
+    resource.setrlimit(which, limits)
 
 
 def _only_sockets(wait: Callable[[Any], Any]) -> Callable[[Any], Any]:
@@ -175,9 +263,8 @@ def _locking(descriptor: int, mode: int, size: int) -> None:
         raise PermissionError(errno.EACCES, "Permission denied") from None
 
 
-def _hide_unix() -> None:
-    """Give the package, and the script that runs, the stand-ins from now on."""
-    made = _stand_ins()
+def _show(made: _Modules, missing: frozenset[str]) -> None:
+    """Give the package, and the script that runs, these modules from now on, and none that is missing."""
     real = builtins.__import__
 
     def load(
@@ -191,7 +278,7 @@ def _hide_unix() -> None:
         if level or not (importer == "__main__" or importer.partition(".")[0] == "trio_chat"):
             return real(name, globals, locals, fromlist, level)
         top = name.partition(".")[0]
-        if top in MISSING:
+        if top in missing:
             raise ModuleNotFoundError(f"No module named {name!r} (on this machine)", name=name)
         if name in made:
             for word in fromlist or ():
@@ -204,11 +291,14 @@ def _hide_unix() -> None:
     builtins.__import__ = load
 
 
-def main(words: list[str]) -> None:
-    """Run what the words say."""
-    os.environ.pop("TERM", None)  # Windows has none
+def main(system: str, words: list[str]) -> None:
+    """Run what the words say as on a system."""
     del sys.path[0]  # the folder of this file
-    _hide_unix()
+    if system == "windows":
+        os.environ.pop("TERM", None)  # Windows has none
+        _show(_windows(), _NOT_ON_WINDOWS)
+    else:
+        _show(_macos(), frozenset({"msvcrt"}))
     if words[0] == "-m":
         sys.argv = words[1:]
         runpy.run_module(words[1], run_name="__main__", alter_sys=True)
@@ -218,4 +308,4 @@ def main(words: list[str]) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    main(sys.argv[1], sys.argv[2:])
