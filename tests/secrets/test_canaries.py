@@ -35,13 +35,16 @@ INLINE: Final = "canary typed inline"
 BUG_OF_SERVER: Final = """\
 import sys
 from trio_chat.broker import arrival
+from trio_chat.broker.commands import COMMANDS
 from trio_chat.cli import main
+from trio_chat.protocol.requests import Hello
 right = arrival.hello
 def hello(ask):
     if ask.request.name == "mallory":
         raise RuntimeError(f"cannot decide {ask!r} by {ask.registry.settings!r}")
     return right(ask)
 arrival.hello = hello
+COMMANDS[Hello] = COMMANDS[Hello]._replace(handler=hello)
 sys.exit(main(sys.argv[1:]))
 """
 
@@ -49,9 +52,12 @@ BUG_OF_CLIENT: Final = """\
 import sys
 from trio_chat.cli import main
 from trio_chat.client.credentials import Credentials
-def fail(self):
-    raise RuntimeError(f"cannot use {self!r}")
-Credentials.empty = property(fail)
+right = Credentials.__init__
+def make(self, *fields, **more):
+    right(self, *fields, **more)
+    if self.token:
+        raise RuntimeError(f"cannot use {self!r}")
+Credentials.__init__ = make
 sys.exit(main(sys.argv[1:]))
 """
 
