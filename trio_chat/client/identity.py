@@ -27,11 +27,14 @@ _KIND: Final = "identities"
 
 
 class _ServerIdentities(msgspec.Struct):
-    """The content of one server's file: its URL, the name used last, and each name's token."""
+    """The content of one server's file: its URL, the name used last, and each name's token. ``carried_over``: the
+    file of an address, whose tokens the file of the server's fingerprint has too. It stays for programs of earlier
+    versions, which know no other."""
 
     url: str
     last: str | None = None
     tokens: dict[str, str] = {}
+    carried_over: bool = False
 
     __repr__ = discreet_repr
 
@@ -97,24 +100,35 @@ class Identities:
         return state_file(self._directory, _KIND, url)
 
     def _load(self, url: str) -> _ServerIdentities:
-        by_address = address_file(self._directory, _KIND, url)
-        if by_address != self._path(url) and by_address.exists():
+        if self._left_by_address(url) is not None:
             with self._locked():
                 return self._load_locked(url)
-        return self._read(self._path(url), url)
+        return self._read_own(url)
 
     def _load_locked(self, url: str) -> _ServerIdentities:
         """Read the file of a server; carry the tokens over that were kept for its address alone."""
-        path, by_address = self._path(url), address_file(self._directory, _KIND, url)
-        stored = self._read(path, url)
-        if by_address != path and by_address.exists():
-            earlier = self._read(by_address, url)
+        stored, earlier = self._read_own(url), self._left_by_address(url)
+        if earlier is not None:
             stored.last = stored.last or earlier.last
             stored.tokens = {**earlier.tokens, **stored.tokens}
-            self._write(path, stored)
-            with contextlib.suppress(OSError):
-                by_address.unlink(missing_ok=True)
+            self._write(self._path(url), stored)
+            earlier.carried_over = True
+            with contextlib.suppress(ChatError):  # else they are carried over again
+                self._write(address_file(self._directory, _KIND, url), earlier)
         return stored
+
+    def _left_by_address(self, url: str) -> _ServerIdentities | None:
+        """The tokens of the address alone, if they are still to be carried over to the server with a fingerprint."""
+        path = address_file(self._directory, _KIND, url)
+        if path == self._path(url) or not path.exists():
+            return None
+        earlier = self._read(path, url)
+        return None if earlier.carried_over else earlier
+
+    def _read_own(self, url: str) -> _ServerIdentities:
+        """Read the file under the server's key. Tokens that were carried over are not for another server there."""
+        stored = self._read(self._path(url), url)
+        return _ServerIdentities(url) if stored.carried_over else stored
 
     def _read(self, path: Path, url: str) -> _ServerIdentities:
         try:
