@@ -266,21 +266,23 @@ class Server:
         transport = await self._entrance.open(socket.tcp, socket.newcomer.address)
         if transport is None:
             return
-        async with trio.open_nursery() as nursery:
-            connection = Connection(
-                transport,
-                socket.session,
-                nursery,
-                max_frame=config.max_frame,
-                outbox_bytes=config.outbox_bytes,
-                memory=self._memory,
-            )
-            try:
-                await self._answer(connection, nursery, socket, encrypted=transport is not socket.tcp)
-            finally:
-                connection.finish()
-            nursery.cancel_scope.cancel()
-        await connection.linger()
+        with contextlib.ExitStack() as ended:
+            async with trio.open_nursery() as nursery:
+                connection = Connection(
+                    transport,
+                    socket.session,
+                    nursery,
+                    max_frame=config.max_frame,
+                    outbox_bytes=config.outbox_bytes,
+                    memory=self._memory,
+                )
+                ended.callback(connection.detach)
+                try:
+                    await self._answer(connection, nursery, socket, encrypted=transport is not socket.tcp)
+                finally:
+                    connection.finish()
+                nursery.cancel_scope.cancel()
+            await connection.linger()
 
     async def _answer(self, connection: Connection, nursery: trio.Nursery, socket: _Socket, *, encrypted: bool) -> None:
         """Do what the head of a connection asks for. A WebSocket is served to its end."""

@@ -93,6 +93,7 @@ def parse_head(data: bytes) -> Head | Refusal:
         parser.receive_data(data[: end + 4])
         event = parser.next_event()
     except h11.RemoteProtocolError as error:
+        error.__traceback__ = None  # h11 raises it in a way that makes a circle, with the connection in it
         return refuse("bad_head", why=clean_line(str(error).partition(":")[0]))
     if not isinstance(event, h11.Request):
         return refuse("bad_head", why="it is not a request")

@@ -120,6 +120,10 @@ class Outbox:
         self._block = b""
         self._shrink(self.size)
 
+    def detach(self) -> None:
+        """Forget the connection, which refers to the outbox in turn."""
+        self._too_slow = _nobody
+
     def drop(self) -> None:
         """Keep nothing any more, and tell the owner that the connection is broken."""
         self.abandon()
@@ -206,3 +210,7 @@ class Outbox:
         parts = self._queue[:count]
         del self._queue[:count]
         return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _nobody(_waiting: int) -> None:
+    """In place of the connection, once it is over."""
