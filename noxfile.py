@@ -19,7 +19,9 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_missing_interpreters = False  # also where CI is set: a missing Python is skipped, and said so
 nox.options.sessions = ["lint", "types", "layers", "docs", "tests", "without-extras"]
 
-os.environ["PIP_NO_COMPILE"] = "1"  # an environment is made in half the time; Python compiles what it imports
+# An environment is made in half the time; Python compiles what it imports. For its options that begin with no-, pip
+# reads a 0 as yes.
+os.environ["PIP_NO_COMPILE"] = "0"
 
 EARLIER = "aa9bd57a52d4eb4078012b49d3da326d184a92f9"
 """The commit of 0.1.0, with which the session ``compatibility`` tries this version."""
@@ -73,10 +75,11 @@ def _group(name: str) -> list[str]:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style, likely faults and formatting with ruff."""
+    """Check style, likely faults and formatting with ruff, and the Dockerfile with hadolint."""
     session.install(*_group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    session.run("hadolint", "Dockerfile")
 
 
 @nox.session
@@ -184,6 +187,14 @@ def install(session: nox.Session) -> None:
                 session.error(f"two builds of {made.name} differ")
             session.log(f"two builds of {made.name} are the same")
         session.run("python", "-m", "tests.packaging.ways", str(first), *session.posargs)
+
+
+@nox.session(default=False)
+def chroot(session: nox.Session) -> None:
+    """Carry out the Dockerfile in directories made by debootstrap, and run what it makes. Needs root, and no engine."""
+    if os.getuid() != 0 or shutil.which("debootstrap") is None:
+        session.skip("this needs root, and the program debootstrap")
+    session.run("python", "-m", "tests.packaging.chroot")
 
 
 def _build(session: nox.Session, folder: Path) -> None:

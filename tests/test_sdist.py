@@ -20,7 +20,7 @@ ROOT: Final = Path(__file__).parents[1]
 MADE: Final = frozenset({"__pycache__", "build", "dist", "_build", "htmlcov"})
 """Folders whose contents are made, besides those that begin with a dot or end with ``.egg-info``."""
 
-DOTS: Final = frozenset({".ci", ".gitignore"})
+DOTS: Final = frozenset({".ci", ".dockerignore", ".gitignore"})
 """The names with a dot at the beginning that belong to the source."""
 
 

@@ -26,14 +26,10 @@ SUPPORTED: Final = ("3.11", "3.12", "3.13")
 
 def install(command: list[str], environ: Environ) -> None:
     """Run an installer, with the settings of whoever runs this and the home directory of the new user."""
+    # Users' pip compiles. For its options that begin with no-, pip reads a 0 as yes.
+    quiet = {"PIP_NO_COMPILE": "1", "PIP_NO_WARN_SCRIPT_LOCATION": "0", "PIP_ROOT_USER_ACTION": "ignore"}
     theirs = {name: value for name, value in environ.items() if name != "PATH"}
-    quiet = {"PIP_DISABLE_PIP_VERSION_CHECK": "1", "PIP_ROOT_USER_ACTION": "ignore", "PIP_NO_WARN_SCRIPT_LOCATION": "1"}
-    subprocess.run(
-        command,
-        env={**os.environ, **theirs, **quiet, "PIP_NO_COMPILE": "0"},  # users' pip compiles
-        check=True,
-        stdout=subprocess.DEVNULL,
-    )
+    subprocess.run(command, env={**os.environ, **theirs, **quiet}, check=True, stdout=subprocess.DEVNULL)
 
 
 def by_pip_user(wheel: Path, home: Path, environ: Environ) -> list[str]:
