@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.sshd import PROGRAM, SSHD, Sshd, make_key, over_ssh
-from tests.programs import PATIENCE, ServerProgram, as_somebody, environment, past, run
+from tests.programs import PATIENCE, ServerProgram, as_somebody, environment, past, run, run_python
 from tests.pty_driver import PtyProgram
 from trio_chat.cli.over_ssh import find_guest
 from trio_chat.client import Chat
@@ -102,6 +102,24 @@ def test_the_flag_is_refused_without_sshd_and_on_the_way_to_a_command() -> None:
     asked = run("join", "--ssh", env=environment(SSH_ORIGINAL_COMMAND="who", **CAME))
     assert (asked.status, asked.out) == (2, "")
     assert "runs no commands" in asked.err
+
+
+def test_the_process_leaves_nothing_behind_but_private_state(tmp_path: Path) -> None:
+    told = run_python(
+        """
+        import os, resource, signal, sys
+        from pathlib import Path
+        from trio_chat.cli.over_ssh import begin_over_ssh
+        from trio_chat.client.state_files import state_directory
+
+        os.environ.update(SSH_CONNECTION="192.0.2.1 1 192.0.2.2 22", XDG_STATE_HOME=sys.argv[1])
+        guest = begin_over_ssh("ada", Path("none"))
+        print(resource.getrlimit(resource.RLIMIT_CORE)[0], signal.getsignal(signal.SIGTSTP) is signal.SIG_IGN)
+        print(state_directory() == Path(sys.argv[1]) / "trio-chat" / "ssh" / guest.folder, oct(os.umask(0)))
+        """,
+        tmp_path,
+    )
+    assert told.split() == ["0", "True", "True", "0o77"]
 
 
 # ---- a real sshd -------------------------------------------------------------------------------

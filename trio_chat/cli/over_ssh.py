@@ -69,9 +69,17 @@ def begin_over_ssh(name: str | None, authorized_keys: Path) -> SshGuest:
         raise UsageError("--ssh needs a Unix machine: on Windows, run sshd and the chat in WSL.")
     guest = find_guest(os.environ, name, authorized_keys)
     os.umask(0o077)
+    _forbid_core_dumps()
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # nobody could continue it
     use_state_directory(state_directory() / _FOLDER / guest.folder)
     return guest
+
+
+def _forbid_core_dumps() -> None:
+    """Let no signal from the guest's keyboard, such as Ctrl-backslash, write this process's memory into a file."""
+    import resource  # noqa: PLC0415 - on Unix only
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
 
 
 def find_guest(environment: Mapping[str, str], name: str | None, authorized_keys: Path) -> SshGuest:

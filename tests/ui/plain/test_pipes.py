@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -41,6 +42,19 @@ async def test_lines_are_read_however_they_are_cut_and_the_last_needs_no_end(pip
             os.write(writing, piece)
         os.close(writing)
     assert got == ["one", "two", "dé", "", "end"]
+
+
+async def test_a_device_for_which_macos_cannot_wait_is_read_too(
+    pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(fd: int) -> None:
+        raise OSError(errno.EINVAL, "Invalid argument")  # kqueue's answer for /dev/tty
+
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", refuse)
+    reading, writing = pipe
+    os.write(writing, b"one\ntwo")
+    os.close(writing)
+    assert await lines(Input(reading)) == ["one", "two"]
 
 
 async def test_a_file_is_read_too(tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import termios
 from collections.abc import Iterator
 
 import pytest
+import trio
 
 from trio_chat.output import Output
 from trio_chat.ui.terminal.capabilities import is_terminal, usable
@@ -56,6 +58,29 @@ def test_giving_back_a_terminal_that_is_gone_is_ignored() -> None:
         os.close(master)
     os.close(slave)
     assert Terminal(slave, slave).size() == (80, 24)
+
+
+async def test_a_terminal_for_which_macos_cannot_wait_is_read_all_the_same(
+    pty: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    async def refuse(fd: int) -> None:
+        asked.append(fd)
+        raise OSError(errno.EINVAL, "Invalid argument")  # kqueue's answer for /dev/tty
+
+    monkeypatch.setattr(trio.lowlevel, "wait_readable", refuse)
+    master, slave = pty
+    with Terminal(slave, slave) as terminal:
+        for keys in (b"a", b"\x03"):
+            os.write(master, keys)
+            assert await terminal.read() == keys
+        with trio.CancelScope() as scope:
+            scope.cancel()
+            await terminal.read()
+        assert scope.cancelled_caught  # nothing has to be typed to leave
+        os.write(master, b"for the thread")
+    assert asked == [slave]
 
 
 async def test_bytes_are_read_as_they_arrive_and_a_hangup_is_the_end() -> None:

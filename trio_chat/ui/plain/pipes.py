@@ -52,9 +52,10 @@ class Input:
         if not self._open:
             return b""
         try:
+            if not self._is_file:
+                await self._wait()
             if self._is_file:
                 return await trio.to_thread.run_sync(self._read, abandon_on_cancel=True)
-            await self._wait()
             return os.read(self._fd, _READ)
         except BlockingIOError:  # another program that shares the input was faster
             return await self.read()
@@ -69,6 +70,10 @@ class Input:
             await trio.lowlevel.wait_readable(self._fd)
         except PermissionError:  # Linux's epoll: a device that is always ready, such as /dev/null
             await trio.lowlevel.checkpoint()
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._is_file = True  # macOS: it cannot wait for /dev/tty, nor for devices such as /dev/zero
 
     async def read_all(self, limit: int) -> str | None:
         """Read the whole input as text; returns ``None`` when it has more than ``limit`` bytes."""

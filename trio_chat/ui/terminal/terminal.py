@@ -9,13 +9,14 @@ it is taken again; while it is lent to another program; and when it is gone (SIG
 does not matter. Settings are changed at once (``TCSANOW``): waiting for the output to drain could last for ever on a
 blocked terminal.
 
-Reading waits for the terminal to be readable, and writing is done in a thread. So a blocked terminal blocks nothing
-else.
+Reading waits for the terminal to be readable (in a thread, if the system cannot wait for it otherwise), and writing is
+done in a thread. So a blocked terminal blocks nothing else.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import termios
@@ -44,6 +45,7 @@ class Terminal:
         self._found: list[int | list[bytes | int]] | None = None
         self._writing = trio.Lock()
         self._is_lent = False
+        self._cannot_wait = False
 
     def __repr__(self) -> str:
         state = "lent" if self._is_lent else "taken" if self._found is not None else "given back"
@@ -129,11 +131,23 @@ class Terminal:
 
     async def read(self) -> bytes:
         """Wait for bytes; an empty result means that the terminal is gone."""
-        await trio.lowlevel.wait_readable(self._input)
         try:
+            if not self._cannot_wait:
+                await self._wait()
+            if self._cannot_wait:
+                return await trio.to_thread.run_sync(os.read, self._input, _READ, abandon_on_cancel=True)
             return os.read(self._input, _READ)
         except OSError:  # EIO: the other side hung up
             return b""
+
+    async def _wait(self) -> None:
+        """Wait for bytes, or find out that the system cannot wait for this terminal: macOS cannot for /dev/tty."""
+        try:
+            await trio.lowlevel.wait_readable(self._input)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            self._cannot_wait = True
 
     async def write(self, output: Output) -> None:
         """Write all of the output. After cancellation a part of it may be written, now or later."""
