@@ -327,7 +327,7 @@ def remembered(story: Story) -> set[str]:
         str(path.relative_to(story.world))
         for who in ("ada", "phone")
         for path in (story.world / who / "state" / "trio-chat").rglob("*.json")
-        if "password" in path.parent.name
+        if path.parent.name == "identities"
     }
 
 

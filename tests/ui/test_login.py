@@ -55,8 +55,8 @@ def test_every_question_has_both_answers() -> None:
 @pytest.mark.parametrize(
     ("code", "answer", "state", "credentials"),
     [
-        ("wrong_password", "open", CONNECTING, Credentials("ada", "open", "correct horse", "t")),
-        ("wrong_password", " open ", CONNECTING, Credentials("ada", " open ", "correct horse", "t")),
+        ("wrong_password", "open", CONNECTING, Credentials("ada", "open", "correct horse", "t", remember=True)),
+        ("wrong_password", " open ", CONNECTING, Credentials("ada", " open ", "correct horse", "t", remember=True)),
         ("wrong_password", "", SERVER_PASSWORD, ADA),
         ("name_owned", "staple", CONNECTING, Credentials("ada", "letmein", "staple", "t")),
         ("name_owned", "", NAME, ADA),

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trio_chat.client import Chat, GivenAddress
     from trio_chat.ui.login import Login
 
-SETTINGS: Final = ("url", "name", "password_file", "wait", "request_timeout")
+SETTINGS: Final = ("url", "name", "password_file", "remember", "wait", "request_timeout")
 """The settings that all these commands take as options."""
 
 _GROUP: Final = "The server and you"
@@ -156,8 +156,11 @@ def connect_and_run(plan: ConnectionPlan, task: ChatTask) -> int:
     from trio_chat.client.credentials import Credentials  # noqa: PLC0415 - as above
     from trio_chat.ui.login import CONNECTING, Login  # noqa: PLC0415 - as above
 
-    credentials = Credentials(plan.config.name, plan.config.password, made_up=plan.suggestion is None)
-    login = Login(credentials, plan.may_ask, plan.any_name, plan.suggestion or None, passwords_left=_PASSWORDS)
+    config = plan.config
+    credentials = Credentials(config.name, config.password, kept=config.remember, made_up=plan.suggestion is None)
+    login = Login(
+        credentials, plan.may_ask, plan.any_name, plan.suggestion or None, config.remember, passwords_left=_PASSWORDS
+    )
     while True:
         outcome = trio.run(partial(_try_login, plan, task, login))
         if outcome.refusal is None:

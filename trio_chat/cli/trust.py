@@ -132,10 +132,13 @@ def forget(host: str) -> None:
     """Forget which server is at an address.
 
     The server that answers there next is met as for the first time. Your names on the forgotten server are kept: they
-    are used again when you meet it, at this or another address.
+    are used again when you meet it, at this or another address. Its password, if you typed it once, is forgotten.
     """
+    from trio_chat.client import Identities  # noqa: PLC0415 - the help page does not need it
+
     known = _known()
     server = _find(known, host)
+    Identities().keep_password(f"ws://{server.address}/", None)
     known.forget(f"ws://{server.address}/")
     click.echo(f"Forgot the server at {server.address}. The next one that answers there is met anew.")
 

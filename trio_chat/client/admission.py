@@ -73,7 +73,7 @@ def make_headers(credentials: Credentials, client: str = "", *, quiet: bool = Fa
 
 def recall(identities: Identities, url: str, credentials: Credentials) -> Credentials:
     """Complete the credentials from the stored identities: the name used last on that server, when no name is given,
-    and the name's token. A name without a token gets a new one, which is stored first.
+    the name's token, and the password that is kept. A name without a token gets a new one, which is stored first.
 
     Raises :class:`Setback` when the files cannot be read, or a new token cannot be stored: the name would be lost. And
     when there is no name, but the server may not make one up.
@@ -83,9 +83,10 @@ def recall(identities: Identities, url: str, credentials: Credentials) -> Creden
         if not name and not credentials.made_up:
             raise Setback(NameNeeded(), again=False)
         token = credentials.token or (identities.claim(url, name) if name else None)
+        password = credentials.password or (identities.password(url) if credentials.kept else None)
     except ChatError as error:
         raise Setback(error, again=False) from error
-    return replace(credentials, name=name, token=token)
+    return replace(credentials, name=name, token=token, password=password)
 
 
 def refused_by(event: Error | Closing) -> Setback:

@@ -285,7 +285,9 @@ class Link:
         """The credentials for the server that answers."""
         conversation = self._conversation
         if not self._entered or conversation.welcome is None:
-            return recall(self._identities, self.address.url, self._credentials)
+            recalled = recall(self._identities, self.address.url, self._credentials)
+            self._credentials = replace(self._credentials, password=recalled.password)
+            return recalled
         name = conversation.name if self._refused_name is None else None
         credentials = replace(self._credentials, name=name, invite=None)
         if conversation.welcome.token:  # else the server remembers no device, and wants the password again
@@ -313,9 +315,13 @@ class Link:
             raise refusal
 
     def _remember(self) -> None:
-        """Store the name and its token, when one of them is new. A failure does not end the chat; the next event tries
-        again."""
+        """Store the name, its token and the password, when one of them is new. A failure does not end the chat; the
+        next event tries again."""
         welcome, name = self._conversation.welcome, self._conversation.name
+        if self._credentials.remember and not self._trust.contact.temporary:
+            with contextlib.suppress(ChatError):
+                self._identities.keep_password(self.address.url, self._credentials.password)
+                self._credentials = replace(self._credentials, remember=False)
         if welcome is None or not welcome.token or self._known_as == (name, welcome.token):
             return
         with contextlib.suppress(ChatError):

@@ -15,6 +15,8 @@ class Credentials:
       :meth:`~trio_chat.client.chat.Chat.set_password`. It lets a new device in.
     - ``token``: the token of an earlier welcome, which proves the same. Without a token, the stored token is used.
     - ``invite``: the secret of an invite, which lets in somebody who has no account there yet.
+    - ``remember``: keep the password on this device, once a server with an identity has accepted it.
+    - ``kept``: without a password, use the one that this device keeps for the server.
     - ``made_up``: without a name, the server may make one up; else :class:`~trio_chat.errors.NameNeeded` is raised.
     """
 
@@ -23,6 +25,8 @@ class Credentials:
     account_password: str | None = field(default=None, repr=False)
     token: str | None = field(default=None, repr=False)
     invite: str | None = field(default=None, repr=False)
+    remember: bool = field(default=False, repr=False)
+    kept: bool = field(default=True, repr=False)
     made_up: bool = field(default=True, repr=False)
 
     @property

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from trio_chat.client.server_records import key_of
 from trio_chat.client.state_files import address_file, locked, state_directory, state_file, write_private
 from trio_chat.errors import ChatError, Refusal
 from trio_chat.protocol.names import check_name
@@ -27,14 +28,15 @@ _KIND: Final = "identities"
 
 
 class _ServerIdentities(msgspec.Struct):
-    """The content of one server's file: its URL, the name used last, and each name's token. ``carried_over``: the
-    file of an address, whose tokens the file of the server's fingerprint has too. It stays for programs of earlier
-    versions, which know no other."""
+    """The content of one server's file: its URL, the name used last, each name's token, and the server's password.
+    ``carried_over``: the file of an address, whose tokens the file of the server's fingerprint has too. It stays for
+    programs of earlier versions, which know no other."""
 
     url: str
     last: str | None = None
     tokens: dict[str, str] = {}
     carried_over: bool = False
+    password: str | None = None
 
     __repr__ = discreet_repr
 
@@ -95,6 +97,24 @@ class Identities:
             stored.last = name
             stored.tokens[_key(name)] = token
             self._write(path, stored)
+
+    def password(self, url: str) -> str | None:
+        """The password that is kept for the server at ``url``; ``None`` when there is none. A server that is known by
+        its address alone has none, since somebody else may answer there."""
+        if key_of(self._directory, url).identity is None:
+            return None
+        return self._load(url).password
+
+    def keep_password(self, url: str, password: str | None) -> None:
+        """Keep the password of the server at ``url``, or none any more. Nothing is kept for a server that is known by
+        its address alone."""
+        if key_of(self._directory, url).identity is None:
+            return
+        with self._locked():
+            path, stored = self._path(url), self._load_locked(url)
+            if stored.password != password:
+                stored.password = password
+                self._write(path, stored)
 
     def _path(self, url: str) -> Path:
         return state_file(self._directory, _KIND, url)

@@ -316,6 +316,9 @@ class ClientConfig(Settings, frozen=True, kw_only=True):
         Path | None,
         _meta("file whose first line is the server's password (or set TRIO_CHAT_PASSWORD)", _SERVER, "FILE"),
     ] = None
+    remember: Annotated[
+        bool, _meta("keep the server's password on this device once you have typed it, and use it", _SERVER)
+    ] = True
     wait: Annotated[bool, _meta("if the server does not answer, keep trying until it does", _TALK)] = False
     request_timeout: Annotated[
         float,

@@ -86,6 +86,7 @@ class Login:
     - ``can_ask``: a person can answer. Without one, every refusal ends the dialogue.
     - ``any_name``: the name does not matter, so the first refused name is dropped and the server makes up another.
     - ``suggestion``: the name that Enter alone chooses; it is dropped when the server refuses it.
+    - ``remember``: a password of the server that is typed is kept on this device.
     - ``passwords_left``: how many more times a password is asked for; ``None`` for no bound.
     - ``message`` and ``advice``: the last refusal's sentences.
     """
@@ -94,6 +95,7 @@ class Login:
     can_ask: bool = True
     any_name: bool = False
     suggestion: str | None = None
+    remember: bool = True
     passwords_left: int | None = None
     state: LoginState = CONNECTING
     message: str = ""
@@ -164,7 +166,7 @@ class Login:
     def _with_answer(self, text: str) -> Credentials:
         match self.state:
             case LoginState.ASKING_SERVER_PASSWORD:
-                return replace(self.credentials, password=text)
+                return replace(self.credentials, password=text, remember=self.remember)
             case LoginState.ASKING_ACCOUNT_PASSWORD:
                 return replace(self.credentials, account_password=text)
             case _:

@@ -95,8 +95,9 @@ class FullScreen:
         self._notify_command = NotifyCommand(options.config.notify_command, self._tell_error)
         self._requests = BackgroundRequests(model, self._painter.show, self._notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
-        credentials = Credentials(options.config.name, options.config.password, made_up=False)
-        login = Login(credentials, suggestion=options.suggestion or None)
+        config = options.config
+        credentials = Credentials(config.name, config.password, kept=config.remember, made_up=False)
+        login = Login(credentials, suggestion=options.suggestion or None, remember=config.remember)
         self._connection = ScreenConnection(
             dial,
             login,
