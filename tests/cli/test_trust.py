@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.programs import ServerProgram, elsewhere, run
 from trio_chat.cli import main
 from trio_chat.client import Identities, KnownServers
 from trio_chat.errors import ChatError
@@ -117,3 +118,52 @@ def test_a_file_that_cannot_be_read_is_told(known: KnownServers, capsys: Output)
         assert "Repair it, or remove it" in capsys.readouterr().err
     with pytest.raises(ChatError):
         known.all()
+
+
+# ---- with servers --------------------------------------------------------------------------------
+
+
+def test_another_server_at_a_known_address_is_refused_until_it_is_accepted(tmp_path: Path) -> None:
+    home = elsewhere(tmp_path)
+    with ServerProgram("--data", str(tmp_path / "one")) as server:
+        assert run("send", "#lobby", "hello", "--url", server.url, "--name", "ada", env=home).status == 0
+        server.stop()
+    with ServerProgram("--data", str(tmp_path / "other"), port=server.port) as other:
+        for words in (["send", "#lobby", "hello"], ["who"], ["join", "--json"]):
+            done = run(*words, "--url", other.url, env=home)
+            assert (done.status, done.out) == (1, "")
+            assert f"ANOTHER SERVER answers at 127.0.0.1:{other.port}" in done.err
+        refused = run("who", "--url", other.url, env=home).err
+        accepting = refused.partition(": trio-chat trust accept ")[2].split()
+        assert accepting[0] == f"127.0.0.1:{other.port}"
+        assert run("trust", "accept", *accepting[:2], env=home).status == 0
+        sent = run("send", "#lobby", "hello", "--url", other.url, "--name", "ada", env=home)
+        assert (sent.status, sent.err) == (0, "")
+        other.stop()
+    shown = run("trust", "show", f"localhost:{server.port}", env=home)
+    assert Fingerprint.parse(accepting[1]).words in shown.out
+    with ServerProgram("--data", str(tmp_path / "one"), port=server.port) as server:  # the first one comes back
+        assert run("who", "--url", server.url, env=home).status == 1
+        assert run("trust", "forget", f"localhost:{server.port}", env=home).status == 0
+        sent = run("send", "#lobby", "again", "--url", server.url, "--name", "ada", env=home)
+        assert (sent.status, sent.err) == (0, "")  # ada's token was kept
+        server.stop()
+
+
+def test_beyond_this_machine_the_words_are_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: Output
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    monkeypatch.setattr("trio_chat.ui.model.sentences.is_this_machine", lambda host: host != "127.0.0.1")
+    with ServerProgram("--data", str(tmp_path / "data")) as server:
+        told = []
+        for _ in range(2):
+            assert main(["send", "#lobby", "hello", "--url", server.url, "--name", "ada"]) == 0
+            told.append(capsys.readouterr().err)
+        server.stop()
+    found = KnownServers(tmp_path / "trio-chat").find(server.url)
+    assert found is not None
+    assert found.identity is not None
+    assert f"the first contact with 127.0.0.1:{server.port}" in told[0]
+    assert found.identity.words in told[0]
+    assert told[1] == ""

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from tests.client.scripted import Session
+from tests.programs import ServerProgram
 from tests.ui.tui.rich_server import LOBBY, Running
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.protocol import requests
@@ -204,6 +205,33 @@ def test_drafts_are_kept_by_room_and_over_a_crash(house: Running, tmp_path: Path
         ada.wait_until(lambda: ada.last_row == "→ #ops> … a thought", "the draft")
         for columns, _ in ada.at_sizes():
             ada.wait_for("→ #ops> half a thought" if columns > 20 else "→ #ops> … a thought")
+
+
+def test_drafts_and_history_of_a_server_that_moved_come_back(tmp_path: Path) -> None:
+    data = str(tmp_path / "data")
+    with ServerProgram("--data", data) as server, Screen(server.url, tmp_path).ready() as ada:
+        ada.type("said before\r")
+        ada.wait_for("said before")
+        ada.type("half a thought")
+        ada.wait_for("half a thought")
+        ada.hang_up()
+        ada.wait_exit()
+        server.stop()
+    with ServerProgram("--data", data) as server, Screen(server.url, tmp_path).ready() as ada:
+        ada.wait_until(lambda: ada.last_row == "→ #lobby> half a thought", "the draft")
+        ada.press("C-u")
+        ada.press("Up")
+        ada.wait_until(lambda: ada.last_row == "→ #lobby> said before", "the history")
+        ada.press("C-u")
+        ada.type("said after\r")
+        ada.wait_until(lambda: "said after" in "\n".join(ada.rows[:-1]), "the message")
+        ada.hang_up()
+        ada.wait_exit()
+        server.stop()
+    kept = list((tmp_path / "state" / "trio-chat" / "screen").glob("*.json"))
+    assert len(kept) == 1
+    assert b"said before" in kept[0].read_bytes()
+    assert b"said after" in kept[0].read_bytes()
 
 
 # ---- completion ---------------------------------------------------------------------------------
