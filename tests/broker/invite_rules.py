@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from tests.broker.draws import addresses, names, quiet, turns
 from tests.broker.hub_model import HubModel
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Hello
+from trio_chat.protocol.requests import Hello, MakeInvite
 
 
 class InviteRules(RuleBasedStateMachine):
@@ -18,6 +18,9 @@ class InviteRules(RuleBasedStateMachine):
     hub: HubModel
 
     def _id(self) -> str:
+        raise NotImplementedError
+
+    def _session(self, turn: int) -> int:
         raise NotImplementedError
 
     def _ask_first(self, turn: int, hello: Hello) -> object:
@@ -61,6 +64,10 @@ class InviteRules(RuleBasedStateMachine):
         for _ in range(3 if name is None else 1):  # more than it may be for
             if len(self.hub.open) < 12:
                 self.hub.connect(hello, number=len(self.hub.open), address=address)
+
+    @rule(turn=turns, room=st.sampled_from((None, "#ops", "#b", LOBBY, "@ada+bob")), uses=st.integers(1, 2))
+    def make_invite_in_the_chat(self, turn: int, room: str | None, uses: int) -> None:
+        self.hub.ask(self._session(turn), MakeInvite(id=self._id(), room=room, uses=uses, seconds=20.0))
 
     @precondition(lambda self: self.hub.invites)
     @rule(number=st.integers(1, 4))

@@ -42,6 +42,7 @@ ANSWERS: dict[type[requests.Request], type[Any]] = {
     requests.Search: Seek,
     requests.Devices: events.DeviceList,
     requests.Bans: events.BanList,
+    requests.MakeInvite: events.InviteMade,
     requests.Ping: events.Pong,
 }
 LEAST: dict[type[requests.Request], int] = {
@@ -244,6 +245,7 @@ def check_allowed(  # noqa: C901 - one rule after the other, each needs somethin
     if isinstance(request, OF_MEMBERS):
         assert who in hub.ahead.members_of(name), f"{type(request).__name__} by somebody who is not in the room"
     _check_published(hub, who, request, answer, effects)
+    _check_invite_made(hub, who, request, answer)
     if isinstance(request, requests.Send):
         _check_send(hub, who, effects)
         _check_answered(hub, effects)
@@ -269,6 +271,14 @@ def check_allowed(  # noqa: C901 - one rule after the other, each needs somethin
             assert may_know(hub, room.name, who), "a hidden room was listed"
     elif isinstance(request, requests.Who):
         assert may_know(hub, name or LOBBY, who), "who is in a hidden room was told"
+
+
+def _check_invite_made(hub: HubModel, who: int, request: AnyRequest, answer: Any) -> None:
+    if isinstance(request, requests.MakeInvite):
+        assert hub.ahead.role(LOBBY, who) >= 2, "an invite by somebody who is no moderator"
+        room = None if request.room is None else fold_room(request.room)
+        assert room is None or hub.ahead.role(room, who) >= 2, "an invite into a room by somebody without the right"
+        hub.invites[answer.number], hub.given[answer.number] = answer.secret, answer.uses
 
 
 def _check_published(hub: HubModel, who: int, request: AnyRequest, answer: Any, effects: list[Effect]) -> None:

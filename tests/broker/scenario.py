@@ -37,6 +37,7 @@ EXAMPLES: dict[type[requests.Request], AnyRequest] = {
     requests.Devices: requests.Devices(id="q"),
     requests.Revoke: requests.Revoke(id="q", device=1),
     requests.Invite: requests.Invite(id="q", room="#ops", name="cyd"),
+    requests.MakeInvite: requests.MakeInvite(id="q", room="#ops", uses=2, seconds=60.0),
     requests.Configure: requests.Configure(id="q", room="#ops", slow=5.0),
     requests.SetRole: requests.SetRole(id="q", room="#ops", name="bob", role="moderator"),
     requests.Kick: requests.Kick(id="q", room="#ops", name="bob"),

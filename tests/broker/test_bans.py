@@ -12,10 +12,10 @@ from trio_chat.protocol.events import (
     Left,
     Moderated,
     Ok,
-    Removal,
     Welcome,
 )
 from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.parts import Removal
 from trio_chat.protocol.requests import (
     AnyRequest,
     Ban,

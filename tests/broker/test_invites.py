@@ -12,9 +12,9 @@ from trio_chat.broker import BrokerSettings, invites
 from trio_chat.broker.admin import Table
 from trio_chat.broker.state import Role
 from trio_chat.errors import FAULTS, Refusal
-from trio_chat.protocol.events import Error, Left, Presence, Welcome
+from trio_chat.protocol.events import Error, InviteMade, Left, Presence, Welcome
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Ban, Configure, Hello, Kick, Leave, Nick, SetPassword
+from trio_chat.protocol.requests import Ban, Configure, Hello, Kick, Leave, MakeInvite, Nick, SetPassword, SetRole
 
 KEY = b"not so random"
 SECRET = "my own secret"
@@ -406,3 +406,73 @@ def test_the_end_of_an_invite_moves_with_the_wall_clock() -> None:
 def test_no_secret_is_made_without_a_key() -> None:
     with pytest.raises(ValueError, match="random key"):
         Crowd("ada").order("invite")
+
+
+# ---- by moderators -----------------------------------------------------------------------------
+
+
+def test_a_moderator_of_the_lobby_makes_an_invite_and_alone_gets_the_secret() -> None:
+    crowd = closed("ada", "bob", identity="the fingerprint")
+    crowd.order("promote", "ada")
+    crowd.enter("#class", "ada")
+    crowd.all_read()
+    made = crowd.do("ada", MakeInvite(id="i", room="#CLASS", uses=2, seconds=60.0))
+    assert isinstance(made, InviteMade)
+    assert (made.number, made.identity, made.uses, made.until, made.room) == (
+        1,
+        "the fingerprint",
+        2,
+        "2023-11-14T22:14:20.000Z",
+        "#class",
+    )
+    assert crowd.news("ada") == [made]
+    assert crowd.news("bob") == []
+    crowd.come("zoe", invite=made.secret)
+    assert [room.name for room in welcome_of(crowd, "zoe").rooms] == [LOBBY, "#class"]
+    assert [(one["by"], one["came by it"]) for one in listed(crowd)] == [("ada", "zoe")]
+    assert [(note.actor, note.action, note.room) for note in crowd.kept.notes][1:] == [
+        ("ada", "make-invite", "#class"),
+        ("zoe", "came-by-invite", ""),
+    ]
+
+
+def test_others_make_none_and_nobody_into_a_room_that_is_not_theirs() -> None:
+    crowd = closed("ada", "bob", "cyd")
+    crowd.order("promote", "ada")
+    crowd.do("ada", SetRole(id="r", room=LOBBY, name="bob", role="moderator"))
+    crowd.enter("#class", "cyd")
+    crowd.enter("#staff", "cyd")
+    crowd.do("cyd", Configure(id="c", room="#staff", private=True))
+    crowd.say("bob", "psst", "cyd")
+    refusals = {
+        (who, room): crowd.refused(who, MakeInvite(id="i", room=room)).message
+        for who, room in (("cyd", None), ("cyd", "#class"), ("bob", "#class"), ("bob", "#staff"), ("bob", "@bob+cyd"))
+    }
+    assert refusals == {
+        ("cyd", None): "Only moderators of #lobby can do that.",
+        ("cyd", "#class"): "Only moderators of #lobby can do that.",
+        ("bob", "#class"): "Only moderators of #class can do that.",
+        ("bob", "#staff"): "There is no room '#staff'.",
+        ("bob", "@bob+cyd"): "@bob+cyd is a direct conversation.",
+    }
+    assert isinstance(crowd.do("bob", MakeInvite(id="i")), InviteMade)
+    assert isinstance(crowd.do("ada", MakeInvite(id="i", room="#staff")), InviteMade)
+
+
+def test_with_the_ban_of_somebody_from_the_server_the_invites_that_they_made_end() -> None:
+    crowd = closed("ada", "bob")
+    crowd.order("promote", "ada")
+    crowd.do("ada", SetRole(id="r", room=LOBBY, name="bob", role="moderator"))
+    made = crowd.do("bob", MakeInvite(id="i", uses=9))
+    assert isinstance(made, InviteMade)
+    crowd.do("ada", Ban(id="b", room=LOBBY, name="bob"))
+    assert knock(crowd, "bob2", invite=made.secret) == "invite_revoked"
+
+
+def test_a_server_of_accounts_only_makes_no_invites() -> None:
+    crowd = closed("ada")
+    crowd.settings = BrokerSettings(invite_key=KEY, admit="accounts")
+    crowd.restart(orderly=True)
+    refusal = crowd.order("invite")
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "accounts_only"

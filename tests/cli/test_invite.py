@@ -140,3 +140,25 @@ def test_a_stopped_server_of_any_port_has_no_address_for_a_link(tmp_path: Path) 
     done = run("admin", "invite", "--data", str(data), "--config", str(tmp_path / "chat.toml"), "--json")
     urls = [link.partition("#")[0] for link in done.events[0]["links"]]
     assert urls == ["wss://chat.example:8765/", "wss://192.0.2.7:8765/"]
+
+
+def test_a_moderator_makes_a_link_in_the_chat_and_a_friend_joins_by_it(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    ada, zoe = elsewhere(tmp_path / "ada"), elsewhere(tmp_path / "zoe")
+    with ServerProgram("--data", str(data), "--admit", "invites") as server:
+        assert run("join", "ada", link_in(admin("invite", data=data)), env=ada).status == 0
+        done = run("join", "ada", server.url, given="/invite-link 2 1h\n", env=ada)
+        assert "Only moderators of #lobby can do that." in done.out + done.err
+        admin("promote", "ada", data=data)
+        done = run("join", "ada", server.url, given="/join #class\n/invite-link 2 1h #class\n", env=ada)
+        assert "This line lets in 2 new people within 1h, who enter #class too. Send it only to them:" in done.out
+        assert "Only people on this machine can use it." in done.out
+        (link,) = re.findall(r"trio-chat join '(.*)'", done.out)
+        assert run("join", "zoe", link, "--room", "#class", given="thanks\n", env=zoe).status == 0
+        assert link.partition("invite=")[2] not in server.err
+    assert [(one["by"], one["uses_left"], one["rooms"], one["came_by_it"]) for one in listed(data)] == [
+        ("server", 0, "", "ada"),
+        ("ada", 1, "#class", "zoe"),
+    ]
+    kept = [file for folder in ("ada", "zoe") for file in (tmp_path / folder).rglob("*") if file.is_file()]
+    assert not any(link.partition("invite=")[2].encode() in file.read_bytes() for file in kept)

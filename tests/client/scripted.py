@@ -41,7 +41,6 @@ from trio_chat.protocol.events import (
     People,
     PersonInfo,
     Pong,
-    Removal,
     Room,
     RoomInfo,
     RoomLine,
@@ -50,6 +49,7 @@ from trio_chat.protocol.events import (
     Welcome,
 )
 from trio_chat.protocol.fingerprint import Fingerprint
+from trio_chat.protocol.parts import Removal
 from trio_chat.protocol.requests import AnyRequest
 
 NOW = "2026-01-31T12:00:00.000Z"

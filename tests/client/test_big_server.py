@@ -14,7 +14,6 @@ from trio_chat.client.rooms import Phase
 from trio_chat.client.state import ClientState
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
-    BanInfo,
     BanList,
     Error,
     Message,
@@ -25,6 +24,7 @@ from trio_chat.protocol.events import (
     RoomList,
     Welcome,
 )
+from trio_chat.protocol.parts import BanInfo
 
 LOBBY = RoomInfo(name="#lobby")
 TALK = RoomInfo(name="@ada+bob", direct=True, members=("ada", "bob"), last=3)

@@ -16,8 +16,8 @@ import trio_chat
 from tests.client.scripted import LOBBY, ScriptedServer, Session, next_event, next_of, texts
 from trio_chat.client import Backoff
 from trio_chat.client.options import Reconnection, Timeouts
-from trio_chat.protocol import requests
-from trio_chat.protocol.events import Closing, Error, Left, Removal, Room, RoomInfo
+from trio_chat.protocol import parts, requests
+from trio_chat.protocol.events import Closing, Error, Left, Room, RoomInfo
 
 
 async def test_a_reconnect_is_announced_and_missed_events_come_first(
@@ -225,9 +225,9 @@ async def test_a_removal_while_away_is_reported_and_the_room_is_not_joined_again
         await chat.join("#ops")
         await server.session.drop()
         server.people["ada"].discard("#ops")
-        server.put_out = (Removal(room="#ops", by="bob", reason="take a walk"), Removal(room="#never", by="bob"))
+        server.put_out = (parts.Removal(room="#ops", by="bob", reason="a walk"), parts.Removal(room="#never", by="bob"))
         left = await next_of(chat, Left)
-        assert left == Left(room="#ops", reason="bob removed you: take a walk")
+        assert left == Left(room="#ops", reason="bob removed you: a walk")
         assert await next_event(chat) == trio_chat.Reconnected(attempts=1)
         await chat.send(LOBBY, "back")
         assert set(chat.rooms) == {LOBBY}

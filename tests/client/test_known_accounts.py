@@ -14,7 +14,6 @@ from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import (
     AnyEvent,
     AwayChanged,
-    BanInfo,
     BanList,
     Delivered,
     Event,
@@ -30,6 +29,7 @@ from trio_chat.protocol.events import (
     RoomInfo,
     TypingNotice,
 )
+from trio_chat.protocol.parts import BanInfo
 
 ADA, BOB, EVE = 1, 2, 3
 

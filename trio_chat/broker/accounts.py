@@ -8,7 +8,8 @@ from trio_chat.broker import arrival
 from trio_chat.broker.effects import Disconnect
 from trio_chat.broker.restore import account_of
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.events import DeviceInfo, DeviceList, Ok
+from trio_chat.protocol.events import DeviceList, Ok
+from trio_chat.protocol.parts import DeviceInfo
 from trio_chat.records import AuditNote
 
 if TYPE_CHECKING:

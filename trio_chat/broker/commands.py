@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
-from trio_chat.broker import accounts, arrival, changes, moderation, rooms, talk
+from trio_chat.broker import accounts, arrival, changes, invites, moderation, rooms, talk
 from trio_chat.broker.prices import HELLO
 from trio_chat.broker.state import Role, State
 from trio_chat.protocol import requests
@@ -52,6 +52,7 @@ COMMANDS: Final[dict[type[requests.Request], CommandRule]] = {
     requests.Devices: CommandRule(accounts.list_devices, _P, _NOBODY, 2.0),
     requests.Revoke: CommandRule(accounts.revoke, _P, _NOBODY, 2.0),
     requests.Invite: CommandRule(moderation.invite, _P, _MEMBER, 2.0),
+    requests.MakeInvite: CommandRule(invites.make_by_moderator, _P, _NOBODY, 10.0),
     requests.Configure: CommandRule(moderation.configure, _P, _MODERATOR, 2.0),
     requests.SetRole: CommandRule(moderation.set_role, _P, _OWNER, 2.0),
     requests.Kick: CommandRule(moderation.kick, _P, _MODERATOR, 2.0),

@@ -21,15 +21,18 @@ from trio_chat.broker import rooms
 from trio_chat.broker.registry import NEVER
 from trio_chat.broker.state import InviteLink, Role, later
 from trio_chat.errors import Refusal, refuse
+from trio_chat.protocol.events import InviteMade
+from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.text import clean_line
 from trio_chat.records import AuditNote, DropInviteLink, SaveInviteLink
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from trio_chat.broker.ask import Decision
+    from trio_chat.broker.ask import Ask, Decision
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import ChatRoom, Person
+    from trio_chat.protocol.requests import MakeInvite
 
 MOST_INVITES: Final = 1000
 """Invites of a server, with those that have ended: each guess is compared with all of them, in a third of a ms."""
@@ -138,6 +141,40 @@ def make(
     names = " ".join(room.name for room in into)
     decision.persist(AuditNote(decision.time, record.by, "make-invite", names, detail=detail))
     return link, secret
+
+
+def make_by_moderator(ask: Ask[MakeInvite]) -> Refusal | None:
+    """Make an invite for a moderator of the lobby, who must be a moderator of the room too that it leads into."""
+    registry, request, person = ask.registry, ask.request, ask.person
+    if registry.rooms[LOBBY].role_of(person) < Role.MODERATOR:
+        return refuse("not_allowed", room=LOBBY, role="moderator")
+    into: list[ChatRoom] = []
+    if request.room is not None:
+        room = registry.rooms.get(request.room)
+        if room is None or not registry.is_visible(room, person):
+            return registry.no_such_room(request.room, person)
+        if room.direct is not None:
+            return refuse("no_direct_here", room=room.name)
+        if room.role_of(person) < Role.MODERATOR:
+            return refuse("not_allowed", room=room.name, role="moderator")
+        into.append(room)
+    made = make(ask, uses=request.uses, seconds=request.seconds, into=into, by=person)
+    if isinstance(made, Refusal):
+        return made
+    link, secret = made
+    identity = registry.settings.identity
+    record, room_name = link.record, request.room if into else None
+    answer = InviteMade(
+        id=request.id,
+        number=record.id,
+        secret=secret,
+        identity=identity,
+        uses=record.uses,
+        until=record.until,
+        room=room_name,
+    )
+    ask.reply(answer)
+    return None
 
 
 def revoke(decision: Decision, link: InviteLink, actor: str, why: str = "") -> None:

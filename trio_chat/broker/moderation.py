@@ -12,8 +12,9 @@ from trio_chat.broker.pages import fill
 from trio_chat.broker.restore import account_of, make_ban, record_of
 from trio_chat.broker.state import ChatRoom, Member, Person, Role, later
 from trio_chat.errors import Refusal, refuse
-from trio_chat.protocol.events import BanInfo, BanList, Invited, Moderated, Ok
+from trio_chat.protocol.events import BanList, Invited, Moderated, Ok
 from trio_chat.protocol.names import check_name
+from trio_chat.protocol.parts import BanInfo
 from trio_chat.protocol.requests import Ban, Bans, Configure, Invite, Kick, Mute, SetRole, Unban
 from trio_chat.protocol.text import clean_line, quoted
 from trio_chat.records import INVITE, AuditNote, DropBan, DropMember, MissedNotice, SaveBan, SaveInvite

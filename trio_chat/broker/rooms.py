@@ -18,7 +18,6 @@ from trio_chat.protocol.events import (
     Ok,
     People,
     PersonInfo,
-    Removal,
     Room,
     RoomEvent,
     RoomInfo,
@@ -27,6 +26,7 @@ from trio_chat.protocol.events import (
     TopicChanged,
 )
 from trio_chat.protocol.names import LOBBY, check_room
+from trio_chat.protocol.parts import Removal
 from trio_chat.protocol.text import clean_line
 from trio_chat.records import AuditNote, DropInvite, DropMember, DropRoom, SaveMember, SaveRead, SaveRoom
 

@@ -70,7 +70,8 @@ class BrokerSettings:
 
     ``admit`` says who may come in without the password or, where there is none, at all: everyone, newcomers with an
     invite, or only people with an account; see :mod:`trio_chat.broker.admission`. The secrets of invites are made with
-    ``invite_key``, which must be random bytes, others in each run of a server.
+    ``invite_key``, which must be random bytes, others in each run of a server. ``identity`` is the fingerprint of the
+    server's key, as links have it.
 
     ``names`` says whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
     ``new_names`` names may be claimed in an hour, and one person may begin ``conversations`` direct conversations in
@@ -82,6 +83,7 @@ class BrokerSettings:
     password: str | None = field(default=None, repr=False)
     admit: Literal["everyone", "invites", "accounts"] = "everyone"
     invite_key: bytes = field(default=b"", repr=False)
+    identity: str = ""
     server: str = "trio-chat"
     epoch: str = "0"
     motd: str = ""

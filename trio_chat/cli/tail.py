@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Sequence
 
     from trio_chat.client import Chat, Missed, Past, RoomView
-    from trio_chat.protocol.events import Event, Removal, RoomEvent
+    from trio_chat.protocol.events import Event, RoomEvent
+    from trio_chat.protocol.parts import Removal
     from trio_chat.ui.plain.line_mode import LineMode
     from trio_chat.ui.plain.pipes import LineOutput
 

@@ -18,11 +18,10 @@ from trio_chat.client.state import ClientState
 from trio_chat.errors import ChatError, NotDone
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import (
-    BanInfo,
     BanList,
-    DeviceInfo,
     DeviceList,
     Found,
+    InviteMade,
     Ok,
     Page,
     People,
@@ -33,6 +32,8 @@ from trio_chat.protocol.events import (
     RoomList,
     Welcome,
 )
+from trio_chat.protocol.fingerprint import Fingerprint
+from trio_chat.protocol.invite_link import make_link
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from trio_chat.client.known_accounts import KnownAccounts
     from trio_chat.client.server_contact import ServerContact
     from trio_chat.protocol.events import Closing
+    from trio_chat.protocol.parts import BanInfo, DeviceInfo
 
 T = TypeVar("T")
 
@@ -305,6 +307,20 @@ class Chat:
     async def invite(self, room: str, name: str) -> None:
         """Invite somebody to a private room."""
         await self._ask(requests.Invite(id=self._id(), room=room, name=name), Ok)
+
+    async def make_invite(self, room: str | None = None, *, uses: int = 1, seconds: float | None = 604800) -> str:
+        """Make an invite for ``uses`` new people, which ends after so many ``seconds`` (``None``: never), and leads
+        into a ``room`` if one is given. Only moderators of the lobby, and of that room, may.
+
+        Returns the link to send to them. It has the address by which this client reaches the server, and the secret of
+        the invite, which nobody is told a second time.
+        """
+        request = requests.MakeInvite(id=self._id(), room=room, uses=uses, seconds=seconds)
+        made = await self._ask(request, InviteMade)
+        try:
+            return make_link(self.url, Fingerprint.parse(made.identity), made.secret)
+        except ValueError:
+            raise NotDone("bad_answer", "The server did not say which server it is.") from None
 
     async def configure(
         self,

@@ -10,7 +10,8 @@ from typing import Annotated, NamedTuple, TypeAlias
 
 from msgspec import Meta
 
-from trio_chat.protocol.events import AnyEvent, Event, Message, RoomEvent, RoomName, Time
+from trio_chat.protocol.events import AnyEvent, Event, Message, RoomEvent
+from trio_chat.protocol.parts import RoomName, Time
 
 
 class Disconnected(Event, frozen=True):

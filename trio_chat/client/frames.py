@@ -17,10 +17,10 @@ from trio_chat.protocol.events import (
     Page,
     Reacted,
     RoomEvent,
-    RoomName,
     Seq,
     Welcome,
 )
+from trio_chat.protocol.parts import RoomName
 from trio_chat.protocol.requests import AnyRequest, ChangeRequest, Delete, Edit, React, Send
 from trio_chat.protocol.text import clean, clean_line
 

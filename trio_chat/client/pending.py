@@ -19,6 +19,7 @@ from trio_chat.protocol.events import (
     Edited,
     Error,
     Found,
+    InviteMade,
     Limits,
     Message,
     Ok,
@@ -32,7 +33,7 @@ from trio_chat.protocol.events import (
 )
 from trio_chat.protocol.requests import AnyRequest, Delete, Edit, React, Read, Send, Topic
 
-AnswerEvent: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | Pong
+AnswerEvent: TypeAlias = Ok | Error | Room | RoomList | People | Page | Found | DeviceList | BanList | InviteMade | Pong
 """The events that may answer a request."""
 
 OPENED: Final = "opened"

@@ -10,16 +10,10 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
+from trio_chat.protocol.parts import AccountId, BanInfo, DeviceInfo, Removal, RoomName, Time
 from trio_chat.secret_fields import discreet_repr
 
-Time: TypeAlias = Annotated[str, Meta(description="RFC 3339, UTC, milliseconds: 2026-01-31T12:00:00.000Z")]
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
-RoomName: TypeAlias = Annotated[
-    str, Meta(min_length=1, description="#lobby, #ops, ...; a direct conversation's name starts with @")
-]
-AccountId: TypeAlias = Annotated[
-    int, Meta(ge=0, le=2**53, description="the account's number, which never changes; 0 if it is unknown")
-]
 AnswerTo: TypeAlias = Annotated[str, Meta(min_length=1)]
 Seq: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
 Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
@@ -101,23 +95,6 @@ class PersonInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     role: str = ""
 
 
-class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A room from which you were removed while away: ``by`` whom, with which ``action`` (kick, or ban, also of the
-    address that you use), and with which ``reason``."""
-
-    room: RoomName
-    by: str
-    by_id: AccountId = 0
-    action: str = "kick"
-    reason: str = ""
-
-    @property
-    def why(self) -> str:
-        """The ``reason`` that ``left`` would have had, if you had been online."""
-        did = "banned you" if self.action == "ban" else "removed you"
-        return f"{self.by} {did}: {self.reason}" if self.reason else f"{self.by} {did}."
-
-
 class Limits(Struct, frozen=True, kw_only=True):
     """The server's limits: characters of a text, bytes of a frame, people in one ``to``."""
 
@@ -127,29 +104,6 @@ class Limits(Struct, frozen=True, kw_only=True):
 
 
 # ---- answers ----------------------------------------------------------------------------------
-
-
-class DeviceInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A device of yours: the name of its program, and when it was first and last online."""
-
-    id: int
-    client: str
-    created: Time
-    seen: Time
-    current: Annotated[bool, Meta(description="the device that asked")] = False
-
-
-class BanInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A ban of a person or a network; without ``until``, it has no end."""
-
-    by: str
-    time: Time
-    by_id: AccountId = 0
-    name: str | None = None
-    id: AccountId = 0
-    network: str | None = None
-    until: Time | None = None
-    reason: str = ""
 
 
 class Welcome(Event, frozen=True):
@@ -292,6 +246,23 @@ class BanList(Event, frozen=True, tag="bans"):
     room: RoomName
     bans: tuple[BanInfo, ...]
     more: bool = False
+
+
+class InviteMade(Event, frozen=True, tag="invite_made"):
+    """The invite that you made: its number, and the secret, which is told to nobody else.
+
+    ``identity`` is the fingerprint of the server's key (SHA-256, as Base64 for URLs), which the link to the server
+    needs too. The invite lets in ``uses`` newcomers, ``until`` then if there is an end, who enter the ``room`` if there
+    is one.
+    """
+
+    id: AnswerTo
+    number: Count
+    secret: str
+    identity: str = ""
+    uses: Count = 1
+    until: Time | None = None
+    room: RoomName | None = None
 
 
 class Pong(Event, frozen=True):
@@ -467,6 +438,7 @@ AnyEvent: TypeAlias = (
     | Found
     | DeviceList
     | BanList
+    | InviteMade
     | Pong
     | Message
     | Edited
@@ -484,7 +456,10 @@ AnyEvent: TypeAlias = (
     | Invited
     | Closing
 )
-ANSWERS: tuple[type[Event], ...] = (Welcome, Ok, Error, Room, RoomList, People, Page, Found, DeviceList, BanList, Pong)
+ANSWERS: tuple[type[Event], ...] = (
+    *(Welcome, Ok, Error, Room, RoomList, People, Page, Found),
+    *(DeviceList, BanList, InviteMade, Pong),
+)
 ROOM_EVENTS: tuple[type[RoomEvent], ...] = (Message, Edited, Deleted, Reacted, TopicChanged, Moderated)
 NOTICES: tuple[type[Event], ...] = (
     Left,

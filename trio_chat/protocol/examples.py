@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 
 from trio_chat.errors import refuse
-from trio_chat.protocol import events, requests
+from trio_chat.protocol import events, parts, requests
 from trio_chat.protocol.names import LOBBY
 from trio_chat.version import __version__
 
@@ -16,10 +16,10 @@ _WRONG: Final = refuse("unknown_person", name="bbo", near=" Did you mean bob?", 
 _STOP: Final = refuse("shutting_down")
 
 _LOBBY: Final = events.RoomInfo(name=LOBBY, topic="Tea at four", count=3, last=41, read=38)
-_DEVICE: Final = events.DeviceInfo(
+_DEVICE: Final = parts.DeviceInfo(
     id=3, client=f"trio-chat {__version__}", created="2026-01-02T08:00:00.000Z", seen=_TIME, current=True
 )
-_BAN: Final = events.BanInfo(
+_BAN: Final = parts.BanInfo(
     by="ada", time=_TIME, name="mallory", id=9, by_id=1, until="2026-01-31T14:00:00.000Z", reason="enough"
 )
 _OPS: Final = events.RoomInfo(name="#ops", count=1, first=1, last=0, role="owner")
@@ -27,7 +27,7 @@ _DIRECT: Final = events.RoomInfo(
     name="@ada+bob", direct=True, count=2, members=("ada", "bob"), member_ids=(1, 2), last=7, mentions=1
 )
 _LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
-_REMOVAL: Final = events.Removal(room="#ops", by="bob", by_id=2, reason="take a walk")
+_REMOVAL: Final = parts.Removal(room="#ops", by="bob", by_id=2, reason="take a walk")
 _PERSON: Final = events.PersonInfo(name="bob", id=2, away="lunch", since="2026-01-31T09:12:30.250Z")
 _LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
 _MESSAGE: Final = events.Message(
@@ -66,6 +66,7 @@ REQUESTS: Final[tuple[requests.Request, ...]] = (
     requests.Devices(id="21"),
     requests.Revoke(id="22", device=2),
     requests.Invite(id="23", room="#plans", name="bob"),
+    requests.MakeInvite(id="31", room="#plans", uses=5, seconds=604800.0),
     requests.Configure(id="24", room="#plans", private=True, slow=10.0),
     requests.SetRole(id="25", room="#ops", name="bob", role="moderator"),
     requests.Kick(id="26", room="#ops", name="mallory", reason="take a walk"),
@@ -108,6 +109,15 @@ EVENTS: Final[tuple[events.Event, ...]] = (
     events.Found(id="19", events=(msgspec.Raw(msgspec.json.encode(_MESSAGE)),), cursor=1042, names={1: "ada_l"}),
     events.DeviceList(id="21", devices=(_DEVICE,)),
     events.BanList(id="29", room="#ops", bans=(_BAN,)),
+    events.InviteMade(
+        id="31",
+        number=4,
+        secret="bjfZmRs3dYaOvCSTCHAksQ",  # noqa: S106 - for show
+        identity="Kn8PQwauGWYm2XT2PO0Mgt6J13altLK6ldPTvJV_1Ww",
+        uses=5,
+        until="2026-02-07T12:00:00.000Z",
+        room="#plans",
+    ),
     events.Pong(id="14", time=_TIME),
     _MESSAGE,
     events.Edited(

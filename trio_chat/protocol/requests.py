@@ -252,6 +252,18 @@ class Invite(ChangeRequest, frozen=True):
     name: Word
 
 
+class MakeInvite(Request, frozen=True, tag="make_invite"):
+    """Make an invite, which lets some newcomers into the server without its password.
+
+    It lets in ``uses`` of them, for ``seconds`` or without an end; they enter ``room``, if one is given. You must be a
+    moderator of the lobby, and of the room. Answer: ``invite_made``.
+    """
+
+    room: Word | None = None
+    uses: Annotated[int, Meta(ge=1, le=MOST_USES)] = 1
+    seconds: Annotated[float, Meta(gt=0)] | None = None
+
+
 class Configure(ChangeRequest, frozen=True):
     """Change the settings of a room; settings that are not given stay.
 
@@ -352,6 +364,7 @@ AnyRequest: TypeAlias = (
     | Devices
     | Revoke
     | Invite
+    | MakeInvite
     | Configure
     | SetRole
     | Kick
@@ -383,6 +396,7 @@ REQUESTS: tuple[type[Request], ...] = (
     Devices,
     Revoke,
     Invite,
+    MakeInvite,
     Configure,
     SetRole,
     Kick,

@@ -16,13 +16,14 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
-from trio_chat.protocol import events
+from trio_chat.protocol import events, parts
 from trio_chat.protocol.events import (
     AnyEvent,
     BanList,
     Closing,
     DeviceList,
     Error,
+    InviteMade,
     Message,
     Moderated,
     Page,
@@ -65,7 +66,7 @@ def _metadata(hint: Any) -> tuple[object, ...]:  # noqa: ANN401 - a type annotat
 _END: Final = "until"
 """The field with a time that is only told on: an event without it says as much as it can."""
 
-_KINDS: Final[tuple[type[Struct], ...]] = (*events.EVENTS, events.PersonInfo, events.DeviceInfo, events.BanInfo)
+_KINDS: Final[tuple[type[Struct], ...]] = (*events.EVENTS, events.PersonInfo, parts.DeviceInfo, parts.BanInfo)
 _TIMES: Final = {kind: tuple(name for name in _times_of(kind) if name != _END) for kind in _KINDS}
 
 
@@ -78,7 +79,7 @@ def make_sound(event: AnyEvent) -> AnyEvent:
     match event:
         case Message(sent=sent) if sent is not None and not is_time(sent):
             return replace(event, sent=None)  # the sender's own clock, which says whatever the sender likes
-        case Closing() | Error() | Moderated():
+        case Closing() | Error() | Moderated() | InviteMade():
             return _with_sound_end(event)
         case Presence():
             return _with_sound_lists(event)
@@ -111,7 +112,9 @@ def _ends(until: str | None) -> bool:
     return until is None or is_time(until)
 
 
-def _with_sound_end(event: Closing | Error | Moderated) -> Closing | Error | Moderated:
+def _with_sound_end(
+    event: Closing | Error | Moderated | InviteMade,
+) -> Closing | Error | Moderated | InviteMade:
     if not _ends(event.until):
         event = replace(event, until=None)
     if isinstance(event, Closing) and event.retry is not None:

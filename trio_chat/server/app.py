@@ -384,13 +384,14 @@ def make_server(
     """Make a server over an open store and what it held at the start. ``clock`` makes the clock that goes on from the
     stored one. Without an ``identity`` the server gets one for this run only."""
     clocks = clock(snapshot.clock)
-    hub = Hub(Broker(_settings(config, store.epoch), snapshot, *clocks.read()), store, Tally(), clocks)
+    identity = identity or ServerIdentity.for_this_run()
+    hub = Hub(Broker(_settings(config, store.epoch, identity), snapshot, *clocks.read()), store, Tally(), clocks)
     return Server(
         config,
         hub,
         Upkeep(hub, store, config.keep, clocks),
         itertools.count(1),
-        identity=identity or ServerIdentity.for_this_run(),
+        identity=identity,
         directory=directory,
     )
 
@@ -442,11 +443,12 @@ _ADMIT: Final[dict[str, Literal["everyone", "invites", "accounts"]]] = {
 """The broker's setting for each kind of admission."""
 
 
-def _settings(config: ServerConfig, epoch: str) -> BrokerSettings:
+def _settings(config: ServerConfig, epoch: str, identity: ServerIdentity) -> BrokerSettings:
     return BrokerSettings(
         password=config.password,
         admit=_ADMIT[admission(config)],
         invite_key=secrets.token_bytes(32),
+        identity=identity.fingerprint.text,
         server=f"trio-chat {__version__}",
         epoch=epoch,
         motd=config.motd,

@@ -7,7 +7,15 @@ import pytest
 from tests.ui.followed import FollowedPlace
 from tests.ui.typed import interpret
 from trio_chat.protocol.events import Error, RoomInfo
-from trio_chat.ui.actions.moderation import BanPerson, KickPerson, LiftBan, ListBans, MutePerson, SetPersonRole
+from trio_chat.ui.actions.moderation import (
+    BanPerson,
+    KickPerson,
+    LiftBan,
+    ListBans,
+    MakeInviteLink,
+    MutePerson,
+    SetPersonRole,
+)
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.model.place import Place
 
@@ -37,6 +45,9 @@ def in_ops() -> Place:
         ("/mute bob", MutePerson("#ops", "bob")),
         ("/mute bob 10m", MutePerson("#ops", "bob", 600.0)),
         ("/unmute bob", MutePerson("#ops", "bob", 0.0)),
+        ("/invite-link", MakeInviteLink(None, 1, 604800.0)),
+        ("/invite-link 5 2h #Class", MakeInviteLink("#class", 5, 7200.0)),
+        ("/invite-link #ops NEVER 10000", MakeInviteLink("#ops", 10_000, None)),
     ],
 )
 def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
@@ -57,6 +68,11 @@ def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
         "/mute bob soon",
         "/mute bob 0",
         "/unmute",
+        "/invite-link bob",
+        "/invite-link 0",
+        "/invite-link 10001",
+        "/invite-link 0h",
+        "/invite-link 5 ops",
     ],
 )
 def test_a_wrong_argument_is_answered_with_the_right_form(line: str) -> None:

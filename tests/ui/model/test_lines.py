@@ -27,7 +27,6 @@ from trio_chat.protocol.events import (
     People,
     PersonInfo,
     Presence,
-    Removal,
     Renamed,
     Room,
     RoomInfo,
@@ -37,6 +36,7 @@ from trio_chat.protocol.events import (
     TypingNotice,
     Welcome,
 )
+from trio_chat.protocol.parts import Removal
 from trio_chat.ui.model.lines import Teller, as_json, table
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.terminal.graphemes import text_width

@@ -10,10 +10,8 @@ from tests.ui.model.test_lines import HOSTILE, TIME, message, tell, teller
 from trio_chat.client.events import Backlog
 from trio_chat.output import rendered_line
 from trio_chat.protocol.events import (
-    BanInfo,
     BanList,
     Deleted,
-    DeviceInfo,
     DeviceList,
     Edited,
     Event,
@@ -28,6 +26,7 @@ from trio_chat.protocol.events import (
     RoomLine,
     RoomList,
 )
+from trio_chat.protocol.parts import BanInfo, DeviceInfo
 from trio_chat.ui.model.notes import Context, Hits
 
 

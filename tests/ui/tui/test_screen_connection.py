@@ -12,7 +12,8 @@ from tests.ui.tui.rich_server import LOBBY, Running
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.errors import FAULTS
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import AwayChanged, Closing, Error, Removal
+from trio_chat.protocol.events import AwayChanged, Closing, Error
+from trio_chat.protocol.parts import Removal
 
 
 def test_an_outage_shows_its_duration_the_next_try_and_the_queue(tmp_path: Path) -> None:

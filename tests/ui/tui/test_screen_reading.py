@@ -9,7 +9,8 @@ from tests.programs import ServerProgram, say
 from tests.ui.tui.rich_server import LOBBY, RichServer, Running, stamp
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.protocol import requests
-from trio_chat.protocol.events import BanInfo, BanList, DeviceInfo, DeviceList, Presence
+from trio_chat.protocol.events import BanList, DeviceList, Presence
+from trio_chat.protocol.parts import BanInfo, DeviceInfo
 
 
 def past(house: Running, ada: Screen, count: int) -> str:

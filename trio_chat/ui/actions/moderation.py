@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from urllib.parse import urlsplit
 
+from trio_chat.addresses import is_this_machine
 from trio_chat.protocol.events import BanList, Event
+from trio_chat.protocol.spans import show_span
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.sentences import banned_already, muted_already, role_already, so_already
@@ -21,6 +24,15 @@ class InvitePerson:
 
     room: str
     name: str
+
+
+@dataclass(frozen=True, slots=True)
+class MakeInviteLink:
+    """Make an invite for new people, which ends after so many seconds (``None``: never) and may lead into a room."""
+
+    room: str | None = None
+    uses: int = 1
+    seconds: float | None = 7 * 86400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +105,15 @@ class MutePerson:
 
 
 RoomAction: TypeAlias = (
-    InvitePerson | ConfigureRoom | SetPersonRole | KickPerson | BanPerson | LiftBan | ListBans | MutePerson
+    InvitePerson
+    | MakeInviteLink
+    | ConfigureRoom
+    | SetPersonRole
+    | KickPerson
+    | BanPerson
+    | LiftBan
+    | ListBans
+    | MutePerson
 )
 
 
@@ -105,6 +125,8 @@ async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event
         case InvitePerson(room=room, name=name):
             await chat.invite(room, name)
             return [Note(lines=(f"You invited {clean_line(name)} to {room}.",))]
+        case MakeInviteLink():
+            return [await _make_link(action, chat)]
         case KickPerson(room=room, name=name, reason=reason):
             await chat.kick(room, name, reason)
         case LiftBan(room=room):
@@ -115,6 +137,18 @@ async def do_in_room(action: RoomAction, chat: Chat, place: Place) -> list[Event
             already = await _change(action, chat)
             return [Note(lines=already)] if already else []
     return []
+
+
+async def _make_link(action: MakeInviteLink, chat: Chat) -> Note:
+    """Make an invite; returns the line to send, with what it does."""
+    link = await chat.make_invite(action.room, uses=action.uses, seconds=action.seconds)
+    whom = "one new person" if action.uses == 1 else f"{action.uses} new people"
+    end = "" if action.seconds is None else f" within {show_span(action.seconds)}"
+    into = f", who enter {clean_line(action.room)} too" if action.room else ""
+    lines = [f"This line lets in {whom}{end}{into}. Send it only to them:", f"trio-chat join '{link}'"]
+    if is_this_machine(urlsplit(link).hostname or ""):
+        lines.append("Only people on this machine can use it. For others, the operator runs: trio-chat admin invite")
+    return Note(lines=tuple(lines))
 
 
 async def _change(action: ConfigureRoom | SetPersonRole | BanPerson | MutePerson, chat: Chat) -> tuple[str, ...]:

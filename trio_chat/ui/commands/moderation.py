@@ -5,8 +5,17 @@ from __future__ import annotations
 import ipaddress
 from typing import TYPE_CHECKING, Final, Literal
 
+from trio_chat.protocol.requests import MOST_USES
 from trio_chat.protocol.spans import FORMS, has_unit, parse_span
-from trio_chat.ui.actions.moderation import BanPerson, KickPerson, LiftBan, ListBans, MutePerson, SetPersonRole
+from trio_chat.ui.actions.moderation import (
+    BanPerson,
+    KickPerson,
+    LiftBan,
+    ListBans,
+    MakeInviteLink,
+    MutePerson,
+    SetPersonRole,
+)
 from trio_chat.ui.commands.command import (
     ONLY_MODERATORS,
     ONLY_OWNER,
@@ -43,6 +52,24 @@ def _op(argument: str, place: Place) -> Reading:
 def _deop(argument: str, place: Place) -> Reading:
     words = argument.split()
     return SetPersonRole(place.room, person_name(words[0]), "member") if len(words) == 1 else WHICH_PERSON
+
+
+def _invite_link(argument: str, place: Place) -> Reading:
+    uses, room = 1, ""
+    seconds: float | None = 7 * 86400.0
+    for word in argument.split():
+        span = parse_span(word) if has_unit(word) else None
+        if word.isdecimal() and 0 < int(word) <= MOST_USES:
+            uses = int(word)
+        elif word.casefold() == "never":
+            seconds = None
+        elif span:
+            seconds = span
+        elif word.startswith("#"):
+            room = named_room(word, place)
+        else:
+            return f"A number of people (up to {MOST_USES}), a time ({FORMS}, or never), or a #room."
+    return MakeInviteLink(room or None, uses, seconds)
 
 
 def _kick(argument: str, place: Place) -> Reading:
@@ -117,6 +144,16 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "/deop bob",
         _deop,
         ("people",),
+    ),
+    ChatCommand(
+        "invite-link",
+        "[OPTIONS]",
+        "make a link that lets new people in",
+        f"The options are how many people (else 1), a time ({FORMS}, or never; else 7d) and a #room that they enter "
+        "too. /invite is for people who are here already. Only moderators of the lobby, and of that room, can do this.",
+        "/invite-link 5 2d #class",
+        _invite_link,
+        ("text", "text", "room"),
     ),
     ChatCommand(
         "kick",

@@ -19,6 +19,7 @@ from trio_chat.client.known_accounts import AccountRef, is_mentioned
 from trio_chat.output import BOLD, DIM, NICK_COLOURS, RED, styled
 from trio_chat.protocol import events
 from trio_chat.protocol.codec import encode
+from trio_chat.protocol.parts import DeviceInfo
 from trio_chat.protocol.text import clean, clean_line, escape_json
 from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.notes import Context, Hits, Note
@@ -341,7 +342,7 @@ class Teller:
         ]
         return table(("  room", "people", "topic"), rows)
 
-    def _devices(self, devices: Iterable[events.DeviceInfo]) -> list[str]:
+    def _devices(self, devices: Iterable[DeviceInfo]) -> list[str]:
         rows = [
             (
                 f"{'*' if device.current else ' '} {device.id}",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from trio_chat.protocol.events import Event, Message, RoomEvent, RoomName
+from trio_chat.protocol.events import Event, Message, RoomEvent
+from trio_chat.protocol.parts import RoomName
 
 
 class Note(Event, frozen=True, tag="note"):

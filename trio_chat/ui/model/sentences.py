@@ -11,6 +11,7 @@ from trio_chat.addresses import is_this_machine
 from trio_chat.client.events import BadEvent, Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import events
 from trio_chat.protocol.names import nearest
+from trio_chat.protocol.parts import Removal
 from trio_chat.protocol.spans import read_seconds, show_span
 from trio_chat.protocol.text import clean_line
 
@@ -66,7 +67,7 @@ def called(welcome: events.Welcome) -> str:
     return f"You are {name}.{why}"
 
 
-def put_out(gone: events.Removal) -> str:
+def put_out(gone: Removal) -> str:
     """Say who removed the person from a room while they were away."""
     did = "banned you from" if gone.action == "ban" else "kicked you from"
     why = f": {clean_line(gone.reason)}" if gone.reason else "."
