@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import time
 from pathlib import Path
 
 import nox
@@ -195,6 +196,25 @@ def chroot(session: nox.Session) -> None:
     if os.getuid() != 0 or shutil.which("debootstrap") is None:
         session.skip("this needs root, and the program debootstrap")
     session.run("python", "-m", "tests.packaging.chroot")
+
+
+@nox.session(name="one-minute", default=False)
+def one_minute(session: nox.Session) -> None:
+    """Install the wheel for a host and a guest who have nothing: the host prints a line, the guest pastes it."""
+    session.install("build", "-e", ".[test]")
+    with tempfile.TemporaryDirectory() as temporary:
+        session.run("python", "-m", "build", "--wheel", "--outdir", temporary, ".")
+        (wheel,) = Path(temporary).glob("*.whl")
+        programs = []
+        for person in ("host", "guest"):
+            began = time.monotonic()
+            home = Path(temporary, person)
+            session.run("python", "-m", "venv", str(home))
+            session.run(str(home / "bin" / "python"), "-m", "pip", "install", "--quiet", str(wheel), external=True)
+            session.log(f"{person}: installed in {time.monotonic() - began:.1f} s")
+            programs.append(str(home / "bin" / "trio-chat"))
+        given = {"TRIO_CHAT_TRIAL_PROGRAMS": os.pathsep.join(programs)}
+        session.run("pytest", "-s", "tests/packaging/test_one_minute.py", *session.posargs, env=given)
 
 
 def _build(session: nox.Session, folder: Path) -> None:
