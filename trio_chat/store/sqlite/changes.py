@@ -7,7 +7,7 @@ such a collection: the lines before them must be stored by then.
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 import msgspec
 from msgspec.structs import asdict, astuple
@@ -116,16 +116,6 @@ class Changes:
         """Whether the text of a line has changed."""
         self.removed = False
         """Whether texts were removed that must leave no trace."""
-        self._special: dict[type[Any], Callable[[Sequence[Any]], None]] = {
-            Line: self._hold,
-            records.SaveAccount: self._save_accounts,
-            records.SaveRoom: self._save_rooms,
-            records.SaveInviteLink: self._save_invite_links,
-            records.SaveRead: self._save_reads,
-            records.Amend: self._amend,
-            records.Redact: self._redact,
-            records.SaveClock: self._save_clock,
-        }
 
     def store(self, batch: Sequence[Record]) -> None:
         """Make the changes of these records. Raises ``StoreError`` and ``sqlite3.Error``; then roll back."""
@@ -133,9 +123,9 @@ class Changes:
             if kind in _AFTER_LINES:
                 self._insert_held()
             run = list(group)
-            special = self._special.get(kind)
+            special = self._SPECIAL.get(kind)
             if special is not None:
-                special(run)
+                special(self, run)
                 continue
             values = [astuple(record) for record in run]
             for statement in _PLAIN[kind]:
@@ -234,6 +224,18 @@ class Changes:
             search_index.mark_dirty(self._connection, findable)
             self.removed = True
         return [number for number, _, _ in edits]
+
+    # Functions, not methods of one object, which would refer to itself and wait for the garbage collector.
+    _SPECIAL: ClassVar[dict[type[Any], Callable[[Changes, Sequence[Any]], None]]] = {
+        Line: _hold,
+        records.SaveAccount: _save_accounts,
+        records.SaveRoom: _save_rooms,
+        records.SaveInviteLink: _save_invite_links,
+        records.SaveRead: _save_reads,
+        records.Amend: _amend,
+        records.Redact: _redact,
+        records.SaveClock: _save_clock,
+    }
 
 
 def pack(numbers: tuple[int, ...]) -> str:
