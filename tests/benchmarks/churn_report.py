@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import statistics
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -31,17 +32,19 @@ class Sample:
     clients: tuple[int, ...] = ()
 
 
-def second_half(samples: Sequence[Sample]) -> list[Sample]:
-    """The samples of the second half of the time."""
-    middle = (samples[0].seconds + samples[-1].seconds) / 2
-    return [sample for sample in samples if sample.seconds >= middle]
+def last_part(samples: Sequence[Sample], part: float = 0.5) -> list[Sample]:
+    """The samples of the last part of the time, a half unless told otherwise."""
+    begin = samples[-1].seconds - (samples[-1].seconds - samples[0].seconds) * part
+    return [sample for sample in samples if sample.seconds >= begin]
 
 
 def slope(samples: Sequence[Sample], of: Callable[[Sample], float]) -> float:
-    """The growth of a figure, per minute: the slope of the least squares' line. 0 with fewer than two samples."""
-    if len(samples) < 2:
+    """The growth of a figure, per minute: the median of the slopes between all pairs of samples (Theil and Sen), which
+    a few steps up or down do not change. 0 with fewer than two samples."""
+    pairs = [(one, other) for one, other in itertools.combinations(samples, 2) if other.seconds > one.seconds]
+    if not pairs:
         return 0.0
-    return statistics.linear_regression([one.seconds / 60 for one in samples], [of(one) for one in samples]).slope
+    return statistics.median(60 * (of(other) - of(one)) / (other.seconds - one.seconds) for one, other in pairs)
 
 
 def bytes_a_message(samples: Sequence[Sample]) -> float:
@@ -52,7 +55,7 @@ def bytes_a_message(samples: Sequence[Sample]) -> float:
 
 def rise(samples: Sequence[Sample], of: Callable[[Sample], float]) -> float:
     """The median of a figure in the last quarter of the time, less the one in the quarter before."""
-    half = second_half(samples)
+    half = last_part(samples)
     middle = len(half) // 2
     return statistics.median(map(of, half[middle:])) - statistics.median(map(of, half[:middle] or half))
 

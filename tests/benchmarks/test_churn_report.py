@@ -6,17 +6,26 @@ import xml.etree.ElementTree as ET
 
 import pytest
 
-from tests.benchmarks.churn_report import ROWS, Sample, bytes_a_message, plot, rise, second_half, slope, table
+from tests.benchmarks.churn_report import ROWS, Sample, bytes_a_message, last_part, plot, rise, slope, table
 
 
 def sample(minute: float, memory: int, *, spare: int = 10, messages: int = 0) -> Sample:
     return Sample(minute * 60, memory, memory - 100, spare, 50, messages, 4000, (30, 40))
 
 
-def test_the_slope_is_that_of_the_second_half_alone() -> None:
+def test_the_slope_is_that_of_the_last_part_alone() -> None:
     samples = [sample(minute, min(1000 + 500 * minute, 3000)) for minute in range(11)]
     assert slope(samples, lambda one: one.memory) > 100
-    assert slope(second_half(samples), lambda one: one.memory) == pytest.approx(0)
+    assert slope(last_part(samples), lambda one: one.memory) == pytest.approx(0)
+
+
+def test_a_step_or_a_peak_is_no_slope_and_a_leak_is_one() -> None:
+    step = [sample(minute, 1000 if minute < 3 else 1500) for minute in range(16)]
+    peak = [sample(minute, 9000 if minute == 14 else 1000) for minute in range(16)]
+    leak = [sample(minute, 1000 + 10 * minute + (300 if minute % 5 == 0 else 0)) for minute in range(16)]
+    assert slope(step, lambda one: one.memory) == slope(peak, lambda one: one.memory) == 0
+    assert slope(leak, lambda one: one.memory) == pytest.approx(10)
+    assert len(last_part(step, 0.25)) == 4
 
 
 def test_growth_is_counted_by_the_minute_and_by_the_message() -> None:
