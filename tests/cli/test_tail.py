@@ -7,11 +7,14 @@ import re
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from tests.programs import ServerProgram, Started, as_somebody, elsewhere, environment, find_free_port, run, say
+from trio_chat.cli.tail import _read_back
 from trio_chat.client import Chat
+from trio_chat.protocol.events import Message, Page
 
 
 @pytest.fixture(scope="module")
@@ -183,3 +186,27 @@ def test_a_direct_conversation_is_followed_by_the_people_in_it(server: ServerPro
             assert tail.out.count("\n") == 1
     done = run("tail", "@v c", env=env)
     assert (done.status, "'v c' cannot be a name" in done.err) == (2, True)
+
+
+class PastOfARoom:
+    """A connection that gives the past of a room, three events a page."""
+
+    def __init__(self, last: int) -> None:
+        self._last = last
+
+    async def history(self, room: str, *, before: int | None, limit: int) -> Page:
+        end = self._last if before is None else before - 1
+        first = max(1, end - min(limit, 3) + 1)
+        events = tuple(
+            Message(room=room, seq=n, time="", sender="ada", text="", cid="c") for n in range(first, end + 1)
+        )
+        return Page(id="", room=room, events=events, first=1, more=first > 1)  # type: ignore[arg-type] # decoded, as the client does
+
+
+@pytest.mark.parametrize(("wanted", "first"), [(1, 8), (2, 5), (99, 1)])
+async def test_as_many_pages_are_read_back_as_are_needed_without_a_gap_or_an_event_twice(
+    wanted: int, first: int
+) -> None:
+    past = cast("Chat", PastOfARoom(10))
+    events = await _read_back(past, "#a", wanted, lambda event: event.seq % 5 == 0)
+    assert [event.seq for event in events] == list(range(first, 11))

@@ -265,7 +265,7 @@ async def test_the_last_words_come_behind_what_waits_for_a_look_up(
 
 async def test_a_notice_reaches_a_room_with_the_session_that_caused_it(out: Dispatcher, carry: Carry) -> None:
     ada = FakePeer(1)
-    await enter(out, carry, ada)
-    await carry(Notify("#a", TypingNotice(room="#a", name="ada")), session=5, request="t")
+    await enter(out, carry, ada, room="#b")
+    await carry(Notify("#b", TypingNotice(room="#b", name="ada")), session=5, request="t")
     (delivery,) = ada.encoding.encoded
-    assert (delivery.room, delivery.session, delivery.request, delivery.stored) == (1, 5, "t", b"")
+    assert (delivery.room, delivery.session, delivery.request, delivery.stored) == (2, 5, "t", b"")

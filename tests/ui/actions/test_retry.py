@@ -7,7 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from trio_chat.errors import NotDone, Refused
-from trio_chat.ui.actions.retry import LONGEST, patiently
+from trio_chat.ui.actions.retry import LONGEST, PAUSE, patiently
 
 
 class Server:
@@ -34,9 +34,11 @@ async def test_a_request_that_comes_too_fast_is_repeated(autojump_clock: MockClo
 
 
 async def test_a_request_is_refused_after_the_longest_wait(autojump_clock: MockClock) -> None:
+    server = Server(100_000)
     with pytest.raises(Refused):
-        await patiently(Server(100_000).ask)
-    assert trio.current_time() >= LONGEST
+        await patiently(server.ask)
+    assert trio.current_time() == LONGEST
+    assert server.asked == LONGEST / PAUSE + 1
 
 
 async def test_any_other_refusal_is_raised_at_once(autojump_clock: MockClock) -> None:
