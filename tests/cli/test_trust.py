@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, elsewhere, run
+from tests.programs import ServerProgram, elsewhere, find_free_port, run
 from trio_chat.cli import main
 from trio_chat.client import Identities, KnownServers
 from trio_chat.errors import ChatError
 from trio_chat.protocol.fingerprint import Fingerprint
+from trio_chat.protocol.invite_link import make_link
 
 ONE, OTHER = Fingerprint(b"1" * 32), Fingerprint(b"\xfb" * 32)
 Output = pytest.CaptureFixture[str]
@@ -167,3 +168,12 @@ def test_beyond_this_machine_the_words_are_told_once(
     assert f"the first contact with 127.0.0.1:{server.port}" in told[0]
     assert found.identity.words in told[0]
     assert told[1] == ""
+
+
+def test_a_hint_about_the_arguments_does_not_show_the_invite(tmp_path: Path) -> None:
+    link = make_link(f"wss://127.0.0.1:{find_free_port()}/", ONE, "an-invite-of-22-letters")
+    for words in ((link, "ada"), ("ada", link), (link,)):
+        done = run("join", *words, env=elsewhere(tmp_path))
+        assert done.status == 1
+        assert "No server answers" in done.err
+        assert "an-invite" not in done.out + done.err

@@ -236,9 +236,10 @@ class ScriptedServer:
         if self.silent:
             await websocket.get_message()  # none comes: until the client goes
         if self.refusal is not None:
-            hello = decode_request(await websocket.get_message())
-            assert isinstance(hello, requests.Hello)
-            self.hellos.append(hello)
+            if "username" not in headers:
+                hello = decode_request(await websocket.get_message())
+                assert isinstance(hello, requests.Hello)
+                self.hellos.append(hello)
             await session.say(self.refusal)
             await session.close()
             return

@@ -124,6 +124,18 @@ async def test_at_first_contact_the_key_is_pinned_and_told(place: Place) -> None
     assert place.server.hellos[-1].password == PASSWORD
 
 
+async def test_who_is_refused_was_told_the_identity_before(place: Place) -> None:
+    place.server.refusal = trio_chat.protocol.events.Error(code="wrong_password", message="No.")
+    met: list[trio_chat.client.ServerContact] = []
+    for _ in range(2):
+        with pytest.raises(trio_chat.NotAdmitted):
+            await place.enter(met=met.append)
+    assert [(contact.fingerprint, contact.first) for contact in met] == [
+        (place.identity.fingerprint, True),
+        (place.identity.fingerprint, False),
+    ]
+
+
 async def test_over_pinned_tls_the_credentials_come_with_the_upgrade(place: Place) -> None:
     await place.enter()
     contact = await place.enter(name=None)

@@ -18,7 +18,7 @@ from trio_chat.errors import NotAdmitted, Refusal, UsageError
 if TYPE_CHECKING:
     import trio
 
-    from trio_chat.client import Chat, GivenAddress
+    from trio_chat.client import Chat, GivenAddress, ServerContact
     from trio_chat.ui.login import Login
 
 SETTINGS: Final = ("url", "name", "password_file", "remember", "wait", "request_timeout")
@@ -212,6 +212,10 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
     where = plan.server.address.authority
     connecting = trio.CancelScope()
 
+    def meet(contact: ServerContact) -> None:
+        if notice := first_contact(contact, plan.server.url):
+            say(notice)
+
     async def work() -> int:
         nonlocal refusal, name
         try:
@@ -221,13 +225,12 @@ async def _try_login(plan: ConnectionPlan, task: ChatTask, login: Login) -> _Out
                 backlog=plan.backlog,
                 quiet=plan.quiet,
                 wait=plan.config.wait,
+                met=meet,
                 reconnection=Reconnection(waiting=_WaitingNotice(where, connecting)),
                 listen=plan.listen,
                 timeouts=Timeouts(request=float("inf") if plan.patient else plan.config.request_timeout),
             ) as chat:
                 connecting.cancel()
-                if notice := first_contact(chat.contact, chat.url):
-                    say(notice)
                 if chat.welcome.asked and plan.quiet:  # an interface that shows the welcome says it there
                     say(called(chat.welcome))
                 status = await task(chat)

@@ -31,7 +31,7 @@ from trio_chat.errors import ChatError, ConfigError, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.cli.operator import Operator
-    from trio_chat.client import Chat, GivenAddress
+    from trio_chat.client import Chat, GivenAddress, ServerContact
     from trio_chat.client.credentials import Credentials
     from trio_chat.ui.model.preferences import Preferences
     from trio_chat.ui.plain.line_mode import PlainOptions
@@ -178,7 +178,7 @@ def _hint(words: tuple[str, ...]) -> str:
     seem = [_looks_like_a_server(word) for word in words]
     if seem == [False] and "@" not in words[0]:
         return f"If {words[0]} is your name, use: trio-chat join --name {words[0]}"
-    if seem == [True, False]:
+    if seem == [True, False] and "://" not in words[0]:  # a URL is taken in either place, and a link holds a secret
         return f"The name comes first. If {words[1]} is your name, use: trio-chat join {words[1]} {words[0]}"
     return ""
 
@@ -250,7 +250,8 @@ async def _promote(operator: Operator, chat: Chat) -> str:
 
 def _open(preferences: Preferences, server: GivenAddress, room: str | None, operator: Operator | None) -> int:
     """Open the full screen."""
-    from trio_chat.ui.terminal.capabilities import coloured  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.model.sentences import first_contact  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.terminal.capabilities import coloured  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.app import open_full_screen  # noqa: PLC0415 - as above
     from trio_chat.ui.tui.session.options import ScreenOptions  # noqa: PLC0415 - as above
 
@@ -265,9 +266,14 @@ def _open(preferences: Preferences, server: GivenAddress, room: str | None, oper
             server,
             credentials=credentials,
             wait=config.wait,
+            met=meet,
             reconnection=Reconnection(waiting=waiting),
             timeouts=Timeouts(request=float("inf")),
         )
+
+    def meet(contact: ServerContact) -> None:
+        if notice := first_contact(contact, server.url):
+            options.notices.append(" ".join(notice.splitlines()))
 
     options = ScreenOptions(preferences, room, _suggestion(preferences), coloured(config.color))
     if operator is not None:

@@ -31,8 +31,10 @@ from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, Callable
     from contextlib import AbstractAsyncContextManager
+
+    from trio_chat.client.server_contact import ServerContact
 
 
 def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by keyword only
@@ -46,6 +48,7 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
     quiet: bool = False,
     listen: bool = True,
     wait: bool = False,
+    met: Callable[[ServerContact], None] | None = None,
     reconnection: Reconnection | None = None,
     timeouts: Timeouts | None = None,
     stream: StreamOptions | None = None,
@@ -66,6 +69,8 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
     - ``quiet``: the session only reads or posts. Nobody is told that it comes and goes, and it does not count as here.
     - ``listen``: the application reads events. Without it, iterating gives none.
     - ``wait``: when no server answers, keep trying instead of raising.
+    - ``met``: called once, when the server has shown who it is, and before it gets any secret, also if it then refuses
+      the login.
     - ``reconnection``, ``timeouts``, ``stream``: see :mod:`trio_chat.client.options`.
     - ``client``: the program and its version, told to the server.
     - ``earlier``: arguments of 0.1.0 that are fields of a group now. They still work, with a ``DeprecationWarning``.
@@ -96,6 +101,7 @@ def connect(  # noqa: PLR0913 - each is a setting or a group of settings, by key
         listen=listen,
         quiet=quiet,
         client=client,
+        met=met,
     )
     given = _pinned(parse_given(url) if isinstance(url, str) else url, pin)
     credentials = with_earlier(credentials, earlier)

@@ -72,7 +72,7 @@ class Link:
         mailbox: Mailbox,
         identities: Identities,
     ) -> None:
-        self._trust = Trust(given, KnownServers(identities.directory), options.stream)
+        self._trust = Trust(given, KnownServers(identities.directory), options.stream, options.met)
         self._credentials = credentials
         self._options = options
         self._conversation = conversation

@@ -15,6 +15,7 @@ from trio_chat.errors import ChatError, UsageError
 if TYPE_CHECKING:
     import ssl
 
+    from trio_chat.client.server_contact import ServerContact
     from trio_chat.client.wire import OpenStream
 
 
@@ -68,7 +69,8 @@ class ConnectionOptions:
     """All that a connection is kept by.
 
     ``wait``: keep trying to connect the first time. ``listen``: the application reads events. ``quiet``: nobody is told
-    that the session comes and goes. ``client``: the program and its version, told to the server.
+    that the session comes and goes. ``client``: the program and its version, told to the server. ``met``: called once,
+    when the server has shown who it is.
     """
 
     reconnection: Reconnection = field(default_factory=Reconnection)
@@ -78,6 +80,7 @@ class ConnectionOptions:
     listen: bool = True
     quiet: bool = False
     client: str = ""
+    met: Callable[[ServerContact], None] | None = None
 
 
 # ---- the arguments of 0.1.0 --------------------------------------------------------------------

@@ -47,7 +47,7 @@ from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.proof import IDENTITY, NONCE, NONCE_SIZE, PROOF, TEMPORARY, make_statement
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from trio_chat.client.address import Address, GivenAddress
     from trio_chat.client.known_servers import KnownServers
@@ -72,9 +72,19 @@ class Channel:
 
 
 class Trust:
-    """Decides for one chat, at each of its connections, whether the server that answers is the right one."""
+    """Decides for one chat, at each of its connections, whether the server that answers is the right one.
 
-    def __init__(self, given: GivenAddress, known: KnownServers, options: StreamOptions) -> None:
+    ``tell`` is called once, when the server has shown who it is, and before it gets any secret.
+    """
+
+    def __init__(
+        self,
+        given: GivenAddress,
+        known: KnownServers,
+        options: StreamOptions,
+        tell: Callable[[ServerContact], None] | None = None,
+    ) -> None:
+        self._tell = tell
         self._given = given
         self._known = known
         self._options = options
@@ -223,8 +233,10 @@ class Trust:
             self._held = found
         first = found is not None and self._given.pin is None and (before is None or before.identity is None)
         first = self.contact.first if self._met else first
-        self._met = True
         self.contact = ServerContact(found, temporary, channel.verified, self._address.tls, first)
+        if not self._met and self._tell is not None:
+            self._tell(self.contact)
+        self._met = True
         try:
             self._known.meet(self._address.url, kept, verified=channel.verified, tls=self._address.tls)
         except ChatError as error:

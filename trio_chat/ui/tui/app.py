@@ -107,6 +107,7 @@ class FullScreen:
             logs=options.config.log_directory,
             entered=options.entered,
             met=self._take_up_state,
+            notices=options.notices,
         )
         bindings = bind(dict(options.config.keys))
         model.place.preferences.watch(self._use)

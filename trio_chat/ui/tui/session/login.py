@@ -16,7 +16,7 @@ import trio
 from trio_chat.client.events import Disconnected, Reconnected
 from trio_chat.errors import ChatError, NotAdmitted, Refused
 from trio_chat.ui.login import ENDED, Login, LoginState, Reason
-from trio_chat.ui.model.sentences import first_contact, made_room
+from trio_chat.ui.model.sentences import made_room
 from trio_chat.ui.room_logs import RoomLogs
 from trio_chat.ui.tui.model.panes import Question
 from trio_chat.ui.tui.session.background import BackgroundRequests
@@ -36,9 +36,9 @@ _MISSED_PAGES: Final = 20
 class ScreenConnection:
     """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first. ``logs`` is
     the directory for the logs of the rooms, if there are to be any. ``met`` is called when a chat begins: by then it is
-    known which server answers. ``entered`` is called when the person is let in."""
+    known which server answers. ``entered`` is called when the person is let in, and ``notices`` are shown then."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one place makes it, and names all but the first five
         self,
         dial: Dial,
         login: Login,
@@ -49,6 +49,7 @@ class ScreenConnection:
         logs: Path | None = None,
         entered: Callable[[Chat], Awaitable[str]] | None = None,
         met: Callable[[], None] | None = None,
+        notices: list[str] | None = None,
     ) -> None:
         self._dial = dial
         self._login = login
@@ -59,6 +60,7 @@ class ScreenConnection:
         self._log_directory = logs
         self._entered = entered
         self._met = met
+        self._notices = [] if notices is None else notices
         self._logs: RoomLogs | None = None
         self._send_answer, self._answers = trio.open_memory_channel[str | None](1)
 
@@ -160,8 +162,8 @@ class ScreenConnection:
 
     def _greet(self, chat: Chat) -> None:
         self._model.greet(chat.welcome, time.time())
-        if notice := first_contact(chat.contact, chat.url):
-            self._model.tell(" ".join(notice.splitlines()), time.time())
+        while self._notices:
+            self._model.tell(self._notices.pop(0), time.time())
 
     async def _log_missed(self, chat: Chat, logs: RoomLogs) -> None:
         """Put what was said since the last run into the logs, before anything newer gets there."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
@@ -39,6 +39,8 @@ class ScreenOptions:
     colour: bool = True
     entered: Callable[[Chat], Awaitable[str]] | None = None
     """Called once, when the person is let in; gives a notice to show."""
+    notices: list[str] = field(default_factory=list)
+    """Notices to show when the person is let in; more may come while connecting."""
 
     @property
     def config(self) -> ClientConfig:
