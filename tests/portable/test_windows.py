@@ -256,3 +256,25 @@ def test_ssh_is_for_unix(env: dict[str, str]) -> None:
     done = run("join", "--ssh", env={**env, "SSH_CONNECTION": "192.0.2.1 1 192.0.2.2 22"})
     assert done.status == 2
     assert "needs a Unix machine" in done.err
+
+
+def test_a_person_at_a_terminal_there_is_asked_for_a_name_and_for_the_server(
+    server: ServerProgram, env: dict[str, str], tmp_path: Path
+) -> None:
+    del env["TRIO_CHAT_URL"]
+    with PtyProgram([*PROGRAM, "join", server.url], env=env) as newcomer:
+        newcomer.wait_for("name")
+        newcomer.type("lena\r")
+        newcomer.wait_for("You are lena")
+        newcomer.type("/quit\r")
+        assert newcomer.wait_exit() == 0
+    with ServerProgram() as other, PtyProgram([*PROGRAM, "join", "lena", other.url], env=env) as again:
+        again.wait_for("You are lena")
+        again.type("/quit\r")
+        assert again.wait_exit() == 0
+    with PtyProgram([*PROGRAM, "join"], env=env) as choosing:
+        choosing.wait_for("Number [1]")
+        choosing.type(f"127.0.0.1:{server.port}\r")
+        choosing.wait_for("You are lena")
+        choosing.type("\x03")
+        assert choosing.wait_exit() == 130

@@ -148,9 +148,9 @@ def command(  # noqa: PLR0913 - click passes each argument and option
 def _may_choose(config_path: Path | None, *, as_json: bool) -> bool:
     """Whether a person may choose the server: the settings name none, and the person is at a terminal."""
     from trio_chat.config import load_client  # noqa: PLC0415 - the help page does not need it
-    from trio_chat.ui.terminal.capabilities import usable  # noqa: PLC0415 - as above
+    from trio_chat.ui.terminal.capabilities import lacks_full_screen, usable  # noqa: PLC0415 - as above
 
-    if as_json or not (usable() and person_present()):
+    if as_json or not (person_present() and (usable() or lacks_full_screen())):
         return False
     return load_client(path=config_path).sources["url"].layer == "default"
 
@@ -215,7 +215,8 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
             server = replace(server, invite=own_invite(server.url, config.name))
     if at_terminal and not plain:
         return _open(preferences, server, room, operator)
-    if lacks_full_screen() and not plain and not as_json:
+    at_console = lacks_full_screen() and not as_json
+    if at_console and not plain:
         say(NEEDS_UNIX)
     look = plain_options(config, json=as_json)
 
@@ -229,7 +230,7 @@ def _join(preferences: Preferences, server: GivenAddress, room: str | None, *, p
         server,
         config,
         may_ask=may_ask,
-        suggestion=_suggestion(preferences) if may_ask and at_terminal else None,
+        suggestion=_suggestion(preferences) if may_ask and (at_terminal or at_console) else None,
         patient=at_terminal,
         backlog=config.backlog,
     )
