@@ -203,4 +203,4 @@ class PtyProgram:
         assert not self.screen.cursor.hidden
         modes = {mode >> _PRIVATE for mode in self.screen.mode}
         assert not modes & {_BRACKETED_PASTE, *_ALTERNATE_SCREENS}
-        assert self.cursor[1] == 0
+        assert self.cursor[1] == 0, self.picture()

@@ -35,10 +35,10 @@ def tell(text: str, indent: str = "") -> None:
 def ask_line(question: str) -> str:
     """Ask a question on standard error and return the line that the person types, without spaces around it."""
     stream = harmless_stream(sys.stderr)
-    stream.write(f"{question}: ")
-    sys.stderr.flush()
     line = ""
-    try:
+    try:  # Ctrl-C may come as soon as the question is there to be read
+        stream.write(f"{question}: ")
+        sys.stderr.flush()
         _wait_for_line()
         line = sys.stdin.readline()
     except UnicodeDecodeError:  # in another encoding than the terminal's
