@@ -9,8 +9,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+import trio
 
+import trio_chat
+from tests.launching import PROGRAM
 from tests.programs import ServerProgram, elsewhere, environment, run
+from tests.pty_driver import PtyProgram
 from trio_chat.store import DATABASE
 
 PASSWORD = "the password of the server"
@@ -162,3 +166,26 @@ def test_a_moderator_makes_a_link_in_the_chat_and_a_friend_joins_by_it(tmp_path:
     ]
     kept = [file for folder in ("ada", "zoe") for file in (tmp_path / folder).rglob("*") if file.is_file()]
     assert not any(link.partition("invite=")[2].encode() in file.read_bytes() for file in kept)
+
+
+def test_on_another_device_the_password_of_an_account_takes_the_place_of_an_invite(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    phone = elsewhere(tmp_path / "phone", NO_COLOR="1")
+    with ServerProgram("--data", str(data), "--admit", "invites") as server:
+        link = link_in(admin("invite", data=data))
+
+        async def join_and_set_password() -> None:
+            async with trio_chat.connect(link, name="zoe") as chat:
+                await chat.set_password("correct horse")
+
+        trio.run(join_and_set_password)
+        with PtyProgram([*PROGRAM, "join", "zoe", server.url, "--plain"], env=phone) as guest:
+            guest.wait_for("This server takes new people by invite only.")
+            guest.wait_asked("Account password: ")
+            guest.type("correct horse\r")
+            guest.wait_for("-- You are zoe.")
+        stranger = elsewhere(tmp_path / "stranger", NO_COLOR="1")
+        with PtyProgram([*PROGRAM, "join", "eve", server.url, "--plain"], env=stranger) as guest:
+            guest.wait_asked("Account password: ")
+            guest.type("\r")
+            assert guest.wait_exit() == 1

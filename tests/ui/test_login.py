@@ -12,6 +12,7 @@ from trio_chat.ui.login import ANSWERS, MADE_UP, REFUSALS, Login, LoginQuestion,
 ADA = Credentials("ada", password="letmein", account_password="correct horse", token="t")
 CONNECTING, ENDED = LoginState.CONNECTING, LoginState.ENDED
 SERVER_PASSWORD, ACCOUNT_PASSWORD = LoginState.ASKING_SERVER_PASSWORD, LoginState.ASKING_ACCOUNT_PASSWORD
+OWN_ACCOUNT = LoginState.ASKING_OWN_ACCOUNT
 NAME = LoginState.ASKING_NAME
 
 
@@ -31,6 +32,9 @@ def refusal(code: str, message: str = "No.", advice: str = "Do this.") -> NotAdm
         ("name_invalid", NAME),
         ("name_reserved", NAME),
         ("name_needed", NAME),
+        ("invite_needed", OWN_ACCOUNT),
+        ("accounts_only", OWN_ACCOUNT),
+        ("invite_used_up", ENDED),
         ("banned", ENDED),
         ("server_full", ENDED),
         ("too_many_guesses", ENDED),
@@ -60,6 +64,8 @@ def test_every_question_has_both_answers() -> None:
         ("wrong_password", "", SERVER_PASSWORD, ADA),
         ("name_owned", "staple", CONNECTING, Credentials("ada", "letmein", "staple", "t")),
         ("name_owned", "", NAME, ADA),
+        ("invite_needed", "staple", CONNECTING, Credentials("ada", "letmein", "staple", "t")),
+        ("invite_needed", "", ENDED, ADA),
         ("name_taken", " eve ", CONNECTING, Credentials("eve", "letmein")),
         ("name_taken", "  ", NAME, ADA),
         ("name_taken", None, ENDED, ADA),

@@ -29,12 +29,14 @@ class LoginState(Enum):
     CONNECTING = auto()
     ASKING_SERVER_PASSWORD = auto()
     ASKING_ACCOUNT_PASSWORD = auto()
+    ASKING_OWN_ACCOUNT = auto()
     ASKING_NAME = auto()
     ENDED = auto()
 
 
 CONNECTING, ENDED = LoginState.CONNECTING, LoginState.ENDED
 _SERVER_PASSWORD, _ACCOUNT_PASSWORD = LoginState.ASKING_SERVER_PASSWORD, LoginState.ASKING_ACCOUNT_PASSWORD
+_OWN_ACCOUNT: Final = LoginState.ASKING_OWN_ACCOUNT
 _NAME: Final = LoginState.ASKING_NAME
 
 REFUSALS: Final[dict[str, LoginState]] = {
@@ -42,6 +44,8 @@ REFUSALS: Final[dict[str, LoginState]] = {
     "wrong_password": _SERVER_PASSWORD,
     "name_owned": _ACCOUNT_PASSWORD,
     "wrong_account_password": _ACCOUNT_PASSWORD,
+    "invite_needed": _OWN_ACCOUNT,
+    "accounts_only": _OWN_ACCOUNT,
     "name_needed": _NAME,
     "name_taken": _NAME,
     "name_lookalike": _NAME,
@@ -55,6 +59,8 @@ ANSWERS: Final[dict[tuple[LoginState, bool], LoginState]] = {
     (_SERVER_PASSWORD, False): _SERVER_PASSWORD,
     (_ACCOUNT_PASSWORD, True): CONNECTING,
     (_ACCOUNT_PASSWORD, False): _NAME,
+    (_OWN_ACCOUNT, True): CONNECTING,
+    (_OWN_ACCOUNT, False): ENDED,
     (_NAME, True): CONNECTING,
     (_NAME, False): _NAME,
 }
@@ -64,7 +70,7 @@ answer to the question for a name."""
 MADE_UP: Final = "*"
 """The answer to the question for a name that lets the server make one up. It cannot be a name."""
 
-_SECRETS: Final = frozenset({_SERVER_PASSWORD, _ACCOUNT_PASSWORD})
+_SECRETS: Final = frozenset({_SERVER_PASSWORD, _ACCOUNT_PASSWORD, _OWN_ACCOUNT})
 _NEEDED: Final = "name_needed"
 _REFUSED_NAMES: Final = {code for code, state in REFUSALS.items() if state is _NAME} - {_NEEDED} | {"name_owned"}
 
@@ -119,6 +125,9 @@ class Login:
             case LoginState.ASKING_ACCOUNT_PASSWORD:
                 choice = "If the name is yours, type its account password. To choose another name, just press Enter."
                 return LoginQuestion("Account password", f"{self.message} {choice}", "Account password", secret=True)
+            case LoginState.ASKING_OWN_ACCOUNT:
+                choice = "If you have an account here, type its password. To leave, just press Enter."
+                return LoginQuestion("Account password", f"{self.message} {choice}", "Account password", secret=True)
             case LoginState.ASKING_NAME:
                 title = "Your name" if self.credentials.name is None else "Another name"
                 offered = f" [{self.suggestion}]" if self.suggestion else ""
@@ -167,7 +176,7 @@ class Login:
         match self.state:
             case LoginState.ASKING_SERVER_PASSWORD:
                 return replace(self.credentials, password=text, remember=self.remember)
-            case LoginState.ASKING_ACCOUNT_PASSWORD:
+            case LoginState.ASKING_ACCOUNT_PASSWORD | LoginState.ASKING_OWN_ACCOUNT:
                 return replace(self.credentials, account_password=text)
             case _:
                 return _renamed(self.credentials, None if text == MADE_UP else text)
