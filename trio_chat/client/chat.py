@@ -32,7 +32,6 @@ from trio_chat.protocol.events import (
     RoomList,
     Welcome,
 )
-from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.invite_link import make_link
 
 if TYPE_CHECKING:
@@ -313,14 +312,15 @@ class Chat:
         into a ``room`` if one is given. Only moderators of the lobby, and of that room, may.
 
         Returns the link to send to them. It has the address by which this client reaches the server, and the secret of
-        the invite, which nobody is told a second time.
+        the invite, which nobody is told a second time. Raises :class:`~trio_chat.errors.NotDone` also when the server
+        has not proven its identity at this address: the link would not work.
         """
+        if self.contact.fingerprint is None:
+            why = "The server does not prove its identity at this address, so a link with the address would not work."
+            raise NotDone("no_identity", why, "Its operator can make one: trio-chat admin invite")
         request = requests.MakeInvite(id=self._id(), room=room, uses=uses, seconds=seconds)
         made = await self._ask(request, InviteMade)
-        try:
-            return make_link(self.url, Fingerprint.parse(made.identity), made.secret)
-        except ValueError:
-            raise NotDone("bad_answer", "The server did not say which server it is.") from None
+        return make_link(self.url, self.contact.fingerprint, made.secret)
 
     async def configure(
         self,
