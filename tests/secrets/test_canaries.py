@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import secrets
 import signal
 import sqlite3
 import stat
+import time
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeAlias
 from urllib.parse import quote
@@ -22,7 +24,7 @@ from urllib.parse import quote
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import Started, environment
+from tests.programs import PATIENCE, Started, environment
 from tests.pty_driver import PtyProgram
 
 Env: TypeAlias = Mapping[str, str]
@@ -30,6 +32,7 @@ Env: TypeAlias = Mapping[str, str]
 SERVER_PASSWORD: Final = "canary server password"
 ACCOUNT_PASSWORD: Final = "canary account password"
 WRONG: Final = ("canary wrong server", "canary wrong account")
+WRONG_INVITE: Final = "canaryofawronginvite00"
 INLINE: Final = "canary typed inline"
 
 BUG_OF_SERVER: Final = """\
@@ -38,9 +41,10 @@ from trio_chat.broker import arrival
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.cli import main
 from trio_chat.protocol.requests import Hello
-right = arrival.hello
+right, told = arrival.hello, []
 def hello(ask):
-    if ask.request.name == "mallory":
+    if ask.request.name == "mallory" and not told:
+        told.append(1)
         raise RuntimeError(f"cannot decide {ask!r} by {ask.registry.settings!r}")
     return right(ask)
 arrival.hello = hello
@@ -71,6 +75,7 @@ class Story:
         self.data = world / "server" / "data"
         self.said: dict[str, bytes] = {}
         self.arguments: dict[str, bytes] = {}
+        self.invite = ""
 
     def device(self, who: str, **more: str) -> dict[str, str]:
         """The environment of somebody's device. PYTHONHASHSEED gives each program a start, and arguments, of its
@@ -78,7 +83,9 @@ class Story:
         folders = {
             f"XDG_{kind}_HOME": str(self.world / who / kind.lower()) for kind in ("STATE", "CONFIG", "DATA", "CACHE")
         }
-        return environment(HOME=str(self.world / who), PYTHONHASHSEED="0", **folders, **more)
+        (self.world / "tmp").mkdir(exist_ok=True)
+        own = {"HOME": str(self.world / who), "TMPDIR": str(self.world / "tmp"), "PYTHONHASHSEED": "0"}
+        return environment(**own, **folders, **more)
 
     def note(self, who: str, program: Started | PtyProgram) -> None:
         """Keep what a program has written, and its arguments if it still runs."""
@@ -89,7 +96,11 @@ class Story:
             self.said[name] = bytes(program.raw)
 
     def note_arguments(self, who: str, program: Started | PtyProgram) -> None:
-        self.arguments[f"{who} {len(self.arguments)}"] = Path(f"/proc/{program.process.pid}/cmdline").read_bytes()
+        """Keep the arguments of a program that runs. The kernel shows them a moment after the program was started."""
+        deadline = time.monotonic() + PATIENCE
+        while not (words := Path(f"/proc/{program.process.pid}/cmdline").read_bytes()):
+            assert time.monotonic() < deadline, who
+        self.arguments[f"{who} {len(self.arguments)}"] = words
 
     def run(self, who: str, *arguments: str, given: str = "", status: int = 0, env: Env | None = None) -> str:
         """Run a command to its end."""
@@ -109,8 +120,18 @@ class Story:
             yield from json.loads(path.read_bytes())["tokens"].values()
 
 
-def serve(story: Story, *program: str) -> Started:
-    command = (*(program or PROGRAM), "serve", "--port", "0", "--data", str(story.data), "--log-level", "debug")
+def serve(story: Story, *program: str, options: Sequence[str] = ()) -> Started:
+    command = (
+        *(program or PROGRAM),
+        "serve",
+        "--port",
+        "0",
+        "--data",
+        str(story.data),
+        "--log-level",
+        "debug",
+        *options,
+    )
     password = story.world / "password-file"
     password.write_text(f"{SERVER_PASSWORD}\n", "utf-8")
     server = Started(*command[1:], "--password-file", str(password), program=command[:1], env=story.device("server"))
@@ -197,6 +218,25 @@ def administer(story: Story, url: str) -> None:
             story.said[f"/{page}"] = answer.read()
 
 
+def invite(story: Story, url: str) -> None:
+    """gina comes by an invite, hank has a wrong one, and ivo one that has ended."""
+    data = ("--data", str(story.data))
+    line = story.run("server", "admin", "invite", "--uses", "1", "--url", url, *data)
+    link = re.findall(r"'(.+#pin=.+&invite=.+)'", line)[0]
+    story.invite = link.partition("&invite=")[2]
+    with story.terminal("gina", "join", "--plain", "gina", link) as gina:
+        gina.wait_for("You are gina")
+        story.note_arguments("gina", gina)
+        gina.type("/quit\r")
+        assert gina.wait_exit() == 0
+        story.note("gina", gina)
+    story.run("hank", "join", "--plain", "hank", link.replace(story.invite, WRONG_INVITE), status=1)
+    story.run("server", "admin", "revoke", "1", *data)
+    story.run("ivo", "join", "--plain", "ivo", link, status=1)
+    for verb in ("invites", "audit"):
+        story.run("server", "admin", verb, *data)
+
+
 def crash(story: Story, url: str) -> None:
     """A bug of the client, and one of the server in the middle of a hello."""
     with Started(
@@ -265,13 +305,19 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             join_in_lines(told, url)
             join_on_a_full_screen(told, url)
             use_scripts(told, url)
+            invite(told, url)
             administer(told, url)
             crash(told, url)
             server.wait_for("cannot decide Ask(")
             server.signal(signal.SIGKILL)
             server.wait_exit()
             told.note("server", server)
-        with serve(told) as server:
+        with serve(told, options=("--host", "0.0.0.0")) as server:
+            url = url_of(server).replace("0.0.0.0", "127.0.0.1")
+            assert url.startswith("wss://")
+            told.run(
+                "bob", "send", "#lobby", "x", "--url", url, "--name", "bob", env={"TRIO_CHAT_PASSWORD": SERVER_PASSWORD}
+            )
             server.signal(signal.SIGTERM)
             server.wait_exit()
             told.note("server", server)
@@ -306,6 +352,16 @@ def test_a_token_is_only_on_the_device_that_it_belongs_to(story: Story) -> None:
     for token in set(story.tokens()):
         (place,) = places_of(story, token)
         assert "/state/trio-chat/identities/" in place
+
+
+def test_an_invite_is_in_the_line_that_was_made_and_in_the_one_that_was_pasted(story: Story) -> None:
+    assert len(story.invite) == 22
+    places = [place.rpartition(" ")[0] for place in places_of(story, story.invite)]
+    assert sorted(places) == ["arguments: gina", "arguments: ivo", "said: server"]
+
+
+def test_a_wrong_invite_is_in_the_line_that_was_pasted(story: Story) -> None:
+    assert {place.rpartition(" ")[0] for place in places_of(story, WRONG_INVITE)} == {"arguments: hank"}
 
 
 def test_the_key_is_in_its_file_and_in_the_backup(story: Story) -> None:
