@@ -28,7 +28,8 @@ _INVITE_USES, _INVITE_DAYS = 5, 7
 @click.command(
     cls=Verb,
     examples=[
-        ("trio-chat serve", "a chat that only this machine can reach"),
+        ("trio-chat serve", "ask, the first time on a terminal; else a chat that only this machine can reach"),
+        ("trio-chat serve --host 0.0.0.0", "a chat for people with an invite, whose link it shows"),
         ("trio-chat serve --host 0.0.0.0 --password-file ~/chat-password", "a chat for everybody who has the password"),
         ("trio-chat serve --data /srv/chat", "keep the messages in that directory"),
         ("trio-chat serve -p 9000 -m 2 --memory", "on port 9000, for two connections, without storing anything"),
