@@ -189,3 +189,26 @@ def test_on_another_device_the_password_of_an_account_takes_the_place_of_an_invi
             guest.wait_asked("Account password: ")
             guest.type("\r")
             assert guest.wait_exit() == 1
+
+
+def test_on_a_server_with_a_password_enter_leads_to_the_password_of_an_account_by_an_invite(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    (tmp_path / "password").write_text(PASSWORD)
+    (tmp_path / "password").chmod(0o600)
+    with ServerProgram("--data", str(data), "--password-file", str(tmp_path / "password")) as server:
+        link = link_in(admin("invite", data=data))
+
+        async def join_and_set_password() -> None:
+            async with trio_chat.connect(link, name="zoe") as chat:
+                await chat.set_password("correct horse")
+
+        trio.run(join_and_set_password)
+        phone = elsewhere(tmp_path / "phone", NO_COLOR="1")
+        with PtyProgram([*PROGRAM, "join", "zoe", server.url, "--plain"], env=phone) as guest:
+            guest.wait_asked("Server password:")
+            guest.type("a guess\r")
+            guest.wait_asked("Server password:", 2)
+            guest.type("\r")
+            guest.wait_asked("Account password:")
+            guest.type("correct horse\r")
+            guest.wait_for("-- You are zoe.")

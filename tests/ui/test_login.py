@@ -61,7 +61,8 @@ def test_every_question_has_both_answers() -> None:
     [
         ("wrong_password", "open", CONNECTING, Credentials("ada", "open", "correct horse", "t", remember=True)),
         ("wrong_password", " open ", CONNECTING, Credentials("ada", " open ", "correct horse", "t", remember=True)),
-        ("wrong_password", "", SERVER_PASSWORD, ADA),
+        ("wrong_password", "", OWN_ACCOUNT, Credentials("ada", None, "correct horse", "t")),
+        ("password_needed", "", OWN_ACCOUNT, ADA),
         ("name_owned", "staple", CONNECTING, Credentials("ada", "letmein", "staple", "t")),
         ("name_owned", "", NAME, ADA),
         ("invite_needed", "staple", CONNECTING, Credentials("ada", "letmein", "staple", "t")),
@@ -108,7 +109,8 @@ def test_passwords_are_asked_for_as_often_as_the_interface_allows_and_names_with
 def test_a_question_says_why_and_never_shows_a_secret() -> None:
     assert Login(ADA).question is None
     password = Login(ADA).refused(refusal("wrong_password", "The password is wrong.")).question
-    assert password == LoginQuestion("Server password", "The password is wrong.", "Server password", secret=True)
+    why = "The password is wrong. If you have an account by an invite, just press Enter."
+    assert password == LoginQuestion("Server password", why, "Server password", secret=True)
     account = Login(ADA).refused(refusal("name_owned", "The name ada is taken.")).question
     assert account is not None
     assert account.secret

@@ -56,7 +56,7 @@ REFUSALS: Final[dict[str, LoginState]] = {
 
 ANSWERS: Final[dict[tuple[LoginState, bool], LoginState]] = {
     (_SERVER_PASSWORD, True): CONNECTING,
-    (_SERVER_PASSWORD, False): _SERVER_PASSWORD,
+    (_SERVER_PASSWORD, False): _OWN_ACCOUNT,
     (_ACCOUNT_PASSWORD, True): CONNECTING,
     (_ACCOUNT_PASSWORD, False): _NAME,
     (_OWN_ACCOUNT, True): CONNECTING,
@@ -72,6 +72,7 @@ MADE_UP: Final = "*"
 
 _SECRETS: Final = frozenset({_SERVER_PASSWORD, _ACCOUNT_PASSWORD, _OWN_ACCOUNT})
 _NEEDED: Final = "name_needed"
+_WRONG: Final = "wrong_password"
 _REFUSED_NAMES: Final = {code for code, state in REFUSALS.items() if state is _NAME} - {_NEEDED} | {"name_owned"}
 
 
@@ -121,7 +122,8 @@ class Login:
         """
         match self.state:
             case LoginState.ASKING_SERVER_PASSWORD:
-                return LoginQuestion("Server password", self.message, "Server password", secret=True)
+                choice = "If you have an account by an invite, just press Enter."
+                return LoginQuestion("Server password", f"{self.message} {choice}", "Server password", secret=True)
             case LoginState.ASKING_ACCOUNT_PASSWORD:
                 choice = "If the name is yours, type its account password. To choose another name, just press Enter."
                 return LoginQuestion("Account password", f"{self.message} {choice}", "Account password", secret=True)
@@ -145,6 +147,8 @@ class Login:
         message = why.message if isinstance(why, Refused | Closing) else str(why or "The connection ended.")
         advice = why.advice if isinstance(why, Refused | Closing) else ""
         told = replace(self, message=message, advice=self._offer if code == _NEEDED else advice)
+        if code == _WRONG:  # a person without it may still come in by an account, where a wrong one would be refused
+            told = replace(told, credentials=replace(self.credentials, password=None))
         if code in _REFUSED_NAMES and self.credentials.name == self.suggestion:
             told = replace(told, suggestion=None)
         if self.any_name and code in _REFUSED_NAMES:
