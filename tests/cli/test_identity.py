@@ -51,6 +51,17 @@ def test_the_fingerprint_comes_in_each_form_while_the_server_runs_and_when_it_is
     ]
 
 
+def test_the_log_says_whether_the_key_is_new(data: Path) -> None:
+    for arguments, origin in (
+        (("--data", str(data)), "new"),
+        (("--data", str(data)), "kept"),
+        (("--memory",), "for this run"),
+    ):
+        with ServerProgram(*arguments) as server:
+            (said,) = [json.loads(line) for line in server.err.splitlines() if '"listening"' in line]
+        assert said["key"] == origin
+
+
 def test_a_server_that_never_started_has_none(data: Path) -> None:
     done = run("admin", "identity", "--data", str(data))
     assert (done.status, done.out) == (1, "")

@@ -188,7 +188,7 @@ def test_on_another_port_it_is_the_same_server(devices: Devices, data: Path) -> 
 def test_on_all_addresses_with_tls_it_is_the_same_server(devices: Devices, data: Path) -> None:
     with serving(data, "--host", "0.0.0.0", "--open") as port:
         assert_same_server(devices, data, f"wss://127.0.0.2:{port}/", url=f"wss://127.0.0.1:{port}/")
-        assert_same_server(devices, data, f"wss://127.0.0.1:{port}", url=f"wss://localhost:{port}/")
+        assert_same_server(devices, data, f"127.0.0.1:{port}", url=f"wss://localhost:{port}/")
 
 
 def test_with_a_certificate_of_an_authority_it_is_the_same_server(devices: Devices, data: Path) -> None:

@@ -54,6 +54,13 @@ class ServerIdentity:
     def __repr__(self) -> str:
         return f"<ServerIdentity {self.fingerprint}{' temporary' if self.temporary else ''}>"
 
+    @property
+    def origin(self) -> str:
+        """Where the key comes from, for the log."""
+        if self.temporary:
+            return "for this run"
+        return "new" if self.is_new else "kept"
+
     @classmethod
     def for_this_run(cls) -> Self:
         """Make an identity that nothing on disk remembers."""

@@ -48,7 +48,9 @@ async def run(config: ServerConfig, *, announce: Callable[[Server], Awaitable[No
             await nursery.start(_run_to_end, server, nursery)
             _spare_collector()
             await announce(server)
-            log.info("listening", urls=server.urls, version=__version__, identity=server.identity.fingerprint.words)
+            key = server.identity
+            words = key.fingerprint.words
+            log.info("listening", urls=server.urls, version=__version__, identity=words, key=key.origin)
             life = _Life(server, manager, nursery, may_hang_up=may_hang_up)
             await manager.ready(life.describe())
             nursery.start_soon(life.heed_signals, signals)
