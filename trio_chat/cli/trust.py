@@ -35,6 +35,7 @@ command: Final = PageGroup(
     name="trust",
     callback=_list_by_default,
     invoke_without_command=True,
+    subcommand_metavar="[COMMAND] [ARGS]...",  # older click leaves out that none may be given
     help="Show and change which servers you know.\n\nA client keeps the identity of each server, the fingerprint of "
     "its key, and refuses another server at the same address. `trio-chat admin identity`, on the server's machine, "
     "shows the words to compare with. Without a command, this is list.",
