@@ -11,7 +11,7 @@ import pytest
 import trio_chat
 from tests.client.scripted import ScriptedServer
 from trio_chat.client import Backoff, Credentials, Reconnection, Timeouts
-from trio_chat.client.options import HOMES, EarlierArguments, StreamOptions, with_earlier
+from trio_chat.client.options import HOMES, ConnectionOptions, EarlierArguments, StreamOptions, with_earlier
 from trio_chat.errors import UsageError
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.invite_link import make_link
@@ -71,3 +71,7 @@ def test_a_pin_is_text_or_a_fingerprint_and_given_once() -> None:
         trio_chat.connect("chat.test", pin="short")
     with pytest.raises(UsageError, match="another pin"):
         trio_chat.connect(make_link("wss://chat.test/", Fingerprint(b"2" * 32)), pin=pin)
+
+
+def test_a_client_is_seen_by_others_unless_it_asks_to_be_quiet() -> None:
+    assert not ConnectionOptions().quiet

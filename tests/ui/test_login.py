@@ -117,6 +117,7 @@ def test_a_question_says_why_and_never_shows_a_secret() -> None:
     assert account.reason.startswith("The name ada is taken. If the name is yours, ")
     name = Login(ADA).refused(refusal("name_invalid", "x y cannot be a name.", "Names have no spaces.")).question
     assert name == LoginQuestion("Another name", "x y cannot be a name. Names have no spaces.", "Another name")
+    assert not name.secret, "a name is shown while it is typed"
     assert "correct horse" not in repr(Login(ADA))
     assert "letmein" not in repr(Login(ADA))
 

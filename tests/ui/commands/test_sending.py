@@ -50,3 +50,10 @@ def test_a_wrong_argument_is_answered_with_the_right_form(line: str) -> None:
     meaning = interpret(line, in_ops())
     assert isinstance(meaning, Error)
     assert meaning.advice.startswith(f"Write {line.split(maxsplit=1)[0]}")
+
+
+@pytest.mark.parametrize(("line", "said"), [("/query", "Which person?"), ("/query bob,eve", "One person only;")])
+def test_a_conversation_is_with_one_person_who_is_named(line: str, said: str) -> None:
+    meaning = interpret(line, in_ops())
+    assert isinstance(meaning, Error)
+    assert said in f"{meaning}"

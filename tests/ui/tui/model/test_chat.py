@@ -307,3 +307,14 @@ def test_numbers_take_a_column_of_their_own_as_wide_as_the_rooms_largest() -> No
     ):
         view = ConversationLayout().view(room, columns, 4, look)
         assert [plain_text(row) for row in view.rows[1:]] == wanted
+
+
+def test_the_selected_message_alone_is_highlighted() -> None:
+    model = entered()
+    for seq in (1, 2, 3):
+        model.take(message(seq, f"text {seq}", room=LOBBY), 0.0, 0.0)
+    model.room.selected = 2
+    rows = ConversationLayout().view(model.room, 60, 10, ConversationStyle(model.place, zone=UTC)).rows
+    highlighted = [plain_text(row) for row in rows if any("selected" in span.style for span in row)]
+    assert len(highlighted) == 1
+    assert "text 2" in highlighted[0]

@@ -38,6 +38,18 @@ def test_a_notice_goes_by_itself_after_some_seconds() -> None:
     assert "no theme nosuch" not in text_of(status_row(model, 80, 10.0, 0))
 
 
+def test_a_text_that_is_too_long_is_said_in_the_colour_of_a_warning() -> None:
+    model = FollowedModel()
+    model.begin(RoomInfo(name="#lobby"))
+    model.connection.state, model.most_text = "connected", 10
+    model.room.editor.insert("ten signs.")
+    assert {span.style for span in status_row(model, 80, 0.0, 0)} == {"bar"}
+    model.room.editor.insert("!!")
+    row = status_row(model, 80, 0.0, 0)
+    assert "2 over the limit of 10 characters" in text_of(row)
+    assert {span.style for span in row} == {"bar.warn"}
+
+
 @pytest.mark.parametrize("columns", [40, 60, 80, 200])
 def test_the_countdown_to_the_next_try_wins_over_a_notice(columns: int) -> None:
     model = FollowedModel()
