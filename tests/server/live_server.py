@@ -18,6 +18,7 @@ from trio_chat.server.app import Server, make_server, open_server
 from trio_chat.server.doors.native_peer import NativePeer
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.net.connection import Connection
+from trio_chat.server.net.tls import TlsTransport
 from trio_chat.server.net.transport import TcpTransport
 from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, SqliteStore, Store
 
@@ -118,6 +119,8 @@ class LiveServer:
 def socket_of(connection: Connection) -> socket.socket:
     """The server's socket of a connection."""
     transport = connection._transport
+    if isinstance(transport, TlsTransport):
+        transport = transport._tcp
     assert isinstance(transport, TcpTransport)
     return transport
 
