@@ -1,13 +1,11 @@
 """The transport of one peer: bytes to and from the network, and the listeners that accept peers.
 
 This is the only module that calls a socket for a peer. :class:`Transport` is the interface; a connection and its
-outbox know nothing else. :class:`TcpTransport` is plain TCP.
+outbox know nothing else. :class:`TcpTransport` is plain TCP; :mod:`trio_chat.server.net.tls` adds TLS to one.
 
 The interface is that of a non-blocking stream. ``send`` and ``receive`` never wait; the caller that has to
-wait calls ``wait_writable`` or ``wait_readable`` and tries again. It is also made for TLS over memory BIOs
-(https://docs.python.org/3/library/ssl.html#memory-bio-support), where these differ from the readiness of the socket:
+wait calls ``wait_writable`` or ``wait_readable`` and tries again. With TLS these differ from a socket's:
 
-- ``wait_writable`` may have to read from the socket, and ``wait_readable`` may have to write to it;
 - ``wait_readable`` returns at once while decrypted bytes are left;
 - bytes that ``send`` did not count may be encrypted already, so the next ``send`` has to begin with the same bytes.
 """
