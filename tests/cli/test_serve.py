@@ -118,6 +118,25 @@ def test_beyond_this_machine_the_log_says_where_nothing_is_encrypted() -> None:
         assert events == {"listening", "not encrypted"}
 
 
+def test_a_service_that_takes_people_by_invite_says_how_to_make_one_and_makes_none(tmp_path: Path) -> None:
+    with serving("--host", "0.0.0.0", "--data", str(tmp_path)) as server:
+        assert server.stderr is not None
+        lines = [server.stderr.readline() for _ in range(2)]
+        told = {line["event"]: line for line in map(json.loads, lines)}
+        assert told["newcomers need an invite"]["advice"].startswith("trio-chat admin invite ")
+        server.terminate()
+        out, log = server.communicate(timeout=SECONDS)
+        assert "invite=" not in out + log + "".join(lines)
+    listed = subprocess.run(
+        [*SERVE[:3], "admin", "invites", "--json", "--data", str(tmp_path)],
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    assert listed.stdout == ""
+
+
 def read_until(terminal: int, mark: str) -> str:
     """Read a pseudo-terminal until ``mark`` has come, or it is closed."""
     text = ""
