@@ -371,6 +371,22 @@ async def test_a_temporary_identity_is_not_kept(place: Place) -> None:
     assert place.server.hellos[-1].token == TOKEN
 
 
+async def test_a_server_that_cannot_be_written_down_is_held_to_its_key_as_long_as_the_chat(place: Place) -> None:
+    (place.known.directory / ".lock").mkdir(parents=True)  # known-servers.json cannot be locked, so not written either
+    with trio.fail_after(30):
+        async with place.join(reconnection=Reconnection(backoff=Backoff(0.01, 0.01))) as chat:
+            assert chat.contact.first
+            assert place.known_as() is None
+            place.server.identity = ScriptedIdentity()
+            place.front.made = place.own_certificate
+            hellos = len(place.server.hellos)
+            await place.server.session.drop()
+            async for _ in chat:
+                pass
+    assert isinstance(chat.ended, IdentityRefused)
+    assert len(place.server.hellos) == hellos
+
+
 async def test_over_tls_a_temporary_identity_holds_as_long_as_the_chat(place: Place) -> None:
     place.server.identity = ScriptedIdentity(temporary=True)
     place.front.made = place.own_certificate
