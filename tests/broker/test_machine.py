@@ -47,6 +47,21 @@ def test_a_message_is_acknowledged_whose_room_its_owner_removes_in_the_same_batc
     assert hub.kept.room("#b") is None
 
 
+def test_a_message_sent_again_after_its_room_was_removed_is_acknowledged_as_before() -> None:
+    """A found example: the client may have missed the first acknowledgement, and nothing is stored again."""
+    hub = HubModel(BrokerSettings())
+    ada = hub.connect(Hello(id="", name="ada"))
+    hub.ask(ada, Join(id="j", room="#b"))
+    for request in (Send(id="s", room="#b", text="hello"), Leave(id="l", room="#b", remove=True)):
+        hub.ask(ada, request)
+        hub.commit()
+    hub.ask(ada, Send(id="s", room="#b", text="hello"))
+    hub.commit()
+    hub.check()
+    assert [event.seq for event in hub.inboxes[ada] if isinstance(event, Ok) and event.id == "s"] == [1, 1]
+    assert hub.kept.room("#b") is None
+
+
 def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:
     """A batch in which one comes and a silent one is sent away, and which cannot be stored."""
     hub = HubModel(BrokerSettings(idle_timeout=30.0))
