@@ -197,6 +197,7 @@ class ExpectedStore:
 
     def _droproom(self, record: records.DropRoom) -> None:
         self.removed[self.rooms.pop(record.id).name] = self.logs.pop(record.id)
+        self.sent = {who: place for who, place in self.sent.items() if place.room != record.id}
         for held in (self.members, self.former, self.invites, self.reads, self.mentions, self.bans):
             _drop(held, room=record.id)
 

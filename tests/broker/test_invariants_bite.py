@@ -110,7 +110,7 @@ def answer_twice(patch: Patch) -> None:
 
 
 def forget_sent_messages(patch: Patch) -> None:
-    patch.setattr(talk, "_stored_before", lambda ask: None)
+    patch.setattr(talk, "_acknowledged_before", lambda ask: None)
     patch.setattr(talk, "SENT_IDS", 0)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.broker.scenario import Crowd
 from trio_chat.broker.effects import Acknowledge
-from trio_chat.protocol.events import BanList, Error, Left, Moderated, Ok
+from trio_chat.protocol.events import BanList, Error, Left, Message, Moderated, Ok
 from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import (
     Ban,
@@ -210,3 +210,18 @@ def test_a_reply_sent_twice_is_stored_once_also_if_the_store_was_asked_about_bot
     acknowledged = [effect.event for effect in effects if isinstance(effect, Acknowledge)]
     assert [(event.id, event.seq) for event in acknowledged] == [("x", 2), ("x", 2)]
     assert broker.rooms[LOBBY].last == 2
+
+
+def test_a_message_sent_again_is_not_acknowledged_for_another_room_of_the_same_name() -> None:
+    crowd = Crowd("ada")
+    crowd.enter("#ops", "ada")
+    crowd.say("ada", "the first thing said", room="#ops")
+    crowd.do("ada", Send(id="m1", room="#ops", text="hello"))
+    crowd.do("ada", Leave(id="l", room="#ops", remove=True))
+    assert crowd.refused("ada", Send(id="m1", room="#ops", text="hello")).code == "unknown_room"
+    crowd.enter("#ops", "ada")
+    again = crowd.do("ada", Send(id="m1", room="#ops", text="hello"))
+    said = crowd.news_of("ada", Message)[-1]
+    assert isinstance(said, Message)
+    assert again == Ok(id="m1", room="#ops", seq=said.seq, time=said.time)
+    assert said.seq == crowd.broker.rooms["#ops"].last, "it is in the room that is there now"

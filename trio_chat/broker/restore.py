@@ -19,6 +19,7 @@ from trio_chat.broker.state import (
     Member,
     Person,
     Role,
+    StoredPlace,
     seconds,
 )
 from trio_chat.protocol.names import LOBBY, Name
@@ -181,7 +182,7 @@ def _restore_sent(registry: Registry, snapshot: Snapshot, now: float) -> None:
         if person is not None and room is not None:
             _note_spoke(room, person, min(now, seconds(sent.time) - registry.clock.ahead), now)
             person.sent_ids.pop(sent.cid, None)
-            person.sent_ids[sent.cid] = room.name, sent.seq, sent.time
+            person.sent_ids[sent.cid] = StoredPlace(room.id, sent.seq, sent.time)
             if len(person.sent_ids) > SENT_IDS:
                 del person.sent_ids[next(iter(person.sent_ids))]
 

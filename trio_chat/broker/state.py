@@ -202,7 +202,7 @@ class Person:
     rooms: dict[str, ChatRoom] = field(default_factory=dict)
     read: dict[int, int] = field(default_factory=dict)
     mentions: dict[int, list[int]] = field(default_factory=dict)
-    sent_ids: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    sent_ids: dict[str, StoredPlace] = field(default_factory=dict)
     answers: dict[str, Ok] = field(default_factory=dict)
     missed_removals: dict[str, MissedNotice] = field(default_factory=dict)
     missed_invites: dict[str, MissedNotice] = field(default_factory=dict)

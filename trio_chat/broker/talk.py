@@ -38,12 +38,9 @@ if TYPE_CHECKING:
 def send(ask: Ask[Send]) -> Refusal | None:
     """Put a message into a room's log. One that was stored before is acknowledged again, not stored again."""
     registry, request, person = ask.registry, ask.request, ask.person
-    known = person.sent_ids.get(request.id)
-    if known is None and ask.stored is not None:
-        known = _stored_before(ask)
-    if known is not None:
-        name, seq, time = known
-        ask.acknowledge(Ok(id=request.id, room=name, seq=seq, time=time))
+    before = _acknowledged_before(ask)
+    if before is not None:
+        ask.acknowledge(before)
         return None
     text = clean(request.text)
     refusal = check_text(registry, text)
@@ -74,7 +71,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
     )
     ask.effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
     ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
-    _remember(registry, person, request.id, (room.name, seq, time))
+    _remember(registry, person, request.id, StoredPlace(room.id, seq, time))
     if people:
         change_mentions(ask, room, seq, (), [mentioned.id for mentioned in people])
     if room.direct is not None:
@@ -238,15 +235,19 @@ def _replies_to_message(ask: Ask[Send]) -> bool:
     return isinstance(ask.stored, StoredMessage) and not ask.stored.message.deleted
 
 
-def _stored_before(ask: Ask[Send]) -> tuple[str, int, str] | None:
-    """The place and time of a message that is sent again, if the store has it."""
-    if not isinstance(ask.stored, StoredPlace):
+def _acknowledged_before(ask: Ask[Send]) -> Ok | None:
+    """The acknowledgement of a message that is sent again and is stored. The room may have been removed with it since,
+    and another one made under its name."""
+    place = ask.person.sent_ids.get(ask.request.id)
+    if place is None and isinstance(ask.stored, StoredPlace):
+        place = ask.stored
+    room = None if place is None else ask.registry.numbered.get(place.room)
+    if place is None or room is None:
         return None
-    room = ask.registry.numbered.get(ask.stored.room)
-    return None if room is None else (room.name, ask.stored.seq, ask.stored.time)
+    return Ok(id=ask.request.id, room=room.name, seq=place.seq, time=place.time)
 
 
-def _remember(registry: Registry, person: Person, cid: str, place: tuple[str, int, str]) -> None:
+def _remember(registry: Registry, person: Person, cid: str, place: StoredPlace) -> None:
     person.sent_ids[cid] = place
     registry.journal.then(person.sent_ids.pop, cid, None)
     if len(person.sent_ids) > SENT_IDS:
