@@ -76,7 +76,7 @@ def make_certificate(
     except ValueError:
         alternative = x509.DNSName(name)
     signer = issuer.key if issuer else key
-    made = (
+    builder = (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(issuer.certificate.subject if issuer else subject)
@@ -91,6 +91,21 @@ def make_certificate(
             x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()),
             critical=False,
         )
-        .sign(signer, hashes.SHA256())
     )
-    return Made(made, key)
+    if is_authority:  # strict clients, as Python's own from 3.13 on, want to read that it may sign certificates
+        builder = builder.add_extension(_usage_of_authority(), critical=True)
+    return Made(builder.sign(signer, hashes.SHA256()), key)
+
+
+def _usage_of_authority() -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=False,
+        content_commitment=False,
+        key_encipherment=False,
+        data_encipherment=False,
+        key_agreement=False,
+        key_cert_sign=True,
+        crl_sign=True,
+        encipher_only=False,
+        decipher_only=False,
+    )
