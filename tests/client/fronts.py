@@ -85,6 +85,22 @@ class Front:
         return (await stream.socket.recv(1, trio.socket.MSG_PEEK) or b"\0")[0]
 
 
+def unmasked(said: bytes) -> bytes:
+    """What a client said on one connection: the head of its upgrade, then the payloads of its frames (RFC 6455, 5.2),
+    which are masked on the wire so that no secret could be found in them."""
+    head, end, rest = said.partition(b"\r\n\r\n")
+    texts = [head + end]
+    while len(rest) > 1:
+        size, start = rest[1] & 0x7F, 2
+        if size > 125:  # the length follows, in 2 or 8 bytes
+            start = 4 if size == 126 else 10
+            size = int.from_bytes(rest[2:start])
+        mask, masked = rest[start : start + 4], rest[start + 4 : start + 4 + size]
+        texts.append(bytes(byte ^ mask[place % 4] for place, byte in enumerate(masked)))
+        rest = rest[start + 4 + size :]
+    return b"".join(texts)
+
+
 def server_context(made: Made) -> ssl.SSLContext:
     """A server's TLS with a certificate."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -51,7 +51,8 @@ async def enter(
         await trio.aclose_forcefully(channel.stream)
         raise
     has_password = credentials is not None and credentials.password is not None
-    async with open_wire(trust.address, headers, channel.stream, has_password=has_password) as wire:
+    opening = open_wire(trust.address, headers, channel.stream, host=channel.authority, has_password=has_password)
+    async with opening as wire:
         hello: Hello | None = None
         if credentials is None:
             trust.check(channel, wire.headers, nonce)

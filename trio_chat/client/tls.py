@@ -12,6 +12,7 @@ from functools import cache
 import trio
 
 from trio_chat.client.address import Address
+from trio_chat.client.dialling import dial
 from trio_chat.protocol.fingerprint import Fingerprint
 
 _ALPN = ["http/1.1"]  # a WebSocket begins with it (RFC 6455, 1.2)
@@ -42,7 +43,7 @@ async def open_tls(address: Address, context: ssl.SSLContext) -> trio.SSLStream[
 
     Raises ``OSError`` (``ssl.SSLError`` is one) and ``trio.BrokenResourceError``.
     """
-    tcp = await trio.open_tcp_stream(address.host, address.port)
+    tcp = await dial(address)
     tls = trio.SSLStream(tcp, context, server_hostname=address.host.partition("%")[0], https_compatible=True)
     try:
         await tls.do_handshake()

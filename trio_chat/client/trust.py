@@ -31,6 +31,7 @@ from typing import TYPE_CHECKING
 import trio
 
 from trio_chat.client.admission import Setback, SpeaksTls
+from trio_chat.client.dialling import authority_reached
 from trio_chat.client.refused_identity import (
     certificate_untrusted,
     no_longer_verified,
@@ -59,12 +60,14 @@ if TYPE_CHECKING:
 class Channel:
     """A byte stream to a server, and all that its TLS has shown.
 
+    - ``authority``: the ``Host`` header for it, for which the server signs.
     - ``key``: the fingerprint of the certificate's key. ``verified``: the authorities vouched for it.
     - ``proven``: the key is the one that was expected, so that nothing more need be proved.
     - ``why``: the reason for which the authorities do not vouch for it; then only its own key can.
     """
 
     stream: trio.abc.Stream
+    authority: str
     key: Fingerprint | None = None
     verified: bool = False
     proven: bool = False
@@ -120,11 +123,12 @@ class Trust:
             self._address = self._address._replace(tls=True)
         address, options = self._address, self._options
         if options.open_stream is not None:
-            return Channel(await reached(address, options.open_stream(address)))
+            return Channel(await reached(address, options.open_stream(address)), address.host_header)
         if not address.tls:
             if before is not None and before.verified:
                 raise plain_refused(address)
-            return Channel(await reached(address, open_tcp(address)))
+            plain = await reached(address, open_tcp(address))
+            return Channel(plain, authority_reached(address, plain))
         if options.ssl_context is not None:
             tls = await reached(address, open_tls(address, options.ssl_context))
             return self._channel(tls, expected)
@@ -187,7 +191,8 @@ class Trust:
         self, tls: trio.SSLStream[trio.SocketStream], expected: Fingerprint | None, *, verified: bool = False
     ) -> Channel:
         key = key_of_peer(tls)
-        return Channel(tls, key, verified, proven=expected is not None and key == expected)
+        proven = expected is not None and key == expected
+        return Channel(tls, authority_reached(self._address, tls), key, verified, proven)
 
     # ---- checking ------------------------------------------------------------------------------
 
@@ -219,7 +224,7 @@ class Trust:
                 found = None  # it cannot prove it at this address, so the address is all that is known of it
             elif expected is not None and found != expected:
                 raise other_server(self._address, expected, found)
-            elif not _is_signed(shown or b"", make_statement(nonce, self._address.host_header), signature or b""):
+            elif not _is_signed(shown or b"", make_statement(nonce, channel.authority), signature or b""):
                 raise not_proven(self._address, found, signed=signature is not None)
         if expected is not None and found != expected:
             raise other_server(self._address, expected, found)

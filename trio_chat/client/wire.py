@@ -24,6 +24,7 @@ import trio_websocket
 from wsproto.utilities import ProtocolError
 
 from trio_chat.client.admission import Setback, hung_up, rejected
+from trio_chat.client.dialling import dial
 from trio_chat.client.tls import open_tls, system_context
 from trio_chat.errors import Unreachable
 from trio_chat.protocol.codec import SUBPROTOCOL
@@ -180,14 +181,20 @@ class Wire:
 
 @asynccontextmanager
 async def open_wire(
-    address: Address, headers: list[tuple[bytes, bytes]], opened: trio.abc.Stream, *, has_password: bool = False
+    address: Address,
+    headers: list[tuple[bytes, bytes]],
+    opened: trio.abc.Stream,
+    *,
+    host: str = "",
+    has_password: bool = False,
 ) -> AsyncGenerator[Wire]:
-    """Upgrade an open stream to a WebSocket; at the end, cut the connection if it is still open.
+    """Upgrade an open stream to a WebSocket; at the end, cut the connection if it is still open. ``host`` is the
+    ``Host`` header, if it is another than that of the address.
 
     Raises :class:`~trio_chat.client.admission.Setback` when this fails, and never an exception group of its own.
     """
     stream = WatchedStream(opened)
-    handshake = _Handshake(address, headers, stream, has_password=has_password)
+    handshake = _Handshake(address, headers, stream, host=host or address.host_header, has_password=has_password)
     failure: BaseException | None = None
     try:
         async with trio.open_nursery() as nursery:
@@ -210,9 +217,16 @@ class _Handshake:
     """The upgrade, and trio-websocket's reader task while it runs."""
 
     def __init__(
-        self, address: Address, headers: list[tuple[bytes, bytes]], stream: WatchedStream, *, has_password: bool
+        self,
+        address: Address,
+        headers: list[tuple[bytes, bytes]],
+        stream: WatchedStream,
+        *,
+        host: str,
+        has_password: bool,
     ) -> None:
         self._address = address
+        self._host = host
         self._headers = headers
         self._stream = stream
         self._has_password = has_password
@@ -245,7 +259,7 @@ class _Handshake:
             websocket = await trio_websocket.wrap_client_stream(
                 nursery,
                 self._stream,  # type: ignore[arg-type] # it says socket or TLS stream, and uses any trio.abc.Stream
-                self._address.host_header,
+                self._host,
                 self._address.path,
                 subprotocols=[SUBPROTOCOL],
                 extra_headers=self._headers,
@@ -295,7 +309,7 @@ async def open_tcp(address: Address, ssl_context: ssl.SSLContext | None = None) 
     certificate authorities, or with the context that is given."""
     if address.tls:
         return await open_tls(address, ssl_context or system_context())
-    return await trio.open_tcp_stream(address.host, address.port)
+    return await dial(address)
 
 
 async def reached(address: Address, opening: Awaitable[S]) -> S:

@@ -8,6 +8,7 @@ from trio_chat.server.doors.own_hosts import OwnHosts
 
 LAN = ("192.0.2.7", 8765)
 HERE = ("127.0.0.1", 8765)
+HERE_6 = ("::1", 8765)
 
 
 @pytest.mark.parametrize(
@@ -26,14 +27,21 @@ HERE = ("127.0.0.1", 8765)
         ("localhost:8765", HERE, True),
         ("LocalHost.:8765", HERE, True),
         ("127.0.0.1:8765", HERE, True),
-        ("[::1]:8765", HERE, True),
+        ("[::1]:8765", HERE, False),  # somebody else may have the port there
+        ("[::]:8765", HERE, False),
+        ("[::1]:8765", HERE_6, True),
+        ("[::]:8765", HERE_6, True),
+        ("localhost:8765", HERE_6, False),
+        ("127.0.0.1:8765", HERE_6, False),
+        ("localhost:8765", ("::ffff:127.0.0.1", 8765), True),
         ("0.0.0.0:8765", HERE, True),
         ("localhost:9999", HERE, False),
         ("localhost", HERE, False),
         ("evil.localhost:8765", HERE, False),
         ("127.0.0.2:8765", HERE, False),
         ("127.0.0.2:8765", ("127.0.0.2", 8765), True),
-        ("127.0.0.1:8765", ("127.0.0.2", 8765), True),
+        ("127.0.0.1:8765", ("127.0.0.2", 8765), False),
+        ("localhost:8765", ("127.0.0.2", 8765), False),
         ("[2001:db8::7]:8765", ("2001:db8::7", 8765), True),
         ("[2001:DB8:0::7]:8765", ("2001:db8::7", 8765), True),
         ("[fe80::1%25eth0]:8765", ("fe80::1%eth0", 8765), True),
@@ -88,9 +96,15 @@ def test_the_host_that_it_listens_on_is_own_with_the_listening_port() -> None:
 
 def test_who_comes_through_a_proxy_gets_no_signature_for_this_machine() -> None:
     hosts = OwnHosts(("chat.example",), "127.0.0.1")
-    for header in ("localhost:8765", "127.0.0.1:8765", "[::1]:8765", "0.0.0.0:8765"):
+    for header in ("localhost:8765", "127.0.0.1:8765", "0.0.0.0:8765"):
         assert hosts.owns(header, HERE)
         assert not hosts.owns(header, HERE, direct=False)
+
+
+def test_localhost_is_one_address_also_for_a_server_that_was_told_to_listen_on_it() -> None:
+    hosts = OwnHosts((), "localhost")
+    assert hosts.owns("localhost:8765", HERE)
+    assert not hosts.owns("localhost:8765", HERE_6)
 
 
 def test_a_page_may_name_a_public_host_whatever_its_port() -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.addresses import is_loopback, is_this_machine, read_address, read_authority
+from trio_chat.addresses import is_this_machine, read_address, read_authority
 from trio_chat.errors import Refusal, refuse
 
 if TYPE_CHECKING:
@@ -24,8 +24,9 @@ _LONGEST = 270
 _WEB: Final = frozenset({80, 443})
 """The ports that a URL need not name: those of ``ws`` and ``wss`` (RFC 6455, 3)."""
 
-_LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})  # noqa: S104 - compared with, not bound
-"""Hosts that stand for loopback as a whole. Who dials the address for all addresses gets loopback too."""
+_LOOPBACK: Final = {"127.0.0.1": frozenset({"localhost", "0.0.0.0"}), "::1": frozenset({"::"})}  # noqa: S104 - compared with, not bound
+"""Hosts that stand for an address of loopback. Who dials the address for all addresses gets loopback too. ``localhost``
+is the first address alone: somebody else may have the port on the other one."""
 
 
 class OwnHosts:
@@ -54,7 +55,7 @@ class OwnHosts:
 
         - an entry of ``public_host``: with the entry's port; for an entry without one, the listening port, 80 or 443;
         - the address ``local`` itself, or the host that it was told to listen on, with the listening port;
-        - this machine (``localhost``), with the listening port, if the connection came over loopback.
+        - this machine (``localhost``), with the listening port, if the connection came to 127.0.0.1.
 
         A connection that is not ``direct``, but came through a proxy, has the first alone: everybody whom the proxy
         lets in comes over loopback.
@@ -72,8 +73,8 @@ class OwnHosts:
         if not direct or listening not in ports:
             return False
         address = _normal(str(read_address(local[0])))
-        own_name = host == self._listens_on and not _is_address(host)
-        return host == address or own_name or (is_loopback(address) and host in _LOOPBACK)
+        own_name = host == self._listens_on and not (_is_address(host) or is_this_machine(host))
+        return host == address or own_name or host in _LOOPBACK.get(address, ())
 
 
 def _normal(host: str) -> str:
