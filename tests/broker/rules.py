@@ -293,16 +293,10 @@ def _check_published(hub: HubModel, who: int, request: AnyRequest, answer: Any, 
         if published:
             event = published[-1].event
             assert (event.room, event.seq, event.time) == line, "an acknowledgement names another line"
-        elif not _went_with_its_room(hub, who, answer):
+        else:
             room = hub.ahead.room(answer.room or "")
             assert room is not None, "acknowledged for a room that is not there"
             assert hub.ahead.sent[who, request.id] == (room.id, answer.seq, answer.time), "never published"
-
-
-def _went_with_its_room(hub: HubModel, who: int, answer: Ok) -> bool:
-    """Whether an acknowledgement is for a message whose room was removed since."""
-    log, seq = hub.ahead.removed.get(answer.room or "", []), answer.seq or 0
-    return 0 < seq <= len(log) and (log[seq - 1][0], log[seq - 1][1].time) == (who, answer.time)
 
 
 def _check_send(hub: HubModel, who: int, effects: list[Effect]) -> None:
