@@ -57,8 +57,8 @@ class Front:
         self.tried = 0
         self._nursery = nursery
 
-    async def listen(self) -> int:
-        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+    async def listen(self, port: int = 0) -> int:
+        (listener,) = await trio.open_tcp_listeners(port, host="127.0.0.1")
         await self._nursery.start(trio.serve_listeners, self._meet, [listener])
         return int(listener.socket.getsockname()[1])
 
@@ -146,6 +146,13 @@ def relay_handshake(port: int, said: bytes) -> Handle:
                 pass
 
     return handle
+
+
+async def pass_on_both_ways(one: trio.abc.Stream, other: trio.abc.Stream) -> None:
+    """Pass on what each of two peers says to the other, until one ends."""
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(_pass_on, other, one, nursery.cancel_scope)
+        nursery.start_soon(_pass_on, one, other, nursery.cancel_scope)
 
 
 async def _pass_on(source: trio.abc.Stream, sink: trio.abc.Stream, done: trio.CancelScope) -> None:

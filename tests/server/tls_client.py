@@ -66,6 +66,15 @@ class TlsSocket:
             data = data[await self._socket.send(data) :]
 
 
+async def knock_over_tls(live: LiveServer) -> RawClient:
+    """Connect and do the handshake, and send nothing yet."""
+    client = await live.knock()
+    tls = TlsSocket(client.socket)
+    await tls.do_handshake()
+    client.socket = tls  # type: ignore[assignment] # it is used as one
+    return client
+
+
 async def join_over_tls(live: LiveServer, name: str, *, receive_buffer: int | None = None) -> RawClient:
     """Come in under a name over TLS, and wait for the presence that tells of it."""
     client = await live.knock(receive_buffer=receive_buffer)

@@ -45,6 +45,10 @@ class SpeaksTls(Setback):
         super().__init__(Unreachable(f"{where} uses TLS. Replace ws:// by wss://."), again=False)
 
 
+class NoTls(Setback):
+    """What answered does not speak TLS, or hung up in the handshake. ``error`` says how to do without TLS."""
+
+
 def make_headers(credentials: Credentials, client: str = "", *, quiet: bool = False) -> list[tuple[bytes, bytes]]:
     """Make the headers of the upgrade from the credentials, the program's name and whether the session is quiet.
 

@@ -98,6 +98,16 @@ def no_longer_verified(address: Address, why: str) -> Setback:
     )
 
 
+def no_tls_any_more(address: Address, *, again: bool) -> Setback:
+    """There is no TLS where the server spoke it before, or where a link says that it does. No advice to leave it out:
+    whoever stands in between would want just that."""
+    sentence = (
+        f"{address.authority} did not answer with TLS, as the server that you know there does. Nothing was sent to it. "
+        "Somebody may stand between you and the server, or its operator has turned TLS off. Try again, or ask them."
+    )
+    return Setback(Unreachable(sentence), again=again)
+
+
 def plain_refused(address: Address) -> Setback:
     """Plain is asked for at an address for which the authorities vouched."""
     where = address.authority

@@ -30,11 +30,12 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trio_chat.client.admission import Setback, SpeaksTls
+from trio_chat.client.admission import NoTls, Setback, SpeaksTls
 from trio_chat.client.dialling import authority_reached
 from trio_chat.client.refused_identity import (
     certificate_untrusted,
     no_longer_verified,
+    no_tls_any_more,
     not_proven,
     other_pin,
     other_server,
@@ -121,6 +122,14 @@ class Trust:
         before, expected = self._look_up()
         if before is not None and before.tls and not self._given.explicit:
             self._address = self._address._replace(tls=True)
+        try:
+            return await self._reach(before, expected)
+        except NoTls as setback:
+            if self._given.pin is None and (before is None or not before.tls):
+                raise
+            raise no_tls_any_more(self._address, again=setback.again) from None
+
+    async def _reach(self, before: KnownServer | None, expected: Fingerprint | None) -> Channel:
         address, options = self._address, self._options
         if options.open_stream is not None:
             return Channel(await reached(address, options.open_stream(address)), address.host_header)

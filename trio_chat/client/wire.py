@@ -23,7 +23,7 @@ import trio
 import trio_websocket
 from wsproto.utilities import ProtocolError
 
-from trio_chat.client.admission import Setback, hung_up, rejected
+from trio_chat.client.admission import NoTls, Setback, hung_up, rejected
 from trio_chat.client.dialling import dial
 from trio_chat.client.tls import open_tls, system_context
 from trio_chat.errors import Unreachable
@@ -334,9 +334,10 @@ def explain_unreachable(address: Address, error: Exception) -> Setback:
             reason="WRONG_VERSION_NUMBER" | "HTTP_REQUEST" | "RECORD_LAYER_FAILURE" | "TLSV1_ALERT_PROTOCOL_VERSION"
         ):
             sentence = f"{where} does not use TLS. Replace wss:// by ws:// if you trust the network in between."
-            return Setback(Unreachable(sentence), again=False)
+            return NoTls(Unreachable(sentence), again=False)
         case ssl.SSLEOFError() | ssl.SSLZeroReturnError() | ssl.SSLError(reason="UNEXPECTED_EOF_WHILE_READING"):
             sentence = f"{where} closed the connection during the TLS handshake. {_PERHAPS_PLAIN}"
+            return NoTls(Unreachable(sentence), again=True)
         case ssl.SSLError():
             return Setback(Unreachable(f"{where} and this client cannot agree on TLS: {fault.reason}."), again=False)
         case socket.gaierror() if "%" in address.host:
@@ -346,6 +347,7 @@ def explain_unreachable(address: Address, error: Exception) -> Setback:
             sentence = f"There is no host called {address.host}. Check its spelling, and this machine's network."
         case _ if address.tls and isinstance(error, trio.BrokenResourceError):
             sentence = f"{where} closed the connection during the TLS handshake. {_PERHAPS_PLAIN}"
+            return NoTls(Unreachable(sentence), again=True)
         case _:
             sentence = f"No server answers at {where}. Check the address, and that trio-chat serve is running there."
     return Setback(Unreachable(sentence), again=True)

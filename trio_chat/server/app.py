@@ -291,7 +291,8 @@ class Server:
         if not isinstance(head, http.Head):
             answer = head
         elif head.wants_websocket:
-            answer = _rendered(head, await self._open_session(connection, head, nursery, socket))
+            local = self._proves_for(socket, encrypted=encrypted)
+            answer = _rendered(head, await self._open_session(connection, head, nursery, socket, local))
         else:
             figures = partial(exposition, self._figures)
             page = await http.answer(head, self.hub, self._hosts, figures, encrypted=encrypted)
@@ -300,8 +301,21 @@ class Server:
             with trio.move_on_after(self.config.handshake_timeout):
                 await connection.send_all(answer)
 
+    def _proves_for(self, socket: _Socket, *, encrypted: bool) -> tuple[str, int] | None:
+        """The address and port for which the server may sign on a connection: those of its end here. ``None`` where the
+        handshake proved the server's key: somebody in between could show the signature to a client that speaks plain
+        with them. A proxy may need it also there, for clients that see another certificate."""
+        if encrypted and self._encryption.shows_own_key and not self._proxies.trusts(socket.newcomer.address):
+            return None
+        return socket.tcp.local_address
+
     async def _open_session(
-        self, connection: Connection, head: http.Head, nursery: trio.Nursery, socket: _Socket
+        self,
+        connection: Connection,
+        head: http.Head,
+        nursery: trio.Nursery,
+        socket: _Socket,
+        local: tuple[str, int] | None,
     ) -> http.Response | None:
         """Let a WebSocket past the limits of its address and in, or return the response that refuses it."""
         address = self._proxies.visitor(head, socket.newcomer.address)
@@ -310,7 +324,7 @@ class Server:
         with self._inside(connection, socket, address) as refusal:
             if refusal is not None:
                 return self._refuse(refusal, address)
-            return await self._admit(connection, head, nursery, address, socket.tcp.local_address)
+            return await self._admit(connection, head, nursery, address, local)
 
     @contextlib.contextmanager
     def _inside(self, connection: Connection, socket: _Socket, address: str) -> Iterator[Refusal | None]:
@@ -340,10 +354,15 @@ class Server:
         return http.refused(refusal)
 
     async def _admit(
-        self, connection: Connection, head: http.Head, nursery: trio.Nursery, address: str, local: tuple[str, int]
+        self,
+        connection: Connection,
+        head: http.Head,
+        nursery: trio.Nursery,
+        address: str,
+        local: tuple[str, int] | None,
     ) -> http.Response | None:
         """Let a WebSocket in and serve it to its end, or return the response that refuses it. ``local`` is the address
-        and port of its end here."""
+        and port of its end here, if the server may sign for them."""
         if head.path != "/":
             return http.Response(404, "text/plain", b"The chat is at /.\n")
         refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin, self._hosts)

@@ -88,6 +88,11 @@ class Encryption:
         return self._shown is not None
 
     @property
+    def shows_own_key(self) -> bool:
+        """Whether the certificate is that of the server's own key, so that a handshake proves who the server is."""
+        return self._shown is not None and not self._renewable
+
+    @property
     def expires(self) -> float | None:
         """The time at which the certificate's validity ends, in seconds since 1970 (UTC); ``None`` without TLS."""
         return None if self._shown is None else self._shown.expires.timestamp()

@@ -6,6 +6,7 @@ import base64
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 import trio
@@ -13,8 +14,10 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
+from tests.certificates import make_certificate
 from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import Answer, RawClient
+from tests.server.tls_client import knock_over_tls
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.proof import IDENTITY, NONCE, PROOF, TEMPORARY, make_statement
 
@@ -131,6 +134,21 @@ async def test_nothing_is_signed_for_who_is_refused(serve: Serve, monkeypatch: p
     await client.until("welcome")
     assert (await live.refused(asked)).status == 503
     assert signatures.count == 0
+
+
+@pytest.mark.parametrize(
+    ("certificate", "proxies", "proven"), [(False, (), False), (True, (), True), (False, ("127.0.0.1",), True)]
+)
+async def test_where_tls_has_proved_the_key_nothing_is_signed_but_for_a_named_proxy(
+    serve: Serve, tmp_path: Path, *, certificate: bool, proxies: tuple[str, ...], proven: bool
+) -> None:
+    if certificate:
+        make_certificate("127.0.0.1").write(tmp_path)
+    files = {"cert": tmp_path / "cert.pem", "key": tmp_path / "key.pem"} if certificate else {}
+    live, nonce = await serve(host="0.0.0.0", open=True, behind_proxy=proxies, **files), secrets.token_bytes(32)
+    answer = await (await knock_over_tls(live)).upgrade(ask(nonce, authority_of(live, "localhost")))
+    assert fingerprint_in(answer) == live.server.identity.fingerprint
+    assert proves(answer, nonce, authority_of(live, "localhost")) is proven
 
 
 # ---- the stranger ---------------------------------------------------------------------------------

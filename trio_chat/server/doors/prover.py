@@ -26,9 +26,10 @@ class Prover:
     def __repr__(self) -> str:
         return f"<Prover of {self._identity!r}>"
 
-    def read_statement(self, head: Head, local: tuple[str, int]) -> bytes | Refusal | None:
+    def read_statement(self, head: Head, local: tuple[str, int] | None) -> bytes | Refusal | None:
         """Read what an upgrade asks to be signed; ``None`` if it asks for nothing, or under an authority that is not
-        the server's own. ``local`` is the address and port at which the server has the connection.
+        the server's own. ``local`` is the address and port at which the server has the connection; ``None``
+        where TLS has proved the key, and nothing is to be signed.
 
         It signs nothing: that is work for :meth:`headers`, once the client is past all limits.
         """
@@ -42,6 +43,8 @@ class Prover:
         if len(nonce) != proof.NONCE_SIZE:
             return refuse("bad_head", why=f"its {proof.NONCE} is not {proof.NONCE_SIZE} bytes in Base64")
         host, direct = head.headers.get("host", ""), "x-forwarded-for" not in head.headers
+        if local is None:
+            return None
         return proof.make_statement(nonce, host) if self._hosts.owns(host, local, direct=direct) else None
 
     def headers(self, statement: bytes | None) -> Headers:
