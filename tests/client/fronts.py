@@ -47,15 +47,24 @@ class Recorder(trio.abc.Stream):
 
 class Front:
     """A port on loopback. A test may change between two connections how it answers: ``handle`` gets each connection,
-    with TLS if there is a ``made`` certificate. ``got`` is all that clients said there, decrypted."""
+    with TLS if there is a ``made`` certificate."""
 
     def __init__(self, nursery: trio.Nursery, handle: Handle, made: Made | None = None, *, both: bool = False) -> None:
         self.handle = handle
         self.made = made
         self.both = both  # the first byte tells whether a client speaks TLS
-        self.got = bytearray()
+        self._kept: list[bytearray] = []
         self.tried = 0
         self._nursery = nursery
+
+    @property
+    def got(self) -> bytes:
+        """All that clients said there, one after the other, decrypted and without the masks of WebSocket."""
+        return b"".join(unmasked(bytes(one)) for one in self._kept)
+
+    def _keep(self) -> bytearray:
+        self._kept.append(bytearray())
+        return self._kept[-1]
 
     async def listen(self, port: int = 0) -> int:
         (listener,) = await trio.open_tcp_listeners(port, host="127.0.0.1")
@@ -70,11 +79,11 @@ class Front:
                 await stream.send_all(TLS_ALERT)
                 return
             if self.made is None:
-                await self.handle(Recorder(stream, self.got))
+                await self.handle(Recorder(stream, self._keep()))
                 return
             tls = trio.SSLStream(stream, server_context(self.made), server_side=True, https_compatible=True)
             await tls.do_handshake()
-            await self.handle(Recorder(tls, self.got))
+            await self.handle(Recorder(tls, self._keep()))
         except (OSError, trio.BrokenResourceError, trio.ClosedResourceError):
             pass
         finally:

@@ -229,12 +229,12 @@ async def test_the_right_certificate_with_plain_behind_gets_nothing(place: Place
 
 async def test_tls_never_falls_to_plain(place: Place) -> None:
     await place.enter()
-    place.front.made = None
+    place.front.made, before = None, len(place.front.got)
     for url in (place.url(), f"127.0.0.1:{place.port}", make_link(place.url(), place.identity.fingerprint, INVITE)):
         with trio.fail_after(30), pytest.raises(trio_chat.Unreachable, match="TLS"):
             async with place.join(url):
                 pass
-    assert [secret for secret in SECRETS if secret.encode() in place.front.got[1:]] == []
+    assert [secret for secret in SECRETS if secret.encode() in place.front.got[before:]] == []
     assert len(place.server.sessions) == 1
 
 
@@ -480,3 +480,12 @@ async def test_a_context_of_the_applications_own_vouches_in_place_of_the_system(
     assert (contact.fingerprint, contact.verified) == (place.identity.fingerprint, False)
     place.server.identity = ScriptedIdentity()
     await place.refused(stream=stream)
+
+
+async def test_a_context_that_looks_at_no_certificate_is_no_reason_to_believe_a_signature(place: Place) -> None:
+    stream = StreamOptions(ssl_context=tls.key_context())
+    async with stranger(place, make_certificate("127.0.0.1")):  # the server's signature, over TLS of somebody else
+        assert (await place.enter(stream=stream, credentials=Credentials())).fingerprint is None
+    assert (await place.enter(stream=stream)).fingerprint == place.identity.fingerprint
+    async with stranger(place, make_certificate("127.0.0.1")):
+        await place.refused(stream=stream)

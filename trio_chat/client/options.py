@@ -55,7 +55,8 @@ class Timeouts:
 class StreamOptions:
     """How the byte stream to the server is made.
 
-    - ``ssl_context``: for ``wss://``, in place of the system's certificate authorities.
+    - ``ssl_context``: for ``wss://``, in place of the system's certificate authorities. With ``ssl.CERT_NONE`` it
+      vouches for nobody: then only a certificate of the server's own key proves who the server is.
     - ``open_stream``: an async function from an :class:`~trio_chat.client.address.Address` to a ``trio.abc.Stream``, in
       place of TCP and TLS: for a proxy, a Unix socket, a test.
     """

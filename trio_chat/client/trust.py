@@ -64,6 +64,7 @@ class Channel:
     - ``authority``: the ``Host`` header for it, for which the server signs.
     - ``key``: the fingerprint of the certificate's key. ``verified``: the authorities vouched for it.
     - ``proven``: the key is the one that was expected, so that nothing more need be proved.
+    - ``unchecked``: the application's context looks at no certificate, so that a signature says nothing.
     - ``why``: the reason for which the authorities do not vouch for it; then only its own key can.
     """
 
@@ -72,6 +73,7 @@ class Channel:
     key: Fingerprint | None = None
     verified: bool = False
     proven: bool = False
+    unchecked: bool = False
     why: str = ""
 
 
@@ -140,7 +142,9 @@ class Trust:
             return Channel(plain, authority_reached(address, plain))
         if options.ssl_context is not None:
             tls = await reached(address, open_tls(address, options.ssl_context))
-            return self._channel(tls, expected)
+            channel = self._channel(tls, expected)
+            channel.unchecked = options.ssl_context.verify_mode is ssl.CERT_NONE
+            return channel
         if before is not None and before.verified:
             return await self._reach_verified(expected)
         return await self._reach_by_key(expected) if expected is not None else await self._reach_first()
@@ -228,7 +232,7 @@ class Trust:
             if found is None or found != channel.key:
                 raise certificate_untrusted(self._address, channel.why)
         elif found is not None and found != channel.key:
-            signature = _decode(headers.get(PROOF.lower()))
+            signature = None if channel.unchecked else _decode(headers.get(PROOF.lower()))
             if signature is None and expected is None:
                 found = None  # it cannot prove it at this address, so the address is all that is known of it
             elif expected is not None and found != expected:
