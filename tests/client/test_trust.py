@@ -124,6 +124,15 @@ async def test_at_first_contact_the_key_is_pinned_and_told(place: Place) -> None
     assert place.server.hellos[-1].password == PASSWORD
 
 
+async def test_at_another_address_a_known_server_is_told_as_known(place: Place) -> None:
+    before = await place.enter()
+    other = Front(place.server.nursery, serve(place.server), place.front.made)
+    moved = await place.enter(f"wss://127.0.0.1:{await other.listen()}/")
+    assert (before.first, before.elsewhere) == (True, ())
+    assert (moved.first, moved.elsewhere) == (True, (f"127.0.0.1:{place.port}",))
+    assert (await place.enter()).elsewhere == ()  # a contact at a known address is no first one
+
+
 async def test_who_is_refused_was_told_the_identity_before(place: Place) -> None:
     place.server.refusal = trio_chat.protocol.events.Error(code="wrong_password", message="No.")
     met: list[trio_chat.client.ServerContact] = []

@@ -20,6 +20,8 @@ class ServerContact:
     - ``encrypted``: the connection has TLS.
     - ``first``: it was not known at this address before, and no pin was given: nothing but the connection itself says
       that it is the right one.
+    - ``elsewhere``: at a first contact, the other addresses at which a server with this key is known, the last used one
+      first.
     """
 
     fingerprint: Fingerprint | None = None
@@ -27,3 +29,4 @@ class ServerContact:
     verified: bool = False
     encrypted: bool = False
     first: bool = False
+    elsewhere: tuple[str, ...] = ()

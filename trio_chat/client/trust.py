@@ -251,7 +251,10 @@ class Trust:
             self._held = found
         first = found is not None and self._given.pin is None and (before is None or before.identity is None)
         first = self.contact.first if self._met else first
-        self.contact = ServerContact(found, temporary, channel.verified, self._address.tls, first)
+        elsewhere = self.contact.elsewhere
+        if first and not self._met and found is not None:
+            elsewhere = self._known.addresses(found)
+        self.contact = ServerContact(found, temporary, channel.verified, self._address.tls, first, elsewhere)
         if not self._met and self._tell is not None:
             self._tell(self.contact)
         self._met = True

@@ -20,6 +20,12 @@ def test_the_words_of_an_unknown_server_are_told() -> None:
     assert told.splitlines()[1] == PIN.words
 
 
+def test_a_server_that_moved_is_told_by_the_address_at_which_it_is_known() -> None:
+    moved = replace(FIRST, elsewhere=("192.0.2.7:8765", "chat.example:8765"))
+    told = first_contact(moved, "wss://192.0.2.7:9100/")
+    assert told == "192.0.2.7:9100 is a server that you know: it has the identity of 192.0.2.7:8765."
+
+
 @pytest.mark.parametrize(
     ("contact", "url"),
     [

@@ -50,10 +50,13 @@ def moderated(event: events.Moderated, clock: Callable[[str], str], label: Calla
 
 def first_contact(contact: ServerContact, url: str) -> str:
     """Tell the identity of a server that nothing vouches for but the connection itself, so that the person can compare
-    it; empty for any other server, and on this machine, where nobody stands in between."""
+    it, or that it is a server that they know by another address. Empty for any other server, and on this machine, where
+    nobody stands in between."""
     parts = urlsplit(url)
     if not contact.first or contact.verified or contact.fingerprint is None or is_this_machine(parts.hostname or ""):
         return ""
+    if contact.elsewhere:
+        return f"{parts.netloc} is a server that you know: it has the identity of {clean_line(contact.elsewhere[0])}."
     return (
         f"This is the first contact with {parts.netloc}. Its identity, to compare with its operator's:\n"
         f"{contact.fingerprint.words}"
