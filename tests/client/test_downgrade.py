@@ -66,6 +66,19 @@ async def test_the_servers_proof_over_tls_is_of_no_use_to_show_in_plain(tmp_path
         server.stop()
 
 
+async def test_tls_of_the_applications_own_stream_proves_the_key_where_nothing_is_signed(tmp_path: Path) -> None:
+    async def open_stream(address: Address) -> trio.abc.Stream:
+        return await open_tls(address, key_context())
+
+    with ServerProgram("--data", str(tmp_path / "data"), "--host", "0.0.0.0", "--open") as server:
+        url, stream = f"wss://127.0.0.1:{server.port}/", StreamOptions(open_stream=open_stream)
+        contacts = [await enter(url, tmp_path / "device", stream) for _ in range(2)]
+        server.stop()
+    assert contacts[0].fingerprint is not None
+    assert contacts[1].fingerprint == contacts[0].fingerprint
+    assert [contact.first for contact in contacts] == [True, False]
+
+
 @pytest.mark.parametrize("said", REFUSALS, ids=["an alert", "a web server", "nothing"])
 async def test_nobody_is_told_to_leave_tls_out_where_the_server_is_known(said: bytes, tmp_path: Path) -> None:
     async def refuse(stream: trio.abc.Stream) -> None:

@@ -43,7 +43,7 @@ from trio_chat.client.refused_identity import (
 )
 from trio_chat.client.server_contact import ServerContact
 from trio_chat.client.tls import key_context, key_of_peer, open_tls, system_context
-from trio_chat.client.wire import explain_unreachable, open_tcp, reached
+from trio_chat.client.wire import OpenStream, explain_unreachable, open_tcp, reached
 from trio_chat.errors import ChatError
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.proof import IDENTITY, NONCE, NONCE_SIZE, PROOF, TEMPORARY, make_statement
@@ -134,7 +134,7 @@ class Trust:
     async def _reach(self, before: KnownServer | None, expected: Fingerprint | None) -> Channel:
         address, options = self._address, self._options
         if options.open_stream is not None:
-            return Channel(await reached(address, options.open_stream(address)), address.host_header)
+            return await self._reach_through(options.open_stream, expected)
         if not address.tls:
             if before is not None and before.verified:
                 raise plain_refused(address)
@@ -148,6 +148,19 @@ class Trust:
         if before is not None and before.verified:
             return await self._reach_verified(expected)
         return await self._reach_by_key(expected) if expected is not None else await self._reach_first()
+
+    async def _reach_through(self, open_stream: OpenStream, expected: Fingerprint | None) -> Channel:
+        """Reach the server by a stream of the application's own, which may have TLS."""
+        address, key = self._address, None
+        stream = await reached(address, open_stream(address))
+        if isinstance(stream, trio.SSLStream):
+            try:
+                await stream.do_handshake()
+            except (OSError, trio.BrokenResourceError) as error:
+                await trio.aclose_forcefully(stream)
+                raise explain_unreachable(address, error) from error
+            key = key_of_peer(stream)
+        return Channel(stream, address.host_header, key, proven=expected is not None and key == expected)
 
     def _look_up(self) -> tuple[KnownServer | None, Fingerprint | None]:
         """The record of this address, and the fingerprint that is expected there."""
