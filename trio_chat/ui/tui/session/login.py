@@ -36,7 +36,8 @@ _MISSED_PAGES: Final = 20
 class ScreenConnection:
     """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first. ``logs`` is
     the directory for the logs of the rooms, if there are to be any. ``met`` is called when a chat begins: by then it is
-    known which server answers. ``entered`` is called when the person is let in, and ``notices`` are shown then."""
+    known which server answers. ``entered`` is called when the person is let in. ``notices`` are shown then, and
+    in each question before."""
 
     def __init__(  # noqa: PLR0913 - one place makes it, and names all but the first five
         self,
@@ -101,7 +102,8 @@ class ScreenConnection:
             return login.again() if await self._answer_to(pane) == "Enter" else login
         while question is not None:
             purpose = "name" if login.state is LoginState.ASKING_NAME else "password"
-            pane = Question(purpose, question.title, (question.reason,), asks=question.prompt, secret=question.secret)
+            lines = (question.reason, *self._notices)  # a secret is typed after the person has seen which server asks
+            pane = Question(purpose, question.title, lines, asks=question.prompt, secret=question.secret)
             login = login.answered(await self._answer_to(pane))
             question = login.question
         return login
