@@ -216,10 +216,16 @@ class House:
 
     @asynccontextmanager
     async def open_wire(
-        self, address: Address, headers: list[tuple[bytes, bytes]], opened: FolderStream, *, has_password: bool
+        self,
+        address: Address,
+        headers: list[tuple[bytes, bytes]],
+        opened: FolderStream,
+        *,
+        host: str,
+        has_password: bool,
     ) -> AsyncGenerator[FakeWire]:
         """Connect, in the place of :func:`trio_chat.client.wire.open_wire`."""
-        del address, has_password
+        del address, host, has_password
         if opened.folder in self.unplugged:
             raise Setback(Unreachable("The network is away."), again=True)
         given = {name.decode().lower(): value.decode() for name, value in headers}
