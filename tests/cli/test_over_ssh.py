@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -120,6 +121,25 @@ def test_the_process_leaves_nothing_behind_but_private_state(tmp_path: Path) -> 
         tmp_path,
     )
     assert told.split() == ["0", "True", "True", "0o77"]
+
+
+def test_a_guest_knows_the_server_that_the_host_knows(tmp_path: Path) -> None:
+    came = environment(XDG_STATE_HOME=str(tmp_path / "state"), HOME=str(tmp_path), **CAME)
+    with ServerProgram("--data", str(tmp_path / "data")) as server:
+        assert run("who", "--url", server.url, env=came).status == 0
+        server.stop()
+    password = tmp_path / "password"
+    password.write_text("letmein-letmein")
+    with ServerProgram("--data", str(tmp_path / "other"), port=server.port) as stranger:  # while the server is down
+        join = ("join", "--ssh", "ada", stranger.url, "--password-file", str(password))
+        refused = run(*join, given="hello\n", env=came)
+        assert refused.status == 1
+        accept = re.search(r"trio-chat (trust accept \S+ \S+)", refused.err)
+        assert accept is not None
+        assert run(*accept[1].split(), env=came).status == 0
+        assert run(*join, given="hello\n", env=came).status == 0
+        assert run("trust", "forget", stranger.url, env=came).status == 0
+        stranger.stop()
 
 
 # ---- a real sshd -------------------------------------------------------------------------------

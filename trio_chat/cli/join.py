@@ -125,6 +125,7 @@ def command(  # noqa: PLR0913 - click passes each argument and option
             raise UsageError(f"{error} {hint}") from None
         raise
     talks_in = None if room is None else room_name(room)
+    guest = None
     if over_ssh:
         from trio_chat.cli.over_ssh import begin_over_ssh  # noqa: PLC0415 - for sshd only
 
@@ -137,6 +138,8 @@ def command(  # noqa: PLR0913 - click passes each argument and option
 
         server = ask_server()
     given = given_server(config, server, url=flags.get("url"), host=host, port=port)
+    if guest is not None:
+        guest.know_server(given.url)
     try:
         return _join(_preferences(config, config_path, guest=over_ssh), given, talks_in, plain=plain, as_json=as_json)
     except Unreachable as error:

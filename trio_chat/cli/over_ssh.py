@@ -23,7 +23,7 @@ import sys
 from binascii import Error as Base64Error
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, NamedTuple
 
@@ -39,10 +39,21 @@ _CERTIFICATE: Final = "-cert-"  # in the type of a key that is a certificate: a 
 
 @dataclass(frozen=True, slots=True)
 class SshGuest:
-    """A person who came over ssh. ``name`` is the name for the chat, if one is known; ``folder`` is named for them."""
+    """A person who came over ssh. ``name`` is the name for the chat, if one is known; ``folder`` is named for them.
+    ``host_state`` is the state directory of the host's account."""
 
     name: str | None
     folder: str
+    host_state: Path = Path()
+
+    def know_server(self, url: str) -> None:
+        """Know the server at ``url`` as the host's account knows it: a guest meets no other there, and it is the host
+        who accepts another one. Raises ``ChatError``."""
+        from trio_chat.client.known_servers import KnownServers  # noqa: PLC0415 - the help page does not need it
+
+        known = KnownServers(self.host_state).find(url)
+        if known is not None and known.identity is not None:
+            KnownServers().accept(url, known.identity)
 
 
 class _Key(NamedTuple):
@@ -71,7 +82,8 @@ def begin_over_ssh(name: str | None, authorized_keys: Path) -> SshGuest:
     os.umask(0o077)
     _forbid_core_dumps()
     signal.signal(signal.SIGTSTP, signal.SIG_IGN)  # nobody could continue it
-    use_state_directory(state_directory() / _FOLDER / guest.folder)
+    guest = replace(guest, host_state=state_directory())
+    use_state_directory(guest.host_state / _FOLDER / guest.folder)
     return guest
 
 
