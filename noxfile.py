@@ -50,9 +50,13 @@ CURRENT = f"{sys.version_info.major}.{sys.version_info.minor}"
 PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 # pytest-xdist: one process more than there are cores, for some tests wait.
 SPREAD = ["--numprocesses", str(min(8, 1 + (os.cpu_count() or 1)))]
-# Long tests that have the same result on every Python: the examples in the pages, and the property tests, whose
-# examples are the same in every run.
-ONCE = ["--ignore=tests/docs", "--ignore=tests/broker/test_invariants_bite.py", "-m", "not hypothesis"]
+# Long tests that have the same result on every Python: the examples in the pages, the property tests, whose examples
+# are the same in every run, and those that start many programs to try a machine, a package or a whole story.
+ONCE = [
+    *(f"--ignore=tests/{path}" for path in ("docs", "portable", "packaging", "secrets", "attacks", "test_sdist.py")),
+    *(f"--ignore=tests/{path}" for path in ("broker/test_invariants_bite.py", "cli/test_over_ssh.py")),
+    *("-m", "not hypothesis"),
+]
 
 
 def _wake_pyenv() -> None:
