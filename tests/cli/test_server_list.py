@@ -12,15 +12,15 @@ import pytest
 from tests.launching import PROGRAM
 from tests.programs import ServerProgram, elsewhere, find_free_port, run
 from tests.pty_driver import PtyProgram
-from trio_chat.cli.server_list import Entry, address_of, day_of, list_lines
+from trio_chat.cli.server_list import ListedServer, address_of, day_of, list_lines
 from trio_chat.client.address import parse_given
 from trio_chat.client.known_servers import KnownServers
 from trio_chat.client.server_records import KnownServer
 
 LIST = [
-    Entry("wss://chat.example:8765/", "noether", "today"),
-    Entry("wss://192.0.2.7:8765/", "ada", "yesterday"),
-    Entry("127.0.0.1:8765", "", "2026-11-02"),
+    ListedServer("wss://chat.example:8765/", "noether", "today"),
+    ListedServer("wss://192.0.2.7:8765/", "ada", "yesterday"),
+    ListedServer("127.0.0.1:8765", "", "2026-11-02"),
 ]
 
 
@@ -36,7 +36,7 @@ def test_the_list_is_aligned_and_shows_as_much_as_there_is_room_for() -> None:
 
 @pytest.mark.parametrize(("columns", "rows"), [(80, 24), (20, 5), (200, 50)])
 def test_the_list_and_its_question_are_visible_at_once(columns: int, rows: int) -> None:
-    lines = list_lines([Entry(f"wss://192.0.2.{n}:99/", "ada", "today") for n in range(100)], columns, rows)
+    lines = list_lines([ListedServer(f"wss://192.0.2.{n}:99/", "ada", "today") for n in range(100)], columns, rows)
     assert all(len(line) <= columns for line in lines)
     assert len(lines) + 1 <= rows
     assert lines[-1] == f" and {100 - (len(lines) - 2)} more"

@@ -46,9 +46,9 @@ def ask_listening(directory: Path) -> Listening | None:
     ``TrioChatError``."""
     import msgspec  # noqa: PLC0415 - a help page does not need it
 
-    from trio_chat.server.doors.control import Listening, Question  # noqa: PLC0415 - as above
+    from trio_chat.server.doors.control import ControlOrder, Listening  # noqa: PLC0415 - as above
 
-    line = _send(directory, msgspec.json.encode(Question("listening")))
+    line = _send(directory, msgspec.json.encode(ControlOrder("listening")))
     try:
         return None if line is None else msgspec.json.decode(line, type=Listening)
     except msgspec.DecodeError:
@@ -59,10 +59,10 @@ def ask_health(directory: Path) -> Health | None:
     """Ask the running server for its health; ``None`` when none is running. Raises ``TrioChatError``."""
     import msgspec  # noqa: PLC0415 - a help page does not need it
 
-    from trio_chat.server.doors.control import NAME, Question  # noqa: PLC0415 - as above
+    from trio_chat.server.doors.control import NAME, ControlOrder  # noqa: PLC0415 - as above
     from trio_chat.server.health import Health  # noqa: PLC0415 - as above
 
-    line = _send(directory, msgspec.json.encode(Question("health")))
+    line = _send(directory, msgspec.json.encode(ControlOrder("health")))
     try:
         return None if line is None else msgspec.json.decode(line, type=Health)
     except msgspec.DecodeError:

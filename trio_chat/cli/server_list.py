@@ -22,7 +22,7 @@ _OTHER_ROWS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class ListedServer:
     """A server of the list: the address to join, the name that the person has there, and the day of the last use."""
 
     address: str
@@ -67,7 +67,7 @@ def _is_address(text: str) -> bool:
     return True
 
 
-def list_servers() -> list[Entry]:
+def list_servers() -> list[ListedServer]:
     """The known servers, the last used first, then this account's own servers that run and are not among them.
 
     Raises ``ChatError`` when they cannot be read.
@@ -77,15 +77,15 @@ def list_servers() -> list[Entry]:
     from trio_chat.client.known_servers import KnownServers  # noqa: PLC0415 - as above
 
     identities, today = Identities(), dt.datetime.now().astimezone().date()
-    found: list[Entry] = []
+    found: list[ListedServer] = []
     for server in KnownServers().all():
         address = address_of(server)
         name = None
         with suppress(ChatError):  # a name is no reason not to join
             name = identities.last_name(address if "://" in address else f"ws://{address}/")
-        found.append(Entry(address, name or "", day_of(server.last, today)))
+        found.append(ListedServer(address, name or "", day_of(server.last, today)))
     own = (f"{_LOOPBACK}{port}" for port in own_ports())
-    return found + [Entry(address) for address in own if address not in {entry.address for entry in found}]
+    return found + [ListedServer(address) for address in own if address not in {listed.address for listed in found}]
 
 
 def address_of(server: KnownServer) -> str:
@@ -106,7 +106,7 @@ def day_of(time: float, today: dt.date) -> str:
     return {0: "today", 1: "yesterday"}.get((today - day).days, day.isoformat())
 
 
-def list_lines(known: Sequence[Entry], columns: int, rows: int) -> list[str]:
+def list_lines(known: Sequence[ListedServer], columns: int, rows: int) -> list[str]:
     """The list for a terminal of this size: aligned, with as much beside each address as there is room for."""
     shown = known[: max(rows - _OTHER_ROWS, 1)]
     digits = len(str(len(known)))
@@ -114,13 +114,13 @@ def list_lines(known: Sequence[Entry], columns: int, rows: int) -> list[str]:
     while len(widths) > 1 and digits + 2 + sum(2 + width for width in widths if width) > columns:
         widths.pop()
     lines = ["Which server?"]
-    for number, entry in enumerate(shown, 1):
-        fields = [f"{field:<{width}}" for field, width in zip(_fields(entry), widths, strict=False) if width]
+    for number, listed in enumerate(shown, 1):
+        fields = [f"{field:<{width}}" for field, width in zip(_fields(listed), widths, strict=False) if width]
         lines.append("  ".join([f" {number:>{digits}}", *fields]).rstrip())
     if left := len(known) - len(shown):
         lines.append(f" and {left} more")
     return lines
 
 
-def _fields(entry: Entry) -> tuple[str, str, str]:
-    return entry.shown, entry.name, entry.day
+def _fields(listed: ListedServer) -> tuple[str, str, str]:
+    return listed.shown, listed.name, listed.day

@@ -37,25 +37,25 @@ async def enter(
 
     Raises :class:`~trio_chat.client.admission.Setback` when this fails.
     """
-    channel = await trust.reach()
+    opened = await trust.reach()
     try:
         credentials, nonce = None, b""
-        if channel.proven:
-            trust.take_proven(channel)
+        if opened.proven:
+            trust.take_proven(opened)
             credentials = recall()
             headers = make_headers(credentials, options.client, quiet=options.quiet)
         else:
             nonce, header = trust.make_nonce()
             headers = [*make_headers(Credentials(), options.client), header]
     except BaseException:
-        await trio.aclose_forcefully(channel.stream)
+        await trio.aclose_forcefully(opened.stream)
         raise
     has_password = credentials is not None and credentials.password is not None
-    opening = open_wire(trust.address, headers, channel.stream, host=channel.authority, has_password=has_password)
+    opening = open_wire(trust.address, headers, opened.stream, host=opened.authority, has_password=has_password)
     async with opening as wire:
         hello: Hello | None = None
         if credentials is None:
-            trust.check(channel, wire.headers, nonce)
+            trust.check(opened, wire.headers, nonce)
             hello = _make_hello(recall(), options, request_id)
         elif credentials.empty:
             hello = _make_hello(credentials, options, request_id)

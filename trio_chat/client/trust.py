@@ -58,7 +58,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class Channel:
+class OpenedStream:
     """A byte stream to a server, and all that its TLS has shown.
 
     - ``authority``: the ``Host`` header for it, for which the server signs.
@@ -116,7 +116,7 @@ class Trust:
 
     # ---- reaching ------------------------------------------------------------------------------
 
-    async def reach(self) -> Channel:
+    async def reach(self) -> OpenedStream:
         """Open a stream to the server. Nothing secret may be sent yet, unless it is ``proven``.
 
         Raises :class:`~trio_chat.client.admission.Setback`.
@@ -131,7 +131,7 @@ class Trust:
                 raise
             raise no_tls_any_more(self._address, again=setback.again) from None
 
-    async def _reach(self, before: KnownServer | None, expected: Fingerprint | None) -> Channel:
+    async def _reach(self, before: KnownServer | None, expected: Fingerprint | None) -> OpenedStream:
         address, options = self._address, self._options
         if options.open_stream is not None:
             return await self._reach_through(options.open_stream, expected)
@@ -139,17 +139,17 @@ class Trust:
             if before is not None and before.verified:
                 raise plain_refused(address)
             plain = await reached(address, open_tcp(address))
-            return Channel(plain, authority_reached(address, plain))
+            return OpenedStream(plain, authority_reached(address, plain))
         if options.ssl_context is not None:
             tls = await reached(address, open_tls(address, options.ssl_context))
-            channel = self._channel(tls, expected)
-            channel.unchecked = options.ssl_context.verify_mode is ssl.CERT_NONE
-            return channel
+            opened = self._opened(tls, expected)
+            opened.unchecked = options.ssl_context.verify_mode is ssl.CERT_NONE
+            return opened
         if before is not None and before.verified:
             return await self._reach_verified(expected)
         return await self._reach_by_key(expected) if expected is not None else await self._reach_first()
 
-    async def _reach_through(self, open_stream: OpenStream, expected: Fingerprint | None) -> Channel:
+    async def _reach_through(self, open_stream: OpenStream, expected: Fingerprint | None) -> OpenedStream:
         """Reach the server by a stream of the application's own, which may have TLS."""
         address, key = self._address, None
         stream = await reached(address, open_stream(address))
@@ -160,7 +160,7 @@ class Trust:
                 await trio.aclose_forcefully(stream)
                 raise explain_unreachable(address, error) from error
             key = key_of_peer(stream)
-        return Channel(stream, address.host_header, key, proven=expected is not None and key == expected)
+        return OpenedStream(stream, address.host_header, key, proven=expected is not None and key == expected)
 
     def _look_up(self) -> tuple[KnownServer | None, Fingerprint | None]:
         """The record of this address, and the fingerprint that is expected there."""
@@ -173,7 +173,7 @@ class Trust:
             raise other_pin(self._address, known, pin)
         return before, pin or known or self._held
 
-    async def _reach_verified(self, expected: Fingerprint | None) -> Channel:
+    async def _reach_verified(self, expected: Fingerprint | None) -> OpenedStream:
         address = self._address
         try:
             tls = await open_tls(address, system_context())
@@ -181,24 +181,24 @@ class Trust:
             if (why := _verification_fault(error)) is not None:
                 raise no_longer_verified(address, why) from None
             raise explain_unreachable(address, error) from error
-        return self._channel(tls, expected, verified=True)
+        return self._opened(tls, expected, verified=True)
 
-    async def _reach_by_key(self, expected: Fingerprint) -> Channel:
+    async def _reach_by_key(self, expected: Fingerprint) -> OpenedStream:
         address = self._address
         tls = await reached(address, open_tls(address, key_context()))
-        channel = self._channel(tls, expected)
-        if channel.proven:
-            return channel
+        opened = self._opened(tls, expected)
+        if opened.proven:
+            return opened
         await trio.aclose_forcefully(tls)
         try:  # a proxy with a certificate of the authorities may stand in front of the server now
             verified = await open_tls(address, system_context())
         except (OSError, trio.BrokenResourceError) as error:
             if _verification_fault(error) is not None:
-                raise other_server(address, expected, channel.key) from None
+                raise other_server(address, expected, opened.key) from None
             raise explain_unreachable(address, error) from error
-        return self._channel(verified, expected, verified=True)
+        return self._opened(verified, expected, verified=True)
 
-    async def _reach_first(self) -> Channel:
+    async def _reach_first(self) -> OpenedStream:
         address = self._address
         try:
             tls = await open_tls(address, system_context())
@@ -207,31 +207,31 @@ class Trust:
             if why is None:
                 raise explain_unreachable(address, error) from error
         else:
-            return self._channel(tls, None, verified=True)
+            return self._opened(tls, None, verified=True)
         unknown = await reached(address, open_tls(address, key_context()))
-        channel = self._channel(unknown, None)
-        channel.why = why
-        return channel
+        opened = self._opened(unknown, None)
+        opened.why = why
+        return opened
 
-    def _channel(
+    def _opened(
         self, tls: trio.SSLStream[trio.SocketStream], expected: Fingerprint | None, *, verified: bool = False
-    ) -> Channel:
+    ) -> OpenedStream:
         key = key_of_peer(tls)
         proven = expected is not None and key == expected
-        return Channel(tls, authority_reached(self._address, tls), key, verified, proven)
+        return OpenedStream(tls, authority_reached(self._address, tls), key, verified, proven)
 
     # ---- checking ------------------------------------------------------------------------------
 
-    def take_proven(self, channel: Channel) -> None:
+    def take_proven(self, opened: OpenedStream) -> None:
         """Note a server whose TLS has proved that it has the expected key. Raises ``Setback``."""
-        self._meet(channel, channel.key, temporary=False)
+        self._meet(opened, opened.key, temporary=False)
 
     def make_nonce(self) -> tuple[bytes, tuple[bytes, bytes]]:
         """A fresh nonce, and the header that carries it."""
         nonce = secrets.token_bytes(NONCE_SIZE)
         return nonce, (NONCE.encode(), base64.b64encode(nonce))
 
-    def check(self, channel: Channel, headers: Mapping[str, str], nonce: bytes) -> None:
+    def check(self, opened: OpenedStream, headers: Mapping[str, str], nonce: bytes) -> None:
         """Check the response to an upgrade that carried the nonce, its headers by their names in lower case, and note
         the server. After that the credentials may be sent.
 
@@ -241,38 +241,38 @@ class Trust:
         shown = _decode(headers.get(IDENTITY.lower()))
         found = Fingerprint.of_key(shown) if shown else None
         temporary = headers.get(TEMPORARY.lower(), "") == "1"
-        if channel.why:
-            if found is None or found != channel.key:
-                raise certificate_untrusted(self._address, channel.why)
-        elif found is not None and found != channel.key:
-            signature = None if channel.unchecked else _decode(headers.get(PROOF.lower()))
+        if opened.why:
+            if found is None or found != opened.key:
+                raise certificate_untrusted(self._address, opened.why)
+        elif found is not None and found != opened.key:
+            signature = None if opened.unchecked else _decode(headers.get(PROOF.lower()))
             if signature is None and expected is None:
                 found = None  # it cannot prove it at this address, so the address is all that is known of it
             elif expected is not None and found != expected:
                 raise other_server(self._address, expected, found)
-            elif not _is_signed(shown or b"", make_statement(nonce, channel.authority), signature or b""):
+            elif not _is_signed(shown or b"", make_statement(nonce, opened.authority), signature or b""):
                 raise not_proven(self._address, found, signed=signature is not None)
         if expected is not None and found != expected:
             raise other_server(self._address, expected, found)
-        self._meet(channel, found, temporary=temporary)
+        self._meet(opened, found, temporary=temporary)
 
-    def _meet(self, channel: Channel, found: Fingerprint | None, *, temporary: bool) -> None:
+    def _meet(self, opened: OpenedStream, found: Fingerprint | None, *, temporary: bool) -> None:
         """Remember the server, for this chat and for the next ones."""
         before, _ = self._look_up()
         kept = None if temporary or found is None else found
-        if found is not None and (kept is not None or channel.key is not None):
+        if found is not None and (kept is not None or opened.key is not None):
             self._held = found
         first = found is not None and self._given.pin is None and (before is None or before.identity is None)
         first = self.contact.first if self._met else first
         elsewhere = self.contact.elsewhere
         if first and not self._met and found is not None:
             elsewhere = self._known.addresses(found)
-        self.contact = ServerContact(found, temporary, channel.verified, self._address.tls, first, elsewhere)
+        self.contact = ServerContact(found, temporary, opened.verified, self._address.tls, first, elsewhere)
         if not self._met and self._tell is not None:
             self._tell(self.contact)
         self._met = True
         try:
-            self._known.meet(self._address.url, kept, verified=channel.verified, tls=self._address.tls)
+            self._known.meet(self._address.url, kept, verified=opened.verified, tls=self._address.tls)
         except ChatError as error:
             if not isinstance(error.__cause__, OSError):  # without room for it, the server is met anew the next time
                 raise Setback(error, again=False) from None

@@ -14,7 +14,7 @@ import trio
 
 from trio_chat.addresses import read_authority
 from trio_chat.errors import ConfigError, Refusal, refuse
-from trio_chat.server.net.certificate import Shown, read_certificate, show_certificate
+from trio_chat.server.net.certificate import ReadyCertificate, read_certificate, show_certificate
 from trio_chat.server.net.tls import Handshakes, TlsTransport
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class Encryption:
     """
 
     def __init__(
-        self, load: Callable[[], Shown] | None, *, renewable: bool, now: Callable[[], dt.datetime] = _now
+        self, load: Callable[[], ReadyCertificate] | None, *, renewable: bool, now: Callable[[], dt.datetime] = _now
     ) -> None:
         self._load = load
         self._renewable = renewable
@@ -76,7 +76,7 @@ class Encryption:
             cert, key = config.cert, config.key
             return cls(lambda: read_certificate(cert, key), renewable=True)
 
-        def show_own() -> Shown:
+        def show_own() -> ReadyCertificate:
             made = identity.certificate((config.host, *(read_authority(name)[0] for name in config.public_host)))
             return show_certificate(made.chain, made.key)
 
@@ -150,6 +150,6 @@ class Encryption:
             log.warning("certificate expires soon", on=day, days=left.days, advice=advice)
 
 
-def _warn_of_files(shown: Shown) -> None:
+def _warn_of_files(shown: ReadyCertificate) -> None:
     for warning in shown.warnings:
         log.warning("certificate", warning=warning)

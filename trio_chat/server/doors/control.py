@@ -56,7 +56,7 @@ class Listening(Struct, frozen=True):
     guest_urls: tuple[str, ...] = ()
 
 
-class Question(Struct, frozen=True):
+class ControlOrder(Struct, frozen=True):
     """The orders that this door carries out itself: they ask which server this is, and whether it does its work."""
 
     do: Literal["listening", "health"]
@@ -164,10 +164,10 @@ async def _tell(
 ) -> Listening | Health | None:
     """Answer a question about the server; ``None`` if the line is none."""
     try:
-        question = msgspec.json.decode(line, type=Question)
+        order = msgspec.json.decode(line, type=ControlOrder)
     except msgspec.DecodeError:
         return None
-    if question.do == "health":
+    if order.do == "health":
         return await check_health(hub)
     return Listening(tuple(urls), hub.broker.settings.epoch, tuple(guest_urls()))
 

@@ -28,7 +28,7 @@ _LARGEST: Final = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ReadyCertificate:
     """A certificate that is ready to be shown: the ``context`` of its connections, and the end of its validity.
 
     ``slow``: a handshake with its key takes milliseconds. ``warnings`` are sentences about it.
@@ -44,7 +44,7 @@ class Shown:
         return self.expires <= now
 
 
-def read_certificate(cert: Path, key: Path) -> Shown:
+def read_certificate(cert: Path, key: Path) -> ReadyCertificate:
     """Read a certificate with its chain, and its key, from PEM files.
 
     Raises ``ConfigError``, whose sentence names the file and says what is wrong with it.
@@ -56,12 +56,12 @@ def read_certificate(cert: Path, key: Path) -> Shown:
     return _check(chain, secret, str(cert), str(key), tuple(warnings))
 
 
-def show_certificate(chain: bytes, key: bytes) -> Shown:
+def show_certificate(chain: bytes, key: bytes) -> ReadyCertificate:
     """Make a certificate ready that is in memory, with its key, both as PEM. Raises ``ConfigError``."""
     return _check(chain, key, "The certificate of the server's key", "The server's key", ())
 
 
-def _check(chain: bytes, secret: bytes, cert_name: str, key_name: str, warnings: tuple[str, ...]) -> Shown:
+def _check(chain: bytes, secret: bytes, cert_name: str, key_name: str, warnings: tuple[str, ...]) -> ReadyCertificate:
     certificates = _parse_chain(chain, cert_name)
     own = certificates[0]
     key = _parse_key(secret, key_name)
@@ -74,7 +74,7 @@ def _check(chain: bytes, secret: bytes, cert_name: str, key_name: str, warnings:
             else "Give the key with which the certificate was made."
         )
         raise ConfigError(f"{key_name} is not the key of the first certificate in {cert_name}. {advice}")
-    return Shown(_make_context(chain, secret, cert_name), own.not_valid_after_utc, _is_slow(key), warnings)
+    return ReadyCertificate(_make_context(chain, secret, cert_name), own.not_valid_after_utc, _is_slow(key), warnings)
 
 
 # ---- the parts --------------------------------------------------------------------------------
