@@ -51,6 +51,11 @@ def read_authority(text: str) -> tuple[str, int | None]:
         return host.lower().rstrip("."), port
 
 
+def bracketed(host: str) -> str:
+    """Write a host as a URL and a ``Host`` header have it: an IPv6 address in brackets (RFC 3986, 3.2.2)."""
+    return f"[{host}]" if ":" in host else host
+
+
 def read_network(text: str, *, strict: bool = False) -> Network:
     """Read an address or a range of addresses in the form in which addresses are compared.
 

@@ -19,8 +19,7 @@ import trio
 
 from tests.programs import ServerProgram, Started, as_somebody, run, say
 from trio_chat.broker.admin import Table
-from trio_chat.cli import admin as admin_module
-from trio_chat.cli import control, main
+from trio_chat.cli import connecting, control, main
 from trio_chat.client import Chat
 from trio_chat.records import SaveRoom
 from trio_chat.store import DATABASE, SqliteStore
@@ -223,7 +222,7 @@ def test_the_name_of_an_administrator_is_freed_only_when_asked_for(
         server.stop()
     done = run("admin", "reset-name", "ADA", "--data", str(data))
     assert (done.status, done.out) == (2, "")
-    assert done.err == "trio-chat: ADA is an administrator. To free the name anyway, add --yes.\n"
+    assert done.err == "trio-chat: ADA is an administrator. To do it anyway, add --yes.\n"
     assert [row["admin"] for row in rows("users", data=data)] == [True, False]
     assert admin("reset-name", "ada", "--yes", data=data).startswith("ada is free")
     assert admin("reset-name", "mallory", data=data).startswith("mallory is free")
@@ -241,7 +240,7 @@ def test_at_a_terminal_the_question_is_asked(
 ) -> None:
     say(server.url, "ada", "hello")
     admin("promote", "ada", data=data)
-    monkeypatch.setattr(admin_module, "person_present", lambda: True)
+    monkeypatch.setattr(connecting, "person_present", lambda: True)
     monkeypatch.setattr(sys, "stdin", io.StringIO(typed))
     assert main(["admin", "reset-name", "ada", "--data", str(data)]) == status
     assert "ada is an administrator. Free the name" in capfd.readouterr().err

@@ -9,8 +9,7 @@ import click
 import pytest
 
 from tests.programs import ServerProgram, run
-from trio_chat.cli import identity as identity_module
-from trio_chat.cli import main
+from trio_chat.cli import connecting, main
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.invite_link import parse_fragment
 from trio_chat.store import DATABASE
@@ -93,7 +92,7 @@ def test_at_a_terminal_it_asks_before_it_makes_a_new_key(
 ) -> None:
     with ServerProgram("--data", str(data)):
         before = fingerprint(data)
-    monkeypatch.setattr(identity_module, "person_present", lambda: True)
+    monkeypatch.setattr(connecting, "person_present", lambda: True)
     monkeypatch.setattr(click, "confirm", lambda *_asked, **_options: answer == "y")
     assert main(["admin", "identity", "--renew", "--data", str(data)]) == (0 if answer == "y" else 1)
     assert (fingerprint(data) == before) is (answer == "n")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from trio_chat.cli.backup import backup, check, restore
-from trio_chat.cli.connecting import person_present
+from trio_chat.cli.connecting import confirm_or_stop
 from trio_chat.cli.data_directory import chosen_directory
 from trio_chat.cli.faults import harmless
 from trio_chat.cli.health import command as health
@@ -25,7 +25,7 @@ from trio_chat.cli.page import PageGroup
 from trio_chat.cli.streams import WholeLines
 from trio_chat.cli.unit import command as print_unit
 from trio_chat.config import ServerConfig
-from trio_chat.errors import OutputError, TrioChatError, UsageError
+from trio_chat.errors import OutputError, TrioChatError
 
 if TYPE_CHECKING:
     from typing import IO
@@ -164,10 +164,7 @@ def _confirm_reset(directory: Path, name: str) -> None:
         return
     if asked.key not in {admin.key for admin in admins if isinstance(admin, Name)}:
         return
-    if not person_present():
-        raise UsageError(f"{name} is an administrator. To free the name anyway, add --yes.")
-    if not click.confirm(f"{name} is an administrator. Free the name, and take away the rights?", err=True):
-        raise TrioChatError("Nothing was changed.")
+    confirm_or_stop(f"{name} is an administrator.", "Free the name, and take away the rights?")
 
 
 for _command in (

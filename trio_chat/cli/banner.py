@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from trio_chat.addresses import is_this_machine
+from trio_chat.addresses import bracketed, is_this_machine
 from trio_chat.config import admission
 from trio_chat.output import BOLD, styled
 from trio_chat.protocol.invite_link import make_link
@@ -83,7 +83,7 @@ def _split(name: str, port: int | None) -> tuple[str, int | None]:
 
 
 def _url(scheme: str, host: str, port: int | None) -> str:
-    host = f"[{host}]" if ":" in host else host
+    host = bracketed(host)
     return f"{scheme}://{host}/" if port in {None, _HTTPS} and scheme == "wss" else f"{scheme}://{host}:{port}/"
 
 

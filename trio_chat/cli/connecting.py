@@ -13,7 +13,7 @@ import click
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption
 from trio_chat.config import ClientConfig
-from trio_chat.errors import NotAdmitted, Refusal, UsageError
+from trio_chat.errors import NotAdmitted, Refusal, TrioChatError, UsageError
 
 if TYPE_CHECKING:
     import trio
@@ -290,6 +290,17 @@ def suggested_name() -> str:
     except (OSError, KeyError, ImportError):  # a user without an entry; before Python 3.13, and on Windows, the others
         return ""
     return "" if isinstance(check_name(name), Refusal) else name
+
+
+def confirm_or_stop(warning: str, question: str) -> None:
+    """Ask at the terminal whether to do what the warning is about.
+
+    Raises ``UsageError`` when nobody can be asked, and ``TrioChatError`` for a no.
+    """
+    if not person_present():
+        raise UsageError(f"{warning} To do it anyway, add --yes.")
+    if not click.confirm(f"{warning} {question}", err=True):
+        raise TrioChatError("Nothing was changed.")
 
 
 def person_present() -> bool:

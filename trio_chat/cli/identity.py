@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from trio_chat.cli.connecting import person_present
+from trio_chat.cli.connecting import confirm_or_stop
 from trio_chat.cli.data_directory import chosen_directory
 from trio_chat.cli.faults import harmless
 from trio_chat.cli.options import GroupedOption, Verb, settings
 from trio_chat.config import ServerConfig
-from trio_chat.errors import TrioChatError, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.protocol.fingerprint import Fingerprint
@@ -48,7 +47,9 @@ def command(config_path: Path | None, *, as_json: bool, renew: bool, yes: bool, 
     kept: Path | None = None
     if renew:
         if not yes:
-            _confirm()
+            confirm_or_stop(
+                "Every device will refuse the server until its user accepts the new key.", "Make a new key?"
+            )
         fingerprint, kept = maintenance.renew_identity(path)
     else:
         fingerprint = maintenance.read_fingerprint(path)
@@ -71,14 +72,3 @@ def _show(fingerprint: Fingerprint, *, as_json: bool) -> None:
         return
     for name, form in forms.items():
         click.echo(f"{name:<5}  {form}")
-
-
-def _confirm() -> None:
-    """Ask before every device has to accept a new key. Raises ``UsageError`` when nobody can be asked, and
-    ``TrioChatError`` for a no."""
-    if not person_present():
-        raise UsageError("Every device will refuse the server until its user accepts the new key. Add --yes.")
-    if not click.confirm(
-        "Every device will refuse the server until its user accepts the new key. Make a new key?", err=True
-    ):
-        raise TrioChatError("Nothing was changed.")

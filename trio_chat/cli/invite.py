@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import click
 
-from trio_chat.addresses import is_this_machine
+from trio_chat.addresses import bracketed, is_this_machine
 from trio_chat.cli.data_directory import data_directory
 from trio_chat.cli.faults import harmless
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
@@ -145,8 +145,7 @@ def _urls_of_stopped(config: ServerConfig) -> list[str]:
     hosts = [config.host]
     with contextlib.suppress(ValueError):  # a host name
         hosts = reachable_hosts(hosts)
-    own = f"[{config.host}]" if ":" in config.host else config.host
-    urls = [f"{'wss' if config.speaks_tls else 'ws'}://{own}:{config.port}/"] if config.port else []
+    urls = [f"{'wss' if config.speaks_tls else 'ws'}://{bracketed(config.host)}:{config.port}/"] if config.port else []
     found = guest_urls(config, urls, hosts) if urls else []
     if not found and local:
         found = urls

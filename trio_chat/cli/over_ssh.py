@@ -29,7 +29,7 @@ from typing import Final, NamedTuple
 
 from trio_chat.client.state_files import state_directory, use_state_directory
 from trio_chat.errors import Refusal, TrioChatError, UsageError
-from trio_chat.protocol.names import check_name
+from trio_chat.protocol.names import check_name, key_of_name
 
 _FOLDER: Final = "ssh"
 _LARGEST: Final = 1024 * 1024
@@ -104,7 +104,7 @@ def find_guest(environment: Mapping[str, str], name: str | None, authorized_keys
             "lines of a file."
         )
     if name is not None:
-        return SshGuest(name, _folder("name", _comparable(name)))
+        return SshGuest(name, _folder("name", key_of_name(name)))
     if (path := environment.get("SSH_USER_AUTH")) is not None and (key := _read_key(Path(path))) is not None:
         return SshGuest(_name_in(_comment(key, authorized_keys)), f"key-{key.fingerprint}")
     account = environment.get("LOGNAME") or environment.get("USER") or ""
@@ -114,11 +114,6 @@ def find_guest(environment: Mapping[str, str], name: str | None, authorized_keys
 def _folder(kind: str, text: str) -> str:
     """The name of the folder for somebody: readable, and unique through a part of a hash."""
     return f"{kind}-{re.sub('[^a-z0-9-]', '_', text)[:40]}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
-
-
-def _comparable(name: str) -> str:
-    checked = check_name(name)
-    return name.casefold() if isinstance(checked, Refusal) else checked.key
 
 
 def _read_key(path: Path) -> _Key | None:

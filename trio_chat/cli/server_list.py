@@ -7,6 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from trio_chat.addresses import bracketed
 from trio_chat.cli.faults import terminal_columns, terminal_rows
 from trio_chat.cli.questions import ask_line, tell
 from trio_chat.errors import ChatError, UsageError
@@ -92,7 +93,7 @@ def address_of(server: KnownServer) -> str:
     """The address to join a known server by. On this machine it has no scheme, so that the server may have changed to
     TLS; elsewhere it has the scheme by which the server was reached."""
     host, _, port = server.address.rpartition(":")
-    where = f"[{host}]:{port}" if ":" in host else server.address
+    where = f"{bracketed(host)}:{port}"
     if server.tls:
         return f"wss://{where}/"
     return where if where.startswith(_LOOPBACK) else f"ws://{where}/"

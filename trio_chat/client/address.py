@@ -8,7 +8,7 @@ from ipaddress import IPv6Address
 from typing import Final, NamedTuple
 from urllib.parse import SplitResult, urlsplit
 
-from trio_chat.addresses import is_this_machine
+from trio_chat.addresses import bracketed, is_this_machine
 from trio_chat.errors import UsageError
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.protocol.invite_link import LinkParts, parse_fragment
@@ -35,13 +35,12 @@ class Address(NamedTuple):
     @property
     def authority(self) -> str:
         """``HOST:PORT`` as it stands in a URL, with brackets around an IPv6 address."""
-        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+        return f"{bracketed(self.host)}:{self.port}"
 
     @property
     def host_header(self) -> str:
         """The ``Host`` header (RFC 9110, 7.2): without the scheme's default port and without an IPv6 zone."""
-        host = self.host.partition("%")[0]
-        host = f"[{host}]" if ":" in host else host
+        host = bracketed(self.host.partition("%")[0])
         return host if self.port == _SCHEME_PORTS["wss" if self.tls else "ws"] else f"{host}:{self.port}"
 
     @property

@@ -16,8 +16,8 @@ import msgspec
 
 from trio_chat.client.server_records import key_of
 from trio_chat.client.state_files import address_file, locked, state_directory, state_file, write_private
-from trio_chat.errors import ChatError, Refusal
-from trio_chat.protocol.names import check_name
+from trio_chat.errors import ChatError
+from trio_chat.protocol.names import key_of_name
 from trio_chat.secret_fields import discreet_repr
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class Identities:
 
     def token(self, url: str, name: str) -> str | None:
         """The token that proves that a name is ours on the server at ``url``; ``None`` when there is none."""
-        return self._load(url).tokens.get(_key(name))
+        return self._load(url).tokens.get(key_of_name(name))
 
     def last_name(self, url: str) -> str | None:
         """The name used last on the server at ``url``."""
@@ -81,7 +81,7 @@ class Identities:
             return token
         with self._locked():
             path, stored = self._path(url), self._load_locked(url)
-            token = stored.tokens.setdefault(_key(name), secrets.token_urlsafe(24))
+            token = stored.tokens.setdefault(key_of_name(name), secrets.token_urlsafe(24))
             self._write(path, stored)
         return token
 
@@ -92,10 +92,10 @@ class Identities:
         """
         with self._locked():
             path, stored = self._path(url), self._load_locked(url)
-            if stored.last == name and stored.tokens.get(_key(name)) == token:
+            if stored.last == name and stored.tokens.get(key_of_name(name)) == token:
                 return
             stored.last = name
-            stored.tokens[_key(name)] = token
+            stored.tokens[key_of_name(name)] = token
             self._write(path, stored)
 
     def password(self, url: str) -> str | None:
@@ -182,9 +182,3 @@ class Identities:
                 )
                 raise ChatError(message) from error
             yield
-
-
-def _key(name: str) -> str:
-    """A name as servers compare names, whatever its case or width."""
-    checked = check_name(name)
-    return name.casefold() if isinstance(checked, Refusal) else checked.key

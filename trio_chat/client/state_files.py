@@ -22,6 +22,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
+from trio_chat.addresses import bracketed
 from trio_chat.client.server_key import THIS_MACHINE, names_this_machine, server_key
 from trio_chat.client.server_records import key_of
 from trio_chat.portable_files import NO_LINK, replace, wait_for_lock, write_folder_through, write_through
@@ -161,7 +162,7 @@ def _earlier_files(directory: Path, kind: str, url: str) -> list[Path]:
     path = parts.path + (f"?{parts.query}" if parts.query else "")
     dated: list[tuple[float, Path]] = []
     for host in hosts:
-        authority = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        authority = f"{bracketed(host)}:{port}"
         for earlier_url in {f"{scheme}://{authority}{end}" for scheme in ("ws", "wss") for end in ("/", path)} | {url}:
             file = directory / kind / f"{hashlib.sha256(earlier_url.encode()).hexdigest()[:16]}.json"
             with suppress(OSError):

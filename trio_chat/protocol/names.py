@@ -125,6 +125,12 @@ def fold_room(text: str) -> str:
     return text if isinstance(room, Refusal) else room
 
 
+def key_of_name(text: str) -> str:
+    """The key of a person's name; a text that is no possible name is only case-folded."""
+    name = check_name(text)
+    return text.casefold() if isinstance(name, Refusal) else name.key
+
+
 def fold_name(text: str) -> str:
     """The key that a name typed like this would have. Unlike :func:`check_name` it checks nothing, so it only serves to
     find a name that is known."""

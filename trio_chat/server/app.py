@@ -31,6 +31,7 @@ import trio
 from trio_websocket import ConnectionClosed, HandshakeError
 from wsproto.utilities import LocalProtocolError
 
+from trio_chat.addresses import bracketed
 from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.config import admission
 from trio_chat.errors import Refusal, StoreError, refuse
@@ -135,8 +136,7 @@ class Server:
     def urls(self) -> list[str]:
         """The addresses on which the server listens, as URLs for a client."""
         scheme = "wss" if self._encryption.on else "ws"
-        hosts = [(f"[{host}]" if ":" in host else host, port) for host, port in self.addresses]
-        return [f"{scheme}://{host}:{port}/" for host, port in hosts]
+        return [f"{scheme}://{bracketed(host)}:{port}/" for host, port in self.addresses]
 
     @property
     def stopping(self) -> bool:
