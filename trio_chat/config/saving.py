@@ -14,7 +14,7 @@ from trio_chat.config.loading import VARIABLE
 from trio_chat.config.source import default_path
 from trio_chat.config.values import PREFIX
 from trio_chat.errors import ConfigError
-from trio_chat.portable_files import replace
+from trio_chat.portable_files import replace, write_through
 
 _PRIVATE: Final = 0o600  # a new file may get a password later
 
@@ -94,7 +94,7 @@ def _write(path: Path, text: str) -> None:
                 os.fchmod(fd, mode)
             file.write(text.encode("utf-8"))
             file.flush()
-            os.fsync(fd)
+            write_through(fd)
         replace(Path(name), path)
     except BaseException:
         with suppress(OSError):

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
+from trio_chat.portable_files import write_through
 from trio_chat.store.sqlite.faults import code_of, tells_damage
 from trio_chat.store.sqlite.private_files import create_private
 from trio_chat.store.sqlite.schema import connect
@@ -119,7 +120,7 @@ def sync(place: Path) -> None:
     """Flush a file or directory to the disk."""
     handle = os.open(place, os.O_RDONLY)
     try:
-        os.fsync(handle)
+        write_through(handle)
     finally:
         os.close(handle)
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
+from trio_chat.portable_files import write_folder_through, write_through
 from trio_chat.protocol.fingerprint import Fingerprint
 from trio_chat.store.sqlite.faults import explain_system, translated
 from trio_chat.store.sqlite.private_files import create_private, give_to_owner, open_private
@@ -225,9 +226,9 @@ def _write_key(place: Path, pem: bytes) -> None:
         file.write(pem)
         file.flush()
         give_to_owner(file.fileno(), place.parent)
-        os.fsync(file.fileno())
+        write_through(file.fileno())
     part.replace(place)
-    _sync(place.parent)
+    write_folder_through(place.parent)
 
 
 def _set_aside(place: Path) -> Path | None:
@@ -239,7 +240,7 @@ def _set_aside(place: Path) -> Path | None:
         number += 1
         kept = place.with_name(f"{place.name}{_REPLACED}-{number}")
     place.rename(kept)
-    _sync(place.parent)
+    write_folder_through(place.parent)
     return kept
 
 
@@ -252,14 +253,6 @@ def _close_to_others(place: Path) -> None:
                 os.fchmod(descriptor, 0o600)
         finally:
             os.close(descriptor)
-
-
-def _sync(directory: Path) -> None:
-    descriptor = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 # ---- what the database knows ------------------------------------------------------------------------
