@@ -55,3 +55,23 @@ async def test_who_is_asked_for_a_secret_sees_first_which_server_asks(nursery: t
         model.pane = None
         connection.answer("not the password")
     assert notices == [MET]  # kept, to be shown in the room as well
+
+
+async def test_a_chat_that_never_began_is_not_said_to_have_ended(nursery: trio.Nursery) -> None:
+    model = FollowedModel()
+
+    @asynccontextmanager
+    async def dial(credentials: Credentials, waiting: Callable[[ChatError, float], None]) -> AsyncGenerator[Chat]:
+        del credentials, waiting
+        await trio.lowlevel.checkpoint()
+        if model.pane is None:
+            raise NotAdmitted("invite_revoked", "The invite was revoked.", "Ask for a new one.")
+        yield cast("Chat", None)
+
+    requests = BackgroundRequests(model, lambda: None, lambda _call: None)
+    connection = ScreenConnection(dial, Login(Credentials("ada")), None, requests, lambda **_how: None)
+    nursery.start_soon(connection.run)
+    await wait_all_tasks_blocked()
+    assert isinstance(model.pane, Question)
+    assert model.pane.title == "You were not let in"
+    assert model.pane.lines == ("The invite was revoked. Ask for a new one.",)

@@ -85,7 +85,7 @@ class ScreenConnection:
             except NotAdmitted as error:
                 why = error
             self._requests.chat = None
-            self._login = await self._ask(self._login.refused(why))
+            self._login = await self._ask(self._login.refused(why), why)
             if self._login.state is ENDED:
                 return self._login.reason
             self._model.connection.state = "connecting"
@@ -93,12 +93,13 @@ class ScreenConnection:
 
     # ---- asking the person ---------------------------------------------------------------------
 
-    async def _ask(self, login: Login) -> Login:
+    async def _ask(self, login: Login, why: Reason) -> Login:
         """Ask until the login can be tried again, or the person leaves."""
         question = login.question
         if question is None:
             keys = (("Enter", "try again"), ("Esc", "leave"))
-            pane = Question("ended", "The chat has ended", (login.reason,), keys)
+            title = "You were not let in" if isinstance(why, NotAdmitted) else "The chat has ended"
+            pane = Question("ended", title, (login.reason,), keys)
             return login.again() if await self._answer_to(pane) == "Enter" else login
         while question is not None:
             purpose = "name" if login.state is LoginState.ASKING_NAME else "password"
