@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import ServerProgram, elsewhere, environment, find_free_port
+from tests.programs import ServerProgram, elsewhere, environment, find_free_port, run
 from tests.pty_driver import PtyProgram
 
 
@@ -132,3 +132,22 @@ def test_a_server_password_that_changed_meanwhile_is_asked_for_and_the_chat_goes
             ada.type("/quit\r")
             assert ada.wait_exit() == 0
             ada.assert_given_back()
+
+
+def test_a_link_is_asked_for_without_showing_it_to_anybody(tmp_path: Path) -> None:
+    with ServerProgram("--data", str(tmp_path / "data"), "--admit", "invites") as server:
+        made = run("admin", "invite", "--data", str(tmp_path / "data"), "--url", server.url)
+        link = next(word.strip("'") for word in made.out.split() if "#pin=" in word)
+        argv = [*PROGRAM, "join", "--plain", "ada", "-"]
+        with PtyProgram(argv, env=elsewhere(tmp_path, NO_COLOR="1"), columns=90, rows=20) as ada:
+            ada.wait_asked("Link:")
+            ada.type(f"{link}\r")
+            ada.wait_for("#lobby> ")
+            assert link.partition("invite=")[2].encode() not in ada.raw
+        server.stop()
+
+
+def test_without_a_terminal_no_link_is_asked_for() -> None:
+    refused = run("join", "-", given=f"{'x' * 22}\n")
+    assert (refused.status, refused.out) == (2, "")
+    assert "no terminal" in refused.err

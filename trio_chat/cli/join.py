@@ -36,6 +36,8 @@ if TYPE_CHECKING:
     from trio_chat.ui.model.preferences import Preferences
     from trio_chat.ui.plain.line_mode import PlainOptions
 
+_ASKED: Final = "-"
+"""Stands in place of the server: it is asked for."""
 _SSHD: Final = "For sshd"
 _LOOKS: Final = (
     "backlog",
@@ -102,6 +104,7 @@ def command(  # noqa: PLR0913 - click passes each argument and option
     With two arguments, the first is your name and the second the server; an argument with :// is the server's URL in
     either place. A single argument is the server, or NAME@SERVER. Without a server, it is the one in the settings. If
     they name none, you choose on a terminal among the servers that you know; otherwise it is this machine, port 8765.
+    With - in place of the server you are asked for it, unseen: no list of processes and no history has an invite then.
 
     A name that nobody has becomes yours; if you give none and have none there, you are asked for it on a terminal.
     This machine remembers your name. On another machine, you need the password that you set in the chat with /password.
@@ -115,6 +118,8 @@ def command(  # noqa: PLR0913 - click passes each argument and option
     editor and no other command, and nothing is written but the state of each person, in a folder of their own.
     """
     name, server = _read_words(words)
+    if server == _ASKED:
+        server = _ask_link()
     if name is not None and flags.get("name") is not None:
         raise UsageError(f"Your name is given twice, by {name} and by --name {flags['name']}. Leave one of them out.")
     config = load_settings(ClientConfig, {**flags, **({} if name is None else {"name": name})}, config_path)
@@ -148,6 +153,17 @@ def command(  # noqa: PLR0913 - click passes each argument and option
         raise
 
 
+def _ask_link() -> str:
+    """Ask for the server, unseen, since a link may hold an invite. Raises ``UsageError`` where nobody can be asked."""
+    from trio_chat.cli.password_prompt import ask_unseen  # noqa: PLC0415 - the help page does not need it
+
+    if not person_present():
+        raise UsageError(
+            f"{_ASKED} asks for the link, and there is no terminal. Give the server's address in its place."
+        )
+    return ask_unseen("Link")
+
+
 def _may_choose(config_path: Path | None, *, as_json: bool) -> bool:
     """Whether a person may choose the server: the settings name none, and the person is at a terminal."""
     from trio_chat.config import load_client  # noqa: PLC0415 - the help page does not need it
@@ -179,7 +195,7 @@ def _read_words(words: tuple[str, ...]) -> tuple[str | None, str | None]:
 def _hint(words: tuple[str, ...]) -> str:
     """A sentence for arguments that failed and may have been meant otherwise; empty when nothing says so."""
     seem = [_looks_like_a_server(word) for word in words]
-    if seem == [False] and "@" not in words[0]:
+    if seem == [False] and "@" not in words[0] and words[0] != _ASKED:
         return f"If {words[0]} is your name, use: trio-chat join --name {words[0]}"
     if seem == [True, False] and "://" not in words[0]:  # a URL is taken in either place, and a link holds a secret
         return f"The name comes first. If {words[1]} is your name, use: trio-chat join {words[1]} {words[0]}"
