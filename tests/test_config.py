@@ -382,9 +382,9 @@ def test_admission_by_accounts_alone_may_go_with_a_password() -> None:
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
-        ({"open": True, "admit": "invites"}, "admit = invites keeps people out whom --open lets in"),
-        ({"open": True, "admit": "accounts"}, "admit = accounts keeps people out whom --open lets in"),
-        ({"password": "x", "admit": "invites"}, "admit = invites keeps people out whom the password lets in"),
+        ({"open": True, "admit": "invites"}, "admit = invites keeps out people that --open lets in"),
+        ({"open": True, "admit": "accounts"}, "admit = accounts keeps out people that --open lets in"),
+        ({"password": "x", "admit": "invites"}, "admit = invites keeps out people that the password lets in"),
     ],
 )
 def test_settings_that_contradict_each_other_about_who_gets_in_are_refused(

@@ -110,7 +110,7 @@ def test_check_copes_with_keys_that_are_no_table(file: Path, capsys: Output) -> 
 def test_check_names_the_line_of_server_settings_that_do_not_fit_together(file: Path, capsys: Output) -> None:
     file.write_text('[server]\nopen = true\nadmit = "invites"\n')
     assert main(["config", "check", "--config", str(file)]) == 2
-    assert capsys.readouterr().err.startswith(f"trio-chat: {file}:3: admit = invites keeps people out whom --open")
+    assert capsys.readouterr().err.startswith(f"trio-chat: {file}:3: admit = invites keeps out people that --open")
 
 
 def test_the_settings_know_the_themes_that_there_are() -> None:
@@ -121,7 +121,7 @@ def test_check_finds_a_password_that_nobody_would_be_asked_for(file: Path, capsy
     file.write_text('[server]\npassword = "secret"\nadmit = "invites"\n')
     assert main(["config", "check", "--config", str(file)]) == 2
     error = capsys.readouterr().err
-    assert "admit = invites keeps people out whom the password lets in" in error
+    assert "admit = invites keeps out people that the password lets in" in error
     assert "secret" not in error
 
 

@@ -33,7 +33,7 @@ SERVE = [sys.executable, "-m", "trio_chat", "serve", "--port", "0"]
 
 def test_settings_that_contradict_each_other_about_who_gets_in_are_a_usage_error(capsys: Output) -> None:
     assert main(["serve", "--open", "--admit", "accounts"]) == 2
-    assert "admit = accounts keeps people out whom --open lets in" in capsys.readouterr().err
+    assert "admit = accounts keeps out people that --open lets in" in capsys.readouterr().err
 
 
 def test_a_fault_in_the_settings_file_is_named_and_nothing_started(tmp_path: Path, capsys: Output) -> None:

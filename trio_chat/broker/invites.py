@@ -5,7 +5,7 @@ invite. A use is counted with the records of the account that it makes, so both 
 has ended is kept, so that the operator can see who came by it, until there are too many.
 
 An invite ends by its uses, by its time, or when it is revoked: by the operator, or with the ban of a person who came by
-it or made it. Else that person would come back by it under another name.
+it or made it. Otherwise that person could come back by it under another name.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def find(registry: Registry, secret: str, address: str, now: float) -> InviteLin
 
 
 def why_ended(link: InviteLink, now: float) -> Refusal | None:
-    """Why an invite lets nobody in any more; ``None`` if it does."""
+    """The refusal for an invite that has ended; ``None`` while it lets people in."""
     if link.record.revoked:
         return refuse("invite_revoked")
     if link.record.uses <= 0:

@@ -28,7 +28,7 @@ _HTTPS: Final = 443
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """The secret of an invite, and whom it lets in, as the rest of a sentence (``one person, until ...``)."""
+    """The secret of an invite, and the people whom it lets in, as the end of a sentence (``one person, until ...``)."""
 
     secret: str = field(repr=False)
     lets_in: str
@@ -36,7 +36,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class Announcement:
-    """What the banner tells of a server.
+    """The facts about a server that the banner shows.
 
     - ``urls``: where it listens. ``guest_urls``: by which URLs others reach it, the best first.
     - ``fingerprint``: of its key. ``invitation``: an invite that was made for the banner.

@@ -106,8 +106,8 @@ class Identities:
         return self._load(url).password
 
     def keep_password(self, url: str, password: str | None) -> None:
-        """Keep the password of the server at ``url``, or none any more. Nothing is kept for a server that is known by
-        its address alone."""
+        """Keep the password of the server at ``url``; with ``None``, delete it. Nothing is kept for a server that is
+        known by its address alone."""
         if key_of(self._directory, url).identity is None:
             return
         with self._locked():

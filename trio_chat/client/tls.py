@@ -1,4 +1,4 @@
-"""TLS of a client: whom it believes, and whose key a certificate is of.
+"""TLS of a client: its contexts, its handshake, and the key of the server's certificate.
 
 There are two ways to believe a server. The system's authorities vouch for its certificate; or the certificate has the
 key that the client knows, whatever else stands in it, as ssh does with host keys.

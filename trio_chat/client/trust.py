@@ -1,4 +1,4 @@
-"""Which server a client believes, before it gives anything away: the pin, the certificate, the proof.
+"""The checks of a server before a client sends it anything secret: the pin, the certificate, the proof.
 
 Theory of operation. A server is its key, and its fingerprint names it. A client expects a fingerprint at an address
 when its link has a pin, or when it met the server there before. It reaches the server in one of these ways:

@@ -291,12 +291,12 @@ def check_server(config: ServerConfig, sources: Mapping[str, Source] | None = No
         )
     if config.open and config.admit != "auto":
         raise ConfigError(
-            f"{_place(sources, 'admit', 'open')}admit = {config.admit} keeps people out whom --open lets in. "
+            f"{_place(sources, 'admit', 'open')}admit = {config.admit} keeps out people that --open lets in. "
             "Take one of the two away."
         )
     if config.password is not None and config.admit == "invites":
         raise ConfigError(
-            f"{_place(sources, 'admit')}admit = invites keeps people out whom the password lets in. Take the password "
+            f"{_place(sources, 'admit')}admit = invites keeps out people that the password lets in. Take the password "
             "away, or leave admit out: then people get in with the password or with an invite."
         )
     _check_tls(config, sources)

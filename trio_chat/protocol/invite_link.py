@@ -14,7 +14,7 @@ from trio_chat.protocol.fingerprint import Fingerprint
 
 @dataclass(frozen=True, slots=True)
 class LinkParts:
-    """What a link says beside the address. The secret stays out of ``repr``."""
+    """The parts of a link beside the address. The secret stays out of ``repr``."""
 
     pin: Fingerprint | None = None
     invite: str | None = field(default=None, repr=False)

@@ -25,8 +25,8 @@ _WEB: Final = frozenset({80, 443})
 """The ports that a URL need not name: those of ``ws`` and ``wss`` (RFC 6455, 3)."""
 
 _LOOPBACK: Final = {"127.0.0.1": frozenset({"localhost", "0.0.0.0"}), "::1": frozenset({"::"})}  # noqa: S104 - compared with, not bound
-"""Hosts that stand for an address of loopback. Who dials the address for all addresses gets loopback too. ``localhost``
-is the first address alone: somebody else may have the port on the other one."""
+"""Hosts that stand for an address of loopback. A client that dials the address for all addresses gets loopback
+too. ``localhost`` is the first address alone: somebody else may have the port on the other one."""
 
 
 class OwnHosts:
