@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 
 import trio_chat
 from tests.client.test_against_server import serving
 from tests.ui.typed import interpret
+from trio_chat.client import Chat
 from trio_chat.protocol.events import Event
 from trio_chat.ui.actions.actions import Action, carry_out
 from trio_chat.ui.model.notes import Note
@@ -78,3 +81,34 @@ def test_sentences_are_harmless_on_a_terminal() -> None:
         topic_already(hostile, hostile),
     ):
         assert not set("\x1b\u202e") & set(line)
+
+
+class Inviting:
+    """A chat in which invites are made, with a server at this URL."""
+
+    def __init__(self, url: str) -> None:
+        self.link = f"{url}#pin=x&invite=y"
+
+    async def make_invite(self, room: str | None, *, uses: int, seconds: float | None) -> str:
+        del room, uses, seconds
+        return self.link
+
+
+@pytest.mark.parametrize(
+    ("url", "whom"),
+    [
+        ("wss://chat.example:8765/", "Send it only to them:"),
+        (
+            "wss://localhost:8765/",
+            "Only people on this machine can use it. For others, the operator runs: trio-chat admin invite",
+        ),
+    ],
+)
+async def test_a_line_that_works_here_alone_is_not_said_to_be_for_sending(url: str, whom: str) -> None:
+    place = Place("ada", "#lobby")
+    action = interpret("/invite-link 1 2h", place)
+    assert isinstance(action, Action)
+    (told,) = await carry_out(action, cast("Chat", Inviting(url)), place)
+    assert told == Note(
+        lines=(f"This line lets in one new person within 2h. {whom}", f"trio-chat join '{url}#pin=x&invite=y'")
+    )
