@@ -145,16 +145,10 @@ async def _make_link(action: MakeInviteLink, chat: Chat) -> Note:
     whom = "one new person" if action.uses == 1 else f"{action.uses} new people"
     end = "" if action.seconds is None else f" within {show_span(action.seconds)}"
     into = f", who enter {clean_line(action.room)} too" if action.room else ""
-    does = f"This line lets in {whom}{end}{into}."
-    if is_this_machine(
-        urlsplit(link).hostname or ""
-    ):  # told first: whoever runs the server joins it so, and copies the line
-        told = (
-            f"{does} Only people on this machine can use it. For others, the operator runs: trio-chat admin invite",
-        )
-    else:
-        told = (f"{does} Send it only to them:",)
-    return Note(lines=(*told, f"trio-chat join '{link}'"))
+    whose = "Send it only to them:"
+    if is_this_machine(urlsplit(link).hostname or ""):  # the way in of whoever runs the server
+        whose = "Only people on this machine can use it. For others, the operator runs: trio-chat admin invite"
+    return Note(lines=(f"This line lets in {whom}{end}{into}. {whose}", f"trio-chat join '{link}'"))
 
 
 async def _change(action: ConfigureRoom | SetPersonRole | BanPerson | MutePerson, chat: Chat) -> tuple[str, ...]:
