@@ -8,7 +8,6 @@ import json
 import os
 import select
 import signal
-import socket
 import subprocess
 import sys
 import textwrap
@@ -203,13 +202,6 @@ def past(url: str, room: str = "#lobby") -> list[tuple[str, str]]:
 
     as_somebody(url, "historian", look)
     return found
-
-
-def find_free_port() -> int:
-    """A port on loopback that nobody listens on now."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return int(sock.getsockname()[1])
 
 
 def write_config(folder: Path, text: str) -> str:

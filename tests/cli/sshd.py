@@ -13,7 +13,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
 
-from tests.programs import PATIENCE, environment, find_free_port
+from tests.ports import find_free_port
+from tests.programs import PATIENCE, environment
 
 SSHD: Final = shutil.which("sshd", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin")
 PROGRAM: Final = f"{sys.executable} -m trio_chat"

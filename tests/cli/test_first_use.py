@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import Started, environment, find_free_port
+from tests.ports import find_free_port
+from tests.programs import Started, environment
 from tests.pty_driver import PtyProgram
 
 ASKED = "Who can reach it?"

@@ -11,18 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import (
-    PATIENCE,
-    ServerProgram,
-    Started,
-    elsewhere,
-    environment,
-    find_free_port,
-    past,
-    run,
-    say,
-    write_config,
-)
+from tests.ports import find_free_port
+from tests.programs import PATIENCE, ServerProgram, Started, elsewhere, environment, past, run, say, write_config
 from trio_chat.cli import main
 from trio_chat.cli.connecting import given_server
 from trio_chat.config import ClientConfig

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, past, say
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, Started, elsewhere, environment, past, say
 from tests.pty_driver import PtyProgram
 
 

@@ -21,7 +21,8 @@ import pytest
 
 from tests.certificates import Made, make_certificate
 from tests.launching import PROGRAM
-from tests.programs import PATIENCE, Done, Started, environment, find_free_port, run
+from tests.ports import find_free_port
+from tests.programs import PATIENCE, Done, Started, environment, run
 from tests.pty_driver import PtyProgram
 
 NGINX: Final = """\

@@ -20,7 +20,8 @@ from typing import Final
 import msgspec
 
 from tests.launching import PROGRAM
-from tests.programs import environment, find_free_port
+from tests.ports import find_free_port
+from tests.programs import environment
 from tests.pty_driver import PtyProgram
 
 HOST, GUEST = 0, 1

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import ServerProgram, elsewhere, environment, find_free_port, run
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, elsewhere, environment, run
 from tests.pty_driver import PtyProgram
 
 

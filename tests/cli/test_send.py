@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, Started, elsewhere, environment, find_free_port, past, run
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, Started, elsewhere, environment, past, run
 from trio_chat.cli import main
 
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.launching import PROGRAM
-from tests.programs import ServerProgram, elsewhere, find_free_port, run
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, elsewhere, run
 from tests.pty_driver import PtyProgram
 from trio_chat.cli.server_list import ListedServer, address_of, day_of, list_lines
 from trio_chat.client.address import parse_given

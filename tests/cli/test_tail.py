@@ -11,7 +11,8 @@ from typing import cast
 
 import pytest
 
-from tests.programs import ServerProgram, Started, as_somebody, elsewhere, environment, find_free_port, run, say
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, Started, as_somebody, elsewhere, environment, run, say
 from trio_chat.cli.tail import _read_back
 from trio_chat.client import Chat
 from trio_chat.protocol.events import Message, Page

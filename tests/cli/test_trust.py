@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import ServerProgram, elsewhere, find_free_port, run
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, elsewhere, run
 from trio_chat.cli import main
 from trio_chat.client import Identities, KnownServers
 from trio_chat.errors import ChatError

@@ -7,7 +7,8 @@ import re
 
 import pytest
 
-from tests.programs import ServerProgram, Started, environment, find_free_port, run
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, Started, environment, run
 from trio_chat.cli import main
 
 

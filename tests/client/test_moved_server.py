@@ -12,7 +12,8 @@ import trio
 import trio_chat
 from tests.certificates import make_certificate
 from tests.client.fronts import Front, relay
-from tests.programs import ServerProgram, find_free_port
+from tests.ports import find_free_port
+from tests.programs import ServerProgram
 from trio_chat.client import Identities, KnownServers, tls
 from trio_chat.client.credentials import Credentials
 from trio_chat.errors import IdentityRefused

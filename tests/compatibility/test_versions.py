@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from tests.compatibility.programs import NEW, OLD, Version, device, needs_earlier
-from tests.programs import Done, ServerProgram, find_free_port
+from tests.ports import find_free_port
+from tests.programs import Done, ServerProgram
 from tests.pty_driver import PtyProgram
 
 pytestmark = needs_earlier

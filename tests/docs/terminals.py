@@ -21,7 +21,7 @@ import pyte
 import pytest
 
 from tests.launching import ask_to_end
-from tests.programs import find_free_port
+from tests.ports import find_free_port
 
 LIMIT: Final = 30.0
 """Seconds within which a line must be on the screen, on a busy machine."""

@@ -19,7 +19,7 @@ from structlog.testing import capture_logs
 from tests.durability import changes
 from tests.durability.changes import Changer
 from tests.durability.members import Crowd, Member, check
-from tests.programs import find_free_port
+from tests.ports import find_free_port
 from trio_chat.config import ServerConfig
 from trio_chat.server.app import open_server
 

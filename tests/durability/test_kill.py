@@ -13,7 +13,8 @@ import trio
 from tests.durability import changes
 from tests.durability.changes import Changer
 from tests.durability.members import Crowd, Member, check
-from tests.programs import ServerProgram, find_free_port
+from tests.ports import find_free_port
+from tests.programs import ServerProgram
 
 KILLS = int(os.environ.get("TRIO_CHAT_TRIAL_KILLS", "4"))
 SENDERS = 20

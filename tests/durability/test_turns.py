@@ -16,7 +16,8 @@ from typing import Any
 
 import trio
 
-from tests.programs import PATIENCE, ServerProgram, Started, environment, find_free_port
+from tests.ports import find_free_port
+from tests.programs import PATIENCE, ServerProgram, Started, environment
 from trio_chat.records import Snapshot
 from trio_chat.store import DATABASE, SqliteStore
 

@@ -13,11 +13,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import random
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -30,6 +28,7 @@ from typing import Final
 from tests.packaging import dockerfile
 from tests.packaging.dockerfile import Step
 from tests.packaging.installed_program import PATIENCE, Running, run, running
+from tests.ports import find_free_port
 
 ROOT: Final = Path(__file__).parents[2]
 PACKAGES: Final = "python3,python3-venv,ca-certificates"
@@ -262,15 +261,6 @@ def visit(container: Container, port: int, *, first: bool) -> None:
     found = run(container.exec("trio-chat", "search", "visit", *ada, **home), ENVIRON)
     assert found.count("another visit") == (1 if first else 2), found
     say("ada is known without a question, and all lines are there")
-
-
-def find_free_port() -> int:
-    """A port that nobody listens on now, below those that a system gives to whoever wants any."""
-    for port in random.sample(range(20_000, 30_000), 100):
-        with socket.socket() as sock, contextlib.suppress(OSError):
-            sock.bind(("0.0.0.0", port))
-            return port
-    raise OSError("a hundred ports are taken")
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from tests.launching import PROGRAM
-from tests.programs import find_free_port
+from tests.ports import find_free_port
 from tests.pty_driver import PtyProgram
 
 GIVEN: Final = os.environ.get("TRIO_CHAT_TRIAL_PROGRAMS", "")

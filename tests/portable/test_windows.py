@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.programs import Done, ServerProgram, Started, environment, find_free_port, past, say
+from tests.ports import find_free_port
+from tests.programs import Done, ServerProgram, Started, environment, past, say
 from tests.pty_driver import PtyProgram
 
 WINDOWS = (sys.executable, str(Path(__file__).parent / "other_system.py"), "windows")

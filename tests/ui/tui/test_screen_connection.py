@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import trio
 
-from tests.programs import ServerProgram, find_free_port, say
+from tests.ports import find_free_port
+from tests.programs import ServerProgram, say
 from tests.ui.tui.rich_server import LOBBY, Running
 from tests.ui.tui.screens import SIZES, Screen
 from trio_chat.errors import FAULTS
