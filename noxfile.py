@@ -51,10 +51,16 @@ PYTHONS = SUPPORTED if CURRENT in SUPPORTED else [*SUPPORTED, CURRENT]
 # pytest-xdist: one process more than there are cores, for some tests wait.
 SPREAD = ["--numprocesses", str(min(8, 1 + (os.cpu_count() or 1)))]
 # Long tests that have the same result on every Python: the examples in the pages, the property tests, whose examples
-# are the same in every run, and those that start many programs to try a machine, a package or a whole story.
+# are the same in every run, and those that start many programs: to try a machine or a package, to tell a story,
+# to look at a terminal.
 ONCE = [
     *(f"--ignore=tests/{path}" for path in ("docs", "portable", "packaging", "secrets", "attacks", "test_sdist.py")),
-    *(f"--ignore=tests/{path}" for path in ("broker/test_invariants_bite.py", "cli/test_over_ssh.py")),
+    *(
+        f"--ignore=tests/cli/test_{name}.py"
+        for name in ("hostile_server", "join_terminal", "over_ssh", "streams", "tail")
+    ),
+    "--ignore-glob=tests/ui/tui/test_screen_*.py",
+    "--ignore=tests/broker/test_invariants_bite.py",
     *("-m", "not hypothesis"),
 ]
 
