@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import threading
 
 import pytest
@@ -198,3 +200,26 @@ async def test_a_turn_that_is_cancelled_leaves_its_place_to_others(
     await passwords.hash(first, "one")
     assert passwords._running == []
     assert isinstance(passwords.begin(2, "127.0.0.1", "account 2", is_login=False), Turn)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has threads with a niceness of their own")
+async def test_a_hash_gives_way_to_the_thread_that_delivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = os.getpriority(os.PRIO_PROCESS, 0)
+    nices: list[int] = []
+
+    def note(*_: str) -> bool:
+        nices.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id()))
+        return True
+
+    monkeypatch.setattr("trio_chat.server.hub.passwords._verify", note)
+    monkeypatch.setattr("trio_chat.server.hub.passwords._hash", lambda password: str(note(password)))
+    passwords = Passwords()
+    login = passwords.begin(1, "192.0.2.1", "ada", is_login=True)
+    new = passwords.begin(2, "192.0.2.1", "bob", is_login=False)
+    assert isinstance(login, Turn)
+    assert isinstance(new, Turn)
+    assert await passwords.verify(login, "hash", SECRET) is True
+    assert await passwords.hash(new, SECRET) == "True"
+    await trio.to_thread.run_sync(lambda: nices.append(os.getpriority(os.PRIO_PROCESS, threading.get_native_id())))
+    nice = min(own + 10, 19)
+    assert nices == [nice, nice, own]

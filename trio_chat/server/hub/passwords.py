@@ -9,7 +9,12 @@ and an account one new password. A place that guesses wrong has to slow down.
 
 from __future__ import annotations
 
-from typing import Final
+import contextlib
+import os
+import sys
+import threading
+from concurrent.futures import Future
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
 
 import trio
 
@@ -17,11 +22,20 @@ from trio_chat.broker.guesses import Guesses
 from trio_chat.broker.places import PlaceLimits, place_of
 from trio_chat.errors import Refusal, refuse
 
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+
 _AT_ONCE: Final = 2
 """Hashes at a time: each takes a core and 64 MiB."""
 
 _THREADS: Final = 1
 """Threads of one hash: more of them would take the other cores from the server, for which all others wait."""
+
+_NICE: Final = 10
+"""The niceness of a thread that hashes: where cores are short, the thread that delivers messages has them first."""
 
 _WAITING: Final = 16
 """Hashes that may wait: the last of them about a second."""
@@ -103,7 +117,7 @@ class Passwords:
             await turn.granted.wait()
             if turn.refusal is not None:
                 return turn.refusal
-            return await trio.to_thread.run_sync(_hash, password)
+            return await trio.to_thread.run_sync(_run_nicely, _hash, password)
         finally:
             self._end(turn)
 
@@ -114,7 +128,7 @@ class Passwords:
             if turn.refusal is not None:
                 self._right(turn)
                 return turn.refusal
-            right = await trio.to_thread.run_sync(_verify, encoded, password)
+            right = await trio.to_thread.run_sync(_run_nicely, _verify, encoded, password)
             if right:
                 self._right(turn)
             return right
@@ -167,6 +181,24 @@ class Passwords:
             if turn in turns:
                 turns.remove(turn)
         self._grant()
+
+
+def _run_nicely(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call a function in a thread of its own that gives way to others, and return its result. A thread cannot take its
+    niceness back, so none of trio's, which are used again, may become nice."""
+    outcome: Future[_T] = Future()
+
+    def run() -> None:
+        if sys.platform == "linux":  # elsewhere only whole processes are nice
+            with contextlib.suppress(OSError):  # a sandbox may forbid it
+                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+        try:
+            outcome.set_result(function(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - the caller gets it
+            outcome.set_exception(error)
+
+    threading.Thread(target=run, name="hash", daemon=True).start()
+    return outcome.result()
 
 
 def _hash(password: str) -> str:
