@@ -325,6 +325,37 @@ FAULTS: Final[dict[str, Fault]] = {
         "Try again; the server's log says why.",
         http=503,
     ),
+    # uploads and downloads
+    "bad_upload": Fault(
+        "The request for an upload is wrong: {why}.", "The reference of the files' interface has examples.", http=400
+    ),
+    "wrong_tus_version": Fault(
+        "The server does not speak version {version} of tus.", "Send Tus-Resumable: 1.0.0.", http=412
+    ),
+    "not_upload_bytes": Fault(
+        "The bytes of an upload cannot have the type {kind}.",
+        "Send Content-Type: application/offset+octet-stream.",
+        http=415,
+    ),
+    "wrong_offset": Fault(
+        "The upload goes on at byte {offset}, not at {asked}.",
+        "Ask for the offset with HEAD, then go on there.",
+        http=409,
+    ),
+    "beyond_length": Fault(
+        "The request has more than the {size} bytes that the upload was to have.", "Send no more than that.", http=413
+    ),
+    "upload_busy": Fault(
+        "Another request is sending bytes for this upload.", "Wait until it ends, then ask for the offset.", http=423
+    ),
+    "wrong_checksum": Fault(
+        "The bytes of the request do not have its checksum, and were dropped.", "Send them again.", http=460
+    ),
+    "bad_range": Fault("The file has {size} bytes, and none of them was asked for.", "Ask for others.", http=416),
+    "version_changed": Fault("The file is not the version that was asked for.", "Ask for it anew.", http=412),
+    "too_many_transfers": Fault(
+        "{limit} transfers of {whose} run, the most allowed.", "Wait until one of them ends.", http=429
+    ),
     # the end of a connection
     "idle": Fault("Bye! You sent nothing for {seconds:g} seconds.", "Join again when you like.", close=1000),
     "too_slow": Fault(

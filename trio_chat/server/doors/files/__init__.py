@@ -1,0 +1,1 @@
+"""Files over HTTP: uploads by tus 1.0.0, downloads by GET."""
