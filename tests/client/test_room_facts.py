@@ -33,6 +33,8 @@ def test_topic_role_rules_count_and_members_follow_the_events() -> None:
         TopicChanged(**line, text="plans"),  # type: ignore[arg-type] # its fields
         Moderated(**line, action="role", target="ada", value="moderator"),  # type: ignore[arg-type] # as above
         Moderated(**line, action="slow", value="5"),  # type: ignore[arg-type] # as above
+        Moderated(**line, action="files", value="off"),  # type: ignore[arg-type] # as above
+        Moderated(**line, action="max_file", value="1048576"),  # type: ignore[arg-type] # as above
         Presence(room="#ops", count=7, joined=("eve",)),
         ReadUpTo(room="@ada+bob", seq=6),
         Renamed(old="bob", new="robert"),
@@ -41,6 +43,11 @@ def test_topic_role_rules_count_and_members_follow_the_events() -> None:
         follow(rooms, event, KnownAccounts("ada"))
     ops, direct = rooms["#ops"], rooms["@ada+bob"]
     assert (ops.topic, ops.role, ops.slow, ops.count) == ("plans", "moderator", 5.0, 7)
+    assert (ops.files, ops.max_file) == (False, 1048576)
+    assert (ops.info().files, ops.info().max_file) == (False, 1048576)
+    for value, size in (("0", 0), ("-1", 0), ("9" * 5000, 0), ("²", 0)):
+        follow(rooms, Moderated(**line, action="max_file", value=value), KnownAccounts("ada"))  # type: ignore[arg-type]
+        assert ops.max_file == size
     assert (direct.members, direct.read, direct.unread) == (("ada", "robert"), 6, 3)
     assert direct.info() == RoomInfo(name="@ada+bob", direct=True, members=("ada", "robert"), last=9, read=6)
     follow(rooms, Left(room="#ops"), KnownAccounts("ada"))

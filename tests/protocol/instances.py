@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from msgspec import inspect as types
 from msgspec.structs import replace
 
-from trio_chat.protocol import events
+from trio_chat.protocol import events, parts
 from trio_chat.protocol.codec import encode
+from trio_chat.protocol.files import clean_file_name
 
 TIMES: Final = (
     "2026-01-31T12:00:00.000Z",
@@ -115,6 +116,8 @@ def _consistent(made: Any) -> Any:
                 left_ids=(*made.left_ids, 1, 2, 3)[:gone],
                 left_how=(*made.left_how, "quit", "left", "removed")[:gone],
             )
+        case parts.FileInfo():
+            return replace(made, name=clean_file_name(made.name), sha256=f"{made.size:064x}"[-64:], kind="text/plain")
         case events.Message(sent=sent) if sent is not None:
             return replace(made, sent=TIMES[0])
         case events.Closing(retry=retry) if retry is not None:

@@ -10,11 +10,13 @@ import pytest
 from tests.protocol.instances import IMPOSSIBLE
 from trio_chat.protocol import events
 from trio_chat.protocol.codec import decode_event, encode
+from trio_chat.protocol.requests import MAX_FILES
 from trio_chat.protocol.soundness import is_time
 
 TIME = "2026-01-31T12:00:00.000Z"
 LIMITS = events.Limits(text=1, frame=1, to=1)
 LINE = {"type": "message", "room": "#ops", "seq": 1, "time": TIME, "from": "bob", "text": "hi", "cid": "c"}
+FILE = {"id": "f1", "name": "build.log", "size": 7, "sha256": "0" * 64}
 
 
 def decoded(**fields: Any) -> events.AnyEvent | None:
@@ -37,6 +39,11 @@ def welcome(*rooms: events.RoomInfo, lobby: str = "#lobby") -> bytes:
         {**LINE, "room": ""},
         {**LINE, "from_id": -1},
         {**LINE, "reply_to": 0},
+        {**LINE, "files": [{**FILE, "size": -1}]},
+        {**LINE, "files": [{**FILE, "size": 2**60}]},
+        {**LINE, "files": [{**FILE, "width": -1}]},
+        {**LINE, "files": [{**FILE, "id": ""}]},
+        {"type": "room", "room": {"name": "#ops", "max_file": -1}},
         *({**LINE, "time": time} for time in IMPOSSIBLE),
         {**LINE, "edited": IMPOSSIBLE[0]},
         {"type": "deleted", "room": "#ops", "seq": 2, "time": TIME, "from": "bob", "target": -1},
@@ -90,3 +97,24 @@ def test_a_minor_value_that_makes_no_sense_is_left_out() -> None:
 def test_a_time_can_be_shown_in_every_zone() -> None:
     assert is_time(TIME)
     assert not any(map(is_time, IMPOSSIBLE))
+
+
+def test_a_file_has_a_name_that_files_can_have_here() -> None:
+    message = decoded(
+        **LINE, files=[{**FILE, "name": "../../.bash\x1b[2Jrc\u202e", "kind": "text/html\x1b"}], sent="soon"
+    )
+    assert isinstance(message, events.Message)
+    assert [(file.name, file.kind) for file in message.files] == [("_.._.bash_[2Jrc", "application/octet-stream")]
+    assert (message.text, message.sent) == ("hi", None)
+
+
+def test_a_file_that_cannot_be_checked_is_left_out() -> None:
+    message = decoded(**LINE, sent=TIME, files=[{**FILE, "sha256": "../x"}, FILE, {**FILE, "sha256": "A" * 64}])
+    assert isinstance(message, events.Message)
+    assert ([file.name for file in message.files], message.sent) == (["build.log"], TIME)
+
+
+def test_a_message_has_no_more_files_than_one_can_carry() -> None:
+    message = decoded(**LINE, files=[FILE] * 500)
+    assert isinstance(message, events.Message)
+    assert len(message.files) == MAX_FILES

@@ -14,6 +14,7 @@ begins again before anything else.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
@@ -44,6 +45,8 @@ FILL_PAGE: Final = 200
 """Events asked for at once; the server gives fewer if they are long, and then says that there are more."""
 
 _ROLES: Final[dict[str, RoleName]] = {"owner": "owner", "moderator": "moderator", "member": "member"}
+
+_SIZE: Final = re.compile("[0-9]{1,15}")
 
 MOST_HELD: Final = 1024 * 1024
 """Bytes of live events that a room holds while it catches up."""
@@ -82,6 +85,8 @@ class RoomView:
     private: bool = False
     announce_only: bool = False
     slow: float = 0.0
+    files: bool = True
+    max_file: int = 0
     made: bool = False
     seen: int = 0
     phase: Phase = Phase.LIVE
@@ -168,6 +173,7 @@ class RoomView:
             info.announce_only,
             info.slow,
         )
+        self.files, self.max_file = info.files, info.max_file
         self.first, self.last = info.first, max(info.last, self.seen)
         listed = set(info.mentioned)
         self._unlisted = max(info.mentions - len(listed), 0), min(listed, default=info.last + 1) - 1
@@ -192,6 +198,8 @@ class RoomView:
             private=self.private,
             announce_only=self.announce_only,
             slow=self.slow,
+            files=self.files,
+            max_file=self.max_file,
         )
 
     def moderate(self, event: Moderated, accounts: KnownAccounts) -> None:
@@ -203,6 +211,10 @@ class RoomView:
                 self.announce_only = event.value == "on"
             case "slow":
                 self.slow = read_seconds(event.value) or 0.0
+            case "files":
+                self.files = event.value == "on"
+            case "max_file":
+                self.max_file = _read_size(event.value)
             case "role" if event.value in _ROLES and accounts.is_own(event.target, event.target_id):
                 self.role = _ROLES[event.value]
             case _:
@@ -426,3 +438,8 @@ def follow(rooms: dict[str, RoomView], event: Event, accounts: KnownAccounts) ->
                 room.rename(event)
         case _:
             pass
+
+
+def _read_size(text: str) -> int:
+    """A number of bytes as a moderated event tells it; 0 for a text that is none."""
+    return int(text) if _SIZE.fullmatch(text) else 0

@@ -10,7 +10,17 @@ from typing import Annotated, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
-from trio_chat.protocol.parts import AccountId, BanInfo, DeviceInfo, Removal, RoomName, Time
+from trio_chat.protocol.parts import (
+    AccountId,
+    BanInfo,
+    DeviceInfo,
+    FileInfo,
+    FileLimits,
+    Removal,
+    RoomName,
+    Size,
+    Time,
+)
 from trio_chat.secret_fields import discreet_repr
 
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
@@ -50,7 +60,8 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     is ``last`` + 1 if none is kept. Only a direct conversation has ``members``; use ``who`` for other rooms. ``read``
     is your read position, which begins where you joined the room (see ``reads_begin`` in ``welcome``), and ``mentions``
     counts your mentions after it; ``mentioned`` has the sequence numbers of the newest of them, at most a hundred.
-    ``role`` is your role. ``slow`` is in seconds.
+    ``role`` is your role. ``slow`` is in seconds. ``files`` says whether messages can carry files here, ``max_file`` is
+    the greatest file, 0 for the server's own limit.
     """
 
     name: RoomName
@@ -70,6 +81,8 @@ class RoomInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     private: bool = False
     announce_only: bool = False
     slow: Seconds = 0.0
+    files: bool = True
+    max_file: Size = 0
 
 
 class RoomLine(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -122,6 +135,8 @@ class Welcome(Event, frozen=True):
     ``account`` is your account's number. ``names`` has the people of the direct conversations in ``rooms``.
     ``reads_begin`` says that every read position begins where its member joined the room, so that a position of 0 means
     that you have read nothing of it; servers of earlier versions also gave 0 for a room that you never looked at.
+
+    ``files`` has the limits for files; without it, the server takes none.
     """
 
     name: str
@@ -141,6 +156,7 @@ class Welcome(Event, frozen=True):
     account: AccountId = 0
     names: AccountNames = {}
     reads_begin: bool = False
+    files: FileLimits | None = None
     id: str = ""
 
 
@@ -288,6 +304,9 @@ class Message(PersonEvent, frozen=True, kw_only=True):
     ``history`` returns it as it is now: with the text and time of its last edit (``edited``) and its reactions, or, if
     it is ``deleted``, without its text. ``mentions`` has the accounts that the text mentions. ``reactions`` has the
     names of the people for each reaction, and ``reaction_ids`` has their accounts in the same order.
+
+    A message with ``files`` has a line for each of them at the end of its text, for clients that know nothing of files:
+    ``[file]``, a space, the name, a comma, a space, the size. A file that is listed can be gone: then it is not found.
     """
 
     text: str
@@ -300,11 +319,13 @@ class Message(PersonEvent, frozen=True, kw_only=True):
     reactions: dict[str, tuple[str, ...]] = {}
     mentions: tuple[int, ...] = ()
     reaction_ids: dict[str, tuple[int, ...]] = {}
+    files: tuple[FileInfo, ...] = ()
 
 
 class Edited(PersonEvent, frozen=True, kw_only=True):
     """The message at ``target`` has a new text, which mentions the accounts in ``mentions`` (missing from servers of
-    earlier versions). The text is empty if the message was edited again or deleted later."""
+    earlier versions). The text is empty if the message was edited again or deleted later. Its files stay, and the text
+    has their lines."""
 
     target: Seq
     text: str
@@ -327,8 +348,8 @@ class Reacted(PersonEvent, frozen=True, kw_only=True):
 
 class Moderated(PersonEvent, frozen=True, kw_only=True):
     """A moderator changed the settings or members of the room. ``action`` is kick, ban, unban, mute, unmute, role,
-    private, announce_only, slow or keep; ``target`` is the person concerned, ``value`` the new state, ``until`` its
-    end."""
+    private, announce_only, slow, keep, files or max_file; ``target`` is the person concerned, ``value`` the new state,
+    ``until`` its end."""
 
     action: str
     target: str = ""

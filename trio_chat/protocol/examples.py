@@ -8,6 +8,7 @@ import msgspec
 
 from trio_chat.errors import refuse
 from trio_chat.protocol import events, parts, requests
+from trio_chat.protocol.files import with_file_lines
 from trio_chat.protocol.names import LOBBY
 from trio_chat.version import __version__
 
@@ -29,6 +30,16 @@ _DIRECT: Final = events.RoomInfo(
 _LINE: Final = events.RoomLine(name="#ops", topic="Who is on call", count=2, joined=True)
 _REMOVAL: Final = parts.Removal(room="#ops", by="bob", by_id=2, reason="take a walk")
 _PERSON: Final = events.PersonInfo(name="bob", id=2, away="lunch", since="2026-01-31T09:12:30.250Z")
+_FILE: Final = parts.FileInfo(
+    id="pXq2mT0c8yYkUo3sJr5WdA",
+    name="disks.png",
+    size=48_713,
+    sha256="9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08",
+    kind="image/png",
+    width=1280,
+    height=720,
+)
+_FILE_LIMITS: Final = parts.FileLimits(size=104_857_600, quota=1_073_741_824, used=48_713)
 _LIMITS: Final = events.Limits(text=8000, frame=65536, to=20)
 _MESSAGE: Final = events.Message(
     room="#ops",
@@ -36,7 +47,8 @@ _MESSAGE: Final = events.Message(
     time=_TIME,
     sender="ada",
     sender_id=1,
-    text="The disk is full again. @bob, can you look?",
+    text=with_file_lines("The disk is full again. @bob, can you look?", (_FILE,)),
+    files=(_FILE,),
     mentions=(2,),
     cid="a1-7",
     sent="2026-01-31T13:00:00.004+01:00",
@@ -45,7 +57,11 @@ _MESSAGE: Final = events.Message(
 REQUESTS: Final[tuple[requests.Request, ...]] = (
     requests.Hello(id="1", name="ada", password="correct horse", client="my-bot/1.0"),  # noqa: S106 - for show
     requests.Send(
-        id="a1-7", text="The disk is full again. @bob, can you look?", room="#ops", sent="2026-01-31T13:00:00.004+01:00"
+        id="a1-7",
+        text="The disk is full again. @bob, can you look?",
+        room="#ops",
+        sent="2026-01-31T13:00:00.004+01:00",
+        files=(_FILE.id,),
     ),
     requests.Edit(id="16", room="#ops", target=42, text="The disk is full again, this time on both."),
     requests.Delete(id="17", room="#ops", target=42),
@@ -92,6 +108,7 @@ EVENTS: Final[tuple[events.Event, ...]] = (
         owned=True,
         account=1,
         reads_begin=True,
+        files=_FILE_LIMITS,
     ),
     events.Ok(id="a1-7", room="#ops", seq=42, time=_TIME),
     events.Error(id="15", code=_WRONG.code, message=_WRONG.message, advice=_WRONG.advice),
@@ -152,5 +169,15 @@ EVENTS: Final[tuple[events.Event, ...]] = (
 )
 """One of each of :data:`trio_chat.protocol.events.EVENTS`."""
 
-PARTS: Final[tuple[msgspec.Struct, ...]] = (_DIRECT, _LINE, _PERSON, _LIMITS, _DEVICE, _BAN, _REMOVAL)
+PARTS: Final[tuple[msgspec.Struct, ...]] = (
+    _DIRECT,
+    _LINE,
+    _PERSON,
+    _LIMITS,
+    _FILE,
+    _FILE_LIMITS,
+    _DEVICE,
+    _BAN,
+    _REMOVAL,
+)
 """One of each struct that is part of an event and has no ``type`` of its own."""

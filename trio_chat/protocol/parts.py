@@ -15,6 +15,36 @@ AccountId: TypeAlias = Annotated[
 ]
 
 
+FileId: TypeAlias = Annotated[str, Meta(min_length=1, max_length=64, description="made by the server; hard to guess")]
+Size: TypeAlias = Annotated[int, Meta(ge=0, le=2**53, description="in bytes")]
+
+
+class FileInfo(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A file that a message carries.
+
+    ``kind`` is its media type, which the server found in its bytes. ``sha256`` is in 64 hexadecimal digits. ``width``
+    and ``height`` are of an image, in pixels; 0 if they are not known.
+    """
+
+    id: FileId
+    name: str
+    size: Size
+    sha256: str
+    kind: str = "application/octet-stream"
+    width: Annotated[int, Meta(ge=0, le=2**31)] = 0
+    height: Annotated[int, Meta(ge=0, le=2**31)] = 0
+
+
+class FileLimits(Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """The server's limits for files: ``size`` of one file, ``quota`` for the files of one account together (0 for no
+    limit), of which ``used`` bytes are taken, and ``each``, the number of files in one message."""
+
+    size: Size
+    quota: Size = 0
+    used: Size = 0
+    each: Annotated[int, Meta(ge=1, le=2**53)] = 10
+
+
 class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A room from which you were removed while away: ``by`` whom, with which ``action`` (kick, or ban, also of the
     address that you use), and with which ``reason``."""

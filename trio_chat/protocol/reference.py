@@ -16,7 +16,7 @@ import msgspec
 from msgspec import inspect as types
 
 from trio_chat.errors import FAULTS
-from trio_chat.protocol import codec, events, examples, names, proof, requests
+from trio_chat.protocol import codec, events, examples, files, names, proof, requests
 from trio_chat.protocol.text import MAX_MARKS
 
 COMMAND: Final = "python -m trio_chat.protocol.reference > docs/reference/protocol.md"
@@ -111,6 +111,9 @@ Clients add a random delay, so that they do not all reconnect at once.
 |---|---|
 | a request, in bytes | {codec.MAX_FRAME}, or what `welcome` says in `limits.frame` |
 | a text, in characters | what `welcome` says in `limits.text` |
+| the files of one message | {requests.MAX_FILES}, or what `welcome` says in `files.each` |
+| a file, in bytes | what `welcome` says in `files.size`, and the room in `max_file` |
+| the name of a file, in bytes of UTF-8 | {files.MAX_FILE_NAME} |
 | people in one `to` | what `welcome` says in `limits.to` |
 | a name, in characters | {names.MAX_NAME} |
 | combining marks on one character of a text | {MAX_MARKS}; more are removed |

@@ -11,6 +11,7 @@ from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Struct
 
+from trio_chat.protocol.parts import FileId
 from trio_chat.secret_fields import discreet_repr
 
 RequestId: TypeAlias = Annotated[
@@ -48,6 +49,9 @@ class ChangeRequest(Request, frozen=True, kw_only=True):
 MOST_USES: Final = 10_000
 """The most newcomers whom one invite can let in."""
 
+MAX_FILES: Final = 10
+"""The most files that one message can carry."""
+
 MIN_TOKEN: Final = 32
 """The minimum length of a token that a device made itself: 192 bits, as ``secrets.token_urlsafe(24)`` gives."""
 
@@ -81,7 +85,8 @@ class Send(Request, frozen=True):
     Give exactly one of ``room`` and ``to``. The people in ``to`` and you form a direct conversation. ``sent`` is the
     sender's own time, RFC 3339 with its offset. ``kind`` is ``action`` for a message by ``/me``. ``reply_to`` is the
     sequence number of the message that this one replies to. ``again`` means that the message was sent before and not
-    acknowledged. Answer: ``ok`` with ``room``, ``seq`` and ``time``, once the message is stored.
+    acknowledged. ``files`` are files that you uploaded for this message; with them, ``text`` can be empty. Answer:
+    ``ok`` with ``room``, ``seq`` and ``time``, once the message is stored.
     """
 
     text: str
@@ -91,10 +96,11 @@ class Send(Request, frozen=True):
     kind: Literal["text", "action"] = "text"
     reply_to: Seq | None = None
     again: bool = False
+    files: Annotated[tuple[FileId, ...], Meta(max_length=MAX_FILES)] = ()
 
 
 class Edit(ChangeRequest, frozen=True):
-    """Replace the text of your own message. Answer: ``ok``; the room gets ``edited``."""
+    """Replace the text of your own message; its files stay. Answer: ``ok``; the room gets ``edited``."""
 
     room: Word
     target: Seq
@@ -104,7 +110,8 @@ class Edit(ChangeRequest, frozen=True):
 class Delete(ChangeRequest, frozen=True):
     """Delete a message: your own, or as a moderator anybody's.
 
-    The server removes the text; the event itself remains, without it. Answer: ``ok``; the room gets ``deleted``.
+    The server removes the text and the files; the event itself remains, without them. Answer: ``ok``; the room gets
+    ``deleted``.
     """
 
     room: Word
@@ -215,7 +222,8 @@ class Search(Request, frozen=True):
     """Find messages in all rooms that you can read, the newest first. All conditions apply together.
 
     A message must contain all ``words``. ``sender`` is the name of its sender. ``before`` and ``after`` are days or
-    times, RFC 3339. ``cursor`` comes from the last answer and continues there. At most ``limit`` messages come, fewer
+    times, RFC 3339. With ``has_file``, a message must carry a file; ``file`` has words of a name that one of its files
+    must have. ``cursor`` comes from the last answer and continues there. At most ``limit`` messages come, fewer
     if they are long. Answer: ``found``.
     """
 
@@ -227,6 +235,8 @@ class Search(Request, frozen=True):
     has_link: bool = False
     limit: Annotated[int, Meta(ge=1, le=100)] = 20
     cursor: Number | None = None
+    has_file: bool = False
+    file: Word | None = None
 
 
 class SetPassword(Request, frozen=True, tag="password"):
@@ -269,7 +279,8 @@ class Configure(ChangeRequest, frozen=True):
 
     ``private``: only invited people can join. ``announce_only``: only moderators can write. ``slow``: seconds between
     two messages of one member, 0 for none. ``keep``: days for which messages are kept, 0 for the server's own limit.
-    Answer: ``ok``; the room gets ``moderated`` for each setting that changed.
+    ``files``: messages can carry files. ``max_file``: the greatest file in bytes, 0 for the server's own limit. Answer:
+    ``ok``; the room gets ``moderated`` for each setting that changed.
     """
 
     room: Word
@@ -277,6 +288,8 @@ class Configure(ChangeRequest, frozen=True):
     announce_only: bool | None = None
     slow: Annotated[float, Meta(ge=0, le=86400)] | None = None
     keep: Annotated[float, Meta(ge=0, le=36500)] | None = None
+    files: bool | None = None
+    max_file: Number | None = None
 
 
 class SetRole(ChangeRequest, frozen=True, tag="role"):

@@ -33,6 +33,9 @@ from trio_chat.protocol.events import (
     RoomInfo,
     Welcome,
 )
+from trio_chat.protocol.files import ANY_KIND, clean_file_name, is_digest, is_kind
+from trio_chat.protocol.parts import FileInfo
+from trio_chat.protocol.requests import MAX_FILES
 
 MOST_RETRY: Final = 24 * 3600.0
 """Seconds that a server may ask its clients to stay away."""
@@ -77,8 +80,10 @@ def make_sound(event: AnyEvent) -> AnyEvent:
     """
     _check_times(event)
     match event:
-        case Message(sent=sent) if sent is not None and not is_time(sent):
-            return replace(event, sent=None)  # the sender's own clock, which says whatever the sender likes
+        case Message(sent=sent, files=files) if files or (sent is not None and not is_time(sent)):
+            # sent is the sender's own clock, which says whatever the sender likes
+            clock = sent if sent is not None and is_time(sent) else None
+            return replace(event, sent=clock, files=_sound_files(files))
         case Closing() | Error() | Moderated() | InviteMade():
             return _with_sound_end(event)
         case Presence():
@@ -138,6 +143,15 @@ T = TypeVar("T")
 
 def _as_long(given: tuple[T, ...], names: tuple[str, ...]) -> tuple[T, ...]:
     return given if len(given) == len(names) else ()
+
+
+def _sound_files(files: tuple[FileInfo, ...]) -> tuple[FileInfo, ...]:
+    """The files that can be fetched and checked, with names that files can have here."""
+    return tuple(
+        replace(file, name=clean_file_name(file.name), kind=file.kind if is_kind(file.kind) else ANY_KIND)
+        for file in files[:MAX_FILES]
+        if is_digest(file.sha256)
+    )
 
 
 def _sound_room(info: RoomInfo) -> RoomInfo:
