@@ -224,6 +224,29 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_upgrade": Fault("The request is not a valid WebSocket upgrade: {why}.", "See RFC 6455, section 4.", http=400),
     "bad_version": Fault("The server does not support that version of WebSocket.", "Use version 13.", http=426),
     "bad_head": Fault("The server does not understand the request: {why}.", "Send a valid HTTP/1.1 request.", http=400),
+    "head_too_long": Fault(
+        "The head of the request is too long: the limit is {limit} bytes.", "Send fewer or shorter headers.", http=431
+    ),
+    "bad_coding": Fault(
+        "The server does not know that Transfer-Encoding.", "Send the body with Content-Length or in chunks.", http=501
+    ),
+    "bad_expectation": Fault(
+        "The server cannot do what the Expect header asks for.", "Expect 100-continue or nothing.", http=417
+    ),
+    "length_needed": Fault(
+        "The request does not tell the size of its body.", "Send Content-Length, or the body in chunks.", http=411
+    ),
+    "body_too_large": Fault(
+        "The body of the request is over the limit of {limit} bytes.", "Send less in one request.", http=413
+    ),
+    "bad_body": Fault(
+        "The body of the request did not come whole: {why}.", "Send it again, or go on where it ended.", http=400
+    ),
+    "slow_body": Fault(
+        "The body of the request comes with less than {rate} bytes a second.",
+        "Send it again, or go on where it ended.",
+        http=408,
+    ),
     "tls_needed": Fault("This server uses TLS.", "Type trio-chat join {url} to join it.", http=400),
     "no_tls": Fault("This server does not use TLS.", "Replace wss:// by ws:// in its address."),
     "bad_handshake": Fault("The TLS handshake failed: {why}.", "Use TLS 1.2 or newer."),

@@ -165,15 +165,32 @@ class RawClient:
     # ---- HTTP -----------------------------------------------------------------------------
 
     async def get(self, target: str, *, method: str = "GET", headers: Mapping[str, str] | None = None) -> Answer:
-        """One HTTP request and its answer, read to the connection's end."""
-        await self.send(head(method, target, {"Host": "localhost", **(headers or {})}))
-        return await self.read_answer()
+        """The only HTTP request of a connection and its answer, read to the connection's end."""
+        await self.send(head(method, target, {"Host": "localhost", "Connection": "close", **(headers or {})}))
+        answer = await self.next_http_answer(whole=method != "HEAD")
+        assert await self.read_to_end() == b""
+        self.hang_up()
+        return answer
 
     async def read_answer(self) -> Answer:
-        """An answer that ends with the connection."""
-        answer = await self.read_answer_head()
-        body = await self.read_to_end()
+        """An answer, and the connection's end if it says so. The client hangs up."""
+        answer = await self.next_http_answer()
+        if answer.headers.get("connection") == "close":
+            assert await self.read_to_end() == b""
         self.hang_up()
+        return answer
+
+    async def next_http_answer(self, *, whole: bool = True) -> Answer:
+        """An answer with its body, or without it if it answers HEAD. The connection stays."""
+        answer = await self.read_answer_head()
+        size = int(answer.headers.get("content-length", "0")) if whole else 0
+        body = b""
+        while len(body) < size:
+            more = await self.receive()
+            if not more:
+                raise Gone(body)
+            body += more
+        body, self._early = body[:size], body[size:] + self._early
         return Answer(answer.status, answer.headers, body)
 
     async def read_answer_head(self) -> Answer:

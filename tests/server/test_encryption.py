@@ -230,7 +230,7 @@ async def test_a_server_that_stops_does_not_wait_for_a_handshake(serve: Serve, f
     live = await serve(**files, shutdown_grace=60.0)
     client = await live.knock()
     await client.send(b"\x16\x03\x01")
-    while not live.server._entrance._scopes:
+    while not live.server._entrance.waits.scopes:
         await trio.lowlevel.checkpoint()
     with trio.fail_after(30):
         await live.end()

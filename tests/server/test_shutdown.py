@@ -64,7 +64,7 @@ async def test_everyone_is_told_why_and_when_to_come_back_and_then_closed(
 async def test_nobody_gives_way_to_another_at_the_end(
     nursery: trio.Nursery, mock_clock: trio.testing.MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("trio_chat.server.app._NEWCOMERS", 1)
+    monkeypatch.setattr("trio_chat.server.newcomers.PLACES", 1)
     async with opened(nursery) as live:
         clients = await live.join_all("ada", "bob", "eve")
         live.server.stop()
@@ -187,7 +187,7 @@ async def test_a_client_that_never_answers_is_cut_at_the_deadline(
     async with opened(nursery, grace=3.0) as live:
         ada, bob = await live.join_all("ada", "bob")
         silent = await live.knock()
-        await until(lambda: live.server._entrance._scopes)
+        await until(lambda: live.server._entrance.waits.scopes)
         live.server.stop()
         assert await silent.read_to_end() == b""  # has said nothing, so is told nothing
         silent.hang_up()
@@ -233,7 +233,7 @@ async def test_a_client_that_comes_at_the_last_moment_is_told_too(
         await first.send(upgrade_head({"Username": "bob"}))
         await until(lambda: live.server.hub.waiting == 1)
         await late.send(b"GET")
-        await until(lambda: live.server._entrance._scopes)
+        await until(lambda: live.server._entrance.waits.scopes)
         live.server.stop()
         await until(lambda: live.server.hub.waiting == 2)
         store.release()
@@ -253,7 +253,7 @@ async def test_an_upgrade_that_reaches_the_hub_after_the_end_was_decided_is_refu
     async with opened(nursery) as live:
         ada = await live.join("ada")
         late = await live.knock()
-        await until(lambda: live.server._entrance._scopes)
+        await until(lambda: live.server._entrance.waits.scopes)
         live.server.hub._stopping = True
         answer = await late.upgrade({"Username": "bob"})
         assert (answer.status, answer.json["code"]) == (503, "shutting_down")

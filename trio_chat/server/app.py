@@ -21,7 +21,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import secrets
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -34,27 +33,29 @@ from wsproto.utilities import LocalProtocolError
 from trio_chat.addresses import bracketed
 from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.config import admission
-from trio_chat.errors import Refusal, StoreError, refuse
-from trio_chat.server.doors import http, websocket
+from trio_chat.errors import StoreError
 from trio_chat.server.doors.control import serve_control
-from trio_chat.server.doors.native_peer import NativePeer
+from trio_chat.server.doors.http.pages import page_routes
+from trio_chat.server.doors.http_door import HttpDoor
 from trio_chat.server.doors.own_hosts import OwnHosts
 from trio_chat.server.doors.prover import Prover
 from trio_chat.server.encryption import Encryption
 from trio_chat.server.entrance import Entrance
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.hub import Hub
-from trio_chat.server.hub.items import Arrival, Departure, Stop
+from trio_chat.server.hub.items import Stop
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.identity import ServerIdentity
 from trio_chat.server.metrics import exposition, make_metrics
 from trio_chat.server.net.attempts import Attempts
 from trio_chat.server.net.connection import Connection
-from trio_chat.server.net.crowd import Crowd, Stranger
+from trio_chat.server.net.crowd import Stranger
 from trio_chat.server.net.gate import Gate
 from trio_chat.server.net.outbox import SHARE
 from trio_chat.server.net.outbox_memory import OutboxMemory
 from trio_chat.server.net.transport import listen
+from trio_chat.server.newcomers import Newcomers
+from trio_chat.server.reception import AcceptedSocket, Reception
 from trio_chat.server.tally import Tally
 from trio_chat.server.trusted_proxies import Proxies
 from trio_chat.server.upkeep import Upkeep
@@ -73,21 +74,7 @@ if TYPE_CHECKING:
 _HUB_GRACE: Final = 1.0
 """Seconds that the hub has, after the connections, to hear that the last of them are gone."""
 
-_NEWCOMERS: Final = 256
-"""Sockets beyond the limit of connections: for heads that are not whole yet, pages, and connections that end."""
-
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Socket:
-    """An accepted connection. ``scope`` is that of its tasks, ``newcomer`` its place while it is not inside, and
-    ``tcp`` its transport below TLS."""
-
-    session: int
-    scope: trio.CancelScope
-    newcomer: Stranger
-    tcp: TcpTransport
 
 
 class Server:
@@ -114,15 +101,38 @@ class Server:
         self.sessions = sessions
         self._directory = directory
         self._proxies = Proxies(config.behind_proxy)
-        self._hosts = OwnHosts(config.public_host, config.host)
-        self._prover = Prover(identity, self._hosts)
+        hosts = OwnHosts(config.public_host, config.host)
+        prover = Prover(identity, hosts)
         self.gate = Gate(config.max_connections, config.per_address)
         self._encryption = Encryption.of(config, identity)
         self._entrance = Entrance(self._encryption, self._proxies, hub.refusals, config.handshake_timeout)
         self._attempts = Attempts(on=config.per_address > 0)
-        self.newcomers: Crowd[Stranger] = Crowd()
+        self.newcomers = Newcomers(hub.refusals)
         self._memory = OutboxMemory(config.max_outbox_memory)
-        self._figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory, self._encryption)
+        figures = make_metrics(self.hub, self.gate, self.newcomers, self._memory, self._encryption)
+        self.http = HttpDoor(
+            prover,
+            hosts,
+            config.allow_origin,
+            self._entrance.waits,
+            hub.refusals,
+            hub.tally,
+            timeout=config.handshake_timeout,
+        )
+        self.http.routes.add(page_routes(hub, hosts, partial(exposition, figures)))
+        self._reception = Reception(
+            config,
+            hub,
+            self._entrance,
+            self._encryption,
+            self._proxies,
+            hosts,
+            prover,
+            self.gate,
+            self.newcomers,
+            self._attempts,
+            self.http,
+        )
         self._stopping = trio.Event()
         self._sockets = 0
         self.addresses: list[tuple[str, int]] = []
@@ -187,6 +197,7 @@ class Server:
                     await self._stopping.wait()
                     listening.cancel_scope.cancel()
                 self._entrance.close()
+                self.newcomers.closed = True
                 connections.cancel_scope.deadline = trio.current_time() + self.config.shutdown_grace
                 root.cancel_scope.deadline = connections.cancel_scope.deadline + _HUB_GRACE
                 await inbox.send(Stop(RETRY))
@@ -214,7 +225,7 @@ class Server:
                     transport, address = await listener.accept(self._may_connect)
                 except OSError as error:  # mostly for want of file descriptors, until a connection ends
                     self.hub.refusals.note("cannot accept", "crowded", listener.address[0], error=error.strerror)
-                    self._send_newcomer_away()
+                    self.newcomers.send_one_away()
                     await trio.sleep(0.1)
                     continue
                 connections.start_soon(self._serve, transport, address)
@@ -232,10 +243,10 @@ class Server:
         newcomer = Stranger(address, scope.cancel)
         self._sockets += 1
         self.hub.tally.connections += 1
-        self._add_newcomer(newcomer)
+        self.newcomers.add(newcomer)
         try:
             with tcp, scope:
-                await self._connect(_Socket(session, scope, newcomer, tcp))
+                await self._connect(AcceptedSocket(session, scope, newcomer, tcp))
         except* Exception as group:  # a cancellation may come with it, and goes on
             if group.split(_EXPECTED)[1] is None:
                 log.debug("connection broken", session=session, error=repr(group))
@@ -245,23 +256,7 @@ class Server:
             self._sockets -= 1
             self.newcomers.remove(newcomer)
 
-    def _add_newcomer(self, newcomer: Stranger) -> None:
-        """Give a connection a place among the newcomers, that of another one if all are taken.
-
-        At the end of the server everybody is on the way out and nobody comes, so nobody has to give way.
-        """
-        if self.newcomers.size >= _NEWCOMERS and not self._stopping.is_set():
-            self._send_newcomer_away()
-        self.newcomers.add(newcomer)
-
-    def _send_newcomer_away(self) -> None:
-        first = self.newcomers.first_of_most()
-        if first is not None:
-            self.newcomers.remove(first)
-            self.hub.refusals.note("sent away", "crowded", first.address)
-            first.give_way()
-
-    async def _connect(self, socket: _Socket) -> None:
+    async def _connect(self, socket: AcceptedSocket) -> None:
         config = self.config
         transport = await self._entrance.open(socket.tcp, socket.newcomer.address)
         if transport is None:
@@ -278,117 +273,11 @@ class Server:
                 )
                 ended.callback(connection.detach)
                 try:
-                    await self._answer(connection, nursery, socket, encrypted=transport is not socket.tcp)
+                    await self._reception.receive(connection, nursery, socket, encrypted=transport is not socket.tcp)
                 finally:
                     connection.finish()
                 nursery.cancel_scope.cancel()
             await connection.linger()
-
-    async def _answer(self, connection: Connection, nursery: trio.Nursery, socket: _Socket, *, encrypted: bool) -> None:
-        """Do what the head of a connection asks for. A WebSocket is served to its end."""
-        address = socket.newcomer.address
-        head = await self._entrance.read_head(connection, socket.tcp, address, encrypted=encrypted)
-        if not isinstance(head, http.Head):
-            answer = head
-        elif head.wants_websocket:
-            local = self._proves_for(socket, encrypted=encrypted)
-            answer = _rendered(head, await self._open_session(connection, head, nursery, socket, local))
-        else:
-            figures = partial(exposition, self._figures)
-            page = await http.answer(head, self.hub, self._hosts, figures, encrypted=encrypted)
-            answer = _rendered(head, self._refuse(page, address) if isinstance(page, Refusal) else page)
-        if answer is not None:
-            with trio.move_on_after(self.config.handshake_timeout):
-                await connection.send_all(answer)
-
-    def _proves_for(self, socket: _Socket, *, encrypted: bool) -> tuple[str, int] | None:
-        """The address and port for which the server may sign on a connection: those of its end here. ``None`` where the
-        handshake proved the server's key: somebody in between could show the signature to a client that speaks plain
-        with them. A proxy may need it also there, for clients that see another certificate."""
-        if encrypted and self._encryption.shows_own_key and not self._proxies.trusts(socket.newcomer.address):
-            return None
-        return socket.tcp.local_address
-
-    async def _open_session(
-        self,
-        connection: Connection,
-        head: http.Head,
-        nursery: trio.Nursery,
-        socket: _Socket,
-        local: tuple[str, int] | None,
-    ) -> http.Response | None:
-        """Let a WebSocket past the limits of its address and in, or return the response that refuses it."""
-        address = self._proxies.visitor(head, socket.newcomer.address)
-        if address != socket.newcomer.address and not self._attempts.take(address, trio.current_time()):
-            return self._refuse(refuse("too_many_attempts"), address)
-        with self._inside(connection, socket, address) as refusal:
-            if refusal is not None:
-                return self._refuse(refusal, address)
-            return await self._admit(connection, head, nursery, address, local)
-
-    @contextlib.contextmanager
-    def _inside(self, connection: Connection, socket: _Socket, address: str) -> Iterator[Refusal | None]:
-        """Count a connection at the gate instead of among the newcomers while the block runs."""
-        sessions = self.hub.broker.sessions
-
-        def is_known() -> bool:
-            session = sessions.get(connection.session)
-            return session is not None and session.person is not None
-
-        def give_way() -> None:
-            connection.say_why(refuse("crowded"))
-            socket.scope.cancel()
-
-        with self.gate.enter(address, is_known, give_way) as refusal:
-            if refusal is not None:
-                yield refusal
-                return
-            self.newcomers.remove(socket.newcomer)
-            try:
-                yield None
-            finally:
-                self._add_newcomer(socket.newcomer)
-
-    def _refuse(self, refusal: Refusal, address: str) -> http.Response:
-        self.hub.refusals.note("refused", refusal.code, address)
-        return http.refused(refusal)
-
-    async def _admit(
-        self,
-        connection: Connection,
-        head: http.Head,
-        nursery: trio.Nursery,
-        address: str,
-        local: tuple[str, int] | None,
-    ) -> http.Response | None:
-        """Let a WebSocket in and serve it to its end, or return the response that refuses it. ``local`` is the address
-        and port of its end here, if the server may sign for them."""
-        if head.path != "/":
-            return http.Response(404, "text/plain", b"The chat is at /.\n")
-        refusal = websocket.check_upgrade(head) or websocket.check_origin(head, self.config.allow_origin, self._hosts)
-        hello = refusal or websocket.read_credentials(head)
-        statement = self._prover.read_statement(head, local)
-        if isinstance(hello, Refusal):
-            return self._refuse(hello, address)
-        if isinstance(statement, Refusal):
-            return self._refuse(statement, address)
-        request = await websocket.examine(connection, nursery, self.config.max_frame)
-        with self.hub.open_inbox() as inbox:
-            peer = NativePeer(connection, inbox, self.hub.refusals, address)
-            await inbox.send(Arrival(peer, hello, address))
-            try:
-                refusal = await peer.wait_settled()
-                if refusal is not None:
-                    return http.refused(refusal)
-                upgraded = await websocket.upgrade(connection, request, self._prover.headers(statement))
-                head.headers.clear()  # a session may last for days, and needs the head no more
-                del request, hello, statement, peer
-                await websocket.serve(connection, upgraded)
-                return None
-            finally:
-                # the hub always takes it: it ends after all connections, or is cancelled with them
-                with trio.CancelScope(shield=True), contextlib.suppress(trio.BrokenResourceError):
-                    await inbox.send(Departure(connection.session))
 
 
 def make_server(
@@ -432,10 +321,6 @@ async def open_server(
     async with SqliteStore.open(directory / DATABASE) as kept:
         identity = await trio.to_thread.run_sync(ServerIdentity.open, kept.path)
         yield make_server(config, kept, await kept.load(), identity=identity, directory=directory, clock=clock)
-
-
-def _rendered(head: http.Head, page: http.Response | None) -> bytes | None:
-    return None if page is None else http.render(page, body=head.method != "HEAD")
 
 
 def default_data_directory() -> Path:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING, Final
 
 import trio
@@ -10,12 +9,12 @@ import trio
 from trio_chat.addresses import is_loopback
 from trio_chat.errors import Refusal, refuse
 from trio_chat.server.doors import http
+from trio_chat.server.doors.http.pages import join_url, show_tls_page
 from trio_chat.server.encryption import ALERT, HANDSHAKE, Encryption
 from trio_chat.server.net.transport import linger
+from trio_chat.server.net.waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from trio_chat.server.net.connection import Connection
     from trio_chat.server.net.transport import TcpTransport, Transport
     from trio_chat.server.refusals import Refusals
@@ -23,6 +22,10 @@ if TYPE_CHECKING:
 
 _PLAIN: Final = frozenset({"/healthz", "/metrics"})
 """Pages that a server with TLS also gives a peer of this machine that speaks none."""
+
+
+KEEP_ALIVE: Final = 30.0
+"""Seconds that a connection may wait for its next request."""
 
 
 class Entrance:
@@ -33,17 +36,15 @@ class Entrance:
         self._proxies = proxies
         self._refusals = refusals
         self._timeout = timeout
-        self._scopes: set[trio.CancelScope] = set()
-        self._closed = False
+        self.waits = Waits()
+        """Waits that end when the server stops."""
 
     def __repr__(self) -> str:
-        return f"<Entrance with {len(self._scopes)} on their way>"
+        return f"<Entrance with {len(self.waits.scopes)} on their way>"
 
     def close(self) -> None:
         """End the waiting for peers that are on their way in: the server stops."""
-        self._closed = True
-        for scope in self._scopes:
-            scope.cancel()
+        self.waits.close()
 
     async def open(self, tcp: TcpTransport, address: str) -> Transport | None:
         """Do the handshake of TLS, if the peer begins one and the server speaks TLS. Returns the transport of the
@@ -54,7 +55,7 @@ class Entrance:
         if not self._encryption.on:
             return tcp
         found: Transport | Refusal | None = None
-        with self._in_time() as scope:
+        with self.waits.until(trio.current_time() + self._timeout) as scope:
             found = await self._encryption.open(tcp)
         if scope.cancelled_caught:
             found = self._late()
@@ -65,15 +66,18 @@ class Entrance:
         return found
 
     async def read_head(
-        self, connection: Connection, tcp: TcpTransport, address: str, *, encrypted: bool
+        self, connection: Connection, tcp: TcpTransport, address: str, *, encrypted: bool, first: bool = True
     ) -> http.Head | bytes | None:
-        """Read the head of a connection over ``tcp``, with TLS or without.
+        """Read a head on a connection over ``tcp``, with TLS or without. ``first``: it is the first of the connection;
+        the next ones may begin later.
 
         Returns the answer that ends the connection if nothing else is to be done for it; ``None`` if the peer hangs up,
-        or the server stops.
+        or the server stops, or no next request comes.
         """
+        if not first and not await self._wait_for_next(connection):
+            return None
         found: http.Head | Refusal | None = None
-        with self._in_time() as scope:
+        with self.waits.until(trio.current_time() + self._timeout) as scope:
             found = await _read_head(connection)
         if scope.cancelled_caught:
             found = self._late()
@@ -85,7 +89,18 @@ class Entrance:
         self._refusals.note("refused", found.code, address)
         if found.code == "no_tls":
             return ALERT
-        return http.render(http.refused(found, head), body=head is None or head.method != "HEAD")
+        return http.render(_refused(found, head), body=head is None or head.method != "HEAD")
+
+    async def _wait_for_next(self, connection: Connection) -> bool:
+        """Wait until the next request begins. Returns whether it does."""
+        if self.waits.closed:
+            return False
+        if connection.has_early:
+            await trio.lowlevel.checkpoint()  # others get their turn between two requests
+            return True
+        with self.waits.until(trio.current_time() + KEEP_ALIVE) as scope:
+            await connection.wait_readable()
+        return not scope.cancelled_caught
 
     def _check_plain(self, head: http.Head, tcp: TcpTransport, address: str) -> Refusal | None:
         """Refuse a request that came without TLS to a server that speaks TLS. Proxies that were named may make any,
@@ -94,19 +109,17 @@ class Entrance:
             return None
         if head.path in _PLAIN and (is_loopback(address) or address == tcp.getsockname()[0]):
             return None
-        return refuse("tls_needed", url=http.join_url(head, encrypted=True))
-
-    @contextlib.contextmanager
-    def _in_time(self) -> Iterator[trio.CancelScope]:
-        with trio.move_on_after(self._timeout) as scope:
-            self._scopes.add(scope)
-            try:
-                yield scope
-            finally:
-                self._scopes.discard(scope)
+        return refuse("tls_needed", url=join_url(head, encrypted=True))
 
     def _late(self) -> Refusal | None:
-        return None if self._closed else refuse("head_timeout", seconds=self._timeout)
+        return None if self.waits.closed else refuse("head_timeout", seconds=self._timeout)
+
+
+def _refused(refusal: Refusal, head: http.Head | None) -> http.HttpResponse:
+    """Return the response for a refusal; for a browser that should use TLS, a page."""
+    if refusal.code == "tls_needed" and head is not None and "text/html" in head.headers.get("accept", ""):
+        return show_tls_page(refusal.params["url"])
+    return http.refused(refusal, head)
 
 
 async def _read_head(connection: Connection) -> http.Head | Refusal | None:
@@ -116,6 +129,9 @@ async def _read_head(connection: Connection) -> http.Head | Refusal | None:
     if data.startswith(HANDSHAKE):
         return refuse("no_tls")
     head = http.parse_head(data)
-    if isinstance(head, http.Head) and head.wants_websocket:
-        connection.unread(data)
+    if isinstance(head, http.Head):
+        if head.wants_websocket:
+            connection.unread(data)
+        else:
+            connection.put_back(data[data.index(b"\r\n\r\n") + 4 :])
     return head

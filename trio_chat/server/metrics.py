@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 
     from trio_chat.server.encryption import Encryption
     from trio_chat.server.hub.hub import Hub
-    from trio_chat.server.net.crowd import Crowd, Stranger
     from trio_chat.server.net.gate import Gate
     from trio_chat.server.net.outbox_memory import OutboxMemory
+    from trio_chat.server.newcomers import Newcomers
     from trio_chat.server.tally import Distribution
 
 
@@ -27,7 +27,7 @@ class ServerCollector(Collector):
     """Reads the figures when a client asks for them, so that counting costs the hub next to nothing."""
 
     def __init__(
-        self, hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory, encryption: Encryption
+        self, hub: Hub, gate: Gate, newcomers: Newcomers, memory: OutboxMemory, encryption: Encryption
     ) -> None:
         self._hub = hub
         self._gate = gate
@@ -56,6 +56,10 @@ class ServerCollector(Collector):
         yield CounterMetricFamily("trio_chat_accepted", "Connections since the start.", tally.connections)
         yield CounterMetricFamily("trio_chat_messages", "Room events stored.", tally.messages)
         yield CounterMetricFamily("trio_chat_deliveries", "Events and notices given to sessions.", tally.deliveries)
+        yield CounterMetricFamily("trio_chat_http_requests", "Requests of HTTP that are no upgrade.", tally.requests)
+        yield GaugeMetricFamily("trio_chat_transfers", "Files that are being sent or fetched now.", tally.transfers)
+        yield CounterMetricFamily("trio_chat_body_bytes", "Bytes of bodies of requests that came in.", tally.received)
+        yield CounterMetricFamily("trio_chat_file_bytes", "Bytes of files that went out.", tally.sent)
         refusals = CounterMetricFamily("trio_chat_refusals", "Refusals by row of the error table.", labels=["code"])
         for code, count in sorted(tally.refusals.items()):
             refusals.add_metric([code], count)
@@ -77,7 +81,7 @@ def _histogram(name: str, text: str, values: Distribution) -> HistogramMetricFam
 
 
 def make_metrics(
-    hub: Hub, gate: Gate, newcomers: Crowd[Stranger], memory: OutboxMemory, encryption: Encryption
+    hub: Hub, gate: Gate, newcomers: Newcomers, memory: OutboxMemory, encryption: Encryption
 ) -> CollectorRegistry:
     """Make a registry for this server alone: several servers in one process do not mix."""
     registry = CollectorRegistry(auto_describe=False)

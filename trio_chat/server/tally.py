@@ -34,10 +34,22 @@ class Tally:
     messages: int = 0
     deliveries: int = 0
     connections: int = 0
+    requests: int = 0  # of HTTP, upgrades not counted
+    transfers: int = 0  # now
+    received: int = 0  # bytes of bodies
+    sent: int = 0  # bytes of files
     refusals: Counter[str] = field(default_factory=Counter)
     batch_requests: Distribution = field(default_factory=lambda: Distribution(_REQUESTS))
     batch_seconds: Distribution = field(default_factory=lambda: Distribution(_SECONDS))
     delay_seconds: Distribution = field(default_factory=lambda: Distribution(_SECONDS))
+
+    def count_received(self, size: int) -> None:
+        """Count bytes of the body of a request."""
+        self.received += size
+
+    def count_sent(self, size: int) -> None:
+        """Count bytes of a file that went out."""
+        self.sent += size
 
     def refuse(self, code: str) -> None:
         """Count one refusal, by its row of the error table."""

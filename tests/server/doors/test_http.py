@@ -279,7 +279,7 @@ async def test_half_a_head_is_waited_for_up_to_the_deadline_and_holds_nobody_up(
     live: LiveServer = await serve(handshake_timeout=10.0)
     client = await live.knock()
     await client.send(sent)
-    await until(lambda: live.server._entrance._scopes)
+    await until(lambda: live.server._entrance.waits.scopes)
     assert (await live.get("/healthz")).status == 200
     await trio.testing.wait_all_tasks_blocked()
     mock_clock.jump(11)
@@ -299,7 +299,7 @@ async def test_a_head_of_more_than_16_kib_is_refused(
     data = bare[:-4] + b"x" * (MAX_HEAD - len(bare) + extra) + b"\r\n\r\n"
     nursery.start_soon(client.send, data)
     answer = await client.read_answer()
-    assert answer.status == (400 if extra else 200)
+    assert answer.status == (431 if extra else 200)
     assert extra == 0 or "too long" in answer.json["message"]
 
 
@@ -310,7 +310,7 @@ async def test_an_endless_head_is_read_no_further_than_needed(
     client = await live.knock()
     await client.send(b"GET / HTTP/1.1\r\n" + b"x: y\r\n" * 4000)
     answer = await client.read_answer()
-    assert answer.status == 400
+    assert answer.status == 431
     assert "too long" in answer.json["message"]
 
 
@@ -346,13 +346,14 @@ def test_names_of_headers_are_compared_without_case_and_values_of_one_name_are_a
 
 async def test_a_hundred_headers_are_read(serve: Serve) -> None:
     live = await serve()
-    assert (await live.get("/", headers={f"X-{number}": "y" for number in range(99)})).status == 200
+    assert (await live.get("/", headers={f"X-{number}": "y" for number in range(98)})).status == 200
 
 
-async def test_the_request_behind_one_is_not_answered(serve: Serve) -> None:
+async def test_the_request_behind_the_last_one_is_not_answered(serve: Serve) -> None:
     live = await serve()
     client = await live.knock()
-    await client.send(head("GET", "/healthz", {"Host": "localhost"}) + head("GET", "/metrics", {"Host": "localhost"}))
+    last = head("GET", "/healthz", {"Host": "localhost", "Connection": "close"})
+    await client.send(last + head("GET", "/metrics", {"Host": "localhost"}))
     answer = await client.read_answer()
     assert (answer.status, answer.headers["connection"]) == (200, "close")
     assert answer.body.count(b"\n") == 1

@@ -300,7 +300,7 @@ async def test_the_chat_is_at_the_root_alone(serve: Serve) -> None:
         ({"Content-Length": "0"}, 400, "bad_upgrade"),
         ({"Content-Length": "5"}, 400, "bad_upgrade"),
         ({"Transfer-Encoding": "chunked"}, 400, "bad_upgrade"),
-        ({"Transfer-Encoding": "identity"}, 400, "bad_head"),
+        ({"Transfer-Encoding": "identity"}, 501, "bad_coding"),
     ],
 )
 async def test_a_bad_upgrade_is_refused_and_nobody_hears_of_it(

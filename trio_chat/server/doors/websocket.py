@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     import trio
 
     from trio_chat.server.doors.http import Head
-    from trio_chat.server.doors.own_hosts import OwnHosts
     from trio_chat.server.net.connection import Connection
 
 
@@ -91,20 +90,6 @@ def _is_key(key: str) -> bool:
         return len(base64.b64decode(key, validate=True)) == _KEY
     except binascii.Error:
         return False
-
-
-def check_origin(head: Head, allow_origin: tuple[str, ...], hosts: OwnHosts) -> Refusal | None:
-    """Refuse a web page of another site: a browser names the site of the page (RFC 6455, 10.2).
-
-    A page may connect from an origin in ``allow_origin``, and from the host that it connects to if that is one of
-    ``hosts``.
-    """
-    origin, host = head.headers.get("origin"), head.headers.get("host", "")
-    if origin is None or origin in allow_origin:
-        return None
-    if not host or origin.partition("://")[2].lower() != host.lower():
-        return refuse("bad_origin", origin=repr(origin[:100]))
-    return hosts.check(host)
 
 
 async def examine(connection: Connection, nursery: trio.Nursery, max_frame: int) -> WebSocketRequest:

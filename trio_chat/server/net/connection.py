@@ -19,13 +19,14 @@ from typing import TYPE_CHECKING, Final, Protocol
 import trio
 
 from trio_chat.errors import Refusal, refuse
+from trio_chat.server.net.file_sending import send_file
 from trio_chat.server.net.frames import SMALL, FrameReader, close_frame, short_reason
 from trio_chat.server.net.outbox import Outbox
 from trio_chat.server.net.outbox_memory import OutboxMemory
 from trio_chat.server.net.transport import linger
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from trio_websocket import WebSocketConnection
 
@@ -166,7 +167,7 @@ class Connection(trio.abc.Stream):
         reached, when the peer stopped sending, and when they begin as no HTTP request does (RFC 9112, 3: a method, in
         capitals).
         """
-        head = b""
+        head, self._early = self._early, b""
         while b"\r\n\r\n" not in head and len(head) < limit:
             data = await self._receive()
             if not data:
@@ -182,6 +183,36 @@ class Connection(trio.abc.Stream):
         """Give an upgrade's head, and the bytes behind it, to the next reader."""
         end = head.index(b"\r\n\r\n") + 4
         self._head, self._early = head[:end], head[end:]
+
+    def put_back(self, data: bytes) -> None:
+        """Have these bytes read again, before others."""
+        self._early = data + self._early
+
+    @property
+    def has_early(self) -> bool:
+        """Whether bytes were read that nobody has taken yet."""
+        return bool(self._early)
+
+    def receive_into(self, place: memoryview) -> int:
+        """Read what is there into a place that is not empty, without waiting; return the number of bytes, 0 at the
+        end. Raises ``BlockingIOError``, and another ``OSError`` when the peer is gone."""
+        if self._early:
+            size = min(len(place), len(self._early))
+            place[:size], self._early = self._early[:size], self._early[size:]
+            return size
+        return self._transport.receive_into(place)
+
+    async def wait_readable(self) -> None:
+        """Wait until :meth:`receive_into` may return something. A checkpoint."""
+        await self._transport.wait_readable()
+
+    async def send_file(self, fd: int, offset: int, count: int, told: Callable[[int], None]) -> None:
+        """Send ``count`` bytes of a file from ``offset`` on, in portions, each of which is told to ``told``.
+
+        Raises ``trio.BrokenResourceError`` when the peer is gone or takes too little, and ``FileShrank`` when the file
+        ends before; the rest is not sent then, and the connection has to end. So it is after a cancellation.
+        """
+        await send_file(self._transport, fd, offset, count, told)
 
     def open_up(self, websocket: WebSocketConnection) -> None:
         """Let frames out, and ordinary ones in past trio-websocket: the upgrade is answered."""

@@ -18,6 +18,7 @@ Records without text, such as KeyUpdate, cost microseconds each: a peer that sen
 from __future__ import annotations
 
 import contextlib
+import os
 import ssl
 import threading
 from functools import partial
@@ -175,7 +176,7 @@ class TlsTransport:
 
     # ---- out --------------------------------------------------------------------------------------
 
-    def send(self, data: bytes, /) -> int:
+    def send(self, data: bytes | memoryview, /) -> int:
         """See :meth:`~trio_chat.server.net.transport.Transport.send`."""
         if self._unsent or self._ahead:
             self._flush()
@@ -202,6 +203,17 @@ class TlsTransport:
             raise BlockingIOError
         return taken
 
+    def send_file(self, fd: int, offset: int, count: int, /) -> int:
+        """See :meth:`~trio_chat.server.net.transport.Transport.send_file`. The bytes are read, because this process
+        encrypts them."""
+        if self._unsent or self._ahead:  # before anything is read
+            self._flush()
+            if self._ahead:
+                taken, self._ahead = self._ahead, 0
+                return taken
+        data = os.pread(fd, count, offset)
+        return self.send(memoryview(data)) if data else 0
+
     def _flush(self) -> None:
         """Give the socket all that is encrypted. Raises ``BlockingIOError`` while it does not take all of it."""
         if self._unsent:
@@ -221,26 +233,32 @@ class TlsTransport:
         A peer that ends the connection without the alert ``close_notify`` sends no more, and that is all: messages of
         WebSocket and answers of HTTP say themselves whether they are whole.
         """
+        place = _shared.text
+        return place[: self.receive_into(place)].tobytes()
+
+    def receive_into(self, place: memoryview, /) -> int:
+        """See :meth:`~trio_chat.server.net.transport.Transport.receive_into`."""
         if self._left:
             raw, self._rest = memoryview(self._rest), b""
         else:
             raw = _shared.raw
             size = self._tcp.recv_into(raw)
             if not size:
-                return b""
+                return 0
             raw = raw[:size]
-        text = self._decrypt(raw)
-        self._silent = max(0, self._silent + len(raw) - _OVERHEAD * len(text))
+        have = self._decrypt(raw, place)
+        self._silent = max(0, self._silent + len(raw) - _OVERHEAD * have)
         if self._silent > _MOST_SILENT:
             raise ConnectionAbortedError("the peer sends records without text")
-        if not text and not self._left:
+        if not have and not self._left:
             raise BlockingIOError
-        return text
+        return have
 
-    def _decrypt(self, raw: memoryview) -> bytes:
-        """Return the text of all records that are whole now. It is empty at the peer's ``close_notify``, and there may
-        be more at once (``_left``), or where there is none yet. Raises ``OSError``."""
-        place, have = _shared.text, 0
+    def _decrypt(self, raw: memoryview, place: memoryview) -> int:
+        """Put the text of all records that are whole now into a place, as far as that holds it. Returns its size; it is
+        0 at the peer's ``close_notify``, and there may be more at once (``_left``), or where there is none yet. Raises
+        ``OSError``."""
+        have = 0
         self._left = True  # unless all was read
         self._in.write(raw)
         try:
@@ -259,7 +277,7 @@ class TlsTransport:
                 self._rest = self._in.read()
             if self._out.pending:  # the answer to a KeyUpdate, or an alert
                 self._answer()
-        return place[:have].tobytes()
+        return have
 
     def _answer(self) -> None:
         """Send what the SSL object answers to the peer, as far as the peer takes it."""

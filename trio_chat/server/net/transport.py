@@ -51,6 +51,12 @@ _ATTEMPTS: Final = 10
 """Free ports that are tried: one that is free for IPv6 may be in use for IPv4."""
 
 
+_sendfile: Final[Callable[[int, int, int, int], int] | None] = getattr(os, "sendfile", None)
+
+_CANNOT_SENDFILE: Final = frozenset({errno.EINVAL, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP})
+"""Errors that mean that the system cannot send from this kind of file."""
+
+
 class Transport(Protocol):
     """A stream of bytes to one peer."""
 
@@ -65,6 +71,18 @@ class Transport(Protocol):
         """Return the bytes that are there without waiting, or ``b""`` when the peer sends no more.
 
         Raises ``BlockingIOError`` when there are none yet, and any other ``OSError`` when the peer is gone.
+        """
+
+    def receive_into(self, place: memoryview, /) -> int:
+        """Read the bytes that are there into a place that is not empty, without waiting; return their number, 0 when
+        the peer sends no more. Raises as :meth:`receive`."""
+
+    def send_file(self, fd: int, offset: int, count: int, /) -> int:
+        """Send the beginning of ``count`` bytes of a file from ``offset`` on, without waiting; return the number of
+        bytes taken, 0 if the file has none there.
+
+        The next call has to begin behind them. Raises as :meth:`send`. It reads the file, so the part should be in
+        memory.
         """
 
     def wait_writable(self) -> Awaitable[None]:
@@ -114,6 +132,21 @@ class TcpTransport(socket.socket):
         """See :meth:`Transport.receive`."""
         view = _arrivals.view
         return view[: self.recv_into(view)].tobytes()
+
+    def receive_into(self, place: memoryview, /) -> int:
+        """See :meth:`Transport.receive_into`."""
+        return self.recv_into(place)
+
+    def send_file(self, fd: int, offset: int, count: int, /) -> int:
+        """See :meth:`Transport.send_file`. The bytes go through the kernel alone, where it can do that."""
+        if _sendfile is not None:
+            try:
+                return _sendfile(self.fileno(), fd, offset, count)
+            except OSError as error:
+                if error.errno not in _CANNOT_SENDFILE:
+                    raise
+        data = os.pread(fd, count, offset)
+        return self.send(data) if data else 0
 
     async def peek(self) -> bytes:
         """Wait for the first byte and return it, without taking it; ``b""`` when the peer sends none."""
