@@ -6,6 +6,7 @@ import gc
 from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
+from wsproto.frame_protocol import FrameProtocol
 
 from tests.server.live_server import LiveServer, Serve
 from tests.server.raw_client import close_frame, frame, until
@@ -24,6 +25,11 @@ def no_collector() -> Iterator[None]:
 
 def connections() -> int:
     return sum(type(one) is Connection for one in gc.get_objects())
+
+
+def parsers() -> int:
+    """Count wsproto's parsers on a server's side; the test's own clients have others."""
+    return sum(type(one) is FrameProtocol and not one.client for one in gc.get_objects())
 
 
 async def hang_up(live: LiveServer) -> None:
@@ -75,10 +81,11 @@ async def talk_nonsense(live: LiveServer) -> None:
 async def test_nothing_is_left_of_a_connection(
     serve: Serve, come_and_go: Callable[[LiveServer], Awaitable[None]]
 ) -> None:
-    before = connections()  # of tests that failed
+    before, before_parsers = connections(), parsers()  # of tests that failed
     live = await serve()
     await come_and_go(live)
     for client in live.clients:
         client.hang_up()
     await until(lambda: live.server._sockets == 0)
     await until(lambda: connections() == before)
+    assert parsers() == before_parsers

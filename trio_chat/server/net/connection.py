@@ -14,6 +14,8 @@ whose answer goes straight out. Then it is uncorked, and two things go past trio
 
 from __future__ import annotations
 
+import contextlib
+from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
@@ -49,6 +51,8 @@ _CLOSE: Final = b"\x88"  # FIN and opcode 8
 _TOO_BIG: Final = (1009).to_bytes(2, "big")  # how trio-websocket closes over a message that is too big
 _NOT_UTF8: Final = 1007
 _ABNORMAL: Final = 1006  # the peer is gone without a close; never sent (RFC 6455, 7.4.1)
+# wsproto's parser is a generator that refers to the object that keeps it, and nothing public ends it.
+_PARSER: Final = attrgetter("_wsproto.handshake.connection._proto._parse_more")
 
 
 class Owner(Protocol):
@@ -149,6 +153,9 @@ class Connection(trio.abc.Stream):
     def detach(self) -> None:
         """Forget all that refers back to the connection, once its nursery is closed, so that its memory is free at
         once. The garbage collector, which frees circles, comes only after thousands of connections."""
+        if self._websocket is not None:
+            with contextlib.suppress(AttributeError):  # another version of the libraries leaves it to the collector
+                _PARSER(self._websocket).close()
         self._owner = self._websocket = None
         self.outbox.detach()
 
