@@ -2,8 +2,8 @@
 
     python -m tests.benchmarks.churn_server small|trace serve ...
 
-``small`` gives SQLite a cache of 1 MiB for each connection. With the product's caches, which hold 56 MiB together, the
-memory grows for half an hour until they are full, and hides what grows for ever. ``trace`` also runs the server under
+``small`` gives SQLite a cache of 1 MiB for each connection. With the product's caches, which hold 32 MiB together,
+the memory grows for minutes until they are full, and hides what grows for ever. ``trace`` also runs the server under
 ``tracemalloc``: on SIGUSR1 it writes where its memory has grown since the last time; its resident size says nothing.
 """
 

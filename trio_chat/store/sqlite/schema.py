@@ -40,7 +40,7 @@ APPLICATION: Final = 0x7472636B  # "trck"
 VOLUME: Final = 8192
 """Ids in one volume of the search index. A volume is rebuilt in about 50 ms; a million lines make 123 volumes."""
 
-_WRITER_CACHE: Final = 32 * 1024  # KiB: writes to the index of sent ids are spread over all its pages
+_WRITER_CACHE: Final = 8 * 1024  # KiB: tables, indexes and search volumes grow at their ends; 32 MiB are no faster
 _READER_CACHE: Final = 8 * 1024  # KiB
 # Pages of the WAL after which a commit merges them into the database, while others wait. With SQLite's default of 1000
 # that happens every second at 200 messages a second. Four times as many are hardly more work: most are the same pages.
