@@ -38,6 +38,9 @@ _GATHERING: Final = 0.05
 _RAW: Final = 16 * 1024
 """Bytes given to h11 at a time."""
 
+_LINES: Final = 4096
+"""Bytes that the line before a chunk may have, or all lines behind the last one: h11 keeps them."""
+
 _FEW_CHUNKS: Final = 1024
 _SMALL: Final = 256
 """Chunks that any body may have, and one more for so many bytes: each costs some ten microseconds, however small."""
@@ -81,6 +84,7 @@ class RequestBody:
         self._read = 0
         self._floor = RateFloor(_RATE, _WINDOW)
         self._buffer: memoryview | None = None
+        self._cut: BodyCut | None = None
         self.expected = head.version == "1.1" and head.headers.get("expect", "").lower() == "100-continue"
         self.finished = head.length == 0
 
@@ -116,6 +120,8 @@ class RequestBody:
             return memoryview(b"")
         if self._length is not None and self._length > self._limit:
             raise BodyCut(refuse("body_too_large", limit=self._limit))
+        if self._cut is not None:
+            raise self._cut
         if self._waits.closed:
             raise BodyCut(refuse("shutting_down"))
         if self._buffer is None:
@@ -137,7 +143,10 @@ class RequestBody:
         """Have the peer send the body, if it waits to be asked."""
         if self.expected:
             self.expected = False
-            await self._connection.send_all(CONTINUE)
+            with trio.move_on_after(self._floor.patience) as scope:
+                await self._connection.send_all(CONTINUE)
+            if scope.cancelled_caught:
+                raise BodyCut(refuse("slow_body", rate=_RATE))
 
     async def _fill(self, place: memoryview) -> int:
         """Read into ``place``; return the number of bytes. 0 is the end of the body."""
@@ -146,10 +155,14 @@ class RequestBody:
             try:
                 have += self._take(place[have:])
             except BlockingIOError:
-                if have >= _ENOUGH or (have and trio.current_time() >= gathered_at):
+                late = trio.current_time() >= gathered_at or self._waits.closed
+                if have >= _ENOUGH or (have and late):
                     break
-            except OSError as error:
-                raise BodyCut(refuse("bad_body", why="it ends before its end")) from error
+            except BodyCut as cut:
+                if not have:
+                    raise
+                self._cut = cut  # the handler gets what came before it
+                break
             else:
                 gathered_at = gathered_at or trio.current_time() + _GATHERING
                 if self._chunks is not None:
@@ -166,9 +179,7 @@ class RequestBody:
             self.finished = self._chunks.over
             return size
         left = self._left or 0
-        size = self._connection.receive_into(place[:left])
-        if not size:
-            raise BodyCut(refuse("bad_body", why="it ends too early"))
+        size = _receive(self._connection, place[:left])
         self._left = left - size
         self.finished = not self._left
         return size
@@ -186,12 +197,25 @@ class RequestBody:
             raise BodyCut(refuse("slow_body", rate=_RATE))
 
 
+def _receive(connection: Connection, place: memoryview) -> int:
+    """Read what is there now of a body that goes on. Raises ``BlockingIOError``."""
+    try:
+        size = connection.receive_into(place)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        raise BodyCut(refuse("bad_body", why="the connection is broken")) from error
+    if not size:
+        raise BodyCut(refuse("bad_body", why="it ends too early"))
+    return size
+
+
 class _ChunkReader:
     """Takes the bytes of a body out of its chunks. ``over``: its end was read."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._parser = h11.Connection(h11.SERVER, max_incomplete_event_size=_RAW)
+        self._parser = h11.Connection(h11.SERVER, max_incomplete_event_size=_LINES)
         self._parser.receive_data(b"POST / HTTP/1.1\r\nHost: body\r\nTransfer-Encoding: chunked\r\n\r\n")
         self._parser.next_event()
         self._raw = memoryview(bytearray(_RAW))
@@ -223,9 +247,7 @@ class _ChunkReader:
         return size
 
     def _read_on(self) -> None:
-        size = self._connection.receive_into(self._raw)
-        if not size:
-            raise BodyCut(refuse("bad_body", why="it ends too early"))
+        size = _receive(self._connection, self._raw)
         data = bytes(self._raw[:size])
         self._parser.receive_data(data)
         self._last = self._last[-_BLANK_LINE:] + data

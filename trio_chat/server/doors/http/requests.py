@@ -32,5 +32,5 @@ class HttpRequest:
 
     def begin_transfer(self) -> None:
         """Count the exchange as a transfer up to its end. It has no place among the newcomers meanwhile, so it does
-        not give way to others that prove nothing."""
+        not give way to others that prove nothing. Call it once."""
         self.held.enter_context(self.transferring())
