@@ -130,6 +130,16 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "wrong_checksum": {},
     "bad_range": {"size": 100},
     "version_changed": {},
+    "no_token": {},
+    "no_files": {},
+    "files_off": {"room": "#ops"},
+    "too_large": {"name": "'a.iso'", "size": "4.4 GiB", "where": " in #ops", "limit": "100.0 MiB"},
+    "quota_full": {"name": "'a.iso'", "size": "4.4 GiB", "limit": "1.0 GiB"},
+    "files_full": {"name": "'a.iso'", "limit": "10.0 GiB"},
+    "disk_full": {},
+    "unknown_file": {},
+    "unfinished_file": {"name": "'a.iso'"},
+    "too_many_uploads": {"limit": 16},
     "too_many_transfers": {"limit": 4, "whose": "yours"},
 }
 

@@ -379,6 +379,37 @@ FAULTS: Final[dict[str, Fault]] = {
     "too_many_transfers": Fault(
         "{limit} transfers of {whose} run, the most allowed.", "Wait until one of them ends.", http=429
     ),
+    # files
+    "no_token": Fault(
+        "The request has no token that this server knows.",
+        "Send the token of your device, which the chat's welcome has, as Authorization: Bearer TOKEN.",
+        http=401,
+    ),
+    "no_files": Fault("This server takes no files.", "Whoever runs it can allow them with --max-file.", http=403),
+    "files_off": Fault("{room} takes no files.", "Send them elsewhere; a moderator can allow them here.", http=403),
+    "too_large": Fault("{name} has {size}; the limit{where} is {limit}.", "Send a smaller file.", http=413),
+    "quota_full": Fault(
+        "With {name}, your files would take {size}; you may have {limit}.",
+        "Delete messages with files that nobody needs any more, or ask whoever runs the server.",
+        http=413,
+    ),
+    "files_full": Fault(
+        "The server has no place for {name}: all files together may take {limit}.",
+        "Tell whoever runs the server.",
+        http=507,
+    ),
+    "disk_full": Fault(
+        "The disk of the server is full: it takes no files now.", "Tell whoever runs the server.", http=507
+    ),
+    "unknown_file": Fault(
+        "There is no such file here.", "It may have been deleted, with its message or because of its age.", http=404
+    ),
+    "unfinished_file": Fault("{name} is not uploaded whole yet.", "Send the rest of it first.", http=409),
+    "too_many_uploads": Fault(
+        "You have {limit} uploads that no message carries, the most allowed.",
+        "Send them, cancel some of them, or wait: they end after a day.",
+        http=429,
+    ),
     # the end of a connection
     "idle": Fault("Bye! You sent nothing for {seconds:g} seconds.", "Join again when you like.", close=1000),
     "too_slow": Fault(

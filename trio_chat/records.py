@@ -71,8 +71,9 @@ class DropDevice(Struct, frozen=True, gc=False):
 
 
 class SaveRoom(Struct, frozen=True, gc=False):
-    """A room, or a direct conversation of the accounts in ``direct``. ``slow`` is in seconds, ``keep`` in
-    days (``None``: as long as the server says)."""
+    """A room, or a direct conversation of the accounts in ``direct``. ``slow`` is in seconds, ``keep`` in days
+    (``None``: as long as the server says). Its messages can carry ``files`` of up to ``max_file`` bytes (0: as the
+    server says)."""
 
     id: int
     name: str
@@ -83,6 +84,8 @@ class SaveRoom(Struct, frozen=True, gc=False):
     announce_only: bool = False
     slow: float = 0.0
     keep: float | None = None
+    files: bool = True
+    max_file: int = 0
 
 
 class DropRoom(Struct, frozen=True, gc=False):
@@ -241,6 +244,33 @@ class Redact(Struct, frozen=True, gc=False):
     event: bytes
 
 
+class SaveFile(Struct, frozen=True, gc=False):
+    """A file. ``size`` is in bytes, and ``digest`` the SHA-256 of the bytes in 64 hexadecimal digits.
+
+    It begins as an upload of the account: ``digest`` is empty until all bytes are there. Then the message ``seq`` of
+    the ``room`` carries it; both are 0 until then. ``kind`` is the media type, ``width`` and ``height`` are of an
+    image, in pixels. ``time`` is when the upload began.
+    """
+
+    id: str
+    account: int
+    name: str
+    size: int
+    kind: str
+    digest: str
+    width: int
+    height: int
+    time: str
+    room: int = 0
+    seq: int = 0
+
+
+class DropFile(Struct, frozen=True, gc=False):
+    """Delete a file, if it is there; its bytes go with the last file that has them."""
+
+    id: str
+
+
 class SaveClock(Struct, frozen=True, gc=False):
     """The relation between the clocks of the server, in seconds.
 
@@ -275,6 +305,8 @@ Record: TypeAlias = (
     | Line
     | Amend
     | Redact
+    | SaveFile
+    | DropFile
     | SaveClock
 )
 
@@ -300,7 +332,9 @@ class Sent(Struct, frozen=True, gc=False):
 class Snapshot(Struct, frozen=True):
     """Everything in a store but the lines of the logs. ``sent`` has the places of the last few thousand lines by the
     ids under which they were sent, the newest last. The numbers ``next_…`` are the first that were never used.
-    ``clock`` is the clock by which the times of ends were stored; ``None`` in a new store, and in one of 0.1.0."""
+    ``files`` are the uploads that no message carries, the oldest first. ``file_bytes`` has the bytes of all files of
+    each account, whether a message carries them or not; also of accounts that are gone. ``clock`` is the clock by which
+    the times of ends were stored; ``None`` in a new store, and in one of 0.1.0."""
 
     accounts: tuple[SaveAccount, ...] = ()
     devices: tuple[SaveDevice, ...] = ()
@@ -312,6 +346,8 @@ class Snapshot(Struct, frozen=True):
     bans: tuple[SaveBan, ...] = ()
     invite_links: tuple[SaveInviteLink, ...] = ()
     sent: tuple[Sent, ...] = ()
+    files: tuple[SaveFile, ...] = ()
+    file_bytes: dict[int, int] = {}
     next_account: int = 1
     next_device: int = 1
     next_room: int = 1

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec.structs import replace
 
-from trio_chat.broker import admission, invites, presence, rooms
+from trio_chat.broker import admission, files, invites, presence, rooms
 from trio_chat.broker.admission import NO_PASSWORD, digest_of, holder_of, owning_device
 from trio_chat.broker.effects import Disconnect, Notify, Subscribe, Throttle
 from trio_chat.broker.places import place_of
@@ -317,6 +317,7 @@ def release(decision: Decision, person: Person) -> None:
     journal.pop(registry.skeletons, person.name.skeleton)
     for digest in person.devices:
         journal.pop(registry.holders, digest)
+    files.drop_uploads(decision, person.id)
     decision.persist(DropAccount(person.id))
     for room in list(person.rooms.values()):
         journal.pop(room.members, person.id)
@@ -417,6 +418,7 @@ def _welcome(ask: Ask[Hello], person: Person, token: str) -> Welcome:
         names=rooms.names_of_former(ask.registry, infos),
         left_out=left_out,
         lobby=LOBBY,
+        files=files.limits_for(ask.registry, person),
         limits=Limits(text=settings.max_text, frame=settings.max_frame, to=settings.max_recipients),
         time=ask.time,
         server=settings.server,

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from msgspec import Struct, structs
 
-from trio_chat.broker import arrival, ends, presence, prices, resent, retract, talk
+from trio_chat.broker import arrival, ends, files, presence, prices, resent, retract, talk
 from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS, PASSIVE
 from trio_chat.broker.effects import Disconnect, Effect, Persist, Reply, Throttle
@@ -277,7 +277,7 @@ class Broker(Registry):
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_expiry, self.next_save, self.next_visit, self.next_clock)
+        first = min(self.next_expiry, self.next_save, self.next_visit, self.next_clock, self.files.next_end)
         if self.gathering:
             first = min(first, min(room.presence_told for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
@@ -294,6 +294,8 @@ class Broker(Registry):
             self.journal.set(session, "expired", True)
         if self.next_clock <= now:
             ends.save_ends(Decision(self, now, effects))
+        if self.files.next_end <= now:
+            files.drop_ended(Decision(self, now, effects))
         if self.next_visit <= now:
             self.note_visits(now)
         if self.next_save <= now:

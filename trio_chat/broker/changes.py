@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import msgspec
 
-from trio_chat.broker import rooms, talk
+from trio_chat.broker import files, rooms, talk
 from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import Role, StoredMessage
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Deleted, Edited, Ok, Reacted
+from trio_chat.protocol.files import text_without_lines, with_file_lines
 from trio_chat.protocol.requests import Delete, Edit, React
 from trio_chat.protocol.text import clean, clean_line
 from trio_chat.records import Amend, AuditNote, Redact
@@ -39,11 +40,15 @@ def edit(ask: Ask[Edit]) -> Refusal | None:
         return refuse("unknown_message", seq=request.target, room=room.name)
     if stored.sender != person.id:
         return refuse("not_yours", seq=request.target, room=room.name, others="")
-    text = clean(request.text)
-    refusal = talk.check_text(ask.registry, text) or _may_change(ask.registry, room, person, ask.now)
+    carried = stored.message.files
+    text = text_without_lines(clean(request.text), carried)  # clients of earlier versions send the lines too
+    refusal = talk.check_text(ask.registry, text, may_be_empty=bool(carried)) or _may_change(
+        ask.registry, room, person, ask.now
+    )
     if refusal is not None:
         return refusal
     mentions = tuple(mentioned.id for mentioned in talk.mentioned_in(ask.registry, room, person, text))
+    text = with_file_lines(text, carried)
     message = msgspec.structs.replace(stored.message, text=text, edited=ask.time, mentions=mentions)
     talk.change_mentions(ask, room, message.seq, stored.message.mentions, mentions)
     ask.persist(Amend(room.id, message.seq, encode(message), text))
@@ -73,9 +78,10 @@ def delete(ask: Ask[Delete]) -> Refusal | None:
         return refuse("not_yours", seq=request.target, room=room.name, others=others)
     message = stored.message
     emptied = msgspec.structs.replace(
-        message, text="", deleted=True, edited=None, reactions={}, reaction_ids={}, mentions=()
+        message, text="", deleted=True, edited=None, reactions={}, reaction_ids={}, mentions=(), files=()
     )
     ask.persist(Redact(room.id, message.seq, encode(emptied)))
+    files.drop_carried(ask, stored)
     talk.change_mentions(ask, room, message.seq, message.mentions, ())
     if not is_own:
         ask.persist(AuditNote(ask.time, person.name.shown, "delete", room.name, message.sender, str(message.seq)))

@@ -88,6 +88,17 @@ class Charges:
             wait, over = max(wait, longer), over or too_much
         return wait, refuse("too_fast", seconds=wait) if over else None
 
+    def take_at(self, account: int | None, address: str, cost: float, now: float) -> tuple[float, Refusal | None]:
+        """Charge what came without a session, from an address: to an account, if one is known. As :meth:`take`."""
+        if not self._on:
+            return 0.0, None
+        wait, over = (0.0, False) if account is None else _spend(self.accounts.of(account, now), cost, now)
+        place = place_of(address) if self._by_place else None
+        if place is not None:
+            longer, too_much = _spend(self.places.of(place, now), cost, now)
+            wait, over = max(wait, longer), over or too_much
+        return wait, refuse("too_fast", seconds=wait) if over else None
+
     def take_text(self, room: ChatRoom, text: str, now: float) -> tuple[float, Refusal | None]:
         """Charge a text to the room that it goes into. As :meth:`take`; short texts are never refused.
 

@@ -66,7 +66,7 @@ def configure(ask: Ask[Configure]) -> Refusal | None:
     if room.is_lobby and request.private:
         return refuse("stays_in_lobby", room=room.name, advice="Make another room and type /private on there.")
     changed: list[tuple[str, str]] = []
-    for field in ("private", "announce_only", "slow", "keep"):
+    for field in ("private", "announce_only", "slow", "keep", "files", "max_file"):
         value = getattr(request, field)
         if value is None:
             continue
@@ -74,7 +74,7 @@ def configure(ask: Ask[Configure]) -> Refusal | None:
             value = value or None
         if value != getattr(room, field):
             registry.journal.set(room, field, value)
-            changed.append((field, _shown(value)))
+            changed.append((field, str(value) if field == "max_file" else _shown(value)))
     ask.persist(record_of(room))  # also when nothing changes, as in set_role
     for field, shown in changed:
         _tell_room(ask, room, _Deed(field, value=shown))

@@ -25,6 +25,7 @@ from trio_chat.broker.state import (
     State,
     stamp,
 )
+from trio_chat.broker.uploads import Uploads
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.names import check_name, nearest
 from trio_chat.protocol.text import quoted
@@ -51,7 +52,8 @@ class Registry:
     Sessions, people and rooms are found by their numbers (``sessions``, ``persons``, ``numbered``), people and rooms by
     the keys of their names (``people``, ``rooms``), people by the looks of their names (``skeletons``) and by the
     digests of their devices' tokens (``holders``), a direct conversation by the numbers of its people (``direct``), and
-    an invite by its number (``invite_links``). The other collections hold records and rooms that wait for their time.
+    an invite by its number (``invite_links``). ``files`` has the uploads and the bytes of all files. The other
+    collections hold records and rooms that wait for their time.
     """
 
     def __init__(self, settings: BrokerSettings) -> None:
@@ -69,6 +71,7 @@ class Registry:
         self.unsaved_reads: dict[tuple[int, int], Person] = {}
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
+        self.files = Uploads(self.journal)
         self.charges = Charges(settings)
         self.claims = PlaceLimits(HOUR / (settings.new_names or 1))
         self.guesses = Guesses()
@@ -154,6 +157,7 @@ class Registry:
         for number, first in firsts.items():
             if number in self.numbered:
                 self.numbered[number].first = first
+        self.files.note_removed()
 
     def statistics(self) -> BrokerStatistics:
         """How much of everything there is now."""

@@ -50,6 +50,7 @@ def restore(registry: Registry, snapshot: Snapshot, now: float, clock: SaveClock
     for link in snapshot.invite_links:
         registry.invite_links[link.id] = InviteLink(link, _end(registry, link.until))
     _restore_sent(registry, snapshot, now)
+    registry.files.restore(snapshot, now, registry.clock.ahead)
     registry.people.build()
     registry.rooms.build()
     if clock is not None:
@@ -74,6 +75,8 @@ def add_room(registry: Registry, record: SaveRoom, last: int = 0, first: int = 1
         record.announce_only,
         record.slow,
         record.keep,
+        record.files,
+        record.max_file,
         last,
         first,
     )
@@ -95,6 +98,8 @@ def record_of(room: ChatRoom) -> SaveRoom:
         announce_only=room.announce_only,
         slow=room.slow,
         keep=room.keep,
+        files=room.files,
+        max_file=room.max_file,
     )
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from msgspec.structs import replace
 
-from trio_chat.broker import rooms
+from trio_chat.broker import files, rooms
 from trio_chat.broker.effects import Acknowledge, Effect, Notify, Recall, Reply, Seek, Subscribe, Tell
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Delivered, Error, Ok, Presence, ReadUpTo, Room, Welcome
@@ -73,7 +73,13 @@ def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | S
         infos, left_out = rooms.describe_all(registry, person)
         gone = tuple(one for one in event.put_out if one.room not in person.rooms)
         now_is = replace(
-            event, name=person.name.shown, admin=person.admin, rooms=infos, left_out=left_out, put_out=gone
+            event,
+            name=person.name.shown,
+            admin=person.admin,
+            rooms=infos,
+            left_out=left_out,
+            put_out=gone,
+            files=files.limits_for(registry, person),
         )
         subscribed = (Subscribe(effect.session, room.name, room.id) for room in person.rooms.values())
         return [Reply(effect.session, now_is), *subscribed]

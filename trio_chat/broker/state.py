@@ -75,7 +75,9 @@ class BrokerSettings:
 
     ``names`` says whether a name belongs to the account that claims it; ``name_expiry`` is in seconds. From one place
     ``new_names`` names may be claimed in an hour, and one person may begin ``conversations`` direct conversations in
-    one. The lines of one answer have no more than ``page_bytes`` together. ``rate`` and ``burst`` are of an account,
+    one. A file may have ``max_file`` bytes (0: the server takes none), all files of an account ``file_quota`` and the
+    files of all ``files_total``; an account may have ``max_uploads`` that no message carries. The lines of one
+    answer have no more than ``page_bytes`` together. ``rate`` and ``burst`` are of an account,
     ``address_rate`` and ``address_burst`` of an address; one room may get ``room_bytes`` of text at once, and half of
     them a second.
     """
@@ -104,6 +106,10 @@ class BrokerSettings:
     name_expiry: float = 0.0
     new_names: int = 0
     room_creation: Literal["everyone", "moderators", "admins"] = "everyone"
+    max_file: int = 0
+    file_quota: int = 0
+    files_total: int = 0
+    max_uploads: int = 16
 
     @property
     def owned(self) -> bool:
@@ -248,6 +254,8 @@ class ChatRoom:
     announce_only: bool = False
     slow: float = 0.0
     keep: float | None = None
+    files: bool = True
+    max_file: int = 0
     last: int = 0
     first: int = 1
     members: dict[int, Member] = field(default_factory=dict)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from trio_chat.broker import rooms
+from trio_chat.broker import files, rooms
 from trio_chat.broker.effects import Notify, Publish, Recall, Seek, Tell
 from trio_chat.broker.state import (
     BIG_ROOM,
@@ -24,6 +24,7 @@ from trio_chat.broker.state import (
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.addressing import find_mentions
 from trio_chat.protocol.events import Delivered, Message, Ok, Pong, ReadUpTo, TypingNotice
+from trio_chat.protocol.files import with_file_lines
 from trio_chat.protocol.text import clean, clean_line, quoted
 from trio_chat.records import DropMention, SaveMention, SaveRoom
 
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
     from trio_chat.broker.ask import Ask
     from trio_chat.broker.registry import Registry
+    from trio_chat.protocol.parts import FileInfo
     from trio_chat.protocol.requests import Delete, Edit, History, Ping, Read, Received, Search, Send, Typing
 
 
@@ -43,7 +45,7 @@ def send(ask: Ask[Send]) -> Refusal | None:
         ask.acknowledge(before)
         return None
     text = clean(request.text)
-    refusal = check_text(registry, text)
+    refusal = check_text(registry, text, may_be_empty=bool(request.files))
     if refusal is not None:
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
@@ -53,23 +55,33 @@ def send(ask: Ask[Send]) -> Refusal | None:
         return room
     if request.reply_to is not None and not _replies_to_message(ask):
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
+    carried: tuple[FileInfo, ...] = ()
+    if request.files:
+        found = files.find_sendable(registry, person, room, request.files)
+        if isinstance(found, Refusal):
+            return found
+        carried = found
     registry.journal.set(room.members[person.id], "spoke", ask.now)
     seq, time = rooms.number_next(registry, room), ask.time
     people = mentioned_in(registry, room, person, text)
+    told = with_file_lines(text, carried) if carried else text
     message = Message(
         room=room.name,
         seq=seq,
         time=time,
         sender=person.name.shown,
         sender_id=person.id,
-        text=text,
+        text=told,
         mentions=tuple(mentioned.id for mentioned in people) if people else (),
         cid=clean_line(request.id),
         sent=request.sent,
         kind=request.kind,
         reply_to=request.reply_to,
+        files=carried,
     )
-    ask.effects.append(Publish(room.name, message, room.id, person.id, text, request.id))
+    ask.effects.append(Publish(room.name, message, room.id, person.id, told, request.id))
+    if carried:
+        files.carry(ask, room, seq, request.files)
     ask.acknowledge(Ok(id=request.id, room=room.name, seq=seq, time=time))
     _remember(registry, person, request.id, StoredPlace(room.id, seq, time))
     if people:
@@ -89,12 +101,12 @@ def room_of_reply(registry: Registry, person: Person, request: Send) -> ChatRoom
     return None if isinstance(people, Refusal) else registry.direct.get(frozenset(people))
 
 
-def check_text(registry: Registry, text: str) -> Refusal | None:
-    """Whether a message may have this (clean) text."""
+def check_text(registry: Registry, text: str, *, may_be_empty: bool = False) -> Refusal | None:
+    """Whether a message may have this (clean) text. It ``may_be_empty`` where the message carries files."""
     limit = registry.settings.max_text
     if len(text) > limit:
         return refuse("too_long", size=len(text), limit=limit)
-    if not text or text.isspace():
+    if not may_be_empty and (not text or text.isspace()):
         return refuse("empty")
     return None
 
@@ -202,7 +214,9 @@ def search(ask: Ask[Search]) -> Refusal | None:
         if given is not None and time is None:
             return refuse("bad_time", time=quoted(given))
         times.append(time)
-    if not (request.words or sender or request.has_link or any(times) or request.room):
+    if not (
+        request.words or sender or request.has_link or request.has_file or request.file or any(times) or request.room
+    ):
         return refuse("empty")
     ask.effects.append(Seek(ask.session.id, request, tuple(readable.values()), sender, *times))
     return None
@@ -285,7 +299,7 @@ def _find_room(ask: Ask[Send], person: Person) -> ChatRoom | Refusal:
         return registry.no_such_room(request.room, person) or refuse("not_a_member", room=request.room)
     if room.direct is not None:
         others = {number: registry.persons[number] for number in room.direct if number in registry.persons}
-        return _check_reachable(registry, room, person) or _conversation(ask, others)
+        return check_reachable(registry, room, person) or _conversation(ask, others)
     return may_speak(registry, room, person, ask.now) or room
 
 
@@ -307,7 +321,18 @@ def _find_conversation(ask: Ask[Send]) -> ChatRoom | Refusal:
     return _conversation(ask, people)
 
 
-def _check_reachable(registry: Registry, room: ChatRoom, person: Person) -> Refusal | None:
+def check_recipients(registry: Registry, person: Person, names: Sequence[str]) -> Refusal | None:
+    """Whether a person can write to these people, who must all be known."""
+    if not names:
+        return refuse("no_recipient")
+    limit = registry.settings.max_recipients
+    if len(names) > limit:
+        return refuse("too_many_recipients", count=len(names), limit=limit)
+    people = _people(registry, person, names)
+    return people if isinstance(people, Refusal) else None
+
+
+def check_reachable(registry: Registry, room: ChatRoom, person: Person) -> Refusal | None:
     """Whether the people of a direct conversation can all be reached."""
     for number in room.direct or ():
         other = registry.persons.get(number)

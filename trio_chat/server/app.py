@@ -19,6 +19,7 @@ a deadline. Then deleted texts are removed from the disk.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import itertools
 import secrets
 from functools import partial
@@ -59,7 +60,7 @@ from trio_chat.server.reception import AcceptedSocket, Reception
 from trio_chat.server.tally import Tally
 from trio_chat.server.trusted_proxies import Proxies
 from trio_chat.server.upkeep import Upkeep
-from trio_chat.store import DATABASE, MemoryStore, SqliteStore
+from trio_chat.store import DATABASE, FileRecords, MemoryStore, SqliteStore
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -293,11 +294,14 @@ def make_server(
     stored one. Without an ``identity`` the server gets one for this run only."""
     clocks = clock(snapshot.clock)
     identity = identity or ServerIdentity.for_this_run()
-    hub = Hub(Broker(_settings(config, store.epoch, identity), snapshot, *clocks.read()), store, Tally(), clocks)
+    settings = _settings(config, store.epoch, identity)
+    if not isinstance(store, FileRecords):
+        settings = dataclasses.replace(settings, max_file=0)
+    hub = Hub(Broker(settings, snapshot, *clocks.read()), store, Tally(), clocks)
     return Server(
         config,
         hub,
-        Upkeep(hub, store, config.keep, clocks),
+        Upkeep(hub, store, config.keep, clocks, config.keep_files),
         itertools.count(1),
         identity=identity,
         directory=directory,
@@ -372,4 +376,8 @@ def _settings(config: ServerConfig, epoch: str, identity: ServerIdentity) -> Bro
         name_expiry=config.name_expiry * 86400,
         new_names=config.new_names,
         room_creation=config.room_creation,
+        max_file=config.max_file,
+        file_quota=config.file_quota,
+        files_total=config.files_total,
+        max_uploads=config.max_uploads,
     )

@@ -11,6 +11,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.server.hub.items import LogsTrimmed
+from trio_chat.store import FileRecords
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -52,12 +53,14 @@ log = structlog.get_logger()
 
 
 class Upkeep:
-    """The upkeep of a hub's store. Messages older than ``keep`` days are removed; 0 keeps them for ever."""
+    """The upkeep of a hub's store. Messages older than ``keep`` days are removed; 0 keeps them for ever. Files older
+    than ``keep_files`` days are removed too; 0 keeps them as long as their messages."""
 
-    def __init__(self, hub: Hub, store: StoreUpkeep, keep: float, clock: Clock) -> None:
+    def __init__(self, hub: Hub, store: StoreUpkeep, keep: float, clock: Clock, keep_files: float = 0.0) -> None:
         self.store = store
         self._hub = hub
         self._keep = keep
+        self._keep_files = keep_files
         self._clock = clock
 
     def __repr__(self) -> str:
@@ -66,7 +69,7 @@ class Upkeep:
     def start(self, nursery: trio.Nursery) -> None:
         """Start the tasks that run until they are cancelled."""
         nursery.start_soon(_run_for_ever, fill_index, self._hub, self.store)
-        nursery.start_soon(_run_for_ever, prune, self._hub, self.store, self._keep, self._clock)
+        nursery.start_soon(_run_for_ever, prune, self._hub, self.store, self._keep, self._clock, self._keep_files)
         nursery.start_soon(_run_for_ever, check_for_damage, self.store)
         nursery.start_soon(_run_for_ever, watch_store, self._hub, self.store)
 
@@ -124,19 +127,24 @@ async def finish(store: StoreUpkeep) -> None:
     log.warning("not all that was deleted is removed from the disk", advice=advice)
 
 
-async def prune(hub: Hub, store: StoreUpkeep, keep: float, clock: Clock) -> NoReturn:
-    """Remove messages older than ``keep`` days (0: none), or than their room's own limit."""
+async def prune(hub: Hub, store: StoreUpkeep, keep: float, clock: Clock, keep_files: float = 0.0) -> NoReturn:
+    """Remove messages older than ``keep`` days (0: none), or than their room's own limit, and files older than
+    ``keep_files`` days (0: none)."""
     while True:
+        firsts: dict[int, int] = {}
+        files = 0
+        now = datetime.fromtimestamp(clock.earlier(), UTC)
         try:
-            firsts = await store.prune(datetime.fromtimestamp(clock.earlier(), UTC), keep or None)
+            firsts = await store.prune(now, keep or None)
+            if keep_files and isinstance(store, FileRecords):
+                files = await store.prune_files(now, keep_files)
         except StoreError as error:
             log.warning("old messages not removed", error=str(error))
-        else:
-            if firsts:
-                log.info("old messages removed", rooms=len(firsts))
-                hub.storing.stored.set()
-                async with hub.open_inbox() as inbox:
-                    await inbox.send(LogsTrimmed(firsts))
+        if firsts or files:
+            log.info("old messages removed", rooms=len(firsts), files=files)
+            hub.storing.stored.set()
+            async with hub.open_inbox() as inbox:
+                await inbox.send(LogsTrimmed(firsts))
         await trio.sleep(_PRUNING)
 
 

@@ -15,7 +15,7 @@ outside a store may assume that only its own process writes to that store.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 from msgspec import Struct
 
@@ -25,7 +25,7 @@ from trio_chat.records import AuditNote
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
-    from trio_chat.records import Record, Snapshot
+    from trio_chat.records import Record, SaveFile, Snapshot
 
 
 SENT: Final = 4096
@@ -78,6 +78,8 @@ class SearchQuery(Struct, frozen=True):
     - It is from one of ``senders``. Without any, lines of all senders match.
     - Its time is ``after`` or later, and earlier than ``before``. Both are times or beginnings of times.
     - It holds a link, if ``has_link`` is set.
+    - It carries a file, if ``has_file`` is set.
+    - It carries a file whose name has all words of ``file``, if that is set.
 
     ``before_id`` continues an earlier search: it is the ``id`` of that search's last hit.
     """
@@ -90,6 +92,8 @@ class SearchQuery(Struct, frozen=True):
     has_link: bool = False
     limit: int = 50
     before_id: int | None = None
+    has_file: bool = False
+    file: str | None = None
 
 
 class Hit(NamedTuple):
@@ -211,6 +215,26 @@ class StoreReader(Protocol):
         """Return the newest lines of the audit log (before the line numbered ``before``), newest first."""
 
 
+@runtime_checkable
+class FileRecords(Protocol):
+    """The part of a store that knows the files: not their bytes, but who sent them and which messages carry them. Its
+    methods may be called as those of :class:`StoreReader`, and raise what those raise."""
+
+    async def find_file(self, file: str) -> SaveFile | None:
+        """Return the file or upload with this id, or ``None`` if there is none."""
+
+    async def list_files(self, *, room: int | None = None, account: int | None = None, limit: int) -> list[SaveFile]:
+        """Return the newest files and uploads, newest first: of one room, of one account, or without both of all."""
+
+    async def file_bytes(self, accounts: Collection[int] | None = None) -> dict[int, int]:
+        """Return the bytes of all files and uploads of each of these accounts (0 for one without files), or without
+        ``accounts`` of every account that has files."""
+
+    async def prune_files(self, now: datetime, days: float) -> int:
+        """Remove the files that messages carry and that are older than so many days; the messages stay. Works in
+        bounded steps, as :meth:`StoreUpkeep.prune`. Returns the number of files removed."""
+
+
 class StoreCommitter(Protocol):
     """The part of a store that stores records."""
 
@@ -222,6 +246,9 @@ class StoreCommitter(Protocol):
         a membership, its read position and mentions. A ``Redact``, and an ``Amend`` with another text, also blanks
         the ``text`` in the events of earlier edits of its line: events of the kind ``edited`` whose target it is.
         A change of a line that is not kept any more does nothing.
+
+        With an account, its uploads are removed, and the files that messages carry stay. With a room, or with lines
+        that are too old, the files of their messages are removed.
 
         A commit is refused, among other reasons, when a line does not follow the last line of its room. On
         cancellation either all records are stored or none. An exception means a bug in the store, and that no
@@ -249,7 +276,8 @@ class StoreUpkeep(Protocol):
         """
 
     async def prune(self, now: datetime, keep: float | None) -> dict[int, int]:
-        """Remove lines older than ``keep`` days (``None`` or 0: none); a room's own ``keep`` takes precedence.
+        """Remove lines older than ``keep`` days (``None`` or 0: none); a room's own ``keep`` takes precedence. The
+        files of their messages go with them.
 
         Works in bounded steps, and other calls are served between them; if it is cancelled, finished steps stay
         done. Returns the rooms that lost lines, each with the oldest sequence number that is kept now.

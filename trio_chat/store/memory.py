@@ -29,6 +29,7 @@ from trio_chat.store.interface import (
     fill,
 )
 from trio_chat.store.lines import EDITED, blanked, misplaced
+from trio_chat.store.memory_files import FileTable
 from trio_chat.store.words import has_link, matches, phrases_of
 
 if TYPE_CHECKING:
@@ -91,6 +92,7 @@ class MemoryStore:
         self._mentions: dict[tuple[int, int, int], records.SaveMention] = {}
         self._bans: dict[int, records.SaveBan] = {}
         self._invite_links: dict[int, records.SaveInviteLink] = {}
+        self._files = FileTable()
         self._notes: list[AuditLine] = []
         self._clock: records.SaveClock | None = None
         self._places: dict[tuple[int, str], LinePosition] = {}
@@ -118,6 +120,8 @@ class MemoryStore:
             records.Line: self._append,
             records.Amend: self._amend,
             records.Redact: self._redact,
+            records.SaveFile: self._files.save,
+            records.DropFile: lambda record: self._files.drop(record.id),
             records.SaveClock: self._save_clock,
         }
 
@@ -189,6 +193,11 @@ class MemoryStore:
                 firsts[number] = log.first
         return firsts
 
+    async def prune_files(self, now: datetime, days: float) -> int:
+        """Remove files that are too old; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        return self._files.drop_older(cutoff(now, days))
+
     # ---- reading ------------------------------------------------------------------------------
 
     async def load(self) -> Snapshot:
@@ -205,6 +214,8 @@ class MemoryStore:
             bans=_sorted(self._bans),
             invite_links=_sorted(self._invite_links),
             sent=self._sent(),
+            files=self._files.uploads(),
+            file_bytes=self._files.sizes(),
             next_account=self._ends[records.SaveAccount] + 1,
             next_device=self._ends[records.SaveDevice] + 1,
             next_room=self._ends[records.SaveRoom] + 1,
@@ -267,7 +278,7 @@ class MemoryStore:
         phrases = phrases_of(query.words)
         if phrases is None or query.limit < 1:
             return SearchResult([], more=False, behind=0)
-        found = [kept for kept in self._readable(query) if _is_hit(kept, phrases, query)]
+        found = [kept for kept in self._readable(query) if self._is_hit(kept, phrases, query)]
         found.sort(key=lambda kept: kept.id, reverse=True)
         hits = [Hit(kept.id, kept.line.room, kept.line.seq, kept.line.event) for kept in found[: query.limit]]
         return SearchResult(hits, len(found) > query.limit, 0)
@@ -277,6 +288,23 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         older = self._notes if before is None else self._notes[: max(0, before - 1)]
         return older[::-1][: max(0, limit)]
+
+    async def find_file(self, file: str) -> records.SaveFile | None:
+        """One file; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        return self._files.find(file)
+
+    async def list_files(
+        self, *, room: int | None = None, account: int | None = None, limit: int
+    ) -> list[records.SaveFile]:
+        """The newest files; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        return self._files.newest(room, account, limit)
+
+    async def file_bytes(self, accounts: Collection[int] | None = None) -> dict[int, int]:
+        """The bytes of accounts; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        return self._files.sizes(accounts)
 
     # ---- steps --------------------------------------------------------------------------------
 
@@ -312,6 +340,18 @@ class MemoryStore:
             if log is not None:
                 yield from (kept for seq, kept in log.lines.items() if seq > floor and kept.line.text)
 
+    def _is_hit(self, kept: _Numbered, phrases: list[Phrase], query: SearchQuery) -> bool:
+        line = kept.line
+        return (
+            (query.before_id is None or kept.id < query.before_id)
+            and (query.after is None or line.time >= query.after)
+            and (query.before is None or line.time < query.before)
+            and (not query.senders or line.sender in query.senders)
+            and (not query.has_link or has_link(line.text))
+            and (not (query.has_file or query.file) or self._files.carries(line.room, line.seq, query.file or None))
+            and matches(phrases, line.text)
+        )
+
     def _number(self, record: _NumberedRecord) -> None:
         self._ends[type(record)] = max(self._ends[type(record)], record.id)
 
@@ -326,6 +366,7 @@ class MemoryStore:
         self._accounts.pop(record.id, None)
         for held in (self._devices, self._members, self._invites, self._reads, self._mentions, self._bans):
             _drop_where(held, lambda value: value.account == record.id)
+        self._files.drop_uploads(record.id)
 
     def _save_device(self, record: records.SaveDevice) -> None:
         self._number(record)
@@ -375,6 +416,7 @@ class MemoryStore:
     def _forget(self, log: _Log) -> None:
         """Remove the oldest line of a room."""
         line = log.lines.pop(log.first).line
+        self._files.drop_line(line.room, line.seq)
         place = self._places.get((line.sender, line.cid))
         if place is not None and place[:2] == (line.room, line.seq):
             del self._places[line.sender, line.cid]
@@ -428,15 +470,3 @@ def _seq_at(log: _Log, time: str) -> int:
         else:
             high = middle - 1
     return low
-
-
-def _is_hit(kept: _Numbered, phrases: list[Phrase], query: SearchQuery) -> bool:
-    line = kept.line
-    return (
-        (query.before_id is None or kept.id < query.before_id)
-        and (query.after is None or line.time >= query.after)
-        and (query.before is None or line.time < query.before)
-        and (not query.senders or line.sender in query.senders)
-        and (not query.has_link or has_link(line.text))
-        and matches(phrases, line.text)
-    )

@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Final
 
 from msgspec import Struct
 
+from trio_chat.broker import Failed
 from trio_chat.broker.effects import Notify, Persist, Publish
 from trio_chat.broker.state import MessageLookUp, SentLookUp, StoredMessage, StoredPlace
+from trio_chat.errors import refuse
 from trio_chat.protocol.codec import decode_event, encode, tag
 from trio_chat.protocol.events import ROOM_EVENTS, Message
 from trio_chat.records import Amend, Line, Redact
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.effects import Effect
     from trio_chat.errors import Refusal
     from trio_chat.records import Record
-    from trio_chat.server.hub.items import Administration, Arrival
+    from trio_chat.server.hub.items import Administration, Arrival, FileRequest
 
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 
@@ -58,7 +60,7 @@ class Batch:
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.decided: list[RequestEffects] = []
-        self.orders: list[Administration] = []
+        self.orders: list[Administration | FileRequest] = []
         self.not_admitted: dict[int, Refusal] = {}  # arrivals of this batch that are not let in after all, by session
         self.charged: list[tuple[int, int]] = []  # the sessions whose requests were charged, with the bytes of these
         self.asked = 0
@@ -102,6 +104,25 @@ class Batch:
                     deliveries.append(Delivery(0, effect.event, part.session, part.request or ""))  # type: ignore[union-attr] # as above
             start = part.end
         return records, deliveries, lines
+
+    def sort_out(self) -> tuple[list[Failed], list[Effect]]:
+        """Split the batch, which could not be stored, into the requests that failed and the effects that go on. Notes
+        arrivals that failed as ``not_admitted``."""
+        failed: list[Failed] = []
+        remaining: list[Effect] = []
+        start = 0
+        for part in self.decided:
+            effects, start = self.effects[start : part.end], part.end
+            kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
+            if len(kept) == len(effects) or not (part.session or part.order):  # a session that is gone stays gone
+                remaining.extend(kept)
+            elif part.order:
+                pass  # nobody is sent away by what was not done
+            elif part.arrival is not None:
+                self.not_admitted[part.session] = refuse("not_stored")
+            else:
+                failed.append(Failed(part.session, part.request or ""))
+        return failed, remaining
 
     def unknown(self, look_ups: Iterable[LookUp]) -> tuple[set[MessageLookUp], set[SentLookUp]]:
         """Return the open questions of these look-ups: messages, and ids under which messages were sent."""

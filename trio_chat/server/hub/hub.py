@@ -25,21 +25,22 @@ from typing import TYPE_CHECKING, Final, NoReturn
 import structlog
 import trio
 
-from trio_chat.broker import Failed
 from trio_chat.broker.admin import administer
 from trio_chat.broker.broker import ChargedRequest
-from trio_chat.broker.effects import Disconnect, Effect, Persist, Publish
+from trio_chat.broker.effects import Disconnect, Effect, Persist
 from trio_chat.errors import Refusal, refuse
 from trio_chat.protocol.requests import Hello, SetPassword
 from trio_chat.server.hub.batch import Batch, deliveries_of
 from trio_chat.server.hub.charging import Charged, charge, is_full
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.dispatch import Dispatcher
+from trio_chat.server.hub.file_requests import ask_file, count_files_anew, take_file_request
 from trio_chat.server.hub.hashing import MAY_HASH, Hashing
 from trio_chat.server.hub.items import (
     Administration,
     Arrival,
     Departure,
+    FileRequest,
     HashedRequest,
     Item,
     LogsTrimmed,
@@ -50,10 +51,12 @@ from trio_chat.server.hub.items import (
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.hub.persistence import HubStore, Persistence
 from trio_chat.server.refusals import Refusals
-from trio_chat.store import CommitRefused, CommitUnknown
+from trio_chat.store import CommitRefused, CommitUnknown, FileRecords
 
 if TYPE_CHECKING:
     from trio_chat.broker import Broker
+    from trio_chat.broker.file_orders import FileOrder
+    from trio_chat.records import SaveFile
     from trio_chat.server.hub.peer import Delivery
     from trio_chat.server.tally import Tally
 
@@ -72,6 +75,7 @@ class Hub:
     def __init__(self, broker: Broker, store: HubStore, tally: Tally, clock: Clock | None = None) -> None:
         self.storing = Persistence(store, tally)
         self._broker = broker
+        self._files = store if isinstance(store, FileRecords) else None
         self._clock = clock or Clock()
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
@@ -111,6 +115,11 @@ class Hub:
         async with self.open_inbox() as inbox:
             await inbox.send(probe)
             await probe.answered.wait()
+
+    async def ask_file(self, order: FileOrder) -> SaveFile | Refusal:
+        """Decide an order of the door for files; see :func:`~trio_chat.server.hub.file_requests.ask_file`."""
+        async with self.open_inbox() as inbox:
+            return await ask_file(inbox, self._files, order)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Serve the inbox until cancelled. Raises ``StoreError`` if a new server's first records cannot be stored."""
@@ -280,7 +289,7 @@ class Hub:
         elif isinstance(item, HashedRequest):
             batch.effects.append(Disconnect(item.session, refuse("internal")))
             batch.end_request()
-        elif isinstance(item, Administration):
+        elif isinstance(item, Administration | FileRequest):
             batch.orders.append(item)
 
     def _take_one(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
@@ -299,6 +308,8 @@ class Hub:
             item.answer = administer(self._broker, item.order, self._now, batch.effects)
             batch.orders.append(item)
             batch.end_request(order=True)
+        elif isinstance(item, FileRequest):
+            take_file_request(self._broker, item, batch, self._now, stopping=self._stopping)
         elif isinstance(item, LogsTrimmed):
             self._broker.forgotten(item.firsts)
         elif isinstance(item, Stop):
@@ -425,6 +436,8 @@ class Hub:
                 effects = self._take_back(batch)
                 deliveries = deliveries_of(effects)
         self._broker.settle()
+        if self._broker.files.is_stale:
+            await count_files_anew(self._broker, self._files)
         for part in batch.decided:
             if part.arrival is not None:
                 self._settle_arrival(part.arrival, batch.not_admitted.get(part.session))
@@ -445,7 +458,7 @@ class Hub:
                 batch.not_admitted[part.session] = reason
                 self._out.remove(part.session)
         for order in batch.orders:
-            order.answer = reason
+            order.fail(reason)
         return [Disconnect(session, reason, RETRY) for session in self._out.sessions()]
 
     async def _save_last(self) -> None:
@@ -462,7 +475,9 @@ class Hub:
         """Undo a batch that could not be stored. Returns the effects that are left: refusals of the requests that were
         to be stored, and all effects that needed no storing."""
         try:
-            failed, remaining = self._sort_out(batch)
+            failed, remaining = batch.sort_out()
+            for session in batch.not_admitted:
+                self._out.remove(session)
             remaining = self._broker.take_back(remaining, failed)
             reason = refuse("not_stored")
         except Exception:  # it is unknown which decisions hold: the sessions that asked are disconnected
@@ -477,24 +492,5 @@ class Hub:
         for session in batch.not_admitted:
             self._close(session)
         for order in batch.orders:
-            order.answer = reason
+            order.fail(reason)
         return remaining
-
-    def _sort_out(self, batch: Batch) -> tuple[list[Failed], list[Effect]]:
-        """Split a batch that could not be stored into the requests that failed and the effects that go on."""
-        failed: list[Failed] = []
-        remaining: list[Effect] = []
-        start = 0
-        for part in batch.decided:
-            effects, start = batch.effects[start : part.end], part.end
-            kept = [effect for effect in effects if not isinstance(effect, Publish | Persist)]
-            if len(kept) == len(effects) or not (part.session or part.order):  # a session that is gone stays gone
-                remaining.extend(kept)
-            elif part.order:
-                pass  # nobody is sent away by what was not done
-            elif part.arrival is not None:
-                batch.not_admitted[part.session] = refuse("not_stored")
-                self._out.remove(part.session)
-            else:
-                failed.append(Failed(part.session, part.request or ""))
-        return failed, remaining

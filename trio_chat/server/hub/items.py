@@ -7,13 +7,17 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import trio
 from msgspec import Struct
 
+from trio_chat.broker.file_orders import FileVerdict
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from trio_chat.broker.admin import Order, Table
     from trio_chat.broker.broker import ChargedRequest
+    from trio_chat.broker.file_orders import FileOrder
     from trio_chat.errors import Refusal
     from trio_chat.protocol.requests import AnyRequest, Hello, SetPassword
+    from trio_chat.records import SaveFile
     from trio_chat.server.hub.peer import Peer
 
 
@@ -76,9 +80,30 @@ class Administration:
         self.answer: Table | Refusal | None = None
         self.settled = trio.Event()
 
+    def fail(self, reason: Refusal) -> None:
+        """Replace the answer, because it could not be stored."""
+        self.answer = reason
+
+
+class FileRequest:
+    """An order of the door for files. ``stored`` is what the store knows of a file to fetch. The hub sets ``settled``
+    when there is a ``verdict``, and what it changes is stored."""
+
+    __slots__ = ("order", "settled", "stored", "verdict")
+
+    def __init__(self, order: FileOrder, stored: SaveFile | None = None) -> None:
+        self.order = order
+        self.stored = stored
+        self.verdict: FileVerdict | None = None
+        self.settled = trio.Event()
+
+    def fail(self, reason: Refusal) -> None:
+        """Replace the answer, because it could not be stored."""
+        self.verdict = FileVerdict(reason)
+
 
 class LogsTrimmed(NamedTuple):
-    """Old events were removed: of each room, by its number, those before a sequence number."""
+    """Old events were removed: of each room, by its number, those before a sequence number; or old files, or both."""
 
     firsts: Mapping[int, int]
 
@@ -89,4 +114,6 @@ class Stop(NamedTuple):
     retry: float | None
 
 
-Item: TypeAlias = Requests | Arrival | Departure | HashedRequest | Probe | Administration | LogsTrimmed | Stop
+Item: TypeAlias = (
+    Requests | Arrival | Departure | HashedRequest | Probe | Administration | FileRequest | LogsTrimmed | Stop
+)

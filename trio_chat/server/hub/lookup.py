@@ -138,6 +138,8 @@ class Lookup:
             before=effect.before,
             after=effect.after,
             has_link=request.has_link,
+            has_file=request.has_file,
+            file=request.file,
             limit=request.limit,
             before_id=request.cursor,
         )

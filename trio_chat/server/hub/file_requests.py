@@ -1,0 +1,102 @@
+"""Asking the hub whether a device may send a file, or fetch one.
+
+The door for files asks without a session, and waits for the answer. What the store knows of a file to fetch is read
+before the hub is asked, beside its batches, and the hub then decides by the memberships of that moment.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import structlog
+import trio
+
+from trio_chat.broker.file_orders import FileVerdict, FindFile, decide_file_order
+from trio_chat.errors import Refusal, StoreError, refuse
+from trio_chat.server.hub.items import FileRequest
+
+if TYPE_CHECKING:
+    from trio_chat.broker import Broker
+    from trio_chat.broker.file_orders import FileOrder
+    from trio_chat.records import SaveFile
+    from trio_chat.server.hub.batch import Batch
+    from trio_chat.server.hub.items import Item
+    from trio_chat.store import FileRecords
+
+_LONGEST_ID: Final = 64
+"""The longest id that a file can have: see the protocol's ``FileId``."""
+
+_NO_PLACE: Final = frozenset({"quota_full", "files_full"})
+"""Refusals after which the bytes of files are counted anew: some may have gone with old messages."""
+
+log = structlog.get_logger()
+
+
+async def ask_file(
+    inbox: trio.MemorySendChannel[Item], records: FileRecords | None, order: FileOrder
+) -> SaveFile | Refusal:
+    """Have the hub decide an order, whose ``inbox`` this is. Returns the answer once all that it changes is stored.
+
+    If the account, or the place of its device, asked for too much before, the answer waits. If this is cancelled, the
+    order may still be carried out.
+    """
+    if records is None:
+        return refuse("no_files")
+    verdict = await _ask_once(inbox, records, order)
+    if _may_change(verdict, order):
+        verdict = await _ask_once(inbox, records, order)
+    await trio.sleep(verdict.wait)
+    return verdict.answer
+
+
+async def _ask_once(inbox: trio.MemorySendChannel[Item], records: FileRecords, order: FileOrder) -> FileVerdict:
+    stored: SaveFile | None = None
+    if isinstance(order, FindFile) and len(order.id) <= _LONGEST_ID:
+        try:
+            stored = await records.find_file(order.id)
+        except StoreError as error:
+            log.error("file not looked up", error=str(error))  # noqa: TRY400 - a known failure, told in a line
+            return FileVerdict(refuse("not_looked_up"))
+    request = FileRequest(order, stored)
+    await inbox.send(request)
+    await request.settled.wait()
+    return request.verdict or FileVerdict(refuse("internal"))
+
+
+def _may_change(verdict: FileVerdict, order: FileOrder) -> bool:
+    """Whether the same order may have another answer now.
+
+    An upload that was looked up may have got its message before the hub was reached.
+    """
+    if not isinstance(verdict.answer, Refusal):
+        return False
+    return verdict.answer.code in _NO_PLACE or (isinstance(order, FindFile) and verdict.answer.code == "unknown_file")
+
+
+def take_file_request(broker: Broker, request: FileRequest, batch: Batch, now: float, *, stopping: bool) -> None:
+    """Decide a request in the hub. It is settled with its batch."""
+    if stopping:
+        request.verdict = FileVerdict(refuse("shutting_down"))
+    else:
+        mark = broker.journal.mark()
+        before = len(batch.effects)
+        request.verdict = decide_file_order(broker, request.order, now, batch.effects, request.stored)
+        if isinstance(request.verdict.answer, Refusal):  # one that is refused has had no effects
+            broker.journal.undo(mark)
+            del batch.effects[before:]
+    batch.orders.append(request)
+    batch.end_request(order=True)
+
+
+async def count_files_anew(broker: Broker, records: FileRecords | None) -> None:
+    """Read the bytes of the accounts whose files were removed with their messages. The broker's decisions are settled.
+
+    If the store fails, that is logged, and tried again with the next batch.
+    """
+    held = broker.files
+    if records is None or not held.is_stale:
+        return
+    try:
+        held.set_bytes(await records.file_bytes(None if held.all_stale else held.stale))
+    except StoreError as error:
+        log.warning("files not counted", error=str(error))
