@@ -8,54 +8,18 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import shutil
-import socket
-import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 import pytest
 
 from tests.certificates import Made, make_certificate
 from tests.launching import PROGRAM
+from tests.nginx import needs_nginx, nginx_before, page_settings
 from tests.ports import find_free_port
-from tests.programs import PATIENCE, Done, Started, environment, run
+from tests.programs import Done, Started, environment, run
 from tests.pty_driver import PtyProgram
-
-NGINX: Final = """\
-daemon off;
-worker_processes 1;
-pid {folder}/nginx.pid;
-error_log {folder}/error.log;
-events {{ worker_connections 64; }}
-http {{
-    access_log off;
-    client_body_temp_path {folder}/body;
-    proxy_temp_path {folder}/proxy;
-    fastcgi_temp_path {folder}/fastcgi;
-    uwsgi_temp_path {folder}/uwsgi;
-    scgi_temp_path {folder}/scgi;
-    server {{
-        listen 127.0.0.1:{port} ssl;
-        server_name localhost;
-        ssl_certificate {cert};
-        ssl_certificate_key {key};
-        location = / {{
-            proxy_pass http://127.0.0.1:{behind};
-            proxy_http_version 1.1;
-            proxy_set_header Upgrade $http_upgrade;
-            proxy_set_header Connection "upgrade";
-            proxy_set_header Host $http_host;
-            proxy_set_header X-Forwarded-Proto $scheme;
-            proxy_set_header X-Forwarded-For $remote_addr;
-        }}
-    }}
-}}
-"""
-"""The settings of docs/how-to/tls-proxy.md, for an nginx that nobody else sees."""
 
 
 class Devices:
@@ -96,38 +60,6 @@ def serving(data: Path, *options: str, port: int = 0) -> Iterator[int]:
         server.wait_for('"event": "listening"')
         line = next(line for line in server.err.splitlines() if '"event": "listening"' in line)
         yield int(str(json.loads(line)["urls"][0]).rstrip("/").rpartition(":")[2])
-
-
-@contextlib.contextmanager
-def nginx_before(behind: int, port: int, folder: Path, cert: str, key: str) -> Iterator[None]:
-    """An nginx that listens on a port with TLS, in front of a server."""
-    folder.mkdir()
-    settings = folder / "nginx.conf"
-    settings.write_text(NGINX.format(folder=folder, port=port, behind=behind, cert=cert, key=key), "utf-8")
-    program = find_nginx()
-    assert program is not None
-    process = subprocess.Popen([program, "-c", str(settings), "-p", str(folder)], stderr=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while True:
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
-            assert process.poll() is None, (folder / "error.log").read_text()
-            assert time.monotonic() < deadline
-            time.sleep(0.02)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def find_nginx() -> str | None:
-    return shutil.which("nginx", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
-
-
-def needs_nginx() -> None:
-    if find_nginx() is None and "CI" not in os.environ:
-        pytest.skip("nginx is not installed; Debian's package is nginx-light")
 
 
 @pytest.fixture
@@ -206,10 +138,13 @@ def test_behind_nginx_with_a_certificate_of_an_authority_it_is_the_same_server(
     outside = find_free_port()
     with (
         serving(data, "--behind-proxy", "127.0.0.1", "--public-host", f"localhost:{outside}") as port,
-        nginx_before(port, outside, tmp_path / "nginx", cert, key),
+        nginx_before(page_settings(port, outside, cert, key), outside, tmp_path / "nginx"),
     ):
         assert_same_server(devices, data, f"wss://localhost:{outside}/", url=f"wss://localhost:{outside}/")
-    with serving(tmp_path / "another") as port, nginx_before(port, outside, tmp_path / "nginx-again", cert, key):
+    with (
+        serving(tmp_path / "another") as port,
+        nginx_before(page_settings(port, outside, cert, key), outside, tmp_path / "nginx-again"),
+    ):
         done = devices.send("bob", f"wss://localhost:{outside}/", "to somebody else")
         assert done.status == 1
     assert people(tmp_path / "another") == {}

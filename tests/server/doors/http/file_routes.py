@@ -16,24 +16,31 @@ LIMIT = 64 * 1024 * 1024
 
 class FileRoutes:
     """``PUT /take`` answers with the size and the SHA-256 of the body, and ``GET /give`` with the file at ``path``;
-    ``POST /ignore`` reads no body. ``cut`` has the reasons why bodies did not come whole, and ``pieces`` the sizes that
-    the handler got. ``transfer``: requests count as transfers. ``gate``, if set, is waited for between pieces."""
+    ``POST /ignore`` reads no body. The paths begin with ``under``.
 
-    def __init__(self, path: Path | None = None, *, limit: int = LIMIT, transfer: bool = False) -> None:
+    ``cut`` has the reasons why bodies did not come whole, ``pieces`` the sizes that the handler got, and ``addresses``
+    those of the clients. ``transfer``: requests count as transfers. ``gate``, if set, is waited for between pieces.
+    """
+
+    def __init__(
+        self, path: Path | None = None, *, limit: int = LIMIT, transfer: bool = False, under: str = ""
+    ) -> None:
         self.path = path
+        self.addresses: list[str] = []
         self.transfer = transfer
         self.cut: list[Refusal] = []
         self.pieces: list[int] = []
         self.gate: trio.Event | None = None
         self.routes = [
-            Route("PUT", "/take", self._take, max_body=limit),
-            Route("PATCH", "/take/{name}", self._take, max_body=limit, needs_length=True),
-            Route("POST", "/ignore", self._ignore, max_body=limit),
-            Route("GET", "/give", self._give),
-            Route("GET", "/bug", self._bug),
+            Route("PUT", f"{under}/take", self._take, max_body=limit),
+            Route("PATCH", under + "/take/{name}", self._take, max_body=limit, needs_length=True),
+            Route("POST", f"{under}/ignore", self._ignore, max_body=limit),
+            Route("GET", f"{under}/give", self._give),
+            Route("GET", f"{under}/bug", self._bug),
         ]
 
     async def _take(self, request: HttpRequest) -> HttpResponse:
+        self.addresses.append(request.address)
         if self.transfer:
             request.begin_transfer()
         digest, size = hashlib.sha256(), 0
@@ -54,6 +61,7 @@ class FileRoutes:
         return HttpResponse(204)
 
     async def _give(self, request: HttpRequest) -> HttpResponse:
+        self.addresses.append(request.address)
         if self.transfer:
             request.begin_transfer()
         assert self.path is not None
