@@ -146,7 +146,7 @@ def _lower_bounds() -> list[str]:
     """Pin each requirement of the package, of its tests and of its extras to the oldest version it allows."""
     project = PROJECT["project"]
     lines = [*project["dependencies"]]
-    for extra in ("speed", "test"):
+    for extra in ("speed", "images", "test"):
         lines += project["optional-dependencies"][extra]
     pins = []
     for requirement in map(Requirement, lines):

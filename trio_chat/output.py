@@ -52,6 +52,12 @@ _SEQUENCE: Final = (
 )
 _SEQUENCES: Final = re.compile(f"(?:{_SEQUENCE})*")
 _ONE_SEQUENCE: Final = re.compile(f"({_SEQUENCE})")
+# What draws pictures: APC G with keys, numbers and base64 (kitty), DCS q with sixels. Both end in ST, and nothing
+# inside of them can: ESC is not among their characters.
+_GRAPHIC: Final = re.compile(
+    r"(?:\x1b_G[a-zA-Z0-9=,]*;[A-Za-z0-9+/=]*\x1b\\)+"
+    r"|\x1bP[0-9;]*q[\"#!$;0-9?-~-]*\x1b\\"
+)
 _NEWLINE: Final = str.maketrans({"\n": "\N{SYMBOL FOR LINE FEED}"})
 
 
@@ -115,6 +121,21 @@ class Control(str):
         return super().__new__(cls, sequence)
 
 
+class Graphic(str):
+    """The sequences that draw one picture, made by :mod:`trio_chat.ui.preview` from decoded pixels.
+
+    Raises ``ValueError`` for anything but the commands of kitty's graphics protocol and sixels.
+    """
+
+    __slots__ = ()
+
+    def __new__(cls, sequence: str) -> Self:
+        """Check and keep the sequences."""
+        if not _GRAPHIC.fullmatch(sequence):
+            raise ValueError(f"no graphic: {sequence[:40]!r}")
+        return super().__new__(cls, sequence)
+
+
 class Output:
     """Output for a terminal: harmless text and our own control sequences, in their order."""
 
@@ -151,6 +172,13 @@ class Output:
         """Add control sequences. Raises ``TypeError`` for a text."""
         if not isinstance(sequence, Control):
             raise TypeError(f"no control sequence: {sequence!r}")
+        self._parts.append(sequence)
+        return self
+
+    def graphic(self, sequence: Graphic) -> Self:
+        """Add a picture. Raises ``TypeError`` for a text."""
+        if not isinstance(sequence, Graphic):
+            raise TypeError(f"no graphic: {sequence[:40]!r}")
         self._parts.append(sequence)
         return self
 
