@@ -22,8 +22,15 @@ TEXTS = (
 ADDRESSES = ("192.0.2.1", "192.0.2.9", "::ffff:192.0.2.9", "2001:db8::7", "198.51.100.3")
 NETWORKS = ("192.0.2.9", "192.0.2.0/24", "2001:db8::/64", "198.51.100.0/24", "no network", "")
 SECONDS = (None, 0.5, 20.0, 1e15)
-KEYS = ("private", "announce_only", "slow", "keep")
-VALUES = {"private": (True, False), "announce_only": (True, False), "slow": (0.0, 5.0), "keep": (0.0, 7.0)}
+KEYS = ("private", "announce_only", "slow", "keep", "files", "max_file")
+VALUES = {
+    "private": (True, False),
+    "announce_only": (True, False),
+    "slow": (0.0, 5.0),
+    "keep": (0.0, 7.0),
+    "files": (True, False),
+    "max_file": (0, 100),
+}
 
 turns = st.integers(0, 11)
 """Whose turn it is: one of the open sessions, counted around."""

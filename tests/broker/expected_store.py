@@ -50,6 +50,7 @@ class ExpectedStore:
     logs: dict[int, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     removed: dict[str, list[tuple[int, RoomEvent]]] = field(default_factory=dict)
     sent: dict[tuple[int, str], StoredPlace] = field(default_factory=dict)
+    files: dict[str, records.SaveFile] = field(default_factory=dict)
     came: dict[int, int] = field(default_factory=dict)
     """The number of accounts that were made by each invite."""
     clock: list[records.SaveClock] = field(default_factory=list)
@@ -75,6 +76,8 @@ class ExpectedStore:
             bans=_sorted(self.bans),
             invite_links=_sorted(self.invite_links),
             sent=tuple(records.Sent(*who, where.room, where.seq, where.time) for who, where in self.sent.items()),
+            files=tuple(file for file in self.files.values() if not file.room),
+            file_bytes=self.file_bytes(),
             next_account=accounts,
             next_device=devices,
             next_room=rooms,
@@ -95,6 +98,13 @@ class ExpectedStore:
         log = self.logs.get(look_up.room, [])
         sender, event = log[look_up.seq - 1] if 0 < look_up.seq <= len(log) else (0, None)
         return StoredMessage(sender, event) if isinstance(event, Message) else None
+
+    def file_bytes(self) -> dict[int, int]:
+        """The bytes of all files of each account that has some."""
+        sums: dict[int, int] = {}
+        for file in self.files.values():
+            sums[file.account] = sums.get(file.account, 0) + file.size
+        return {account: size for account, size in sums.items() if size}
 
     # ---- looking things up --------------------------------------------------------------------
 
@@ -179,6 +189,22 @@ class ExpectedStore:
         assert self.accounts.pop(record.id, None) is not None, "nobody's account was dropped"
         for held in (self.devices, self.members, self.former, self.invites, self.reads, self.mentions, self.bans):
             _drop(held, account=record.id)
+        _drop(self.files, account=record.id, room=0)
+
+    def _savefile(self, record: records.SaveFile) -> None:
+        before = self.files.get(record.id)
+        if before is None:
+            assert (record.digest, record.room) == ("", 0), "a file that was never an upload"
+            assert record.account in self.accounts, "an upload of nobody"
+        else:
+            assert not before.room, "a file got a second message"
+            same = (before.account, before.name, before.size, before.time)
+            assert same == (record.account, record.name, record.size, record.time), "a file became another"
+            assert not record.room or before.digest == record.digest != "", "a message carries half a file"
+        self.files[record.id] = record
+
+    def _dropfile(self, record: records.DropFile) -> None:
+        self.files.pop(record.id, None)  # an operator may have removed it before its message was deleted
 
     def _savedevice(self, record: records.SaveDevice) -> None:
         assert record.account in self.accounts, "a device of nobody was stored"
@@ -198,7 +224,7 @@ class ExpectedStore:
     def _droproom(self, record: records.DropRoom) -> None:
         self.removed[self.rooms.pop(record.id).name] = self.logs.pop(record.id)
         self.sent = {who: place for who, place in self.sent.items() if place.room != record.id}
-        for held in (self.members, self.former, self.invites, self.reads, self.mentions, self.bans):
+        for held in (self.members, self.former, self.invites, self.reads, self.mentions, self.bans, self.files):
             _drop(held, room=record.id)
 
     def _savemember(self, record: records.SaveMember) -> None:
@@ -286,6 +312,8 @@ def stored_part(broker: Broker) -> dict[str, Any]:
             r.id: (r.name, r.created, r.direct, r.private, r.topic, r.announce_only, r.slow, r.keep, r.last, r.first)
             for r in rooms
         },
+        "room_files": {r.id: (r.files, r.max_file) for r in rooms},
+        "uploads": {file: broker.files.get(file) for p in people for file in broker.files.of(p.id)},
         "named": {name: room.id for name, room in broker.rooms.items()},
         "direct": {room.id for room in broker.direct.values()},
         "members": {

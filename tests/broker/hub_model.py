@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.broker import invariants, rules
+from tests.broker import file_model, invariants, rules
 from tests.broker.expected_store import ExpectedStore, positions, stored_part
 from trio_chat.broker import BrokerSettings, Failed
 from trio_chat.broker.admin import Order, Table, administer
@@ -45,7 +45,9 @@ from trio_chat.protocol.names import Name, check_name
 
 if TYPE_CHECKING:
     from trio_chat.broker.broker import ChargedRequest, Stored
+    from trio_chat.broker.file_orders import FileOrder
     from trio_chat.protocol.requests import AnyRequest, Hello
+    from trio_chat.records import SaveFile
 
 START = 1_700_000_000.0
 """When the model's time begins: seconds since 1970."""
@@ -158,7 +160,8 @@ class HubModel:
     def order(self, do: Any, name: str = "", **more: Any) -> Table | Refusal:
         """The server's operator gives an order."""
         before, effects = invariants.summary(self.broker), list[Effect]()
-        answer = administer(self.broker, Order(do, name, **more), self.now, effects)
+        found = file_model.found_for(self, more) if do == "files" else []
+        answer = administer(self.broker, Order(do, name, **more), self.now, effects, found)
         if do == "invite" and isinstance(answer, Table):
             ((number, secret, uses, _),) = answer.rows
             self.invites[int(number or 0)], self.given[int(number or 0)] = str(secret), int(uses or 0)
@@ -170,6 +173,12 @@ class HubModel:
         for session in expelled:
             self._forget(session)
         self._decide(Turn(0, "", effects, expelled=expelled))
+        return answer
+
+    def order_file(self, order: FileOrder) -> SaveFile | Refusal:
+        """The door for files gives an order."""
+        answer, effects = file_model.decide(self, order)
+        self._decide(Turn(0, "", effects))
         return answer
 
     def close(self, session: int) -> None:
@@ -221,6 +230,7 @@ class HubModel:
         self._carry_out([effect for turn in batch for effect in turn.effects], batch)
         assert not self.batch or not batch, "closing needs no second batch"
         self._check_heard()
+        file_model.count_anew(self)
 
     def fail(self) -> None:
         """The batch cannot be stored: decisions that need it are undone, the rest is carried out."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from tests.broker.expected_store import positions, stored_part
+from tests.broker.file_invariants import check_files
 from trio_chat.broker.state import State, seconds
 from trio_chat.protocol.events import Message
 from trio_chat.protocol.names import LOBBY, Name, check_name
@@ -21,6 +22,7 @@ def check_whole(hub: HubModel) -> None:
     _check_rooms(hub)
     _check_notices(hub)
     _check_mentions(hub)
+    check_files(hub)
     _check_restart(hub)
 
 

@@ -28,6 +28,7 @@ from tests.broker.draws import (
     texts,
     turns,
 )
+from tests.broker.file_rules import FileRules
 from tests.broker.hub_model import HubModel
 from tests.broker.invite_rules import InviteRules
 from trio_chat.broker import BrokerSettings, presence, talk
@@ -41,7 +42,7 @@ FEW = 3
 """People from which on a room counts as big, so that a small crowd shows what happens in one."""
 
 
-class BrokerMachine(InviteRules):
+class BrokerMachine(InviteRules, FileRules):
     """See the module. The checks are in :mod:`tests.broker.hub_model`."""
 
     def __init__(self) -> None:
@@ -93,6 +94,10 @@ class BrokerMachine(InviteRules):
             name_expiry=expiry,
             new_names=new_names,
             invite_key=b"not so random",
+            max_file=400,
+            file_quota=1000,
+            files_total=2500,
+            max_uploads=3,
         )
         self.hub = HubModel(settings)
         for name in ("ada", "bob", "cyd", "dan", "eve")[:people]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAli
 
 from msgspec import Meta, Struct
 
-from trio_chat.broker import arrival, invites
+from trio_chat.broker import admin_files, arrival, invites
 from trio_chat.broker.ask import Decision
 from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import Role
@@ -21,16 +21,20 @@ from trio_chat.protocol.text import quoted
 from trio_chat.records import AuditNote, DropBan
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from trio_chat.broker.effects import Effect
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import ChatRoom, InviteLink, Person
+    from trio_chat.records import SaveFile
 
 ACTOR: Final = "server"
 """The actor in the audit log of a change that was ordered from outside the chat."""
 
 
 class Order(Struct, frozen=True, omit_defaults=True):
-    """Something to do. ``name`` is the person, or for ``unban`` and ``revoke`` the number of the ban or the invite.
+    """Something to do. ``name`` is the person, or for ``unban`` and ``revoke`` the number of the ban or the invite, or
+    for ``files`` a room or a person, or empty; ``drop`` is the id of a file to remove.
 
     The other fields are for ``invite``: see :func:`trio_chat.broker.invites.make`. ``seconds`` is the time until the
     invite ends, ``None`` for one without an end.
@@ -48,6 +52,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
         "invite",
         "invites",
         "revoke",
+        "files",
     ]
     name: str = ""
     uses: Annotated[int, Meta(ge=1, le=MOST_USES)] = 1
@@ -55,6 +60,7 @@ class Order(Struct, frozen=True, omit_defaults=True):
     rooms: tuple[str, ...] = ()
     role: Literal["member", "moderator", "owner"] = "member"
     note: Annotated[str, Meta(max_length=invites.MAX_NOTE)] = ""
+    drop: Annotated[str, Meta(max_length=64)] = ""
 
 
 class Table(NamedTuple):
@@ -67,9 +73,22 @@ class Table(NamedTuple):
 _Handler: TypeAlias = Callable[[Decision, Order], "Table | Refusal"]
 
 
-def administer(registry: Registry, order: Order, now: float, effects: list[Effect]) -> Table | Refusal:
-    """Carry out an order. Returns its answer, with effects appended, or the refusal."""
-    return _ORDERS[order.do](Decision(registry, now, effects), order)
+def administer(
+    registry: Registry, order: Order, now: float, effects: list[Effect], found: Sequence[SaveFile] = ()
+) -> Table | Refusal:
+    """Carry out an order. Returns its answer, with effects appended, or the refusal.
+
+    ``found`` are the files that an order about files needs: see :func:`trio_chat.broker.admin_files.files_asked`.
+    """
+    decision = Decision(registry, now, effects)
+    return _files(decision, order, found) if order.do == "files" else _ORDERS[order.do](decision, order)
+
+
+def _files(decision: Decision, order: Order, found: Sequence[SaveFile]) -> Table | Refusal:
+    """List files, or remove one."""
+    if not order.drop:
+        return Table(admin_files.HEADINGS, admin_files.rows_of(decision.registry, found))
+    return admin_files.remove(decision, found, ACTOR) or Table(("removed",), [(order.drop,)])
 
 
 def _users(decision: Decision, order: Order) -> Table:

@@ -6,7 +6,7 @@ import contextlib
 import io
 import os
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -15,14 +15,15 @@ import click
 from trio_chat.cli.backup import backup, check, restore
 from trio_chat.cli.connecting import confirm_or_stop
 from trio_chat.cli.data_directory import chosen_directory
-from trio_chat.cli.faults import harmless
+from trio_chat.cli.files_order import command as files
 from trio_chat.cli.health import command as health
 from trio_chat.cli.identity import command as show_identity
 from trio_chat.cli.invite import command as make_invite
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, settings, whole
-from trio_chat.cli.orders import carry_out, local_time
+from trio_chat.cli.orders import carry_out
 from trio_chat.cli.page import PageGroup
 from trio_chat.cli.streams import WholeLines
+from trio_chat.cli.tables import print_line, show
 from trio_chat.cli.unit import command as print_unit
 from trio_chat.config import ServerConfig
 from trio_chat.errors import OutputError, TrioChatError
@@ -33,12 +34,6 @@ if TYPE_CHECKING:
     from trio_chat.broker.admin import Table
 
 _LOOK: Final = "How it looks"
-_TIMES: Final = frozenset({"created", "seen", "until", "time"})
-"""Columns that hold times."""
-
-Cell = str | int | float | bool | None
-
-
 command: Final = PageGroup(
     name="admin",
     help="Administer a server: its accounts, rooms, bans, audit log and backups.\n\n"
@@ -79,7 +74,7 @@ def _order_command(
             confirm(directory, target)
         answer = carry_out(directory, Order(do=name, name=target))  # type: ignore[arg-type] # each name below is one of its
         if done is not None and not as_json:
-            _print(done(answer))
+            print_line(done(answer))
         else:
             show(answer.headings, answer.rows, as_json=as_json)
 
@@ -98,50 +93,6 @@ def _order_command(
         short_help=short,
         examples=[(f"trio-chat admin {example}", short.rstrip(".").lower())],
     )(function)
-
-
-def _print(line: str) -> None:
-    """Print a line for a person. Parts of it come from a database or a socket that another user may own, so control
-    characters are shown as pictures of themselves."""
-    click.echo(harmless(line))
-
-
-def show(headings: Iterable[str], rows: Iterable[Iterable[Cell]], *, as_json: bool) -> None:
-    """Print a table: for a person, or each row as a line of JSON."""
-    names = tuple(headings)
-    if as_json:
-        import msgspec  # noqa: PLC0415 - a help page does not need it
-
-        from trio_chat.protocol.text import escape_json  # noqa: PLC0415 - as above
-
-        keys = [name.replace(" ", "_") for name in names]
-        for row in rows:
-            click.echo(escape_json(msgspec.json.encode(dict(zip(keys, row, strict=True))).decode()))
-        return
-    from trio_chat.ui.model.lines import table  # noqa: PLC0415 - as above
-
-    cells = [tuple(_cell(name, value) for name, value in zip(names, row, strict=True)) for row in rows]
-    if not cells:
-        click.echo("There are none.")
-        return
-    for line in table(names, cells):
-        _print(line)
-
-
-def _cell(name: str, value: Cell) -> str:
-    from trio_chat.protocol.text import clean_line  # noqa: PLC0415 - a help page does not need it
-
-    match value:
-        case None:
-            return "for good" if name == "until" else ""
-        case bool():
-            return "yes" if value else "no"
-        case float():
-            return f"{value:g}"
-        case str() if name in _TIMES:
-            return local_time(value)
-        case _:
-            return clean_line(str(value))
 
 
 def _first(answer: Table) -> str:
@@ -309,10 +260,10 @@ def export(file: Path | None, config_path: Path | None, *, as_json: bool, **flag
     with _output(file) as out:
         lines = maintenance.export_json(path, out)
     if file is not None:
-        _print(f"{file} holds {lines} lines.")
+        print_line(f"{file} holds {lines} lines.")
 
 
-for _command in (check, show_identity, make_invite, health, print_unit):
+for _command in (files, check, show_identity, make_invite, health, print_unit):
     command.add_command(_command)
 
 

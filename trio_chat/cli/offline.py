@@ -5,13 +5,13 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from trio_chat.errors import Refusal, TrioChatError
+from trio_chat.errors import Refusal, TrioChatError, refuse
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from trio_chat.broker.admin import Order, Table
-    from trio_chat.records import AuditNote
+    from trio_chat.records import AuditNote, SaveFile
 
 
 def is_there(path: Path) -> bool:
@@ -46,16 +46,25 @@ def administer_stopped(directory: Path, order: Order) -> Table:
 async def _administer(path: Path, order: Order) -> Table:
     from trio_chat.broker import Broker, BrokerSettings  # noqa: PLC0415 - a help page does not need it
     from trio_chat.broker.admin import administer  # noqa: PLC0415 - as above
+    from trio_chat.broker.admin_files import files_asked  # noqa: PLC0415 - as above
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
     from trio_chat.server.hub.clock import Clock  # noqa: PLC0415 - as above
-    from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
+    from trio_chat.server.hub.file_requests import read_files  # noqa: PLC0415 - as above
+    from trio_chat.store import FileRecords, SqliteStore, require_stored  # noqa: PLC0415 - as above
 
     async with SqliteStore.open(path) as store:
         snapshot = await store.load()
         now, clock = Clock(snapshot.clock).read()
         broker = Broker(BrokerSettings(invite_key=secrets.token_bytes(32)), snapshot, now, clock)
         effects = broker.opening
-        answer = administer(broker, order, now, effects)
+        found: list[SaveFile] = []
+        if order.do == "files":
+            asked = files_asked(broker, order.name, order.drop)
+            kept = store if isinstance(store, FileRecords) else None
+            if kept is None or isinstance(asked, Refusal):
+                raise TrioChatError(str(asked if isinstance(asked, Refusal) else refuse("no_files")))
+            found = await read_files(kept, asked)
+        answer = administer(broker, order, now, effects, found)
         if isinstance(answer, Refusal):
             raise TrioChatError(str(answer))
         records = [effect.record for effect in effects if isinstance(effect, Persist)]

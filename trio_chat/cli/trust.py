@@ -88,7 +88,7 @@ def list_servers(*, as_json: bool) -> None:
 
 
 def _list(*, as_json: bool) -> None:
-    from trio_chat.cli.admin import show  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.cli.tables import show  # noqa: PLC0415 - the help page does not need it
 
     servers = _known().all()
     if as_json:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 import trio
 
+from trio_chat.broker.admin_files import MOST_LISTED, FilesAsked, files_asked
 from trio_chat.broker.file_orders import FileVerdict, FindFile, decide_file_order
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.server.hub.items import FileRequest
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.file_orders import FileOrder
     from trio_chat.records import SaveFile
     from trio_chat.server.hub.batch import Batch
-    from trio_chat.server.hub.items import Item
+    from trio_chat.server.hub.items import Administration, Item
     from trio_chat.store import FileRecords
 
 _LONGEST_ID: Final = 64
@@ -100,3 +101,27 @@ async def count_files_anew(broker: Broker, records: FileRecords | None) -> None:
         held.set_bytes(await records.file_bytes(None if held.all_stale else held.stale))
     except StoreError as error:
         log.warning("files not counted", error=str(error))
+
+
+async def find_files(broker: Broker, records: FileRecords | None, item: Administration) -> None:
+    """Read the files that an operator's order needs from the store; nothing for another order. A failure is its
+    answer."""
+    if item.order.do != "files":
+        return
+    asked = files_asked(broker, item.order.name, item.order.drop)
+    if records is None or isinstance(asked, Refusal):
+        item.answer = asked if isinstance(asked, Refusal) else refuse("no_files")
+        return
+    try:
+        item.found = await read_files(records, asked)
+    except StoreError as error:
+        log.error("files not looked up", error=str(error))  # noqa: TRY400 - as in _ask_once
+        item.answer = refuse("not_looked_up")
+
+
+async def read_files(records: FileRecords, asked: FilesAsked) -> list[SaveFile]:
+    """Read the files that an operator's order needs. Raises ``StoreError``."""
+    if asked.file is None:
+        return await records.list_files(room=asked.room, account=asked.account, limit=MOST_LISTED)
+    found = await records.find_file(asked.file)
+    return [] if found is None else [found]

@@ -34,7 +34,7 @@ from trio_chat.server.hub.batch import Batch, deliveries_of
 from trio_chat.server.hub.charging import Charged, charge, is_full
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.dispatch import Dispatcher
-from trio_chat.server.hub.file_requests import ask_file, count_files_anew, take_file_request
+from trio_chat.server.hub.file_requests import ask_file, count_files_anew, find_files, take_file_request
 from trio_chat.server.hub.hashing import MAY_HASH, Hashing
 from trio_chat.server.hub.items import (
     Administration,
@@ -197,6 +197,8 @@ class Hub:
             if type(one) is Charged:
                 await self._take_requests(one, batch, nursery)
             else:
+                if isinstance(one, Administration):
+                    await find_files(self._broker, self._files, one)
                 self._take(one, batch, nursery)  # type: ignore[arg-type] # mypy does not narrow by type() is
         due = self._due()
         if due is not None and due <= self._now:
@@ -305,7 +307,8 @@ class Hub:
         elif isinstance(item, Probe):
             item.answered.set()
         elif isinstance(item, Administration):
-            item.answer = administer(self._broker, item.order, self._now, batch.effects)
+            if item.answer is None:
+                item.answer = administer(self._broker, item.order, self._now, batch.effects, item.found)
             batch.orders.append(item)
             batch.end_request(order=True)
         elif isinstance(item, FileRequest):

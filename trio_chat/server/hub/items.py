@@ -71,12 +71,14 @@ class Probe:
 
 
 class Administration:
-    """An order of the server's operator. The hub sets ``settled`` when there is an ``answer``."""
+    """An order of the server's operator. The hub sets ``settled`` when there is an ``answer``. ``found`` are the files
+    that the order needs from the store."""
 
-    __slots__ = ("answer", "order", "settled")
+    __slots__ = ("answer", "found", "order", "settled")
 
     def __init__(self, order: Order) -> None:
         self.order = order
+        self.found: list[SaveFile] = []
         self.answer: Table | Refusal | None = None
         self.settled = trio.Event()
 

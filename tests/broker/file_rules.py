@@ -1,0 +1,118 @@
+"""The rules of the broker's state machine about files: they are uploaded, sent, fetched, dropped, and out of time."""
+
+from __future__ import annotations
+
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, rule
+
+from tests.broker.draws import person_numbers, room_numbers, texts, turns
+from tests.broker.hub_model import HubModel
+from trio_chat.broker.file_orders import BeginUpload, DropUpload, FileOrder, FindFile, FindUpload, FinishUpload
+from trio_chat.protocol.requests import Send
+
+PLACE = "203.0.113.9"
+"""Where orders come from: no ban of the machine covers it."""
+
+SIZES = (0, 1, 100, 400, 401, 10**9)
+DIGESTS = ("a" * 64, "b" * 64)
+
+files = st.integers(0, 15)
+"""Which file: one that was begun once, counted from the last."""
+holders = st.integers(0, 15)
+"""Whose token: one that was given out, counted around; the last for a made-up one."""
+
+
+class FileRules(RuleBasedStateMachine):
+    """The part of the machine that is about files."""
+
+    hub: HubModel
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun: list[str] = []
+
+    def _id(self) -> str:
+        raise NotImplementedError
+
+    def _session(self, turn: int) -> int:
+        raise NotImplementedError
+
+    def _name(self, which: int) -> str:
+        raise NotImplementedError
+
+    def _room(self, session: int, room: int) -> str:
+        raise NotImplementedError
+
+    def _send(self, session: int, send: Send) -> None:
+        raise NotImplementedError
+
+    @rule(turn=turns, room=room_numbers, size=st.sampled_from(SIZES), ends=st.booleans())
+    def upload(self, turn: int, room: int, size: int, ends: bool) -> None:  # noqa: FBT001 - a drawn value
+        """Somebody who is here uploads a file, to the end or not."""
+        session = self._session(turn)
+        token = self.hub.tokens.get(session, "")
+        name = self._room(session, room)
+        self._begin(BeginUpload(token, PLACE, name, (), "a file.txt", size, self._fresh()), ends=ends)
+
+    @rule(who=holders, to=st.lists(person_numbers, max_size=4), size=st.sampled_from(SIZES), ends=st.booleans())
+    def upload_to_people(self, who: int, to: list[int], size: int, ends: bool) -> None:  # noqa: FBT001 - a drawn value
+        names = tuple(map(self._name, to))
+        self._begin(BeginUpload(self._token(who), PLACE, None, names, "../a/file", size, self._fresh()), ends=ends)
+
+    @rule(who=holders, which=files, kind=st.sampled_from((FindUpload, DropUpload, FindFile, FindFile)))
+    def order_file(self, who: int, which: int, kind: type[FindUpload | DropUpload | FindFile]) -> None:
+        self.hub.order_file(kind(self._token(who), PLACE, self._file(which)))
+
+    @rule(which=files)
+    def all_fetch(self, which: int) -> None:
+        """Everybody who ever got a token tries to fetch a file."""
+        for who in range(len(self.hub.holders) + 1):
+            self.hub.order_file(FindFile(self._token(who), PLACE, self._file(which)))
+
+    @rule(which=files, digest=st.sampled_from(DIGESTS))
+    def finish(self, which: int, digest: str) -> None:
+        self.hub.order_file(FinishUpload(self._file(which), digest, "text/plain"))
+
+    @rule(turn=turns, room=room_numbers, which=st.lists(files, min_size=1, max_size=3), text=texts)
+    def send_files(self, turn: int, room: int, which: list[int], text: str) -> None:
+        session = self._session(turn)
+        chosen = tuple(map(self._file, which))
+        self._send(session, Send(id=self._id(), room=self._room(session, room), text=text, files=chosen))
+
+    @rule(turn=turns, room=room_numbers, text=texts)
+    def send_own_files(self, turn: int, room: int, text: str) -> None:
+        """All that somebody has uploaded goes with one message, as a client does it."""
+        session = self._session(turn)
+        own = self.hub.broker.files.of(self.hub.whose.get(session, 0))
+        whole = tuple(file for file in own if self.hub.ahead.files[file].digest)
+        self._send(session, Send(id=self._id(), room=self._room(session, room), text=text, files=whole[:3]))
+
+    @rule(turn=turns, to=st.lists(person_numbers, min_size=1, max_size=2))
+    def send_own_files_to_people(self, turn: int, to: list[int]) -> None:
+        session = self._session(turn)
+        own = self.hub.broker.files.of(self.hub.whose.get(session, 0))
+        self._send(session, Send(id=self._id(), to=tuple(map(self._name, to)), text="", files=own[:2]))
+
+    @rule(which=files)
+    def remove_file(self, which: int) -> None:
+        self.hub.order("files", drop=self._file(which))
+
+    @rule()
+    def a_day_passes(self) -> None:
+        self.hub.advance(24 * 3600.0)
+
+    def _begin(self, order: FileOrder, *, ends: bool) -> None:
+        self.hub.order_file(order)
+        if ends:
+            self.hub.order_file(FinishUpload(order.id, DIGESTS[0], "text/plain"))
+
+    def _fresh(self) -> str:
+        self.begun.append(f"file-{len(self.begun) + 1}")
+        return self.begun[-1]
+
+    def _file(self, which: int) -> str:
+        return self.begun[-1 - which % len(self.begun)] if self.begun and which < 15 else "no file"
+
+    def _token(self, who: int) -> str:
+        tokens = sorted(self.hub.holders)
+        return tokens[who % len(tokens)] if tokens and who < 15 else "a guess"
