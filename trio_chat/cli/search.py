@@ -92,7 +92,7 @@ def command(  # noqa: PLR0913 - each is an option of the command
 ) -> int:
     """Search all messages that you can read, the newest first. A message must meet all conditions.
 
-    A word may also be a condition, as for /search in the chat: from:ada in:#ops after:2026-01-01 has:link. A time
+    A word may also be a condition, as for /search in the chat: from:ada in:#ops after:2026-01-01 has:file. A time
     is a day, a day and time, or how long ago (2h, 7d). Without a time zone it is in this machine's zone.
 
     Exit status: 0 when a message was found, 1 when none was found, 2 when the command line or a setting is wrong.
@@ -181,6 +181,8 @@ async def _find(chat: Chat, query: Query, limit: int) -> AsyncIterator[Message]:
             before=query.before,
             after=query.after,
             has_link=query.has_link,
+            has_file=query.has_file,
+            file=query.file,
             limit=min(limit, _PAGE),
             cursor=cursor,
         )

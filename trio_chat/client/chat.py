@@ -210,7 +210,7 @@ class Chat:
         request = requests.History(id="", room=room, after=after, before=before, since=since, limit=limit)
         return await read_past(lambda part: self._ask(structs.replace(part, id=self._id()), Page), request)
 
-    async def search(
+    async def search(  # noqa: PLR0913 - the conditions of a search, all by name
         self,
         *words: str,
         room: str | None = None,
@@ -218,13 +218,16 @@ class Chat:
         before: str | None = None,
         after: str | None = None,
         has_link: bool = False,
+        has_file: bool = False,
+        file: str | None = None,
         limit: int = 20,
         cursor: int | None = None,
     ) -> Findings:
         """Find messages in all rooms that we may read, the newest first, at most ``limit`` (100 at the most).
 
         A message must contain all ``words`` (several words in one string: in that order) and be by ``sender``;
-        ``before`` and ``after`` are days or times, RFC 3339. With the ``cursor`` of the last answer the search goes on
+        ``before`` and ``after`` are days or times, RFC 3339; ``file`` has words of the name of a file that it carries.
+        With the ``cursor`` of the last answer the search goes on
         from there. Several answers are put together if the messages are long.
         """
         request = requests.Search(
@@ -235,6 +238,8 @@ class Chat:
             before=before,
             after=after,
             has_link=has_link,
+            has_file=has_file,
+            file=file,
             limit=limit,
             cursor=cursor,
         )
@@ -330,12 +335,22 @@ class Chat:
         announce_only: bool | None = None,
         slow: float | None = None,
         keep: float | None = None,
+        files: bool | None = None,
+        max_file: int | None = None,
     ) -> bool:
         """Change the given settings of a room: ``private`` (by invitation only), ``announce_only`` (only moderators
         write), ``slow`` (seconds between two messages of a member, 0: none), ``keep`` (days that messages are kept, 0:
-        as long as the server says). Returns whether that is a change."""
+        as long as the server says), ``files`` (messages may carry files), ``max_file`` (bytes of the largest, 0: as
+        large as the server takes). Returns whether that is a change."""
         request = requests.Configure(
-            id=self._id(), room=room, private=private, announce_only=announce_only, slow=slow, keep=keep
+            id=self._id(),
+            room=room,
+            private=private,
+            announce_only=announce_only,
+            slow=slow,
+            keep=keep,
+            files=files,
+            max_file=max_file,
         )
         return not (await self._ask(request, Ok)).unchanged
 

@@ -8,6 +8,8 @@
 ``before:2026-01-31``       before that day, or time
 ``after:2026-01-01T08:00Z`` on that day or at that time, or later
 ``has:link``                with a link in it
+``has:file``                with a file
+``file:report``             with a file that has this word in its name
 ==========================  =====================================================
 
 All conditions apply together, in any order. Text that only looks like a condition (``http://...``, ``12:30``) is a
@@ -27,7 +29,7 @@ MOST_WORDS: Final = 20
 """The most words in one search; a request takes no more."""
 
 _LONGEST: Final = 256  # characters of a word or a name; a request takes no more
-_TOKEN: Final = re.compile(r'(?:(from|in|before|after|has):)?(?:"([^"]*)(?:"|$)|([^\s"]+))', re.IGNORECASE)
+_TOKEN: Final = re.compile(r'(?:(from|in|before|after|has|file):)?(?:"([^"]*)(?:"|$)|([^\s"]+))', re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,11 +42,14 @@ class Query:
     before: str | None = None
     after: str | None = None
     has_link: bool = False
+    has_file: bool = False
+    file: str | None = None
 
     @property
     def empty(self) -> bool:
         """Whether the search has no condition at all."""
-        return not (self.words or self.sender or self.room or self.before or self.after or self.has_link)
+        texts = (self.words, self.sender, self.room, self.before, self.after, self.file)
+        return not (any(texts) or self.has_link or self.has_file)
 
     def __str__(self) -> str:
         """The search as a person would type it."""
@@ -53,6 +58,8 @@ class Query:
         parts += [f"before:{self.before}"] if self.before else []
         parts += [f"after:{self.after}"] if self.after else []
         parts += ["has:link"] if self.has_link else []
+        parts += ["has:file"] if self.has_file else []
+        parts += [f"file:{self.file if _is_plain(self.file) else chr(34) + self.file + chr(34)}"] if self.file else []
         return " ".join([*parts, *(word if _is_plain(word) else f'"{word}"' for word in self.words)])
 
 
@@ -67,6 +74,7 @@ def parse_query(text: str) -> Query | BadQuery:
     """Parse a search. The server checks whether the room, the person and the days exist."""
     words: list[str] = []
     given: dict[str, str] = {}
+    has: set[str] = set()
     for key, phrase, word in _tokens(text):
         if not key:
             if value := " ".join((phrase or word).split()):
@@ -75,15 +83,21 @@ def parse_query(text: str) -> Query | BadQuery:
         value = (phrase or word).strip()
         if not value:
             return BadQuery(f"There is nothing after {key}:.")
-        if key in given:
+        if key == "has":
+            what = value.lower().removesuffix("s")
+            if what not in {"link", "file"}:
+                return BadQuery(f"Use has:link or has:file, not has:{quoted(value)[1:-1]}.")
+            if what in has:
+                return BadQuery(f"has:{what} is given twice.")
+            has.add(what)
+        elif key in given:
             return BadQuery(f"{key}: is given twice.")
-        if key == "has" and value.lower() not in {"link", "links"}:
-            return BadQuery(f"Use has:link, not has:{quoted(value)[1:-1]}: the search knows only links.")
-        given[key] = value
-    return _make(tuple(words), given)
+        else:
+            given[key] = value
+    return _make(tuple(words), given, has)
 
 
-def _make(words: tuple[str, ...], given: dict[str, str]) -> Query | BadQuery:
+def _make(words: tuple[str, ...], given: dict[str, str], has: set[str]) -> Query | BadQuery:
     room = given.get("in")
     query = Query(
         words=words,
@@ -91,7 +105,9 @@ def _make(words: tuple[str, ...], given: dict[str, str]) -> Query | BadQuery:
         room=None if room is None else fold_room(room if room[0] in "#@" else f"#{room}"),
         before=given.get("before"),
         after=given.get("after"),
-        has_link="has" in given,
+        has_link="link" in has,
+        has_file="file" in has,
+        file=given.get("file"),
     )
     if len(words) > MOST_WORDS:
         return BadQuery(f"The search has {len(words)} words; the limit is {MOST_WORDS}.")
@@ -109,7 +125,7 @@ def _tokens(text: str) -> list[tuple[str, str, str]]:
     found: list[tuple[str, str, str]] = []
     for match in _TOKEN.finditer(text):
         key, phrase, word = (match[1] or "").lower(), match[2] or "", match[3] or ""
-        bare = re.fullmatch(r"(from|in|before|after|has):", word, re.IGNORECASE) if not key else None
+        bare = re.fullmatch(r"(from|in|before|after|has|file):", word, re.IGNORECASE) if not key else None
         found.append((bare[1].lower(), "", "") if bare else (key, phrase, word))
     return found
 

@@ -71,7 +71,7 @@ def test_the_full_screen_follows_the_setting_and_its_pages_count() -> None:
     model.take(came(("bob", BOB)), 0.0, NOON.timestamp())
     assert not log.entries
     assert model.rooms[OPS].people.holds("bob", BOB)  # the list has everybody
-    model.place.note_spoken([said(BOB, 59)])
+    model.place.note_past([said(BOB, 59)])
     model.take(came(("bob", BOB), ("eve", EVE)), 0.0, NOON.timestamp())
     assert [entry.came for entry in log.entries] == [("bob",)]
 

@@ -175,6 +175,8 @@ async def find_messages(chat: Chat, query: Query, *, cursor: int | None, limit: 
         before=_moment(query.before),
         after=_moment(query.after),
         has_link=query.has_link,
+        has_file=query.has_file,
+        file=query.file,
         limit=limit,
         cursor=cursor,
     )

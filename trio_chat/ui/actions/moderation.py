@@ -44,6 +44,8 @@ class ConfigureRoom:
     announce_only: bool | None = None
     slow: float | None = None
     keep: float | None = None
+    files: bool | None = None
+    max_file: int | None = None
 
     def changes(self) -> dict[str, Any]:
         """The settings to change."""

@@ -167,9 +167,9 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         "[WORDS]",
         "search the messages that you can read",
         'The newest come first. All words must occur; "words in quotes" must occur in that order. You can add, or use '
-        "alone: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:WHEN, after:WHEN, has:link. WHEN is "
-        "a day (2026-01-31), a time (2026-01-31T12:00Z) or how long ago (2h). /search alone shows more results, and "
-        "/context shows the messages around one.",
+        "alone: from:NAME, in:ROOM (in:@bob is your conversation with bob), before:WHEN, after:WHEN, has:link, "
+        "has:file, file:NAME (a word of a file's name). WHEN is a day (2026-01-31), a time (2026-01-31T12:00Z) or how "
+        "long ago (2h). /search alone shows more results, and /context shows the messages around one.",
         "/search disk full from:ada after:2026-01-01",
         _search,
         ("text",),

@@ -19,6 +19,7 @@ from trio_chat.client.known_accounts import AccountRef, is_mentioned
 from trio_chat.output import BOLD, DIM, NICK_COLOURS, RED, styled
 from trio_chat.protocol import events
 from trio_chat.protocol.codec import encode
+from trio_chat.protocol.files import caption_of, text_without_lines
 from trio_chat.protocol.parts import DeviceInfo
 from trio_chat.protocol.text import clean, clean_line, escape_json
 from trio_chat.ui.model.ignored import reactions_of
@@ -34,6 +35,7 @@ from trio_chat.ui.model.sentences import (
     put_out,
     rules,
 )
+from trio_chat.ui.model.shown_files import file_row
 from trio_chat.ui.terminal.graphemes import text_width
 
 if TYPE_CHECKING:
@@ -131,8 +133,7 @@ class Teller:
         if direct and self._place.is_own(event):
             self._remember(event)
         who = self._who(event) + (f" {self._dim(self._answered(event))}" if event.reply_to else "")
-        text = "(deleted)" if event.deleted else clean(event.text) + (" (edited)" if event.edited else "")
-        first, *rest = text.split("\n")
+        first, *rest = _body(event)
         colon = "" if action and not direct else ":"
         if action and direct:
             first = f"* {sender} {first}"
@@ -176,7 +177,8 @@ class Teller:
             case events.Edited(text=""):
                 return []
             case events.Edited(text=text):
-                first, *rest = clean(text).split("\n")
+                files = self._place.files.of(event.room, event.target)
+                first, *rest = clean(text_without_lines(text, files)).split("\n")
                 return [f"{head}* {who} edited {number}{where}: {first}", *(_INDENT + line for line in rest)]
             case events.Deleted():
                 return [f"{head}* {who} deleted {number}{where}"]
@@ -408,6 +410,17 @@ class Teller:
 
     def _paint(self, text: str, style: str) -> str:
         return styled(text, style) if self.colour else text
+
+
+def _body(message: events.Message) -> list[str]:
+    """The text of a message and a row for each of its files, as lines; at least one."""
+    if message.deleted:
+        return ["(deleted)"]
+    caption = clean(caption_of(message))
+    lines = caption.split("\n") if caption or not message.files else []
+    if message.edited:
+        lines = [*lines[:-1], f"{lines[-1]} (edited)"] if lines else []
+    return [*lines, *map(file_row, message.files)]
 
 
 def people_table(people: Iterable[events.PersonInfo], clock: Callable[[str], str]) -> list[str]:

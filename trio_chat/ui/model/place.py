@@ -18,6 +18,7 @@ from trio_chat.protocol.names import LOBBY, fold_name
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.preferences import Preferences
+from trio_chat.ui.model.shown_files import ShownFiles
 from trio_chat.ui.model.spoken import ShowJoins, Spoken
 
 if TYPE_CHECKING:
@@ -48,8 +49,8 @@ class Place:
     ``bound_for`` is the room that the person is about to be in, for which lines are typed already; it is empty when no
     change of the room is under way. ``numbered`` tells whether messages are shown with their numbers; ``search`` is the
     last search and the cursor of its next page, while there is one; ``ignored`` are the people whom the person ignores;
-    ``preferences`` are the settings. ``show_joins`` tells whose joins and leaves are shown, and ``spoken`` who spoke
-    lately.
+    ``preferences`` are the settings. ``files`` are those of the messages that were shown.
+    ``show_joins`` tells whose joins and leaves are shown, and ``spoken`` who spoke lately.
     """
 
     def __init__(self, me: str = "", room: str = LOBBY, lobby: str = LOBBY) -> None:
@@ -64,6 +65,7 @@ class Place:
         self.show_joins: ShowJoins = "all"
         self.spoken = Spoken()
         self.preferences = Preferences()
+        self.files = ShownFiles()
         self._said: dict[str, OrderedDict[int, Said]] = {}
         self._followed = 0  # the version of the accounts that the list of the ignored knows
         self._enterable: dict[str, None] = {}
@@ -111,6 +113,8 @@ class Place:
         if self.accounts.version != self._followed:
             self._followed = self.accounts.version
             self.ignored.follow(self.accounts)
+        if not self.ignored.hides(event):
+            self.files.take(event)
         match event:
             case events.Room():
                 self._meet(event.room.members)
@@ -152,6 +156,7 @@ class Place:
                 self._said_in(event.room).pop(event.target, None)
             case Reconnected(anew=True):
                 self._said.clear()
+                self.files.forget()
 
     def _note_enterable(self, room: str) -> None:
         if room.startswith("#"):
@@ -163,14 +168,16 @@ class Place:
     def leave(self, room: str) -> None:
         """The person is no longer in this room."""
         self._said.pop(room, None)
+        self.files.forget(room)
         if self.room == room:
             self.room = self.lobby
 
-    def note_spoken(self, past: Iterable[events.RoomEvent]) -> None:
-        """Take past events as to who spoke lately."""
+    def note_past(self, past: Iterable[events.RoomEvent]) -> None:
+        """Take past events as to who spoke lately, and which files there are."""
         for event in past:
-            if isinstance(event, events.Message):
+            if isinstance(event, events.Message) and not self.ignored.hides(event):
                 self.spoken.note(event)
+                self.files.take(event)
 
     # ---- what was said -------------------------------------------------------------------------
 

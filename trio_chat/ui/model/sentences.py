@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from trio_chat.addresses import is_this_machine
 from trio_chat.client.events import BadEvent, Disconnected, Missed, Reconnected, RejoinRefused
 from trio_chat.protocol import events
+from trio_chat.protocol.files import size_words
 from trio_chat.protocol.names import nearest
 from trio_chat.protocol.parts import Removal
 from trio_chat.protocol.spans import read_seconds, show_span
@@ -99,8 +100,19 @@ def _setting(action: str, actor: str, room: str, value: str) -> str:
         case "keep":
             span = "as long as the server keeps them" if off else "for 1 day" if value == "1" else f"for {value} days"
             return f"{actor} set how long messages are kept in {room}: {span}"
+        case "files":
+            return f"{actor} {'turned files off' if off else 'allowed files'} in {room}"
+        case "max_file":
+            return f"{actor} set how large a file may be in {room}: {largest_file(value)}"
         case _:
             return f"{actor} changed {clean_line(action)} of {room} to {value}"
+
+
+def largest_file(value: str) -> str:
+    """The value of a room's setting for the largest file, in words."""
+    if value in {"0", "off"}:
+        return "as large as the server takes"
+    return f"at most {size_words(int(value))}" if value.isascii() and value.isdigit() else value
 
 
 def made_room(room: str, known: Iterable[str]) -> str:
@@ -127,6 +139,10 @@ def so_already(room: str, setting: str, value: bool | float) -> str:  # noqa: FB
         case "slow":
             rule = f"Everyone waits {show_span(value)}" if value else "Nobody waits"
             return f"{rule} between messages in {room} already."
+        case "files":
+            return f"Files are {'allowed' if value else 'off'} in {room} already."
+        case "max_file":
+            return f"A file in {room} may be {largest_file(str(int(value)))} already."
         case _:
             kept = ("for 1 day" if value == 1 else f"for {value:g} days") if value else "as long as the server says"
             return f"Messages in {room} are already kept {kept}."

@@ -10,7 +10,7 @@ from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
-from trio_chat.ui.tui.model.panes import Choice, ListPane, TextPane
+from trio_chat.ui.tui.model.panes import Choice, ListPane, ShowMore, TextPane
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
 
@@ -59,8 +59,10 @@ class Navigation:
             self.go(value)
         elif isinstance(value, JoinRoom):
             self._queue.act(value)
-        elif callable(value):  # "show more": the list stays
+        elif isinstance(value, ShowMore):  # the list stays
             self._model.pane = self._requests.results
+            value.fetch()
+        elif callable(value):
             value()
 
     def go_number(self, number: int) -> None:

@@ -48,7 +48,7 @@ class Attention:
         if policy == "nothing" or (policy == "mentions" and not (mentioned or room.direct)):
             return None
         where = entry.sender if room.direct else f"{entry.sender} in {room.name}"
-        text = " ".join(entry.text.split())
+        text = entry.excerpt
         excerpt = text if len(text) <= _EXCERPT else text[: _EXCERPT - 1] + "…"
         return Notification(where, excerpt, event if isinstance(event, Message) else None)
 

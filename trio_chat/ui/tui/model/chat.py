@@ -21,6 +21,7 @@ from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import bad_event, called, left_conversation, left_out, not_in, put_out
+from trio_chat.ui.model.transfers import Transfers
 from trio_chat.ui.tui.model import pasting
 from trio_chat.ui.tui.model.attention import Attention, next_attention
 from trio_chat.ui.tui.model.effects import MOST_LOADED, PAGE, AskPeople, Fetch, Load, ModelEffect, SayRead
@@ -68,6 +69,7 @@ class ChatModel:
         self.make_editor: Callable[[], Editor] = Editor
         self.lines = LineReader(prepare=expand_emoji)
         self.complete_people = False
+        self.transfers = Transfers()
         self.most_text = 0  # characters that a message may have; 0 before the server said it
         self._nowhere = RoomModel(RoomView(""))
         self._acknowledged: dict[tuple[str, int], None] = {}
@@ -357,7 +359,8 @@ class ChatModel:
         return [*([call] if call else []), *(self.saw(arrived=True) if looking else [])]
 
     def _own(self, room: RoomModel, entry: Entry) -> list[ModelEffect]:
-        room.drop_pending(entry.text)
+        if not entry.files:  # a message with files was not typed
+            room.drop_pending(entry.text)
         key = (room.name, entry.seq)
         entry.delivery = "delivered" if self._delivered.pop(key, 0) is None else "sent"
         room.came_at = None

@@ -23,9 +23,12 @@ from msgspec import Struct
 
 from trio_chat.client.known_accounts import AccountRef
 from trio_chat.protocol import events
+from trio_chat.protocol.files import caption_of, file_line, text_without_lines, with_file_lines
+from trio_chat.protocol.parts import FileInfo
 from trio_chat.protocol.text import clean, clean_line
 from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.sentences import largest_file
 
 MOST: Final = 20_000
 """Entries kept of a room: many screens of scrolling, and about ten megabytes."""
@@ -46,8 +49,8 @@ class Entry(Struct, gc=False):
     """An event of the log that is shown, or a note of this program.
 
     ``time`` is the server's, in seconds since 1970. ``sender`` is a name of that time, ``account`` the number that goes
-    with it (0: not known). ``text`` is harmless already. ``local`` numbers what the server has given no number (yet).
-    ``came`` and ``left`` belong to kind ``people``.
+    with it (0: not known). ``text`` is harmless already, and has no lines for the ``files``. ``local`` numbers what the
+    server has given no number (yet). ``came`` and ``left`` belong to kind ``people``.
     """
 
     seq: int
@@ -66,6 +69,17 @@ class Entry(Struct, gc=False):
     version: int = 0
     account: int = 0
     mentions: tuple[int, ...] | None = ()
+    files: tuple[FileInfo, ...] = ()
+
+    @property
+    def excerpt(self) -> str:
+        """The text and the names of the files in one line, for a place that shows the message shortly."""
+        return " ".join(self.whole_text.split())
+
+    @property
+    def whole_text(self) -> str:
+        """The text, and a line for each file."""
+        return with_file_lines(self.text, self.files)
 
     @property
     def author(self) -> AccountRef:
@@ -110,7 +124,8 @@ def _caused(event: events.PersonEvent, text: str, kind: Kind) -> Entry:
 
 
 def _message(event: events.Message) -> Entry:
-    entry = _caused(event, clean(event.text), event.kind)
+    entry = _caused(event, clean(caption_of(event)), event.kind)
+    entry.files = event.files
     if event.mentions:
         entry.mentions = event.mentions
     if event.reply_to is not None:
@@ -118,7 +133,7 @@ def _message(event: events.Message) -> Entry:
     if event.edited is not None:
         entry.edited = True
     if event.deleted:
-        entry.deleted, entry.text = True, ""
+        entry.deleted, entry.text, entry.files = True, "", ()
     if event.reactions:
         entry.reactions = {
             clean_line(mark): tuple(AccountRef(clean_line(one.name), one.account) for one in people)
@@ -138,6 +153,8 @@ def about(entry: Entry, place: Place, zone: tzinfo | None = None) -> list[str]:
         lines.append(f"state     {'deleted' if entry.deleted else 'edited'}")
     if entry.delivery in {"sent", "delivered"}:
         lines.append(f"delivery  {'delivered' if entry.delivery == 'delivered' else 'stored by the server'}")
+    lines += [f"file      {file_line(file)[7:]}, {file.kind}" for file in entry.files]
+    lines += [f"  SHA-256 {file.sha256}" for file in entry.files]
     for mark, people in place.ignored.reactions(entry.reactions or {}).items():
         names = (clean_line(place.accounts.name_of(one.account, one.name)) for one in people)
         lines.append(f"{mark} from {', '.join(names)}")
@@ -167,6 +184,8 @@ def rule(event: events.Moderated) -> str:
         "announce_only": "let only moderators write" if value == "on" else "let everybody write",
         "slow": f"turned slow mode on: {value} seconds between two messages of a person",
         "keep": f"set messages to be kept for {value} days",
+        "files": "turned files off" if value == "off" else "allowed files",
+        "max_file": f"set how large a file may be: {largest_file(value)}",
     }.get(event.action, f"did {clean_line(event.action)} {target} {value}".rstrip())
     why = f" ({clean_line(event.reason)})" if event.reason else ""
     return did + why
@@ -268,11 +287,12 @@ class RoomLog:
         match event:
             case events.Edited() if not entry.deleted:
                 if event.text:
-                    entry.text, entry.mentions = clean(event.text), event.mentions
+                    text = text_without_lines(event.text, entry.files)
+                    entry.text, entry.mentions = clean(text), event.mentions
                 entry.edited = True
             case events.Deleted():
                 entry.text, entry.deleted, entry.edited = "", True, False
-                entry.reactions, entry.mentions = None, ()
+                entry.reactions, entry.mentions, entry.files = None, (), ()
             case events.Reacted():
                 person = AccountRef(clean_line(event.sender), event.sender_id)
                 _react(entry, clean_line(event.mark), person, on=event.on)

@@ -26,6 +26,13 @@ class Choice:
 
 
 @dataclass(frozen=True, slots=True)
+class ShowMore:
+    """The row of a list that fetches more rows."""
+
+    fetch: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Chosen:
     """This row was chosen."""
 
@@ -63,7 +70,7 @@ _MOVES: Final = {"up": -1, "down": 1, "page-up": -10, "page-down": 10}
 class ListPane:
     """A list that gets shorter with each letter typed. ``find`` gives the rows for a text."""
 
-    kind: Literal["switcher", "search"]
+    kind: Literal["switcher", "search", "files"]
     title: str
     find: Callable[[str], Sequence[Choice]]
     rows: Sequence[Choice] = ()

@@ -25,7 +25,7 @@ from trio_chat.ui.tui.model.attention import Notification
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.effects import MOST_AT_ONCE, PAGE, AskPeople, Fetch, Load, ModelEffect, SayRead
 from trio_chat.ui.tui.model.log import entry_of
-from trio_chat.ui.tui.model.panes import Choice, ListPane
+from trio_chat.ui.tui.model.panes import Choice, ListPane, ShowMore
 from trio_chat.ui.tui.model.room import RoomModel
 
 if TYPE_CHECKING:
@@ -84,9 +84,9 @@ class BackgroundRequests:
         if not isinstance(error, ConnectionClosed):
             self.take(as_error(error))
 
-    def _start(self, job: BackgroundJob) -> None:
-        """Begin a request at once, in a task of its own."""
-        if self._nursery is not None and self.chat is not None:
+    def start(self, job: BackgroundJob, *, offline: bool = False) -> None:
+        """Begin a request at once, in a task of its own; ``offline`` also where there is no connection."""
+        if self._nursery is not None and (offline or self.chat is not None):
             self._nursery.start_soon(self._run_job, job)
 
     async def _run_job(self, job: BackgroundJob) -> None:
@@ -105,13 +105,13 @@ class BackgroundRequests:
                 case Notification():
                     self._notify(effect)
                 case Fetch():
-                    self._start(partial(self._fetch, effect))
+                    self.start(partial(self._fetch, effect))
                 case SayRead():
                     self._report_read_soon(effect)
                 case AskPeople():
-                    self._start(partial(self._ask_people, effect))
+                    self.start(partial(self._ask_people, effect))
                 case Load():
-                    self._start(partial(self._load, effect))
+                    self.start(partial(self._load, effect))
 
     def fetch(self, room: str, which: str) -> None:
         """Fetch an older, newer or the newest page of a room's log, unless a page is on its way."""
@@ -128,6 +128,7 @@ class BackgroundRequests:
             chat, log = self.connected(), room.log
             if page_of.which == "newer":
                 page = await chat.history(room.name, after=log.after, limit=PAGE)
+                self.model.place.note_past(page.events)
                 log.take_newer(page.events, more=page.more)
                 log.trim(log.newest)
             else:
@@ -135,7 +136,7 @@ class BackgroundRequests:
                 before = (log.before or None) if older else None
                 limit = PAGE if older else min(self.model.backlog or PAGE, MOST_AT_ONCE)
                 page = await chat.history(room.name, before=before, limit=limit)
-                self.model.place.note_spoken(page.events)
+                self.model.place.note_past(page.events)
                 log.take_older(page.events, more=page.more)
                 room.loaded = True
                 log.trim(log.oldest if room.bottom is not None else None)
@@ -159,7 +160,7 @@ class BackgroundRequests:
 
     def ask_rooms(self) -> None:
         """Ask for the rooms that the person could enter, for completion and for the list of rooms."""
-        self._start(self._ask_rooms)
+        self.start(self._ask_rooms)
 
     async def _ask_rooms(self) -> None:
         with suppress(Refused, NotAcknowledged):
@@ -169,7 +170,7 @@ class BackgroundRequests:
         first = read.room not in self._read
         self._read[read.room] = read.seq
         if first:
-            self._start(lambda: self._report_read(read.room))
+            self.start(lambda: self._report_read(read.room))
 
     async def _report_read(self, room: str) -> None:
         await trio.sleep(_READ_AFTER)
@@ -185,7 +186,7 @@ class BackgroundRequests:
         now = trio.current_time()
         if now - self._typing_reported >= _TYPING_EVERY and self.chat is not None and self.chat.connected:
             self._typing_reported = now
-            self._start(partial(self._send_typing, room, now))
+            self.start(partial(self._send_typing, room, now))
 
     def stop_typing(self) -> None:
         """Forget the last typing notice: the line was submitted."""
@@ -222,7 +223,7 @@ class BackgroundRequests:
             self._tell_error("That message is not loaded, and there is no connection.")
             return
         room.fetching = "there"
-        self._start(job)
+        self.start(job)
 
     async def _jump(self, one: RoomModel, seq: int) -> None:
         await self._load_around(one, seq)
@@ -250,6 +251,7 @@ class BackgroundRequests:
             page = await self.connected().history(room.name, after=max(seq - half - 1, 0), limit=PAGE)
         finally:
             room.fetching = ""
+        self.model.place.note_past(page.events)
         room.log.replace(page.events, more_before=seq - half - 1 >= page.first, more_after=page.more)
         room.loaded = True
 
@@ -262,10 +264,10 @@ class BackgroundRequests:
         """Search messages and add the results to the pane; ``cursor`` continues an earlier page."""
         pane.note = "searching …"
         self.results = pane
-        self._start(lambda: self._search(query, pane, cursor))
+        self.start(lambda: self._search(query, pane, cursor))
 
     async def _search(self, query: Query, pane: ListPane, cursor: int | None) -> None:
-        rows = [row for row in pane.rows if not callable(row.value)]
+        rows = [row for row in pane.rows if not isinstance(row.value, ShowMore)]
         try:
             found = await find_messages(self.connected(), query, cursor=cursor, limit=_RESULTS)
         except Refused as error:
@@ -276,7 +278,7 @@ class BackgroundRequests:
         rows += [row for event in shown if (row := _choice(event, self.model.place)) is not None]
         count = len(rows)
         if found.cursor is not None:
-            rows.append(Choice("show more", "", partial(self.search, query, pane, found.cursor)))
+            rows.append(Choice("show more", "", ShowMore(partial(self.search, query, pane, found.cursor))))
         pane.fill(rows)
         behind = f" {found.behind} of the newest lines are not searched yet." if found.behind else ""
         pane.note = f"{count} found; Enter goes to the message." if count else "Nothing was found."
@@ -291,4 +293,4 @@ def _choice(event: events.Message, place: Place) -> Choice | None:
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(entry.time))
     where = clean_line(event.room)
     detail = f"{place.label(*entry.author)} in {where}, {when}"
-    return Choice(" ".join(entry.text.split()), detail, (event.room, event.seq))
+    return Choice(entry.excerpt, detail, (event.room, event.seq))

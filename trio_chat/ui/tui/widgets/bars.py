@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from trio_chat.protocol.text import clean_line
+from trio_chat.ui.model.transfers import status_forms
 from trio_chat.ui.terminal.graphemes import clusters, shown_cluster, text_width, width
 from trio_chat.ui.terminal.layout import Row, Span, clip, fit, inline
 from trio_chat.ui.tui.model.chat import ChatModel
@@ -49,6 +50,7 @@ def status_row(model: ChatModel, columns: int, now: float, below: int) -> Row:
     waiting = sum(entry.delivery == "pending" for room in model.rooms.values() for entry in room.pending)
     if waiting and model.connection.state != "connected":
         parts.insert(1, Part(9, (f"{waiting} to send", f"{waiting} …")))
+    parts[1:1] = [Part(7, forms) for forms in (status_forms(model.transfers, now),) if forms]
     loud = sum(room.mentions or (room.unread if room.direct else 0) for room in model.rooms.values())
     unread = sum(room.unread for room in model.rooms.values())
     if loud:
@@ -151,7 +153,9 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
             )
         ], False
     if room.selected is not None:
-        return [Span("prompt", "r reply, + react, e edit, d delete, c copy, o origin, Esc back ")], False
+        chosen = room.log.find(room.selected)
+        save = "Enter save, " if chosen is not None and chosen.files else ""
+        return [Span("prompt", f"{save}r reply, + react, e edit, d delete, c copy, o origin, Esc back ")], False
     if room.intent is not None:
         target = room.log.find(room.intent.seq)
         who = model.place.label(*target.author) if target is not None else "?"

@@ -14,9 +14,13 @@ from datetime import datetime, tzinfo
 from typing import Final, NamedTuple
 
 from trio_chat.client.known_accounts import AccountRef, KnownAccounts, is_mentioned
+from trio_chat.protocol.files import size_words
+from trio_chat.protocol.text import clean_line
 from trio_chat.protocol.word_borders import WordFinder
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.shown_files import kind_words
+from trio_chat.ui.model.transfers import short_name
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.terminal.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
@@ -28,6 +32,8 @@ _TOGETHER: Final = 300.0  # seconds between two messages of one person that shar
 _NAMED: Final = 6  # people named in a line about arrivals
 _WIDE, _NARROW = 60, 36  # columns from which names have their own column, and below which times are hidden
 _EXCERPT: Final = 60
+_FILE: Final = "↓ "
+_LEAST_NAME: Final = 16  # columns of a file's name that are shown before its kind and size are
 _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 
 
@@ -314,13 +320,16 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationSt
     head, indent = _head(entry, columns, look, shape)
     if entry.reply_to is not None:
         who = f"{look.place.label(*origin.author)}: " if origin is not None else ""
-        what = " ".join(origin.text.split())[: _EXCERPT * 2] if origin is not None else "an earlier message"
+        what = origin.excerpt[: _EXCERPT * 2] if origin is not None else "an earlier message"
         if origin is not None and origin.deleted:
             what = "(deleted)"
         if origin is not None and is_hidden(origin, look.place.ignored):
             who, what = "", "a message of a person you ignore"
         yield [Span("", " " * indent), Span("reply", clip(f"┌ {who}{what}", min(_EXCERPT, max(columns - indent, 1))))]
-    yield from _hang_spans(head, indent, list(_body(entry, look)), columns)
+    used = max(sum(text_width(span.text) for span in head), indent)
+    files = [("", row) for row in file_rows(entry, columns - indent, columns - used)]
+    body = list(_body(entry, look)) if entry.text or not files else []
+    yield from _hang_spans(head, indent, [*body, *files], columns)
     if reactions := look.place.ignored.reactions(entry.reactions or {}):
         row: Row = []
         for mark, people in reactions.items():
@@ -378,6 +387,21 @@ def _body(entry: Entry, look: ConversationStyle) -> Iterator[tuple[str, Row]]:
         rows = [(bar, list(_with_words(row, look.words))) for bar, row in rows]
     for at, (bar, row) in enumerate(rows):
         yield bar, [*row, *_tail(entry)] if at == len(rows) - 1 else row
+
+
+def file_rows(entry: Entry, columns: int, first: int) -> Iterator[Row]:
+    """A row for each file of a message: its name, size and kind, as far as there is space. ``first`` are the columns of
+    the first row, where no text is before it."""
+    for at, file in enumerate(entry.files):
+        space = columns if at or entry.text else first
+        name, size, kind = clean_line(file.name), size_words(file.size), kind_words(file)
+        tail: Row = _tail(entry) if at == len(entry.files) - 1 and not entry.text else []
+        space -= sum(text_width(span.text) for span in tail) + text_width(_FILE)
+        for rest in (f"  {size}  {kind}", f"  {size}", ""):
+            if text_width(rest) + min(text_width(name), _LEAST_NAME) <= space or not rest:
+                shown = short_name(name, max(space - text_width(rest), 1))
+                yield [Span("dim", _FILE), Span("bold", shown), Span("dim", rest), *tail]
+                break
 
 
 def _mentioned(entry: Entry, look: ConversationStyle) -> str:

@@ -226,6 +226,7 @@ class ScreenPainter:
             output.control(title)
         output, self._to_write = output + self._to_write, Output()
         counts_down = model.notice and now < model.notice_until < math.inf
+        counts_down = counts_down or bool(model.transfers.listed(now))
         if counts_down or model.connection.state != "connected" or any(until > now for until in room.typing.values()):
             self._counting.set()
         return output
