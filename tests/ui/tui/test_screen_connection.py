@@ -120,6 +120,7 @@ def test_two_real_programs_talk_through_a_real_server(tmp_path: Path) -> None:
         ada.wait_for("@bob")
         ada.press("M-2")
         ada.wait_for("psst")
+        bob.wait_for("→ ada (private): psst")  # under load the conversation is there only now
         bob.press("M-2")
         bob.wait_for("psst ✓✓")
         bob.press("M-1")
