@@ -29,6 +29,7 @@ from trio_chat.protocol.text import clean, clean_line
 from trio_chat.ui.model.ignored import reactions_of
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.sentences import largest_file
+from trio_chat.ui.preview.picture import Picture
 
 MOST: Final = 20_000
 """Entries kept of a room: many screens of scrolling, and about ten megabytes."""
@@ -50,7 +51,8 @@ class Entry(Struct, gc=False):
 
     ``time`` is the server's, in seconds since 1970. ``sender`` is a name of that time, ``account`` the number that goes
     with it (0: not known). ``text`` is harmless already, and has no lines for the ``files``. ``local`` numbers what the
-    server has given no number (yet). ``came`` and ``left`` belong to kind ``people``.
+    server has given no number (yet). ``came`` and ``left`` belong to kind ``people``. ``picture`` is the preview of a
+    file, while it is on the screen.
     """
 
     seq: int
@@ -70,6 +72,7 @@ class Entry(Struct, gc=False):
     account: int = 0
     mentions: tuple[int, ...] | None = ()
     files: tuple[FileInfo, ...] = ()
+    picture: Picture | None = None
 
     @property
     def excerpt(self) -> str:
@@ -293,6 +296,7 @@ class RoomLog:
             case events.Deleted():
                 entry.text, entry.deleted, entry.edited = "", True, False
                 entry.reactions, entry.mentions, entry.files = None, (), ()
+                entry.picture = None
             case events.Reacted():
                 person = AccountRef(clean_line(event.sender), event.sender_id)
                 _react(entry, clean_line(event.mark), person, on=event.on)

@@ -21,11 +21,13 @@ from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.shown_files import kind_words
 from trio_chat.ui.model.transfers import short_name
+from trio_chat.ui.preview.half_blocks import ColourDepth
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.terminal.layout import CODE_BAR, Row, Span, clip, markup, wrap
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.model.themes import NICKS
+from trio_chat.ui.tui.widgets.pictures import picture_rows, read_pixel_style
 
 _CACHED: Final = 3000  # entries whose rows are cached: some pages around the visible part
 _TOGETHER: Final = 300.0  # seconds between two messages of one person that share one name
@@ -40,12 +42,14 @@ _MARKS: Final = {"pending": " …", "sent": " ✓", "delivered": " ✓✓"}
 @dataclass(frozen=True, slots=True)
 class ConversationStyle:
     """How entries are shown. ``place`` knows the reader, the people whom they ignore, and whether messages show their
-    number. ``words`` finds the words that are highlighted like a mention."""
+    number. ``words`` finds the words that are highlighted like a mention. ``depth`` are the terminal's colours, for
+    pictures."""
 
     place: Place = field(default_factory=Place)
     time_format: str = "%H:%M"
     zone: tzinfo | None = None
     words: WordFinder | None = None
+    depth: ColourDepth = "256"
 
     def is_own(self, person: AccountRef) -> bool:
         """Whether a person is the reader."""
@@ -330,6 +334,8 @@ def _said(entry: Entry, origin: Entry | None, columns: int, look: ConversationSt
     files = [("", row) for row in file_rows(entry, columns - indent, columns - used)]
     body = list(_body(entry, look)) if entry.text or not files else []
     yield from _hang_spans(head, indent, [*body, *files], columns)
+    if entry.picture is not None:
+        yield from picture_rows(entry.picture, indent, columns, look.depth)
     if reactions := look.place.ignored.reactions(entry.reactions or {}):
         row: Row = []
         for mark, people in reactions.items():
@@ -470,7 +476,12 @@ def _names(names: tuple[str, ...]) -> str:
 
 
 def _highlight(row: Row) -> Row:
-    return [Span(f"{span.style} selected" if span.style else "selected", span.text, span.link) for span in row]
+    return [
+        span
+        if read_pixel_style(span.style)  # the colours of a picture stay
+        else Span(f"{span.style} selected" if span.style else "selected", span.text, span.link)
+        for span in row
+    ]
 
 
 def plain_text(row: Row) -> str:

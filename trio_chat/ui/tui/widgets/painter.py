@@ -24,7 +24,8 @@ from trio_chat.ui.tui.model.themes import THEMES, choose
 from trio_chat.ui.tui.session.options import ScreenOptions, chosen_theme, has_links, theme_name
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle
 from trio_chat.ui.tui.widgets.frame import Frame, Parts, Shown, divide, draw, mark_selection
-from trio_chat.ui.tui.widgets.screen import Display, Palette, check_styles
+from trio_chat.ui.tui.widgets.pictures import picture_size
+from trio_chat.ui.tui.widgets.screen import Display, Palette, check_styles, depth_of
 
 BATCH: Final = 0.05
 """Seconds between two drawings of what arrives: twenty a second is all that anybody sees."""
@@ -60,6 +61,7 @@ class ScreenPainter:
         check_styles(self._theme, theme)
         self._display = Display(None if options.colour else 1, mouse=config.mouse, links=has_links())
         self._palette = self._make_palette(theme)
+        self._depth = depth_of(self._display.colors)
         self._layout = ConversationLayout()
         self._shown = Shown()
         self._notify_by = _way_to_notify(config)
@@ -122,6 +124,11 @@ class ScreenPainter:
         """Scroll by pages; one row of the page before stays visible."""
         height = self.drawn.height if self.drawn is not None else 1
         self.scroll(pages * max(height - 1, 1))
+
+    def picture_size(self) -> tuple[int, int]:
+        """The most pixels that a picture in the conversation may have."""
+        columns, rows = self._terminal.size()
+        return picture_size(divide(columns, rows, self._shown).middle, rows)
 
     def toggle_rooms(self) -> None:
         """Show or hide the list of rooms. Back in its automatic state, it follows the window's size again."""
@@ -203,7 +210,8 @@ class ScreenPainter:
             self.show()
 
     def _style(self) -> ConversationStyle:
-        return ConversationStyle(self._model.place, self._config.time_format, words=self._model.attention.words)
+        words, depth = self._model.attention.words, self._depth
+        return ConversationStyle(self._model.place, self._config.time_format, words=words, depth=depth)
 
     def _paint(self) -> Output:
         """Draw the model; returns what brings the terminal from its present state to that."""

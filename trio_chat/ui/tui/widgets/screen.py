@@ -18,12 +18,15 @@ from urwid.display.raw import Screen as RawScreen
 
 from trio_chat.errors import ConfigError
 from trio_chat.output import Control, Output, rendered_line
+from trio_chat.ui.preview.half_blocks import ColourDepth
 from trio_chat.ui.terminal.graphemes import clusters, text_width
 from trio_chat.ui.terminal.layout import Row, Span, fit
 from trio_chat.ui.tui.model.themes import read_style
 from trio_chat.ui.tui.widgets.frame import Frame
+from trio_chat.ui.tui.widgets.pictures import read_pixel_style
 
 Colours = Literal[1, 16, 88, 256, 16777216]
+_DEPTHS: Final[dict[int, ColourDepth]] = {256: "256", 1 << 24: "true"}
 _ON: Final = Control("\x1b[?1004h")  # xterm: focus in and out are reported
 _OFF: Final = Control("\x1b[?1004l")
 _TITLE_PUSH: Final = Control("\x1b[22;2t")  # xterm: remember the window's title
@@ -78,7 +81,7 @@ class Palette:
     def _make(self, style: str, link: str) -> AttrSpec:
         colour, ground, settings = "default", "default", dict[str, None]()
         for word in ("", *style.split()):
-            foreground, background = read_style(self._theme.get(word, "default"))
+            foreground, background = read_pixel_style(word) or read_style(self._theme.get(word, "default"))
             for part in foreground.split(","):
                 if part.strip() in _SETTINGS:
                     settings[part.strip()] = None
@@ -91,6 +94,11 @@ class Palette:
             Hyperlink(link) if link and link.isascii() and link.isprintable() and len(link) < _LONGEST_LINK else None
         )
         return AttrSpec(",".join([colour, *settings]), ground, self._colours, hyperlink=hyperlink)
+
+
+def depth_of(colours: int) -> ColourDepth:
+    """The colours of pictures on a terminal with this many: those with fewer than 256 show none."""
+    return _DEPTHS.get(colours, "mono")
 
 
 def check_styles(theme: Mapping[str, str], where: str) -> None:
