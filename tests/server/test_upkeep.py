@@ -7,12 +7,15 @@ from typing import TYPE_CHECKING
 import pytest
 import trio
 import trio.testing
+from msgspec.structs import replace
 
 from tests.server.live_server import GateStore
 from tests.server.raw_client import until
-from trio_chat.errors import StoreError
+from trio_chat.broker.file_orders import BeginUpload, FindFile, FinishUpload
+from trio_chat.errors import Refusal, StoreError
+from trio_chat.records import SaveFile
 from trio_chat.server import upkeep
-from trio_chat.store import DATABASE, MemoryStore
+from trio_chat.store import DATABASE, MemoryStore, require_stored
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -125,3 +128,24 @@ async def test_an_end_does_not_wait_for_ever_for_what_cannot_be_removed_and_says
     assert entry["log_level"] == "warning"
     assert "next start" in entry["advice"]
     assert entry.get("error") == (str(trouble) if trouble else None)
+
+
+async def test_old_files_go_and_their_messages_stay(serve: Serve, mock_clock: trio.testing.MockClock) -> None:
+    store = GateStore()
+    live = await serve(store=store, keep_files=1.0, file_quota=150)
+    ada = await live.join("ada")
+    hub = live.server.hub
+    old = "2020-01-01T00:00:00.000Z"
+    assert isinstance(await hub.ask_file(BeginUpload(ada.token, "127.0.0.1", "#lobby", (), "a", 100, "f1")), SaveFile)
+    assert isinstance(await hub.ask_file(FinishUpload("f1", "0" * 64)), SaveFile)
+    ok = await ada.ask("send", room="#lobby", text="look", files=["f1"])
+    kept = await store.find_file("f1")
+    assert kept is not None
+    require_stored(await store.commit([replace(kept, time=old)]))
+    mock_clock.jump(upkeep._PRUNING + 1)
+    await until(lambda: not hub.broker.files.total)
+    assert await store.find_file("f1") is None
+    page = await ada.ask("history", room="#lobby")
+    assert [event["text"] for event in page["events"] if event["seq"] == ok["seq"]] == ["look\n[file] a, 100 bytes"]
+    answer = await hub.ask_file(FindFile(ada.token, "127.0.0.1", "f1"))
+    assert isinstance(answer, Refusal)

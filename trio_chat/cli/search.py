@@ -51,6 +51,8 @@ _PAGE: Final = 100
 @click.option("--before", cls=GroupedOption, group=_GROUP, metavar="WHEN", help="before this day or time, or 2h ago")
 @click.option("--after", cls=GroupedOption, group=_GROUP, metavar="WHEN", help="since this day or time, or 2h ago")
 @click.option("--has-link", cls=GroupedOption, group=_GROUP, is_flag=True, help="with a link")
+@click.option("--has-file", cls=GroupedOption, group=_GROUP, is_flag=True, help="with a file")
+@click.option("--file", cls=GroupedOption, group=_GROUP, metavar="WORDS", help="with a file that has them in its name")
 @click.option(
     "-n",
     "--limit",
@@ -87,6 +89,8 @@ def command(  # noqa: PLR0913 - each is an option of the command
     limit: int,
     context: int,
     has_link: bool,
+    has_file: bool,
+    file: str | None,
     as_json: bool,
     **flags: object,
 ) -> int:
@@ -97,8 +101,9 @@ def command(  # noqa: PLR0913 - each is an option of the command
 
     Exit status: 0 when a message was found, 1 when none was found, 2 when the command line or a setting is wrong.
     """
-    given = {"from": sender, "in": room, "before": before, "after": after, "has": "link" if has_link else None}
-    query = _read_query(words, given)
+    given = {"from": sender, "in": room, "before": before, "after": after, "file": file}
+    things = [f"has:{thing}" for thing, wanted in (("link", has_link), ("file", has_file)) if wanted]
+    query = _read_query((*words, *things), given)
     if context and as_json:
         raise UsageError("--context does not work with --json. Leave one of them out.")
     config = load_settings(ClientConfig, flags, config_path)

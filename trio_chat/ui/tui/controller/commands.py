@@ -67,7 +67,7 @@ class ScreenCommands:
             self._feedback.complain(query.why)
         elif isinstance(query, BadQuery):
             self._room.editor.put("/search ")
-            self._feedback.notice("type words, from:NAME, in:ROOM, before:WHEN, after:WHEN, has:link")
+            self._feedback.notice("type words, from:NAME, in:ROOM, before:WHEN, after:WHEN, has:link, has:file")
         else:
             pane = ListPane("search", f"Search: {argument}", lambda _typed: [], typing=False)
             self._model.pane = pane

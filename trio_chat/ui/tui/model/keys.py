@@ -55,7 +55,7 @@ class ScreenCommand:
 COMMANDS: Final[tuple[ScreenCommand, ...]] = (
     ScreenCommand(
         "search",
-        "WORDS [from:NAME] [in:ROOM] [before:WHEN] [after:WHEN] [has:link]",
+        "WORDS [from:NAME] [in:ROOM] [before:WHEN] [after:WHEN] [has:link] [has:file] [file:NAME]",
         "search messages; Enter on a result goes to it",
         "/search release from:bob",
     ),
