@@ -1,0 +1,396 @@
+"""Blobs in a directory: ``ab/abcdef…`` by their digest, and ``partial/NAME`` for uploads.
+
+Theory of operation. Bytes are written and hashed in worker threads. The hash of an upload goes on from one writer to
+the next in memory; after a restart it is computed anew when the upload is sealed. A sealed upload has a second name,
+its digest, and loses the first when it is discarded; a file system without second names moves it. A file or a name
+counts when it and its directory are synced.
+
+The directory may be in a directory of another user, who can replace names in it while root works there. So directories
+are held open, names are looked up in those, and no link is followed.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import re
+import stat
+import tempfile
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar
+
+import trio
+
+from trio_chat.errors import StoreError
+from trio_chat.store.blobs.interface import FIRST, BlobBusy, BlobMissing, BlobsFull
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator
+
+FILES: Final = "files"
+"""The name of the directory, in that of the server's data."""
+
+_PARTIAL: Final = "partial"
+_FILE: Final = os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # opening a pipe would wait without O_NONBLOCK
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_UPLOAD: Final = re.compile("[A-Za-z0-9_-]{1,64}")
+_DIGEST: Final = re.compile("[0-9a-f]{64}")
+_NO_SECOND_NAME: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_PIECE: Final = 1024 * 1024
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def _told(doing: str) -> Iterator[None]:
+    """Tell of a failure of the disk in a sentence."""
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise BlobMissing(f"Cannot {doing}: it is not there.") from error
+    except OSError as error:
+        message = f"Cannot {doing}: {error.strerror}."
+        raise (BlobsFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else StoreError)(message) from error
+
+
+async def _in_thread(doing: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    with _told(doing):
+        return await trio.to_thread.run_sync(lambda: do(*args, **kwargs))
+
+
+class _RunningHash:
+    """The hash of the first ``size`` bytes of an upload."""
+
+    __slots__ = ("first", "sha256", "size")
+
+    def __init__(self) -> None:
+        self.sha256 = hashlib.sha256()
+        self.size = 0
+        self.first = b""
+
+    def update(self, data: memoryview) -> None:
+        """Go on with these bytes."""
+        if len(self.first) < FIRST:
+            self.first += bytes(data[: FIRST - len(self.first)])
+        self.sha256.update(data)
+        self.size += len(data)
+
+    def copy(self) -> _RunningHash:
+        """Return another one, which is at the same place."""
+        other = _RunningHash()
+        other.sha256, other.size, other.first = self.sha256.copy(), self.size, self.first
+        return other
+
+
+class DirectoryWriter:
+    """See :class:`~trio_chat.store.blobs.interface.BlobWriter`."""
+
+    def __init__(self, fd: int, offset: int, running: _RunningHash | None) -> None:
+        self._fd = fd
+        self._start = self._at = offset
+        self._before = running
+        self.running = None if running is None else running.copy()
+
+    def __repr__(self) -> str:
+        return f"<DirectoryWriter at {self._at}>"
+
+    async def write(self, data: memoryview | bytes) -> None:
+        """Write bytes, and hash them."""
+        await _in_thread("write to an upload", self._write, memoryview(data))
+
+    def _write(self, data: memoryview) -> None:
+        while data:
+            done = os.pwrite(self._fd, data, self._at)
+            self._at += done
+            if self.running is not None:
+                self.running.update(data[:done])
+            data = data[done:]
+
+    async def save(self) -> int:
+        """Have what was written on the disk."""
+        await _in_thread("save an upload", _sync_data, self._fd)
+        return self._at
+
+    async def drop(self) -> int:
+        """Remove what was written."""
+        await _in_thread("shorten an upload", os.ftruncate, self._fd, self._start)
+        self._at, self.running = self._start, self._before
+        return await self.save()
+
+
+@dataclass(frozen=True, slots=True)
+class DirectorySealedBlob:
+    """See :class:`~trio_chat.store.blobs.interface.SealedBlob`."""
+
+    digest: str
+    first: bytes
+    pins: Counter[str]
+
+    def release(self) -> None:
+        """Let it be removed."""
+        self.pins[self.digest] -= 1
+        if self.pins[self.digest] <= 0:
+            del self.pins[self.digest]
+
+
+@dataclass(frozen=True, slots=True)
+class DirectoryReader:
+    """See :class:`~trio_chat.store.blobs.interface.BlobReader`."""
+
+    fd: int
+    size: int
+
+    def close(self) -> None:
+        """Close it."""
+        os.close(self.fd)
+
+
+class DirectoryBlobs:
+    """See the module, and :class:`~trio_chat.store.blobs.interface.BlobStore`. :meth:`open_directory` makes one."""
+
+    def __init__(self, root: int, partial: int, place: Path) -> None:
+        self._root = root
+        self._partial = partial
+        self._place = place
+        self._pins: Counter[str] = Counter()
+        self._busy: set[str] = set()
+        self._running: dict[str, _RunningHash] = {}
+        self._placing = trio.Lock()  # a blob is not removed while another upload finds it in its place
+
+    def __repr__(self) -> str:
+        return f"<DirectoryBlobs in {self._place}>"
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open_directory(cls, place: Path) -> AsyncIterator[DirectoryBlobs]:
+        """Open the blobs in a directory, which is made if it is not there. Raises ``StoreError``."""
+        root = await _in_thread(f"use {place}", _open_root, place)
+        try:
+            partial = await _in_thread(f"use {place / _PARTIAL}", _open_folder, root, _PARTIAL)
+            try:
+                yield cls(root, partial, place)
+            finally:
+                os.close(partial)
+        finally:
+            os.close(root)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open_temporary(cls) -> AsyncIterator[DirectoryBlobs]:
+        """Open a directory that is removed at the end: for a server that keeps nothing."""
+        with tempfile.TemporaryDirectory(prefix="trio-chat-") as temporary:
+            async with cls.open_directory(Path(temporary)) as blobs:
+                yield blobs
+
+    # ---- uploads ------------------------------------------------------------------------------
+
+    async def begin(self, upload: str) -> None:
+        """Make an upload without bytes."""
+        _check(_UPLOAD, upload)
+        await _in_thread("begin an upload", self._begin, upload)
+
+    def _begin(self, upload: str) -> None:
+        fd = os.open(upload, _FILE | os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=self._partial)
+        os.close(fd)
+        os.fsync(self._partial)
+
+    async def size(self, upload: str) -> int | None:
+        """Return how many bytes of an upload are on the disk."""
+        _check(_UPLOAD, upload)
+        try:
+            return await _in_thread("read an upload", self._size, upload)
+        except BlobMissing:
+            return None
+
+    def _size(self, upload: str) -> int:
+        with self._opened(upload) as fd:
+            _sync_data(fd)  # after a crash it may have bytes that were never saved
+            return os.fstat(fd).st_size
+
+    @contextlib.contextmanager
+    def _opened(self, upload: str) -> Iterator[int]:
+        fd = os.open(upload, _FILE | os.O_RDWR, dir_fd=self._partial)
+        try:
+            _check_file(fd)
+            yield fd
+        finally:
+            os.close(fd)
+
+    @contextlib.asynccontextmanager
+    async def append(self, upload: str, offset: int) -> AsyncIterator[DirectoryWriter]:
+        """Write to an upload from an offset on."""
+        _check(_UPLOAD, upload)
+        if upload in self._busy:
+            raise BlobBusy("Somebody writes to the upload.")
+        self._busy.add(upload)
+        try:
+            fd = await _in_thread("write to an upload", self._open_at, upload, offset)
+            try:
+                running = self._running.pop(upload, None)
+                if offset == 0:
+                    running = _RunningHash()
+                elif running is not None and running.size != offset:
+                    running = None
+                writer = DirectoryWriter(fd, offset, running)
+                try:
+                    yield writer
+                finally:
+                    if writer.running is not None:
+                        self._running[upload] = writer.running
+            finally:
+                os.close(fd)
+        finally:
+            self._busy.discard(upload)
+
+    def _open_at(self, upload: str, offset: int) -> int:
+        fd = os.open(upload, _FILE | os.O_RDWR, dir_fd=self._partial)
+        try:
+            _check_file(fd)
+            _shorten(fd, offset)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    async def seal(self, upload: str) -> DirectorySealedBlob:
+        """Put the bytes of an upload into their place."""
+        _check(_UPLOAD, upload)
+        digest, first = await _in_thread("read an upload", self._finish_hash, upload, self._running.get(upload))
+        async with self._placing:
+            await _in_thread("store a file", self._put, upload, digest)
+            self._pins[digest] += 1
+        self._running.pop(upload, None)
+        return DirectorySealedBlob(digest, first, self._pins)
+
+    def _finish_hash(self, upload: str, running: _RunningHash | None) -> tuple[str, bytes]:
+        with self._opened(upload) as fd:
+            os.fsync(fd)
+            size = os.fstat(fd).st_size
+            if running is None or running.size != size:
+                running = _RunningHash()
+                while data := os.pread(fd, _PIECE, running.size):
+                    running.update(memoryview(data))
+        return running.sha256.hexdigest(), running.first
+
+    def _put(self, upload: str, digest: str) -> None:
+        folder = _open_folder(self._root, digest[:2])
+        try:
+            size = os.stat(upload, dir_fd=self._partial, follow_symlinks=False).st_size
+            try:
+                os.link(upload, digest, src_dir_fd=self._partial, dst_dir_fd=folder, follow_symlinks=False)
+            except FileExistsError:
+                if os.stat(digest, dir_fd=folder, follow_symlinks=False).st_size != size:  # damaged: this one is whole
+                    os.rename(upload, digest, src_dir_fd=self._partial, dst_dir_fd=folder)
+            except OSError as error:
+                if error.errno not in _NO_SECOND_NAME:
+                    raise
+                os.rename(upload, digest, src_dir_fd=self._partial, dst_dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    async def discard(self, upload: str) -> None:
+        """Remove an upload."""
+        _check(_UPLOAD, upload)
+        self._running.pop(upload, None)
+        with contextlib.suppress(BlobMissing):
+            await _in_thread("remove an upload", os.unlink, upload, dir_fd=self._partial)
+
+    async def uploads(self) -> list[str]:
+        """Return the names of the uploads."""
+        return await _in_thread("list the uploads", os.listdir, self._partial)
+
+    # ---- blobs --------------------------------------------------------------------------------
+
+    def open(self, digest: str) -> DirectoryReader:
+        """Open a blob."""
+        _check(_DIGEST, digest)
+        with _told(f"open the file {digest}"):
+            folder = os.open(digest[:2], _FOLDER, dir_fd=self._root)
+            try:
+                fd = os.open(digest, _FILE | os.O_RDONLY, dir_fd=folder)
+            finally:
+                os.close(folder)
+            try:
+                _check_file(fd)
+                return DirectoryReader(fd, os.fstat(fd).st_size)
+            except BaseException:
+                os.close(fd)
+                raise
+
+    async def remove(self, digest: str) -> None:
+        """Remove a blob, unless it is pinned."""
+        _check(_DIGEST, digest)
+        async with self._placing:
+            if self._pins[digest] <= 0:
+                with contextlib.suppress(BlobMissing):
+                    await _in_thread(f"remove the file {digest}", self._remove, digest)
+
+    def _remove(self, digest: str) -> None:
+        folder = os.open(digest[:2], _FOLDER, dir_fd=self._root)
+        try:
+            os.unlink(digest, dir_fd=folder)
+            os.fsync(folder)
+        finally:
+            os.close(folder)
+
+    async def digests(self) -> list[tuple[str, int]]:
+        """Return the digest and the size of each blob."""
+        return await _in_thread("list the files", self._digests)
+
+    def _digests(self) -> list[tuple[str, int]]:
+        found: list[tuple[str, int]] = []
+        for name in sorted(os.listdir(self._root)):  # noqa: PTH208 - it is an open directory
+            if re.fullmatch("[0-9a-f]{2}", name):
+                folder = os.open(name, _FOLDER, dir_fd=self._root)
+                try:
+                    names = filter(_DIGEST.fullmatch, os.listdir(folder))  # noqa: PTH208 - as above
+                    found += [(one, os.stat(one, dir_fd=folder, follow_symlinks=False).st_size) for one in names]
+                finally:
+                    os.close(folder)
+        return found
+
+
+def _open_root(place: Path) -> int:
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    fd = os.open(place, _FOLDER)
+    os.fchmod(fd, 0o700)
+    return fd
+
+
+def _open_folder(parent: int, name: str) -> int:
+    """Open a directory, which is made, durably, if it is not there."""
+    try:
+        return os.open(name, _FOLDER, dir_fd=parent)
+    except FileNotFoundError:
+        with contextlib.suppress(FileExistsError):
+            os.mkdir(name, 0o700, dir_fd=parent)
+        os.fsync(parent)
+        return os.open(name, _FOLDER, dir_fd=parent)
+
+
+def _check(pattern: re.Pattern[str], name: str) -> None:
+    if not pattern.fullmatch(name):
+        raise BlobMissing("There is no such file.")
+
+
+def _check_file(fd: int) -> None:
+    if not stat.S_ISREG(os.fstat(fd).st_mode):
+        raise StoreError("A name in the directory of the files is not a file. Remove it.")
+
+
+def _shorten(fd: int, offset: int) -> None:
+    size = os.fstat(fd).st_size
+    if size < offset:
+        raise BlobMissing(f"The upload has {size} bytes, and not the {offset} that it should have.")
+    if size > offset:
+        os.ftruncate(fd, offset)
+
+
+def _sync_data(fd: int) -> None:
+    getattr(os, "fdatasync", os.fsync)(fd)  # macOS has no fdatasync
