@@ -141,6 +141,7 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "unfinished_file": {"name": "'a.iso'"},
     "too_many_uploads": {"limit": 16},
     "too_many_transfers": {"limit": 4, "whose": "yours"},
+    "file_missing": {},
 }
 
 

@@ -377,7 +377,7 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_range": Fault("The file has {size} bytes, and none of them was asked for.", "Ask for others.", http=416),
     "version_changed": Fault("The file is not the version that was asked for.", "Ask for it anew.", http=412),
     "too_many_transfers": Fault(
-        "{limit} transfers of {whose} run, the most allowed.", "Wait until one of them ends.", http=429
+        "{limit} transfers of {whose} run, the most allowed.", "Wait until one of them ends.", http=503
     ),
     # files
     "no_token": Fault(
@@ -410,6 +410,7 @@ FAULTS: Final[dict[str, Fault]] = {
         "Send them, cancel some of them, or wait: they end after a day.",
         http=429,
     ),
+    "file_missing": Fault("The server has lost the bytes of this file.", "Tell whoever runs the server.", http=500),
     # the end of a connection
     "idle": Fault("Bye! You sent nothing for {seconds:g} seconds.", "Join again when you like.", close=1000),
     "too_slow": Fault(

@@ -14,6 +14,7 @@ from trio_chat.client import Chat
 from trio_chat.config import ClientConfig, ServerConfig
 from trio_chat.server.app import make_server
 from trio_chat.store import MemoryStore
+from trio_chat.store.blobs import DirectoryBlobs
 from trio_chat.ui.plain.line_mode import LineMode, plain_options
 from trio_chat.ui.plain.pipes import LineOutput
 
@@ -34,14 +35,15 @@ async def chat(nursery: trio.Nursery, tmp_path: object, monkeypatch: pytest.Monk
     """Somebody in a room of which the last four messages of ten are kept."""
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
     store = MemoryStore("epoch", backlog=4)
-    server = make_server(ServerConfig(port=0, memory=True), store, await store.load())
-    await nursery.start(server.run)
-    async with trio_chat.connect(server.urls[0], name="ada", listen=False) as ada:
-        await ada.join("#kept")
-        for number in range(1, 11):
-            await ada.send("#kept", f"text {number}")
-        yield ada
-    server.stop()
+    async with DirectoryBlobs.open_temporary() as blobs:
+        server = make_server(ServerConfig(port=0, memory=True), store, await store.load(), blobs=blobs)
+        await nursery.start(server.run)
+        async with trio_chat.connect(server.urls[0], name="ada", listen=False) as ada:
+            await ada.join("#kept")
+            for number in range(1, 11):
+                await ada.send("#kept", f"text {number}")
+            yield ada
+        server.stop()
 
 
 @pytest.mark.parametrize(

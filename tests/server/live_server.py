@@ -21,6 +21,7 @@ from trio_chat.server.net.connection import Connection
 from trio_chat.server.net.tls import TlsTransport
 from trio_chat.server.net.transport import TcpTransport
 from trio_chat.store import CommitOutcome, CommitRefused, LogSlice, MemoryStore, SqliteStore, Store
+from trio_chat.store.blobs import DirectoryBlobs
 
 
 @dataclass
@@ -222,7 +223,8 @@ async def _opened(
     config: ServerConfig, store: Store | None, clock: Callable[[SaveClock | None], Clock]
 ) -> AsyncIterator[Server]:
     if store is not None:
-        yield make_server(config, store, await store.load(), clock=clock)
+        async with DirectoryBlobs.open_temporary() as blobs:
+            yield make_server(config, store, await store.load(), blobs=blobs, clock=clock)
         return
     async with open_server(config, clock=clock) as server:
         yield server

@@ -36,6 +36,7 @@ from trio_chat.broker import Broker, BrokerSettings
 from trio_chat.config import admission
 from trio_chat.errors import StoreError
 from trio_chat.server.doors.control import serve_control
+from trio_chat.server.doors.files.door import FileDoor
 from trio_chat.server.doors.http.pages import page_routes
 from trio_chat.server.doors.http_door import HttpDoor
 from trio_chat.server.doors.own_hosts import OwnHosts
@@ -61,6 +62,7 @@ from trio_chat.server.tally import Tally
 from trio_chat.server.trusted_proxies import Proxies
 from trio_chat.server.upkeep import Upkeep
 from trio_chat.store import DATABASE, FileRecords, MemoryStore, SqliteStore
+from trio_chat.store.blobs import FILES, DirectoryBlobs
 from trio_chat.version import __version__
 
 if TYPE_CHECKING:
@@ -71,6 +73,7 @@ if TYPE_CHECKING:
     from trio_chat.records import SaveClock, Snapshot
     from trio_chat.server.net.transport import TcpListener, TcpTransport
     from trio_chat.store import Store
+    from trio_chat.store.blobs import BlobStore
 
 _HUB_GRACE: Final = 1.0
 """Seconds that the hub has, after the connections, to hear that the last of them are gone."""
@@ -93,9 +96,11 @@ class Server:
         sessions: Iterator[int],
         *,
         identity: ServerIdentity,
+        blobs: BlobStore,
         directory: Path | None = None,
     ) -> None:
         self.config = config
+        self.blobs = blobs
         self.identity = identity
         self.hub = hub
         self.upkeep = upkeep
@@ -121,6 +126,8 @@ class Server:
             timeout=config.handshake_timeout,
         )
         self.http.routes.add(page_routes(hub, hosts, partial(exposition, figures)))
+        self.files = FileDoor(hub, blobs, max_file=config.max_file, max_transfers=config.max_transfers)
+        self.http.routes.add(self.files.routes())
         self._reception = Reception(
             config,
             hub,
@@ -286,12 +293,13 @@ def make_server(
     store: Store,
     snapshot: Snapshot,
     *,
+    blobs: BlobStore,
     identity: ServerIdentity | None = None,
     directory: Path | None = None,
     clock: Callable[[SaveClock | None], Clock] = Clock,
 ) -> Server:
-    """Make a server over an open store and what it held at the start. ``clock`` makes the clock that goes on from the
-    stored one. Without an ``identity`` the server gets one for this run only."""
+    """Make a server over an open store and what it held at the start. ``blobs`` has the bytes of files. ``clock``
+    makes the clock that goes on from the stored one. Without an ``identity`` the server gets one for this run only."""
     clocks = clock(snapshot.clock)
     identity = identity or ServerIdentity.for_this_run()
     settings = _settings(config, store.epoch, identity)
@@ -304,6 +312,7 @@ def make_server(
         Upkeep(hub, store, config.keep, clocks, config.keep_files),
         itertools.count(1),
         identity=identity,
+        blobs=blobs,
         directory=directory,
     )
 
@@ -319,12 +328,17 @@ async def open_server(
     """
     if config.memory:
         store = MemoryStore(secrets.token_hex(8))
-        yield make_server(config, store, await store.load(), clock=clock)
+        async with DirectoryBlobs.open_temporary() as blobs:
+            yield make_server(config, store, await store.load(), blobs=blobs, clock=clock)
         return
     directory = config.data or default_data_directory()
-    async with SqliteStore.open(directory / DATABASE) as kept:
+    async with (
+        SqliteStore.open(directory / DATABASE) as kept,
+        DirectoryBlobs.open_directory(directory / FILES) as blobs,
+    ):
         identity = await trio.to_thread.run_sync(ServerIdentity.open, kept.path)
-        yield make_server(config, kept, await kept.load(), identity=identity, directory=directory, clock=clock)
+        snapshot = await kept.load()
+        yield make_server(config, kept, snapshot, blobs=blobs, identity=identity, directory=directory, clock=clock)
 
 
 def default_data_directory() -> Path:

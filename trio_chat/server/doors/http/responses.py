@@ -65,6 +65,14 @@ def refused(refusal: Refusal, head: Head | None = None) -> HttpResponse:
     return HttpResponse(status, "application/json", body + b"\n", tuple(headers))
 
 
+def _phrase(status: int) -> str:
+    """The words behind a status. A status of another protocol over HTTP, as tus's 460, has none (RFC 9112, 4)."""
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return ""
+
+
 def _prefers_text(head: Head) -> bool:
     accepted = head.headers.get("accept", "").lower()
     return "text/" in accepted and "json" not in accepted
@@ -75,7 +83,7 @@ def render(response: HttpResponse, *, body: bool = True, close: bool = True) -> 
     answer to HEAD has not. ``close``: the connection closes behind it.
     """
     named = {name.lower() for name, _ in response.headers}
-    lines = [f"HTTP/1.1 {response.status} {HTTPStatus(response.status).phrase}"]
+    lines = [f"HTTP/1.1 {response.status} {_phrase(response.status)}"]
     if response.kind:
         lines.append(f"Content-Type: {response.kind}")
     if response.status not in _BODILESS:
