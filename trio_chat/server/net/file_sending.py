@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trio_chat.server.net.transport import Transport
 
 PORTION: Final = 256 * 1024
-"""Bytes of a portion: a tenth of a millisecond for plain TCP, half of one with TLS."""
+"""Bytes of a portion: a tenth of a millisecond for plain TCP. With TLS each takes several turns."""
 
 _PIECE: Final = 64 * 1024
 """Bytes read at a time, only to have them in memory."""

@@ -52,6 +52,9 @@ _OVERHEAD: Final = 24
 _MOST_SILENT: Final = 64 * 1024
 """Bytes that a peer may send beyond that: a record of the greatest size comes in several pieces."""
 
+_FILE_PIECE: Final = 4 * _LARGEST_RECORD
+"""Bytes of a file that are read and encrypted in one turn of the event loop: a tenth of a millisecond."""
+
 _AT_ONCE: Final = 4
 """Steps of handshakes in one turn of the event loop: about a millisecond, unless the key is slow."""
 
@@ -211,7 +214,7 @@ class TlsTransport:
             if self._ahead:
                 taken, self._ahead = self._ahead, 0
                 return taken
-        data = os.pread(fd, count, offset)
+        data = os.pread(fd, min(count, _FILE_PIECE), offset)
         return self.send(memoryview(data)) if data else 0
 
     def _flush(self) -> None:

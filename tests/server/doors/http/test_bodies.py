@@ -182,7 +182,7 @@ async def test_nothing_is_read_while_the_handler_is_busy(serve: Serve, nursery: 
     await until(lambda: routes.pieces)
     await trio.testing.wait_all_tasks_blocked()
     assert len(routes.pieces) == 1
-    assert live.server.hub.tally.received == routes.pieces[0] <= 256 * 1024
+    assert live.server.hub.tally.received == routes.pieces[0] <= 512 * 1024
     assert sent < 50_000_000  # the rest waits in the client, behind the buffers of the kernel
     routes.gate.set()
     assert (await client.read_answer()).body == expected(b"x" * 50_000_000)
