@@ -52,6 +52,11 @@ class GraphicsAnswer:
     def __repr__(self) -> str:
         return f"<GraphicsAnswer {self.found}>"
 
+    @property
+    def holds(self) -> bool:
+        """Whether bytes are held."""
+        return bool(self._held)
+
     def split(self, data: bytes) -> bytes:
         """Take bytes of the input; returns those that belong to no answer. The beginning of one is held."""
         data, self._held = self._held + data, b""

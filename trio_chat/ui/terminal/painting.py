@@ -127,10 +127,14 @@ class Painter:
     def __repr__(self) -> str:
         return f"<Painter with {len(self._drawn.rows)} rows, cursor in row {self._drawn.row}>"
 
-    def paint(self, lines: Sequence[str], drawing: Drawing) -> Output:
-        """Write lines above the input, and the present input."""
+    def paint(self, lines: Sequence[str], drawing: Drawing, pictures: Sequence[Output] = ()) -> Output:
+        """Write lines above the input, then the rows of pictures, and the present input. Pictures are not kept for a
+        cleared screen."""
         self._lines.extend(lines)
-        return self._erase() + _above(lines) + self._draw(drawing)
+        output = self._erase() + _above(lines)
+        for row in pictures:
+            output += row.line("")
+        return output + self._draw(drawing)
 
     def repaint(self, drawing: Drawing, columns: int, height: int) -> Output:
         """Write the input again after the window has changed to this size."""
