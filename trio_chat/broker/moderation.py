@@ -52,8 +52,9 @@ def invite(ask: Ask[Invite]) -> Refusal | None:
             missed = MissedNotice(room.name, actor.name.shown, action=INVITE, by_id=actor.id)
             registry.journal.put(invited.missed_invites, room.name, missed)
             ask.persist(account_of(invited))
-    if invited.sessions and invited.id not in room.members:
-        ask.effects.append(Tell(tuple(invited.sessions), Invited(room=room.name, by=actor.name.shown, by_id=actor.id)))
+        if invited.sessions:
+            told = Invited(room=room.name, by=actor.name.shown, by_id=actor.id)
+            ask.effects.append(Tell(tuple(invited.sessions), told))
     ask.acknowledge(Ok(id=request.id))
     return None
 
@@ -306,9 +307,8 @@ def _tell_room(ask: Ask[_Moderation], room: ChatRoom, deed: _Deed) -> None:
 def _member(registry: Registry, room: ChatRoom, name: str, *, former: bool = False) -> Member | Refusal:
     """The member of this name; with ``former`` also a person who left while they were muted."""
     found, checked = registry.find_person(name), check_name(name)
-    person = found
-    if isinstance(found, Refusal) and not isinstance(checked, Refusal):
-        person = registry.people.get(checked.key, found)  # where names are not owned, also a person who is not here
+    # where names are not owned, also a person who is not here
+    person = found if isinstance(checked, Refusal) else registry.people.get(checked.key, found)
     if isinstance(person, Refusal):
         return person
     member = room.members.get(person.id)
