@@ -8,13 +8,16 @@ from hypothesis.stateful import RuleBasedStateMachine, rule
 from tests.broker.draws import person_numbers, room_numbers, texts, turns
 from tests.broker.hub_model import HubModel
 from trio_chat.broker.file_orders import BeginUpload, DropUpload, FileOrder, FindFile, FindUpload, FinishUpload
-from trio_chat.protocol.requests import Send
+from trio_chat.protocol.events import Ok
+from trio_chat.protocol.names import LOBBY
+from trio_chat.protocol.requests import Delete, Leave, Send
 
 PLACE = "203.0.113.9"
 """Where orders come from: no ban of the machine covers it."""
 
 SIZES = (0, 1, 100, 400, 401, 10**9)
 DIGESTS = ("a" * 64, "b" * 64)
+ENDINGS = ("delete", "leave", "commit", "fail")
 
 files = st.integers(0, 15)
 """Which file: one that was begun once, counted from the last."""
@@ -66,8 +69,7 @@ class FileRules(RuleBasedStateMachine):
     @rule(which=files)
     def all_fetch(self, which: int) -> None:
         """Everybody who ever got a token tries to fetch a file."""
-        for who in range(len(self.hub.holders) + 1):
-            self.hub.order_file(FindFile(self._token(who), PLACE, self._file(which)))
+        self._all_fetch(self._file(which))
 
     @rule(which=files, digest=st.sampled_from(DIGESTS))
     def finish(self, which: int, digest: str) -> None:
@@ -92,6 +94,43 @@ class FileRules(RuleBasedStateMachine):
         session = self._session(turn)
         own = self.hub.broker.files.of(self.hub.whose.get(session, 0))
         self._send(session, Send(id=self._id(), to=tuple(map(self._name, to)), text="", files=own[:2]))
+
+    @rule(turn=turns, room=room_numbers, size=st.sampled_from((1, 100, 400)), ending=st.sampled_from(ENDINGS))
+    def share(self, turn: int, room: int, size: int, ending: str) -> None:
+        """Somebody uploads a file and sends it, and everybody tries to fetch it, also after what then becomes of it."""
+        session = self._session(turn)
+        name = self._room(session, room)
+        token = self.hub.tokens.get(session, "")
+        order = BeginUpload(token, PLACE, name, (), "shared.txt", size, self._fresh())
+        self._begin(order, ends=True)
+        send = Send(id=self._id(), room=name, text="look", files=(order.id,))
+        answer = self.hub.ask(session, send)
+        self._all_fetch(order.id)
+        if not isinstance(answer, Ok):
+            return
+        if ending == "delete":
+            self.hub.ask(session, Delete(id=self._id(), room=name, target=answer.seq or 0))
+        elif ending == "leave":
+            self.hub.ask(session, Leave(id=self._id(), room=name, remove=True))
+        elif ending == "commit":
+            self.hub.commit()
+        elif ending == "fail":
+            self.hub.fail()
+        self._all_fetch(order.id)
+
+    @rule(turn=turns, other=turns, size=st.sampled_from((1, 100)), gone=st.booleans())
+    def lose_an_upload(self, turn: int, other: int, size: int, gone: bool) -> None:  # noqa: FBT001 - a drawn value
+        """Somebody else tries to send an upload; then perhaps its account loses its name."""
+        session, thief = self._session(turn), self._session(other)
+        order = BeginUpload(self.hub.tokens.get(session, ""), PLACE, LOBBY, (), "mine.txt", size, self._fresh())
+        self._begin(order, ends=True)
+        self._send(thief, Send(id=self._id(), room=LOBBY, text="mine", files=(order.id,)))
+        if gone and session in self.hub.whose:
+            self.hub.order("reset-name", self.hub.name_of(session))
+
+    def _all_fetch(self, file: str) -> None:
+        for token in (*sorted(self.hub.holders), "a guess"):
+            self.hub.order_file(FindFile(token, PLACE, file))
 
     @rule(which=files)
     def remove_file(self, which: int) -> None:

@@ -11,11 +11,24 @@ from hypothesis.stateful import run_state_machine_as_test
 from msgspec.structs import replace
 
 from tests.broker.machine import BrokerMachine
-from trio_chat.broker import Broker, admission, arrival, invites, moderation, retract, rooms, talk
+from trio_chat.broker import (
+    Broker,
+    admission,
+    arrival,
+    file_orders,
+    files,
+    invites,
+    moderation,
+    retract,
+    rooms,
+    talk,
+)
 from trio_chat.broker.ask import Ask, Decision
 from trio_chat.broker.commands import COMMANDS
 from trio_chat.broker.effects import Persist, Reply, Unsubscribe
+from trio_chat.broker.registry import Registry
 from trio_chat.broker.state import ChatRoom, InviteLink, Person, Role
+from trio_chat.broker.uploads import Uploads
 from trio_chat.protocol import requests
 from trio_chat.records import SaveMember
 
@@ -170,6 +183,42 @@ def honour_invites_that_have_ended(patch: Patch) -> None:
     patch.setattr(invites, "why_ended", lambda link, now: None)
 
 
+def let_everybody_fetch(patch: Patch) -> None:
+    patch.setattr(file_orders, "_may_read", lambda registry, person, file: True)
+
+
+def keep_the_files_of_deleted_messages(patch: Patch) -> None:
+    patch.setattr(files, "drop_carried", lambda ask, stored: None)
+
+
+def send_the_uploads_of_others(patch: Patch) -> None:
+    find = files.find_sendable
+
+    def careless(registry: Registry, person: Person, room: ChatRoom, ids: Any) -> Any:
+        owner = next((registry.persons.get(held.account) for one in ids if (held := registry.files.get(one))), None)
+        return find(registry, owner or person, room, ids)
+
+    patch.setattr(files, "find_sendable", careless)
+
+
+def forget_the_bytes_of_what_was_deleted(patch: Patch) -> None:
+    patch.setattr(Uploads, "note_removed", lambda self, account=None: None)
+
+
+def count_what_was_not_stored(patch: Patch) -> None:
+    """Do not give the bytes back of an upload whose batch could not be stored."""
+
+    def add(self: Uploads, account: int, size: int) -> None:
+        self._bytes[account] = self._bytes.get(account, 0) + size
+        self.total += size
+
+    patch.setattr(Uploads, "_add", add)
+
+
+def let_uploads_of_the_gone_stay(patch: Patch) -> None:
+    patch.setattr(files, "drop_uploads", lambda decision, account: None)
+
+
 SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (let_a_second_holder_in, "a name is held twice"),
     (look_at_keys_only, "two people look alike|a name is held twice"),
@@ -190,6 +239,12 @@ SABOTAGES: list[tuple[Callable[[Patch], None], str]] = [
     (count_no_uses, "uses, and others came|invite_links: after a restart"),
     (store_the_use_of_another_batch, "uses, and others came|invite_links: after a restart"),
     (honour_invites_that_have_ended, "an invite that has expired|that is used up|was revoked|more often than it may"),
+    (let_everybody_fetch, "given to somebody who may not read it"),
+    (keep_the_files_of_deleted_messages, "a message does not tell of its file|who may not read it"),
+    (send_the_uploads_of_others, "a message carries a file of somebody else"),
+    (forget_the_bytes_of_what_was_deleted, "a wrong number of bytes|a wrong total of bytes"),
+    (count_what_was_not_stored, "a wrong number of bytes|a wrong total of bytes"),
+    (let_uploads_of_the_gone_stay, "a wrong (number|total) of bytes|uploads: after a restart|an upload of nobody"),
 ]
 
 

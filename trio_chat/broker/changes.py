@@ -42,9 +42,10 @@ def edit(ask: Ask[Edit]) -> Refusal | None:
         return refuse("not_yours", seq=request.target, room=room.name, others="")
     carried = stored.message.files
     text = text_without_lines(clean(request.text), carried)  # clients of earlier versions send the lines too
-    refusal = talk.check_text(ask.registry, text, may_be_empty=bool(carried)) or _may_change(
-        ask.registry, room, person, ask.now
-    )
+    refusal = talk.check_text(ask.registry, text)
+    if refusal is not None and carried and refusal.code == "empty":
+        refusal, text = None, ""
+    refusal = refusal or _may_change(ask.registry, room, person, ask.now)
     if refusal is not None:
         return refusal
     mentions = tuple(mentioned.id for mentioned in talk.mentioned_in(ask.registry, room, person, text))

@@ -45,8 +45,8 @@ def send(ask: Ask[Send]) -> Refusal | None:
         ask.acknowledge(before)
         return None
     text = clean(request.text)
-    refusal = check_text(registry, text, may_be_empty=bool(request.files))
-    if refusal is not None:
+    refusal = check_text(registry, text)
+    if refusal is not None and not (request.files and refusal.code == "empty"):
         return refusal
     if request.sent is not None and not _is_clock(request.sent):
         return refuse("bad_field", why="sent is not a time with an offset (RFC 3339)")
@@ -56,15 +56,15 @@ def send(ask: Ask[Send]) -> Refusal | None:
     if request.reply_to is not None and not _replies_to_message(ask):
         return refuse("unknown_message", seq=request.reply_to, room=room.name)
     carried: tuple[FileInfo, ...] = ()
+    told = text
     if request.files:
         found = files.find_sendable(registry, person, room, request.files)
         if isinstance(found, Refusal):
             return found
-        carried = found
+        carried, told = found, with_file_lines("" if text.isspace() else text, found)
     registry.journal.set(room.members[person.id], "spoke", ask.now)
     seq, time = rooms.number_next(registry, room), ask.time
     people = mentioned_in(registry, room, person, text)
-    told = with_file_lines(text, carried) if carried else text
     message = Message(
         room=room.name,
         seq=seq,
@@ -101,12 +101,12 @@ def room_of_reply(registry: Registry, person: Person, request: Send) -> ChatRoom
     return None if isinstance(people, Refusal) else registry.direct.get(frozenset(people))
 
 
-def check_text(registry: Registry, text: str, *, may_be_empty: bool = False) -> Refusal | None:
-    """Whether a message may have this (clean) text. It ``may_be_empty`` where the message carries files."""
+def check_text(registry: Registry, text: str) -> Refusal | None:
+    """Whether a message may have this (clean) text; one that carries files may be empty beside."""
     limit = registry.settings.max_text
     if len(text) > limit:
         return refuse("too_long", size=len(text), limit=limit)
-    if not may_be_empty and (not text or text.isspace()):
+    if not text or text.isspace():
         return refuse("empty")
     return None
 
