@@ -185,6 +185,25 @@ async def test_a_peer_that_takes_nothing_is_given_up(fd: int, autojump_clock: tr
     assert trio.current_time() == 60
 
 
+async def test_a_peer_that_takes_enough_is_waited_for_again_and_again(
+    fd: int, autojump_clock: trio.testing.MockClock
+) -> None:
+    class Slow(FakeTransport):
+        """Is full before each portion, for 40 seconds."""
+
+        def send_file(self, fd: int, offset: int, count: int, /) -> int:
+            self.full = not self.full
+            return super().send_file(fd, offset, count)
+
+        async def wait_writable(self) -> None:
+            await trio.sleep(40.0)
+
+    peer = Slow()
+    await send_file(peer, fd, 0, len(DATA), lambda size: None)
+    assert peer.got == DATA
+    assert trio.current_time() == 240.0
+
+
 async def test_a_cancelled_sending_ends_at_once(fd: int, autojump_clock: trio.testing.MockClock) -> None:
     peer = FakeTransport()
     peer.full = True

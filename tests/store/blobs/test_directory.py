@@ -48,6 +48,19 @@ def read(blobs: DirectoryBlobs, digest: str) -> bytes:
         reader.close()
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="the system does not list descriptors")
+async def test_a_directory_that_is_closed_keeps_no_descriptor(tmp_path: Path) -> None:
+    def descriptors() -> list[Path]:
+        found = [one.readlink() for one in Path("/proc/self/fd").iterdir() if one.is_symlink()]
+        return [place for place in found if place.is_relative_to(tmp_path)]
+
+    async with DirectoryBlobs.open_directory(tmp_path / "files") as opened:
+        await put(opened, "a", DATA)
+        assert read(opened, DIGEST) == DATA
+        assert descriptors()
+    assert descriptors() == []
+
+
 async def test_an_upload_grows_and_becomes_a_blob(blobs: DirectoryBlobs, tmp_path: Path) -> None:
     assert await blobs.size("a") is None
     await blobs.begin("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from tests.programs import run_python
 from tests.store.committing import save
 from trio_chat.errors import StoreError
 from trio_chat.store import SqliteStore
+from trio_chat.store.sqlite.schema import make_directory
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -43,6 +45,21 @@ async def test_only_its_owner_may_read_the_data_whatever_the_umask(path: Path, p
             assert mode(path) == 0o600
     finally:
         os.umask(before)
+
+
+def test_a_directory_that_the_umask_hides_from_its_owner_is_opened_for_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(place: Path, flags: int) -> int:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(place), flags)  # as for all but root
+
+    monkeypatch.setattr(os, "open", refuse)
+    before = os.umask(0o777)
+    try:
+        make_directory(tmp_path / "data" / "chat.sqlite3")
+    finally:
+        os.umask(before)
+    assert mode(tmp_path / "data") == 0o700
 
 
 async def test_an_existing_directory_keeps_its_mode(tmp_path: Path) -> None:

@@ -32,6 +32,14 @@ def test_an_arrival_does_not_make_the_list_of_people_complete() -> None:
     assert AskPeople("#ops") not in model.look("#ops")
 
 
+def test_a_room_whose_people_are_known_is_entered_again_without_asking() -> None:
+    model = entered()
+    model.look("#ops")
+    model.take(events.People(id="", room="#ops", people=listed(("ada", ADA, "owner"))), 0.0, 0.0)
+    for room in ("@ada+bob", LOBBY, "#ops"):
+        assert not [effect for effect in model.look(room) if isinstance(effect, AskPeople)], room
+
+
 def test_after_a_reconnect_every_list_of_people_is_asked_for_again() -> None:
     model = entered()
     model.look("#ops")
