@@ -239,6 +239,18 @@ def test_the_bytes_of_an_account_and_of_all_are_limited(crowd: Crowd) -> None:
     assert crowd.broker.files.total == 5000
 
 
+def test_sums_are_doubted_at_a_limit_but_not_each_time(crowd: Crowd) -> None:
+    held = crowd.broker.files
+    for wait, doubted in ((0.0, True), (9.0, False), (1.0, True)):
+        crowd.advance(wait)
+        for _ in range(2):
+            order = BeginUpload(token(crowd, "ada"), PLACE, LOBBY, (), "a", 1000, "new")
+            held._bytes[crowd.holder("ada") or 0] = 2001  # as if files had gone that nobody told of
+            assert code(decide_file_order(crowd.broker, order, crowd.now, []).answer) == "quota_full"
+        assert held.is_stale is doubted
+        held.set_bytes(dict.fromkeys(held.stale, 0))
+
+
 def test_the_uploads_of_an_account_that_no_message_carries_are_limited(crowd: Crowd) -> None:
     first = whole(crowd, "ada")
     for _ in range(2):

@@ -242,6 +242,9 @@ def test_the_operator_lists_files_and_removes_one(crowd: Crowd) -> None:
     ok = send(crowd, "ada", file, text="look")
     upload = begin(crowd, "bob", 50)
     assert isinstance(upload, SaveFile)
+    figures = crowd.order("stats")
+    assert isinstance(figures, Table)
+    assert ("bytes of files", 150) in figures.rows
     listed = crowd.order("files")
     assert isinstance(listed, Table)
     assert listed.rows == [

@@ -148,11 +148,11 @@ def _begin(decision: Decision, person: Person, order: BeginUpload) -> SaveFile |
         return refuse("too_many_uploads", limit=settings.max_uploads)
     used = held.used_by(person.id) + order.size
     if settings.file_quota and used > settings.file_quota:
-        held.note_removed(person.id)  # files may have gone since that the store has not told of
+        held.doubt(person.id, decision.now)
         limit = size_words(settings.file_quota)
         return refuse("quota_full", name=quoted(name), size=size_words(used), limit=limit)
     if settings.files_total and held.total + order.size > settings.files_total:
-        held.note_removed()
+        held.doubt(None, decision.now)
         return refuse("files_full", name=quoted(name), limit=size_words(settings.files_total))
     record = SaveFile(order.id, person.id, name, order.size, ANY_KIND, "", 0, 0, decision.time)
     held.begin(record, decision.now)

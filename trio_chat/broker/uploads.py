@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 UPLOAD_TIME: Final = 24 * 3600.0
 """Seconds from the beginning of an upload until it ends, if no message carries it then."""
 
+_DOUBT: Final = 10.0
+"""Seconds between two doubts of the sums: to sum up a hundred thousand files takes some ten milliseconds."""
+
 _NEVER: Final = float("inf")
 
 
@@ -53,6 +56,7 @@ class Uploads:
         self.next_end = _NEVER
         self.stale: set[int] = set()
         self.all_stale = False
+        self._doubted = -_NEVER
 
     def __repr__(self) -> str:
         return f"<Uploads {len(self._uploads)}, {self.total} bytes in all files>"
@@ -139,6 +143,15 @@ class Uploads:
             self.stale.add(account)
         elif self._bytes:
             self.all_stale = True
+
+    def doubt(self, account: int | None, now: float) -> None:
+        """Have sums read from the store, because a limit is reached: files may have gone that nobody told of.
+
+        This is done now and then only: whoever has reached a limit can ask again at once.
+        """
+        if now >= self._doubted + _DOUBT:
+            self._doubted = now
+            self.note_removed(account)
 
     def set_bytes(self, sums: Mapping[int, int]) -> None:
         """Take over the bytes of the accounts that are stale, as the store has them now; without any stale one, of all.
