@@ -179,6 +179,7 @@ WRITERS: Final = {
     "ui/plain/pipes.py": "LineOutput, which renders each line",
     "ui/terminal/echo.py": "writes an Output to /dev/tty",
     "ui/room_logs.py": "writes rendered lines into the log of a room",
+    "client/files/saving.py": "writes the bytes of a file into a file",
     "store/sqlite/lock.py": "writes its process id into the lock",
     "ui/preview/asking.py": "writes an Output to the terminal",
 }

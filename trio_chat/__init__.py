@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         Chat,
         Credentials,
         Disconnected,
+        FileSending,
         Identities,
         Missed,
         Receipt,
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
         RejoinRefused,
         StreamOptions,
         Timeouts,
+        TransferProgress,
         connect,
     )
     from trio_chat.errors import (
@@ -48,6 +50,7 @@ __all__ = [
     "ConnectionClosed",
     "Credentials",
     "Disconnected",
+    "FileSending",
     "Identities",
     "IdentityRefused",
     "Missed",
@@ -62,6 +65,7 @@ __all__ = [
     "RejoinRefused",
     "StreamOptions",
     "Timeouts",
+    "TransferProgress",
     "TrioChatError",
     "Unreachable",
     "UsageError",
@@ -75,6 +79,7 @@ _IN_CLIENT = frozenset(
         "Chat",
         "Credentials",
         "Disconnected",
+        "FileSending",
         "Identities",
         "Missed",
         "Receipt",
@@ -83,6 +88,7 @@ _IN_CLIENT = frozenset(
         "RejoinRefused",
         "StreamOptions",
         "Timeouts",
+        "TransferProgress",
         "connect",
     }
 )

@@ -48,6 +48,23 @@ def wait_for_lock(descriptor: int) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
 
 
+def try_lock(descriptor: int) -> bool:
+    """As :func:`wait_for_lock`, without waiting: return whether the lock was free, and is held now. Raises ``OSError``
+    where the file system has no locks."""
+    try:
+        if sys.platform == "win32":
+            os.lseek(descriptor, _LOCKED_BYTE, os.SEEK_SET)
+            try:
+                msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
+            finally:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+        else:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):
+        return False
+    return True
+
+
 def replace(new: Path, path: Path) -> None:
     """Give a file the name of another, which it replaces at once and whole. Raises ``OSError``."""
     for _ in range(_REPLACING if sys.platform == "win32" else 0):

@@ -50,7 +50,7 @@ def test_every_public_part_of_a_chat_is_named() -> None:
 def test_every_method_is_shown_with_its_arguments() -> None:
     for name, shown in re.findall(r"`await chat\.(\w+)\((.*?)\)`", PAGE):
         parameters = list(inspect.signature(getattr(Chat, name)).parameters)[1:]
-        assert re.findall(r"(\w+)(?:=[\w\"]+)?(?:, |$)", shown) == parameters, name
+        assert re.findall(r"(\w+)(?:=[\w\"()]+)?(?:, |$)", shown) == parameters, name
 
 
 def test_every_local_event_is_shown_with_its_fields() -> None:

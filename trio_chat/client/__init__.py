@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from trio_chat.client.address import DEFAULT_PORT, Address, GivenAddress, parse_given, parse_url
     from trio_chat.client.backoff import Backoff
-    from trio_chat.client.chat import Chat, ChatStatistics
+    from trio_chat.client.chat import Chat
+    from trio_chat.client.chat_statistics import ChatStatistics
     from trio_chat.client.connecting import connect
     from trio_chat.client.credentials import Credentials
     from trio_chat.client.events import (
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
         Reconnected,
         RejoinRefused,
     )
+    from trio_chat.client.files.progress import TransferProgress
+    from trio_chat.client.files.sending import FileSending
     from trio_chat.client.identity import Identities
     from trio_chat.client.known_accounts import AccountRef, KnownAccounts
     from trio_chat.client.known_servers import KnownServers
@@ -43,7 +46,8 @@ if TYPE_CHECKING:
 _HOMES: Final = {
     "address": ("DEFAULT_PORT", "Address", "GivenAddress", "parse_given", "parse_url"),
     "backoff": ("Backoff",),
-    "chat": ("Chat", "ChatStatistics"),
+    "chat": ("Chat",),
+    "chat_statistics": ("ChatStatistics",),
     "connecting": ("connect",),
     "credentials": ("Credentials",),
     "events": (
@@ -59,6 +63,8 @@ _HOMES: Final = {
         "Reconnected",
         "RejoinRefused",
     ),
+    "files.progress": ("TransferProgress",),
+    "files.sending": ("FileSending",),
     "identity": ("Identities",),
     "known_accounts": ("AccountRef", "KnownAccounts"),
     "known_servers": ("KnownServers",),
@@ -82,6 +88,7 @@ __all__ = [
     "ChatStatistics",
     "Credentials",
     "Disconnected",
+    "FileSending",
     "Findings",
     "GivenAddress",
     "Identities",
@@ -100,6 +107,7 @@ __all__ = [
     "ServerContact",
     "StreamOptions",
     "Timeouts",
+    "TransferProgress",
     "connect",
     "parse_given",
     "parse_url",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal, TypeVar
 
 import trio
 from msgspec import structs
 
+from trio_chat.client.chat_statistics import ChatStatistics
 from trio_chat.client.connection import Link
 from trio_chat.client.events import ChatEvent, Findings, Past, Receipt
 from trio_chat.client.mailbox import Mailbox
@@ -35,26 +35,22 @@ from trio_chat.protocol.events import (
 from trio_chat.protocol.invite_link import make_link
 
 if TYPE_CHECKING:
+    import os
     from collections.abc import Iterable
+    from contextlib import AbstractAsyncContextManager
+    from pathlib import Path
 
+    from trio_chat.client.files.chat_files import ChatFiles
+    from trio_chat.client.files.fetching import FileChunks
+    from trio_chat.client.files.progress import ProgressCallback
+    from trio_chat.client.files.sending import FileSending
+    from trio_chat.client.files.sources import NamedSource, Source
     from trio_chat.client.known_accounts import KnownAccounts
     from trio_chat.client.server_contact import ServerContact
     from trio_chat.protocol.events import Closing
-    from trio_chat.protocol.parts import BanInfo, DeviceInfo
+    from trio_chat.protocol.parts import BanInfo, DeviceInfo, FileInfo
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class ChatStatistics:
-    """State of a conversation: the number of requests without an answer and of events that wait for the application,
-    whether those are so many that reading is paused, seconds of the last ping."""
-
-    connected: bool
-    pending: int
-    waiting: int
-    paused: bool
-    latency: float | None
 
 
 class Chat:
@@ -130,9 +126,8 @@ class Chat:
 
     def statistics(self) -> ChatStatistics:
         """State of the conversation."""
-        return ChatStatistics(
-            self.connected, self._conversation.pending_count, len(self._mailbox), self._mailbox.full, self.latency
-        )
+        pending, mailbox = self._conversation.pending_count, self._mailbox
+        return ChatStatistics(self.connected, pending, len(mailbox), mailbox.full, self.latency)
 
     # ---- events ---------------------------------------------------------------------------------
 
@@ -170,6 +165,87 @@ class Chat:
         clock = datetime.now(tz=UTC).astimezone().isoformat(timespec="milliseconds")
         request = requests.Send(id=self._id(), text=text, room=room, to=to, sent=clock, kind=kind, reply_to=reply_to)
         return _receipt(await self._ask(request, Ok))
+
+    async def ask_to_send(self, request: requests.Send) -> Receipt:
+        """Send a message that was put together elsewhere, under an id of its own: one with files."""
+        return _receipt(await self._ask(request, Ok))
+
+    # ---- files ----------------------------------------------------------------------------------
+
+    @property
+    def _files(self) -> ChatFiles:
+        from trio_chat.client.files.chat_files import ChatFiles  # noqa: PLC0415 - most chats carry no file
+
+        return ChatFiles(self, self._link, self.rooms)
+
+    async def send_file(
+        self,
+        room: str | None,
+        file: Source,
+        text: str = "",
+        *,
+        name: str | None = None,
+        to: Iterable[str] | str = (),
+        progress: ProgressCallback | None = None,
+    ) -> Receipt:
+        """As :meth:`send_files`, for one file; ``name`` is its name in the chat, in place of the path's own."""
+        return await self.send_files(room, [file if name is None else (file, name)], text, to=to, progress=progress)
+
+    async def send_files(
+        self,
+        room: str | None,
+        files: Iterable[NamedSource],
+        text: str = "",
+        *,
+        to: Iterable[str] | str = (),
+        progress: ProgressCallback | None = None,
+    ) -> Receipt:
+        """Send files with one message to a room, or ``to`` people with ``None`` for the room: paths, streams of bytes,
+        or either with a name, ``(stream, "log.txt")``. Returns when the message that carries them is stored. After an
+        error or a restart, the same call goes on where it ended. See ``FileSending.run`` for what it raises."""
+        return await self.begin_upload(room, files, text, to=to, progress=progress).run()
+
+    def begin_upload(
+        self,
+        room: str | None,
+        files: Iterable[NamedSource],
+        text: str = "",
+        *,
+        to: Iterable[str] | str = (),
+        reply_to: int | None = None,
+        progress: ProgressCallback | None = None,
+    ) -> FileSending:
+        """As :meth:`send_files`, for interfaces: the result is sent by its ``run``, and can be paused and discarded."""
+        return self._files.begin_upload(room, files, text, to=to, reply_to=reply_to, progress=progress)
+
+    def unfinished_uploads(self) -> tuple[FileSending, ...]:
+        """What this account began to send from this device and did not finish, before a restart for example, the oldest
+        first. Each waits for its ``run``, ``discard`` or ``release``; no other program goes on with it meanwhile."""
+        return self._files.unfinished()
+
+    async def save_file(
+        self,
+        file: FileInfo,
+        path: str | os.PathLike[str],
+        *,
+        progress: ProgressCallback | None = None,
+        overwrite: bool = False,
+    ) -> Path:
+        """Fetch a file of a message, check its hash, and save it: in a folder, under its name or one like it that is
+        free, or at the path of a file. Returns its path. It goes on where an earlier try ended. Raises
+        :class:`~trio_chat.errors.UsageError` if something is there that must stay, and ``ChatError`` otherwise."""
+        return await self._files.save(file, path, progress, overwrite=overwrite)
+
+    def open_file(
+        self, file: FileInfo, *, progress: ProgressCallback | None = None
+    ) -> AbstractAsyncContextManager[FileChunks]:
+        """Fetch a file piece by piece: ``async with chat.open_file(file) as chunks``, then iterate. If the hash is
+        wrong in the end, the last step of the iteration raises ``ChatError``."""
+        return self._files.open(file, progress)
+
+    async def find_file(self, file: str) -> FileInfo:
+        """What the server says about a file, given by its id. Raises ``NotDone`` if we may not read it."""
+        return await self._files.find(file)
 
     async def edit(self, room: str, seq: int, text: str) -> Receipt:
         """Replace the text of an own message, given by its number."""
@@ -320,12 +396,9 @@ class Chat:
         the invite, which nobody is told a second time. Raises :class:`~trio_chat.errors.NotDone` also when the server
         has not proven its identity at this address: the link would not work.
         """
-        if self.contact.fingerprint is None:
-            why = "The server does not prove its identity at this address, so a link with the address would not work."
-            raise NotDone("no_identity", why, "Its operator can make one: trio-chat admin invite")
+        key = self.contact.require_proof()
         request = requests.MakeInvite(id=self._id(), room=room, uses=uses, seconds=seconds)
-        made = await self._ask(request, InviteMade)
-        return make_link(self.url, self.contact.fingerprint, made.secret)
+        return make_link(self.url, key, (await self._ask(request, InviteMade)).secret)
 
     async def configure(
         self,
@@ -393,8 +466,6 @@ class Chat:
         """Mute somebody in a room, for so many ``seconds`` or for good; 0 unmutes. Returns whether that is a change."""
         request = requests.Mute(id=self._id(), room=room, name=name, seconds=seconds)
         return not (await self._ask(request, Ok)).unchanged
-
-    # ---- the connection -----------------------------------------------------------------------
 
     async def ping(self) -> float:
         """Seconds until the server answered a ping, or until the connection broke."""

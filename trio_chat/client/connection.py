@@ -24,6 +24,7 @@ import trio
 from trio_chat.client.admission import Setback, make_headers, recall
 from trio_chat.client.entrance import enter
 from trio_chat.client.events import ChatEvent, Disconnected
+from trio_chat.client.file_access import FileAccess
 from trio_chat.client.frames import BadFrame, read_event
 from trio_chat.client.known_servers import KnownServers
 from trio_chat.client.local_time import in_local_time
@@ -78,9 +79,11 @@ class Link:
         self._conversation = conversation
         self._mailbox = mailbox
         self._identities = identities
+        self.state_directory = identities.directory
         self._known_as: tuple[str, str] | None = None  # name and token that the identities hold
         self._waiters: dict[str, _Waiter] = {}
         self._drained = trio.lowlevel.ParkingLot()
+        self._connected_anew = trio.lowlevel.ParkingLot()
         self._wake = trio.Event()
         # Shielded: a cancelled application ends this itself, see wait_finished.
         self._scope = trio.CancelScope(shield=True)
@@ -115,6 +118,14 @@ class Link:
     def connected(self) -> bool:
         """Whether there is a connection, as far as is known."""
         return self._wire is not None
+
+    def file_access(self) -> FileAccess:
+        """What a connection for files needs now. Raises ``ConnectionClosed`` when the chat is over."""
+        self._check()
+        welcome, back = self._conversation.welcome, self._options.reconnection
+        token = "" if welcome is None else welcome.token or ""
+        patience = self._options.timeouts.request
+        return FileAccess(self._trust.again(), token, self._options.client, back, patience, self._connected_anew.park)
 
     # ---- the application's tasks ----------------------------------------------------------------
 
@@ -278,6 +289,7 @@ class Link:
                 self._entered = True
                 self._remember()
                 self._begun.set()
+                self._connected_anew.unpark_all()
                 return await self._exchange(wire, step)
         raise timed_out(self.address)
 
@@ -479,3 +491,4 @@ class Link:
         for waiter in self._waiters.values():
             waiter.answered.set()
         self._wake_drained()
+        self._connected_anew.unpark_all()

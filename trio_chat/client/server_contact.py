@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from trio_chat.errors import NotDone
+
 if TYPE_CHECKING:
     from trio_chat.protocol.fingerprint import Fingerprint
 
@@ -30,3 +32,10 @@ class ServerContact:
     encrypted: bool = False
     first: bool = False
     elsewhere: tuple[str, ...] = ()
+
+    def require_proof(self) -> Fingerprint:
+        """The fingerprint of its key. Raises :class:`~trio_chat.errors.NotDone` for a server that cannot prove one."""
+        if self.fingerprint is None:
+            why = "The server does not prove its identity at this address, so a link with the address would not work."
+            raise NotDone("no_identity", why, "Its operator can make one: trio-chat admin invite")
+        return self.fingerprint

@@ -25,7 +25,7 @@ import binascii
 import secrets
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import trio
@@ -113,6 +113,11 @@ class Trust:
             return False
         self._address = self._address._replace(tls=True)
         return True
+
+    def again(self) -> Trust:
+        """The trust for a further connection, to this same server: by its key, if it has shown one."""
+        given = replace(self._given, address=self._address, pin=self.contact.fingerprint or self._given.pin)
+        return Trust(given, self._known, self._options)
 
     # ---- reaching ------------------------------------------------------------------------------
 
