@@ -277,6 +277,13 @@ def wire_speed(session: nox.Session) -> None:
     session.run("python", "-m", "tests.benchmarks.wire_speed", *session.posargs)
 
 
+@nox.session(name="file-speed", default=False)
+def file_speed(session: nox.Session) -> None:
+    """Measure transfers: what they cost the chat beside them, downloads beside nginx, uploads beside a bare hash."""
+    session.install("-e", ".[test,speed]")
+    session.run("python", "-m", "tests.benchmarks.files", *session.posargs)
+
+
 @nox.session(default=False)
 def churn(session: nox.Session) -> None:
     """Let people come, talk, search and go for 2 minutes (``-- --hour``: 500 of them, an hour): memory stays level."""

@@ -204,6 +204,26 @@ async def test_a_peer_that_takes_enough_is_waited_for_again_and_again(
     assert trio.current_time() == 240.0
 
 
+class Passes(trio.abc.Instrument):
+    """Counts the turns of the event loop."""
+
+    count = 0
+
+    def before_io_wait(self, timeout: float) -> None:
+        self.count += 1
+
+
+async def test_all_transfers_together_send_one_portion_in_a_turn_of_the_event_loop(fd: int) -> None:
+    passes, portions = Passes(), list[int]()
+    trio.lowlevel.add_instrument(passes)
+    async with trio.open_nursery() as nursery:
+        for _ in range(5):
+            nursery.start_soon(send_file, FakeTransport(), fd, 0, len(DATA), lambda _: portions.append(passes.count))
+    trio.lowlevel.remove_instrument(passes)
+    assert len(portions) == 5 * 6
+    assert len(set(portions)) == len(portions)
+
+
 async def test_a_cancelled_sending_ends_at_once(fd: int, autojump_clock: trio.testing.MockClock) -> None:
     peer = FakeTransport()
     peer.full = True

@@ -1,9 +1,9 @@
 """Sending a part of a file to a peer, without holding up the event loop and without holding the bytes.
 
-Theory of operation. Each portion is one call of :meth:`Transport.send_file`; between two of them other tasks get their
-turn. A portion whose pages are in memory is sent at once. Others are read in a thread first, because a system call that
-reads from a disk would hold up everybody. While the peer takes nothing, the sender waits, and :class:`RateFloor` says
-for how long.
+Theory of operation. Each portion is one call of :meth:`Transport.send_file`, in a turn of its own
+(:mod:`~trio_chat.server.net.transfer_turns`). A portion whose pages are in memory is sent at once. Others are read in a
+thread first, because a system call that reads from a disk would hold up everybody. While the peer takes nothing, the
+sender waits, and :class:`RateFloor` says for how long.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from trio_chat.server.net.rate_floor import RateFloor
+from trio_chat.server.net.transfer_turns import transfer_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,7 +50,8 @@ async def send_file(transport: Transport, fd: int, offset: int, count: int, told
             if not _is_in_memory(fd, offset, portion):
                 await trio.to_thread.run_sync(_read_in, fd, offset, portion)
         try:
-            sent = transport.send_file(fd, offset, portion)
+            async with transfer_turns():
+                sent = transport.send_file(fd, offset, portion)
         except BlockingIOError:
             await _wait(transport, floor)
             continue
@@ -60,7 +62,6 @@ async def send_file(transport: Transport, fd: int, offset: int, count: int, told
         offset += sent
         floor.moved(sent)
         told(sent)
-        await trio.lowlevel.checkpoint()
 
 
 async def _wait(transport: Transport, floor: RateFloor) -> None:

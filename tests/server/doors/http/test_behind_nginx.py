@@ -40,7 +40,7 @@ class Proxied:
 async def proxied(serve: Serve, tmp_path: Path) -> AsyncIterator[Proxied]:
     needs_nginx()
     (tmp_path / "file").write_bytes(DATA)
-    routes = FileRoutes(tmp_path / "file", under="/files")
+    routes = FileRoutes(tmp_path / "file", under="/files/of")
     live = await serve(behind_proxy=("127.0.0.1",), open=True)
     live.server.http.routes.add(routes.routes)
     cert, key = make_certificate("localhost").write(tmp_path)
@@ -57,9 +57,9 @@ async def proxied(serve: Serve, tmp_path: Path) -> AsyncIterator[Proxied]:
 
 async def test_files_go_through_whole_both_ways(proxied: Proxied) -> None:
     client = await proxied.knock()
-    await client.send(head("PUT", "/files/take", {"Host": "x", "Content-Length": str(len(DATA))}) + DATA)
+    await client.send(head("PUT", "/files/of/take", {"Host": "x", "Content-Length": str(len(DATA))}) + DATA)
     assert (await client.next_http_answer()).body == expected(DATA)
-    await client.send(head("GET", "/files/give", {"Host": "x"}))
+    await client.send(head("GET", "/files/of/give", {"Host": "x"}))
     assert (await client.next_http_answer()).body == DATA
     client.hang_up()
     assert proxied.routes.addresses == ["127.0.0.9"] * 2
@@ -67,7 +67,7 @@ async def test_files_go_through_whole_both_ways(proxied: Proxied) -> None:
 
 async def test_an_upload_is_handed_on_while_it_arrives(proxied: Proxied) -> None:
     client = await proxied.knock()
-    await client.send(head("PUT", "/files/take", {"Host": "x", "Content-Length": str(len(DATA))}) + DATA[:1_000_000])
+    await client.send(head("PUT", "/files/of/take", {"Host": "x", "Content-Length": str(len(DATA))}) + DATA[:1_000_000])
     await until(lambda: sum(proxied.routes.pieces) == 1_000_000)
     client.hang_up()
     await until(lambda: proxied.routes.cut)
@@ -76,7 +76,7 @@ async def test_an_upload_is_handed_on_while_it_arrives(proxied: Proxied) -> None
 
 async def test_a_refusal_of_an_upload_comes_through(proxied: Proxied) -> None:
     client = await proxied.knock()
-    await client.send(head("PUT", "/files/take", {"Host": "x", "Content-Length": str(10**9)}))
+    await client.send(head("PUT", "/files/of/take", {"Host": "x", "Content-Length": str(10**9)}))
     answer = await client.next_http_answer()
     assert (answer.status, answer.json["code"]) == (413, "body_too_large")
     client.hang_up()
