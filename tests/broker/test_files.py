@@ -106,6 +106,27 @@ def test_files_go_to_people_too_and_nobody_else_reads_them(crowd: Crowd) -> None
     assert not any(note.action == "file" for note in crowd.kept.notes)
 
 
+def test_files_go_to_a_conversation_by_its_name_while_its_people_can_be_reached(crowd: Crowd) -> None:
+    talk = crowd.say("ada", "hello", "bob").room or ""
+    file = whole(crowd, "ada", room=talk)
+    assert isinstance(begin(crowd, "eve", room=talk), Refusal)
+    send(crowd, "ada", file, room=talk)
+    assert [fetch(crowd, who, file) for who in ("ada", "bob", "eve")] == ["ok", "ok", "unknown_file"]
+    left = whole(crowd, "ada", room=talk)
+    crowd.order("reset-name", "bob")
+    refusal = begin(crowd, "ada", room=talk)
+    assert isinstance(refusal, Refusal)
+    assert refusal.code == "unknown_person"
+    assert crowd.refused("ada", Send(id="1", room=talk, text="", files=(left.id,))).code == "unknown_person"
+
+
+def test_a_caption_of_spaces_is_none(crowd: Crowd) -> None:
+    send(crowd, "ada", whole(crowd, "ada"), text=" \n")
+    (event,) = crowd.news("bob")
+    assert isinstance(event, Message)
+    assert event.text == "[file] build.log, 10 bytes"
+
+
 def test_the_audit_log_has_the_files_of_rooms(crowd: Crowd) -> None:
     crowd.enter("#ops", "ada")
     ok = send(crowd, "ada", whole(crowd, "ada", 100), whole(crowd, "ada", 999, name="a.pdf"), room="#ops")
