@@ -111,8 +111,8 @@ def test_the_text_at_its_longest() -> None:
     (one,) = transfers.active
     assert describe(one, 10.0) == "↑ 1 build.log to #ops: 10% of 100.0 MiB, 1.0 MiB/s, 1 min 30 s left"
     transfers.note(one, 10 * MIB, None, "paused", 11.0)
-    assert status_text(transfers, 11.0, 200) == "↑ build.log 10% paused: no connection"
-    assert progress_words(one, 11.0) == "10% of 100.0 MiB, paused: no connection"
+    assert status_text(transfers, 11.0, 200) == "↑ build.log 10% paused: goes on by itself"
+    assert progress_words(one, 11.0) == "10% of 100.0 MiB, paused: goes on by itself"
 
 
 def test_several_transfers_are_counted_together() -> None:
@@ -124,7 +124,7 @@ def test_several_transfers_are_counted_together() -> None:
     assert status_text(transfers, 10.0, 10) == "↑2 ↓1 6%"
     for one in transfers.active:
         transfers.note(one, one.done, None, "paused", 11.0)
-    assert status_text(transfers, 11.0, 200).endswith("paused: no connection")
+    assert status_text(transfers, 11.0, 200).endswith("paused: goes on by itself")
 
 
 @pytest.mark.parametrize("columns", range(20, 201, 5))

@@ -15,6 +15,7 @@ from trio_chat.protocol.events import Error, Event, Left, People, RoomList
 from trio_chat.protocol.events import Room as RoomEntered
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AccountAction, ListDevices, do_account
+from trio_chat.ui.actions.files import FileAction
 from trio_chat.ui.actions.messages import MessageAction, ReplyToMessage, SearchMessages, ShowContext, do_message
 from trio_chat.ui.actions.moderation import ListBans, RoomAction, do_in_room
 from trio_chat.ui.actions.person import describe_person
@@ -135,7 +136,7 @@ ChatAction: TypeAlias = (
     | Reconnect
     | Quit
 )
-Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | InterfaceAction | Ignore
+Action: TypeAlias = ChatAction | MessageAction | RoomAction | AccountAction | InterfaceAction | FileAction | Ignore
 
 SendingAction: TypeAlias = SendRoom | SendTo | ReplyToMessage
 """The actions that send a message."""
@@ -177,7 +178,7 @@ async def do(action: Action, chat: Chat, place: Place) -> list[Event]:
         return await do_account(action, chat, place)
     if isinstance(action, SettingsAction):
         return [place.preferences.do(action)]
-    if isinstance(action, InterfaceAction):
+    if isinstance(action, InterfaceAction | FileAction):
         return []  # the interface carries it out
     return await _do_talking(action, chat, place)
 

@@ -13,12 +13,14 @@ from trio_chat.ui.model.place import Place
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """The candidates that can replace ``text[start:end]``; ``after`` is added when there is only one."""
+    """The candidates that can replace ``text[start:end]``; ``after`` is added when there is only one. ``shown`` are the
+    candidates as a list shows them, where that differs."""
 
     start: int
     end: int
     candidates: tuple[str, ...]
     after: str = " "
+    shown: tuple[str, ...] = ()
 
     @property
     def agreed(self) -> str:

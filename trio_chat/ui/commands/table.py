@@ -1,10 +1,10 @@
 """The table of the typed commands, for both interfaces, and the help that is made from it. Pure.
 
-The rows stand beside their functions: :mod:`~trio_chat.ui.commands.sending`, :mod:`~trio_chat.ui.commands.rooms`,
-:mod:`~trio_chat.ui.commands.account`, :mod:`~trio_chat.ui.commands.messages` (earlier messages),
-:mod:`~trio_chat.ui.commands.moderation` and :mod:`~trio_chat.ui.commands.interface`; here only the commands that need
-the whole table. Completion and the reference page are made from :data:`COMMANDS` too. What a whole line means is
-decided in :mod:`trio_chat.ui.commands.typed_line`.
+The rows stand beside their functions: :mod:`~trio_chat.ui.commands.sending`, :mod:`~trio_chat.ui.commands.files`,
+:mod:`~trio_chat.ui.commands.rooms`, :mod:`~trio_chat.ui.commands.account`, :mod:`~trio_chat.ui.commands.messages`
+(earlier messages), :mod:`~trio_chat.ui.commands.moderation` and :mod:`~trio_chat.ui.commands.interface`; here only the
+commands that need the whole table. Completion and the reference page are made from :data:`COMMANDS` too. What a whole
+line means is decided in :mod:`trio_chat.ui.commands.typed_line`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from trio_chat.protocol.events import Error
 from trio_chat.protocol.names import nearest
 from trio_chat.protocol.text import quoted
 from trio_chat.ui.actions.actions import Quit
-from trio_chat.ui.commands import account, interface, messages, moderation, rooms, sending
+from trio_chat.ui.commands import account, files, interface, messages, moderation, rooms, sending
 from trio_chat.ui.commands.aliases import fault
 from trio_chat.ui.commands.command import ChatCommand, Reading
 from trio_chat.ui.input import bindings
@@ -123,6 +123,7 @@ _LAST: Final[tuple[ChatCommand, ...]] = (
 
 COMMANDS: Final[tuple[ChatCommand, ...]] = (
     *sending.COMMANDS,
+    *files.COMMANDS,
     *rooms.COMMANDS,
     *account.COMMANDS,
     *messages.COMMANDS,

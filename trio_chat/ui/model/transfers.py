@@ -35,7 +35,7 @@ _ARROWS: Final[dict[Direction, str]] = {"send": "↑", "save": "↓"}
 _STATES: Final[dict[ShownState, str]] = {
     "hashing": "reading",
     "waiting": "waiting",
-    "paused": "paused: no connection",
+    "paused": "paused: goes on by itself",
     "checking": "checking",
     "done": "done",
     "failed": "failed",
@@ -262,7 +262,7 @@ def _forms_of_several(active: list[Transfer], now: float) -> tuple[str, ...]:
     far = size_words(done) if not total else f"{100 * done // total}%"
     of = f" of {size_words(total)}" if total else ""
     if all(one.state == "paused" for one in active):
-        return (f"{files} {far} paused: no connection", f"{short} {far} paused", f"{short} paused")
+        return (f"{files} {far} paused: goes on by itself", f"{short} {far} paused", f"{short} paused")
     rates = [rate for rate in (one.rate(now) for one in active) if rate is not None]
     speed = sum(rates)
     shown_rate = f" {size_words(round(speed))}/s" if rates else ""

@@ -22,10 +22,12 @@ from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, Refus
 from trio_chat.protocol.events import Error, Event, Room, RoomEvent, Welcome
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.actions import Action, JoinRoom, OpenConversation, Quit, as_error, carry_out, do
+from trio_chat.ui.actions.files import FileAction
 from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.actions.retry import patiently
 from trio_chat.ui.commands.command import Meaning
 from trio_chat.ui.commands.typed_line import LineReader, TypedLine, describe_destination
+from trio_chat.ui.file_jobs.jobs import FileJobs
 from trio_chat.ui.model.fuzzy import fuzzy
 from trio_chat.ui.model.ignored import Ignored
 from trio_chat.ui.model.interface_actions import (
@@ -41,6 +43,7 @@ from trio_chat.ui.model.lines import Teller, as_json
 from trio_chat.ui.model.notes import Note
 from trio_chat.ui.model.place import Place
 from trio_chat.ui.model.preferences import Preferences
+from trio_chat.ui.model.transfers import Transfers
 from trio_chat.ui.plain.notices import Notices
 from trio_chat.ui.plain.pipes import Input, LineOutput, ReaderGone
 from trio_chat.ui.room_logs import RoomLogs
@@ -110,6 +113,8 @@ class LineMode:
         self.place.preferences = preferences or self.place.preferences
         self.place.show_joins = self.place.preferences.config.show_joins
         self.notices = Notices(self.place)
+        self.transfers = Transfers()
+        self.files = FileJobs(self.transfers, self.place, lambda: self.chat, lambda _transfer: None)
         self.teller = Teller(
             self.place,
             now=lambda: datetime.now(UTC),
@@ -247,6 +252,8 @@ class LineMode:
             return [meaning]
         if isinstance(meaning, InterfaceAction):
             return self._do_here(meaning)
+        if isinstance(meaning, FileAction):
+            return await self.files.do(meaning)
         return self._note_entered(meaning, await carry_out(meaning, self.chat, self.place))
 
     async def do_patiently(self, meaning: Action | Note | Error) -> list[Event]:
@@ -255,6 +262,8 @@ class LineMode:
             return [meaning]
         if isinstance(meaning, InterfaceAction):
             return self._do_here(meaning)
+        if isinstance(meaning, FileAction):
+            return await self.files.do(meaning)
         try:
             return self._note_entered(meaning, await patiently(lambda: do(meaning, self.chat, self.place)))
         except ConnectionClosed:

@@ -26,21 +26,29 @@ from trio_chat.protocol.events import Error, Event, Message, RoomEvent
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword, SetOwnPassword
 from trio_chat.ui.actions.actions import ListPeople, ListRooms, LookupAction, Quit, Reconnect, SendingAction
+from trio_chat.ui.actions.files import FileAction
 from trio_chat.ui.actions.messages import ShowNumbers
 from trio_chat.ui.actions.moving import room_after
 from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.command import Meaning
-from trio_chat.ui.commands.completion import complete
+from trio_chat.ui.commands.completion import Completion, complete
+from trio_chat.ui.commands.path_completion import TypedPath, path_at
 from trio_chat.ui.commands.typed_line import TypedLine
+from trio_chat.ui.file_jobs.folders import Folders
+from trio_chat.ui.file_jobs.jobs import FileJobs
 from trio_chat.ui.input.decoder import ESCAPE_DELAY, Decoder, Key
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Outcome, Submitted
 from trio_chat.ui.input.new_password import NewPassword, PasswordChosen, PasswordUnchanged
+from trio_chat.ui.model.file_questions import FileQuestion
 from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.interface_actions import ClearScreen, InterfaceAction
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.sentences import NO_SHELL
+from trio_chat.ui.model.transfers import Transfer
 from trio_chat.ui.notify_command import NotifyCommand
+from trio_chat.ui.plain.asking import AskedQuestion
 from trio_chat.ui.plain.line_mode import LineMode, why_ended
+from trio_chat.ui.plain.progress_lines import ProgressLines
 from trio_chat.ui.terminal.escapes import BELL
 from trio_chat.ui.terminal.painting import Drawing, Painter, fold, is_own, lay_out
 from trio_chat.ui.terminal.signals import BY_SIGNAL, INTERRUPTED
@@ -75,6 +83,12 @@ class Prompt:
         self._terminal = terminal
         self._editor = Editor(keeps=lambda line: not keeps_secret(line))
         self._secret: NewPassword | None = None  # while a new password is typed instead of a line
+        self._asking: AskedQuestion | None = None  # while a question about a file is asked instead
+        self._files = FileJobs(mode.transfers, mode.place, lambda: mode.chat, self._tell_progress, self._ask)
+        self._folders = Folders()
+        self._progress = ProgressLines()
+        self._unsent: tuple[str, ...] = ()  # when the person leaves
+        self._nursery: trio.Nursery | None = None
         self._painter = Painter()
         self._notify_command = NotifyCommand(mode.options.notify_command, self._tell_fault)
         self._lines: deque[str] = deque()
@@ -106,9 +120,10 @@ class Prompt:
         self._change()
         try:
             async with trio.open_nursery() as nursery:
-                self._scope = nursery.cancel_scope
-                tasks = (self._paint_changes, self._watch_window, self._ask_people, self._do_submitted, self._listen)
-                for task in (*tasks, self._mode.keep_reporting_read, self._tell_typing, self._notify_command.run):
+                self._scope, self._nursery = nursery.cancel_scope, nursery
+                tasks = [self._paint_changes, self._watch_window, self._ask_people, self._do_submitted, self._listen]
+                tasks += [self._mode.keep_reporting_read, self._tell_typing, self._resume_files]
+                for task in (*tasks, self._notify_command.run):
                     nursery.start_soon(task)
                 try:
                     await self._read_keys()
@@ -146,6 +161,9 @@ class Prompt:
             self._change()
 
     async def _press(self, key: Key) -> None:
+        if self._asking is not None:
+            self._asking.press(key)
+            return
         if self._secret is not None:
             self._press_unseen(self._secret, key)
             return
@@ -180,6 +198,8 @@ class Prompt:
             await self._leave()
         elif isinstance(meaning, AskPassword):
             self._secret = NewPassword()
+        elif isinstance(meaning, FileAction) and self._nursery is not None:
+            self._nursery.start_soon(self._do_file, meaning)
         elif self._moving:  # a line typed after a /join is meant for that room, so its meaning is decided in its turn
             self._hand_over(line, meaning)
         elif isinstance(meaning, Note | Error):
@@ -225,16 +245,44 @@ class Prompt:
             what = "sent" if isinstance(meaning, SendingAction) else "done"
             self._show(Note(lines=(f"It will be {what} when the connection is back.",)))
 
+    # ---- files ---------------------------------------------------------------------------------
+
+    async def _do_file(self, action: FileAction) -> None:
+        for event in await self._files.do(action):
+            self._show(event)
+
+    async def _resume_files(self) -> None:
+        await self._files.resume(self._show)
+
+    def _tell_progress(self, transfer: Transfer) -> None:
+        if line := self._progress.line(transfer, trio.current_time()):
+            self._show(Note(lines=(line,)))
+
+    async def _ask(self, question: FileQuestion) -> str:
+        """Ask about a file in place of the input, when no other question is asked."""
+        while self._asking is not None or self._secret is not None:
+            await self._paintings.park()
+        self._asking = asked = AskedQuestion(question)
+        self._show(Note(lines=question.lines))
+        try:
+            return await asked.wait()
+        finally:
+            self._asking = None
+            self._change()
+
     async def _leave(self) -> None:
         """Wait for the submitted actions, at most for a moment, then leave."""
         self._change()
         with trio.move_on_after(_LAST_WORDS):
             while self._undone:
                 await self._paintings.park()
+        self._unsent = self._files.unsent
         self._end(int(bool(self._undone)))
 
     def _tell_undone(self) -> None:
-        """Tell the person which lines the others may never see."""
+        """Tell the person which lines the others may never see, and which files later."""
+        for name in self._unsent:
+            self._show(Note(lines=(f"{name} is not sent yet; it goes on at the next start.",)))
         if not self._undone:
             return
         lines = "One line was" if len(self._undone) == 1 else f"{len(self._undone)} lines were"
@@ -244,7 +292,21 @@ class Prompt:
 
     def _complete(self) -> None:
         buffer = self._editor.buffer
-        found = complete(buffer.text, buffer.cursor, self._mode.place)
+        typed = None if self._mode.place.preferences.guest else path_at(buffer.text, buffer.cursor)
+        if typed is None or self._nursery is None:
+            self._use_completion(complete(buffer.text, buffer.cursor, self._mode.place))
+        else:
+            self._nursery.start_soon(self._complete_path, typed)
+
+    async def _complete_path(self, typed: TypedPath) -> None:
+        before = self._editor.buffer
+        found = await self._folders.complete(typed)
+        if self._editor.buffer == before:
+            names = found is not None and found.candidates
+            self._use_completion(found if names and found else complete(before.text, before.cursor, self._mode.place))
+            self._change()
+
+    def _use_completion(self, found: Completion) -> None:
         if not found.candidates:
             self._rings = True
         elif len(found.candidates) == 1:
@@ -253,7 +315,7 @@ class Prompt:
             self._editor.replace(found.start, found.end, found.agreed)
         elif self._listed != found.candidates:
             self._listed = found.candidates
-            self._show(Note(lines=("  ".join(found.candidates),)))
+            self._show(Note(lines=("  ".join(found.shown or found.candidates),)))
 
     # ---- events and actions --------------------------------------------------------------------
 
@@ -356,6 +418,8 @@ class Prompt:
 
     def _draw(self, columns: int, rows: int) -> Drawing:
         buffer, search, place = self._editor.buffer, self._editor.search, self._mode.place
+        if self._asking is not None:
+            return lay_out(self._asking.prompt, "", 0, columns, rows)
         if self._secret is not None:
             return lay_out(self._secret.prompt, "", 0, columns * 2, rows)
         if search is not None:

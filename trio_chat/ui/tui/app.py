@@ -40,6 +40,7 @@ from trio_chat.ui.tui.model.room import read_policy
 from trio_chat.ui.tui.model.unsent import UnsentTexts
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
 from trio_chat.ui.tui.session.live_settings import set_up
 from trio_chat.ui.tui.session.login import ScreenConnection
 from trio_chat.ui.tui.session.memory import Memory
@@ -95,6 +96,7 @@ class FullScreen:
         self._notify_command = NotifyCommand(options.config.notify_command, self._tell_error)
         self._requests = BackgroundRequests(model, self._painter.show, self._notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
+        self._files = ScreenFiles(model, self._requests, self._painter.show)
         config = options.config
         credentials = Credentials(config.name, config.password, kept=config.remember, made_up=False)
         login = Login(credentials, suggestion=options.suggestion or None, remember=config.remember)
@@ -107,11 +109,12 @@ class FullScreen:
             logs=options.config.log_directory,
             entered=options.entered,
             met=self._take_up_state,
+            begun=self._files.resume,
             notices=options.notices,
         )
         bindings = bind(dict(options.config.keys))
         model.place.preferences.watch(self._use)
-        self._controller = Controller(model, self._queue, self._requests, self._painter, self, bindings)
+        self._controller = Controller(model, self._queue, self._requests, self._painter, self, bindings, self._files)
         if not self._saved.typed and (key := next(iter(bindings.keys("help")), "")):  # a newcomer
             model.hint = f"{shown(key)} shows the keys"
         self._drafts_changed, self._leaving = trio.Event(), trio.Event()
@@ -201,7 +204,9 @@ class FullScreen:
         done = await self._queue.settle(_LAST_WORDS)
         count = self._queue.waiting
         lines = "One line was" if count == 1 else f"{count} lines were"
-        self.end(int(not done), "" if done else f"trio-chat: {lines} not acknowledged.")
+        told = [] if done else [f"{lines} not acknowledged."]
+        told += [f"{name} is not sent yet; it goes on at the next start." for name in self._files.jobs.unsent]
+        self.end(int(not done), "\n".join(f"trio-chat: {sentence}" for sentence in told))
 
     async def _leave_when_asked(self) -> None:
         await self._leaving.wait()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from tests.ui.file_jobs.standin import at_once
 from tests.ui.followed import FollowedModel
 from trio_chat.output import Control
 from trio_chat.protocol.events import Message, RoomInfo
@@ -17,6 +18,7 @@ from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Pane
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 
 @dataclass
@@ -105,9 +107,12 @@ class Desk:
             event = Message(room="#lobby", seq=seq, time=time, sender=sender, cid="", text=f"from {sender}")
             self.model.take(event, 0.0, 0.0)
         self.screen, self.session = FakeScreen(), FakeSession()
-        requests = BackgroundRequests(self.model, lambda: None, lambda _call: None)
+        self.requests = requests = BackgroundRequests(self.model, lambda: None, lambda _call: None)
         self.queue = NotingQueue(self.model, requests)
-        self.controller = Controller(self.model, self.queue, requests, self.screen, self.session, keys.bind({}))
+        self.files = ScreenFiles(self.model, requests, lambda: None, at_once)
+        self.controller = Controller(
+            self.model, self.queue, requests, self.screen, self.session, keys.bind({}), self.files
+        )
 
     @property
     def pane(self) -> Pane | None:

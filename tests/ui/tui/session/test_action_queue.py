@@ -19,6 +19,7 @@ from trio_chat.ui.tui.controller.controller import Controller
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -85,7 +86,10 @@ class QueueInLobby(Desk):
         requests = BackgroundRequests(self.model, lambda: None, lambda _call: None)
         requests.chat = cast("Chat", self.chat)
         self.real = ActionQueue(self.model, requests, lambda: None)
-        self.controller = Controller(self.model, self.real, requests, self.screen, self.session, keys.bind({}))
+        self.files = ScreenFiles(self.model, requests, lambda: None)
+        self.controller = Controller(
+            self.model, self.real, requests, self.screen, self.session, keys.bind({}), self.files
+        )
 
     def shown(self, room: str) -> list[str]:
         return [entry.text for entry in self.model.rooms[room].log.entries]

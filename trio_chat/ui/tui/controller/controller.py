@@ -27,6 +27,7 @@ from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 
 class Controller:
@@ -40,6 +41,7 @@ class Controller:
         screen: ScreenOutput,
         session: SessionControl,
         bindings: keys.Bindings,
+        files: ScreenFiles,
     ) -> None:
         self._model = model
         self._requests = requests
@@ -47,16 +49,16 @@ class Controller:
         self._bindings = bindings
         feedback = Feedback(model, screen)
         navigation = Navigation(model, requests, screen, feedback, bindings, queue)
-        messages = MessageActions(model, queue, requests, screen, feedback)
+        messages = MessageActions(model, queue, requests, screen, feedback, files)
         commands = ScreenCommands(model, queue, requests, screen, feedback, navigation, messages)
         password = PasswordDialogue(model, queue, feedback)
-        submission = Submission(model, queue, requests, session, feedback, commands, password)
-        pasting = Pasting(model, feedback, submission)
+        submission = Submission(model, queue, requests, session, feedback, commands, password, files)
+        pasting = Pasting(model, feedback, submission, files)
         self._messages = messages
-        self._panes = PaneKeys(model, session, bindings, navigation, messages, password, pasting)
+        self._panes = PaneKeys(model, session, bindings, navigation, messages, password, pasting, files)
         table = _commands(model, screen, navigation, messages, commands, submission)
-        self.input = InputKeys(model, requests, session, bindings, feedback, submission, pasting, table)
-        self.mouse = Mouse(model, screen, feedback, navigation)
+        self.input = InputKeys(model, requests, session, bindings, feedback, submission, pasting, table, files=files)
+        self.mouse = Mouse(model, screen, feedback, navigation, messages)
 
     def __repr__(self) -> str:
         return f"<Controller with {self.input!r}>"

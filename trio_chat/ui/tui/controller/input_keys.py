@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Final
 
+from trio_chat.ui.commands.completion import Completion
+from trio_chat.ui.commands.path_completion import path_at
 from trio_chat.ui.input.decoder import Key, Pasted, Typed
 from trio_chat.ui.input.editor import Editor, InterfaceCommand, Submitted
 from trio_chat.ui.tui.controller.feedback import AS_LONG_AS_IT_TAKES, Feedback
@@ -15,6 +17,7 @@ from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import Completing, complete_here
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 _QUESTION_MARK: Final = "?"
 _INTERRUPTED: Final = 130
@@ -26,7 +29,7 @@ class InputKeys:
     A key may be the first of two (``C-x C-e``).
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - one place makes it
         self,
         model: ChatModel,
         requests: BackgroundRequests,
@@ -36,6 +39,8 @@ class InputKeys:
         submission: Submission,
         pasting: Pasting,
         commands: Mapping[str, Callable[[], None]],
+        *,
+        files: ScreenFiles,
     ) -> None:
         self._model = model
         self._requests = requests
@@ -45,6 +50,7 @@ class InputKeys:
         self._submission = submission
         self._pasting = pasting
         self.commands = commands
+        self._files = files
         self._first_key = ""
         self._completing = Completing()
 
@@ -117,9 +123,20 @@ class InputKeys:
                 self._feedback.ring()
 
     def _complete(self) -> None:
-        shown = self._completing.press(
-            self._editor, lambda text, cursor: complete_here(text, cursor, self._model.place)
-        )
+        editor = self._editor
+        typed = None if self._files.is_guest else path_at(editor.text, editor.buffer.cursor)
+        if typed is None or self._completing.goes_on(editor):
+            self._use_completion(editor, None)
+        else:
+            self._files.complete(editor, typed, lambda found: self._use_completion(editor, found))
+
+    def _use_completion(self, editor: Editor, paths: Completion | None) -> None:
+        """Complete with the names of files that were found, if there are any."""
+
+        def find(text: str, cursor: int) -> Completion:
+            return paths if paths is not None and paths.candidates else complete_here(text, cursor, self._model.place)
+
+        shown = self._completing.press(editor, find)
         if shown is None:
             self._feedback.ring()
         elif shown:

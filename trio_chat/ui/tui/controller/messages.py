@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, Final
+from functools import partial
+from typing import TYPE_CHECKING, ClassVar, Final
 
+from trio_chat.ui.actions.files import SaveFiles
 from trio_chat.ui.actions.messages import (
     ByNumber,
     DeleteMessage,
@@ -15,6 +17,7 @@ from trio_chat.ui.actions.messages import (
 )
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.sentences import not_in
+from trio_chat.ui.model.shown_files import file_row
 from trio_chat.ui.terminal.layout import clip, links
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
@@ -22,10 +25,14 @@ from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.completing import complete_emoji
 from trio_chat.ui.tui.model.emoji import mark_of, why_no_emoji, with_emoji
 from trio_chat.ui.tui.model.log import Entry, about
-from trio_chat.ui.tui.model.panes import Question, TextPane
+from trio_chat.ui.tui.model.panes import Choice, ListPane, Question, TextPane
 from trio_chat.ui.tui.model.room import Intent, RoomModel
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
+
+if TYPE_CHECKING:
+    from trio_chat.protocol.parts import FileInfo
 
 _EXCERPT: Final = 200
 """Columns of a message that a question shows."""
@@ -43,12 +50,14 @@ class MessageActions:
         requests: BackgroundRequests,
         screen: ScreenOutput,
         feedback: Feedback,
+        files: ScreenFiles,
     ) -> None:
         self._model = model
         self._queue = queue
         self._requests = requests
         self._screen = screen
         self._feedback = feedback
+        self._files = files
         self._span: int | None = None  # the message at which the copied range begins
 
     @property
@@ -197,7 +206,7 @@ class MessageActions:
         entry = self.selected()  # none where a command names a message that is not loaded
         what = f"Message {self._room.selected}"
         if entry is not None:
-            what = f"{self._model.place.label(*entry.author)}: {' '.join(entry.text.split())}"
+            what = f"{self._model.place.label(*entry.author)}: {entry.excerpt}"
         self._model.pane = Question(
             "delete",
             "Delete message",
@@ -250,6 +259,34 @@ class MessageActions:
         self._queue.act(ReactToMessage(room.name, ByNumber(seq), reaction, on))
         room.selected = None
 
+    # ---- files ---------------------------------------------------------------------------------
+
+    def save(self, *, opens: bool = False) -> None:
+        """Save the files of the selected message, or open its file; of several, the person chooses."""
+        entry, room = self.selected(), self._room.name
+        if entry is None or not entry.files:
+            self._feedback.complain("There is no file in that message.")
+            return
+
+        def act(*files: FileInfo) -> None:
+            self._files.start(SaveFiles(room, files, entry.seq, opens=opens))
+
+        self.unselect()
+        if len(entry.files) == 1:
+            act(*entry.files)
+            return
+        rows = [] if opens else [Choice(f"all {len(entry.files)} files", value=partial(act, *entry.files))]
+        rows += [Choice(file_row(file), value=partial(act, file)) for file in entry.files]
+        self._model.pane = ListPane("files", "Open a file" if opens else "Save", lambda _text: rows, typing=False)
+
+    def enter(self) -> None:
+        """Save the file of the selected message, or reply to it if it has none."""
+        entry = self.selected()
+        if entry is not None and entry.files:
+            self.save()
+        else:
+            self.reply()
+
     # ---- looking and copying -------------------------------------------------------------------
 
     def _show_origin(self) -> None:
@@ -272,8 +309,8 @@ class MessageActions:
             if one.said and not one.local and not self._model.place.ignored.covers(*one.author)
         ]
         label = self._model.place.label
-        text = said[0].text if len(said) == 1 else "\n".join(f"{label(*one.author)}: {one.text}" for one in said)
-        self._feedback.copy(text)
+        text = "\n".join(f"{label(*one.author)}: {one.whole_text}" for one in said)
+        self._feedback.copy(said[0].whole_text if len(said) == 1 else text)
         self.unselect()
 
     def _copy_link(self) -> None:
@@ -300,6 +337,9 @@ class MessageActions:
         "message-page-up": lambda self: self._move(-10),
         "message-page-down": lambda self: self._move(10),
         "message-reply": reply,
+        "message-enter": enter,
+        "message-save": save,
+        "message-open": lambda self: self.save(opens=True),
         "message-react": _ask_reaction,
         "message-edit": _edit_selected,
         "message-delete": ask_delete,

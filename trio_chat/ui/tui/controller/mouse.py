@@ -1,4 +1,5 @@
-"""The mouse: clicks go to rooms and people and select messages, the wheel scrolls, dragging copies."""
+"""The mouse: clicks go to rooms and people, select messages and save the file of a selected one, the wheel scrolls,
+dragging copies."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ from trio_chat.ui.input.decoder import Press
 from trio_chat.ui.terminal.escapes import MouseEvent
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.interfaces import ScreenOutput
+from trio_chat.ui.tui.controller.messages import MessageActions
 from trio_chat.ui.tui.controller.navigation import Navigation
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import ListPane, TextPane
@@ -19,11 +21,19 @@ _WHEEL_UP, _WHEEL_DOWN = 64, 65  # xterm's numbers
 class Mouse:
     """Runs the mouse's events on the screen as it was drawn last."""
 
-    def __init__(self, model: ChatModel, screen: ScreenOutput, feedback: Feedback, navigation: Navigation) -> None:
+    def __init__(
+        self,
+        model: ChatModel,
+        screen: ScreenOutput,
+        feedback: Feedback,
+        navigation: Navigation,
+        messages: MessageActions,
+    ) -> None:
         self._model = model
         self._screen = screen
         self._feedback = feedback
         self._navigation = navigation
+        self._messages = messages
         self._drag: tuple[int, int] | None = None  # where the button went down
 
     def take(self, event: MouseEvent) -> None:
@@ -69,4 +79,8 @@ class Mouse:
             self._model.pane = None
             self._navigation.choose(pane.rows[value].value)
         elif kind == "line" and isinstance(value, tuple) and value[1]:
-            self._model.room.selected = value[0]
+            chosen = self._messages.selected()
+            if chosen is not None and chosen.seq == value[0] and chosen.files:  # the second click on it
+                self._messages.save()
+            else:
+                self._model.room.selected = value[0]

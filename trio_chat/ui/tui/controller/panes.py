@@ -13,6 +13,7 @@ from trio_chat.ui.tui.controller.pasting import Pasting
 from trio_chat.ui.tui.model import keys
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Answered, Chosen, Pane, Pressed, Question
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 _QUESTION_MARK: Final = "?"
 
@@ -29,6 +30,7 @@ class PaneKeys:
         messages: MessageActions,
         password: PasswordDialogue,
         pasting: Pasting,
+        files: ScreenFiles,
     ) -> None:
         self._model = model
         self._session = session
@@ -37,6 +39,7 @@ class PaneKeys:
         self._messages = messages
         self._password = password
         self._pasting = pasting
+        self._files = files
 
     async def press(self, pane: Pane, key: Key) -> None:
         """Pass a key to the open pane."""
@@ -64,6 +67,8 @@ class PaneKeys:
         match pane.purpose:
             case "paste":
                 self._pasting.take(result)
+            case "file":
+                self._files.answer(result)
             case "react" if isinstance(result, Answered):
                 self._messages.toggle_reaction(pane.about, result.text)
             case "delete" if isinstance(result, Pressed):

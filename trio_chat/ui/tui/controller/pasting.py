@@ -1,29 +1,40 @@
-"""Pasting into the input; a long paste is asked about first."""
+"""Pasting into the input; a long paste is asked about first, and so are paths of files."""
 
 from __future__ import annotations
 
 from trio_chat.ui.input.editor import printable
+from trio_chat.ui.input.path_words import read_dropped
 from trio_chat.ui.tui.controller.feedback import Feedback
 from trio_chat.ui.tui.controller.submission import Submission
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Pressed
 from trio_chat.ui.tui.model.pasting import ask_about, is_long
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 
 class Pasting:
     """Puts pasted text into the input, and keeps a long one until the person has answered."""
 
-    def __init__(self, model: ChatModel, feedback: Feedback, submission: Submission) -> None:
+    def __init__(self, model: ChatModel, feedback: Feedback, submission: Submission, files: ScreenFiles) -> None:
         self._model = model
         self._feedback = feedback
         self._submission = submission
+        self._files = files
         self._held = ""
 
     def __repr__(self) -> str:
         return f"<Pasting, {len(self._held)} characters held>"
 
     def paste(self, text: str) -> None:
-        """Insert pasted text, or ask what to do with it when it is long."""
+        """Insert pasted text. Paths of files are offered to be sent; a long text is asked about."""
+        is_command = self._model.room.editor.text.startswith("/")  # a path is pasted behind /send
+        readings = [] if is_command or self._files.is_guest else read_dropped(text)
+        if readings:
+            self._files.look_at_dropped(readings, lambda: self._paste_text(text))
+        else:
+            self._paste_text(text)
+
+    def _paste_text(self, text: str) -> None:
         text = printable(text)
         if is_long(text):
             self._ask(text)

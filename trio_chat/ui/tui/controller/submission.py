@@ -8,6 +8,7 @@ from trio_chat.protocol.events import Error
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword
 from trio_chat.ui.actions.actions import Quit, Reconnect, SendRoom
+from trio_chat.ui.actions.files import CancelTransfer, ListTransfers, SaveFiles, SendFiles
 from trio_chat.ui.actions.messages import ByNumber, EditMessage
 from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.command import Meaning
@@ -25,6 +26,7 @@ from trio_chat.ui.tui.model.emoji import with_emoji
 from trio_chat.ui.tui.model.room import RoomModel
 from trio_chat.ui.tui.session.action_queue import ActionQueue
 from trio_chat.ui.tui.session.background import BackgroundRequests
+from trio_chat.ui.tui.session.files import ScreenFiles
 
 
 class Submission:
@@ -39,6 +41,7 @@ class Submission:
         feedback: Feedback,
         commands: ScreenCommands,
         password: PasswordDialogue,
+        files: ScreenFiles,
     ) -> None:
         self._model = model
         self._queue = queue
@@ -47,6 +50,7 @@ class Submission:
         self._feedback = feedback
         self._commands = commands
         self._password = password
+        self._files = files
 
     def enter(self) -> None:
         """Submit the input, unless it is empty or addressed to nobody."""
@@ -132,6 +136,8 @@ class Submission:
                 note = self._model.place.ignored.do(meaning, self._model.place.accounts)
                 requests.take(note)
                 requests.apply(self._model.count())
+            case SendFiles() | SaveFiles() | ListTransfers() | CancelTransfer():
+                self._files.start(meaning)
             case ClearScreen():
                 clear(room)
             case Reconnect():

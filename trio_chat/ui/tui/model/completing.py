@@ -19,10 +19,11 @@ _SHOWN: Final = 12
 
 
 class Offered(NamedTuple):
-    """The candidates that Tab offered for the word at ``start``, the one in use (-1: none), and the text and
-    the cursor as Tab left them: after a change of these, Tab begins anew."""
+    """The candidates that Tab offered for the word at ``start``, the candidates as they are shown, the one in use (-1:
+    none), and the text and the cursor as Tab left them: after a change of these, Tab begins anew."""
 
     candidates: tuple[str, ...]
+    shown: tuple[str, ...]
     after: str
     start: int
     at: int
@@ -39,6 +40,10 @@ class Completing:
     def __repr__(self) -> str:
         return f"<Completing {self._offered}>"
 
+    def goes_on(self, editor: Editor) -> bool:
+        """Whether Tab puts in the next candidate: the last one that it offered is still as it was."""
+        return self._offered is not None and self._offered.left == (editor.text, editor.buffer.cursor)
+
     def forget(self) -> None:
         """Note that another key was pressed."""
         self._offered = None
@@ -50,7 +55,7 @@ class Completing:
         if offered is not None and offered.left == there:
             at = (offered.at + 1) % len(offered.candidates)
             editor.replace(offered.start, editor.buffer.cursor, offered.candidates[at] + offered.after)
-            return self._offer(editor, offered.candidates, offered.after, offered.start, at)
+            return self._offer(editor, offered._replace(at=at))
         found = find(*there)
         if not found.candidates:
             return None
@@ -59,10 +64,11 @@ class Completing:
             return ""
         if len(found.agreed) > found.end - found.start:
             editor.replace(found.start, found.end, found.agreed)
-        return self._offer(editor, found.candidates, found.after, found.start, -1)
+        return self._offer(editor, Offered(found.candidates, found.shown, found.after, found.start, -1, there))
 
-    def _offer(self, editor: Editor, candidates: tuple[str, ...], after: str, start: int, at: int) -> str:
-        self._offered = Offered(candidates, after, start, at, (editor.text, editor.buffer.cursor))
+    def _offer(self, editor: Editor, offered: Offered) -> str:
+        self._offered = offered._replace(left=(editor.text, editor.buffer.cursor))
+        candidates = offered.shown or offered.candidates
         shown = [
             f"{EMOJI[name.strip(':')]} {name}" if name.strip(":") in EMOJI and name[0] == ":" else name
             for name in candidates[:_SHOWN]
@@ -86,7 +92,7 @@ def complete_here(text: str, cursor: int, place: Place) -> Completion:
         name = before.split(maxsplit=1)[0].removeprefix("/")
         if name == "react":
             return _emoji(":" + word.removeprefix(":"), start, cursor)
-        for key, marks in (("from:", place.people), ("in:", tuple(place.rooms)), ("has:", ("link",))):
+        for key, marks in (("from:", place.people), ("in:", tuple(place.rooms)), ("has:", ("link", "file"))):
             if name == "search" and word.startswith(key):
                 return _matching(start, cursor, (key + one for one in marks), word)
     return complete(text, cursor, place)

@@ -36,8 +36,8 @@ _MISSED_PAGES: Final = 20
 class ScreenConnection:
     """Keeps the full screen connected. ``show`` redraws the screen; ``room`` is the room to enter first. ``logs`` is
     the directory for the logs of the rooms, if there are to be any. ``met`` is called when a chat begins: by then it is
-    known which server answers. ``entered`` is called when the person is let in. ``notices`` are shown then, and
-    in each question before."""
+    known which server answers. ``begun`` is called when its rooms are shown. ``entered`` is called when the person is
+    let in. ``notices`` are shown then, and in each question before."""
 
     def __init__(  # noqa: PLR0913 - one place makes it, and names all but the first five
         self,
@@ -50,6 +50,7 @@ class ScreenConnection:
         logs: Path | None = None,
         entered: Callable[[Chat], Awaitable[str]] | None = None,
         met: Callable[[], None] | None = None,
+        begun: Callable[[], None] = lambda: None,
         notices: list[str] | None = None,
     ) -> None:
         self._dial = dial
@@ -61,6 +62,7 @@ class ScreenConnection:
         self._log_directory = logs
         self._entered = entered
         self._met = met
+        self._begun = begun
         self._notices = [] if notices is None else notices
         self._logs: RoomLogs | None = None
         self._send_answer, self._answers = trio.open_memory_channel[str | None](1)
@@ -145,6 +147,7 @@ class ScreenConnection:
                 model.tell(str(error), time.time(), error=True)
         self._enter(chat)
         self._greet(chat)
+        self._begun()
         if self._entered is not None:
             entered, self._entered = self._entered, None
             model.tell(await entered(chat), time.time())
