@@ -21,7 +21,7 @@ from trio_chat.protocol.events import (
     Welcome,
 )
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Away, Hello, Join, Leave, Nick, Who
+from trio_chat.protocol.requests import Away, Ban, Hello, Join, Leave, Mute, Nick, Who
 
 
 def welcome_of(crowd: Crowd, who: str | int) -> Welcome:
@@ -129,6 +129,25 @@ def test_a_guests_name_is_held_until_the_last_device_leaves() -> None:
     assert crowd.refused(crowd.connect(), Hello(id="h", name="ada")).code == "name_taken"
     crowd.go("phone")
     assert isinstance(crowd.do(crowd.connect(), Hello(id="h", name="ada")), Welcome)
+
+
+@pytest.mark.parametrize(
+    "restraint",
+    [Mute(id="m", room=LOBBY, name="bob", seconds=60.0), Ban(id="b", room=LOBBY, name="bob", seconds=60.0)],
+)
+def test_the_name_of_a_guest_who_is_muted_or_banned_is_free_when_that_ends_and_not_before(
+    restraint: Mute | Ban,
+) -> None:
+    crowd = Crowd("ada", "bob", names="guest")
+    crowd.order("promote", "ada")
+    crowd.step()
+    crowd.do("ada", restraint)
+    if "bob" in crowd.who:
+        crowd.go("bob")
+    for passed, code in ((0.0, "name_taken"), (59.9, "name_taken"), (0.1, "")):
+        crowd.now += passed
+        answer = crowd.do(crowd.connect(), Hello(id="h", name="bob"))
+        assert (answer.code if isinstance(answer, Error) else "") == code
 
 
 @pytest.mark.parametrize(("number", "name"), [(234, "user_1234"), (0, "user_1000"), (8999, "user_9999")])

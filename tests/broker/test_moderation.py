@@ -390,3 +390,48 @@ def test_a_person_who_was_invited_and_has_not_joined_gets_no_role_yet() -> None:
         assert (refusal.code, refusal.message) == ("not_joined_yet", "other has not joined #ops yet.")
     crowd.enter("#ops", "other")
     assert isinstance(crowd.do("owner1", SetRole(id="s", room="#ops", name="other", role="moderator")), Ok)
+
+
+@pytest.mark.parametrize("seconds", [7200.0, None])
+def test_a_mute_of_a_person_who_left_is_made_longer_and_outlasts_a_restart(seconds: float | None) -> None:
+    crowd = ops()
+    crowd.do("owner1", Mute(id="m", room="#ops", name="plain", seconds=60.0))
+    crowd.do("plain", Leave(id="l", room="#ops"))
+    assert crowd.do("owner1", Mute(id="n", room="#ops", name="plain", seconds=seconds)) == Ok(id="n")
+    crowd.restart(orderly=False)
+    crowd.now += 3600.0
+    crowd.back("plain")
+    crowd.enter("#ops", "plain")
+    assert crowd.refused("plain", Send(id="s", room="#ops", text="x")).code == "may_not_speak"
+
+
+def test_the_only_owner_can_be_made_owner_again_and_nothing_less() -> None:
+    crowd = ops()
+    again = crowd.do("boss", SetRole(id="r", room="#ops", name="owner1", role="owner"))
+    assert again == Ok(id="r", unchanged=True)
+    assert crowd.refused("owner1", SetRole(id="s", room="#ops", name="owner1", role="member")).code == "last_owner"
+
+
+def test_the_lobby_needs_no_owner() -> None:
+    crowd = ops()
+    crowd.do("boss", SetRole(id="r", room=LOBBY, name="plain", role="owner"))
+    assert crowd.do("boss", SetRole(id="s", room=LOBBY, name="plain", role="member")) == Ok(id="s")
+
+
+def test_a_setting_that_was_asked_for_twice_is_no_news_and_no_failure_the_second_time() -> None:
+    crowd = ops()
+    assert crowd.do("owner1", Configure(id="c", room="#ops", slow=5.0)) == Ok(id="c")
+    crowd.all_read()
+    again = Configure(id="d", room="#ops", slow=5.0, again=True)
+    assert crowd.do("owner1", again) == Ok(id="d")
+    assert did(crowd, "plain") == []
+
+
+def test_an_invitation_that_was_asked_for_twice_is_not_told_to_a_person_who_has_joined() -> None:
+    crowd = ops()
+    crowd.do("owner1", Configure(id="c", room="#ops", private=True))
+    crowd.do("owner1", Invite(id="i", room="#ops", name="other"))
+    crowd.enter("#ops", "other")
+    crowd.all_read()
+    assert crowd.do("owner1", Invite(id="j", room="#ops", name="other", again=True)) == Ok(id="j")
+    assert crowd.news_of("other", Invited) == []

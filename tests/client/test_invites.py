@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,18 @@ async def test_a_moderator_makes_a_link_with_the_servers_fingerprint_that_lets_s
         table = await carry_out(server.hub, Order("invites"))
         assert isinstance(table, tuple)
         assert table.rows[0][table.headings.index("came by it")] == "zoe"
+
+
+async def test_an_invite_is_for_one_person_and_a_week_unless_told_otherwise(tmp_path: Path) -> None:
+    async with serving(data=tmp_path) as server, trio_chat.connect(server.urls[0], name="ada", listen=False) as ada:
+        await carry_out(server.hub, Order("promote", "ada"))
+        await ada.make_invite()
+        table = await carry_out(server.hub, Order("invites"))
+        assert isinstance(table, tuple)
+        (invite,) = (dict(zip(table.headings, row, strict=True)) for row in table.rows)
+        assert (invite["uses left"], invite["rooms"]) == (1, "")
+        begin, end = (datetime.fromisoformat(str(invite[key])) for key in ("created", "until"))
+        assert end - begin == timedelta(days=7)
 
 
 async def test_no_invite_is_made_where_the_server_has_not_proven_which_it_is(

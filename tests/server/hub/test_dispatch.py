@@ -25,7 +25,7 @@ from trio_chat.broker.effects import (
 from trio_chat.errors import refuse
 from trio_chat.protocol.events import Left, Message, Ok, Page, Pong, Renamed, TypingNotice
 from trio_chat.protocol.requests import History
-from trio_chat.server.hub.batch import Batch
+from trio_chat.server.hub.batch import Batch, deliveries_of
 from trio_chat.server.hub.dispatch import Dispatcher
 from trio_chat.server.tally import Tally
 from trio_chat.store import LogSlice, MemoryStore
@@ -136,6 +136,14 @@ async def test_the_session_that_caused_an_event_gets_its_own_share_where_the_enc
     assert (ada.shares, eve.shares) == ([], [])
     ((delivery,),) = bob.shares
     assert delivery.event.seq == 2  # type: ignore[attr-defined] # it is the second message
+
+
+async def test_what_nobody_caused_is_nobodys_own_share(out: Dispatcher, nursery: trio.Nursery, carry: Carry) -> None:
+    ada = FakePeer(1, FakeEncoding(own_share=True))
+    await enter(out, carry, ada)
+    effects: list[Effect] = [Notify("#a", Renamed(old="eve", new="zoe"))]
+    await out.carry_out(effects, deliveries_of(effects), nursery)  # as of a batch that was undone
+    assert (ada.got, ada.shares) == ([b"[Renamed]"], [])
 
 
 async def test_a_room_is_flushed_before_a_member_leaves_and_before_one_enters(out: Dispatcher, carry: Carry) -> None:

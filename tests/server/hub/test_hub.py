@@ -10,7 +10,7 @@ import trio.testing
 
 from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import Gone, Json, RawClient, frame, request, until
-from trio_chat.records import SaveRead
+from trio_chat.records import SaveAccount, SaveRead
 
 
 async def take(client: RawClient, count: int) -> list[Json]:
@@ -387,3 +387,28 @@ async def test_read_positions_are_stored_half_a_second_later_and_neither_earlier
         mock_clock.jump(seconds)
         await trio.testing.wait_all_tasks_blocked(0.02)
         assert reads() - before == stored
+
+
+async def test_the_time_of_a_last_visit_is_stored_half_a_second_after_its_end(
+    serve: Serve, mock_clock: trio.testing.MockClock
+) -> None:
+    store = GateStore()
+    live = await serve(store=store, clock=lambda: 1e9 + trio.current_time())
+    ada, bob = await live.join_all("ada", "bob")
+    mock_clock.jump(60.0)
+    ada.hang_up()
+    await bob.until("presence")
+
+    def visits() -> list[str]:
+        return [
+            record.seen
+            for commit in store.commits
+            for record in commit
+            if isinstance(record, SaveAccount) and record.name == "ada"
+        ]
+
+    before = len(visits())
+    for seconds, stored in ((0.49, []), (0.02, ["2001-09-09T01:47:40.000Z"])):
+        mock_clock.jump(seconds)
+        await trio.testing.wait_all_tasks_blocked(0.02)
+        assert visits()[before:] == stored

@@ -128,6 +128,8 @@ async def test_arrivals_and_orders_in_a_batch_of_unknown_outcome_are_refused(log
         assert answer.status == 503
         events, _, _ = await ada.wait_closed()
         assert [event["type"] for event in events] == ["closing"]
+        # ada was closed and eve refused, once each: a close of what is to be answered could cut the answer off
+        assert live.server.hub.tally.refusals["shutting_down"] == 2
 
 
 async def test_an_order_in_the_uncertain_batch_is_refused(logged: Log) -> None:

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.pty_driver import TerminalScreen
-from trio_chat.output import Output, styled
+from trio_chat.output import Control, Output, styled
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.terminal.painting import Painter, fold, is_own, lay_out
 
@@ -209,3 +209,13 @@ def test_notes_of_the_program_are_told_from_messages() -> None:
     assert is_own(styled("-- You are ada.", "2"))
     assert is_own("! no")
     assert not is_own("[12:00] #lobby bob: -- no")
+
+
+def test_the_rows_of_a_picture_stand_between_the_lines_and_the_input() -> None:
+    painter, terminal = Painter(), Emulator(40, 10)
+    drawing = lay_out("> ", "typed", 5, 40, 10)
+    rows = [Output().control(Control("\x1b[7m")).text("▀▀").control(Control("\x1b[0m")), Output().text("██")]
+    terminal.feed(painter.paint(["a line"], drawing))
+    terminal.feed(painter.paint(["photo.png"], drawing, rows))
+    assert terminal.rows == ["a line", "photo.png", "▀▀", "██", "> typed"]
+    assert terminal.screen.buffer[2][0].reverse
