@@ -130,7 +130,7 @@ EDIT_OF_ITSELF: list[Record] = [line(1, 1, 1, "", "edited", 1, 1), Redact(1, 1, 
 """No broker makes such a line; a found example."""
 
 
-@settings(deadline=None, max_examples=40)
+@settings(deadline=None, max_examples=25)
 @given(batches)
 @example([EDIT_OF_ITSELF])
 def test_both_stores_give_the_same_answers(written: list[list[Record]]) -> None:

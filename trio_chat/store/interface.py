@@ -234,6 +234,22 @@ class FileRecords(Protocol):
         """Remove the files that messages carry and that are older than so many days; the messages stay. Works in
         bounded steps, as :meth:`StoreUpkeep.prune`. Returns the number of files removed."""
 
+    @property
+    def files_dropped(self) -> bool:
+        """Whether :meth:`dropped_blobs` may have something new since it was last called."""
+
+    async def dropped_blobs(self, limit: int) -> list[str]:
+        """Return some digests (SHA-256, hexadecimal) of files that are removed and that no other file has.
+
+        They are stored until :meth:`forget_dropped`, so that their bytes are removed even after a crash.
+        """
+
+    async def is_dropped(self, digest: str) -> bool:
+        """Return whether :meth:`dropped_blobs` has this digest now. A file that is stored with it takes it away."""
+
+    async def forget_dropped(self, digests: Collection[str]) -> None:
+        """Forget that these digests were dropped: their bytes are gone."""
+
 
 class StoreCommitter(Protocol):
     """The part of a store that stores records."""

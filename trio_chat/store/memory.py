@@ -198,6 +198,27 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         return self._files.drop_older(cutoff(now, days))
 
+    @property
+    def files_dropped(self) -> bool:
+        """Whether there are dropped blobs; see :class:`~trio_chat.store.interface.FileRecords`."""
+        return bool(self._files.dropped)
+
+    async def dropped_blobs(self, limit: int) -> list[str]:
+        """Digests that no file has; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        return list(self._files.dropped)[:limit]
+
+    async def is_dropped(self, digest: str) -> bool:
+        """Whether no file has a digest; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        return digest in self._files.dropped
+
+    async def forget_dropped(self, digests: Collection[str]) -> None:
+        """Forget digests; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        for digest in digests:
+            self._files.dropped.pop(digest, None)
+
     # ---- reading ------------------------------------------------------------------------------
 
     async def load(self) -> Snapshot:

@@ -18,6 +18,9 @@ class FileTable:
     def __init__(self) -> None:
         self._files: dict[str, SaveFile] = {}
         self._carried: dict[tuple[int, int], set[str]] = {}
+        self._with: dict[str, set[str]] = {}
+        self.dropped: dict[str, None] = {}
+        """Digests that no file has any more."""
 
     def __repr__(self) -> str:
         return f"<FileTable {len(self._files)} files>"
@@ -26,12 +29,21 @@ class FileTable:
         """Keep a file, in the place of what was known of it."""
         self.drop(file.id)
         self._files[file.id] = file
+        if file.digest:
+            self._with.setdefault(file.digest, set()).add(file.id)
+            self.dropped.pop(file.digest, None)
         if file.room:
             self._carried.setdefault((file.room, file.seq), set()).add(file.id)
 
     def drop(self, file: str) -> None:
         """Forget a file, if it is there."""
         known = self._files.pop(file, None)
+        if known is not None and known.digest:
+            others = self._with[known.digest]
+            others.discard(file)
+            if not others:
+                del self._with[known.digest]
+                self.dropped[known.digest] = None
         if known is not None and known.room:
             carried = self._carried[known.room, known.seq]
             carried.discard(file)

@@ -15,7 +15,7 @@ from msgspec.structs import asdict, astuple
 from trio_chat import records
 from trio_chat.records import Line
 from trio_chat.store.lines import EDITED, blanked, misplaced
-from trio_chat.store.sqlite import search_index
+from trio_chat.store.sqlite import file_table, search_index
 
 if TYPE_CHECKING:
     import sqlite3
@@ -26,11 +26,13 @@ if TYPE_CHECKING:
 _INSERT_LINE: Final = (
     "INSERT INTO events (id, room, seq, time, sender, cid, kind, text, target, event) VALUES (?,?,?,?,?,?,?,?,?,?)"
 )
-_SAVE_ROOM: Final = """INSERT INTO rooms (id, name, direct, private, topic, announce_only, slow, keep, created)
-    VALUES (:id, :name, :direct, :private, :topic, :announce_only, :slow, :keep, :created)
+_SAVE_ROOM: Final = """INSERT INTO rooms (id, name, direct, private, topic, announce_only, slow, keep, created,
+    files, max_file)
+    VALUES (:id, :name, :direct, :private, :topic, :announce_only, :slow, :keep, :created, :files, :max_file)
     ON CONFLICT (id) DO UPDATE SET name = excluded.name, direct = excluded.direct,
     private = excluded.private, topic = excluded.topic, announce_only = excluded.announce_only,
-    slow = excluded.slow, keep = excluded.keep, created = excluded.created"""
+    slow = excluded.slow, keep = excluded.keep, created = excluded.created, files = excluded.files,
+    max_file = excluded.max_file"""
 
 _SAVE_ACCOUNT: Final = """INSERT INTO accounts (id, name, key, skeleton, created, seen, password, admin, put_out,
     guest, invite_link)
@@ -56,6 +58,7 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
         "DELETE FROM reads WHERE account = ?",
         "DELETE FROM mentions WHERE account = ?",
         "DELETE FROM bans WHERE account = ?",
+        "DELETE FROM files WHERE account = ? AND room = 0",
     ),
     records.SaveDevice: (
         """INSERT INTO devices (id, account, digest, label, created, seen) VALUES (?,?,?,?,?,?)
@@ -71,6 +74,7 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
         "DELETE FROM reads WHERE room = ?",
         "DELETE FROM mentions WHERE room = ?",
         "DELETE FROM bans WHERE room = ?",
+        "DELETE FROM files WHERE room = ?",
     ),
     records.SaveMember: (
         "INSERT OR REPLACE INTO members (room, account, role, floor, muted_until) VALUES (?,?,?,?,?)",
@@ -90,8 +94,13 @@ _PLAIN: Final[dict[type[Any], tuple[str, ...]]] = {
     ),
     records.DropBan: ("DELETE FROM bans WHERE id = ?",),
     records.DropInviteLink: ("DELETE FROM invite_links WHERE id = ?",),
+    records.SaveFile: (file_table.SAVE,),
+    records.DropFile: ("DELETE FROM files WHERE id = ?",),
     records.AuditNote: ("INSERT INTO notes (time, actor, action, room, target, detail) VALUES (?,?,?,?,?,?)",),
 }
+
+_DROPS_FILES: Final = frozenset({records.DropAccount, records.DropFile, records.DropRoom})
+"""Records that may remove files."""
 
 _AFTER_LINES: Final = frozenset({records.DropRoom, records.Amend, records.Redact})
 """Records that act on lines: the lines before them must be stored by then."""
@@ -116,6 +125,8 @@ class Changes:
         """Whether the text of a line has changed."""
         self.removed = False
         """Whether texts were removed that must leave no trace."""
+        self.files_dropped = False
+        """Whether files may have been removed."""
 
     def store(self, batch: Sequence[Record]) -> None:
         """Make the changes of these records. Raises ``StoreError`` and ``sqlite3.Error``; then roll back."""
@@ -130,6 +141,7 @@ class Changes:
             values = [astuple(record) for record in run]
             for statement in _PLAIN[kind]:
                 self._connection.executemany(statement, values)
+            self.files_dropped = self.files_dropped or kind in _DROPS_FILES
             if kind is records.DropRoom:
                 self.removed = True
                 self.lasts.update((room, None) for (room,) in values)

@@ -26,10 +26,11 @@ from trio_chat.records import (
 )
 from trio_chat.store import interface
 from trio_chat.store.interface import AuditLine, Hit, LinePosition, LogSlice, LookedUp, SearchQuery, StoredLine, fill
+from trio_chat.store.sqlite import file_table
 from trio_chat.store.sqlite.changes import unpack
 from trio_chat.store.sqlite.schema import VOLUME
 from trio_chat.store.sqlite.search_index import LINK_TAG, room_tag, sender_tag, table
-from trio_chat.store.words import Phrase, phrases_of
+from trio_chat.store.words import Phrase, matches, phrases_of
 
 if TYPE_CHECKING:
     import sqlite3
@@ -65,6 +66,8 @@ def snapshot(connection: sqlite3.Connection) -> Snapshot:
         ),
         invite_links=_invite_links(connection),
         sent=_sent(connection),
+        files=file_table.uploads(connection),
+        file_bytes=file_table.sizes(connection),
         next_account=ends.get("accounts", 0) + 1,
         next_device=ends.get("devices", 0) + 1,
         next_room=ends.get("rooms", 0) + 1,
@@ -109,7 +112,7 @@ def _all(connection: sqlite3.Connection, kind: type[_Row], statement: str) -> tu
 def rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
     """Return all rooms, and where their logs begin and end."""
     rows = connection.execute(
-        """SELECT id, name, direct, private, topic, announce_only, slow, keep, created, first,
+        """SELECT id, name, direct, private, topic, announce_only, slow, keep, created, files, max_file, first,
         (SELECT max(seq) FROM events WHERE room = rooms.id) FROM rooms ORDER BY id"""
     )
     return tuple(
@@ -124,11 +127,27 @@ def rooms(connection: sqlite3.Connection) -> tuple[RoomState, ...]:
                 slow=slow,
                 keep=keep,
                 created=created,
+                files=bool(files),
+                max_file=max_file,
             ),
             first=first,
             last=max(last or 0, first - 1),
         )
-        for number, name, direct, private, topic, announce_only, slow, keep, created, first, last in rows
+        for (
+            number,
+            name,
+            direct,
+            private,
+            topic,
+            announce_only,
+            slow,
+            keep,
+            created,
+            files,
+            max_file,
+            first,
+            last,
+        ) in rows
     )
 
 
@@ -261,7 +280,12 @@ def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit
     phrases = phrases_of(query.words)
     if phrases is None or not query.rooms or query.limit < 1:
         return [], False
-    expression = _expression(phrases, query)
+    names = phrases_of(tuple((query.file or "").split()))
+    if names is None:
+        return [], False
+    of_files = query.has_file or bool(query.file)
+    # The files are few, and lead to their messages without the index.
+    expression = "" if of_files and not phrases and not query.has_link else _expression(phrases, query)
     with _one_state(connection):
         connection.execute("DELETE FROM asked")
         connection.executemany(  # lines of a deleted room may not be removed yet
@@ -269,8 +293,14 @@ def search(connection: sqlite3.Connection, query: SearchQuery) -> tuple[list[Hit
             [(floor, room) for room, floor in query.rooms],
         )
         hits: list[Hit] = []
-        for number in _volumes(connection, query):
-            hits += _search_volume(connection, number, expression, query, query.limit + 1 - len(hits))
+        volumes = _volumes(connection, query)
+        if of_files:
+            carrying = _note_carrying(connection, names)
+            volumes = [number for number in volumes if number in carrying]
+        for number in volumes:
+            hits += _search_volume(
+                connection, number, expression, query, query.limit + 1 - len(hits), of_files=of_files
+            )
             if len(hits) > query.limit:
                 return hits[: query.limit], True
     return hits, False
@@ -305,8 +335,21 @@ def _volumes(connection: sqlite3.Connection, query: SearchQuery) -> list[int]:
     return [number for (number,) in rows]
 
 
+def _note_carrying(connection: sqlite3.Connection, names: list[Phrase]) -> set[int]:
+    """Note in ``carrying`` the lines in the rooms asked for that carry a file with a name that has these words.
+    Returns the volumes of these lines."""
+    connection.create_function("is_named", 1, lambda name: matches(names, name), deterministic=True)
+    connection.execute("DELETE FROM carrying")
+    connection.execute(
+        """INSERT OR IGNORE INTO carrying SELECT e.id FROM temp.asked AS a
+        CROSS JOIN files AS f ON f.room = a.room AND f.seq > a.floor
+        CROSS JOIN events AS e ON e.room = f.room AND e.seq = f.seq WHERE is_named(f.name)"""
+    )
+    return {number for (number,) in connection.execute("SELECT DISTINCT id / ? FROM carrying", (VOLUME,))}
+
+
 def _search_volume(
-    connection: sqlite3.Connection, number: int, expression: str, query: SearchQuery, limit: int
+    connection: sqlite3.Connection, number: int, expression: str, query: SearchQuery, limit: int, *, of_files: bool
 ) -> list[Hit]:
     name = table(number)
     conditions, values = _times(query, "e.time", "e.time")
@@ -320,6 +363,11 @@ def _search_volume(
         source, order = f"{name} AS w CROSS JOIN events AS e ON e.id = w.rowid", "w.rowid"
         conditions.append(f"{name} MATCH ?")
         values.append(expression)
+        if of_files:
+            conditions.append("e.id IN (SELECT id FROM temp.carrying)")
+    elif of_files:
+        source, order = "temp.carrying AS c CROSS JOIN events AS e ON e.id = c.id", "e.id"
+        conditions.append(f"c.id BETWEEN {number * VOLUME} AND {(number + 1) * VOLUME - 1}")
     else:
         source, order = "events AS e", "e.id"
         conditions.append(f"e.id BETWEEN {number * VOLUME} AND {(number + 1) * VOLUME - 1}")

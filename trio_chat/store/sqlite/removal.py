@@ -35,6 +35,7 @@ def prune(connection: sqlite3.Connection, room: int, upto: int) -> bool:
     search_index.mark_dirty(connection, [number for number, _ in rows])
     connection.execute("DELETE FROM events WHERE room = ? AND seq <= ?", (room, last))
     connection.execute("DELETE FROM mentions WHERE room = ? AND seq <= ?", (room, last))
+    connection.execute("DELETE FROM files WHERE room = ? AND seq <= ?", (room, last))
     connection.execute("UPDATE rooms SET first = ? WHERE id = ?", (last + 1, room))
     return bool(last < upto)
 

@@ -8,7 +8,8 @@ index is divided into volumes, each an FTS5 table ``words_N`` for :data:`VOLUME`
 a moment. ``volumes`` lists them with the times of their lines, and tells whether they contain words that must be
 removed (``dirty``). All lines up to the id ``indexed`` in ``meta`` are in the index. ``purges`` lists deleted rooms
 whose lines are still to be removed, ``scrubs`` lines whose text was deleted (see
-:mod:`trio_chat.store.sqlite.removal`).
+:mod:`trio_chat.store.sqlite.removal`). ``files`` and ``dropped_blobs`` are explained in
+:mod:`trio_chat.store.sqlite.file_table`.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import urllib.parse
 from typing import TYPE_CHECKING, Final, Literal, TypeAlias
 
 from trio_chat.errors import StoreError
-from trio_chat.store.sqlite import line_accounts
+from trio_chat.store.sqlite import file_table, line_accounts
 from trio_chat.store.sqlite.faults import explain, explain_system
 from trio_chat.store.sqlite.private_files import create_private, refuse_stranger
 from trio_chat.store.sqlite.tables import differences
@@ -132,6 +133,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
     line_accounts.STATEMENTS,
     _READS,
     _INVITE_LINKS,
+    file_table.STATEMENTS,
 )
 """Each migration's statements; the fourth is followed by :mod:`trio_chat.store.sqlite.line_accounts`."""
 
@@ -218,6 +220,7 @@ def open_reader(path: Path, patience: float) -> sqlite3.Connection:
         connection.execute("PRAGMA temp_store = MEMORY")
         connection.execute(f"PRAGMA cache_size = -{_READER_CACHE}")
         connection.execute("CREATE TEMP TABLE asked (room INTEGER PRIMARY KEY, floor INTEGER NOT NULL)")
+        connection.execute("CREATE TEMP TABLE carrying (id INTEGER PRIMARY KEY)")
     except BaseException:
         connection.close()
         raise

@@ -18,7 +18,7 @@ import trio
 
 from trio_chat.errors import StoreError
 from trio_chat.store.interface import STORED, CommitOutcome, CommitRefused, SearchResult, StoreStatistics, cutoff
-from trio_chat.store.sqlite import queries, search_index
+from trio_chat.store.sqlite import file_table, queries, search_index
 from trio_chat.store.sqlite.faults import code_of, damaged, explain, tells_damage, translated
 from trio_chat.store.sqlite.files import clean_up
 from trio_chat.store.sqlite.lock import DatabaseLock
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from trio_chat.records import Record, Snapshot
+    from trio_chat.records import Record, SaveFile, Snapshot
     from trio_chat.store.interface import AuditLine, LinePosition, LogSlice, LookedUp, SearchQuery, StoredLine
     from trio_chat.store.sqlite.schema import Synchronous
 
@@ -174,6 +174,45 @@ class SqliteStore:
                     pass
                 firsts[state.room.id] = last + 1
         return firsts
+
+    # ---- files --------------------------------------------------------------------------------
+
+    @property
+    def files_dropped(self) -> bool:
+        """Whether there may be dropped blobs; see :class:`~trio_chat.store.interface.FileRecords`."""
+        return self._writer.files_dropped
+
+    async def prune_files(self, now: datetime, days: float) -> int:
+        """Remove files that are too old; see :class:`~trio_chat.store.interface.FileRecords`."""
+        before, removed = cutoff(now, days), 0
+        while count := await self._write(self._writer.prune_files, before):
+            removed += count
+        return removed
+
+    async def dropped_blobs(self, limit: int) -> list[str]:
+        """Digests that no file has; see :class:`~trio_chat.store.interface.FileRecords`."""
+        self._writer.files_dropped = False  # before they are read: a commit may come meanwhile
+        return await self._read(file_table.dropped, limit)
+
+    async def is_dropped(self, digest: str) -> bool:
+        """Whether no file has a digest; see :class:`~trio_chat.store.interface.FileRecords`."""
+        return await self._read(file_table.is_dropped, digest)
+
+    async def forget_dropped(self, digests: Collection[str]) -> None:
+        """Delete notes; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await self._write(self._writer.forget_dropped, digests)
+
+    async def find_file(self, file: str) -> SaveFile | None:
+        """One file; see :class:`~trio_chat.store.interface.FileRecords`."""
+        return await self._read(file_table.find, file)
+
+    async def list_files(self, *, room: int | None = None, account: int | None = None, limit: int) -> list[SaveFile]:
+        """The newest files; see :class:`~trio_chat.store.interface.FileRecords`."""
+        return await self._read(file_table.newest, room, account, limit)
+
+    async def file_bytes(self, accounts: Collection[int] | None = None) -> dict[int, int]:
+        """The bytes of accounts; see :class:`~trio_chat.store.interface.FileRecords`."""
+        return await self._read(file_table.sizes, accounts)
 
     # ---- reading ------------------------------------------------------------------------------
 

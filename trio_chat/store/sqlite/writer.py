@@ -10,14 +10,14 @@ import sqlite3
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.errors import StoreError
-from trio_chat.store.sqlite import removal, search_index
+from trio_chat.store.sqlite import file_table, removal, search_index
 from trio_chat.store.sqlite.changes import Changes
 from trio_chat.store.sqlite.faults import explain_system, spoils_connection
 from trio_chat.store.sqlite.files import companion
 from trio_chat.store.sqlite.schema import VOLUME, meta, open_writer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from pathlib import Path
 
     from trio_chat.records import Record
@@ -47,6 +47,8 @@ class Writer:
         self._has_traces = False
         """Whether the WAL, or any table, may still contain removed texts."""
         self.commits = self.lines = self.failures = 0
+        self.files_dropped = True
+        """Whether files may have been removed since this was set to false; at the start, by an earlier process."""
         self.text_version = 0
         """Grows whenever the text of a line changes or a line is removed: lines that were read before may be stale."""
         try:
@@ -77,6 +79,7 @@ class Writer:
         self.commits += 1
         self.lines += work.lines
         self.text_version += work.texts_changed or work.removed
+        self.files_dropped = self.files_dropped or work.files_dropped
         self._note_removed(work.removed)
 
     def check(self) -> None:
@@ -144,8 +147,21 @@ class Writer:
         with self._transaction() as connection:
             more = removal.prune(connection, room, upto)
         self.text_version += 1
+        self.files_dropped = True
         self._note_removed(removed=True)
         return more
+
+    def prune_files(self, time: str) -> int:
+        """Remove some of the files that are older than a time. Returns how many there were."""
+        with self._transaction() as connection:
+            count = file_table.prune(connection, time)
+        self.files_dropped = self.files_dropped or count > 0
+        return count
+
+    def forget_dropped(self, digests: Collection[str]) -> None:
+        """Delete the notes about blobs that are removed."""
+        with self._transaction() as connection:
+            file_table.forget_dropped(connection, digests)
 
     def left(self) -> int:
         """Return how much indexing and removal is left to do."""
