@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import TYPE_CHECKING
 
-from trio_chat.errors import Refusal, TrioChatError, refuse
+from trio_chat.errors import Refusal, TrioChatError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,7 +50,7 @@ async def _administer(path: Path, order: Order) -> Table:
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
     from trio_chat.server.hub.clock import Clock  # noqa: PLC0415 - as above
     from trio_chat.server.hub.file_requests import read_files  # noqa: PLC0415 - as above
-    from trio_chat.store import FileRecords, SqliteStore, require_stored  # noqa: PLC0415 - as above
+    from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
 
     async with SqliteStore.open(path) as store:
         snapshot = await store.load()
@@ -60,10 +60,9 @@ async def _administer(path: Path, order: Order) -> Table:
         found: list[SaveFile] = []
         if order.do == "files":
             asked = files_asked(broker, order.name, order.drop)
-            kept = store if isinstance(store, FileRecords) else None
-            if kept is None or isinstance(asked, Refusal):
-                raise TrioChatError(str(asked if isinstance(asked, Refusal) else refuse("no_files")))
-            found = await read_files(kept, asked)
+            if isinstance(asked, Refusal):
+                raise TrioChatError(str(asked))
+            found = await read_files(store, asked)
         answer = administer(broker, order, now, effects, found)
         if isinstance(answer, Refusal):
             raise TrioChatError(str(answer))

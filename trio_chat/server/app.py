@@ -19,7 +19,6 @@ a deadline. Then deleted texts are removed from the disk.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import secrets
 from functools import partial
@@ -61,7 +60,7 @@ from trio_chat.server.reception import AcceptedSocket, Reception
 from trio_chat.server.tally import Tally
 from trio_chat.server.trusted_proxies import Proxies
 from trio_chat.server.upkeep import Upkeep
-from trio_chat.store import DATABASE, FileRecords, MemoryStore, SqliteStore
+from trio_chat.store import DATABASE, MemoryStore, SqliteStore
 from trio_chat.store.blobs import FILES, DirectoryBlobs
 from trio_chat.version import __version__
 
@@ -302,14 +301,11 @@ def make_server(
     makes the clock that goes on from the stored one. Without an ``identity`` the server gets one for this run only."""
     clocks = clock(snapshot.clock)
     identity = identity or ServerIdentity.for_this_run()
-    settings = _settings(config, store.epoch, identity)
-    if not isinstance(store, FileRecords):
-        settings = dataclasses.replace(settings, max_file=0)
-    hub = Hub(Broker(settings, snapshot, *clocks.read()), store, Tally(), clocks)
+    hub = Hub(Broker(_settings(config, store.epoch, identity), snapshot, *clocks.read()), store, Tally(), clocks)
     return Server(
         config,
         hub,
-        Upkeep(hub, store, config.keep, clocks, config.keep_files),
+        Upkeep(hub, store, blobs, config.keep, clocks, config.keep_files),
         itertools.count(1),
         identity=identity,
         blobs=blobs,

@@ -10,15 +10,16 @@ import structlog
 import trio
 
 from trio_chat.errors import StoreError
+from trio_chat.server.blob_upkeep import remove_blobs, remove_unneeded
 from trio_chat.server.hub.items import LogsTrimmed
-from trio_chat.store import FileRecords
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from trio_chat.server.hub.clock import Clock
     from trio_chat.server.hub.hub import Hub
-    from trio_chat.store import StoreUpkeep
+    from trio_chat.store import Store, StoreUpkeep
+    from trio_chat.store.blobs import BlobStore
 
 _P = ParamSpec("_P")
 
@@ -56,10 +57,13 @@ class Upkeep:
     """The upkeep of a hub's store. Messages older than ``keep`` days are removed; 0 keeps them for ever. Files older
     than ``keep_files`` days are removed too; 0 keeps them as long as their messages."""
 
-    def __init__(self, hub: Hub, store: StoreUpkeep, keep: float, clock: Clock, keep_files: float = 0.0) -> None:
+    def __init__(
+        self, hub: Hub, store: Store, blobs: BlobStore, keep: float, clock: Clock, keep_files: float = 0.0
+    ) -> None:
         self.store = store
         self._hub = hub
         self._keep = keep
+        self._blobs = blobs
         self._keep_files = keep_files
         self._clock = clock
 
@@ -70,12 +74,18 @@ class Upkeep:
         """Start the tasks that run until they are cancelled."""
         nursery.start_soon(_run_for_ever, fill_index, self._hub, self.store)
         nursery.start_soon(_run_for_ever, prune, self._hub, self.store, self._keep, self._clock, self._keep_files)
+        nursery.start_soon(_run_for_ever, remove_blobs, self.store, self._blobs)
         nursery.start_soon(_run_for_ever, check_for_damage, self.store)
         nursery.start_soon(_run_for_ever, watch_store, self._hub, self.store)
 
     async def finish(self) -> None:
-        """Remove deleted texts from the disk at the end of the server, as far as that is soon done."""
+        """Remove deleted texts and files from the disk at the end of the server, as far as that is soon done."""
         await finish(self.store)
+        with trio.move_on_after(_FINISHING):
+            try:
+                await remove_unneeded(self.store, self._blobs)
+            except StoreError as error:
+                log.warning("files not removed", error=str(error), advice="the next start goes on with it")
 
 
 async def _run_for_ever(task: Callable[_P, Awaitable[NoReturn]], *args: _P.args, **kwargs: _P.kwargs) -> NoReturn:
@@ -127,7 +137,7 @@ async def finish(store: StoreUpkeep) -> None:
     log.warning("not all that was deleted is removed from the disk", advice=advice)
 
 
-async def prune(hub: Hub, store: StoreUpkeep, keep: float, clock: Clock, keep_files: float = 0.0) -> NoReturn:
+async def prune(hub: Hub, store: Store, keep: float, clock: Clock, keep_files: float = 0.0) -> NoReturn:
     """Remove messages older than ``keep`` days (0: none), or than their room's own limit, and files older than
     ``keep_files`` days (0: none)."""
     while True:
@@ -136,7 +146,7 @@ async def prune(hub: Hub, store: StoreUpkeep, keep: float, clock: Clock, keep_fi
         now = datetime.fromtimestamp(clock.earlier(), UTC)
         try:
             firsts = await store.prune(now, keep or None)
-            if keep_files and isinstance(store, FileRecords):
+            if keep_files:
                 files = await store.prune_files(now, keep_files)
         except StoreError as error:
             log.warning("old messages not removed", error=str(error))

@@ -318,7 +318,7 @@ class StoreUpkeep(Protocol):
         """
 
 
-class Store(StoreReader, StoreCommitter, StoreUpkeep, Protocol):
+class Store(StoreReader, StoreCommitter, StoreUpkeep, FileRecords, Protocol):
     """A whole store."""
 
     def statistics(self) -> StoreStatistics:

@@ -15,7 +15,7 @@ from trio_chat.broker.admin import Order, Table
 from trio_chat.broker.file_orders import BeginUpload, DropUpload, FileOrder, FileVerdict, FindFile, FinishUpload
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.records import SaveFile
-from trio_chat.server.hub.file_requests import ask_file, count_files_anew
+from trio_chat.server.hub.file_requests import ask_file
 from trio_chat.server.hub.items import FileRequest, Item
 from trio_chat.server.operator import carry_out
 from trio_chat.store import MemoryStore
@@ -102,13 +102,6 @@ async def test_what_could_not_be_stored_is_refused_and_counts_for_nothing(serve:
     assert (await ada.ask("send", room="#lobby", text="", files=["f1"]))["type"] == "ok"
 
 
-async def test_a_server_whose_store_knows_no_files_takes_none() -> None:
-    send, _ = trio.open_memory_channel[Item](1)
-    answer = await ask_file(send, None, FindFile("token", HERE, "f1"))
-    assert isinstance(answer, Refusal)
-    assert answer.code == "no_files"
-
-
 async def test_a_file_that_cannot_be_looked_up_is_not_told_to_be_unknown(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, logged: Log
 ) -> None:
@@ -188,7 +181,6 @@ async def test_sums_that_cannot_be_read_are_read_later(
     monkeypatch.undo()
     await ada.say("hello")
     assert (held.is_stale, held.total) == (False, 0)
-    await count_files_anew(live.server.hub.broker, None)
 
 
 async def test_the_operator_lists_and_removes_files_of_a_running_server(serve: Serve) -> None:

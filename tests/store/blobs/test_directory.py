@@ -115,17 +115,29 @@ async def test_a_seal_can_be_done_again_until_the_upload_is_discarded(blobs: Dir
     assert (await blobs.seal("a")).digest == DIGEST
 
 
+async def yes(_: str) -> bool:
+    await trio.lowlevel.checkpoint()
+    return True
+
+
+async def no(_: str) -> bool:
+    await trio.lowlevel.checkpoint()
+    return False
+
+
 async def test_equal_bytes_are_stored_once_and_are_not_removed_while_they_are_pinned(blobs: DirectoryBlobs) -> None:
     assert await put(blobs, "a", DATA) == await put(blobs, "b", DATA) == DIGEST
     assert await blobs.digests() == [(DIGEST, len(DATA))]
     await blobs.begin("c")
     await add(blobs, "c", DATA)
     sealed = await blobs.seal("c")
-    await blobs.remove(DIGEST)
+    assert not await blobs.remove(DIGEST, yes)
     assert read(blobs, DIGEST) == DATA
     sealed.release()
-    await blobs.remove(DIGEST)
-    await blobs.remove(DIGEST)
+    assert not await blobs.remove(DIGEST, no)  # another file has these bytes
+    assert await blobs.digests()
+    assert await blobs.remove(DIGEST, yes)
+    assert await blobs.remove(DIGEST, yes)
     with pytest.raises(BlobMissing):
         blobs.open(DIGEST)
 
@@ -164,9 +176,11 @@ async def test_a_full_disk_is_told_from_a_broken_one(blobs: DirectoryBlobs, monk
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a", "a/b", "a\x00", "a" * 65, "é"])
 async def test_no_name_leads_out_of_the_directory(blobs: DirectoryBlobs, name: str) -> None:
-    for ask in (blobs.begin, blobs.size, blobs.seal, blobs.discard, blobs.remove):
+    for ask in (blobs.begin, blobs.size, blobs.seal, blobs.discard):
         with pytest.raises(BlobMissing):
             await ask(name)
+    with pytest.raises(BlobMissing):
+        await blobs.remove(name, yes)
     with pytest.raises(BlobMissing):
         blobs.open(name)
 

@@ -33,16 +33,12 @@ _NO_PLACE: Final = frozenset({"quota_full", "files_full"})
 log = structlog.get_logger()
 
 
-async def ask_file(
-    inbox: trio.MemorySendChannel[Item], records: FileRecords | None, order: FileOrder
-) -> SaveFile | Refusal:
+async def ask_file(inbox: trio.MemorySendChannel[Item], records: FileRecords, order: FileOrder) -> SaveFile | Refusal:
     """Have the hub decide an order, whose ``inbox`` this is. Returns the answer once all that it changes is stored.
 
     If the account, or the place of its device, asked for too much before, the answer waits. If this is cancelled, the
     order may still be carried out.
     """
-    if records is None:
-        return refuse("no_files")
     verdict = await _ask_once(inbox, records, order)
     if _may_change(verdict, order):
         verdict = await _ask_once(inbox, records, order)
@@ -89,13 +85,13 @@ def take_file_request(broker: Broker, request: FileRequest, batch: Batch, now: f
     batch.end_request(order=True)
 
 
-async def count_files_anew(broker: Broker, records: FileRecords | None) -> None:
+async def count_files_anew(broker: Broker, records: FileRecords) -> None:
     """Read the bytes of the accounts whose files were removed with their messages. The broker's decisions are settled.
 
     If the store fails, that is logged, and tried again with the next batch.
     """
     held = broker.files
-    if records is None or not held.is_stale:
+    if not held.is_stale:
         return
     try:
         held.set_bytes(await records.file_bytes(None if held.all_stale else held.stale))
@@ -103,14 +99,14 @@ async def count_files_anew(broker: Broker, records: FileRecords | None) -> None:
         log.warning("files not counted", error=str(error))
 
 
-async def find_files(broker: Broker, records: FileRecords | None, item: Administration) -> None:
+async def find_files(broker: Broker, records: FileRecords, item: Administration) -> None:
     """Read the files that an operator's order needs from the store; nothing for another order. A failure is its
     answer."""
     if item.order.do != "files":
         return
     asked = files_asked(broker, item.order.name, item.order.drop)
-    if records is None or isinstance(asked, Refusal):
-        item.answer = asked if isinstance(asked, Refusal) else refuse("no_files")
+    if isinstance(asked, Refusal):
+        item.answer = asked
         return
     try:
         item.found = await read_files(records, asked)

@@ -51,7 +51,7 @@ from trio_chat.server.hub.items import (
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.hub.persistence import HubStore, Persistence
 from trio_chat.server.refusals import Refusals
-from trio_chat.store import CommitRefused, CommitUnknown, FileRecords
+from trio_chat.store import CommitRefused, CommitUnknown
 
 if TYPE_CHECKING:
     from trio_chat.broker import Broker
@@ -75,7 +75,7 @@ class Hub:
     def __init__(self, broker: Broker, store: HubStore, tally: Tally, clock: Clock | None = None) -> None:
         self.storing = Persistence(store, tally)
         self._broker = broker
-        self._files = store if isinstance(store, FileRecords) else None
+        self._files = store
         self._clock = clock or Clock()
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)

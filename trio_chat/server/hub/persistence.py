@@ -11,7 +11,15 @@ from trio_chat.broker.state import StoredMessage, StoredPlace
 from trio_chat.errors import StoreError, refuse
 from trio_chat.protocol.codec import decode_event
 from trio_chat.protocol.events import Message
-from trio_chat.store import CommitRefused, CommitStored, CommitUnknown, StoreCommitter, StoreReader, require_stored
+from trio_chat.store import (
+    CommitRefused,
+    CommitStored,
+    CommitUnknown,
+    FileRecords,
+    StoreCommitter,
+    StoreReader,
+    require_stored,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -29,7 +37,7 @@ _LOG_EVERY: Final = 10.0
 log = structlog.get_logger()
 
 
-class HubStore(StoreReader, StoreCommitter, Protocol):
+class HubStore(StoreReader, StoreCommitter, FileRecords, Protocol):
     """The parts of a store that the hub needs."""
 
 

@@ -29,7 +29,7 @@ from trio_chat.errors import StoreError
 from trio_chat.store.blobs.interface import FIRST, BlobBusy, BlobMissing, BlobsFull
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
 FILES: Final = "files"
 """The name of the directory, in that of the server's data."""
@@ -323,13 +323,15 @@ class DirectoryBlobs:
                 os.close(fd)
                 raise
 
-    async def remove(self, digest: str) -> None:
-        """Remove a blob, unless it is pinned."""
+    async def remove(self, digest: str, is_dropped: Callable[[str], Awaitable[bool]]) -> bool:
+        """Remove a blob that is not pinned and that no file has; see :class:`BlobStore`."""
         _check(_DIGEST, digest)
         async with self._placing:
-            if self._pins[digest] <= 0:
-                with contextlib.suppress(BlobMissing):
-                    await _in_thread(f"remove the file {digest}", self._remove, digest)
+            if digest in self._pins or not await is_dropped(digest):
+                return False
+            with contextlib.suppress(BlobMissing):
+                await _in_thread(f"remove the file {digest}", self._remove, digest)
+            return True
 
     def _remove(self, digest: str) -> None:
         folder = os.open(digest[:2], _FOLDER, dir_fd=self._root)

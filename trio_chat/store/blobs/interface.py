@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 from trio_chat.errors import StoreError
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
     from contextlib import AbstractAsyncContextManager
 
 FIRST: Final = 4096
@@ -103,8 +104,13 @@ class BlobStore(Protocol):
     def open(self, digest: str) -> BlobReader:
         """Open a blob. Raises ``BlobMissing``."""
 
-    async def remove(self, digest: str) -> None:
-        """Remove a blob, durably, unless it is pinned. One that is not there is removed already."""
+    async def remove(self, digest: str, is_dropped: Callable[[str], Awaitable[bool]]) -> bool:
+        """Remove a blob, durably, unless it is pinned or ``is_dropped`` says of its digest that a file has it. Returns
+        whether it is gone. One that is not there is removed already.
+
+        The question is asked while no upload can be sealed. So the answer still holds when the blob is removed: a file
+        whose record is not stored yet pins it.
+        """
 
     async def digests(self) -> list[tuple[str, int]]:
         """Return the digest and the size of each blob."""
