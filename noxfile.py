@@ -261,6 +261,7 @@ def screens(session: nox.Session) -> None:
     """Draw the pictures of the full screen in docs/screens from the cells of a terminal emulator."""
     session.install("-e", ".[test]")
     session.run("python", "-m", "tests.ui.tui.pictures", "docs/screens")
+    session.run("python", "-m", "tests.ui.tui.file_pictures", "docs/screens")
 
 
 @nox.session(name="screen-speed", default=False)

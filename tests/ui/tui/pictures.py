@@ -36,7 +36,8 @@ def picture(screen: pyte.Screen, title: str, ground: str = "#101216", ink: str =
     wide, high = screen.columns * _WIDE + 16, screen.lines * _HIGH + 16
     head = (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {wide:g} {high:g}" width="{wide:g}" '
-        f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14"><title>{escape(title)}</title>'
+        f'font-family="DejaVu Sans Mono, Menlo, Consolas, monospace" font-size="14" '
+        f'shape-rendering="crispEdges"><title>{escape(title)}</title>'
     )
     parts = [
         head,
@@ -66,6 +67,8 @@ def _run(cell: Char, text: str, x: int, cells: int, y: int, ground: str, ink: st
     made = ""
     if back != ground:
         made += f'<rect x="{left:g}" y="{top:g}" width="{cells * _WIDE:g}" height="{_HIGH}" fill="{back}"/>'
+    if set(text) == {"▀"}:  # a picture: a font may leave gaps
+        return f'{made}<rect x="{left:g}" y="{top:g}" width="{cells * _WIDE:g}" height="{_HIGH / 2:g}" fill="{front}"/>'
     if text.strip():
         looks = ' font-weight="bold"' if cell.bold else ""
         looks += ' font-style="italic"' if cell.italics else ""

@@ -1,4 +1,4 @@
-"""Actions on files, as frozen structs: send, save, open, list the transfers, cancel one.
+"""Actions on files, as frozen structs: send, save, open, preview, list the transfers, cancel one.
 
 They take as long as the network does, so an interface carries them out beside the queue of its other actions, with
 :class:`~trio_chat.ui.file_jobs.jobs.FileJobs`.
@@ -39,6 +39,17 @@ class SaveFiles:
 
 
 @dataclass(frozen=True, slots=True)
+class PreviewImage:
+    """Show an image of a message in the terminal. The fields are those of :class:`SaveFiles`; of several files, an
+    image is meant."""
+
+    room: str
+    files: tuple[FileInfo, ...] = ()
+    seq: int = 0
+    which: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class ListTransfers:
     """Show the transfers that are under way."""
 
@@ -50,5 +61,5 @@ class CancelTransfer:
     number: int | None = None
 
 
-FileAction: TypeAlias = SendFiles | SaveFiles | ListTransfers | CancelTransfer
+FileAction: TypeAlias = SendFiles | SaveFiles | PreviewImage | ListTransfers | CancelTransfer
 """The actions that an interface carries out beside its queue."""

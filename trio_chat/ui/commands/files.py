@@ -1,12 +1,13 @@
-"""The commands for files: /send, /save, /open, /transfers, /cancel and /files. Pure."""
+"""The commands for files: /send, /save, /open, /preview, /transfers, /cancel and /files. Pure."""
 
 from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING, Final
 
+from trio_chat.protocol.file_kinds import is_image
 from trio_chat.protocol.query import Query
-from trio_chat.ui.actions.files import CancelTransfer, ListTransfers, SaveFiles, SendFiles
+from trio_chat.ui.actions.files import CancelTransfer, ListTransfers, PreviewImage, SaveFiles, SendFiles
 from trio_chat.ui.actions.messages import SearchMessages
 from trio_chat.ui.actions.moderation import ConfigureRoom
 from trio_chat.ui.commands.command import ONLY_MODERATORS, ChatCommand, Reading, is_on
@@ -61,6 +62,21 @@ def _save(argument: str, place: Place, *, opens: bool = False) -> Reading:
         return "That is no file of this room." if opens else "Put a path with spaces in quotes."
     files, seq, which = found or ((), 0, 0)
     return SaveFiles(place.room, files, seq, which, path[0].value if path else "", opens)
+
+
+def _preview(argument: str, place: Place) -> Reading:
+    found = which_file(argument, place) if argument else _newest_image(place)
+    if found is None:
+        return "That is no file of this room."
+    return found if isinstance(found, str) else PreviewImage(place.room, *found)
+
+
+def _newest_image(place: Place) -> tuple[tuple[FileInfo, ...], int, int] | str:
+    for number in range(1, place.files.count(place.room) + 1):
+        shown = place.files.find(place.room, number)
+        if shown is not None and is_image(shown.file.kind):
+            return (shown.file,), shown.seq, 0
+    return "No image was shown in this room."
 
 
 def which_file(word: str, place: Place) -> tuple[tuple[FileInfo, ...], int, int] | str | None:
@@ -137,6 +153,16 @@ COMMANDS: Final[tuple[ChatCommand, ...]] = (
         f"{N} Only pictures, sound, film, PDF and text are opened. It asks first.",
         "/open #12",
         lambda argument, place: _save(argument, place, opens=True),
+        ("text",),
+    ),
+    ChatCommand(
+        "preview",
+        "[N]",
+        "show an image here, in the terminal",
+        f"{N[: N.rindex('Without')]}Without it, it is the newest image. Pillow has to be installed: "
+        "pip install 'trio-chat[images]'. In the full screen, the same command hides the image again.",
+        "/preview #12",
+        _preview,
         ("text",),
     ),
     ChatCommand(

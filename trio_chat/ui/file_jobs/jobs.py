@@ -19,10 +19,18 @@ import trio
 
 from trio_chat.errors import ChatError, NotDone, TrioChatError
 from trio_chat.protocol.events import Error, Event, Message
+from trio_chat.protocol.file_kinds import is_image
 from trio_chat.protocol.files import size_words
 from trio_chat.protocol.text import clean_line, quoted
 from trio_chat.ui.actions.actions import as_error
-from trio_chat.ui.actions.files import CancelTransfer, FileAction, ListTransfers, SaveFiles, SendFiles
+from trio_chat.ui.actions.files import (
+    CancelTransfer,
+    FileAction,
+    ListTransfers,
+    PreviewImage,
+    SaveFiles,
+    SendFiles,
+)
 from trio_chat.ui.file_jobs.choosing import ChosenFile, choose_files, choose_place, free_path, look_at, names_and_size
 from trio_chat.ui.file_jobs.folders import InThread
 from trio_chat.ui.file_jobs.opening import open_file, why_not_opened
@@ -37,7 +45,10 @@ from trio_chat.ui.model.file_questions import (
     ask_overwrite,
 )
 from trio_chat.ui.model.notes import Note
+from trio_chat.ui.model.shown_files import ShownFile
 from trio_chat.ui.model.transfers import Transfer, Transfers, describe
+from trio_chat.ui.preview.decoding import check_image
+from trio_chat.ui.preview.loading import load_image
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -53,11 +64,14 @@ _EVERY: Final = 0.2
 
 Ask: TypeAlias = Callable[[FileQuestion], Awaitable[str]]
 """Asks the person, and returns the key of the answer; ``NO`` for none."""
+Draw: TypeAlias = Callable[[ShownFile, bytes], Awaitable[list[Event]]]
+"""Shows an image, given as its bytes, in the terminal. Raises ``NotDone`` when it cannot be shown."""
 
 
 class FileJobs:
     """Carries out actions on files. ``ask`` is ``None`` where nobody can be asked: then nothing is overwritten or
-    opened. ``show`` is called when the progress of a transfer may be looked at again."""
+    opened; ``draw`` is ``None`` where no pictures can be shown. ``show`` is called when the progress of a transfer may
+    be looked at again."""
 
     def __init__(
         self,
@@ -67,6 +81,7 @@ class FileJobs:
         show: Callable[[Transfer], None],
         ask: Ask | None = None,
         in_thread: InThread = trio.to_thread.run_sync,
+        draw: Draw | None = None,
     ) -> None:
         self.transfers = transfers
         self._place = place
@@ -74,6 +89,8 @@ class FileJobs:
         self._show = show
         self._ask = ask
         self._in_thread = in_thread
+        self._draw = draw
+        self._drawing = trio.Lock()  # one decoder at a time
         self._scopes: dict[int, trio.CancelScope] = {}
         self._looked = -math.inf
 
@@ -93,6 +110,8 @@ class FileJobs:
                     return await self._send(action)
                 case SaveFiles():
                     return await self._save(action)
+                case PreviewImage():
+                    return await self._preview(action)
         except ChatError as error:
             return [as_error(error)]
         except TrioChatError as error:
@@ -244,7 +263,29 @@ class FileJobs:
         if self._ask is None or await self._ask(ask_open(files[0])) != YES:
             raise NotDone("not_opened", "Nothing was opened.", "" if self._ask is not None else "/save saves it.")
 
-    async def _find(self, action: SaveFiles) -> tuple[FileInfo, ...]:
+    # ---- previews ------------------------------------------------------------------------------
+
+    async def _preview(self, action: PreviewImage) -> list[Event]:
+        if self._place.preferences.guest:
+            raise NotDone("no_pictures", "There are no pictures over ssh.", "Use trio-chat on your own machine.")
+        if self._draw is None:
+            advice = "In a shell, trio-chat get --preview shows them."
+            raise NotDone("no_pictures", "Pictures are shown at a terminal only.", advice)
+        files = action.files or await self._find(action)
+        image = next((file for file in files if is_image(file.kind)), files[0])
+        check_image(image.size, image.kind, clean_line(image.name))
+        if self._drawing.locked():
+            raise NotDone("busy", "Another picture is on its way.", "/cancel stops it.")
+        async with self._drawing:
+            transfer = self.transfers.begin("save", image.name, image.size, trio.current_time())
+            loaded: list[bytes] = []
+            with self._following(transfer) as report:
+                loaded.append(await load_image(self._chat().open_file(image, progress=report), image))
+            for data in loaded:  # none if it was cancelled
+                return await self._draw(ShownFile(action.room, action.seq, image), data)
+        return [Note(lines=(f"{clean_line(image.name)} is not shown.",))]
+
+    async def _find(self, action: SaveFiles | PreviewImage) -> tuple[FileInfo, ...]:
         """The files of a message that was not shown."""
         page = await self._chat().history(action.room, after=action.seq - 1, limit=1)
         message = next((event for event in page.events if event.seq == action.seq), None)

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import signal
 from collections import deque
 from typing import Final
@@ -20,7 +21,7 @@ from typing import Final
 import trio
 
 from trio_chat.client.events import Backlog, Disconnected, Reconnected
-from trio_chat.errors import ChatError, ConnectionClosed
+from trio_chat.errors import ChatError, ConnectionClosed, NotDone
 from trio_chat.output import Output
 from trio_chat.protocol.events import Error, Event, Message, RoomEvent
 from trio_chat.protocol.text import clean_line
@@ -44,11 +45,15 @@ from trio_chat.ui.model.ignored import Ignore
 from trio_chat.ui.model.interface_actions import ClearScreen, InterfaceAction
 from trio_chat.ui.model.notes import Context, Hits, Note
 from trio_chat.ui.model.sentences import NO_SHELL
+from trio_chat.ui.model.shown_files import ShownFile, file_row
 from trio_chat.ui.model.transfers import Transfer
 from trio_chat.ui.notify_command import NotifyCommand
 from trio_chat.ui.plain.asking import AskedQuestion
+from trio_chat.ui.plain.graphics_question import GraphicsQuestion
 from trio_chat.ui.plain.line_mode import LineMode, why_ended
 from trio_chat.ui.plain.progress_lines import ProgressLines
+from trio_chat.ui.preview.drawing import draw_image
+from trio_chat.ui.preview.graphics import colour_depth
 from trio_chat.ui.terminal.escapes import BELL
 from trio_chat.ui.terminal.painting import Drawing, Painter, fold, is_own, lay_out
 from trio_chat.ui.terminal.signals import BY_SIGNAL, INTERRUPTED
@@ -84,7 +89,11 @@ class Prompt:
         self._editor = Editor(keeps=lambda line: not keeps_secret(line))
         self._secret: NewPassword | None = None  # while a new password is typed instead of a line
         self._asking: AskedQuestion | None = None  # while a question about a file is asked instead
-        self._files = FileJobs(mode.transfers, mode.place, lambda: mode.chat, self._tell_progress, self._ask)
+        self._files = FileJobs(
+            mode.transfers, mode.place, lambda: mode.chat, self._tell_progress, self._ask, draw=self._draw_picture
+        )
+        self._graphics = GraphicsQuestion(self._write)
+        self._pictures: list[Output] = []  # rows that are not painted yet
         self._folders = Folders()
         self._progress = ProgressLines()
         self._unsent: tuple[str, ...] = ()  # when the person leaves
@@ -146,12 +155,12 @@ class Prompt:
         decoder = Decoder()
         while True:
             data = b""
-            with trio.move_on_after(ESCAPE_DELAY if decoder.waiting else math.inf) as timeout:
+            with trio.move_on_after(ESCAPE_DELAY if decoder.waiting or self._graphics.waiting else math.inf) as timeout:
                 data = await self._terminal.read()
             if timeout.cancelled_caught:
-                keys = decoder.flush()
+                keys = [*decoder.feed(self._graphics.flush()), *decoder.flush()]
             elif data:
-                keys = decoder.feed(data)
+                keys = decoder.feed(self._graphics.split(data))
             else:  # the terminal is gone
                 self._end(BY_SIGNAL + signal.SIGHUP)
                 return
@@ -250,6 +259,17 @@ class Prompt:
     async def _do_file(self, action: FileAction) -> None:
         for event in await self._files.do(action):
             self._show(event)
+
+    async def _draw_picture(self, shown: ShownFile, data: bytes) -> list[Event]:
+        options, graphics = self._mode.options, await self._graphics.ask()
+        if graphics.form == "blocks" and not options.symbols:
+            raise NotDone("no_pictures", "The encoding of this terminal has no characters for pictures.", "")
+        depth = colour_depth(os.environ, colour=options.colour)
+        rows = await draw_image(data, clean_line(shown.file.name), self._terminal.size(), graphics, depth)
+        self._show(Note(lines=(file_row(shown.file),)))
+        self._pictures += rows
+        self._change()
+        return []
 
     async def _resume_files(self) -> None:
         await self._files.resume(self._show)
@@ -410,7 +430,8 @@ class Prompt:
         self._resized = self._clears = False
         lines = list(self._lines)
         self._lines.clear()
-        output += self._painter.paint(lines, drawing)
+        output += self._painter.paint(lines, drawing, self._pictures)
+        self._pictures = []
         if self._rings:
             output.control(BELL)
         self._rings = False

@@ -96,7 +96,7 @@ class FullScreen:
         self._notify_command = NotifyCommand(options.config.notify_command, self._tell_error)
         self._requests = BackgroundRequests(model, self._painter.show, self._notify)
         self._queue = ActionQueue(model, self._requests, self._painter.show)
-        self._files = ScreenFiles(model, self._requests, self._painter.show)
+        self._files = ScreenFiles(model, self._requests, self._painter.show, picture_size=self._painter.picture_size)
         config = options.config
         credentials = Credentials(config.name, config.password, kept=config.remember, made_up=False)
         login = Login(credentials, suggestion=options.suggestion or None, remember=config.remember)
@@ -294,8 +294,9 @@ class FullScreen:
         self._connection.look()
 
     def _after_drawing(self, frame: Frame) -> None:
-        """Fetch the pages of the log that are visible soon."""
+        """Fetch the pages of the log that are visible soon, and drop the pictures that are visible no longer."""
         room = self._model.room
+        self._files.previews.keep(room, frame.messages)
         if frame.view.wants_older and self._model.wants_older(room):
             self._requests.fetch(room.name, "older")
         elif frame.view.wants_newer:

@@ -23,8 +23,8 @@ def held(model: FollowedModel) -> list[int]:
 
 def test_a_picture_stays_while_its_message_is_on_the_screen() -> None:
     model, previews = talk(), Previews()
-    assert previews.show(model.room, 2, PICTURE)
-    assert previews.show(model.room, 4, PICTURE)
+    assert previews.show(model.room, 2, PICTURE, "id")
+    assert previews.show(model.room, 4, PICTURE, "id")
     assert model.room.reveal == 4
     previews.keep(model.room, [2, 3, 4])
     assert held(model) == [2, 4]
@@ -42,7 +42,8 @@ def test_a_picture_is_hidden_again_and_its_entry_is_laid_out_anew() -> None:
     entry = model.room.log.find(3)
     assert entry is not None
     versions = [entry.version]
-    previews.show(model.room, 3, PICTURE)
+    previews.show(model.room, 3, PICTURE, "id")
+    assert (previews.file(model.room, 3), previews.file(model.room, 4)) == ("id", "")
     versions.append(entry.version)
     assert previews.hide(model.room, 3)
     versions.append(entry.version)
@@ -53,19 +54,19 @@ def test_a_picture_is_hidden_again_and_its_entry_is_laid_out_anew() -> None:
 
 def test_there_is_no_picture_without_a_message() -> None:
     model, previews = talk(), Previews()
-    assert not previews.show(model.room, 77, PICTURE)
+    assert not previews.show(model.room, 77, PICTURE, "id")
     gone = Deleted(room=LOBBY, seq=6, time="2026-01-31T12:00:00.000Z", sender="bob", sender_id=2, target=3)
-    previews.show(model.room, 3, PICTURE)
+    previews.show(model.room, 3, PICTURE, "id")
     model.take(gone, 0.0, 0.0)
     assert held(model) == []
-    assert not previews.show(model.room, 3, PICTURE)
+    assert not previews.show(model.room, 3, PICTURE, "id")
     previews.keep(model.room, [1, 2, 3])
     assert len(previews) == 0
 
 
 def test_the_picture_of_a_stretch_that_was_dropped_is_not_held() -> None:
     model, previews = talk(), Previews()
-    previews.show(model.room, 3, PICTURE)
+    previews.show(model.room, 3, PICTURE, "id")
     model.room.log.replace([message(3, "the same again")], more_before=False, more_after=False)
     previews.keep(model.room, [3])
     assert len(previews) == 0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from trio_chat.ui.actions.files import SaveFiles
+from trio_chat.ui.actions.files import PreviewImage, SaveFiles
 from trio_chat.ui.actions.messages import (
     ByNumber,
     DeleteMessage,
@@ -279,6 +279,14 @@ class MessageActions:
         rows += [Choice(file_row(file), value=partial(act, file)) for file in entry.files]
         self._model.pane = ListPane("files", "Open a file" if opens else "Save", lambda _text: rows, typing=False)
 
+    def preview(self) -> None:
+        """Show the image of the selected message; when it is shown, the next one of the message, or none."""
+        entry = self.selected()
+        if entry is None or not entry.files:
+            self._feedback.complain("There is no file in that message.")
+            return
+        self._files.start(PreviewImage(self._room.name, entry.files, entry.seq))
+
     def enter(self) -> None:
         """Save the file of the selected message, or reply to it if it has none."""
         entry = self.selected()
@@ -340,6 +348,7 @@ class MessageActions:
         "message-enter": enter,
         "message-save": save,
         "message-open": lambda self: self.save(opens=True),
+        "message-preview": preview,
         "message-react": _ask_reaction,
         "message-edit": _edit_selected,
         "message-delete": ask_delete,

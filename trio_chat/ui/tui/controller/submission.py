@@ -8,7 +8,7 @@ from trio_chat.protocol.events import Error
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.actions.account import AskPassword
 from trio_chat.ui.actions.actions import Quit, Reconnect, SendRoom
-from trio_chat.ui.actions.files import CancelTransfer, ListTransfers, SaveFiles, SendFiles
+from trio_chat.ui.actions.files import CancelTransfer, ListTransfers, PreviewImage, SaveFiles, SendFiles
 from trio_chat.ui.actions.messages import ByNumber, EditMessage
 from trio_chat.ui.commands.account import keeps_secret
 from trio_chat.ui.commands.command import Meaning
@@ -136,7 +136,7 @@ class Submission:
                 note = self._model.place.ignored.do(meaning, self._model.place.accounts)
                 requests.take(note)
                 requests.apply(self._model.count())
-            case SendFiles() | SaveFiles() | ListTransfers() | CancelTransfer():
+            case SendFiles() | SaveFiles() | PreviewImage() | ListTransfers() | CancelTransfer():
                 self._files.start(meaning)
             case ClearScreen():
                 clear(room)

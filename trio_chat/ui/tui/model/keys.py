@@ -128,6 +128,7 @@ KEYS: Final[tuple[Binding, ...]] = (
     Binding("message-enter", ("Enter",), "save its file, else reply to it", "With a message selected", "message"),
     Binding("message-save", ("s",), "save its file", "With a message selected", "message"),
     Binding("message-open", ("O",), "save its file and open it", "With a message selected", "message"),
+    Binding("message-preview", ("p",), "show its image here, or hide it", "With a message selected", "message"),
     Binding("message-react", ("+",), "react with an emoji", "With a message selected", "message"),
     Binding("message-edit", ("e",), "edit it, if it is yours", "With a message selected", "message"),
     Binding("message-delete", ("d",), "delete it, if it is yours", "With a message selected", "message"),

@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from typing import NamedTuple
 
 from trio_chat.ui.preview.picture import Picture
 from trio_chat.ui.tui.model.log import Entry
 from trio_chat.ui.tui.model.room import RoomModel
 
 
+class ShownPicture(NamedTuple):
+    """The message that has a picture, and the id of the picture's file."""
+
+    room: RoomModel
+    entry: Entry
+    file: str
+
+
 class Previews:
     """Puts pictures under messages and takes them away. What is held is what fits on one screen."""
 
     def __init__(self) -> None:
-        self._shown: list[tuple[RoomModel, Entry]] = []
+        self._shown: list[ShownPicture] = []
 
     def __repr__(self) -> str:
         return f"<Previews with {len(self._shown)} pictures>"
@@ -21,15 +30,21 @@ class Previews:
     def __len__(self) -> int:
         return len(self._shown)
 
-    def show(self, room: RoomModel, seq: int, picture: Picture) -> bool:
-        """Put a picture under a message, in place of the one that it has; tell whether the message is there."""
+    def file(self, room: RoomModel, seq: int) -> str:
+        """The id of the file whose picture stands under a message; empty for none."""
+        entry = room.log.find(seq)
+        return next((one.file for one in self._shown if one.entry is entry), "")
+
+    def show(self, room: RoomModel, seq: int, picture: Picture, file: str) -> bool:
+        """Put the picture of a file under a message, in place of the one that it has; tell whether the message is
+        there."""
         entry = room.log.find(seq)
         if entry is None or entry.deleted:
             return False
         self.hide(room, seq)
         entry.picture = picture
         entry.change()
-        self._shown.append((room, entry))
+        self._shown.append(ShownPicture(room, entry, file))
         room.reveal = seq
         return True
 
@@ -39,16 +54,18 @@ class Previews:
         if entry is None or entry.picture is None:
             return False
         self._take_away(entry)
-        self._shown = [(where, one) for where, one in self._shown if one is not entry]
+        self._shown = [one for one in self._shown if one.entry is not entry]
         return True
 
     def keep(self, room: RoomModel, visible: Collection[int]) -> None:
         """Take away all pictures but those of these messages of a room, and those of deleted messages."""
-        gone = [(where, one) for where, one in self._shown if where is not room or one.seq not in visible]
-        for _, entry in gone:
-            self._take_away(entry)
+        for one in self._shown:
+            if one.room is not room or one.entry.seq not in visible:
+                self._take_away(one.entry)
         self._shown = [
-            (where, one) for where, one in self._shown if one.picture is not None and one is where.log.find(one.seq)
+            one
+            for one in self._shown
+            if one.entry.picture is not None and one.entry is one.room.log.find(one.entry.seq)
         ]
 
     def _take_away(self, entry: Entry) -> None:

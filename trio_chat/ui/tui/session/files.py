@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
 
 import trio
 
+from trio_chat.errors import NotDone
 from trio_chat.protocol.events import Event
+from trio_chat.protocol.file_kinds import is_image
 from trio_chat.protocol.text import clean_line
-from trio_chat.ui.actions.files import FileAction, SendFiles
+from trio_chat.ui.actions.files import FileAction, PreviewImage, SendFiles
 from trio_chat.ui.commands.completion import Completion
 from trio_chat.ui.commands.path_completion import TypedPath
 from trio_chat.ui.file_jobs.folders import Folders, InThread
@@ -19,17 +22,23 @@ from trio_chat.ui.file_jobs.jobs import FileJobs
 from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.input.path_words import quoted_path
 from trio_chat.ui.model.file_questions import AS_TEXT, NO, WITH_TEXT, YES, FileQuestion, ask_dropped
+from trio_chat.ui.model.shown_files import ShownFile
 from trio_chat.ui.model.transfers import Transfer
+from trio_chat.ui.preview.decoding import decode_image
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.panes import Pressed, Question
+from trio_chat.ui.tui.model.previews import Previews
 from trio_chat.ui.tui.session.background import BackgroundRequests
 
+_PICTURE: Final = (80, 48)
+"""Pixels of a picture where no screen tells how many fit."""
 _LOOK: Final = 0.3
 """Seconds between two looks whether another pane has gone: it is before a question, or has taken its place."""
 
 
 class ScreenFiles:
-    """Carries out actions on files beside everything else. ``show`` has the screen drawn."""
+    """Carries out actions on files beside everything else. ``show`` has the screen drawn; ``picture_size`` says how
+    many pixels a picture may have now."""
 
     def __init__(
         self,
@@ -37,13 +46,18 @@ class ScreenFiles:
         requests: BackgroundRequests,
         show: Callable[[], None],
         in_thread: InThread | None = None,
+        picture_size: Callable[[], tuple[int, int]] = lambda: _PICTURE,
     ) -> None:
         self._model = model
         self._requests = requests
         self._show = show
         self._folders = Folders(in_thread)
         in_thread = in_thread or trio.to_thread.run_sync
-        self.jobs = FileJobs(model.transfers, model.place, requests.connected, self._progress, self.ask, in_thread)
+        self.previews = Previews()
+        self._picture_size = picture_size
+        self.jobs = FileJobs(
+            model.transfers, model.place, requests.connected, self._progress, self.ask, in_thread, self._draw
+        )
         self._asking = trio.Lock()  # one question at a time
         self._answers_in, self._answers = trio.open_memory_channel[str](1)
 
@@ -62,6 +76,12 @@ class ScreenFiles:
 
     def start(self, action: FileAction) -> None:
         """Begin an action; its result is shown when it is done."""
+        if isinstance(action, PreviewImage):
+            following = self._next_picture(action)
+            if following is None:
+                self._show()
+                return
+            action = following
         self._requests.start(partial(self._do, action), offline=True)
 
     async def _do(self, action: FileAction) -> None:
@@ -75,6 +95,33 @@ class ScreenFiles:
     def resume(self) -> None:
         """Go on with what was being sent when this program, or the chat, ended."""
         self._requests.start(partial(self.jobs.resume, self._take))
+
+    # ---- pictures ------------------------------------------------------------------------------
+
+    def _next_picture(self, action: PreviewImage) -> PreviewImage | None:
+        """The image of a message that is to be shown after the one that is shown; after the last one, none is, and the
+        picture is hidden."""
+        room = self._model.rooms.get(action.room)
+        shown = self.previews.file(room, action.seq) if room is not None else ""
+        ids = [file.id for file in action.files if is_image(file.kind)]
+        if room is None or shown not in ids:
+            return action
+        if shown == ids[-1]:
+            self.previews.hide(room, action.seq)
+            self._model.changed += 1
+            return None
+        following = ids[ids.index(shown) + 1]
+        return replace(action, files=tuple(file for file in action.files if file.id == following))
+
+    async def _draw(self, shown: ShownFile, data: bytes) -> list[Event]:
+        name = clean_line(shown.file.name)
+        picture = await decode_image(data, *self._picture_size(), name)
+        room = self._model.rooms.get(shown.room)
+        if room is None or not self.previews.show(room, shown.seq, picture, shown.file.id):
+            raise NotDone("not_here", f"The message with {name} is not here.", f"Go there first: /context {shown.seq}")
+        self._model.changed += 1
+        self._show()
+        return []
 
     # ---- questions -----------------------------------------------------------------------------
 
