@@ -13,9 +13,11 @@ from trio_chat.version import __version__
 VERBS: Final[dict[str, str]] = {
     "serve": "Host a chat.",
     "join": "Join a chat.",
-    "send": "Send a message, or each line of the input.",
+    "send": "Send a message, each line of the input, or files.",
     "tail": "Show new messages of rooms as they arrive.",
     "search": "Search messages.",
+    "files": "List the files of a room.",
+    "get": "Fetch the files of a message.",
     "who": "Show who is online.",
     "trust": "Show and change which servers you know.",
     "admin": "Administer a server: accounts, rooms, bans, backups.",

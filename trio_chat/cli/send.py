@@ -1,8 +1,8 @@
-"""``send``: say something from a script."""
+"""``send``: say something, or send files, from a script."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -27,6 +27,7 @@ from trio_chat.errors import ChatError, ConnectionClosed, Refused, UsageError
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
+    from trio_chat.client.files.sources import NamedSource
 
 _LONGEST: Final = 4 * 1024 * 1024
 """Bytes of input read for one message: more than the longest that a server can be set to take."""
@@ -41,6 +42,8 @@ _HINT: Final = " If you want a new room of that name, add --create."
         ("echo done | trio-chat send '#ops'", "the input, as one message"),
         ("trio-chat send '#ops' backup is done", "the words of the command line"),
         ("trio-chat send @bob,@eve lunch?", "to these people only"),
+        ("trio-chat send --file build.log '#ops' it failed here", "a file, and a text with it"),
+        ("journalctl | trio-chat send --file - --name log.txt '#ops'", "the input, as a file"),
         ("tail -f app.log | trio-chat send --lines '#log'", "each line as it arrives"),
     ],
 )
@@ -52,9 +55,22 @@ _HINT: Final = " If you want a new room of that name, add --create."
     "--lines", cls=GroupedOption, group="How it behaves", is_flag=True, help="send each line of the input as a message"
 )
 @click.option(
+    "--file",
+    "files",
+    cls=GroupedOption,
+    group="How it behaves",
+    metavar="FILE|-",
+    multiple=True,
+    type=click.Path(allow_dash=True),
+    help="send a file; - is the input, which --name names; may be given several times, for one message",
+)
+@click.option(
+    "--as", "sender", cls=GroupedOption, group="The server and you", metavar="NAME", help="your name, beside --file"
+)
+@click.option(
     "--create", cls=GroupedOption, group="How it behaves", is_flag=True, help="make the room if it does not exist"
 )
-def command(
+def command(  # noqa: PLR0913 - each is an option of the command
     target: str | None,
     text: tuple[str, ...],
     config_path: Path | None,
@@ -62,6 +78,8 @@ def command(
     port: int | None,
     *,
     lines: bool,
+    files: tuple[str, ...],
+    sender: str | None,
     create: bool,
     **flags: object,
 ) -> int:
@@ -69,6 +87,9 @@ def command(
 
     The message is the text of the command line, or else the whole input. The room is joined if need be; it must exist,
     unless --create makes it. In a shell, # begins a comment: quote the room's name, or leave out the #.
+
+    With --file, the text of the command line goes with the files, and --name is the name of the file in the chat; your
+    own name is then given by --as, or the settings. If it is interrupted, the same command goes on where it ended.
 
     Exit status: 0 when the server has acknowledged everything, 1 when a message was not delivered, 2 when the command
     line or a setting is wrong.
@@ -78,15 +99,34 @@ def command(
     if lines and text:
         raise UsageError("--lines sends the input, and there is a text too. Leave one of them out.")
     room, people = _read_target(target)
+    file_name = _take_names(flags, files, sender, lines=lines)
     config = load_settings(ClientConfig, flags, config_path)
     check_given(flags.get("name"))
     server = given_server(config, None, url=flags.get("url"), host=host, port=port)
 
     async def session(chat: Chat) -> int:
         destination = _Destination(chat, room, people, create=create)
+        if files:
+            return await _send_files(destination, files, file_name, " ".join(text))
         return await _say_all(destination, _messages(" ".join(text), lines=lines))
 
     return connect_and_run(ConnectionPlan(server, config, listen=False, quiet=True), session)
+
+
+def _take_names(flags: dict[str, object], files: tuple[str, ...], sender: str | None, *, lines: bool) -> str | None:
+    """The name of the file, which ``--name`` is beside ``--file``. Leaves the person's name in the flags."""
+    from trio_chat.cli.send_files import check_files  # noqa: PLC0415 - the help page does not need it
+
+    given = flags.get("name")
+    if not files:
+        if sender is not None and given is not None:
+            raise UsageError("Your name is given twice, by --name and by --as. Leave one of them out.")
+        flags["name"] = sender or given
+        return None
+    flags["name"] = sender
+    name = None if given is None else str(given)
+    check_files(files, name, lines=lines)
+    return name
 
 
 def _read_target(target: str) -> tuple[str | None, tuple[str, ...]]:
@@ -137,12 +177,36 @@ class _Destination:
 
     async def send(self, text: str) -> None:
         """Send one message and wait until it is acknowledged."""
+        await self.enter()
         if self._room is None:
             await self._chat.send_to(self._people, text)
-            return
-        if self._room not in self._chat.rooms:
+        else:
+            await self._chat.send(self._room, text)
+
+    async def enter(self) -> None:
+        """Join the room, if need be."""
+        if self._room is not None and self._room not in self._chat.rooms:
             self._room = (await self._chat.join(self._room, create=self._create)).name
-        await self._chat.send(self._room, text)
+
+    async def send_files(self, sources: Sequence[NamedSource], text: str) -> None:
+        """Send files with one message and wait until it is acknowledged."""
+        from trio_chat.cli.send_files import send_all  # noqa: PLC0415 - the help page does not need it
+
+        await send_all(self._chat, self._room, self._people, sources, text)
+
+
+async def _send_files(destination: _Destination, files: tuple[str, ...], name: str | None, text: str) -> int:
+    """Send files and print why they were not delivered. Returns the exit status."""
+    from trio_chat.cli.send_files import named_sources  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.actions.retry import patiently  # noqa: PLC0415 - as above
+
+    try:
+        await patiently(destination.enter)
+        await destination.send_files(named_sources(files, name), text)
+    except ChatError as error:
+        say(sentence(error) + _hint(error))
+        return FAILED
+    return 0
 
 
 async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> int:
@@ -160,6 +224,10 @@ async def _say_all(destination: _Destination, messages: AsyncIterator[str]) -> i
         except ConnectionClosed:
             raise
         except ChatError as error:
-            say(sentence(error) + (_HINT if isinstance(error, Refused) and error.code == "unknown_room" else ""))
+            say(sentence(error) + _hint(error))
             status = FAILED
     return status
+
+
+def _hint(error: ChatError) -> str:
+    return _HINT if isinstance(error, Refused) and error.code == "unknown_room" else ""

@@ -113,6 +113,11 @@ def standard_output(encoding: str) -> LineOutput:
     return LineOutput(1 if sys.stdout is not None else -1, encoding, _raw(sys.__stdout__))
 
 
+def standard_bytes() -> LineOutput:
+    """As :func:`standard_output`, for the bytes of a file."""
+    return standard_output("utf-8")
+
+
 def _raw(stream: TextIO | None) -> io.RawIOBase | None:
     """The raw stream below a stream of text, on Windows."""
     raw = getattr(getattr(stream, "buffer", None), "raw", None) if sys.platform == "win32" else None
@@ -146,6 +151,12 @@ class LineOutput:
             return
         data = "".join(f"{rendered_line(line)}\n" for line in lines).encode(self._encoding, "replace")
         async with self._lock:  # the lines of two tasks must not be mixed
+            await trio.to_thread.run_sync(self._write, data, abandon_on_cancel=True)
+
+    async def write_bytes(self, data: bytes) -> None:
+        """Write the bytes of a file as they are. The caller makes sure that they do not go to a terminal. Raises as
+        :meth:`write`."""
+        async with self._lock:
             await trio.to_thread.run_sync(self._write, data, abandon_on_cancel=True)
 
     async def wait_reader_gone(self) -> None:
