@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
+from pathlib import Path
 
 import pytest
 import trio
@@ -331,6 +333,41 @@ async def test_an_upload_is_removed_while_bytes_come(serve: Serve) -> None:
     assert (await ada.ask("DELETE", path, TUS)).status == 204
     assert await live.server.blobs.uploads() == []
     assert (await writing.next_http_answer()).status == 423
+
+
+async def test_an_upload_ends_after_a_day(serve: Serve) -> None:
+    now = [1_800_000_000.0]
+    live = await serve(clock=lambda: now[0])
+    ada = await FileClient.join(live, "ada")
+    begun, whole = await ada.begin(10), await ada.upload(DATA)
+    told = parsedate_to_datetime(begun.headers["upload-expires"])
+    assert told.timestamp() == now[0] + 24 * 3600
+    path = begun.headers["location"]
+    now[0] += 24 * 3600 - 1
+    assert await ada.offset(path) == 0
+    now[0] += 2
+    await ada.chat.ask("ping")
+    assert (await ada.ask("HEAD", path, TUS)).status == 404
+    assert (await ada.patch(path, 0, b"abc")).status == 404
+    assert (await ada.ask("GET", f"/files/{whole}")).status == 404
+
+
+async def test_what_came_is_kept_when_the_server_stops(serve: Serve, tmp_path: Path) -> None:
+    live = await serve(data=tmp_path)
+    ada = await FileClient.join(live, "ada")
+    path = await ada.create(len(DATA))
+    head = {**TUS, **BYTES, "Upload-Offset": "0", "Content-Length": str(len(DATA))}
+    writing = await ada.open("PATCH", path, head, DATA[:7000])
+    await written(ada, path, 7000)
+    live.server.stop()
+    answer = await writing.next_http_answer()
+    assert (answer.status, code(answer)) == (503, "shutting_down")
+    await live.end()
+    again = await serve(data=tmp_path)
+    back = FileClient(again, await again.join("ada", token=ada.token), ada.token)
+    assert await back.offset(path) == 7000
+    assert (await back.patch(path, 7000, DATA[7000:])).status == 204
+    assert (await back.ask("GET", path)).body == DATA
 
 
 async def test_a_file_that_a_message_carries_is_no_upload_any_more(serve: Serve) -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import structlog
 
 from trio_chat.errors import Refusal, StoreError, refuse
+from trio_chat.protocol.file_kinds import BYTES, KINDS, TEXT
 from trio_chat.server.doors.files.byte_ranges import ByteRange, choose_range, matches
 from trio_chat.server.doors.files.disposition import attachment
 from trio_chat.server.doors.http import FileBody, HttpRequest, HttpResponse, refused
@@ -24,18 +25,8 @@ if TYPE_CHECKING:
     from trio_chat.server.refusals import Refusals
     from trio_chat.store.blobs import BlobStore
 
-_HARMLESS: Final = {
-    "image/png": "image/png",
-    "image/jpeg": "image/jpeg",
-    "image/gif": "image/gif",
-    "image/webp": "image/webp",
-    "image/bmp": "image/bmp",
-    "application/pdf": "application/pdf",
-    "text/plain": "text/plain; charset=utf-8",
-}
-"""The types that an answer may name, and how it does. All else is bytes."""
-
-_BYTES: Final = "application/octet-stream"
+_TEXT: Final = "text/plain; charset=utf-8"
+"""How an answer names text: without the character set a browser would guess."""
 
 _SAFE: Final = (
     ("Content-Security-Policy", "default-src 'none'; sandbox"),
@@ -111,4 +102,11 @@ def _answer(record: SaveFile, tag: str, part: ByteRange | None, body: FileBody) 
     ]
     if part is not None:
         headers.append(("Content-Range", part.content_range(record.size)))
-    return HttpResponse(206 if part else 200, _HARMLESS.get(record.kind, _BYTES), body, tuple(headers))
+    return HttpResponse(206 if part else 200, _type_of(record), body, tuple(headers))
+
+
+def _type_of(record: SaveFile) -> str:
+    """The type that the answer names: none that a browser would run, whatever the record says."""
+    if record.kind == TEXT:
+        return _TEXT
+    return record.kind if record.kind in KINDS else BYTES

@@ -18,7 +18,7 @@ import trio
 
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.protocol.file_kinds import kind_of
-from trio_chat.store.blobs import BlobBusy, BlobsFull
+from trio_chat.store.blobs import BlobBusy, BlobMissing, BlobsFull
 
 if TYPE_CHECKING:
     from trio_chat.records import SaveFile
@@ -75,6 +75,8 @@ class UploadBytes:
                 return refuse("upload_busy")  # another request has taken the upload over
         except BlobBusy:
             return refuse("upload_busy")
+        except BlobMissing:
+            return refuse("unknown_file")  # it was removed meanwhile
         except BlobsFull:
             log.warning("disk full", upload=record.id)
             return refuse("disk_full")
@@ -105,6 +107,8 @@ class UploadBytes:
         Returns the size of the upload."""
         try:
             sealed = await self._blobs.seal(record.id)
+        except BlobMissing:
+            return refuse("unknown_file")
         except BlobsFull:
             return refuse("disk_full")
         except StoreError as error:
