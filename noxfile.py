@@ -335,6 +335,31 @@ def conformance(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def tus(session: nox.Session) -> None:
+    """Upload with tuspy, tus-js-client and a client of our own, through two hundred broken connections and kills.
+
+    Without node, tus-js-client is left out, which is said. ``-- --seed=7`` is another run.
+    """
+    session.install("-e", ".[test,speed]")
+    seed = next((one.removeprefix("--seed=") for one in session.posargs if one.startswith("--seed=")), "11")
+    with tempfile.TemporaryDirectory() as temporary:
+        environment, modules = Path(temporary, "python"), Path(temporary, "node")
+        env = {"TRIO_CHAT_TRIAL_BREAKS": "200", "TRIO_CHAT_TRIAL_SEED": seed, "TRIO_CHAT_TRIAL_LIMIT": "1200"}
+        session.run("python", "-m", "venv", str(environment))
+        python = str(environment / "bin" / "python")
+        session.run(python, "-m", "pip", "install", "--quiet", "tuspy~=1.1", external=True)
+        env["TRIO_CHAT_TRIAL_TUSPY"] = python
+        if shutil.which("node") is None or shutil.which("npm") is None:
+            session.warn("tus-js-client is left out: it needs node and npm")
+        else:
+            modules.mkdir()
+            install = ["npm", "install", "--silent", "--no-fund", "--no-audit", "--prefix", str(modules)]
+            session.run(*install, "tus-js-client@4", external=True)
+            env["TRIO_CHAT_TRIAL_TUS_JS"] = str(modules)
+        session.run("pytest", "-s", "tests/files", env=env)
+
+
+@nox.session(default=False)
 def mutants(session: nox.Session) -> None:
     """Change one operator at a time in 200 places of a copy, and list the changes that no test notices."""
     session.install("-e", ".[test,speed]", *_group("coverage"))

@@ -21,6 +21,8 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Final, TypeAlias
 
+from tests.attacks import file_attackers
+from tests.attacks.file_attackers import file_attack
 from tests.server.raw_client import CONTINUATION, PONG, TEXT, close_frame, frame, request
 
 ADDRESS: Final = "127.66.0.1"
@@ -328,6 +330,14 @@ ATTACKS: Final[dict[str, Attack]] = {
     "coming and going": _flood(10, _comings),
     "health pages": _refused(lambda: b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     "bad heads": _refused(lambda: b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: two\r\nUpgrade: websocket\r\n\r\n"),
+    "file look-ups": file_attack(file_attackers.look_up, PASSWORD),
+    "file tokens": file_attack(file_attackers.look_up, PASSWORD, known=False),
+    "begun uploads": file_attack(file_attackers.begin_uploads, PASSWORD),
+    "small parts up": file_attack(file_attackers.send_small_parts, PASSWORD),
+    "small parts down": file_attack(file_attackers.ask_for_small_parts, PASSWORD),
+    "unread downloads": file_attack(file_attackers.read_nothing, PASSWORD),
+    "slow uploads": file_attack(file_attackers.send_slowly, PASSWORD),
+    "wrong checksums": file_attack(file_attackers.fail_checksums, PASSWORD),
 }
 """All attacks, by their names."""
 

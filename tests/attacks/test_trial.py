@@ -14,7 +14,9 @@ from tests.attacks.trial import Members, Server, faults_of_server, losses, put_t
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="reads /proc, and comes from all of 127.0.0.0/8")
 
 
-@pytest.mark.parametrize("attack", ["half-sent heads", "pongs", "empty fragments", "long messages", "own passwords"])
+@pytest.mark.parametrize(
+    "attack", ["half-sent heads", "pongs", "empty fragments", "long messages", "own passwords", "small parts up"]
+)
 def test_an_attack_costs_nobody_a_message_or_the_connection(attack: str, tmp_path: Path) -> None:
     assert attack in ATTACKS
     with Server(tmp_path) as server:
