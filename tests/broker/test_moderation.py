@@ -412,6 +412,16 @@ def test_the_only_owner_can_be_made_owner_again_and_nothing_less() -> None:
     assert crowd.refused("owner1", SetRole(id="s", room="#ops", name="owner1", role="member")).code == "last_owner"
 
 
+def test_a_new_role_is_told_to_the_room_and_noted_and_the_same_role_is_not() -> None:
+    crowd = ops()
+    for _ in range(2):
+        crowd.do("owner1", SetRole(id="r", room="#ops", name="plain", role="moderator"))
+    assert did(crowd, "mod1") == [("role", "plain", "moderator")]
+    notes = [(note.actor, note.target, note.detail) for note in crowd.kept.notes if note.action == "role"]
+    assert notes[-1] == ("owner1", "plain", "moderator")
+    assert len(notes) == 3  # with the two of the beginning
+
+
 def test_the_lobby_needs_no_owner() -> None:
     crowd = ops()
     crowd.do("boss", SetRole(id="r", room=LOBBY, name="plain", role="owner"))

@@ -64,6 +64,7 @@ def test_what_people_type_becomes_an_address(text: str, address: Address) -> Non
         ("chat.example:70000", "numbers from 1 to 65535"),
         ("chat.example:0", "from 1 to 65535"),
         ("ws://ada:secret@chat.example/", "do not belong"),
+        ("ws://ada@chat.example/", "do not belong"),
         ("ws://chat.example/#room", "Leave out the # and the text after it"),
         ("ws://chat.example/#pin=x&invite=secret-secret-secret", "pin in the link is damaged"),
         ("ws://chat.example/#invite=secret-secret-secret", "an invite and no pin"),

@@ -164,3 +164,11 @@ def test_held_events_are_dropped_with_their_connection() -> None:
     assert shown(view.take_page(lines(1, 2), more=False, first=1)) == [1, 2]
     assert not view.catching_up
     assert live(view, 3) == [3]
+
+
+def test_the_first_message_of_a_room_can_mention_the_person() -> None:
+    view = room()
+    view.note_mention(1)
+    assert view.mentions == 1
+    view.note_mention(1, on=False)
+    assert view.mentions == 0

@@ -85,6 +85,12 @@ def test_a_long_name_keeps_its_extension(name: str) -> None:
     assert cleaned.rpartition(".")[2][-4:] == name.rpartition(".")[2][-4:]
 
 
+@pytest.mark.parametrize("size", range(MAX_FILE_NAME - 3, MAX_FILE_NAME + 4))
+def test_a_name_of_about_the_greatest_length_leaves_a_byte_for_a_mark(size: int) -> None:
+    name = "x" * (size - 4) + ".pdf"
+    assert clean_file_name(name) == "x" * (min(size, MAX_FILE_NAME - 1) - 4) + ".pdf"
+
+
 def test_a_long_text_after_a_dot_is_no_extension() -> None:
     assert clean_file_name("a." + "b" * 300) == "a." + "b" * 197
 

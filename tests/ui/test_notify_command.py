@@ -114,6 +114,22 @@ async def test_the_end_of_the_chat_ends_the_programs_and_what_they_have_started(
     assert faults == []
 
 
+async def test_a_program_that_is_ended_has_a_moment_to_tidy_up(
+    program: Callable[[str], tuple[str, ...]], tmp_path: Path, faults: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(notify_command, "_TO_END", 20.0)  # on a busy machine a moment is long
+    command = NotifyCommand(
+        program('trap \'echo done > "$1/tidied"; exit\' TERM; echo > "$1/ready"; while :; do sleep 0.05; done'),
+        faults.append,
+    )
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(command.run)
+        command.call(message())
+        await until((tmp_path / "ready").exists)
+        nursery.cancel_scope.cancel()
+    assert (tmp_path / "tidied").read_text() == "done\n"
+
+
 def is_running(pid: int) -> bool:
     """Whether a process runs; one that nobody has waited for does not."""
     try:

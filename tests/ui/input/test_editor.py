@@ -134,6 +134,8 @@ def test_up_and_down_move_through_the_lines_of_a_text_first() -> None:
 def test_search_finds_the_newest_line_then_older_ones() -> None:
     editor = Editor(history=["make tea", "walk", "make coffee"])
     typed("draft", "C-r", editor=editor)
+    assert editor.search is not None
+    assert editor.search.found  # nothing is missed before a word is typed
     typed("make", editor=editor)
     assert editor.text == "make coffee"
     editor.press(Press("C-r"))

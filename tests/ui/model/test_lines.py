@@ -179,6 +179,7 @@ def welcome(count: int, motd: str = "") -> Welcome:
         ),
         (Reconnected(attempts=1), "-- Connected again."),
         (Missed(room="#ops", count=7), "-- 7 older messages in #ops are no longer kept."),
+        (Missed(room="#ops", count=1), "-- 1 older message in #ops is no longer kept."),
         (RejoinRefused(room="#ops", code="x", message="No.", advice="Ask."), "-- You are no longer in #ops. No. Ask."),
         (
             Error(code="unknown_person", message="Nobody here is called x.", advice="Nothing was sent."),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from tests.ui import with_files
 from tests.ui.followed import FollowedPlace, views
 from trio_chat.client.known_accounts import KnownAccounts
 from trio_chat.protocol.events import (
@@ -32,6 +33,14 @@ def test_leaving_the_current_room_returns_to_the_lobby() -> None:
     one.take(Left(room="#ops"))
     assert one.room == "#lobby"
     assert "#ops" not in one.rooms
+
+
+def test_the_files_of_a_room_that_was_left_have_no_numbers_any_more() -> None:
+    one = place()
+    one.take(with_files.message(1, with_files.info("plan.pdf")))
+    assert one.files.find("#ops", 1) is not None
+    one.take(Left(room="#ops"))
+    assert one.files.find("#ops", 1) is None
 
 
 def test_a_room_lost_in_a_reconnect_returns_to_the_lobby() -> None:

@@ -165,3 +165,20 @@ def test_remaining_times_in_words(seconds: float, words: str) -> None:
 
 def test_without_transfers_there_is_no_text() -> None:
     assert status_text(Transfers(), 0.0, 80) == ""
+
+
+def test_of_several_the_only_one_that_goes_on_is_shown_with_its_name() -> None:
+    transfers = Transfers()
+    moving(transfers, "build.log")
+    over = transfers.begin("save", "photo.png", MIB, 9.0, "#ops")
+    transfers.end(over, "done", 9.5)
+    assert len(transfers.listed(10.0)) == 2
+    assert status_forms(transfers, 10.0)[0].startswith("↑ build.log 10% of 100.0 MiB")
+
+
+def test_what_is_over_is_shown_without_a_percentage() -> None:
+    transfers = Transfers()
+    one = transfers.begin("save", "photo.png", MIB, 0.0, "#ops")
+    transfers.note(one, MIB // 2, MIB, "moving", 1.0)
+    transfers.end(one, "cancelled", 2.0)
+    assert status_forms(transfers, 2.0)[0] == "↓ photo.png cancelled"

@@ -164,5 +164,7 @@ async def test_a_picture_fits_the_terminal_in_each_form() -> None:
     assert "s=140,v=140,c=14,r=7" in str(kitty[0])
     sixel = await draw_image(quarters("PNG", side=300), "photo", (30, 10), Graphics("sixel", (10, 20)), "true")
     assert '"1;1;140;140' in str(sixel[0])
+    narrow = await draw_image(quarters("PNG", side=300), "photo", (15, 40), Graphics("kitty", (10, 20)), "true")
+    assert "s=140,v=140,c=14,r=7" in str(narrow[0])  # the last column stays free
     tiny = await draw_image(quarters("PNG", side=300), "photo", (1, 1), Graphics(), "mono")
     assert len(tiny) == 1

@@ -85,6 +85,7 @@ def test_without_colours_a_picture_has_no_control_sequences_and_its_light() -> N
     grey = "".join(str(row) for row in block_rows(Picture(20, 20, b"\x80" * 1200), "mono"))
     lit = sum({" ": 0, "▀": 1, "▄": 1, "█": 2}[char] for char in grey)
     assert 180 <= lit <= 220  # about half of the 400 pixels
+    assert [str(row) for row in block_rows(Picture(2, 2, b"\x73" * 12), "mono")] == ["▄▀"]  # also at the left edge
 
 
 def test_a_picture_is_made_smaller_to_fit_with_its_aspect() -> None:

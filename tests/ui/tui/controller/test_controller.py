@@ -94,6 +94,26 @@ async def test_a_message_that_is_not_there_is_an_error_and_the_line_comes_back()
     assert desk.model.room.log.entries[-1].kind == "error"
 
 
+async def test_a_line_that_makes_no_sense_is_an_error_and_comes_back() -> None:
+    desk = Desk()
+    await desk.submit("/msg bob")
+    assert desk.queue.actions == []
+    assert desk.model.room.log.entries[-1].kind == "error"
+    assert desk.model.room.editor.text == "/msg bob"
+
+
+async def test_a_number_alone_is_a_reaction_to_the_newest_message_and_before_another_word_a_message() -> None:
+    desk = Desk()
+    await desk.submit("/react 1 tada")
+    await desk.submit("/react 100")
+    await desk.submit("/react 1")
+    assert desk.queue.actions == [
+        ReactToMessage("#lobby", ByNumber(1), "🎉", on=True),
+        ReactToMessage("#lobby", ByNumber(2), "100", on=True),
+        ReactToMessage("#lobby", ByNumber(2), "1", on=True),
+    ]
+
+
 async def test_a_reply_names_its_message() -> None:
     desk = Desk()
     await desk.submit("/reply ^ yes")

@@ -318,3 +318,13 @@ def test_the_selected_message_alone_is_highlighted() -> None:
     highlighted = [plain_text(row) for row in rows if any("selected" in span.style for span in row)]
     assert len(highlighted) == 1
     assert "text 2" in highlighted[0]
+
+
+@pytest.mark.parametrize(
+    ("came", "shown_line"),
+    [("abcdef", "→ a, b, c, d, e, f"), ("abcdefg", "→ a, b, c, d, e, f and 1 more")],
+)
+def test_six_people_who_came_are_named_and_more_are_counted(came: str, shown_line: str) -> None:
+    room, conversation, look = filled(1)
+    room.log.people(tuple(came), (), 1.0)
+    assert plain_text(conversation.view(room, 80, 1, look).rows[0]).endswith(shown_line)

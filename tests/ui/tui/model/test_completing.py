@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.ui.tui.rich_server import stamp
 from trio_chat.protocol import events
+from trio_chat.ui.input.editor import Editor
 from trio_chat.ui.model.place import Place
-from trio_chat.ui.tui.model.completing import complete_here
+from trio_chat.ui.tui.model.completing import Completing, complete_here
 
 
 def test_completion_of_emoji_commands_and_search_words() -> None:
@@ -25,3 +26,15 @@ def test_an_emoji_is_completed_by_its_whole_name_also_where_another_begins_with_
     place = Place("ada")
     assert complete_here(":heart:", 7, place).candidates == ("❤️",)
     assert {":heart:", ":heart_eyes:"} <= set(complete_here(":heart", 6, place).candidates)
+
+
+def test_candidates_that_name_an_emoji_are_shown_with_it_and_others_as_they_are() -> None:
+    place = Place("ada")
+
+    def offered(text: str) -> list[str]:
+        editor = Editor()
+        editor.put(text)
+        return (Completing().press(editor, lambda text, cursor: complete_here(text, cursor, place)) or "").split("  ")
+
+    assert {"❤️ :heart:", "😍 :heart_eyes:"} <= set(offered(":heart"))
+    assert offered("/co") == ["/context", "/copy"]

@@ -71,6 +71,8 @@ def test_a_fault_in_the_settings_is_named(changes: dict[str, list[str]], sentenc
         ("C-x C-e C-f", None),
         ("F13", None),
         ("Foo", None),
+        ("ctrl-", None),
+        ("ctrl-alt-Ctrl-x", "C-M-x"),
     ],
 )
 def test_keys_are_read_in_every_spelling(written: str, read: str | None) -> None:

@@ -126,3 +126,10 @@ def test_a_lost_private_room_is_not_made_again_silently(chat: Running, tmp_path:
         ada.wait_for("> the sec")
         ada.sees("input was written before that.")
         assert not chat.server.asked(requests.Send)
+
+
+def test_a_message_to_a_room_that_the_person_was_just_removed_from_is_given_back_in_a_note() -> None:
+    model = entered()
+    assert model.send("#gone", "my long text", "text", 0.0) == 0
+    note = model.room.log.entries[-1]
+    assert (note.kind, note.text) == ("error", "You are not in #gone any more. Not sent: my long text")

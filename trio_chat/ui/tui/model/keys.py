@@ -193,9 +193,7 @@ def read_key(text: str) -> str | None:
     parts = []
     for word in text.split():
         rest, modifiers = word, ""
-        while found := next(
-            (pair for pair in _LONG if rest.lower().startswith(pair[0]) and len(rest) > len(pair[0])), None
-        ):
+        while found := next((pair for pair in _LONG if rest.lower().startswith(pair[0])), None):
             modifiers += found[1]
             rest = rest[len(found[0]) :]
         if "C-" in modifiers and len(rest) == 1:
