@@ -61,6 +61,18 @@ async def test_a_directory_that_is_closed_keeps_no_descriptor(tmp_path: Path) ->
     assert descriptors() == []
 
 
+async def test_what_was_saved_is_on_the_disk(blobs: DirectoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    synced: list[int] = []
+    await blobs.begin("a")
+    for name in ("fsync", "fdatasync"):
+        monkeypatch.setattr(os, name, lambda fd: synced.append(os.fstat(fd).st_size), raising=False)
+    async with blobs.append("a", 0) as writer:
+        await writer.write(DATA)
+        synced.clear()
+        await writer.save()
+        assert synced == [len(DATA)]
+
+
 async def test_an_upload_grows_and_becomes_a_blob(blobs: DirectoryBlobs, tmp_path: Path) -> None:
     assert await blobs.size("a") is None
     await blobs.begin("a")

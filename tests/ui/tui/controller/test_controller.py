@@ -105,11 +105,11 @@ async def test_a_line_that_makes_no_sense_is_an_error_and_comes_back() -> None:
 async def test_a_number_alone_is_a_reaction_to_the_newest_message_and_before_another_word_a_message() -> None:
     desk = Desk()
     await desk.submit("/react 1 tada")
-    await desk.submit("/react 100")
+    await desk.submit("/react 101")
     await desk.submit("/react 1")
     assert desk.queue.actions == [
         ReactToMessage("#lobby", ByNumber(1), "🎉", on=True),
-        ReactToMessage("#lobby", ByNumber(2), "100", on=True),
+        ReactToMessage("#lobby", ByNumber(2), "101", on=True),
         ReactToMessage("#lobby", ByNumber(2), "1", on=True),
     ]
 

@@ -328,3 +328,10 @@ def test_six_people_who_came_are_named_and_more_are_counted(came: str, shown_lin
     room, conversation, look = filled(1)
     room.log.people(tuple(came), (), 1.0)
     assert plain_text(conversation.view(room, 80, 1, look).rows[0]).endswith(shown_line)
+
+
+def test_no_text_is_too_long_before_the_server_has_said_how_long_one_may_be() -> None:
+    model = FollowedModel()
+    assert model.excess(model.lines.read("hello")) == 0
+    model.most_text = 4
+    assert model.excess(model.lines.read("hello")) == 1

@@ -44,3 +44,12 @@ def test_tab_in_a_question_says_that_there_is_no_candidate() -> None:
     assert (asked.said.startswith("There is no emoji qqq."), asked.editor.text) == (True, "qqq")
     asked.press(Press("Backspace"), None)
     assert asked.said == ""
+
+
+def test_a_text_scrolls_to_its_last_line_and_back() -> None:
+    pane = TextPane("Help", [("", str(number)) for number in range(15)])
+    tops = []
+    for move in ("page-down", "page-down", "down", "up", "page-up", "page-up"):
+        pane.press(Press(move), move)
+        tops.append(pane.top)
+    assert tops == [10, 14, 14, 13, 3, 0]
