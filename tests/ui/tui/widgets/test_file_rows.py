@@ -12,7 +12,7 @@ from trio_chat.protocol.files import with_file_lines
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.model.log import about
 from trio_chat.ui.tui.widgets.bars import status_row
-from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, plain_text
+from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, file_rows, plain_text
 
 LOG, PICTURE = info(), info("a.png", 2048, "image/png", 64, 32)
 
@@ -57,6 +57,17 @@ def test_a_long_name_keeps_its_end_and_its_row(columns: int, caption: str) -> No
     assert len(shown) == 1 + bool(caption)
     assert ".pdf" in shown[-1]
     assert "3.0 MiB" in shown[-1] or columns < 44
+
+
+@pytest.mark.parametrize(
+    ("shown", "less"),
+    [("↓ build.log  12.3 KiB  text", "↓ build.log  12.3 KiB"), ("↓ build.log  12.3 KiB", "↓ build.log")],
+)
+def test_the_kind_and_the_size_are_shown_as_long_as_every_letter_has_a_column(shown: str, less: str) -> None:
+    entry = room_with(message(1, LOG, caption="it failed")).room.log.find(1)
+    assert entry is not None
+    for columns, text in ((text_width(shown), shown), (text_width(shown) - 1, less)):
+        assert [plain_text(row) for row in file_rows(entry, columns, 0)] == [text]
 
 
 def test_an_edit_keeps_the_files_and_a_deletion_removes_them() -> None:
