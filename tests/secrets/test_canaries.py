@@ -207,7 +207,7 @@ def use_scripts(story: Story, url: str) -> None:
 
 def administer(story: Story, url: str) -> None:
     data = ("--data", str(story.data))
-    for verb in ("users", "rooms", "bans", "stats", "audit", "check", "identity", "health"):
+    for verb in ("users", "rooms", "bans", "files", "stats", "audit", "check", "identity", "health"):
         story.run("server", "admin", verb, *data)
     story.run("server", "admin", "promote", "ada", *data)
     story.run("server", "admin", "export", str(story.world / "server" / "export.jsonl"), *data)
