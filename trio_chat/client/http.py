@@ -88,7 +88,7 @@ class HttpConnection:
     @property
     def in_body(self) -> bool:
         """Whether the body of a response can be read on."""
-        return self._h11.their_state is h11.SEND_BODY and self._h11.our_state is h11.DONE
+        return self._h11.their_state is h11.SEND_BODY and self._h11.our_state in {h11.DONE, h11.MUST_CLOSE}
 
     async def ask(
         self, method: str, path: str, headers: Headers = (), body: ReadPiece | None = None, size: int = 0

@@ -296,3 +296,33 @@ async def test_nothing_is_tried_for_longer_than_the_request_timeout(tmp_path: Pa
             with pytest.raises(trio_chat.ChatError):
                 await ada.send_file("#lobby", tmp_path / "big", progress=break_off)
             assert len(journal(tmp_path, "ada")) == 1
+
+
+async def test_an_upload_goes_on_after_the_server_was_restarted(tmp_path: Path) -> None:
+    path = tmp_path / "build.log"
+    path.write_bytes(some_bytes(BIG))
+    stopped, started = trio.Event(), trio.Event()
+
+    def watch(step: trio_chat.TransferProgress) -> None:
+        if step.state == "moving" and step.done > BIG // 2:
+            stopped.set()
+
+    async with breaking_way(0) as way, trio.open_nursery() as nursery:
+
+        async def run_server(*, task_status: trio.TaskStatus[None]) -> None:
+            async with serving(data=tmp_path / "data") as server:
+                way.server_port = port_of(server)
+                task_status.started()
+                await stopped.wait()
+            async with serving(data=tmp_path / "data") as server:
+                way.server_port = port_of(server)
+                await started.wait()
+
+        await nursery.start(run_server)
+        async with talking(f"ws://127.0.0.1:{way.port}/", "ada", tmp_path) as ada:
+            way.up.append(BIG * 2 // 3)  # whatever is on its way is cut too
+            receipt = await ada.send_file("#lobby", path, progress=watch)
+            message = await last_message(ada)
+            assert (message.seq, await count_messages(ada)) == (receipt.seq, 1)
+            assert message.files[0].sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+        started.set()
