@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,13 +24,16 @@ from trio_chat.cli.faults import FAILED, say, sentence
 from trio_chat.cli.options import GroupedOption, Verb, load_settings, settings
 from trio_chat.config import ClientConfig
 from trio_chat.errors import ChatError, OutputError, UsageError
+from trio_chat.ui.terminal.capabilities import coloured, is_terminal
 
 if TYPE_CHECKING:
     from trio_chat.client import Chat
     from trio_chat.protocol.parts import FileInfo
+    from trio_chat.ui.preview.graphics import Graphics
 
 _GROUP: Final = "Where it goes"
 _STANDARD_OUTPUT: Final = "-"
+_HERE: Final = "."
 _MESSAGE: Final = re.compile(r"(?P<room>.+?)(?:/|\s+#?)(?P<seq>[0-9]{1,15})")
 
 
@@ -37,6 +42,7 @@ _MESSAGE: Final = re.compile(r"(?P<room>.+?)(?:/|\s+#?)(?P<seq>[0-9]{1,15})")
     examples=[
         ("trio-chat get '#ops/12'", "the files of message 12 in #ops, into this folder"),
         ("trio-chat get '#ops' 12 -o logs/", "the same, into the folder logs"),
+        ("trio-chat get '#ops/12' --preview", "its images, here in the terminal"),
         ("trio-chat get '#ops/12' -o - | less", "its file, for another program"),
         ("trio-chat get Zk3rNc0mpL3x1dQwErTyUi -o build.log", "a file by its id, which `trio-chat files` shows"),
     ],
@@ -51,8 +57,15 @@ _MESSAGE: Final = re.compile(r"(?P<room>.+?)(?:/|\s+#?)(?P<seq>[0-9]{1,15})")
     group=_GROUP,
     metavar="PATH|-",
     type=click.Path(allow_dash=True),
-    default=".",
+    default=_HERE,
     help="save it there: in a folder, or as this file; - is the standard output",
+)
+@click.option(
+    "--preview",
+    cls=GroupedOption,
+    group=_GROUP,
+    is_flag=True,
+    help="show images here, in the terminal, and save nothing",
 )
 @click.option("--overwrite", cls=GroupedOption, group=_GROUP, is_flag=True, help="replace a file of that name")
 def command(
@@ -63,6 +76,7 @@ def command(
     output: str,
     *,
     overwrite: bool,
+    preview: bool,
     **flags: object,
 ) -> int:
     """Fetch the files of a message, given by its room and its number, or one file, given by its id.
@@ -73,6 +87,10 @@ def command(
     Exit status: 0 when all is there and its hash is right, 1 when a file could not be fetched or saved, 2 when the
     command line or a setting is wrong.
     """
+    if preview and (output != _HERE or overwrite):
+        raise UsageError("--preview saves nothing. Leave out --output and --overwrite, or --preview.")
+    if preview and not is_terminal(1):
+        raise UsageError("--preview shows images on a terminal, and the output is none. Save the file instead.")
     room, key = _read(what)
     config = load_settings(ClientConfig, flags, config_path)
     check_given(flags.get("name"))
@@ -81,6 +99,8 @@ def command(
     async def session(chat: Chat) -> int:
         try:
             files = [await chat.find_file(key)] if room is None else await _files_of(chat, room, int(key))
+            if preview:
+                return await _show(chat, files, colour=config.color)
             if output == _STANDARD_OUTPUT:
                 return await _write(chat, files)
             return await _save(chat, files, output, overwrite=overwrite)
@@ -133,6 +153,36 @@ async def _save(chat: Chat, files: list[FileInfo], output: str, *, overwrite: bo
             raise
         row.clear()
         click.echo(_shown(path))
+    return 0
+
+
+async def _show(chat: Chat, files: list[FileInfo], *, colour: str) -> int:
+    """Show the images among the files in the terminal."""
+    import trio  # noqa: PLC0415 - the help page does not need it
+
+    from trio_chat.cli.transfers import ProgressRow  # noqa: PLC0415 - as above
+    from trio_chat.protocol.file_kinds import is_image  # noqa: PLC0415 - as above
+    from trio_chat.protocol.text import clean_line  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.shown_files import file_row  # noqa: PLC0415 - as above
+    from trio_chat.ui.preview.asking import ask_graphics, write_rows  # noqa: PLC0415 - as above
+    from trio_chat.ui.preview.drawing import draw_image  # noqa: PLC0415 - as above
+    from trio_chat.ui.preview.graphics import colour_depth  # noqa: PLC0415 - as above
+    from trio_chat.ui.preview.loading import load_image  # noqa: PLC0415 - as above
+
+    images = [file for file in files if is_image(file.kind)] or files  # why the first cannot be shown is told then
+    graphics: Graphics | None = None
+    depth = colour_depth(os.environ, colour=coloured(colour))
+    for image in images:
+        row = ProgressRow(image.name)
+        try:
+            data = await load_image(chat.open_file(image, progress=row), image)
+        finally:
+            row.clear()
+        if graphics is None:
+            graphics = await trio.to_thread.run_sync(ask_graphics)
+        rows = await draw_image(data, clean_line(image.name), shutil.get_terminal_size(), graphics, depth)
+        click.echo(file_row(image))
+        await trio.to_thread.run_sync(write_rows, rows)
     return 0
 
 

@@ -15,7 +15,7 @@ from tests.launching import PROGRAM
 from tests.programs import ServerProgram, as_somebody, environment, run
 from tests.pty_driver import PtyProgram
 from tests.ui.preview.images import COLOURS, png_claiming, quarters, saved
-from tests.ui.preview.reading import read_kitty
+from tests.ui.preview.reading import read_kitty, read_sixels
 from tests.ui.tui.screens import Screen
 from trio_chat.client import Chat
 from trio_chat.ui.preview.graphics import QUESTION
@@ -109,9 +109,9 @@ def test_a_key_shows_each_image_of_a_message_and_then_none(server: ServerProgram
         assert {cell.fg for row in screen.screen.buffer.values() for cell in row.values() if cell.data == "█"} == {
             "default"
         }
-        first = screen.rows
+        screen.wait_until(lambda: blocks() > 700, "the whole of the white picture")
         screen.type("p")
-        screen.wait_until(lambda: blocks() > 10 and screen.rows[:-2] != first[:-2], "the other picture")
+        screen.wait_until(lambda: 100 < blocks() < 500, "the other picture, half of it dark")
         screen.type("p")
         screen.wait_until(lambda: blocks() == 0, "the picture to go")
 
@@ -178,6 +178,58 @@ def test_line_mode_draws_what_the_terminal_answers_while_a_person_types(server: 
         program.type("/preview #1\r")
         program.wait_until(lambda: program.raw.count(b"\x1b_Ga=T") == 2, "another graphic")
         assert program.raw.count(QUESTION.encode()) == 1
+
+
+def test_get_draws_sixels_where_the_terminal_has_them_and_saves_nothing(server: ServerProgram, home: Path) -> None:
+    command = [*PROGRAM, "get", "#lobby/1", "--preview", "--url", server.url, "--name", "ada"]
+    here = home / "here"
+    here.mkdir()
+    with PtyProgram(["env", "-C", str(here), *command], env=world(home), columns=60, rows=24) as program:
+        program.wait_until(lambda: QUESTION.encode() in program.raw, "the question")
+        program.type(SIXELS)
+        assert program.wait_exit() == 0
+        program.assert_given_back()
+        assert b"[file] photo.png" in program.raw
+        shown = read_sixels(graphic_in(program.raw, b"\x1bP0;1;0q", rb"\x1b\\"))
+        assert shown[1][1] == COLOURS[0]
+        assert shown[-2][-2] == COLOURS[3]
+        assert len(shown) == 300
+    assert list(here.iterdir()) == []
+
+
+def test_get_draws_characters_inside_tmux(server: ServerProgram, home: Path) -> None:
+    command = [*PROGRAM, "get", "#lobby", "1", "--preview", "--url", server.url, "--name", "ada"]
+    around = world(home, TMUX="/tmp/tmux-0/default,1,0", COLORTERM="truecolor")
+    with PtyProgram(command, env=around, columns=60, rows=24) as program:
+        assert program.wait_exit() == 0
+        assert QUESTION.encode() not in program.raw
+        cells = [cell for row in program.screen.buffer.values() for cell in row.values() if cell.data == "▀"]
+        assert {colour for cell in cells for colour in (cell.fg, cell.bg)} >= set(HEX)
+        assert b"\x1b[38;2;255;0;0;48;2;255;0;0m" in program.raw
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["#lobby/2", "--preview"], 1, "notes.txt is no image."),
+        (["#lobby/3", "--preview"], 1, "bomb.png has too many pixels to be shown."),
+        (["#lobby/1", "--preview", "-o", "x"], 2, "--preview saves nothing."),
+    ],
+)
+def test_get_tells_why_nothing_is_shown(
+    server: ServerProgram, home: Path, words: list[str], status: int, told: str
+) -> None:
+    command = [*PROGRAM, "get", *words, "--url", server.url, "--name", "ada"]
+    with PtyProgram(command, env=world(home, NO_COLOR="1")) as program:
+        assert program.wait_exit() == status
+        assert program.shows(told)
+
+
+def test_get_shows_nothing_where_there_is_no_terminal(server: ServerProgram, home: Path) -> None:
+    done = run("get", "#lobby/1", "--preview", "--url", server.url, "--name", "ada", env=world(home))
+    assert done.status == 2
+    assert "the output is none" in done.err
+    assert done.out == ""
 
 
 def test_pipes_are_told_where_images_are_shown(server: ServerProgram, home: Path) -> None:
