@@ -53,6 +53,7 @@ class FileChat:
         self.saved: list[tuple[str, Path, bool]] = []
         self.cancelled = 0
         self.discarded: list[str] = []
+        self.replied_to: list[int | None] = []
         self.unfinished: list[Path] = []
         self.fails: ChatError | None = None
         self._messages = messages
@@ -82,7 +83,10 @@ class FileChat:
             raise
         progress(Progress(size, size, "done"))
 
-    def begin_upload(self, room: str, paths: Sequence[Path], text: str = "") -> FileUpload:
+    def begin_upload(
+        self, room: str, paths: Sequence[Path], text: str = "", *, reply_to: int | None = None
+    ) -> FileUpload:
+        self.replied_to.append(reply_to)
         return FileUpload(self, room, paths, text)
 
     def unfinished_uploads(self) -> tuple[FileUpload, ...]:

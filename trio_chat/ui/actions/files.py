@@ -17,11 +17,12 @@ from trio_chat.protocol.parts import FileInfo
 class SendFiles:
     """Send files to a room. ``argument`` has the paths and the text as they were typed; which of the words are paths
     is decided by looking for the files. Where they are known already they are in ``paths``, and ``argument`` is the
-    text."""
+    text. ``reply_to`` is the number of the message that it replies to."""
 
     room: str
     argument: str
     paths: tuple[Path, ...] = ()
+    reply_to: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -184,7 +184,8 @@ class FileJobs:
         if self._ask is not None and total > LARGE and await self._ask(ask_large(names_and_size(files), where)) != YES:
             return [Note(lines=("Nothing was sent.",))]
         names = tuple(file.path.name for file in files)
-        upload = self._chat().begin_upload(action.room, [file.path for file in files], text)
+        paths = [file.path for file in files]
+        upload = self._chat().begin_upload(action.room, paths, text, reply_to=action.reply_to)
         transfer = self.transfers.begin("send", _few(names), total, trio.current_time(), where)
         await self._run(upload, transfer)
         return []

@@ -97,6 +97,18 @@ async def test_a_file_is_sent_while_typing_goes_on(here: Path, autojump_clock: M
         assert desk.notes == []
 
 
+async def test_a_file_can_be_the_reply_to_a_message(here: Path, autojump_clock: MockClock) -> None:
+    async with at_desk() as desk:
+        await desk.submit("/send build.log no reply")
+        await wait_all_tasks_blocked()
+        desk.model.room.selected = 2
+        await desk.press(Typed("r"))
+        await desk.submit("/send build.log a reply")
+        await desk.finish()
+        assert desk.chat.replied_to == [None, 2]
+        assert desk.model.room.intent is None
+
+
 async def test_a_file_that_is_not_there_costs_a_sentence(autojump_clock: MockClock) -> None:
     async with at_desk() as desk:
         await desk.submit("/send nothing.log")

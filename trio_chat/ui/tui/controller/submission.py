@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from trio_chat.errors import NotDone
 from trio_chat.protocol.addressing import Command
 from trio_chat.protocol.events import Error
@@ -103,6 +105,8 @@ class Submission:
         meaning = line.meaning(self._model.place)
         if isinstance(meaning, SendRoom) and meaning.room in self._model.rooms:
             self._queue.say(meaning, reply_to)
+        elif isinstance(meaning, SendFiles):
+            self._files.start(replace(meaning, reply_to=reply_to))
         elif meaning is not None:
             self._carry_out(meaning, self._model.room, line.text)
 
@@ -136,7 +140,7 @@ class Submission:
                 note = self._model.place.ignored.do(meaning, self._model.place.accounts)
                 requests.take(note)
                 requests.apply(self._model.count())
-            case SendFiles() | SaveFiles() | PreviewImage() | ListTransfers() | CancelTransfer():
+            case SaveFiles() | PreviewImage() | ListTransfers() | CancelTransfer():
                 self._files.start(meaning)
             case ClearScreen():
                 clear(room)
