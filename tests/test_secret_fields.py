@@ -38,7 +38,7 @@ HARMLESS: Final = frozenset(
         ("SaveAccount", "invite_link"),  # a number
         ("Person", "invite_link"),  # a number
         ("ChatRoom", "invited"),  # accounts
-        ("Response", "headers"),  # of pages
+        ("HttpResponse", "headers"),  # of pages
     }
 )
 """Classes and their fields that have such a name and hold no secret."""

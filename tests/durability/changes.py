@@ -6,10 +6,11 @@ nothing under way, the room must be just as they noted it, and each change must 
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from trio_chat.client import Backoff, Chat, connect
 from trio_chat.client.identity import Identities
 from trio_chat.client.options import Reconnection, Timeouts
 from trio_chat.protocol.events import Deleted, Edited, Message, Moderated, Reacted, RoomEvent, TopicChanged
+from trio_chat.protocol.files import caption_of
 
 _MARKS = ("👍", "🎉", "seen")
 _NETWORKS = ("192.0.2.0/24", "198.51.100.0/24", "2001:db8::/32")
@@ -31,6 +33,7 @@ class Said:
 
     text: str | None
     edited: bool = False
+    file: str = ""
     marks: set[str] = field(default_factory=set)
 
 
@@ -71,7 +74,7 @@ class Changer:
             task_status.started()
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_listen, chat)
-                ways = (self._say, self._say, self._edit, self._react, self._delete, self._rule, self._ban)
+                ways = (self._say, self._say, self._share, self._edit, self._react, self._delete, self._rule, self._ban)
                 while not self._done.is_set():
                     await self._chance.choice(ways)(chat)
                 self._ended = True
@@ -90,6 +93,13 @@ class Changer:
         text = f"said {self.room.done['said']}"
         receipt = await chat.send(self.room.name, text)
         self.room.said[receipt.seq] = Said(text)
+        self.room.done["said"] += 1
+
+    async def _share(self, chat: Chat) -> None:
+        content = self._chance.choice([b"the same bytes", self._chance.randbytes(self._chance.randrange(200_000))])
+        text = f"shared {self.room.done['said']}"
+        receipt = await chat.send_file(self.room.name, _pieces(content), text, name="log.txt")
+        self.room.said[receipt.seq] = Said(text, file=hashlib.sha256(content).hexdigest())
         self.room.done["said"] += 1
 
     async def _with_one(self, change: Callable[[int, Said], Awaitable[None]]) -> None:
@@ -119,7 +129,7 @@ class Changer:
     async def _delete(self, chat: Chat) -> None:
         async def delete(seq: int, said: Said) -> None:
             await chat.delete(self.room.name, seq)
-            said.text, said.marks = None, set()
+            said.text, said.marks, said.file = None, set(), ""
             self.room.done["deleted"] += 1
 
         if self._chance.random() < 0.3:  # or there would soon be nothing to change
@@ -148,6 +158,10 @@ class Changer:
         self.room.done["moderated"] += 1
 
 
+async def _pieces(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
 async def _listen(chat: Chat) -> None:
     """Take all events: a client whose mailbox is full reads nothing more, answers included."""
     async for _ in chat:
@@ -171,6 +185,15 @@ async def check(url: str, folder: Path, changer: Changer) -> int:
         log = await _whole_log(chat, room.name)
         view = await chat.join(room.name)
         banned = {ban.network for ban in await chat.bans(room.name)}
+        await _check_log(chat, changer, log)
+    assert not room.said, "acknowledged messages are missing"
+    assert (view.topic, view.slow, view.private, banned) == (room.topic, room.slow, room.private, room.banned)
+    return room.done.total()
+
+
+async def _check_log(chat: Chat, changer: Changer, log: list[RoomEvent]) -> None:
+    """Each message is as its sender noted it, and its files have their bytes."""
+    room = changer.room
     assert [event.seq for event in log] == list(range(1, len(log) + 1)), "the sequence has a gap"
     assert {kind: sum(isinstance(event, of) for event in log) for kind, of in _KINDS.items()} == {
         kind: room.done[kind] for kind in _KINDS
@@ -179,14 +202,16 @@ async def check(url: str, folder: Path, changer: Changer) -> int:
         if isinstance(event, Message):
             said = room.said.pop(event.seq)
             marks = {mark for mark, people in event.reactions.items() if people == (changer.name,)}
-            assert (None if event.deleted else event.text, bool(event.edited), marks) == (
+            assert (None if event.deleted else caption_of(event), bool(event.edited), marks) == (
                 said.text,
                 said.edited and said.text is not None,
                 said.marks,
             )
-    assert not room.said, "acknowledged messages are missing"
-    assert (view.topic, view.slow, view.private, banned) == (room.topic, room.slow, room.private, room.banned)
-    return room.done.total()
+            assert "".join(file.sha256 for file in event.files) == said.file
+            for file in event.files:  # its hash is checked on the way
+                async with chat.open_file(file) as chunks:
+                    async for _ in chunks:
+                        pass
 
 
 async def _whole_log(chat: Chat, room: str) -> list[RoomEvent]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
+import sqlite3
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -14,7 +17,9 @@ from tests.durability import changes
 from tests.durability.changes import Changer
 from tests.durability.members import Crowd, Member, check
 from tests.ports import find_free_port
-from tests.programs import ServerProgram
+from tests.programs import PATIENCE, ServerProgram
+from trio_chat.store import DATABASE, file_archive
+from trio_chat.store.blobs import FILES
 
 KILLS = int(os.environ.get("TRIO_CHAT_TRIAL_KILLS", "4"))
 SENDERS = 20
@@ -32,6 +37,20 @@ def kill(server: ServerProgram) -> None:
     """End it with SIGKILL."""
     with server:
         server.process.kill()
+
+
+def check_blobs(data: Path, patience: float) -> None:
+    """Soon after the start there are just the bytes of the files that messages carry."""
+    until = time.monotonic() + patience
+    while True:
+        with contextlib.closing(sqlite3.connect(f"file:{data / DATABASE}?mode=ro", uri=True)) as database:
+            named = {digest for (digest,) in database.execute("SELECT digest FROM files WHERE room > 0")}
+        there = {file.name for file in (data / FILES).rglob("*") if file.is_file()}
+        if named == there or time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    assert named == there
+    assert list(file_archive.check(data / DATABASE)) == []
 
 
 @asynccontextmanager
@@ -64,6 +83,7 @@ async def test_what_was_acknowledged_is_there_when_the_server_was_killed(tmp_pat
         count = check(crowd, log)
         kill(server)  # what comes now comes from the file
         server = await start(data, port)
+        await trio.to_thread.run_sync(check_blobs, data, PATIENCE)
         changed = sum([await changes.check(server.url, identities, changer) for changer in changers])
     finally:
         kill(server)

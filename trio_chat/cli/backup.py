@@ -24,29 +24,37 @@ if TYPE_CHECKING:
 @click.command(
     "backup",
     cls=Verb,
-    short_help="Copy the database to a file.",
+    short_help="Copy the database and the files to one file.",
     examples=[("trio-chat admin backup chat-$(date +%F).backup", "once a day, from cron")],
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.option("--without-files", is_flag=True, help="Leave out the files that people sent; keep their names.")
 @settings(ServerConfig, "data")
-def backup(file: Path, config_path: Path | None, **flags: object) -> int:
-    """Copy the server's database and key to FILE, while the server is running or stopped.
+def backup(file: Path, without_files: bool, config_path: Path | None, **flags: object) -> int:  # noqa: FBT001 - click
+    """Copy the server's database, key and files to FILE, while the server is running or stopped.
 
-    An existing FILE is replaced only after the new backup is complete. FILE contains all messages and the key that
-    makes the server itself, so only its owner can read it. Keep it as you keep a password.
+    Where people sent files, FILE is a tar archive with them, otherwise a database. An existing FILE is replaced only
+    after the new backup is complete. FILE contains all messages and the key that makes the server itself, so only its
+    owner can read it. Keep it as you keep a password.
 
-    Exit status: 0 when FILE is complete, 1 when the key is missing from it because the server's own is missing or
-    damaged.
+    Exit status: 0 when FILE is complete, 1 when the key or a file is missing from it because the server's own is
+    missing or damaged.
     """
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.store import file_archive  # noqa: PLC0415 - as above
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(chosen_directory(config_path, flags))
     with _progress() as progress:
-        fault = maintenance.backup(path, file, progress)
-    if fault is not None:
-        click.echo(harmless(f"{file} is a backup without the server's key."))
-        say(f"error: {fault}")
+        if without_files or not (file_archive.has_files(path) or file_archive.is_archive(file)):
+            fault = maintenance.backup(path, file, progress)
+            faults = [] if fault is None else [fault]
+        else:
+            faults = file_archive.backup(path, file, progress)
+    if faults:
+        click.echo(harmless(f"{file} is a backup without what is missing or damaged on the server: its key, or files."))
+        for fault in faults:
+            say(f"error: {fault}")
         return FAILED
     size = _size(file.stat().st_size)
     click.echo(harmless(f"{file} is a complete backup ({size}). trio-chat admin restore restores it."))
@@ -61,41 +69,57 @@ def backup(file: Path, config_path: Path | None, **flags: object) -> int:
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @settings(ServerConfig, "data")
-def restore(file: Path, config_path: Path | None, **flags: object) -> None:
-    """Replace the server's database and key by those of the backup FILE, while the server is stopped.
+def restore(file: Path, config_path: Path | None, **flags: object) -> int:
+    """Replace the server's database, key and files by those of the backup FILE, while the server is stopped.
 
-    The database that was there is kept beside it under another name, which is printed, and so is another key. Clients
-    notice that the history has changed. They recognize the server by its key, on whatever machine it is restored.
+    The database that was there is kept beside it under another name, which is printed, and so is another key. Files
+    that were there stay. Clients notice that the history has changed. They recognize the server by its key, on whatever
+    machine it is restored.
+
+    Exit status: 0 when all is restored, 1 when the backup lacks some of the files that people sent.
     """
-    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.store import file_archive  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     directory = chosen_directory(config_path, flags)
     before = _identity(directory)
-    kept = maintenance.restore(file, directory)
+    missing: list[str] = []
+    if file_archive.is_archive(file):
+        with _progress() as progress:
+            kept, missing = file_archive.restore(file, directory, progress)
+    else:
+        kept = maintenance.restore(file, directory)
     click.echo(harmless(f"{directory} has the database of {file}."))
     if kept is not None:
         click.echo(harmless(f"The database before is in {kept}."))
     for line in _describe(before, _identity(directory)):
         click.echo(harmless(line))
+    for sentence in missing:
+        say(f"error: {sentence}")
+    return FAILED if missing else 0
 
 
 @click.command(
     "check",
     cls=Verb,
-    short_help="Check the database.",
+    short_help="Check the database and the files.",
     examples=[("trio-chat admin check && echo fine", "from a script")],
 )
 @settings(ServerConfig, "data")
 def check(config_path: Path | None, **flags: object) -> int:
-    """Check the server's database, while the server is running or stopped. Nothing is changed.
+    """Check the server's database and files, while the server is running or stopped. Nothing is changed.
 
-    Exit status: 0 when the database is fine, 1 when something is wrong; each fault is printed as a sentence.
+    Exit status: 0 when all is fine, 1 when something is wrong; each fault is printed as a sentence.
     """
     from trio_chat.cli.offline import database  # noqa: PLC0415 - a help page does not need it
+    from trio_chat.store import file_archive  # noqa: PLC0415 - as above
     from trio_chat.store.sqlite import maintenance  # noqa: PLC0415 - as above
 
     path = database(chosen_directory(config_path, flags))
     findings = maintenance.check(path)
+    if not findings:  # else its records of files may be wrong as well
+        with _progress() as progress:
+            findings = list(file_archive.check(path, progress))
     for finding in findings:
         click.echo(harmless(finding))
     if not findings:

@@ -14,7 +14,7 @@ from trio_chat.records import SaveFile
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
 STATEMENTS: Final = (
     """CREATE TABLE files (
@@ -52,6 +52,12 @@ STEP: Final = 500
 def uploads(connection: sqlite3.Connection) -> tuple[SaveFile, ...]:
     """The files that no message carries, the oldest first."""
     return tuple(_select(connection, "room = 0 ORDER BY time, id", ()))
+
+
+def carried(connection: sqlite3.Connection) -> Iterator[SaveFile]:
+    """The files that messages carry, in the order of these in each room."""
+    rows = connection.execute(f"SELECT {COLUMNS} FROM files WHERE room > 0 ORDER BY room, seq, id")  # noqa: S608 - as in SAVE
+    return (SaveFile(*row) for row in rows)
 
 
 def find(connection: sqlite3.Connection, file: str) -> SaveFile | None:

@@ -20,7 +20,7 @@ from msgspec.structs import asdict
 
 from trio_chat.errors import StoreError
 from trio_chat.protocol.text import escape_json
-from trio_chat.store.sqlite import queries, schema
+from trio_chat.store.sqlite import file_table, queries, schema
 from trio_chat.store.sqlite.faults import code_of, damaged, explain_system, translated
 from trio_chat.store.sqlite.files import HEADER, PARTIAL, RESTORED, remove, rename, set_aside
 from trio_chat.store.sqlite.identity_file import (
@@ -79,12 +79,12 @@ def backup(source: Path, target: Path, progress: Callable[[int, int], None] | No
     If the key is missing or damaged, the backup is made without it, and the sentence about that is returned. It does
     not replace an earlier one, which may have the key.
     """
-    if target.exists() and not (target.is_file() and _is_ours(target)):  # opening a pipe would wait for its other end
-        raise StoreError(f"{target} exists and is not a backup. Name a file that does not exist yet.")
+    if target.exists():
+        refuse_no_backup(target)
     if target.exists() and target.samefile(source):
         raise StoreError(f"{target} is the database itself. Name another file for the backup.")
     with translated(target):
-        _refuse_in_use(target)
+        refuse_in_use(target)
     with translated(source), _open(source) as connection, _one_state(connection):
         fault = key_fault(place_of_key(source), connection)
         key = read_key(place_of_key(source)) if fault is None else None
@@ -140,7 +140,8 @@ def export_json(path: Path, out: IO[bytes]) -> int:
     """Write the content of the database as JSON, one object on each line. Returns the number of lines.
 
     Each object has a ``type``: first ``export``, then ``account`` (without password and devices), ``room``,
-    ``member``, and ``event``, in the order in which the events were stored. Deleted texts are not included.
+    ``member``, ``file`` (of a message; without its bytes), and ``event``, in the order in which the events were stored.
+    Deleted texts are not included.
     """
     with translated(path), _open(path) as connection, _one_state(connection):
         refuse_other_form(connection, path)
@@ -169,6 +170,8 @@ def _exported(connection: sqlite3.Connection) -> Iterator[dict[str, Any]]:
     for member in snapshot.members:
         if member.role:  # a former member has no role, and is kept only to be muted again
             yield {"type": "member", **asdict(member)}
+    for file in file_table.carried(connection):
+        yield {"type": "file", **asdict(file)}
     rows = connection.execute(
         """SELECT room, seq, time, sender, kind, target, event FROM events WHERE room IN (SELECT id FROM rooms)
         ORDER BY id"""
@@ -235,7 +238,7 @@ def _check_whole(copy: sqlite3.Connection, source: Path) -> None:
         raise damaged(source, problem)
 
 
-def _refuse_in_use(target: Path) -> None:
+def refuse_in_use(target: Path) -> None:
     """Raise ``StoreError`` if a server has its database at ``target``, or had it there when it was killed."""
     if target.name == DATABASE:
         raise StoreError(f"{target} is the name of a server's own database. Give the backup another name.")
@@ -245,6 +248,12 @@ def _refuse_in_use(target: Path) -> None:
     left = next((file for file in beside if file.exists()), None)
     if left is not None:
         raise StoreError(f"{left} exists, and SQLite would apply it to the backup. Name another file.")
+
+
+def refuse_no_backup(target: Path) -> None:
+    """Raise ``StoreError`` if an existing file is not a backup of ours."""
+    if not (target.is_file() and _is_ours(target)):  # opening a pipe would wait for its other end
+        raise StoreError(f"{target} exists and is not a backup. Name a file that does not exist yet.")
 
 
 def _refuse_other(file: Path) -> None:

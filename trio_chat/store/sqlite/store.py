@@ -273,7 +273,7 @@ class SqliteStore:
             except StoreError as error:  # raised inside the nursery it would be wrapped in a group
                 fault = error
             nursery.cancel_scope.cancel()
-        if fault is not None:
+        if fault is not None and fault is not self._damage:  # damage can keep the file from being opened at all
             raise fault
 
     # ---- steps --------------------------------------------------------------------------------
