@@ -161,6 +161,26 @@ async def test_a_damaged_blob_is_replaced_by_the_whole_one(blobs: DirectoryBlobs
     assert read(blobs, DIGEST) == DATA
 
 
+async def test_a_blob_with_other_bytes_of_the_same_size_is_replaced_and_the_seal_can_be_done_again(
+    blobs: DirectoryBlobs, tmp_path: Path
+) -> None:
+    await put(blobs, "a", DATA)
+    place = tmp_path / "files" / DIGEST[:2] / DIGEST
+    place.write_bytes(bytes(len(DATA)))  # as a failing disk leaves it; a restored backup mends it
+    await blobs.begin("b")
+    await add(blobs, "b", DATA)
+    for _ in range(2):  # the server may have been killed before the digest was stored
+        (await blobs.seal("b")).release()
+        assert read(blobs, DIGEST) == DATA
+    assert await blobs.uploads() == ["b"]
+
+
+async def test_a_strange_name_among_the_uploads_is_passed_over(blobs: DirectoryBlobs, tmp_path: Path) -> None:
+    await blobs.begin("a")
+    (tmp_path / "files" / "partial" / ".nfs0001.tmp").touch()
+    assert await blobs.uploads() == ["a"]
+
+
 async def test_a_file_system_without_second_names_moves_the_upload(
     blobs: DirectoryBlobs, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,9 @@ the next in memory; after a restart it is computed anew when the upload is seale
 its digest, and loses the first when it is discarded; a file system without second names moves it. A file or a name
 counts when it and its directory are synced.
 
+Uploads leave a reserve of the disk alone: the database is usually on the same disk, and messages could not be stored
+any more on one that files have filled.
+
 The directory may be in a directory of another user, who can replace names in it while root works there. So directories
 are held open, names are looked up in those, and no link is followed.
 """
@@ -40,7 +43,13 @@ _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _UPLOAD: Final = re.compile("[A-Za-z0-9_-]{1,64}")
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 _NO_SECOND_NAME: Final = frozenset({errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK})
+_FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+"""No space, over a quota, over the system's limit for one file."""
+
 _PIECE: Final = 1024 * 1024
+
+RESERVE: Final = 64 * 1024 * 1024
+"""Bytes of the disk that uploads leave free: what the database needs for its WAL and tens of thousands of messages."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -55,7 +64,7 @@ def _told(doing: str) -> Iterator[None]:
         raise BlobMissing(f"Cannot {doing}: it is not there.") from error
     except OSError as error:
         message = f"Cannot {doing}: {error.strerror}."
-        raise (BlobsFull if error.errno in {errno.ENOSPC, errno.EDQUOT} else StoreError)(message) from error
+        raise (BlobsFull if error.errno in _FULL else StoreError)(message) from error
 
 
 async def _in_thread(doing: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
@@ -90,9 +99,10 @@ class _RunningHash:
 class DirectoryWriter:
     """See :class:`~trio_chat.store.blobs.interface.BlobWriter`."""
 
-    def __init__(self, fd: int, offset: int, running: _RunningHash | None) -> None:
+    def __init__(self, fd: int, offset: int, running: _RunningHash | None, reserve: int) -> None:
         self._fd = fd
-        self._start = self._at = offset
+        self._reserve = reserve
+        self._start = self._at = self._saved = offset
         self._before = running
         self.running = None if running is None else running.copy()
 
@@ -104,6 +114,7 @@ class DirectoryWriter:
         await _in_thread("write to an upload", self._write, memoryview(data))
 
     def _write(self, data: memoryview) -> None:
+        _need_space(self._fd, len(data), self._reserve)
         while data:
             done = os.pwrite(self._fd, data, self._at)
             self._at += done
@@ -113,13 +124,25 @@ class DirectoryWriter:
 
     async def save(self) -> int:
         """Have what was written on the disk."""
-        await _in_thread("save an upload", _sync_data, self._fd)
+        await _in_thread("save an upload", self._save)
         return self._at
+
+    def _save(self) -> None:
+        """Sync. If that fails, cut off what may not be on the disk: the next sync would succeed without writing it,
+        because the system forgets the failure (https://wiki.postgresql.org/wiki/Fsync_Errors)."""
+        try:
+            _sync_data(self._fd)
+        except OSError:
+            self._at, self.running = self._saved, None
+            os.ftruncate(self._fd, self._saved)
+            raise
+        self._saved = self._at
 
     async def drop(self) -> int:
         """Remove what was written."""
         await _in_thread("shorten an upload", os.ftruncate, self._fd, self._start)
-        self._at, self.running = self._start, self._before
+        self._at = self._saved = self._start
+        self.running = self._before
         return await self.save()
 
 
@@ -153,10 +176,11 @@ class DirectoryReader:
 class DirectoryBlobs:
     """See the module, and :class:`~trio_chat.store.blobs.interface.BlobStore`. :meth:`open_directory` makes one."""
 
-    def __init__(self, root: int, partial: int, place: Path) -> None:
+    def __init__(self, root: int, partial: int, place: Path, reserve: int) -> None:
         self._root = root
         self._partial = partial
         self._place = place
+        self._reserve = reserve
         self._pins: Counter[str] = Counter()
         self._busy: set[str] = set()
         self._running: dict[str, _RunningHash] = {}
@@ -167,13 +191,14 @@ class DirectoryBlobs:
 
     @classmethod
     @contextlib.asynccontextmanager
-    async def open_directory(cls, place: Path) -> AsyncIterator[DirectoryBlobs]:
-        """Open the blobs in a directory, which is made if it is not there. Raises ``StoreError``."""
+    async def open_directory(cls, place: Path, reserve: int = RESERVE) -> AsyncIterator[DirectoryBlobs]:
+        """Open the blobs in a directory, which is made if it is not there. Uploads leave ``reserve`` bytes of its disk
+        free. Raises ``StoreError``."""
         root = await _in_thread(f"use {place}", _open_root, place)
         try:
             partial = await _in_thread(f"use {place / _PARTIAL}", _open_folder, root, _PARTIAL)
             try:
-                yield cls(root, partial, place)
+                yield cls(root, partial, place, reserve)
             finally:
                 os.close(partial)
         finally:
@@ -195,6 +220,7 @@ class DirectoryBlobs:
         await _in_thread("begin an upload", self._begin, upload)
 
     def _begin(self, upload: str) -> None:
+        _need_space(self._partial, 0, self._reserve)
         fd = os.open(upload, _FILE | os.O_CREAT | os.O_WRONLY, 0o600, dir_fd=self._partial)
         os.close(fd)
         os.fsync(self._partial)
@@ -236,7 +262,7 @@ class DirectoryBlobs:
                     running = _RunningHash()
                 elif running is not None and running.size != offset:
                     running = None
-                writer = DirectoryWriter(fd, offset, running)
+                writer = DirectoryWriter(fd, offset, running, self._reserve)
                 try:
                     yield writer
                 finally:
@@ -280,12 +306,10 @@ class DirectoryBlobs:
     def _put(self, upload: str, digest: str) -> None:
         folder = _open_folder(self._root, digest[:2])
         try:
-            size = os.stat(upload, dir_fd=self._partial, follow_symlinks=False).st_size
             try:
                 os.link(upload, digest, src_dir_fd=self._partial, dst_dir_fd=folder, follow_symlinks=False)
             except FileExistsError:
-                if os.stat(digest, dir_fd=folder, follow_symlinks=False).st_size != size:  # damaged: this one is whole
-                    os.rename(upload, digest, src_dir_fd=self._partial, dst_dir_fd=folder)
+                self._put_in_place(upload, folder, digest)
             except OSError as error:
                 if error.errno not in _NO_SECOND_NAME:
                     raise
@@ -293,6 +317,18 @@ class DirectoryBlobs:
             os.fsync(folder)
         finally:
             os.close(folder)
+
+    def _put_in_place(self, upload: str, folder: int, digest: str) -> None:
+        """Put the bytes of an upload, which are on the disk, in place of those of a blob, which the disk may have
+        damaged since. The upload keeps its name."""
+        there = os.stat(digest, dir_fd=folder, follow_symlinks=False)
+        if os.path.samestat(there, os.stat(upload, dir_fd=self._partial, follow_symlinks=False)):
+            return
+        passing = f".{upload}"  # no name of an upload
+        with contextlib.suppress(FileNotFoundError):  # a kill may have left one
+            os.unlink(passing, dir_fd=self._partial)
+        os.link(upload, passing, src_dir_fd=self._partial, dst_dir_fd=self._partial, follow_symlinks=False)
+        os.replace(passing, digest, src_dir_fd=self._partial, dst_dir_fd=folder)
 
     async def discard(self, upload: str) -> None:
         """Remove an upload."""
@@ -303,7 +339,7 @@ class DirectoryBlobs:
 
     async def uploads(self) -> list[str]:
         """Return the names of the uploads."""
-        return await _in_thread("list the uploads", os.listdir, self._partial)
+        return list(filter(_UPLOAD.fullmatch, await _in_thread("list the uploads", os.listdir, self._partial)))
 
     # ---- blobs --------------------------------------------------------------------------------
 
@@ -392,6 +428,13 @@ def _shorten(fd: int, offset: int) -> None:
         raise BlobMissing(f"The upload has {size} bytes, and not the {offset} that it should have.")
     if size > offset:
         os.ftruncate(fd, offset)
+
+
+def _need_space(fd: int, size: int, reserve: int) -> None:
+    """Raise ``OSError`` if ``size`` bytes more would leave less than the reserve on the disk of an open file."""
+    disk = os.fstatvfs(fd)
+    if disk.f_bavail * disk.f_frsize < reserve + size:
+        raise OSError(errno.ENOSPC, f"the disk is full but for {reserve >> 20} MiB, which the chat itself needs")
 
 
 def _sync_data(fd: int) -> None:
