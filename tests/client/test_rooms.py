@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from trio_chat.client.events import ChatEvent
+from trio_chat.client.events import Backlog, ChatEvent
 from trio_chat.client.rooms import MOST_HELD, RoomView
 from trio_chat.protocol.events import Message, RoomEvent, RoomInfo
 
@@ -172,3 +172,14 @@ def test_the_first_message_of_a_room_can_mention_the_person() -> None:
     assert view.mentions == 1
     view.note_mention(1, on=False)
     assert view.mentions == 0
+
+
+def test_a_backlog_that_a_lost_connection_interrupts_is_read_anew_and_has_each_event_once() -> None:
+    info = RoomInfo(name="#ops", last=4)
+    view = RoomView.enter(info, backlog=4)
+    assert view.take_back_page(lines(3, 4), more=True, first=1) == []
+    view.interrupt()
+    view.resume(info)
+    (backlog,) = view.take_back_page(lines(1, 2, 3, 4), more=False, first=1)
+    assert isinstance(backlog, Backlog)
+    assert [event.seq for event in backlog.events] == [1, 2, 3, 4]
