@@ -83,10 +83,11 @@ async def test_a_later_run_goes_on_with_the_bytes_that_are_there(tmp_path: Path,
         assert path.read_bytes() == data
 
 
-async def test_wrong_bytes_of_an_earlier_run_are_fetched_anew(tmp_path: Path, target: Path) -> None:
+@pytest.mark.parametrize("there", [b"wrong", b"too many" * BIG], ids=["wrong", "too many"])
+async def test_wrong_bytes_of_an_earlier_run_are_fetched_anew(tmp_path: Path, target: Path, there: bytes) -> None:
     async with serving() as server, talking(server.urls[0], "ada", tmp_path) as ada:
         file, data = await sent(ada, tmp_path)
-        (target / f".trio-chat-{file.sha256[:16]}.part").write_bytes(b"wrong")
+        (target / f".trio-chat-{file.sha256[:16]}.part").write_bytes(there)
         assert (await ada.save_file(file, target)).read_bytes() == data
 
 

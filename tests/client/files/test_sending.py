@@ -265,6 +265,19 @@ async def test_a_file_or_stream_that_is_too_large_is_refused_with_both_sizes(tmp
             await ada.send_file("#lobby", endless(), name="log")
 
 
+async def test_a_file_and_a_stream_may_have_as_many_bytes_as_the_server_takes(tmp_path: Path) -> None:
+    (tmp_path / "full").write_bytes(b"x" * 4096)
+
+    async def stream() -> AsyncIterator[bytes]:
+        for _ in range(2):
+            yield b"x" * 2048
+
+    async with serving(max_file=4096) as server, talking(server.urls[0], "ada", tmp_path) as ada:
+        for source in (tmp_path / "full", stream()):
+            await ada.send_file("#lobby", source, name="log")
+            assert (await last_message(ada)).files[0].size == 4096
+
+
 async def test_a_server_without_files_says_so(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x")
     async with serving(max_file=0) as server, talking(server.urls[0], "ada", tmp_path) as ada:
