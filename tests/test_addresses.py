@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from trio_chat.addresses import is_loopback, is_this_machine, read_address, read_network
+from trio_chat.addresses import is_loopback, is_this_machine, read_address, read_authority, read_network
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,27 @@ def test_a_network_has_one_form_however_it_is_written(text: str, network: str) -
 def test_a_zone_or_any_other_text_is_no_network(text: str, why: str) -> None:
     with pytest.raises(ValueError, match=why):
         read_network(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("Chat.Example.", "chat.example", None),
+        ("chat.example:9000", "chat.example", 9000),
+        ("127.0.0.1:65535", "127.0.0.1", 65535),
+        ("[::1]", "::1", None),
+        ("[::1]:1", "::1", 1),
+        ("[::ffff:192.0.2.1]", "192.0.2.1", None),
+        ("2001:DB8::1", "2001:db8::1", None),
+    ],
+)
+def test_a_host_is_read_with_its_port_in_the_form_in_which_hosts_are_compared(
+    text: str, host: str, port: int | None
+) -> None:
+    assert read_authority(text) == (host, port)
+
+
+@pytest.mark.parametrize("text", ["", "a b", "chat.example:0", "chat.example:65536", "[::1]:0", "[::1]:65536", "[::g]"])
+def test_what_is_no_host_or_has_no_possible_port_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"no host|no port|not appear|At least"):
+        read_authority(text)

@@ -38,13 +38,13 @@ def read_authority(text: str) -> tuple[str, int | None]:
     found = _AUTHORITY.fullmatch(text)
     host = text if found is None else found["six"] or found["host"]
     port = None if found is None or found["port"] is None else int(found["port"])
+    if port is not None and not 0 < port <= _MOST_PORT:
+        raise ValueError(f"{port} is no port")
     if found is None or found["six"]:
         address = read_address(host)
         if found is None and address.version == _IPV4:
             raise ValueError(f"{text!r} is no host")
         return str(address), port
-    if port is not None and not 0 < port <= _MOST_PORT:
-        raise ValueError(f"{port} is no port")
     try:
         return str(read_address(host)), port
     except ValueError:
