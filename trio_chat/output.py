@@ -239,11 +239,11 @@ class HarmlessStream(io.TextIOBase):
         """Write what is buffered."""
         self._inner.flush()
 
-    def write(self, text: str | bytes, /) -> int:
-        """Write a text, or a text as UTF-8, rendered; returns its length."""
-        if isinstance(text, bytes):
-            self.write(text.decode("utf-8", "replace"))
-            return len(text)
+    def write(self, text: str, /) -> int:
+        """Write a text, rendered; returns its length. Raises ``TypeError`` for bytes: click takes a stream that writes
+        them for a binary one, and encodes the marks of styles as question marks."""
+        if not isinstance(text, str):
+            raise TypeError(f"no text: {text!r}")
         shown = rendered(text, colour=self._shows_colours())
         if not shown.isascii():
             errors = self.errors if self.errors not in {None, "strict"} else "replace"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import os
 import re
@@ -121,6 +122,20 @@ def test_help_is_on_standard_output_and_fine(capsys: pytest.CaptureFixture[str])
     assert (got.err, "\x1b" in got.out) == ("", False)
 
 
+def test_headings_are_bold_on_a_terminal_and_bare_elsewhere() -> None:
+    assert "\nExamples:\n" in program("get", "--help").stdout
+    ours, its = os.openpty()
+    with os.fdopen(ours, "rb", buffering=0) as shown:
+        environ = {**os.environ, "TERM": "xterm", "NO_COLOR": ""}
+        with subprocess.Popen([sys.executable, "-m", "trio_chat", "get", "-h"], stdout=its, env=environ):
+            os.close(its)
+            page = b""
+            with contextlib.suppress(OSError):  # Linux says so when the other end is closed
+                while got := shown.read(65536):
+                    page += got
+    assert b"\n\x1b[1mExamples:\x1b[0m\r\n" in page
+
+
 def test_without_a_command_the_help_is_on_standard_error_and_a_usage_error(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
@@ -199,6 +214,12 @@ def test_tab_completes_commands_options_and_choices(words: list[str], expected: 
 def test_tab_leaves_a_path_to_the_shell() -> None:
     done = program(_TRIO_CHAT_COMPLETE="bash_complete", COMP_WORDS="trio-chat serve --password-file x", COMP_CWORD="3")
     assert done.stdout == "file,x\n"
+
+
+def test_an_unknown_shell_gets_nothing() -> None:
+    for asked in ("csh_complete", "bash_wish"):
+        done = program(_TRIO_CHAT_COMPLETE=asked, COMP_WORDS="trio-chat se", COMP_CWORD="1")
+        assert (done.returncode, done.stdout, done.stderr) == (1, "", "")
 
 
 def test_completing_a_verb_imports_no_verb() -> None:

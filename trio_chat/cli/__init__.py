@@ -52,9 +52,9 @@ def _run(arguments: list[str]) -> int:
     from trio_chat.cli.app import app  # noqa: PLC0415 - inside main's boundary: Ctrl-C may come this early
 
     if instruction := os.environ.get(COMPLETE):
-        from click.shell_completion import shell_complete  # noqa: PLC0415 - only for a shell that asks
+        from trio_chat.cli.completion import answer_shell  # noqa: PLC0415 - only for a shell that asks
 
-        return shell_complete(app, {}, PROGRAM, COMPLETE, instruction)
+        return answer_shell(app, instruction)
     color = False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
     try:
         with app.make_context(PROGRAM, arguments, color=color) as context:

@@ -41,3 +41,15 @@ def command(shell: str) -> None:
 
 _nothing: Final = click.Command(PROGRAM)
 """The script only names the program; it asks the program for its commands when Tab is pressed."""
+
+
+def answer_shell(app: click.Command, instruction: str) -> int:
+    """Print what ``instruction``, such as ``bash_complete``, asks for: completions of ``app``'s command line, or the
+    script. Returns the exit status. Click's own function writes bytes, and standard output takes text alone."""
+    shell, _, wanted = instruction.partition("_")
+    kind = get_completion_class(shell)
+    if kind is None or wanted not in {"complete", "source"}:
+        return 1
+    asked = kind(app, {}, PROGRAM, COMPLETE)
+    click.echo(asked.complete() if wanted == "complete" else asked.source())
+    return 0
