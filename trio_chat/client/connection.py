@@ -24,11 +24,11 @@ import trio
 from trio_chat.client.admission import Setback, make_headers, recall
 from trio_chat.client.entrance import enter
 from trio_chat.client.events import ChatEvent, Disconnected
-from trio_chat.client.file_access import FileAccess
 from trio_chat.client.frames import BadFrame, read_event
 from trio_chat.client.known_servers import KnownServers
 from trio_chat.client.local_time import in_local_time
 from trio_chat.client.state import PATIENCE, ClientState
+from trio_chat.client.transfer_access import TransferAccess
 from trio_chat.client.trust import Trust
 from trio_chat.client.wire import CLOSE_TIMEOUT, CONNECT_TIMEOUT, ConnectionLost, Wire, timed_out
 from trio_chat.errors import ChatError, ConnectionClosed, NotAcknowledged, NotAdmitted, NotDone
@@ -119,13 +119,15 @@ class Link:
         """Whether there is a connection, as far as is known."""
         return self._wire is not None
 
-    def file_access(self) -> FileAccess:
-        """What a connection for files needs now. Raises ``ConnectionClosed`` when the chat is over."""
+    def transfer_access(self) -> TransferAccess:
+        """What the connection of a file transfer needs now. Raises ``ConnectionClosed`` when the chat is over."""
         self._check()
         welcome, back = self._conversation.welcome, self._options.reconnection
         token = "" if welcome is None else welcome.token or ""
         patience = self._options.timeouts.request
-        return FileAccess(self._trust.again(), token, self._options.client, back, patience, self._connected_anew.park)
+        return TransferAccess(
+            self._trust.again(), token, self._options.client, back, patience, self._connected_anew.park
+        )
 
     # ---- the application's tasks ----------------------------------------------------------------
 

@@ -14,9 +14,9 @@ import trio
 import trio_chat
 from tests.client.test_against_server import QUICK
 from trio_chat.client import KnownServers, parse_given
-from trio_chat.client.file_access import FileAccess
 from trio_chat.client.files import fetching
 from trio_chat.client.options import Reconnection, StreamOptions
+from trio_chat.client.transfer_access import TransferAccess
 from trio_chat.client.trust import Trust
 from trio_chat.protocol.parts import FileInfo
 
@@ -68,10 +68,10 @@ async def serve(nursery: trio.Nursery, server: LyingServer) -> int:
     return port
 
 
-def access_to(port: int, folder: Path) -> Callable[[], FileAccess]:
+def access_to(port: int, folder: Path) -> Callable[[], TransferAccess]:
     trust = Trust(parse_given(f"ws://127.0.0.1:{port}/"), KnownServers(folder), StreamOptions())
     reconnection = Reconnection(backoff=QUICK)
-    return lambda: FileAccess(trust, TOKEN, "test", reconnection, 0.2, trio.sleep_forever)
+    return lambda: TransferAccess(trust, TOKEN, "test", reconnection, 0.2, trio.sleep_forever)
 
 
 def visible_in(folder: Path) -> list[str]:
@@ -136,7 +136,7 @@ async def test_a_server_that_does_not_prove_its_key_never_sees_the_token(tmp_pat
         port = await serve(nursery, server)
         pin = "kHR0ZJ5hJxkhDGxTc9wDd8Xvlh4vLzwxzQ3sLPzrq3Q"
         trust = Trust(parse_given(f"ws://127.0.0.1:{port}/#pin={pin}"), KnownServers(tmp_path), StreamOptions())
-        access = FileAccess(trust, TOKEN, "test", Reconnection(backoff=QUICK), 0.2, trio.sleep_forever)
+        access = TransferAccess(trust, TOKEN, "test", Reconnection(backoff=QUICK), 0.2, trio.sleep_forever)
         with pytest.raises(trio_chat.IdentityRefused):
             await fetching.save_file(lambda: access, FILE, tmp_path, None, overwrite=False)
         nursery.cancel_scope.cancel()

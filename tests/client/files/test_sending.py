@@ -281,8 +281,9 @@ async def test_a_file_and_a_stream_may_have_as_many_bytes_as_the_server_takes(tm
 async def test_a_server_without_files_says_so(tmp_path: Path) -> None:
     (tmp_path / "big").write_bytes(b"x")
     async with serving(max_file=0) as server, talking(server.urls[0], "ada", tmp_path) as ada:
-        with pytest.raises(trio_chat.NotDone, match="This server takes no files"):
+        with pytest.raises(trio_chat.NotDone, match="This server takes no files") as caught:
             await ada.send_file("#lobby", tmp_path / "big")
+        assert caught.value.code == "no_files"
 
 
 async def test_a_refused_file_leaves_nothing_in_the_journal(tmp_path: Path) -> None:

@@ -55,14 +55,14 @@ class ChatFiles:
         self, file: FileInfo, path: str | os.PathLike[str], progress: ProgressCallback | None, *, overwrite: bool
     ) -> Path:
         """Fetch a file and save it."""
-        return await fetching.save_file(self._link.file_access, file, path, progress, overwrite=overwrite)
+        return await fetching.save_file(self._link.transfer_access, file, path, progress, overwrite=overwrite)
 
     def open(
         self, file: FileInfo, progress: ProgressCallback | None
     ) -> AbstractAsyncContextManager[fetching.FileChunks]:
         """Fetch a file piece by piece."""
-        return fetching.open_file(self._link.file_access, file, progress)
+        return fetching.open_file(self._link.transfer_access, file, progress)
 
     async def find(self, file: str) -> FileInfo:
         """Ask the server what a file is."""
-        return await fetching.find_file(self._link.file_access, file)
+        return await fetching.find_file(self._link.transfer_access, file)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from trio_chat.client.files.door import FileDoor, path_of, settle
+from trio_chat.client.files.transfer_connection import TransferConnection, path_of, settle
 from trio_chat.errors import ChatError, Unreachable
 from trio_chat.protocol.files import is_digest
 
@@ -29,7 +29,7 @@ class FileDownload:
 
     def __init__(
         self,
-        door: FileDoor,
+        transfer: TransferConnection,
         file: FileInfo,
         *,
         offset: int = 0,
@@ -38,7 +38,7 @@ class FileDownload:
     ) -> None:
         if not is_digest(file.sha256):
             raise DamagedFile(f"{file.name} has no SHA-256 in its message, so nobody can tell whether it is whole.")
-        self._door = door
+        self._transfer = transfer
         self._file = file
         self._hash = hashed or hashlib.sha256()
         self._tell = tell
@@ -58,7 +58,7 @@ class FileDownload:
         if self.at == self._file.size:
             await self._finish()
             return b""
-        piece = await self._door.persist(self._next_piece, waiting=lambda: self._tell(self.at, "waiting"))
+        piece = await self._transfer.persist(self._next_piece, waiting=lambda: self._tell(self.at, "waiting"))
         self._hash.update(piece)
         self.at += len(piece)
         self._tell(self.at, "moving")
@@ -108,6 +108,6 @@ class FileDownload:
         self._tell(self.at, "checking")
         if self._body is not None:  # read the end, so that the connection can be used again
             self._body = None
-            await self._door.aclose()
+            await self._transfer.aclose()
         if self._hash.hexdigest() != self._file.sha256:
             raise DamagedFile("The bytes that came are not those that were sent: their SHA-256 is another one.")

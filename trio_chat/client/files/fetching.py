@@ -9,10 +9,10 @@ from urllib.parse import unquote
 
 import trio
 
-from trio_chat.client.files.door import FileDoor, path_of, settle
 from trio_chat.client.files.download import DamagedFile, FileDownload
 from trio_chat.client.files.progress import ProgressCallback, TransferProgress, TransferState
 from trio_chat.client.files.saving import PartialFile, SaveTarget, find_target
+from trio_chat.client.files.transfer_connection import TransferConnection, path_of, settle
 from trio_chat.errors import Unreachable
 from trio_chat.protocol.files import ANY_KIND, clean_file_name, is_digest, is_kind
 from trio_chat.protocol.parts import FileInfo
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from trio_chat.client.file_access import FileAccess
     from trio_chat.client.http import HttpConnection
+    from trio_chat.client.transfer_access import TransferAccess
 
 _EXTENDED: Final = re.compile(r"filename\*=utf-8''([^\s;,]{1,2000})", re.IGNORECASE)
 _PLAIN: Final = re.compile(r'filename="([^"]{1,1000})"', re.IGNORECASE)
@@ -49,18 +49,18 @@ class FileChunks:
 
 @asynccontextmanager
 async def open_file(
-    access: Callable[[], FileAccess], file: FileInfo, progress: ProgressCallback | None
+    access: Callable[[], TransferAccess], file: FileInfo, progress: ProgressCallback | None
 ) -> AsyncGenerator[FileChunks]:
     """Fetch a file piece by piece; see ``Chat.open_file``."""
-    door = FileDoor(access)
+    transfer = TransferConnection(access)
     try:
-        yield FileChunks(FileDownload(door, file, tell=_teller(file, progress)))
+        yield FileChunks(FileDownload(transfer, file, tell=_teller(file, progress)))
     finally:
-        await door.aclose()
+        await transfer.aclose()
 
 
 async def save_file(
-    access: Callable[[], FileAccess],
+    access: Callable[[], TransferAccess],
     file: FileInfo,
     path: str | os.PathLike[str],
     progress: ProgressCallback | None,
@@ -70,14 +70,14 @@ async def save_file(
     """Fetch a file and save it; see ``Chat.save_file``."""
     tell = _teller(file, progress)
     target = await trio.to_thread.run_sync(lambda: find_target(file, path, overwrite=overwrite))
-    door = FileDoor(access)
+    transfer = TransferConnection(access)
     try:
         try:
-            return await _save(door, target, file, tell, resume=True)
+            return await _save(transfer, target, file, tell, resume=True)
         except _DamagedStart:  # it may be the bytes of an earlier try: so once again, from the first byte on
-            return await _save(door, target, file, tell, resume=False)
+            return await _save(transfer, target, file, tell, resume=False)
     finally:
-        await door.aclose()
+        await transfer.aclose()
 
 
 class _DamagedStart(Exception):
@@ -85,7 +85,12 @@ class _DamagedStart(Exception):
 
 
 async def _save(
-    door: FileDoor, target: SaveTarget, file: FileInfo, tell: Callable[[int, TransferState], object], *, resume: bool
+    transfer: TransferConnection,
+    target: SaveTarget,
+    file: FileInfo,
+    tell: Callable[[int, TransferState], object],
+    *,
+    resume: bool,
 ) -> Path:
     partial = await trio.to_thread.run_sync(PartialFile, target, file)
     if not resume:
@@ -95,13 +100,13 @@ async def _save(
         if began:
             tell(0, "hashing")
         hashed = await trio.to_thread.run_sync(partial.hash_rest)
-        download = FileDownload(door, file, offset=partial.size, hashed=hashed, tell=tell)
+        download = FileDownload(transfer, file, offset=partial.size, hashed=hashed, tell=tell)
         while piece := await download.receive():
             await trio.to_thread.run_sync(partial.write, piece)
         path = await trio.to_thread.run_sync(partial.finish)
     except DamagedFile as damaged:
         partial.remove()
-        await door.aclose()
+        await transfer.aclose()
         if began:
             raise _DamagedStart from None
         raise DamagedFile(f"{file.name}: {damaged} Nothing was saved. Try again.") from None
@@ -112,9 +117,9 @@ async def _save(
     return path
 
 
-async def find_file(access: Callable[[], FileAccess], file: str) -> FileInfo:
+async def find_file(access: Callable[[], TransferAccess], file: str) -> FileInfo:
     """What the server says about a file; see ``Chat.find_file``."""
-    door = FileDoor(access)
+    transfer = TransferConnection(access)
 
     async def ask(connection: HttpConnection) -> FileInfo:
         answer = await connection.ask("HEAD", path_of(connection, file))
@@ -128,9 +133,9 @@ async def find_file(access: Callable[[], FileAccess], file: str) -> FileInfo:
         return FileInfo(id=file, name=name, size=int(size), sha256=digest, kind=kind if is_kind(kind) else ANY_KIND)
 
     try:
-        return await door.persist(ask)
+        return await transfer.persist(ask)
     finally:
-        await door.aclose()
+        await transfer.aclose()
 
 
 def _name_in(disposition: str) -> str:

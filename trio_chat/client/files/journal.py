@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEPT: Final = 48 * 3600.0
-"""Seconds for which a sending that is not finished is kept; a server keeps an upload for a day after its last byte."""
+"""Seconds for which a sending that is not finished is kept. A server keeps an upload for a day from its beginning."""
 
 MOST: Final = 200
 """Sendings that are kept for one server; beyond that, new ones are not."""

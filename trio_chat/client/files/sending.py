@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 import trio
 
-from trio_chat.client.files.door import FileDoor, TryLater
 from trio_chat.client.files.journal import JournalEntry, SavedFile, SavedSending, UploadJournal
 from trio_chat.client.files.progress import ProgressCallback, TransferProgress, TransferState
 from trio_chat.client.files.sources import NamedSource, OpenSource, open_source, split_name
+from trio_chat.client.files.transfer_connection import TransferConnection, TryLater
 from trio_chat.client.files.upload import TusUpload
 from trio_chat.client.http import HttpLost
 from trio_chat.errors import ChatError, NotDone, UsageError
@@ -89,7 +89,7 @@ class FileSending:
         self._sources = sources
         self.callback = progress
         self._entry = entry
-        self._door = FileDoor(link.file_access)
+        self._transfer = TransferConnection(link.transfer_access)
         self._opened: list[OpenSource] = []
         self._attempt: trio.CancelScope | None = None
         self._paused = False
@@ -184,7 +184,7 @@ class FileSending:
     def _limits(self) -> FileLimits:
         limits = self._chat.welcome.files
         if limits is None:
-            raise NotDone("files_off", "This server takes no files.", "Ask its operator: --max-file sets the limit.")
+            raise NotDone("no_files", "This server takes no files.", "Whoever runs it can allow them with --max-file.")
         return limits
 
     def _enter(self) -> JournalEntry:
@@ -219,7 +219,7 @@ class FileSending:
             entry.save()
 
         upload = TusUpload(
-            self._door,
+            self._transfer,
             source,
             self._metadata(source),
             id=saved.upload,
@@ -257,7 +257,7 @@ class FileSending:
         entry.saved.asked = True
         entry.save()
         self._tell(self._total, "checking")
-        patience = trio.current_time() + self._link.file_access().patience
+        patience = trio.current_time() + self._link.transfer_access().patience
         while True:
             try:
                 return await self._chat.ask_to_send(request)
@@ -271,7 +271,7 @@ class FileSending:
     async def _give_up(self, *, keep: bool) -> None:
         """End without a message. Only what a later run can find stays: not what was refused, and no stream."""
         entry, self._entry = self._entry, None
-        await self._door.aclose()
+        await self._transfer.aclose()
         if entry is not None and keep and entry.kept:
             self._entry = entry  # it can be discarded later
             entry.close()
@@ -287,11 +287,11 @@ class FileSending:
                 await TusUpload.remove(connection, upload)
 
         with suppress(ChatError, HttpLost, TryLater):
-            await self._door.persist(remove)
+            await self._transfer.persist(remove)
 
     async def _close(self) -> None:
         with trio.CancelScope(shield=True):  # closing takes no time
-            await self._door.aclose()
+            await self._transfer.aclose()
             while self._opened:
                 await self._opened.pop().aclose()
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
-from trio_chat.client.files.door import TUS, FileDoor, path_of, settle
+from trio_chat.client.files.transfer_connection import TUS, TransferConnection, path_of, settle
 from trio_chat.errors import ChatError, Unreachable
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class TusUpload:
 
     def __init__(
         self,
-        door: FileDoor,
+        transfer: TransferConnection,
         source: OpenSource,
         metadata: dict[str, str],
         *,
@@ -44,7 +44,7 @@ class TusUpload:
         begun: Callable[[str], object],
         tell: Callable[[int, TransferState], object],
     ) -> None:
-        self._door = door
+        self._transfer = transfer
         self._source = source
         self._metadata = metadata
         self._begun = begun
@@ -64,7 +64,7 @@ class TusUpload:
         arrived damaged, and :class:`~trio_chat.errors.NotAcknowledged` when nothing moved for too long; after that, and
         cancelled, another one with the same ``id`` goes on.
         """
-        return await self._door.persist(
+        return await self._transfer.persist(
             self._try, moved=lambda: self._steps, waiting=lambda: self._tell(self._sent, "waiting")
         )
 

@@ -171,7 +171,7 @@ class FileJobs:
         self._refuse_guest()
         limits = self._chat().welcome.files
         if limits is None:
-            raise NotDone("files_off", "This server takes no files.", "")
+            raise NotDone("no_files", "This server takes no files.", "Whoever runs it can allow them with --max-file.")
         files, text = await self._chosen(action)
         for file in files:
             if file.size > limits.size:

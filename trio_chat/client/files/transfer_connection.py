@@ -1,5 +1,7 @@
-"""Asking a server about files, with the patience of the chat: a connection that is lost is made anew, and a server that
-is busy is asked again, after the pauses of the chat's own backoff."""
+"""The connection of one file transfer, with the patience of the chat.
+
+A lost one is made anew, and a busy server is asked again, after the pauses of the chat's own backoff.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,7 @@ from trio_chat.protocol.events import Error
 from trio_chat.protocol.text import clean_line
 
 if TYPE_CHECKING:
-    from trio_chat.client.file_access import FileAccess
+    from trio_chat.client.transfer_access import TransferAccess
 
 T = TypeVar("T")
 
@@ -46,19 +48,19 @@ class TryLater(Exception):
         self.asked = asked
 
 
-class FileDoor:
-    """The way to a server's files, for one transfer: at most one connection at a time.
+class TransferConnection:
+    """Connects one transfer with a server, and again after each loss: at most one connection at a time.
 
     ``access`` is asked for each connection, since the chat may have another token or address by then. It raises
     :class:`~trio_chat.errors.ConnectionClosed` when the chat is over, which ends the transfer.
     """
 
-    def __init__(self, access: Callable[[], FileAccess]) -> None:
+    def __init__(self, access: Callable[[], TransferAccess]) -> None:
         self._access = access
         self._connection: HttpConnection | None = None
 
     def __repr__(self) -> str:
-        return f"<FileDoor {self._connection!r}>"
+        return f"<TransferConnection {self._connection!r}>"
 
     async def persist(
         self,
@@ -101,7 +103,7 @@ class FileDoor:
             waiting()
             await self._pause(access, failures, asked, left)
 
-    async def _pause(self, access: FileAccess, failures: int, asked: float | None, left: float) -> None:
+    async def _pause(self, access: TransferAccess, failures: int, asked: float | None, left: float) -> None:
         """Wait before another try, at most as long as there is patience ``left``; not longer than until the chat itself
         is connected again."""
         delay = access.reconnection.backoff.delay(failures, access.reconnection.chance.random(), asked)
@@ -111,13 +113,13 @@ class FileDoor:
             else:
                 await trio.sleep_forever()
 
-    async def _connect(self, access: FileAccess) -> HttpConnection:
+    async def _connect(self, access: TransferAccess) -> HttpConnection:
         if self._connection is not None and (self._connection.reusable or self._connection.in_body):
             return self._connection
         await self.aclose()
         if not access.token:
             why = "This server keeps no accounts, and files belong to accounts: it takes and gives none."
-            raise NotDone("files_off", why)
+            raise NotDone("no_files", why)
         self._connection = await open_http(access.trust, access.token, access.client)
         return self._connection
 

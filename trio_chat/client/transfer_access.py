@@ -1,4 +1,4 @@
-"""What a connection for files needs of a chat."""
+"""What the connection of a file transfer needs of a chat."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class FileAccess:
-    """What a connection for files needs, as the chat is at this moment.
+class TransferAccess:
+    """What the connection of a file transfer needs, as the chat is at this moment.
 
     ``token`` proves the account. ``patience`` is how many seconds may pass without any progress; ``math.inf``
     means for ever. ``wait_entered`` waits until the chat itself has connected anew.
@@ -27,4 +27,4 @@ class FileAccess:
     wait_entered: Callable[[], Awaitable[None]]
 
     def __repr__(self) -> str:
-        return f"<FileAccess to {self.trust.address.authority}>"
+        return f"<TransferAccess to {self.trust.address.authority}>"
