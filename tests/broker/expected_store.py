@@ -313,7 +313,7 @@ def stored_part(broker: Broker) -> dict[str, Any]:
             for r in rooms
         },
         "room_files": {r.id: (r.files, r.max_file) for r in rooms},
-        "uploads": {file: broker.files.get(file) for p in people for file in broker.files.of(p.id)},
+        "uploads": {file: broker.uploads.get(file) for p in people for file in broker.uploads.of(p.id)},
         "named": {name: room.id for name, room in broker.rooms.items()},
         "direct": {room.id for room in broker.direct.values()},
         "members": {

@@ -85,7 +85,7 @@ def may_read(store: ExpectedStore, account: int, file: str) -> bool:
 
 def count_anew(hub: HubModel) -> None:
     """As the hub does after a commit: read the bytes of the accounts that are stale."""
-    held = hub.broker.files
+    held = hub.broker.uploads
     if held.is_stale:
         sums = hub.kept.file_bytes()
         held.set_bytes(sums if held.all_stale else {account: sums.get(account, 0) for account in held.stale})

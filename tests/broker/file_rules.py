@@ -85,14 +85,14 @@ class FileRules(RuleBasedStateMachine):
     def send_own_files(self, turn: int, room: int, text: str) -> None:
         """All that somebody has uploaded goes with one message, as a client does it."""
         session = self._session(turn)
-        own = self.hub.broker.files.of(self.hub.whose.get(session, 0))
+        own = self.hub.broker.uploads.of(self.hub.whose.get(session, 0))
         whole = tuple(file for file in own if self.hub.ahead.files[file].digest)
         self._send(session, Send(id=self._id(), room=self._room(session, room), text=text, files=whole[:3]))
 
     @rule(turn=turns, to=st.lists(person_numbers, min_size=1, max_size=2))
     def send_own_files_to_people(self, turn: int, to: list[int]) -> None:
         session = self._session(turn)
-        own = self.hub.broker.files.of(self.hub.whose.get(session, 0))
+        own = self.hub.broker.uploads.of(self.hub.whose.get(session, 0))
         self._send(session, Send(id=self._id(), to=tuple(map(self._name, to)), text="", files=own[:2]))
 
     @rule(turn=turns, room=room_numbers, size=st.sampled_from((1, 100, 400)), ending=st.sampled_from(ENDINGS))

@@ -84,7 +84,7 @@ def token(crowd: Crowd, who: str) -> str:
 def used(crowd: Crowd, who: str) -> int:
     account = crowd.holder(who)
     assert account is not None
-    return crowd.broker.files.used_by(account)
+    return crowd.broker.uploads.used_by(account)
 
 
 # ---- who somebody is ----------------------------------------------------------------------------
@@ -124,17 +124,17 @@ def test_a_banned_address_gets_nothing_either(crowd: Crowd) -> None:
     crowd.do("ada", requests.Ban(id="b", room=LOBBY, network="198.51.100.0/24"))
     order = FindFile(token(crowd, "eve"), "198.51.100.7", file.id)
     effects: list[Effect] = []
-    verdict = decide_file_order(crowd.broker, order, crowd.now, effects, crowd.ahead.files[file.id])
-    assert code(verdict.answer) == "banned"
+    outcome = decide_file_order(crowd.broker, order, crowd.now, effects, crowd.ahead.files[file.id])
+    assert code(outcome.answer) == "banned"
     assert effects == []
 
 
 def test_guesses_of_tokens_are_charged_to_the_place_they_come_from() -> None:
     broker = Broker(BrokerSettings(rate=1.0, burst=10.0, address_rate=1.0, address_burst=10.0))
     orders = [FindFile("a guess", PLACE, "x")] * 5
-    verdicts = [decide_file_order(broker, order, 0.0, []) for order in orders]
-    assert [code(verdict.answer) for verdict in verdicts] == ["no_token"] * 4 + ["too_fast"]
-    assert [verdict.wait for verdict in verdicts] == [0.0, 0.0, 5.0, 10.0, 10.0]
+    outcomes = [decide_file_order(broker, order, 0.0, []) for order in orders]
+    assert [code(outcome.answer) for outcome in outcomes] == ["no_token"] * 4 + ["too_fast"]
+    assert [outcome.wait for outcome in outcomes] == [0.0, 0.0, 5.0, 10.0, 10.0]
     elsewhere = replace(orders[0], address="203.0.113.77")
     assert code(decide_file_order(broker, elsewhere, 0.0, []).answer) == "no_token"
 
@@ -154,7 +154,7 @@ def test_an_upload_has_a_clean_name_and_counts_with_its_whole_size(crowd: Crowd)
     answer = begin(crowd, "ada", 400, name="../../.bash\x1brc\u202e")
     assert isinstance(answer, SaveFile)
     assert (answer.name, answer.size, answer.digest, answer.room, answer.seq) == ("_.._.bash_rc", 400, "", 0, 0)
-    assert (used(crowd, "ada"), crowd.broker.files.total) == (400, 400)
+    assert (used(crowd, "ada"), crowd.broker.uploads.total_bytes) == (400, 400)
     assert crowd.kept.files == {answer.id: answer}
 
 
@@ -177,7 +177,7 @@ def test_an_upload_needs_a_place_where_its_sender_may_write(crowd: Crowd, more: 
     crowd.enter("#open", "bob")
     crowd.do("bob", requests.Configure(id="c", room="#hidden", private=True))
     assert code(begin(crowd, "ada", **more)) == refusal
-    assert crowd.broker.files.total == 0
+    assert crowd.broker.uploads.total_bytes == 0
 
 
 @pytest.mark.parametrize(
@@ -236,11 +236,11 @@ def test_the_bytes_of_an_account_and_of_all_are_limited(crowd: Crowd) -> None:
     for _ in range(2):
         send(crowd, "bob", whole(crowd, "bob", 1000))
     assert code(begin(crowd, "eve", 1)) == "files_full"
-    assert crowd.broker.files.total == 5000
+    assert crowd.broker.uploads.total_bytes == 5000
 
 
 def test_sums_are_doubted_at_a_limit_but_not_each_time(crowd: Crowd) -> None:
-    held = crowd.broker.files
+    held = crowd.broker.uploads
     for wait, doubted in ((0.0, True), (9.0, False), (1.0, True)):
         crowd.advance(wait)
         for _ in range(2):
@@ -303,7 +303,7 @@ def test_an_upload_ends_after_a_day_and_gives_its_bytes_back(crowd: Crowd) -> No
     assert used(crowd, "ada") == 300
     assert kept.id not in crowd.kept.files
     assert fetch(crowd, "bob", sent) == "ok"
-    assert crowd.broker.files.next_end == float("inf")
+    assert crowd.broker.uploads.next_end == float("inf")
 
 
 def test_an_upload_ends_a_day_after_its_beginning_also_after_a_restart(crowd: Crowd) -> None:
@@ -329,14 +329,14 @@ def test_an_end_that_could_not_be_stored_is_tried_again(crowd: Crowd) -> None:
 
 def test_what_could_not_be_stored_leaves_nothing(crowd: Crowd) -> None:
     one, other = whole(crowd, "ada", 100), whole(crowd, "ada", 200)
-    before = crowd.broker.files.total
+    before = crowd.broker.uploads.total_bytes
     crowd.order_file(BeginUpload(token(crowd, "ada"), PLACE, LOBBY, (), "a", 300, "new"))
     crowd.order_file(DropUpload(token(crowd, "ada"), PLACE, one.id))
     crowd.ask(crowd.session("ada"), Send(id="s", room=LOBBY, text="", files=(other.id,)))
     crowd.fail()
-    assert (used(crowd, "ada"), crowd.broker.files.total) == (300, before)
-    assert crowd.broker.files.get("new") is None
-    assert crowd.broker.files.get(one.id) == one
+    assert (used(crowd, "ada"), crowd.broker.uploads.total_bytes) == (300, before)
+    assert crowd.broker.uploads.get("new") is None
+    assert crowd.broker.uploads.get(one.id) == one
     send(crowd, "ada", one, other)
 
 
@@ -348,7 +348,7 @@ def test_an_account_that_is_gone_leaves_its_messages_with_their_files(crowd: Cro
     crowd.step()
     assert list(crowd.kept.files) == [sent.id]
     assert fetch(crowd, "ada", sent) == "ok"
-    assert crowd.broker.files.total == 100
+    assert crowd.broker.uploads.total_bytes == 100
 
 
 def test_a_restarted_server_knows_uploads_and_bytes(crowd: Crowd) -> None:
@@ -357,5 +357,5 @@ def test_a_restarted_server_knows_uploads_and_bytes(crowd: Crowd) -> None:
     crowd.restart(orderly=False)
     crowd.settings = replace_settings(crowd.settings, max_file=1000)
     crowd.back("ada")
-    assert (used(crowd, "ada"), crowd.broker.files.get(upload.id)) == (300, upload)
+    assert (used(crowd, "ada"), crowd.broker.uploads.get(upload.id)) == (300, upload)
     send(crowd, "ada", upload)

@@ -84,7 +84,7 @@ def test_a_message_carries_only_whole_uploads_of_its_sender_once(crowd: Crowd) -
         ((mine.id, unfinished.id), "unfinished_file"),
     ):
         assert crowd.refused("ada", Send(id="1", room=LOBBY, text="", files=files)).code == code
-    assert set(crowd.broker.files.of(crowd.holder("ada") or 0)) == {mine.id, unfinished.id}
+    assert set(crowd.broker.uploads.of(crowd.holder("ada") or 0)) == {mine.id, unfinished.id}
 
 
 def test_a_message_with_files_that_is_sent_again_is_acknowledged_before_its_files_are_looked_at(crowd: Crowd) -> None:
@@ -172,7 +172,7 @@ def test_a_moderator_who_deletes_gives_the_bytes_back_to_the_sender(crowd: Crowd
     file = whole(crowd, "ada", 100, "#ops")
     ok = send(crowd, "ada", file, room="#ops")
     crowd.do("bob", requests.Delete(id="d", room="#ops", target=ok.seq or 0))
-    assert (used(crowd, "ada"), used(crowd, "bob"), crowd.broker.files.total) == (0, 0, 0)
+    assert (used(crowd, "ada"), used(crowd, "bob"), crowd.broker.uploads.total_bytes) == (0, 0, 0)
 
 
 def test_a_deletion_that_could_not_be_stored_leaves_the_file(crowd: Crowd) -> None:
@@ -189,7 +189,7 @@ def test_a_removed_room_takes_its_files_along(crowd: Crowd) -> None:
     file = whole(crowd, "ada", 100, "#ops")
     send(crowd, "ada", file, room="#ops")
     crowd.do("ada", requests.Leave(id="l", room="#ops", remove=True))
-    assert (used(crowd, "ada"), crowd.broker.files.total, crowd.kept.files) == (0, 0, {})
+    assert (used(crowd, "ada"), crowd.broker.uploads.total_bytes, crowd.kept.files) == (0, 0, {})
     assert fetch(crowd, "ada", file) == "unknown_file"
 
 
@@ -223,9 +223,9 @@ def test_a_file_that_is_older_than_the_log_is_unknown(crowd: Crowd) -> None:
     row = crowd.kept.files[old.id]
     crowd.broker.forgotten({crowd.broker.rooms["#ops"].id: last + 1})
     order = FindFile(token(crowd, "ada"), PLACE, old.id)
-    verdict = decide_file_order(crowd.broker, order, crowd.now, [], row)
-    assert isinstance(verdict.answer, Refusal)
-    assert crowd.broker.files.all_stale
+    outcome = decide_file_order(crowd.broker, order, crowd.now, [], row)
+    assert isinstance(outcome.answer, Refusal)
+    assert crowd.broker.uploads.all_stale
 
 
 def test_what_the_store_knows_of_another_file_is_no_answer(crowd: Crowd) -> None:
@@ -278,10 +278,10 @@ def test_the_operator_lists_files_and_removes_one(crowd: Crowd) -> None:
     assert isinstance(crowd.order("files", drop=file.id), Refusal)
     assert fetch(crowd, "bob", file) == "unknown_file"
     assert message(crowd, LOBBY, ok.seq or 0).text == "look\n[file] build.log, 100 bytes"
-    assert (used(crowd, "ada"), used(crowd, "bob"), crowd.broker.files.total) == (0, 0, 0)
+    assert (used(crowd, "ada"), used(crowd, "bob"), crowd.broker.uploads.total_bytes) == (0, 0, 0)
     assert [(n.actor, n.action, n.room, n.target, n.detail) for n in crowd.kept.notes if n.action == "drop-file"] == [
         ("server", "drop-file", LOBBY, "ada", "build.log, 100 bytes"),
         ("server", "drop-file", "", "bob", "build.log, 50 bytes"),
     ]
     crowd.do("ada", requests.Delete(id="d", room=LOBBY, target=ok.seq or 0))
-    assert crowd.broker.files.total == 0
+    assert crowd.broker.uploads.total_bytes == 0

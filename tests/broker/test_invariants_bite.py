@@ -195,7 +195,7 @@ def send_the_uploads_of_others(patch: Patch) -> None:
     find = files.find_sendable
 
     def careless(registry: Registry, person: Person, room: ChatRoom, ids: Any) -> Any:
-        owner = next((registry.persons.get(held.account) for one in ids if (held := registry.files.get(one))), None)
+        owner = next((registry.persons.get(held.account) for one in ids if (held := registry.uploads.get(one))), None)
         return find(registry, owner or person, room, ids)
 
     patch.setattr(files, "find_sendable", careless)
@@ -210,7 +210,7 @@ def count_what_was_not_stored(patch: Patch) -> None:
 
     def add(self: Uploads, account: int, size: int) -> None:
         self._bytes[account] = self._bytes.get(account, 0) + size
-        self.total += size
+        self.total_bytes += size
 
     patch.setattr(Uploads, "_add", add)
 

@@ -143,7 +143,7 @@ async def test_old_files_go_and_their_messages_stay(serve: Serve, mock_clock: tr
     assert kept is not None
     require_stored(await store.commit([replace(kept, time=old)]))
     mock_clock.jump(upkeep._PRUNING + 1)
-    await until(lambda: not hub.broker.files.total)
+    await until(lambda: not hub.broker.uploads.total_bytes)
     assert await store.find_file("f1") is None
     page = await ada.ask("history", room="#lobby")
     assert [event["text"] for event in page["events"] if event["seq"] == ok["seq"]] == ["look\n[file] a, 100 bytes"]

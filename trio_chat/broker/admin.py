@@ -245,7 +245,7 @@ def _stats(decision: Decision, order: Order) -> Table:
             ("rooms", now_is.rooms),
             ("direct conversations", now_is.conversations),
             ("room events", sum(map(_kept, decision.registry.rooms.values()))),
-            ("bytes of files", decision.registry.files.total),
+            ("bytes of files", decision.registry.uploads.total_bytes),
         ],
     )
 

@@ -74,12 +74,12 @@ def remove(decision: Decision, found: Sequence[SaveFile], actor: str) -> Refusal
     if not found:
         return refuse("unknown_file")
     registry, file = decision.registry, found[0]
-    upload = registry.files.get(file.id)
+    upload = registry.uploads.get(file.id)
     if upload is not None:
         files.drop_upload(decision, upload)
     else:
         decision.persist(DropFile(file.id))
-        registry.files.note_removed(file.account)
+        registry.uploads.note_removed(file.account)
     room, sender = registry.numbered.get(file.room), registry.persons.get(file.account)
     decision.persist(
         AuditNote(

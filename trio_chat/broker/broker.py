@@ -277,7 +277,7 @@ class Broker(Registry):
 
     def due(self) -> float | None:
         """When :meth:`tick` next has something to do; ``None`` when nothing waits for time to pass."""
-        first = min(self.next_expiry, self.next_save, self.next_visit, self.next_clock, self.files.next_end)
+        first = min(self.next_expiry, self.next_save, self.next_visit, self.next_clock, self.uploads.next_end)
         if self.gathering:
             first = min(first, min(room.presence_told for room in self.gathering.values()) + GATHERING)
         return None if first == NEVER else first
@@ -294,7 +294,7 @@ class Broker(Registry):
             self.journal.set(session, "expired", True)
         if self.next_clock <= now:
             ends.save_ends(Decision(self, now, effects))
-        if self.files.next_end <= now:
+        if self.uploads.next_end <= now:
             files.drop_ended(Decision(self, now, effects))
         if self.next_visit <= now:
             self.note_visits(now)

@@ -35,7 +35,7 @@ __all__ = [
     "BeginUpload",
     "DropUpload",
     "FileOrder",
-    "FileVerdict",
+    "FileOutcome",
     "FindFile",
     "FindUpload",
     "FinishUpload",
@@ -101,7 +101,7 @@ class FinishUpload(Struct, frozen=True, gc=False):
 FileOrder: TypeAlias = BeginUpload | FindUpload | DropUpload | FindFile | FinishUpload
 
 
-class FileVerdict(NamedTuple):
+class FileOutcome(NamedTuple):
     """The decision about an order, and the seconds that its answer is to wait, because of all that the account and its
     place asked for before."""
 
@@ -115,7 +115,7 @@ _COSTS: Final[dict[type[FileOrder], float]] = {BeginUpload: 2.0, FindUpload: 0.5
 
 def decide_file_order(
     registry: Registry, order: FileOrder, now: float, effects: list[Effect], stored: SaveFile | None = None
-) -> FileVerdict:
+) -> FileOutcome:
     """Decide an order, with effects appended. ``stored`` is what the store knows of the file that a
     :class:`FindFile` asks for.
 
@@ -123,39 +123,39 @@ def decide_file_order(
     """
     decision = Decision(registry, now, effects)
     if isinstance(order, FinishUpload):
-        return FileVerdict(_finish(decision, order))
+        return FileOutcome(_finish(decision, order))
     person = holder_of(registry, order.token)
     cost = HELLO if person is None else _COSTS[type(order)]
     wait, refusal = registry.charges.take_at(None if person is None else person.id, order.address, cost, now)
     if person is None:
-        return FileVerdict(refusal or refuse("no_token"), wait)
+        return FileOutcome(refusal or refuse("no_token"), wait)
     refusal = refusal or rooms.banned(registry, registry.rooms[LOBBY], person, order.address, now)
     if refusal is not None:
-        return FileVerdict(refusal, wait)
+        return FileOutcome(refusal, wait)
     if isinstance(order, FindFile):
-        return FileVerdict(_find_file(registry, person, order, stored), wait)
-    return FileVerdict(_HANDLERS[type(order)](decision, person, order), wait)
+        return FileOutcome(_find_file(registry, person, order, stored), wait)
+    return FileOutcome(_HANDLERS[type(order)](decision, person, order), wait)
 
 
 def _begin(decision: Decision, person: Person, order: BeginUpload) -> SaveFile | Refusal:
-    registry, settings, held = decision.registry, decision.registry.settings, decision.registry.files
+    registry, settings, uploads = decision.registry, decision.registry.settings, decision.registry.uploads
     name = clean_file_name(order.name)
     room = _find_destination(decision, person, order)
     refusal = room if isinstance(room, Refusal) else files.check_room(registry, room, name, order.size)
     if refusal is not None:
         return refusal
-    if len(held.of(person.id)) >= settings.max_uploads:
+    if len(uploads.of(person.id)) >= settings.max_uploads:
         return refuse("too_many_uploads", limit=settings.max_uploads)
-    used = held.used_by(person.id) + order.size
+    used = uploads.used_by(person.id) + order.size
     if settings.file_quota and used > settings.file_quota:
-        held.doubt(person.id, decision.now)
+        uploads.doubt(person.id, decision.now)
         limit = size_words(settings.file_quota)
         return refuse("quota_full", name=quoted(name), size=size_words(used), limit=limit)
-    if settings.files_total and held.total + order.size > settings.files_total:
-        held.doubt(None, decision.now)
+    if settings.files_total and uploads.total_bytes + order.size > settings.files_total:
+        uploads.doubt(None, decision.now)
         return refuse("files_full", name=quoted(name), limit=size_words(settings.files_total))
     record = SaveFile(order.id, person.id, name, order.size, ANY_KIND, "", 0, 0, decision.time)
-    held.begin(record, decision.now)
+    uploads.begin(record, decision.now)
     decision.persist(record)
     return record
 
@@ -179,7 +179,7 @@ def _find_destination(decision: Decision, person: Person, order: BeginUpload) ->
 
 
 def _own_upload(registry: Registry, person: Person, file: str) -> SaveFile | Refusal:
-    record = registry.files.get(file)
+    record = registry.uploads.get(file)
     return record if record is not None and record.account == person.id else refuse("unknown_file")
 
 
@@ -195,18 +195,18 @@ def _drop_upload(decision: Decision, person: Person, order: DropUpload) -> SaveF
 
 
 def _finish(decision: Decision, order: FinishUpload) -> SaveFile | Refusal:
-    held = decision.registry.files
-    record = held.get(order.id)
+    uploads = decision.registry.uploads
+    record = uploads.get(order.id)
     if record is None:
         return refuse("unknown_file")
     record = replace(record, digest=order.digest, kind=order.kind, width=order.width, height=order.height)
-    held.change(record)
+    uploads.change(record)
     decision.persist(record)
     return record
 
 
 def _find_file(registry: Registry, person: Person, order: FindFile, stored: SaveFile | None) -> SaveFile | Refusal:
-    upload = registry.files.get(order.id)
+    upload = registry.uploads.get(order.id)
     if upload is not None:
         if upload.account != person.id:
             return refuse("unknown_file")

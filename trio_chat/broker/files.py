@@ -29,7 +29,7 @@ def limits_for(registry: Registry, person: Person) -> FileLimits | None:
     settings = registry.settings
     if not settings.max_file:
         return None
-    used = registry.files.used_by(person.id)
+    used = registry.uploads.used_by(person.id)
     return FileLimits(size=settings.max_file, quota=settings.file_quota, used=used, each=MAX_FILES)
 
 
@@ -71,7 +71,7 @@ def find_sendable(
         return refuse("bad_field", why="files names a file twice")
     found: list[FileInfo] = []
     for file in ids:
-        record = registry.files.get(file)
+        record = registry.uploads.get(file)
         if record is None or record.account != person.id:
             return refuse("unknown_file")
         if not record.digest:
@@ -86,12 +86,12 @@ def find_sendable(
 def carry(ask: Ask[Send], room: ChatRoom, seq: int, ids: Sequence[str]) -> None:
     """Bind uploads to the message that carries them from now on. The audit log tells of files in rooms; direct
     conversations are nobody's business."""
-    files = ask.registry.files
+    uploads = ask.registry.uploads
     for file in ids:
-        record = files.get(file)
+        record = uploads.get(file)
         if record is None:
             continue
-        files.hand_over(record)
+        uploads.hand_over(record)
         ask.persist(replace(record, room=room.id, seq=seq))
         if room.direct is None:
             detail = f"{record.name}, {size_words(record.size)}"
@@ -103,27 +103,27 @@ def drop_carried(ask: Ask[Delete], stored: StoredMessage) -> None:
     for file in stored.message.files:
         ask.persist(DropFile(file.id))
     if stored.message.files:
-        ask.registry.files.note_removed(stored.sender)
+        ask.registry.uploads.note_removed(stored.sender)
 
 
 def drop_uploads(decision: Decision, account: int) -> None:
     """Delete all uploads of an account; the files that messages carry stay with them."""
-    files = decision.registry.files
-    for file in files.of(account):
-        record = files.get(file)
+    uploads = decision.registry.uploads
+    for file in uploads.of(account):
+        record = uploads.get(file)
         if record is not None:
             drop_upload(decision, record)
 
 
 def drop_upload(decision: Decision, record: SaveFile) -> None:
     """Delete an upload."""
-    decision.registry.files.drop(record)
+    decision.registry.uploads.drop(record)
     decision.persist(DropFile(record.id))
 
 
 def drop_ended(decision: Decision) -> None:
     """Delete the uploads whose time is over. If that cannot be stored, it is tried again."""
-    files = decision.registry.files
-    for record in files.ended(decision.now):
+    uploads = decision.registry.uploads
+    for record in uploads.ended(decision.now):
         drop_upload(decision, record)
-    files.wait_for_next(decision.now + SAVING_AGAIN)
+    uploads.wait_for_next(decision.now + SAVING_AGAIN)

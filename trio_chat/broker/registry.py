@@ -71,7 +71,7 @@ class Registry:
         self.unsaved_reads: dict[tuple[int, int], Person] = {}
         self.unsaved_visits: dict[int, Person] = {}
         self.journal = Journal()
-        self.files = Uploads(self.journal)
+        self.uploads = Uploads(self.journal)
         self.charges = Charges(settings)
         self.claims = PlaceLimits(HOUR / (settings.new_names or 1))
         self.guesses = Guesses()
@@ -157,7 +157,7 @@ class Registry:
         for number, first in firsts.items():
             if number in self.numbered:
                 self.numbered[number].first = first
-        self.files.note_removed()
+        self.uploads.note_removed()
 
     def statistics(self) -> BrokerStatistics:
         """How much of everything there is now."""

@@ -50,7 +50,7 @@ def restore(registry: Registry, snapshot: Snapshot, now: float, clock: SaveClock
     for link in snapshot.invite_links:
         registry.invite_links[link.id] = InviteLink(link, _end(registry, link.until))
     _restore_sent(registry, snapshot, now)
-    registry.files.restore(snapshot, now, registry.clock.ahead)
+    registry.uploads.restore(snapshot, now, registry.clock.ahead)
     registry.people.build()
     registry.rooms.build()
     if clock is not None:

@@ -52,14 +52,14 @@ class Uploads:
         self._uploads: dict[str, Upload] = {}
         self._of: dict[int, dict[str, None]] = {}
         self._bytes: dict[int, int] = {}
-        self.total = 0
+        self.total_bytes = 0
         self.next_end = _NEVER
         self.stale: set[int] = set()
         self.all_stale = False
         self._doubted = -_NEVER
 
     def __repr__(self) -> str:
-        return f"<Uploads {len(self._uploads)}, {self.total} bytes in all files>"
+        return f"<Uploads {len(self._uploads)}, {self.total_bytes} bytes in all files>"
 
     def __contains__(self, file: str) -> bool:
         return file in self._uploads
@@ -133,7 +133,7 @@ class Uploads:
 
     def _add(self, account: int, size: int) -> None:
         self._journal.put(self._bytes, account, self._bytes.get(account, 0) + size)
-        self._journal.set(self, "total", self.total + size)
+        self._journal.set(self, "total_bytes", self.total_bytes + size)
 
     # ---- sums from the store --------------------------------------------------------------------
 
@@ -162,5 +162,5 @@ class Uploads:
             self._bytes = {account: size for account, size in sums.items() if size}
         else:
             self._bytes |= sums
-        self.total = sum(self._bytes.values())
+        self.total_bytes = sum(self._bytes.values())
         self.stale, self.all_stale = set(), False

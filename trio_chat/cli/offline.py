@@ -49,7 +49,7 @@ async def _administer(path: Path, order: Order) -> Table:
     from trio_chat.broker.admin_files import files_asked  # noqa: PLC0415 - as above
     from trio_chat.broker.effects import Persist  # noqa: PLC0415 - as above
     from trio_chat.server.hub.clock import Clock  # noqa: PLC0415 - as above
-    from trio_chat.server.hub.file_requests import read_files  # noqa: PLC0415 - as above
+    from trio_chat.server.hub.file_orders import read_files  # noqa: PLC0415 - as above
     from trio_chat.store import SqliteStore, require_stored  # noqa: PLC0415 - as above
 
     async with SqliteStore.open(path) as store:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.effects import Effect
     from trio_chat.errors import Refusal
     from trio_chat.records import Record
-    from trio_chat.server.hub.items import Administration, Arrival, FileRequest
+    from trio_chat.server.hub.items import Administration, Arrival, PendingFileOrder
 
 _TAGS: Final = {kind: tag(kind) for kind in ROOM_EVENTS}
 
@@ -60,7 +60,7 @@ class Batch:
     def __init__(self) -> None:
         self.effects: list[Effect] = []
         self.decided: list[RequestEffects] = []
-        self.orders: list[Administration | FileRequest] = []
+        self.orders: list[Administration | PendingFileOrder] = []
         self.not_admitted: dict[int, Refusal] = {}  # arrivals of this batch that are not let in after all, by session
         self.charged: list[tuple[int, int]] = []  # the sessions whose requests were charged, with the bytes of these
         self.asked = 0

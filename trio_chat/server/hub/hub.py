@@ -34,16 +34,16 @@ from trio_chat.server.hub.batch import Batch, deliveries_of
 from trio_chat.server.hub.charging import Charged, charge, is_full
 from trio_chat.server.hub.clock import Clock
 from trio_chat.server.hub.dispatch import Dispatcher
-from trio_chat.server.hub.file_requests import ask_file, count_files_anew, find_files, take_file_request
+from trio_chat.server.hub.file_orders import ask_file, count_files_anew, find_files, take_file_order
 from trio_chat.server.hub.hashing import MAY_HASH, Hashing
 from trio_chat.server.hub.items import (
     Administration,
     Arrival,
     Departure,
-    FileRequest,
     HashedRequest,
     Item,
     LogsTrimmed,
+    PendingFileOrder,
     Probe,
     Requests,
     Stop,
@@ -117,7 +117,7 @@ class Hub:
             await probe.answered.wait()
 
     async def ask_file(self, order: FileOrder) -> SaveFile | Refusal:
-        """Decide an order of the door for files; see :func:`~trio_chat.server.hub.file_requests.ask_file`."""
+        """Decide an order of the door for files; see :func:`~trio_chat.server.hub.file_orders.ask_file`."""
         async with self.open_inbox() as inbox:
             return await ask_file(inbox, self._files, order)
 
@@ -291,7 +291,7 @@ class Hub:
         elif isinstance(item, HashedRequest):
             batch.effects.append(Disconnect(item.session, refuse("internal")))
             batch.end_request()
-        elif isinstance(item, Administration | FileRequest):
+        elif isinstance(item, Administration | PendingFileOrder):
             batch.orders.append(item)
 
     def _take_one(self, item: Item, batch: Batch, nursery: trio.Nursery) -> None:
@@ -311,8 +311,8 @@ class Hub:
                 item.answer = administer(self._broker, item.order, self._now, batch.effects, item.found)
             batch.orders.append(item)
             batch.end_request(order=True)
-        elif isinstance(item, FileRequest):
-            take_file_request(self._broker, item, batch, self._now, stopping=self._stopping)
+        elif isinstance(item, PendingFileOrder):
+            take_file_order(self._broker, item, batch, self._now, stopping=self._stopping)
         elif isinstance(item, LogsTrimmed):
             self._broker.forgotten(item.firsts)
         elif isinstance(item, Stop):
@@ -439,7 +439,7 @@ class Hub:
                 effects = self._take_back(batch)
                 deliveries = deliveries_of(effects)
         self._broker.settle()
-        if self._broker.files.is_stale:
+        if self._broker.uploads.is_stale:
             await count_files_anew(self._broker, self._files)
         for part in batch.decided:
             if part.arrival is not None:

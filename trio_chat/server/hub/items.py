@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 import trio
 from msgspec import Struct
 
-from trio_chat.broker.file_orders import FileVerdict
+from trio_chat.broker.file_orders import FileOutcome
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -87,21 +87,21 @@ class Administration:
         self.answer = reason
 
 
-class FileRequest:
-    """An order of the door for files. ``stored`` is what the store knows of a file to fetch. The hub sets ``settled``
-    when there is a ``verdict``, and what it changes is stored."""
+class PendingFileOrder:
+    """An order of the door for files on its way through the hub. ``stored`` is what the store knows of a file to fetch.
+    The hub sets ``settled`` when there is an ``outcome``, and what it changes is stored."""
 
-    __slots__ = ("order", "settled", "stored", "verdict")
+    __slots__ = ("order", "outcome", "settled", "stored")
 
     def __init__(self, order: FileOrder, stored: SaveFile | None = None) -> None:
         self.order = order
         self.stored = stored
-        self.verdict: FileVerdict | None = None
+        self.outcome: FileOutcome | None = None
         self.settled = trio.Event()
 
     def fail(self, reason: Refusal) -> None:
         """Replace the answer, because it could not be stored."""
-        self.verdict = FileVerdict(reason)
+        self.outcome = FileOutcome(reason)
 
 
 class LogsTrimmed(NamedTuple):
@@ -117,5 +117,5 @@ class Stop(NamedTuple):
 
 
 Item: TypeAlias = (
-    Requests | Arrival | Departure | HashedRequest | Probe | Administration | FileRequest | LogsTrimmed | Stop
+    Requests | Arrival | Departure | HashedRequest | Probe | Administration | PendingFileOrder | LogsTrimmed | Stop
 )

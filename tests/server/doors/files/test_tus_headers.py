@@ -19,7 +19,6 @@ from trio_chat.server.doors.files.tus_headers import (
     find_method,
     format_date,
     format_metadata,
-    parse_body_size,
     parse_checksum,
     parse_length,
     parse_metadata,
@@ -74,12 +73,10 @@ def test_the_length_is_a_number_that_is_known(headers: dict[str, str], length: i
         assert length in found.message
 
 
-def test_the_offset_and_the_size_of_the_body_are_numbers() -> None:
+def test_the_offset_is_a_number() -> None:
     assert parse_offset({"upload-offset": "7"}) == 7
     assert code(parse_offset({})) == "bad_upload"
     assert code(parse_offset({"upload-offset": "-7"})) == "bad_upload"
-    assert parse_body_size({"content-length": "7"}) == 7
-    assert parse_body_size({}) is None
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/octet-stream", f"{UPLOAD_BYTES}; charset=x"])

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Final
 from trio_chat.server.doors.files.downloads import Downloads
 from trio_chat.server.doors.files.file_access import FileAccess
 from trio_chat.server.doors.files.receiving import UploadBytes
-from trio_chat.server.doors.files.transfers import Transfers
-from trio_chat.server.doors.files.uploads import UPLOAD, Uploads
+from trio_chat.server.doors.files.transfer_limit import TransferLimit
+from trio_chat.server.doors.files.uploads import UPLOAD, UploadRoutes
 from trio_chat.server.doors.http import HttpRequest, HttpResponse, Route
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ class FileDoor:
 
     def __init__(self, hub: Hub, blobs: BlobStore, *, max_file: int, max_transfers: int) -> None:
         access = FileAccess(hub)
-        self.transfers = Transfers(max_transfers, max(1, max_transfers // _SHARE))
+        self.transfers = TransferLimit(max_transfers, max(1, max_transfers // _SHARE))
         received = UploadBytes(access, blobs)
-        self._uploads = Uploads(access, received, self.transfers, hub.refusals, max_size=max_file)
+        self._uploads = UploadRoutes(access, received, self.transfers, hub.refusals, max_size=max_file)
         self._downloads = Downloads(access, blobs, self.transfers, hub.refusals)
 
     def __repr__(self) -> str:

@@ -21,7 +21,7 @@ from trio_chat.store.blobs import BlobMissing
 if TYPE_CHECKING:
     from trio_chat.records import SaveFile
     from trio_chat.server.doors.files.file_access import FileAccess
-    from trio_chat.server.doors.files.transfers import Transfers
+    from trio_chat.server.doors.files.transfer_limit import TransferLimit
     from trio_chat.server.refusals import Refusals
     from trio_chat.store.blobs import BlobStore
 
@@ -41,7 +41,7 @@ log = structlog.get_logger()
 class Downloads:
     """See the module."""
 
-    def __init__(self, access: FileAccess, blobs: BlobStore, transfers: Transfers, refusals: Refusals) -> None:
+    def __init__(self, access: FileAccess, blobs: BlobStore, transfers: TransferLimit, refusals: Refusals) -> None:
         self._access = access
         self._blobs = blobs
         self._transfers = transfers

@@ -76,12 +76,6 @@ def parse_offset(headers: Mapping[str, str]) -> int | Refusal:
     return refuse("bad_upload", why="it has no Upload-Offset") if value is None else _number("Upload-Offset", value)
 
 
-def parse_body_size(headers: Mapping[str, str]) -> int | Refusal | None:
-    """Read how many bytes the request carries; ``None`` if it does not say, because it comes in chunks."""
-    value = headers.get("content-length")
-    return None if value is None else _number("Content-Length", value)
-
-
 def _number(name: str, value: str) -> int | Refusal:
     if not _NUMBER.fullmatch(value):
         return refuse("bad_upload", why=f"{name} is {quoted(value)}, and no number of bytes")

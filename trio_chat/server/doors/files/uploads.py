@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from trio_chat.records import SaveFile
     from trio_chat.server.doors.files.file_access import FileAccess
     from trio_chat.server.doors.files.receiving import UploadBytes
-    from trio_chat.server.doors.files.transfers import Transfers
+    from trio_chat.server.doors.files.transfer_limit import TransferLimit
     from trio_chat.server.doors.files.upload_claims import UploadClaim
     from trio_chat.server.refusals import Refusals
 
@@ -30,11 +30,11 @@ UPLOAD: Final = "/files/{id}"
 _ALLOWED: Final = "GET, HEAD, PATCH, DELETE, OPTIONS"
 
 
-class Uploads:
+class UploadRoutes:
     """See the module. ``max_size`` is the greatest size of a file in bytes."""
 
     def __init__(
-        self, access: FileAccess, received: UploadBytes, transfers: Transfers, refusals: Refusals, *, max_size: int
+        self, access: FileAccess, received: UploadBytes, transfers: TransferLimit, refusals: Refusals, *, max_size: int
     ) -> None:
         self._access = access
         self._bytes = received
@@ -44,7 +44,7 @@ class Uploads:
         self._claims = UploadClaims()
 
     def __repr__(self) -> str:
-        return f"<Uploads {self._claims!r}>"
+        return f"<UploadRoutes {self._claims!r}>"
 
     def routes(self) -> list[Route]:
         """The rows of the route table, all but that of ``HEAD``: a download has it too."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 
-from trio_chat.server.doors.files.transfers import Transfers
+from trio_chat.server.doors.files.transfer_limit import TransferLimit
 
 
 def test_transfers_are_counted_until_they_end() -> None:
-    transfers = Transfers(3, 2)
+    transfers = TransferLimit(3, 2)
     with contextlib.ExitStack() as one, contextlib.ExitStack() as other:
         assert transfers.begin(1, one) is None
         assert transfers.begin(1, one) is None
@@ -23,5 +23,5 @@ def test_transfers_are_counted_until_they_end() -> None:
         one.close()
         assert transfers.running == 1
         assert transfers.begin(3, other) is None
-    assert repr(transfers) == "<Transfers: 0 of 3 run>"
+    assert repr(transfers) == "<TransferLimit: 0 of 3 run>"
     assert not transfers._running  # an account that has none is not kept

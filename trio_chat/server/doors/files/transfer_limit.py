@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
-class Transfers:
+class TransferLimit:
     """Counts transfers. At most ``limit`` run at once, and ``each`` of one account: each has a buffer in memory."""
 
     def __init__(self, limit: int, each: int) -> None:
@@ -21,7 +21,7 @@ class Transfers:
         self._running: Counter[int] = Counter()
 
     def __repr__(self) -> str:
-        return f"<Transfers: {self.running} of {self.limit} run>"
+        return f"<TransferLimit: {self.running} of {self.limit} run>"
 
     @property
     def running(self) -> int:

@@ -12,11 +12,11 @@ from tests.server.live_server import GateStore, LiveServer, Log, Serve
 from tests.server.raw_client import RawClient, until
 from trio_chat.broker import file_orders
 from trio_chat.broker.admin import Order, Table
-from trio_chat.broker.file_orders import BeginUpload, DropUpload, FileOrder, FileVerdict, FindFile, FinishUpload
+from trio_chat.broker.file_orders import BeginUpload, DropUpload, FileOrder, FileOutcome, FindFile, FinishUpload
 from trio_chat.errors import Refusal, StoreError, refuse
 from trio_chat.records import SaveFile
-from trio_chat.server.hub.file_requests import ask_file
-from trio_chat.server.hub.items import FileRequest, Item
+from trio_chat.server.hub.file_orders import ask_file
+from trio_chat.server.hub.items import Item, PendingFileOrder
 from trio_chat.server.operator import carry_out
 from trio_chat.store import MemoryStore
 
@@ -61,7 +61,7 @@ async def test_a_file_is_sent_found_fetched_and_deleted_with_its_message(serve: 
     await ada.ask("delete", room="#lobby", target=ok["seq"])
     assert await fetch(live, bob) == await fetch(live, ada) == "unknown_file"
     assert (await bob.ask("search", has_file=True))["events"] == []
-    assert live.server.hub.broker.files.total == 0  # before the deletion was acknowledged
+    assert live.server.hub.broker.uploads.total_bytes == 0  # before the deletion was acknowledged
 
 
 async def test_an_order_is_stored_before_it_is_answered(serve: Serve) -> None:
@@ -97,8 +97,8 @@ async def test_what_could_not_be_stored_is_refused_and_counts_for_nothing(serve:
         assert answer.code == "not_stored"
     store.failing = False
     assert logged.take("not stored")["error"] == "The disk is full."
-    assert hub.broker.files.total == 100
-    assert hub.broker.files.get("f2") is None
+    assert hub.broker.uploads.total_bytes == 100
+    assert hub.broker.uploads.get("f2") is None
     assert (await ada.ask("send", room="#lobby", text="", files=["f1"]))["type"] == "ok"
 
 
@@ -136,7 +136,7 @@ async def test_a_bug_fails_one_order_and_leaves_nothing_of_it(
     answer = await live.server.hub.ask_file(beginning(ada))
     assert isinstance(answer, Refusal)
     assert answer.code == "internal"
-    assert logged.take("item failed")["kind"] == "FileRequest"
+    assert logged.take("item failed")["kind"] == "PendingFileOrder"
     monkeypatch.undo()
     await whole(live, ada)
 
@@ -176,11 +176,11 @@ async def test_sums_that_cannot_be_read_are_read_later(
     monkeypatch.setattr(store, "file_bytes", fail)
     assert (await ada.ask("delete", room="#lobby", target=ok["seq"]))["type"] == "ok"
     assert logged.take("files not counted")["error"] == "The disk is gone."
-    held = live.server.hub.broker.files
+    held = live.server.hub.broker.uploads
     assert held.is_stale
     monkeypatch.undo()
     await ada.say("hello")
-    assert (held.is_stale, held.total) == (False, 0)
+    assert (held.is_stale, held.total_bytes) == (False, 0)
 
 
 async def test_the_operator_lists_and_removes_files_of_a_running_server(serve: Serve) -> None:
@@ -204,27 +204,27 @@ async def test_the_operator_lists_and_removes_files_of_a_running_server(serve: S
         assert answer.code == code
     assert await carry_out(hub, Order("files", drop="f1")) == Table(("removed",), [("f1",)])
     assert await fetch(live, bob) == "unknown_file"
-    assert hub.broker.files.total == 100
+    assert hub.broker.uploads.total_bytes == 100
 
 
 # ---- asking twice, and waiting --------------------------------------------------------------------
 
 
 async def scripted(
-    autojump_clock: object, order: FileOrder, *verdicts: FileVerdict
-) -> tuple[SaveFile | Refusal, float, list[FileRequest]]:
-    """Ask a hub that gives these verdicts. Returns the answer, the seconds that it took, and the requests."""
+    autojump_clock: object, order: FileOrder, *outcomes: FileOutcome
+) -> tuple[SaveFile | Refusal, float, list[PendingFileOrder]]:
+    """Ask a hub that gives these outcomes. Returns the answer, the seconds that it took, and the orders."""
     del autojump_clock
     send, receive = trio.open_memory_channel[Item](0)
-    asked: list[FileRequest] = []
+    asked: list[PendingFileOrder] = []
 
     async def answer() -> None:
-        for verdict in verdicts:
-            request = await receive.receive()
-            assert isinstance(request, FileRequest)
-            asked.append(request)
-            request.verdict = verdict
-            request.settled.set()
+        for outcome in outcomes:
+            pending = await receive.receive()
+            assert isinstance(pending, PendingFileOrder)
+            asked.append(pending)
+            pending.outcome = outcome
+            pending.settled.set()
 
     started = trio.current_time()
     async with trio.open_nursery() as nursery:
@@ -236,8 +236,8 @@ async def scripted(
 FILE = SaveFile("f1", 1, "a", 1, "text/plain", DIGEST, 0, 0, "2026-01-31T12:00:00.000Z")
 
 
-async def test_an_answer_waits_as_long_as_the_verdict_says(autojump_clock: trio.testing.MockClock) -> None:
-    got, took, _ = await scripted(autojump_clock, FindFile("t", HERE, "f1"), FileVerdict(FILE, 2.5))
+async def test_an_answer_waits_as_long_as_the_outcome_says(autojump_clock: trio.testing.MockClock) -> None:
+    got, took, _ = await scripted(autojump_clock, FindFile("t", HERE, "f1"), FileOutcome(FILE, 2.5))
     assert (got, took) == (FILE, 2.5)
 
 
@@ -252,11 +252,11 @@ async def test_an_answer_waits_as_long_as_the_verdict_says(autojump_clock: trio.
 async def test_what_may_have_changed_meanwhile_is_asked_once_more(
     autojump_clock: trio.testing.MockClock, order: FileOrder, code: str
 ) -> None:
-    got, _, asked = await scripted(autojump_clock, order, FileVerdict(refuse(code)), FileVerdict(FILE))
+    got, _, asked = await scripted(autojump_clock, order, FileOutcome(refuse(code)), FileOutcome(FILE))
     assert (got, len(asked)) == (FILE, 2)
 
 
 async def test_what_cannot_have_changed_is_asked_once(autojump_clock: trio.testing.MockClock) -> None:
     refusal = refuse("unknown_file")
-    got, _, asked = await scripted(autojump_clock, DropUpload("t", HERE, "f1"), FileVerdict(refusal))
+    got, _, asked = await scripted(autojump_clock, DropUpload("t", HERE, "f1"), FileOutcome(refusal))
     assert (got, len(asked)) == (refusal, 1)

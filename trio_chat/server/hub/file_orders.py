@@ -12,9 +12,9 @@ import structlog
 import trio
 
 from trio_chat.broker.admin_files import MOST_LISTED, FilesAsked, files_asked
-from trio_chat.broker.file_orders import FileVerdict, FindFile, decide_file_order
+from trio_chat.broker.file_orders import FileOutcome, FindFile, decide_file_order
 from trio_chat.errors import Refusal, StoreError, refuse
-from trio_chat.server.hub.items import FileRequest
+from trio_chat.server.hub.items import PendingFileOrder
 
 if TYPE_CHECKING:
     from trio_chat.broker import Broker
@@ -39,49 +39,49 @@ async def ask_file(inbox: trio.MemorySendChannel[Item], records: FileRecords, or
     If the account, or the place of its device, asked for too much before, the answer waits. If this is cancelled, the
     order may still be carried out.
     """
-    verdict = await _ask_once(inbox, records, order)
-    if _may_change(verdict, order):
-        verdict = await _ask_once(inbox, records, order)
-    await trio.sleep(verdict.wait)
-    return verdict.answer
+    outcome = await _ask_once(inbox, records, order)
+    if _may_change(outcome, order):
+        outcome = await _ask_once(inbox, records, order)
+    await trio.sleep(outcome.wait)
+    return outcome.answer
 
 
-async def _ask_once(inbox: trio.MemorySendChannel[Item], records: FileRecords, order: FileOrder) -> FileVerdict:
+async def _ask_once(inbox: trio.MemorySendChannel[Item], records: FileRecords, order: FileOrder) -> FileOutcome:
     stored: SaveFile | None = None
     if isinstance(order, FindFile) and len(order.id) <= _LONGEST_ID:
         try:
             stored = await records.find_file(order.id)
         except StoreError as error:
             log.error("file not looked up", error=str(error))  # noqa: TRY400 - a known failure, told in a line
-            return FileVerdict(refuse("not_looked_up"))
-    request = FileRequest(order, stored)
-    await inbox.send(request)
-    await request.settled.wait()
-    return request.verdict or FileVerdict(refuse("internal"))
+            return FileOutcome(refuse("not_looked_up"))
+    pending = PendingFileOrder(order, stored)
+    await inbox.send(pending)
+    await pending.settled.wait()
+    return pending.outcome or FileOutcome(refuse("internal"))
 
 
-def _may_change(verdict: FileVerdict, order: FileOrder) -> bool:
+def _may_change(outcome: FileOutcome, order: FileOrder) -> bool:
     """Whether the same order may have another answer now.
 
     An upload that was looked up may have got its message before the hub was reached.
     """
-    if not isinstance(verdict.answer, Refusal):
+    if not isinstance(outcome.answer, Refusal):
         return False
-    return verdict.answer.code in _NO_PLACE or (isinstance(order, FindFile) and verdict.answer.code == "unknown_file")
+    return outcome.answer.code in _NO_PLACE or (isinstance(order, FindFile) and outcome.answer.code == "unknown_file")
 
 
-def take_file_request(broker: Broker, request: FileRequest, batch: Batch, now: float, *, stopping: bool) -> None:
-    """Decide a request in the hub. It is settled with its batch."""
+def take_file_order(broker: Broker, pending: PendingFileOrder, batch: Batch, now: float, *, stopping: bool) -> None:
+    """Decide an order in the hub. It is settled with its batch."""
     if stopping:
-        request.verdict = FileVerdict(refuse("shutting_down"))
+        pending.outcome = FileOutcome(refuse("shutting_down"))
     else:
         mark = broker.journal.mark()
         before = len(batch.effects)
-        request.verdict = decide_file_order(broker, request.order, now, batch.effects, request.stored)
-        if isinstance(request.verdict.answer, Refusal):  # one that is refused has had no effects
+        pending.outcome = decide_file_order(broker, pending.order, now, batch.effects, pending.stored)
+        if isinstance(pending.outcome.answer, Refusal):  # one that is refused has had no effects
             broker.journal.undo(mark)
             del batch.effects[before:]
-    batch.orders.append(request)
+    batch.orders.append(pending)
     batch.end_request(order=True)
 
 
@@ -90,11 +90,11 @@ async def count_files_anew(broker: Broker, records: FileRecords) -> None:
 
     If the store fails, that is logged, and tried again with the next batch.
     """
-    held = broker.files
-    if not held.is_stale:
+    uploads = broker.uploads
+    if not uploads.is_stale:
         return
     try:
-        held.set_bytes(await records.file_bytes(None if held.all_stale else held.stale))
+        uploads.set_bytes(await records.file_bytes(None if uploads.all_stale else uploads.stale))
     except StoreError as error:
         log.warning("files not counted", error=str(error))
 
