@@ -94,8 +94,8 @@ class Author:
                 return self._value(inner, name, f"{described}{of.extra_json_schema}")
             case inspect.UnionType(types=types):
                 return self._value(next(one for one in types if not isinstance(one, inspect.NoneType)), name, described)
-            case inspect.StrType():
-                return self._text(name, described)
+            case inspect.StrType(max_length=longest):
+                return self._text(name, described)[:longest]
             case inspect.LiteralType(values=values):
                 return values[0]
             case inspect.BoolType():

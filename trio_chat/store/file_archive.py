@@ -114,7 +114,7 @@ async def _fill(
 ) -> list[str]:
     """Add the bytes of all files, and copy the database that names them."""
     done: dict[str, int] = {}
-    async with DirectoryBlobs.open_directory(database.parent / FILES) as blobs:
+    async with DirectoryBlobs.open_to_read(database.parent / FILES) as blobs:
         await trio.to_thread.run_sync(_add_blobs, archive, blobs, _named(database), done, progress)
         fault, named = None, {}
         for _ in range(_TRIES):
@@ -287,7 +287,7 @@ def check(database: Path, progress: Progress | None = None) -> Iterator[str]:
 
 
 async def _digests(place: Path) -> dict[str, int]:
-    async with DirectoryBlobs.open_directory(place) as blobs:
+    async with DirectoryBlobs.open_to_read(place) as blobs:
         return dict(await blobs.digests())
 
 

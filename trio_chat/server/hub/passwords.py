@@ -35,7 +35,7 @@ _THREADS: Final = 1
 """Threads of one hash: more of them would take the other cores from the server, for which all others wait."""
 
 _NICE: Final = 10
-"""The niceness of a thread that hashes: where cores are short, the thread that delivers messages has them first."""
+"""How much nicer a thread that hashes is than the others: where cores are short, those who talk have them first."""
 
 _WAITING: Final = 16
 """Hashes that may wait: the last of them about a second."""
@@ -191,7 +191,7 @@ def _run_nicely(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs)
     def run() -> None:
         if sys.platform == "linux":  # elsewhere only whole processes are nice
             with contextlib.suppress(OSError):  # a sandbox may forbid it
-                os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+                os.nice(_NICE)
         try:
             outcome.set_result(function(*args, **kwargs))
         except BaseException as error:  # noqa: BLE001 - the caller gets it

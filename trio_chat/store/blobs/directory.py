@@ -194,15 +194,23 @@ class DirectoryBlobs:
     async def open_directory(cls, place: Path, reserve: int = RESERVE) -> AsyncIterator[DirectoryBlobs]:
         """Open the blobs in a directory, which is made if it is not there. Uploads leave ``reserve`` bytes of its disk
         free. Raises ``StoreError``."""
-        root = await _in_thread(f"use {place}", _open_root, place)
-        try:
-            partial = await _in_thread(f"use {place / _PARTIAL}", _open_folder, root, _PARTIAL)
-            try:
-                yield cls(root, partial, place, reserve)
-            finally:
-                os.close(partial)
-        finally:
-            os.close(root)
+        with contextlib.ExitStack() as opened:
+            with _told(f"use {place}"):
+                root = _open_root(place)
+                opened.callback(os.close, root)
+                partial = _open_folder(root, _PARTIAL)
+                opened.callback(os.close, partial)
+            yield cls(root, partial, place, reserve)
+
+    @classmethod
+    @contextlib.asynccontextmanager
+    async def open_to_read(cls, place: Path) -> AsyncIterator[DirectoryBlobs]:
+        """Open the blobs in a directory that a server made, and change nothing there. Raises ``StoreError``."""
+        with contextlib.ExitStack() as opened:
+            with _told(f"use {place}"):
+                root = os.open(place, _FOLDER)
+            opened.callback(os.close, root)
+            yield cls(root, root, place, RESERVE)
 
     @classmethod
     @contextlib.asynccontextmanager
