@@ -81,6 +81,79 @@ def test_a_banned_person_stays_out_until_the_ban_ends(seconds: float | None) -> 
     assert isinstance(crowd.do("plain", Join(id="j", room="#ops")), Error) is (seconds != 60.0)
 
 
+def test_an_administrator_who_is_demoted_leaves_the_room_that_banned_them() -> None:
+    """A found example: they stayed in the room, which they had entered as an administrator."""
+    crowd = ops()
+    crowd.do("mod1", Ban(id="b", room="#ops", name="plain", reason="noise"))
+    crowd.order("promote", "plain")
+    crowd.step()
+    crowd.enter("#ops", "plain")
+    crowd.all_read()
+    crowd.order("demote", "plain")
+    crowd.step()
+    assert crowd.news("plain") == [Left(room="#ops", reason="mod1 banned you: noise")]
+    assert crowd.refused("plain", Join(id="j", room="#ops")).code == "banned_here"
+    crowd.go("plain")
+    crowd.back("plain")
+    assert [event.put_out for event in crowd.news_of("plain", Welcome)] == [()], "told twice"  # type: ignore[attr-defined] # each is one
+
+
+@pytest.mark.parametrize("orderly", [True, False])
+def test_an_administrator_who_is_demoted_while_away_is_told_when_they_come_back(orderly: bool) -> None:  # noqa: FBT001 - a table's column
+    crowd = ops()
+    crowd.do("mod1", Ban(id="b", room="#ops", name="plain", reason="noise"))
+    crowd.order("promote", "plain")
+    crowd.step()
+    crowd.enter("#ops", "plain")
+    crowd.go("plain")
+    crowd.order("demote", "plain")
+    crowd.step()
+    crowd.restart(orderly=orderly)
+    crowd.back("plain")
+    (welcome,) = crowd.news_of("plain", Welcome)
+    assert isinstance(welcome, Welcome)
+    assert welcome.put_out == (
+        Removal(room="#ops", by="mod1", by_id=crowd.holder("mod1") or 0, action="ban", reason="noise"),
+    )
+    assert "#ops" not in {room.name for room in welcome.rooms}
+
+
+def test_a_demotion_that_cannot_be_stored_removes_nobody() -> None:
+    crowd = ops()
+    crowd.do("mod1", Ban(id="b", room="#ops", name="plain"))
+    crowd.order("promote", "plain")
+    crowd.step()
+    crowd.enter("#ops", "plain")
+    crowd.all_read()
+    crowd.order("demote", "plain")
+    crowd.fail()
+    crowd.check()
+    assert crowd.news("plain") == []
+    crowd.say("plain", "still here", room="#ops")
+
+
+@pytest.mark.parametrize(("room", "role", "out"), [("#ops", 1, True), ("#ops", 2, False), (LOBBY, 1, True)])
+def test_an_administrator_in_a_banned_network_is_banned_once_demoted_unless_they_keep_order_there(
+    room: str,
+    role: int,
+    out: bool,  # noqa: FBT001 - a table's column
+) -> None:
+    crowd = ops()
+    crowd.come("bob", address="198.51.100.7")
+    crowd.enter("#ops", "bob")
+    if role > 1:
+        crowd.do("owner1", SetRole(id="r", room="#ops", name="bob", role="moderator"))
+    crowd.order("promote", "bob")
+    crowd.step()
+    crowd.do("boss", Ban(id="b", room=room, network="198.51.100.0/24"))
+    assert crowd.who["bob"] in crowd.open, "an administrator does not ban another"
+    crowd.order("demote", "bob")
+    crowd.step()
+    assert (crowd.who["bob"] not in crowd.open) is (out and room == LOBBY)
+    bob = crowd.holder("bob")
+    assert (bob not in crowd.kept.members_of("#ops")) is (out and room == "#ops")
+
+
 def test_a_ban_is_lifted_by_name_and_by_network() -> None:
     crowd = ops()
     crowd.do("mod1", Ban(id="b", room="#ops", name="plain"))

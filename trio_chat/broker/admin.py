@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NamedTuple, TypeAli
 
 from msgspec import Meta, Struct
 
-from trio_chat.broker import admin_files, arrival, invites
+from trio_chat.broker import admin_files, arrival, invites, moderation
 from trio_chat.broker.ask import Decision
 from trio_chat.broker.restore import account_of
 from trio_chat.broker.state import Role
@@ -114,13 +114,15 @@ def _reset_name(decision: Decision, order: Order) -> Table | Refusal:
 
 
 def _promote(decision: Decision, order: Order) -> Table | Refusal:
-    """Make a person a server administrator, or (``demote``) no longer one."""
+    """Make a person a server administrator, or (``demote``) no longer one: then bans hold for them again."""
     person = _person(decision.registry, order.name)
     if isinstance(person, Refusal):
         return person
     changes = person.admin is not (order.do == "promote")
     decision.registry.journal.set(person, "admin", order.do == "promote")
     decision.persist(account_of(person))
+    if changes and not person.admin:
+        moderation.apply_bans(decision, person)
     if changes:
         decision.persist(AuditNote(decision.time, ACTOR, order.do, target=person.name.shown))
     return Table(("name", "admin"), [(person.name.shown, person.admin)])

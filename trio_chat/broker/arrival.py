@@ -18,7 +18,7 @@ from trio_chat.protocol.events import AwayChanged, Limits, Ok, Renamed, Welcome
 from trio_chat.protocol.names import LOBBY, Name, check_name
 from trio_chat.protocol.requests import MIN_TOKEN
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import DropAccount, DropDevice, MissedNotice, SaveDevice
+from trio_chat.records import DropAccount, DropDevice, SaveDevice
 
 if TYPE_CHECKING:
     from trio_chat.broker.ask import Ask, Decision
@@ -364,8 +364,7 @@ def _leave_where_banned(ask: Ask[Hello], person: Person) -> None:
             continue
         ban = rooms.ban_of(room, None, ask.session.address, ask.now)
         if ban is not None:
-            removal = MissedNotice(room.name, ban.record.by, "ban", ban.record.reason, ban.record.by_account)
-            rooms.remove(ask, person, removal, by=None)
+            rooms.remove(ask, person, rooms.removal_by(room, ban), by=None, arriving=True)
 
 
 def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:

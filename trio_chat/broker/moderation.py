@@ -20,7 +20,7 @@ from trio_chat.protocol.text import clean_line, quoted
 from trio_chat.records import INVITE, AuditNote, DropBan, DropMember, MissedNotice, SaveBan, SaveInvite
 
 if TYPE_CHECKING:
-    from trio_chat.broker.ask import Ask
+    from trio_chat.broker.ask import Ask, Decision
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import ActiveBan
 
@@ -165,7 +165,7 @@ def ban(ask: Ask[Ban]) -> Refusal | None:
     ask.persist(record)
     _tell_room(ask, room, _Deed("ban", person, value=network or "", reason=reason, until=record.until))
     for other in _covered(registry, room, held, ask.person):
-        _apply_ban(ask, room, other, held)
+        _apply_ban(ask, room, other, held, by=ask.person)
     if person is not None:
         invites.end_for_banned(ask, room, person, ask.person.name.shown)
     ask.acknowledge(Ok(id=request.id))
@@ -244,6 +244,21 @@ def mute(ask: Ask[Mute]) -> Refusal | None:
         _tell_room(ask, room, _Deed("mute" if until else "unmute", member.person, until=end))
     ask.acknowledge(Ok(id=request.id, unchanged=not (changes or request.again)))
     return None
+
+
+def apply_bans(decision: Decision, person: Person) -> None:
+    """Remove a person who is no server administrator any more from all that they are banned from.
+
+    A ban of a network removes, as on a person's arrival, no moderators and owners of the room.
+    """
+    registry = decision.registry
+    places = [registry.sessions[number].address for number in person.sessions]
+    for room in list(person.rooms.values()):
+        heeded = places if room.role_of(person) <= Role.MEMBER else []
+        bans = (rooms.ban_of(room, person, place, decision.now) for place in ("", *heeded))
+        held = next((ban for ban in bans if ban is not None), None)
+        if held is not None:
+            _apply_ban(decision, room, person, held, by=None)
 
 
 # ---- steps --------------------------------------------------------------------------------------
@@ -376,12 +391,11 @@ def _covered(registry: Registry, room: ChatRoom, held: ActiveBan, actor: Person)
     ]
 
 
-def _apply_ban(ask: Ask[Ban], room: ChatRoom, person: Person, held: ActiveBan) -> None:
+def _apply_ban(decision: Decision, room: ChatRoom, person: Person, held: ActiveBan, *, by: Person | None) -> None:
     """Remove a banned person from the room, or from the server."""
     if room.is_lobby:
         for number in sorted(person.sessions):
-            ask.registry.journal.set(ask.registry.sessions[number], "departure", "removed")
-            ask.effects.append(Disconnect(number, rooms.refuse_banned(ask.registry, room, held)))
+            decision.registry.journal.set(decision.registry.sessions[number], "departure", "removed")
+            decision.effects.append(Disconnect(number, rooms.refuse_banned(decision.registry, room, held)))
     else:
-        removal = MissedNotice(room.name, held.record.by, "ban", held.record.reason, held.record.by_account)
-        rooms.remove(ask, person, removal, by=ask.person)
+        rooms.remove(decision, person, rooms.removal_by(room, held), by=by)

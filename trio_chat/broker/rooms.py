@@ -28,7 +28,7 @@ from trio_chat.protocol.events import (
 from trio_chat.protocol.names import LOBBY, check_room
 from trio_chat.protocol.parts import Removal
 from trio_chat.protocol.text import clean_line
-from trio_chat.records import AuditNote, DropInvite, DropMember, DropRoom, SaveMember, SaveRead, SaveRoom
+from trio_chat.records import AuditNote, DropInvite, DropMember, DropRoom, MissedNotice, SaveMember, SaveRead, SaveRoom
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
     from trio_chat.broker.state import ActiveBan
     from trio_chat.protocol.requests import Join, Leave, Rooms, Topic, Who
-    from trio_chat.records import MissedNotice
 
 _MAX_TOPIC = 300
 """Characters of a topic: fits a wide terminal's title line."""
@@ -181,11 +180,13 @@ def _forget_former(decision: Decision, room: ChatRoom) -> None:
             decision.registry.journal.pop(room.former, number)
 
 
-def remove(decision: Decision, person: Person, removal: MissedNotice, *, by: Person | None) -> None:
+def remove(
+    decision: Decision, person: Person, removal: MissedNotice, *, by: Person | None, arriving: bool = False
+) -> None:
     """Remove a person from a room against their will: they were kicked or banned.
 
-    A person who is not here, or is just arriving (``by`` is ``None``) and hears nothing yet, is told with their
-    next welcome.
+    ``by`` is the person who brought it about, ``None`` if nobody in the chat did. A person who is not here, or is just
+    ``arriving`` and hears nothing yet, is told with their next welcome.
     """
     room = decision.registry.rooms[removal.room]
     was_here = person.id in room.here
@@ -194,12 +195,17 @@ def remove(decision: Decision, person: Person, removal: MissedNotice, *, by: Per
         decision.effects.append(
             Tell(tuple(person.sessions), Left(room=room.name, reason=describe_removal(removal).why))
         )
-    if by is None or not person.visible:
+    if arriving or not person.visible:
         decision.registry.journal.put(person.missed_removals, room.name, removal)
         decision.persist(account_of(person))
     if was_here:
         presence.note_departure(decision, room, person, "removed")
     pass_on(decision, room, by)
+
+
+def removal_by(room: ChatRoom, ban: ActiveBan) -> MissedNotice:
+    """The removal from a room that a ban leads to."""
+    return MissedNotice(room.name, ban.record.by, "ban", ban.record.reason, ban.record.by_account)
 
 
 def describe_removal(removal: MissedNotice) -> Removal:
