@@ -11,8 +11,8 @@ from hypothesis.stateful import run_state_machine_as_test
 from tests.broker.hub_model import HubModel
 from tests.broker.machine import BrokerMachine
 from trio_chat.broker import BrokerSettings
-from trio_chat.protocol.events import Error, Ok
-from trio_chat.protocol.requests import Hello, Join, Leave, Send
+from trio_chat.protocol.events import Error, Ok, Welcome
+from trio_chat.protocol.requests import Hello, Join, Leave, Send, SetPassword
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
 """Whether to look for longer, at examples that follow from ``--hypothesis-seed``, as ``nox -s fuzz`` does."""
@@ -61,6 +61,46 @@ def test_a_message_sent_again_after_its_room_was_removed_is_refused() -> None:
     answers = [event for event in hub.inboxes[ada] if isinstance(event, Ok | Error) and event.id == "s"]
     assert [answer.code if isinstance(answer, Error) else answer.seq for answer in answers] == [1, "unknown_room"]
     assert hub.kept.room("#b") is None
+
+
+def test_a_session_that_came_by_a_password_that_was_not_stored_is_sent_away() -> None:
+    """A found example: the session went on, though no password was right for the account."""
+    hub = HubModel(BrokerSettings())
+    ada = hub.connect(Hello(id="", name="ada"))
+    hub.commit()
+    hub.ask(ada, SetPassword(id="p", password="my own secret"))
+    other = hub.connect()
+    assert isinstance(hub.ask(other, Hello(id="h", name="ada", account_password="my own secret")), Welcome)
+    by_header = hub.connect(Hello(id="", name="ada", account_password="my own secret"))
+    hub.fail()
+    hub.check()
+    assert hub.open == {ada}
+    for session, request in ((other, "h"), (by_header, "")):
+        (told,) = hub.inboxes[session]
+        assert isinstance(told, Error)
+        assert (told.id, told.code) == (request, "not_stored")
+
+
+def test_a_session_that_came_by_the_stored_password_stays_when_another_password_is_not_stored() -> None:
+    hub = HubModel(BrokerSettings())
+    ada = hub.connect(Hello(id="", name="ada"))
+    hub.ask(ada, SetPassword(id="p", password="the first"))
+    hub.commit()
+    first = hub.connect(Hello(id="", name="ada", account_password="the first"))
+    hub.commit()
+    second = hub.connect(Hello(id="", name="ada", account_password="the first"))
+    hub.ask(second, SetPassword(id="q", password="the second"))
+    third = hub.connect(Hello(id="", name="ada", account_password="the second"))
+    hub.fail()
+    hub.check()
+    assert hub.open == {ada, first, second}
+    assert third not in hub.open
+    hub.ask(first, SetPassword(id="r", password="the third"))
+    hub.commit()
+    hub.ask(ada, SetPassword(id="s", password="the fourth"))
+    hub.fail()
+    hub.check()
+    assert hub.open == {ada, first, second}, "they came by a password that was changed since"
 
 
 def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:

@@ -24,7 +24,11 @@ def set_password(ask: Ask[SetPassword]) -> Refusal | None:
         return refuse("guest")
     if ask.password_hash is None:
         return refuse("internal")
-    ask.registry.journal.set(person, "password", ask.password_hash)
+    registry = ask.registry
+    registry.journal.set(person, "password", ask.password_hash)
+    for session in (registry.sessions[number] for number in person.sessions):
+        if session.device is None:  # it came by the password before, and stays
+            registry.journal.set(session, "password", ask.password_hash)
     ask.persist(account_of(person))
     ask.persist(AuditNote(ask.time, person.name.shown, "password"))
     ask.acknowledge(Ok(id=ask.request.id))

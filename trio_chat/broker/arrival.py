@@ -373,6 +373,7 @@ def _enter(ask: Ask[Hello], person: Person, asked: str) -> None:
     is_back = not person.visible and not request.quiet
     session.quiet = request.quiet
     session.state, session.person, session.active = State.PRESENT, person, ask.now
+    session.password = person.password if session.device is None else None
     registry.watch(session)
     person.sessions.add(session.id)
     if not request.quiet:

@@ -264,14 +264,10 @@ class Broker(Registry):
                 self._refused(session, request, refuse("not_stored"), effects)
         effects.extend(
             Disconnect(known.id, refuse("not_stored"))
-            for known in self.sessions.values()  # their hello was taken back, or that of their person's first device
-            if known.person is not None and not self._is_let_in(known, known.person)
+            for known in self.sessions.values()
+            if known.person is not None and not retract.is_let_in(self, known, known.person)
         )
         return effects
-
-    def _is_let_in(self, session: Session, person: Person) -> bool:
-        device = session.device
-        return self.persons.get(person.id) is person and (device is None or device.digest in person.devices)
 
     # ---- time -------------------------------------------------------------------------------
 

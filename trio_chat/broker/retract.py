@@ -18,7 +18,7 @@ from trio_chat.protocol.events import Delivered, Error, Ok, Presence, ReadUpTo, 
 
 if TYPE_CHECKING:
     from trio_chat.broker.registry import Registry
-    from trio_chat.broker.state import Person
+    from trio_chat.broker.state import Person, Session
     from trio_chat.protocol.events import Event
 
 
@@ -36,6 +36,15 @@ def recount(registry: Registry) -> None:
         person.read = {number: min(seq, lasts[number]) for number, seq in person.read.items() if number in lasts}
 
 
+def is_let_in(registry: Registry, session: Session, person: Person) -> bool:
+    """Whether all that a session came in by is still there after a batch was undone: the account, and its device or
+    password."""
+    if registry.persons.get(person.id) is not person:
+        return False
+    device = session.device
+    return session.password == person.password if device is None else device.digest in person.devices
+
+
 def restate(registry: Registry, effect: Effect) -> list[Effect]:
     """An effect as it is now that the batch was undone, with what it needs; nothing where it speaks of a line that is
     not there."""
@@ -47,7 +56,7 @@ def restate(registry: Registry, effect: Effect) -> list[Effect]:
             return [effect]
         if isinstance(effect, Subscribe):
             return []  # comes with its welcome
-        return _restate_answer(registry, effect, session.person)
+        return _restate_answer(registry, effect, session, session.person)
     if isinstance(effect, Tell) and isinstance(effect.event, ReadUpTo | Delivered):
         room = registry.rooms.get(effect.event.room)
         return [effect] if room is not None and effect.event.seq <= room.last else []
@@ -57,9 +66,11 @@ def restate(registry: Registry, effect: Effect) -> list[Effect]:
     return [effect]
 
 
-def _restate_answer(registry: Registry, effect: Reply | Acknowledge | Recall | Seek, person: Person) -> list[Effect]:
+def _restate_answer(
+    registry: Registry, effect: Reply | Acknowledge | Recall | Seek, session: Session, person: Person
+) -> list[Effect]:
     last = {room.id: room.last for room in person.rooms.values()}
-    if registry.persons.get(person.id) is not person:  # the session came with the token of an account that is not there
+    if not is_let_in(registry, session, person):
         request = effect.request.id if isinstance(effect, Recall | Seek) else getattr(effect.event, "id", None)
         return [_not_stored(effect.session, request or "")]
     if isinstance(effect, Seek):

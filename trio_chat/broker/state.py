@@ -151,8 +151,9 @@ class Session:
     """One connection. ``spare_token`` and ``spare_number`` are fresh random values from outside, for the
     device or person that may come of it: the broker draws none itself. ``own`` is the allowance that its requests
     are charged to until it has said hello, and ``place`` the place that they are charged to too.
-    ``departure`` is how its person goes when it ends, and ``watched`` when it is next checked for having been silent
-    for too long."""
+    A session without a device came by the account's password: ``password`` is its hash, or that of the one that has
+    replaced it since. ``departure`` is how its person goes when it ends, and ``watched`` when it is next checked for
+    having been silent for too long."""
 
     id: int
     address: str
@@ -164,6 +165,7 @@ class Session:
     state: State = State.GREETING
     person: Person | None = None
     device: Device | None = None
+    password: str | None = field(default=None, repr=False)
     expired: bool = False
     quiet: bool = False
     departure: LeftHow = "quit"
