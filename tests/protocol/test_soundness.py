@@ -34,7 +34,7 @@ def welcome(*rooms: events.RoomInfo, lobby: str = "#lobby") -> bytes:
     [
         {**LINE, "seq": 0},
         {**LINE, "seq": -5},
-        {**LINE, "seq": 2**53 + 1},
+        {**LINE, "seq": 2**53},
         {**LINE, "seq": 10**30},
         {**LINE, "room": ""},
         {**LINE, "from_id": -1},
@@ -79,6 +79,20 @@ def test_a_welcome_without_its_lobby_or_with_impossible_limits_is_refused() -> N
 def test_a_close_says_its_reason_whatever_it_says_of_the_return(given: float, kept: float) -> None:
     closing = decoded(type="closing", code="stop", message="Bye", retry=given, until=IMPOSSIBLE[0])
     assert closing == events.Closing(code="stop", message="Bye", retry=kept)
+
+
+def test_a_number_that_no_request_may_have_is_refused() -> None:
+    """A client asks on with a search's cursor, and signs a device out by its number."""
+    found: dict[str, Any] = {"type": "found", "id": "q", "events": []}
+    device = {"client": "c", "created": TIME, "seen": TIME}
+    for number in (-1, 2**53 + 1):
+        for event in (
+            {**found, "cursor": number},
+            {"type": "devices", "id": "q", "devices": [{**device, "id": number}]},
+        ):
+            with pytest.raises(msgspec.ValidationError):
+                decoded(**event)
+    assert isinstance(decoded(**found, cursor=2**53), events.Found)
 
 
 def test_a_minor_value_that_makes_no_sense_is_left_out() -> None:

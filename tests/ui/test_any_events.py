@@ -180,6 +180,10 @@ EXAMPLES: tuple[events.AnyEvent, ...] = (
     events.Closing(code="stop", message="Bye", retry=-5.0),
     replace(WELCOME, rooms=()),
     events.ReadUpTo(room="#lobby", seq=2**53),
+    replace(WELCOME, rooms=(LOBBY, replace(LOBBY, name="#new", last=2**53))),  # no request can name the place after it
+    replace(WELCOME, rooms=(LOBBY, replace(LOBBY, name="#new", last=2**53 - 1))),
+    replace(LINE, seq=2**53),
+    replace(LINE, seq=2**53 - 1),
     events.Page(id="", room="#lobby", events=(msgspec.Raw(b"{}"),), more=False, first=1),  # which nobody asked for
     events.Presence(room="#lobby", count=2, joined=("bob",), joined_ids=(1, 2, 3), joined_roles=("owner", "")),
 )

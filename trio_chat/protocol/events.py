@@ -6,7 +6,7 @@ An *answer* carries the ``id`` of its request and goes to one session. A *room e
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 from msgspec import Meta, Raw, Struct
 
@@ -25,8 +25,10 @@ from trio_chat.secret_fields import discreet_repr
 
 RoleName: TypeAlias = Literal["owner", "moderator", "member"]
 AnswerTo: TypeAlias = Annotated[str, Meta(min_length=1)]
-Seq: TypeAlias = Annotated[int, Meta(ge=1, le=2**53)]
-Position: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
+MOST_EVENTS: Final = 2**53 - 1
+"""The greatest number in a log: requests can still name the place behind it, as ``history`` with ``before`` does."""
+Seq: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_EVENTS)]
+Position: TypeAlias = Annotated[int, Meta(ge=0, le=MOST_EVENTS)]
 Count: TypeAlias = Annotated[int, Meta(ge=0, le=2**53)]
 Seconds: TypeAlias = Annotated[float, Meta(ge=0, le=86400 * 36500)]
 AccountNames: TypeAlias = Annotated[dict[int, str], Meta(description="account numbers, each with its current name")]
@@ -243,7 +245,7 @@ class Found(Event, frozen=True):
 
     id: AnswerTo
     events: tuple[Raw, ...]
-    cursor: int | None = None
+    cursor: Count | None = None
     behind: Count = 0
     names: AccountNames = {}
 

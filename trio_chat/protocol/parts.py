@@ -65,7 +65,7 @@ class Removal(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class DeviceInfo(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """A device of yours: the name of its program, and when it was first and last online."""
 
-    id: int
+    id: Annotated[int, Meta(ge=0, le=2**53)]
     client: str
     created: Time
     seen: Time
