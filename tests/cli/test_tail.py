@@ -144,6 +144,8 @@ def test_since_a_number_or_a_time_shows_what_came_from_then_on(server: ServerPro
         with Started("tail", *arguments, "#since", env=env) as tail:
             tail.wait_for("text 5")
             assert re.findall(r"text \d", tail.out) == shown
+    done = run("tail", "--since", "9" * 5000, env=env)
+    assert (done.status, "is not a time. Give" in done.err, "Traceback" in done.err) == (2, True, False)
     done = run("tail", "--since", "soon", env=env)
     assert done.status == 2
     assert "--since soon is not a time." in done.err

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _PAGE: Final = 500
 """The most events in one page of history (the protocol's limit)."""
 
+_MOST_DIGITS: Final = 15  # of a message's number; no room has so many
 _FEW: Final = 50
 """The fewest events to ask for, since some of them may not be shown."""
 
@@ -152,7 +153,7 @@ def _read_begin(backlog: int | None, since: str | None) -> _Begin:
     if since is None:
         return _Begin(backlog or 0)
     text = since.strip()
-    if text.isascii() and text.isdigit():
+    if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS:
         return _Begin(backlog, after=max(int(text) - 1, 0))
     if to_utc(text, now=datetime.now(UTC)) is None:
         raise UsageError(f"--since {since} is not a time. Give {TIME_FORMS}, or a message's number.")

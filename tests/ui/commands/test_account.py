@@ -43,6 +43,7 @@ def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
         "/revoke",
         "/revoke laptop",
         "/revoke ²",
+        "/revoke " + "9" * 5000,
         "/password hunter2 hunter2",
         "/nick",
         "/nick a b",

@@ -71,6 +71,7 @@ def test_a_command_means_its_action(line: str, meaning: Meaning) -> None:
         "/invite-link bob",
         "/invite-link 0",
         "/invite-link 10001",
+        "/invite-link " + "9" * 5000,
         "/invite-link 0h",
         "/invite-link 5 ops",
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from trio_chat.ui.actions.account import AskPassword, ChooseJoins, ListDevices, RevokeDevice
@@ -12,6 +13,8 @@ from trio_chat.ui.model.spoken import SHOW_JOINS
 
 if TYPE_CHECKING:
     from trio_chat.ui.model.place import Place
+
+_DEVICE: Final = re.compile(r"[0-9]{1,15}")
 
 
 def _nick(argument: str, place: Place) -> Reading:  # noqa: ARG001 - the table's signature
@@ -48,11 +51,9 @@ def _password(argument: str, place: Place) -> Reading:
 
 def _revoke(argument: str, place: Place) -> Reading:
     del place
-    return (
-        RevokeDevice(int(argument))
-        if argument.isascii() and argument.isdigit()
-        else "Which device? /devices lists the numbers."
-    )
+    if not _DEVICE.fullmatch(argument):
+        return "Which device? /devices lists the numbers."
+    return RevokeDevice(int(argument))
 
 
 def keeps_secret(line: str) -> bool:

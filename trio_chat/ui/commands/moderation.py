@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import re
 from typing import TYPE_CHECKING, Final, Literal
 
 from trio_chat.protocol.requests import MOST_USES
@@ -29,6 +30,7 @@ from trio_chat.ui.commands.command import (
 if TYPE_CHECKING:
     from trio_chat.ui.model.place import Place
 
+_USES: Final = re.compile(r"[0-9]{1,15}")
 _ROLES: Final[dict[str, Literal["owner", "moderator", "member"]]] = {
     "owner": "owner",
     "moderator": "moderator",
@@ -59,7 +61,7 @@ def _invite_link(argument: str, place: Place) -> Reading:
     seconds: float | None = 7 * 86400.0
     for word in argument.split():
         span = parse_span(word) if has_unit(word) else None
-        if word.isdecimal() and 0 < int(word) <= MOST_USES:
+        if _USES.fullmatch(word) and 0 < int(word) <= MOST_USES:
             uses = int(word)
         elif word.casefold() == "never":
             seconds = None
