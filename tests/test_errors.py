@@ -36,7 +36,6 @@ SAMPLES: dict[str, dict[str, Any]] = {
     "head_too_long": {"limit": 16384},
     "bad_coding": {},
     "bad_expectation": {},
-    "length_needed": {},
     "body_too_large": {"limit": 16384},
     "bad_body": {"why": "it ends too early"},
     "slow_body": {"rate": 1024},

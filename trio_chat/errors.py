@@ -233,9 +233,6 @@ FAULTS: Final[dict[str, Fault]] = {
     "bad_expectation": Fault(
         "The server cannot do what the Expect header asks for.", "Expect 100-continue or nothing.", http=417
     ),
-    "length_needed": Fault(
-        "The request does not tell the size of its body.", "Send Content-Length, or the body in chunks.", http=411
-    ),
     "body_too_large": Fault(
         "The body of the request is over the limit of {limit} bytes.", "Send less in one request.", http=413
     ),
@@ -350,7 +347,9 @@ FAULTS: Final[dict[str, Fault]] = {
     ),
     # uploads and downloads
     "bad_upload": Fault(
-        "The request for an upload is wrong: {why}.", "The reference of the files' interface has examples.", http=400
+        "The request for an upload is wrong: {why}.",
+        "The page Files over HTTP of the documentation has examples.",
+        http=400,
     ),
     "wrong_tus_version": Fault(
         "The server does not speak version {version} of tus.", "Send Tus-Resumable: 1.0.0.", http=412

@@ -51,7 +51,7 @@ def test_a_file_is_sent_seen_and_saved(tmp_path: Path, columns: int, rows: int) 
         bob.wait_for("done")
         saved.write_text("mine")
         bob.press("M-s", "Enter")
-        bob.wait_for("There is such a file" if rows > 5 else "keep both")
+        bob.wait_for("A file of that name" if rows > 5 else "keep both")
         bob.press("Enter")
         bob.wait_until((there / "Downloads" / "my build (1).log").exists, "both to be kept")
         assert saved.read_text() == "mine"

@@ -149,7 +149,7 @@ class HttpDoor:
         if proof.NONCE.lower() in head.headers and not isinstance(statement, Refusal):
             made = self._prover.headers(statement)
             shown = tuple((name.decode(), value.decode()) for name, value in made)
-            answer = HttpResponse(answer.status, answer.kind, answer.body, answer.headers + shown)
+            answer = answer.with_headers(*shown)
         return answer
 
     async def _send(self, visit: HttpVisit, head: Head, response: HttpResponse, *, close: bool) -> None:
@@ -198,8 +198,6 @@ def _check_body(head: Head, route: Route) -> Refusal | None:
     """Refuse a request for what its head says of its body."""
     if head.headers.get("expect", "100-continue").lower() != "100-continue":
         return refuse("bad_expectation")
-    if route.needs_length and not head.headers.keys() & {"content-length", "transfer-encoding"}:
-        return refuse("length_needed")
     if route.max_body and head.length is not None and head.length > route.max_body:
         return refuse("body_too_large", limit=route.max_body)
     return None

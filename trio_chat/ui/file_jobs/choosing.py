@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 from trio_chat.errors import NotDone
+from trio_chat.portable_files import NO_LINK
 from trio_chat.protocol.files import clean_file_name, size_words
 from trio_chat.protocol.parts import FileInfo
 from trio_chat.protocol.text import quoted
@@ -124,7 +125,7 @@ def free_path(path: Path) -> Path:
 
 def _is_same(path: Path, file: FileInfo) -> bool:
     """Whether an ordinary file has the bytes that a message's file has."""
-    flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+    flags = os.O_RDONLY | NO_LINK | getattr(os, "O_NONBLOCK", 0)
     try:
         with open(os.open(path, flags), "rb") as stream:  # noqa: PTH123 - the descriptor follows no link
             status = os.fstat(stream.fileno())

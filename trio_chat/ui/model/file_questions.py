@@ -35,18 +35,17 @@ def ask_large(what: str, where: str) -> FileQuestion:
 def ask_overwrite(path: str, file: FileInfo) -> FileQuestion:
     """What to do where another file is already. Enter loses nothing."""
     return FileQuestion(
-        "There is such a file",
+        "A file of that name is there",
         (f"{clean_line(path)} is there already, and is another file than {clean_line(file.name)} of this chat.",),
         ((YES, "keep both, the new one under another name"), (OVERWRITE, "overwrite"), ("Esc", "do not save")),
     )
 
 
-def ask_open(file: FileInfo, sender: str = "") -> FileQuestion:
+def ask_open(file: FileInfo) -> FileQuestion:
     """Whether to hand a file to the desktop."""
-    by = f" from {sender}" if sender else ""
     return FileQuestion(
         "Open a file",
-        (f"{clean_line(file.name)}, {size_words(file.size)}{by}, is saved, and opened with its program.",),
+        (f"{clean_line(file.name)}, {size_words(file.size)}, is saved, and opened with its program.",),
         ((YES, "open it"), ("Esc", "do not")),
     )
 

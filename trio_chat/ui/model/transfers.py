@@ -9,7 +9,6 @@ its rate anew. A finished transfer stays for a moment, so that the person sees i
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Literal, TypeAlias
 
@@ -58,7 +57,6 @@ class Transfer:
     done: int = 0
     state: ShownState = "waiting"
     why: str = ""
-    resumed: bool = False
     ended: float | None = None
     samples: deque[tuple[float, int]] = field(default_factory=lambda: deque(maxlen=_SAMPLES))
 
@@ -135,7 +133,6 @@ class Transfers:
             return
         if state == "moving" and (transfer.state != "moving" or done < transfer.done):
             transfer.samples.clear()
-            transfer.resumed = transfer.resumed or done > 0
         transfer.state, transfer.done = state, done
         transfer.size = transfer.size if size is None else size
         if state == "moving" and (not transfer.samples or now - transfer.samples[-1][0] >= _APART):
@@ -275,14 +272,3 @@ def _forms_of_several(active: list[Transfer], now: float) -> tuple[str, ...]:
 
 def _files(count: int) -> str:
     return "1 file" if count == 1 else f"{count} files"
-
-
-def status_text(transfers: Transfers, now: float, columns: int) -> str:
-    """The longest form that fits, or the shortest one."""
-    forms: Iterable[str] = status_forms(transfers, now)
-    shortest = ""
-    for form in forms:
-        shortest = form
-        if text_width(form) <= columns:
-            break
-    return shortest

@@ -33,7 +33,7 @@ class FileRoutes:
         self.gate: trio.Event | None = None
         self.routes = [
             Route("PUT", f"{under}/take", self._take, max_body=limit),
-            Route("PATCH", under + "/take/{name}", self._take, max_body=limit, needs_length=True),
+            Route("PATCH", under + "/take/{name}", self._take, max_body=limit),
             Route("POST", f"{under}/ignore", self._ignore, max_body=limit),
             Route("GET", f"{under}/give", self._give),
             Route("GET", f"{under}/bug", self._bug),

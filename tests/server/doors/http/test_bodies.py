@@ -83,18 +83,6 @@ async def test_a_body_in_chunks_is_cut_at_the_limit(serve: Serve, nursery: trio.
     await still_works(live)
 
 
-async def test_a_request_that_has_to_tell_the_size_of_its_body_and_does_not_is_refused(serve: Serve) -> None:
-    live, _, client = await start(serve)
-    await client.send(head("PATCH", "/take/a", {"Host": "x"}))
-    answer = await client.next_http_answer()
-    assert (answer.status, answer.json["code"]) == (411, "length_needed")
-    await client.send(head("PATCH", "/take/a", {"Host": "x", "Content-Length": "2"}) + b"hi")
-    assert (await client.next_http_answer()).body == b"a" + expected(b"hi")
-    await client.send(head("PATCH", "/take/b", CHUNKED) + b"2\r\nhi\r\n0\r\n\r\n")
-    assert (await client.read_answer()).body == b"b" + expected(b"hi")
-    await still_works(live)
-
-
 async def test_a_small_body_that_no_handler_reads_does_not_end_the_connection(serve: Serve) -> None:
     live, _, client = await start(serve)
     await client.send(head("POST", "/ignore", {"Host": "x", "Content-Length": "60000"}) + b"x" * 60000)

@@ -184,7 +184,7 @@ async def test_of_several_files_the_person_chooses(here: Path, autojump_clock: M
             await desk.press(*steps, "Enter")
             await trio.sleep(1)
             if steps:  # it is there from the first time
-                assert desk.question.title == "There is such a file"
+                assert desk.question.title == "A file of that name is there"
                 await desk.press(Typed("o"))
             await desk.finish()
             assert [name for name, _, _ in desk.chat.saved] == names
@@ -214,7 +214,7 @@ async def test_a_file_is_not_overwritten_without_asking(here: Path, autojump_clo
     async with at_desk() as desk:
         await desk.submit("/save 3")
         await trio.sleep(1)
-        assert desk.question.title == "There is such a file"
+        assert desk.question.title == "A file of that name is there"
         await desk.press("Enter")
         await desk.finish()
         assert (here / "a.log").read_text() == "mine"

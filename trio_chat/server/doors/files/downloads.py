@@ -64,10 +64,7 @@ class Downloads:
         part = choose_range(headers, record.size, tag) if request.head.method == "GET" else None
         if isinstance(part, Refusal):
             self._refusals.note("refused", part.code, request.address)
-            answer = refused(part, request.head)
-            return HttpResponse(
-                answer.status, answer.kind, answer.body, (*answer.headers, ("Content-Range", f"bytes */{record.size}"))
-            )
+            return refused(part, request.head).with_headers(("Content-Range", f"bytes */{record.size}"))
         body = self._open(request, record, found.account, part)
         return body if isinstance(body, Refusal) else _answer(record, tag, part, body)
 

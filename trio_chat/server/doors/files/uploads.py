@@ -81,8 +81,7 @@ class UploadRoutes:
         if isinstance(answer, Refusal):
             self._refusals.note("refused", answer.code, request.address)
             answer = refused(answer, request.head)
-        both = (("Tus-Resumable", tus.VERSION), ("Tus-Version", tus.VERSION))
-        return HttpResponse(answer.status, answer.kind, answer.body, (*answer.headers, *both, *headers))
+        return answer.with_headers(("Tus-Resumable", tus.VERSION), ("Tus-Version", tus.VERSION), *headers)
 
     # ---- the requests -------------------------------------------------------------------------
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -46,6 +46,10 @@ class HttpResponse:
     def length(self) -> int:
         """The size of the body in bytes."""
         return self.body.length if isinstance(self.body, FileBody) else len(self.body)
+
+    def with_headers(self, *headers: tuple[str, str]) -> HttpResponse:
+        """Return the same response with more headers."""
+        return replace(self, headers=(*self.headers, *headers))
 
 
 def refused(refusal: Refusal, head: Head | None = None) -> HttpResponse:

@@ -22,15 +22,13 @@ class Route:
 
     ``pattern`` is a path; ``{name}`` in it stands for one segment, which the handler finds in
     :attr:`HttpRequest.params` as it came (not decoded). ``max_body`` is the greatest size of a body in bytes; a handler
-    that takes none does not read it. With ``needs_length`` a request has to tell the size of its body or send it in
-    chunks. Unless ``any_origin``, requests of other sites' web pages are refused.
+    that takes none does not read it. Unless ``any_origin``, requests of other sites' web pages are refused.
     """
 
     method: str
     pattern: str
     handler: Handler
     max_body: int = 0
-    needs_length: bool = False
     any_origin: bool = False
     matches: re.Pattern[str] = field(init=False, repr=False, compare=False)
 
