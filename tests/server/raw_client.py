@@ -148,10 +148,10 @@ class RawClient:
 
     async def read_to_end(self) -> bytes:
         """Everything up to the connection's end."""
-        found = b""
+        found = bytearray()
         while data := await self.receive():
             found += data
-        return found
+        return bytes(found)
 
     def hang_up(self) -> None:
         """Close the socket without a word."""

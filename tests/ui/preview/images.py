@@ -35,5 +35,5 @@ def png_claiming(width: int, height: int, rows: int = 1) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
     header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
-    data = zlib.compress((b"\0" + bytes(width * 3)) * rows, 9)
+    data = zlib.compress((b"\0" + bytes(width * 3)) * rows if rows else b"", 9)  # a row can have gigabytes
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", data) + chunk(b"IEND", b"")
