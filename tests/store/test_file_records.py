@@ -62,6 +62,17 @@ async def test_a_dropped_digest_is_told_until_its_bytes_are_gone(store: Store) -
     assert await files.dropped_blobs(9) == [B]
 
 
+async def test_bytes_are_noted_before_a_file_has_them_and_only_then(store: Store) -> None:
+    files = of_files(store)
+    await save(store, [file("f", ""), file("g", B)])
+    await files.note_dropped(A)
+    await files.note_dropped(B)  # a file has them
+    assert files.files_dropped
+    assert await files.dropped_blobs(9) == [A]
+    await save(store, [file("f", A)])
+    assert await files.dropped_blobs(9) == []
+
+
 async def test_an_unfinished_upload_has_no_bytes_to_drop(store: Store) -> None:
     await save(store, [file("f", ""), DropFile("f")])
     assert await of_files(store).dropped_blobs(9) == []

@@ -247,6 +247,10 @@ class FileRecords(Protocol):
     async def is_dropped(self, digest: str) -> bool:
         """Return whether :meth:`dropped_blobs` has this digest now. A file that is stored with it takes it away."""
 
+    async def note_dropped(self, digest: str) -> None:
+        """Have :meth:`dropped_blobs` tell of a digest, unless a file has it. So bytes that are put in place before a
+        file is stored with them are removed if that never happens."""
+
     async def forget_dropped(self, digests: Collection[str]) -> None:
         """Forget that these digests were dropped: their bytes are gone."""
 

@@ -213,6 +213,11 @@ class MemoryStore:
         await trio.lowlevel.checkpoint()
         return digest in self._files.dropped
 
+    async def note_dropped(self, digest: str) -> None:
+        """Note that no file has a digest; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await trio.lowlevel.checkpoint()
+        self._files.note_dropped(digest)
+
     async def forget_dropped(self, digests: Collection[str]) -> None:
         """Forget digests; see :class:`~trio_chat.store.interface.FileRecords`."""
         await trio.lowlevel.checkpoint()

@@ -50,6 +50,11 @@ class FileTable:
             if not carried:
                 del self._carried[known.room, known.seq]
 
+    def note_dropped(self, digest: str) -> None:
+        """Note a digest that no file has, if none has it."""
+        if digest not in self._with:
+            self.dropped[digest] = None
+
     def drop_line(self, room: int, seq: int) -> None:
         """Forget the files of a message."""
         for file in tuple(self._carried.get((room, seq), ())):

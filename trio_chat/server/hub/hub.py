@@ -51,7 +51,7 @@ from trio_chat.server.hub.items import (
 from trio_chat.server.hub.peer import RETRY
 from trio_chat.server.hub.persistence import HubStore, Persistence
 from trio_chat.server.refusals import Refusals
-from trio_chat.store import CommitRefused, CommitUnknown
+from trio_chat.store import CommitRefused, CommitUnknown, FileRecords
 
 if TYPE_CHECKING:
     from trio_chat.broker import Broker
@@ -75,7 +75,7 @@ class Hub:
     def __init__(self, broker: Broker, store: HubStore, tally: Tally, clock: Clock | None = None) -> None:
         self.storing = Persistence(store, tally)
         self._broker = broker
-        self._files = store
+        self.files: FileRecords = store
         self._clock = clock or Clock()
         self._now = 0.0
         self._sender, self._receiver = trio.open_memory_channel[Item](_INBOX)
@@ -119,7 +119,7 @@ class Hub:
     async def ask_file(self, order: FileOrder) -> SaveFile | Refusal:
         """Decide an order of the door for files; see :func:`~trio_chat.server.hub.file_orders.ask_file`."""
         async with self.open_inbox() as inbox:
-            return await ask_file(inbox, self._files, order)
+            return await ask_file(inbox, self.files, order)
 
     async def run(self, *, task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED) -> NoReturn:
         """Serve the inbox until cancelled. Raises ``StoreError`` if a new server's first records cannot be stored."""
@@ -198,7 +198,7 @@ class Hub:
                 await self._take_requests(one, batch, nursery)
             else:
                 if isinstance(one, Administration):
-                    await find_files(self._broker, self._files, one)
+                    await find_files(self._broker, self.files, one)
                 self._take(one, batch, nursery)  # type: ignore[arg-type] # mypy does not narrow by type() is
         due = self._due()
         if due is not None and due <= self._now:
@@ -440,7 +440,7 @@ class Hub:
                 deliveries = deliveries_of(effects)
         self._broker.settle()
         if self._broker.uploads.is_stale:
-            await count_files_anew(self._broker, self._files)
+            await count_files_anew(self._broker, self.files)
         for part in batch.decided:
             if part.arrival is not None:
                 self._settle_arrival(part.arrival, batch.not_admitted.get(part.session))

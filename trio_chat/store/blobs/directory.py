@@ -291,15 +291,22 @@ class DirectoryBlobs:
             raise
         return fd
 
-    async def seal(self, upload: str) -> DirectorySealedBlob:
+    async def seal(self, upload: str, note: Callable[[str], Awaitable[None]] | None = None) -> DirectorySealedBlob:
         """Put the bytes of an upload into their place."""
         _check(_UPLOAD, upload)
         digest, first = await _in_thread("read an upload", self._finish_hash, upload, self._running.get(upload))
-        async with self._placing:
-            await _in_thread("store a file", self._put, upload, digest)
-            self._pins[digest] += 1
+        self._pins[digest] += 1  # from before the note on, which would have the blob removed
+        sealed = DirectorySealedBlob(digest, first, self._pins)
+        try:
+            if note is not None:
+                await note(digest)
+            async with self._placing:
+                await _in_thread("store a file", self._put, upload, digest)
+        except BaseException:
+            sealed.release()
+            raise
         self._running.pop(upload, None)
-        return DirectorySealedBlob(digest, first, self._pins)
+        return sealed
 
     def _finish_hash(self, upload: str, running: _RunningHash | None) -> tuple[str, bytes]:
         with self._opened(upload) as fd:

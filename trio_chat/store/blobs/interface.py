@@ -94,9 +94,11 @@ class BlobStore(Protocol):
         Raises ``BlobBusy`` while another writer is at it, and ``BlobMissing`` if it has not so many bytes.
         """
 
-    async def seal(self, upload: str) -> SealedBlob:
+    async def seal(self, upload: str, note: Callable[[str], Awaitable[None]] | None = None) -> SealedBlob:
         """Put the bytes of an upload into their place, by their digest, durably. The upload stays until
-        :meth:`discard`, so that this can be done again if the digest was lost."""
+        :meth:`discard`, so that this can be done again if the digest was lost.
+
+        ``note`` is told of the digest before the blob is in its place, so that a blob that no file gets is found."""
 
     async def discard(self, upload: str) -> None:
         """Remove an upload. The blob that was made of it stays."""

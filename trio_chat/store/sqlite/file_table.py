@@ -101,6 +101,12 @@ def is_dropped(connection: sqlite3.Connection, digest: str) -> bool:
     return connection.execute("SELECT 1 FROM dropped_blobs WHERE digest = ?", (digest,)).fetchone() is not None
 
 
+def note_dropped(connection: sqlite3.Connection, digest: str) -> None:
+    """Note about bytes that no file has, if none has them."""
+    ask = "INSERT OR IGNORE INTO dropped_blobs SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM files WHERE digest = ?1)"
+    connection.execute(ask, (digest,))
+
+
 def forget_dropped(connection: sqlite3.Connection, digests: Collection[str]) -> None:
     """Delete the notes about bytes that are gone."""
     connection.executemany("DELETE FROM dropped_blobs WHERE digest = ?", [(digest,) for digest in digests])

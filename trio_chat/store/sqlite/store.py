@@ -198,6 +198,10 @@ class SqliteStore:
         """Whether no file has a digest; see :class:`~trio_chat.store.interface.FileRecords`."""
         return await self._read(file_table.is_dropped, digest)
 
+    async def note_dropped(self, digest: str) -> None:
+        """Note that no file has a digest; see :class:`~trio_chat.store.interface.FileRecords`."""
+        await self._write(self._writer.note_dropped, digest)
+
     async def forget_dropped(self, digests: Collection[str]) -> None:
         """Delete notes; see :class:`~trio_chat.store.interface.FileRecords`."""
         await self._write(self._writer.forget_dropped, digests)

@@ -158,6 +158,12 @@ class Writer:
         self.files_dropped = self.files_dropped or count > 0
         return count
 
+    def note_dropped(self, digest: str) -> None:
+        """Note about a blob that no file has."""
+        with self._transaction() as connection:
+            file_table.note_dropped(connection, digest)
+        self.files_dropped = True
+
     def forget_dropped(self, digests: Collection[str]) -> None:
         """Delete the notes about blobs that are removed."""
         with self._transaction() as connection:

@@ -6,6 +6,7 @@ import base64
 import errno
 import os
 import unicodedata
+from typing import Any
 
 import pytest
 import trio
@@ -13,7 +14,13 @@ import trio.testing
 
 from tests.server.doors.files.file_client import BYTES, TUS, FileClient, written
 from tests.server.live_server import Log, Serve
+from trio_chat.broker.file_orders import DropUpload
+from trio_chat.errors import Refusal
 from trio_chat.protocol.files import MAX_FILE_NAME
+from trio_chat.records import SaveFile
+from trio_chat.server.doors.files.file_access import FileAccess
+from trio_chat.server.doors.http import HttpRequest
+from trio_chat.store.blobs import DirectoryBlobs
 
 NAMES = [
     "../../etc/passwd",
@@ -218,3 +225,81 @@ async def test_who_is_muted_begins_no_upload(serve: Serve) -> None:
     assert (await ada.chat.ask("mute", room="#ops", name="eve"))["type"] == "ok"
     answer = await eve.begin(5, room="#ops")
     assert answer.json["code"] == "may_not_speak"
+
+
+async def test_an_upload_that_is_removed_while_it_is_put_in_place_leaves_no_bytes(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, mock_clock: trio.testing.MockClock
+) -> None:
+    live = await serve()
+    ada = await FileClient.join(live, "ada")
+    path = await ada.create(5)
+    seal = DirectoryBlobs.seal
+
+    async def removed_meanwhile(blobs: DirectoryBlobs, upload: str, *more: Any) -> Any:
+        sealed = await seal(blobs, upload, *more)
+        token, address = ada.token, "127.0.0.1"
+        assert not isinstance(await live.server.hub.ask_file(DropUpload(token, address, upload)), Refusal)
+        return sealed
+
+    monkeypatch.setattr(DirectoryBlobs, "seal", removed_meanwhile)
+    assert (await ada.patch(path, 0, b"bytes")).json["code"] == "unknown_file"
+    while await live.server.blobs.digests() or await live.server.blobs.uploads():
+        await trio.testing.wait_all_tasks_blocked()
+        mock_clock.jump(0.5)  # nobody has these bytes, and they count in no quota
+
+
+@pytest.mark.parametrize("method", ["HEAD", "PATCH"])
+async def test_a_request_does_not_bring_back_an_upload_that_was_removed_meanwhile(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, method: str
+) -> None:
+    live = await serve()
+    ada = await FileClient.join(live, "ada")
+    path = await ada.create(100)
+    find = FileAccess.find_upload
+
+    async def removed_meanwhile(access: FileAccess, request: HttpRequest) -> SaveFile | Refusal:
+        found = await find(access, request)
+        assert (await ada.ask("DELETE", path, TUS)).status == 204
+        return found
+
+    monkeypatch.setattr(FileAccess, "find_upload", removed_meanwhile)
+    head = {**TUS, **BYTES, "Upload-Offset": "0"}
+    answer = await ada.ask(method, path, head, b"a" * 50 if method == "PATCH" else b"")
+    assert answer.status == 404
+    assert await live.server.blobs.uploads() == []
+
+
+async def test_a_request_finds_an_upload_that_another_one_finished_meanwhile(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = await serve()
+    ada = await FileClient.join(live, "ada")
+    path = await ada.create(3)
+    find = FileAccess.find_upload
+    others = [True]
+
+    async def finished_meanwhile(access: FileAccess, request: HttpRequest) -> SaveFile | Refusal:
+        found = await find(access, request)
+        if others:
+            others.clear()
+            assert (await ada.patch(path, 0, b"abc")).status == 204
+        return found
+
+    monkeypatch.setattr(FileAccess, "find_upload", finished_meanwhile)
+    assert await ada.offset(path) == 3
+    assert await live.server.blobs.uploads() == []
+
+
+async def test_the_bytes_of_an_upload_whose_time_is_over_are_not_taken_any_more(serve: Serve) -> None:
+    now = [1_800_000_000.0]
+    live = await serve(clock=lambda: now[0])
+    ada = await FileClient.join(live, "ada")
+    path = await ada.create(100)
+    head = {**TUS, **BYTES, "Upload-Offset": "0", "Content-Length": "100"}
+    writing = await ada.open("PATCH", path, head, b"a" * 10)
+    await written(ada, path, 10)
+    now[0] += 24 * 3600 + 1
+    await ada.chat.ask("ping")
+    await writing.send(b"a" * 10)
+    assert (await writing.next_http_answer()).status == 404
+    assert await live.server.blobs.uploads() == []

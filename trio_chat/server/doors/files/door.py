@@ -27,7 +27,7 @@ class FileDoor:
     def __init__(self, hub: Hub, blobs: BlobStore, *, max_file: int, max_transfers: int) -> None:
         access = FileAccess(hub)
         self.transfers = TransferLimit(max_transfers, max(1, max_transfers // _SHARE))
-        received = UploadBytes(access, blobs)
+        received = UploadBytes(access, blobs, hub.files)
         self._uploads = UploadRoutes(access, received, self.transfers, hub.refusals, max_size=max_file)
         self._downloads = Downloads(access, blobs, self.transfers, hub.refusals)
 

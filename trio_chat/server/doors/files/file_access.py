@@ -58,6 +58,10 @@ class FileAccess:
         fresh = secrets.token_urlsafe(_ID_BYTES)
         return await self._hub.ask_file(BeginUpload(token, request.address, room, people, name, size, fresh))
 
+    def upload_now(self, upload: str) -> SaveFile | None:
+        """The upload as the hub knows it at this moment; ``None`` if it is none any more."""
+        return self._hub.broker.uploads.get(upload)
+
     async def find_upload(self, request: HttpRequest) -> SaveFile | Refusal:
         """Find an upload of the account that no message carries."""
         asked = _read_asked(request)

@@ -5,11 +5,13 @@ writes, saves, and returns then. What came before a connection was cut is saved 
 exception: they count when all of them are there and right, and are dropped otherwise.
 
 With the last byte the blob is hashed and put in its place (*sealed*), and the hub notes its digest. If the server ends
-in between, the upload has all its bytes and no digest: the next request for it seals it again.
+in between, the upload has all its bytes and no digest: the next request for it seals it again. If there is none, or the
+upload was removed meanwhile, a note that was stored before has the blob removed: its bytes count in no quota.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from typing import TYPE_CHECKING
 
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from trio_chat.server.doors.files.tus_headers import Checksum
     from trio_chat.server.doors.files.upload_claims import UploadClaim
     from trio_chat.server.doors.http import RequestBody
+    from trio_chat.store import FileRecords
     from trio_chat.store.blobs import BlobStore, BlobWriter
 
 log = structlog.get_logger()
@@ -34,9 +37,10 @@ log = structlog.get_logger()
 class UploadBytes:
     """See the module. All methods are called under a claim to the upload."""
 
-    def __init__(self, access: FileAccess, blobs: BlobStore) -> None:
+    def __init__(self, access: FileAccess, blobs: BlobStore, records: FileRecords) -> None:
         self._access = access
         self._blobs = blobs
+        self._records = records
 
     def __repr__(self) -> str:
         return f"<UploadBytes in {self._blobs!r}>"
@@ -50,9 +54,15 @@ class UploadBytes:
         return None
 
     async def offset(self, record: SaveFile) -> int | Refusal:
-        """Return how many bytes of an upload are on the disk. An upload that has all its bytes is finished first."""
-        if record.digest:
-            return record.size
+        """Return how many bytes of an upload are on the disk. An upload that has all its bytes is finished first.
+
+        The ``record`` may be of before the claim: another request may have finished or removed the upload since.
+        """
+        now = self._access.upload_now(record.id)
+        if now is None:
+            return refuse("unknown_file")
+        if now.digest:
+            return now.size
         size = await self._blobs.size(record.id)
         if size is None:
             size = 0
@@ -71,11 +81,12 @@ class UploadBytes:
         try:
             async with self._blobs.append(record.id, offset) as writer:
                 with claim.scope:
-                    return await self._write(body, writer, checksum, claim)
+                    return await self._write(body, record, writer, checksum, claim)
                 return refuse("upload_busy")  # another request has taken the upload over
         except BlobBusy:
             return refuse("upload_busy")
         except BlobMissing:
+            await self.discard(record)
             return refuse("unknown_file")  # it was removed meanwhile
         except BlobsFull:
             log.warning("disk full", upload=record.id)
@@ -84,15 +95,17 @@ class UploadBytes:
             return _not_saved(error, record.id)
 
     async def _write(
-        self, body: RequestBody, writer: BlobWriter, checksum: Checksum | None, claim: UploadClaim
+        self, body: RequestBody, record: SaveFile, writer: BlobWriter, checksum: Checksum | None, claim: UploadClaim
     ) -> int | Refusal:
         hashing = None if checksum is None else hashlib.new(checksum.algorithm, usedforsecurity=False)
         right = checksum is None
         try:
             async for piece in body:
                 claim.moved()
+                if self._access.upload_now(record.id) is None:  # its time is over, or its account is gone
+                    raise BlobMissing("The upload was removed.")
                 if hashing is not None:
-                    hashing.update(piece)
+                    await trio.to_thread.run_sync(hashing.update, piece)
                 await writer.write(piece)
             right = hashing is None or (checksum is not None and hashing.digest() == checksum.digest)
         finally:
@@ -106,7 +119,7 @@ class UploadBytes:
 
         Returns the size of the upload."""
         try:
-            sealed = await self._blobs.seal(record.id)
+            sealed = await self._blobs.seal(record.id, self._records.note_dropped)
         except BlobMissing:
             return refuse("unknown_file")
         except BlobsFull:
@@ -115,10 +128,13 @@ class UploadBytes:
             return _not_saved(error, record.id)
         try:
             refusal = await self._access.finish(record.id, sealed.digest, kind_of(sealed.first, record.size))
+            if refusal is not None:
+                with contextlib.suppress(StoreError):  # the note of before is there, most probably
+                    await self._records.note_dropped(sealed.digest)
         finally:
             sealed.release()
-        if refusal is None:
-            await self.discard(record)  # its bytes are in their place now
+        if refusal is None or refusal.code == "unknown_file":
+            await self.discard(record)  # its bytes are in their place now, or nobody wants them
         return refusal or record.size
 
     async def discard(self, record: SaveFile) -> None:
