@@ -19,17 +19,14 @@ from trio_chat.cli.connecting import (
 from trio_chat.cli.conversations import conversation_name, enter_conversation
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
+from trio_chat.cli.search_pages import find_messages
 from trio_chat.config import ClientConfig
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from trio_chat.client import Chat
     from trio_chat.protocol.events import Message
     from trio_chat.protocol.parts import FileInfo
 
-_PAGE: Final = 100
-"""The most messages in one reply (the protocol's limit)."""
 _HEADINGS: Final = ("MESSAGE", "TIME", "FROM", "SIZE", "FILE", "NAME")
 
 
@@ -86,11 +83,13 @@ def command(
 
 
 async def _list(chat: Chat, room: str | None, limit: int, *, as_json: bool) -> int:
-    from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.protocol.query import Query  # noqa: PLC0415 - the help page does not need it
+    from trio_chat.ui.plain.pipes import ReaderGone, standard_output  # noqa: PLC0415 - as above
 
     name = await enter_conversation(chat, room or chat.welcome.lobby)
     table = not as_json and sys.stdout is not None and sys.stdout.isatty()
-    rows = [(message, file) async for message in _find(chat, name, limit) for file in message.files]
+    query = Query(room=name, has_file=True)
+    rows = [(message, file) async for message in find_messages(chat, query, limit) for file in message.files]
     if not rows:
         say(f"No message of {name} carries a file.")
         return FAILED
@@ -100,18 +99,6 @@ async def _list(chat: Chat, room: str | None, limit: int, *, as_json: bool) -> i
     except ReaderGone:
         return 0
     return 0
-
-
-async def _find(chat: Chat, room: str, limit: int) -> AsyncIterator[Message]:
-    cursor: int | None = None
-    while limit > 0:
-        found = await chat.search(room=room, has_file=True, limit=min(limit, _PAGE), cursor=cursor)
-        for message in found.messages:
-            yield message
-        limit -= len(found.messages)
-        cursor = found.cursor
-        if cursor is None:
-            return
 
 
 def _as_json(message: Message, file: FileInfo) -> str:
@@ -137,11 +124,6 @@ def _as_fields(row: tuple[Message, FileInfo]) -> str:
 
 def _as_table(rows: list[tuple[Message, FileInfo]]) -> list[str]:
     from trio_chat.protocol.files import size_words  # noqa: PLC0415 - the help page does not need it
-    from trio_chat.ui.terminal.graphemes import text_width  # noqa: PLC0415 - as above
+    from trio_chat.ui.model.lines import table  # noqa: PLC0415 - as above
 
-    lines = [_HEADINGS, *(_fields(message, file, size_words(file.size)) for message, file in rows)]
-    widths = [max(text_width(line[at]) for line in lines) for at in range(len(_HEADINGS))]
-    return [
-        "  ".join(cell + " " * (width - text_width(cell)) for cell, width in zip(line, widths, strict=True)).rstrip()
-        for line in lines
-    ]
+    return table(_HEADINGS, [_fields(message, file, size_words(file.size)) for message, file in rows])

@@ -12,19 +12,15 @@ import click
 from trio_chat.cli.connecting import SETTINGS, ConnectionPlan, connect_and_run, given_server, server_options
 from trio_chat.cli.faults import FAILED, say
 from trio_chat.cli.options import GroupedOption, Verb, WholeNumber, load_settings, settings, whole
+from trio_chat.cli.search_pages import find_messages
 from trio_chat.config import ClientConfig
 from trio_chat.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from trio_chat.client import Chat
-    from trio_chat.protocol.events import Message
     from trio_chat.protocol.query import Query
 
 _GROUP: Final = "What to find"
-_PAGE: Final = 100
-"""The most messages in one reply (the protocol's limit)."""
 
 
 @click.command(
@@ -162,7 +158,7 @@ async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, cont
     sink = standard_output(talk.options.encoding)
     count = 0
     try:
-        async for message in _find(chat, query, limit):
+        async for message in find_messages(chat, query, limit):
             if context:
                 around = await look_around(chat, message.room, message.seq, context)
                 lines = ([""] if count else []) + talk.tell(around)
@@ -173,29 +169,3 @@ async def _show(chat: Chat, config: ClientConfig, query: Query, limit: int, cont
     except ReaderGone:
         return 0
     return 0 if count else FAILED
-
-
-async def _find(chat: Chat, query: Query, limit: int) -> AsyncIterator[Message]:
-    """The messages found, the newest first, page by page."""
-    cursor: int | None = None
-    while limit > 0:
-        found = await chat.search(
-            *query.words,
-            room=query.room,
-            sender=query.sender,
-            before=query.before,
-            after=query.after,
-            has_link=query.has_link,
-            has_file=query.has_file,
-            file=query.file,
-            limit=min(limit, _PAGE),
-            cursor=cursor,
-        )
-        if found.behind and cursor is None:
-            say(f"The newest {found.behind} lines cannot be found yet; try again in a moment.")
-        for message in found.messages:
-            yield message
-        limit -= len(found.messages)
-        cursor = found.cursor
-        if cursor is None:
-            return
