@@ -203,8 +203,9 @@ class RawClient:
             data += more
         lines, _, self._early = data.partition(b"\r\n\r\n")
         first, *rest = lines.decode("latin-1").split("\r\n")
-        pairs = (line.partition(":")[::2] for line in rest)
-        return Answer(int(first.split()[1]), {name.lower(): value.strip() for name, value in pairs}, b"")
+        pairs = [(name.lower(), value.strip()) for name, _, value in (line.partition(":") for line in rest)]
+        assert len(pairs) == len(dict(pairs)), pairs  # no header of ours comes twice
+        return Answer(int(first.split()[1]), dict(pairs), b"")
 
     async def upgrade(
         self, headers: Mapping[str, str] | None = None, *, target: str = "/", behind: bytes = b""

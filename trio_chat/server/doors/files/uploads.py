@@ -77,11 +77,13 @@ class UploadRoutes:
         return answer
 
     def _told(self, answer: HttpResponse | Refusal, request: HttpRequest, *headers: tuple[str, str]) -> HttpResponse:
-        """An answer with the headers of the protocol, and more of them."""
+        """An answer with the headers of the protocol, each once, and more of them."""
         if isinstance(answer, Refusal):
             self._refusals.note("refused", answer.code, request.address)
             answer = refused(answer, request.head)
-        return answer.with_headers(("Tus-Resumable", tus.VERSION), ("Tus-Version", tus.VERSION), *headers)
+        told = {name for name, _ in answer.headers}
+        versions = ((name, tus.VERSION) for name in ("Tus-Resumable", "Tus-Version") if name not in told)
+        return answer.with_headers(*versions, *headers)
 
     # ---- the requests -------------------------------------------------------------------------
 
