@@ -63,16 +63,24 @@ def test_a_slow_transfer_has_a_line_now_and_then() -> None:
 
 
 async def test_only_the_named_keys_answer(autojump_clock: MockClock) -> None:
-    for key, answer in ((Typed("o"), "o"), (Press("Enter"), "Enter"), (Press("Escape"), NO), (Press("C-c"), NO)):
+    for key, answer in (
+        (Typed("O"), "O"),
+        (Typed("n"), NO),
+        (Press("Enter"), "Enter"),
+        (Press("Escape"), NO),
+        (Press("C-c"), NO),
+    ):
         asked = AskedQuestion(ask_overwrite("/a.log", info("a.log")))
-        asked.press(Typed("x"))
+        for letter in "who":  # a word that was being typed
+            asked.press(Typed(letter))
         asked.press(Press("Tab"))
         with trio.move_on_after(1) as early:
             await asked.wait()
         assert early.cancelled_caught
         asked.press(key)
         assert await asked.wait() == answer
-    assert AskedQuestion(ask_large("a", "#ops")).prompt == "Enter: send it, Esc: do not send it> "
+    assert AskedQuestion(ask_overwrite("/a.log", info("a.log"))).prompt == "Enter, O or Esc> "
+    assert AskedQuestion(ask_large("a", "#ops")).prompt == "Enter or Esc> "
 
 
 class PromptChat(FileChat):
@@ -153,7 +161,8 @@ async def test_a_question_stands_where_the_input_is(here: Path, autojump_clock: 
         await wait_all_tasks_blocked()
         shown = await desk.type("/send big.iso\r")
         assert "big.iso, 10.0 MiB, to #lobby." in shown
-        assert "Enter: send it, Esc: do not send it> " in shown
+        assert "Enter: send it; Esc: do not send it" in shown
+        assert "Enter or Esc> " in shown
         await desk.type("x")
         await desk.type("\x1b")
         await trio.sleep(1)  # it might be the begin of another key

@@ -13,7 +13,8 @@ LARGE: Final = 10 * 1024 * 1024
 """Bytes from which sending is asked about."""
 YES: Final = "Enter"
 NO: Final = ""
-OVERWRITE: Final = "o"
+OVERWRITE: Final = "O"
+"""A capital: a question may come up while the person types, and a typed word must not overwrite a file."""
 WITH_TEXT: Final = "c"
 AS_TEXT: Final = "t"
 
@@ -25,6 +26,11 @@ class FileQuestion:
     title: str
     lines: tuple[str, ...]
     keys: tuple[tuple[str, str], ...]
+
+    @property
+    def answers(self) -> str:
+        """The keys and what they do, as a line of text."""
+        return "; ".join(f"{key}: {what}" for key, what in self.keys)
 
 
 def ask_large(what: str, where: str) -> FileQuestion:

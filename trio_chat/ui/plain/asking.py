@@ -21,15 +21,17 @@ class AskedQuestion:
 
     @property
     def prompt(self) -> str:
-        """The keys and what they do, as the prompt."""
-        return f"{', '.join(f'{key}: {what}' for key, what in self._question.keys)}> "
+        """The keys, as the prompt. What they do is :attr:`FileQuestion.answers`, for which a prompt has no room."""
+        *names, last = (key for key, _ in self._question.keys)
+        return f"{', '.join(names)} or {last}> "
 
     def press(self, key: Key) -> None:
-        """Take a key. One that is no answer does nothing."""
+        """Take a key. One that is no answer does nothing; ``n`` is no."""
         if isinstance(key, Press):
             name = "Esc" if key.name in {"Escape", "C-c", "C-g", "C-d"} else key.name
         else:
             name = key.text if isinstance(key, Typed) else ""
+            name = "Esc" if name == "n" else name
         if name in {known for known, _ in self._question.keys}:
             self._answer = NO if name == "Esc" else name
             self._answered.set()

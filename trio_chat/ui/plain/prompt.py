@@ -283,7 +283,7 @@ class Prompt:
         while self._asking is not None or self._secret is not None:
             await self._paintings.park()
         self._asking = asked = AskedQuestion(question)
-        self._show(Note(lines=question.lines))
+        self._show(Note(lines=(*question.lines, question.answers)))
         try:
             return await asked.wait()
         finally:

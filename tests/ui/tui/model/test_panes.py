@@ -28,6 +28,8 @@ def test_questions_and_texts_are_answered_and_closed() -> None:
     keyed = Question("x", "X", (), (("Enter", "yes"), ("s", "send")))
     assert keyed.press(Typed("s"), None) == Pressed("s")
     assert keyed.press(Typed("q"), None) is None
+    assert keyed.press(Typed("n"), None) is SHUT
+    assert Question("x", "X", (), (("n", "never"),)).press(Typed("n"), None) == Pressed("n")
     assert keyed.press(Press("Enter"), "choose") == Pressed("Enter")
     text = TextPane("T", [("", "a")] * 30)
     text.press(Press("PageDown"), "page-down")

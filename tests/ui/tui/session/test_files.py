@@ -185,7 +185,7 @@ async def test_of_several_files_the_person_chooses(here: Path, autojump_clock: M
             await trio.sleep(1)
             if steps:  # it is there from the first time
                 assert desk.question.title == "A file of that name is there"
-                await desk.press(Typed("o"))
+                await desk.press(Typed("o"), Typed("O"))
             await desk.finish()
             assert [name for name, _, _ in desk.chat.saved] == names
     assert (here / "b").exists()
@@ -233,6 +233,7 @@ async def test_transfers_are_listed_and_cancelled(autojump_clock: MockClock) -> 
         await desk.submit("/cancel 1")
         await wait_all_tasks_blocked()
         assert desk.notes[0].startswith("↑ 1 build.log to #lobby: 0% of 400 bytes")
+        assert desk.notes[0].endswith("/cancel 2 stops the last one.")
         assert desk.notes[1] == "Cancelled: build.log."
         assert desk.chat.discarded == ["build.log"]
         assert "↓ a.log" in desk.status

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from trio_chat.ui.terminal.layout import row_width
@@ -57,6 +59,14 @@ def test_a_small_window_shows_the_beginning_of_the_question_and_every_answer() -
     assert cursor == (3, 6)
     assert seen(NAME, 12, 2)[0] == ["The name sy…", "Name:"]
     assert seen(PASTE, 12, 2)[0] == ["40 lines, 3…", "Enter s Esc"]
+
+
+def test_an_answer_is_not_broken_where_it_has_room_in_a_row_of_its_own() -> None:
+    keys = (("Enter", "keep both, under another name"), ("O", "overwrite"), ("Esc", "do not save"))
+    three = replace(PASTE, keys=keys)
+    beside = [row.strip("│ ") for row in seen(three, 60, 12)[0]]
+    assert beside[-3:-1] == ["Enter keep both, under another name   O overwrite", "Esc do not save"]
+    assert "Enter keep both, under another name   O overwrite   Esc do not save" in seen(three, 80, 12)[0][-2]
 
 
 def test_the_reason_of_a_refused_answer_replaces_the_question() -> None:

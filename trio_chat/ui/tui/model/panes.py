@@ -153,7 +153,10 @@ class Question:
             return SHUT
         if not self.asks:
             text = "Enter" if command == "choose" else key.text if isinstance(key, Typed) else ""
-            return Pressed(text) if text in {name for name, _ in self.keys} else None
+            names = {name for name, _ in self.keys}
+            if text == "n" and "n" not in names:  # as everywhere for no
+                return SHUT
+            return Pressed(text) if text in names else None
         if isinstance(key, Pasted):
             key = Pasted(key.text.partition("\n")[0])
         before = self.editor.buffer

@@ -12,6 +12,7 @@ from trio_chat.ui.tui.widgets.bars import lay_out_input
 
 _WIDEST: Final = 100
 _EDGES: Final = 2
+_BETWEEN: Final = "   "  # answers to a question that are side by side
 _FRAMED_FROM: Final = 8
 """Rows of a screen from which a question has a frame; on a smaller one its text needs all rows."""
 
@@ -131,12 +132,21 @@ def _question(pane: Question, columns: int, height: int) -> tuple[list[Row], tup
     return rows, (len(rows) - 1, entered.column)
 
 
+def _width_of(row: Row) -> int:
+    return sum(text_width(span.text) for span in row)
+
+
 def _answers(pane: Question, columns: int, most: int) -> list[Row]:
     """The keys that answer a question, in at most ``most`` rows: side by side, or one in a row, or only their names."""
     if not pane.keys:
         return []
     each: list[Row] = [[Span("overlay.title", key), Span("overlay", f" {what}")] for key, what in pane.keys]
-    beside = wrap([span for row in each for span in (*row, Span("overlay", "   "))], columns)
+    beside: list[Row] = []
+    for row in each:
+        if beside and _width_of(beside[-1]) + len(_BETWEEN) + _width_of(row) <= columns:
+            beside[-1] = [*beside[-1], Span("overlay", _BETWEEN), *row]
+        else:
+            beside += wrap(row, columns)
     if len(beside) <= most:
         return beside
     if len(each) <= most:
