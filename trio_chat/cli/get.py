@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 _GROUP: Final = "Where it goes"
 _STANDARD_OUTPUT: Final = "-"
 _HERE: Final = "."
+_FILE: Final = re.compile("[A-Za-z0-9_-]{16,64}")  # those of a server have 22 characters
 _MESSAGE: Final = re.compile(r"(?P<room>.+?)(?:/|\s+#?)(?P<seq>[0-9]{1,15})")
 
 
@@ -122,6 +123,11 @@ def _read(words: tuple[str, ...]) -> tuple[str | None, str]:
         return conversation_name(room), message["seq"]
     if text.startswith(("#", "@")) or len(words) > 1:
         raise UsageError(f"{text} is not a message: its number is missing, as in '#ops/12'.")
+    if not _FILE.fullmatch(text):
+        raise UsageError(
+            f"{text} is neither a message, such as '#ops/12', nor the id of a file. "
+            "`trio-chat files '#ops'` lists both."
+        )
     return None, text
 
 

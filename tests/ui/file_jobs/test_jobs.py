@@ -106,6 +106,7 @@ async def test_several_files_move_at_once_and_each_can_be_cancelled(autojump_clo
         assert [one.number for one in worker.transfers.active] == [1, 2, 3]
         await worker.do(ListTransfers())
         assert worker.told.count("a.log to #ops") == 3
+        assert worker.told.endswith("/cancel 3 stops the last one.")
         await worker.do(CancelTransfer(2))
         await worker.do(CancelTransfer())
         await wait_all_tasks_blocked()

@@ -110,7 +110,7 @@ def test_all_of_it_is_only_said_when_all_is_done() -> None:
 def test_the_text_at_its_longest() -> None:
     transfers = Transfers()
     moving(transfers)
-    assert longest_that_fits(transfers, 10.0, 200) == "↑ build.log 10% of 100.0 MiB 1.0 MiB/s, 1 min 30 s left"
+    assert longest_that_fits(transfers, 10.0, 200) == "↑ build.log 10% of 100.0 MiB, 1.0 MiB/s, 1 min 30 s left"
     (one,) = transfers.active
     assert describe(one, 10.0) == "↑ 1 build.log to #ops: 10% of 100.0 MiB, 1.0 MiB/s, 1 min 30 s left"
     transfers.note(one, 10 * MIB, None, "paused", 11.0)
@@ -123,7 +123,7 @@ def test_several_transfers_are_counted_together() -> None:
     moving(transfers)
     moving(transfers, "b.iso")
     transfers.begin("save", "c.png", 100 * MIB, 0.0)
-    assert longest_that_fits(transfers, 10.0, 200) == "↑ 2 files ↓ 1 file 6% of 300.0 MiB 2.0 MiB/s, 2 min 20 s left"
+    assert longest_that_fits(transfers, 10.0, 200) == "↑ 2 files ↓ 1 file 6% of 300.0 MiB, 2.0 MiB/s, 2 min 20 s left"
     assert longest_that_fits(transfers, 10.0, 10) == "↑2 ↓1 6%"
     for one in transfers.active:
         transfers.note(one, one.done, None, "paused", 11.0)

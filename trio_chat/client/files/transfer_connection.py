@@ -164,7 +164,8 @@ def _why_not(answer: HttpAnswer, body: bytes, where: str) -> Exception:
         error = NotDone(event.code, *(clean_line(text) for text in (event.message, event.advice)))
     except (msgspec.DecodeError, UnicodeDecodeError):
         if status in {_NOT_FOUND, _METHOD}:
-            error = NotDone("unknown_file", f"{where} has no such file, or takes no files at all (HTTP {status}).")
+            gone = "It may have been deleted, or be in a room that you cannot read."
+            error = NotDone("unknown_file", f"{where} has no such file for you (HTTP {status}).", gone)
         else:
             error = Unreachable(f"{where} answered with HTTP {status}, and did not say why.")
     if status not in _LATER:

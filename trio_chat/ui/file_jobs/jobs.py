@@ -121,8 +121,11 @@ class FileJobs:
 
     def _list(self) -> Note:
         now = trio.current_time()
-        rows = tuple(describe(transfer, now) for transfer in self.transfers.listed(now))
-        return Note(lines=rows or ("No file is being sent or saved.",))
+        listed = self.transfers.listed(now)
+        rows = [describe(transfer, now) for transfer in listed]
+        if number := next((one.number for one in reversed(listed) if not one.over), None):
+            rows.append(f"/cancel {number} stops the last one.")
+        return Note(lines=tuple(rows) or ("No file is being sent or saved.",))
 
     def _cancel(self, number: int | None) -> Note:
         transfer = self.transfers.find(number)
@@ -176,7 +179,8 @@ class FileJobs:
         for file in files:
             if file.size > limits.size:
                 what = f"{quoted(file.path.name)} has {size_words(file.size)}"
-                raise NotDone("too_large", f"{what}; this server takes at most {size_words(limits.size)} in one file.")
+                why = f"{what}; this server takes at most {size_words(limits.size)} in one file."
+                raise NotDone("too_large", why, "Compress it or split it.")
         if len(files) > limits.each:
             raise NotDone("too_large", f"A message carries at most {limits.each} files.", "Send some of them first.")
         total = sum(file.size for file in files)

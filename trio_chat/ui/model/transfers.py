@@ -235,7 +235,7 @@ def _forms_of_one(one: Transfer, now: float) -> tuple[str, ...]:
         far = size_words(one.done) if one.percent is None else f"{one.percent}%"
         left = "" if (seconds := one.remaining(now)) is None else span_words(seconds)
         of = "" if one.size is None else f" of {size_words(one.size)}"
-        rate = "" if (speed := one.rate(now)) is None else f" {size_words(round(speed))}/s"
+        rate = "" if (speed := one.rate(now)) is None else f", {size_words(round(speed))}/s"
         longest = f"{arrow} {name} {far}{of}{rate}{f', {left} left' if left else ''}"
         shorter = f"{arrow} {short} {far}{rate}"
         return tuple(dict.fromkeys((longest, shorter, f"{arrow} {short} {far}", f"{arrow} {far}")))
@@ -262,7 +262,7 @@ def _forms_of_several(active: list[Transfer], now: float) -> tuple[str, ...]:
         return (f"{files} {far} paused: goes on by itself", f"{short} {far} paused", f"{short} paused")
     rates = [rate for rate in (one.rate(now) for one in active) if rate is not None]
     speed = sum(rates)
-    shown_rate = f" {size_words(round(speed))}/s" if rates else ""
+    shown_rate = f", {size_words(round(speed))}/s" if rates else ""
     seconds = (total - done) / speed if total and speed else None
     left = f", {span_words(seconds)} left" if seconds is not None and seconds <= _LONGEST else ""
     return tuple(

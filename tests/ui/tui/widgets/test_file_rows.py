@@ -11,7 +11,7 @@ from trio_chat.protocol.events import Deleted, Edited, RoomInfo
 from trio_chat.protocol.files import with_file_lines
 from trio_chat.ui.terminal.graphemes import text_width
 from trio_chat.ui.tui.model.log import about
-from trio_chat.ui.tui.widgets.bars import status_row
+from trio_chat.ui.tui.widgets.bars import prompt, status_row
 from trio_chat.ui.tui.widgets.conversation import ConversationLayout, ConversationStyle, file_rows, plain_text
 
 LOG, PICTURE = info(), info("a.png", 2048, "image/png", 64, 32)
@@ -41,6 +41,32 @@ def test_a_row_for_each_file_is_under_the_caption() -> None:
         "↓ build.log  12.3 KiB  text",
         "↓ a.png  2.0 KiB  PNG image, 64 x 32",
     ]
+
+
+def test_a_narrow_row_has_the_kind_of_an_image_without_its_measures() -> None:
+    model = room_with(message(1, PICTURE, caption="look"))
+    found = (
+        next(row for row in rows(model, columns) if "a.png" in row).strip().removesuffix(" ✓")
+        for columns in range(60, 8, -1)
+    )
+    assert list(dict.fromkeys(found))[:3] == [
+        "↓ a.png  2.0 KiB  PNG image, 64 x 32",
+        "↓ a.png  2.0 KiB  PNG image",
+        "↓ a.png  2.0 KiB",
+    ]
+
+
+def test_with_a_message_selected_the_prompt_names_what_its_files_allow() -> None:
+    model = room_with(message(1, LOG), message(2, PICTURE), message(3, caption="no file"))
+    said = {}
+    for seq in (1, 2, 3):
+        model.room.selected = seq
+        (row, _) = prompt(model)
+        said[seq] = plain_text(row)
+        assert text_width(said[seq]) <= 80
+    assert "Enter save, O open, r reply" in said[1]
+    assert "Enter save, O open, p preview, r reply" in said[2]
+    assert "save" not in said[3]
 
 
 def test_without_a_caption_the_file_stands_beside_the_name() -> None:

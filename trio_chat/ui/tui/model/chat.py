@@ -301,8 +301,9 @@ class ChatModel:
             case events.Invited():
                 room = clean_line(event.room)
                 self.tell(f"{clean_line(event.by)} invited you to {room}. Type /join {room} to join it.", clock)
-            case events.Closing():
-                self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
+            case events.Closing():  # the status line tells when the client connects again by itself
+                advice = clean_line(event.advice) if event.retry is None else ""
+                self.tell(f"{clean_line(event.message)} {advice}".rstrip(), clock, error=True)
             case events.Error():
                 self.tell(f"{clean_line(event.message)} {clean_line(event.advice)}".rstrip(), clock, error=True)
             case Note():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
+from trio_chat.protocol.file_kinds import is_image
 from trio_chat.protocol.text import clean_line
 from trio_chat.ui.model.transfers import status_forms
 from trio_chat.ui.terminal.graphemes import clusters, shown_cluster, text_width, width
@@ -154,8 +155,10 @@ def prompt(model: ChatModel) -> tuple[Row, bool]:
         ], False
     if room.selected is not None:
         chosen = room.log.find(room.selected)
-        save = "Enter save, " if chosen is not None and chosen.files else ""
-        return [Span("prompt", f"{save}r reply, + react, e edit, d delete, c copy, o origin, Esc back ")], False
+        if chosen is None or not chosen.files:
+            return [Span("prompt", "r reply, + react, e edit, d delete, c copy, o origin, Esc back ")], False
+        preview = "p preview, " if any(is_image(file.kind) for file in chosen.files) else ""
+        return [Span("prompt", f"Enter save, O open, {preview}r reply, + react, d delete, c copy, Esc back ")], False
     if room.intent is not None:
         target = room.log.find(room.intent.seq)
         who = model.place.label(*target.author) if target is not None else "?"

@@ -401,9 +401,10 @@ def file_rows(entry: Entry, columns: int, first: int) -> Iterator[Row]:
     for at, file in enumerate(entry.files):
         space = columns if at or entry.text else first
         name, size, kind = clean_line(file.name), size_words(file.size), kind_words(file)
+        short = kind.partition(",")[0]  # an image without its width and height
         tail: Row = _tail(entry) if at == len(entry.files) - 1 and not entry.text else []
         space -= sum(text_width(span.text) for span in tail) + text_width(_FILE)
-        for rest in (f"  {size}  {kind}", f"  {size}", ""):
+        for rest in (f"  {size}  {kind}", f"  {size}  {short}", f"  {size}", ""):
             if text_width(rest) + min(text_width(name), _LEAST_NAME) <= space or not rest:
                 shown = short_name(name, max(space - text_width(rest), 1))
                 yield [Span("dim", _FILE), Span("bold", shown), Span("dim", rest), *tail]
