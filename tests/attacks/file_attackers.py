@@ -161,10 +161,8 @@ def ask_for_small_parts(attacker: FileAttacker) -> Iterator[int]:
 def read_nothing(attacker: FileAttacker) -> Iterator[int]:
     """Ask for a large file, and read nothing of it."""
     path = attacker.upload(_SIZE, _SIZE)
-    while True:
-        yield attacker.ask(f"GET {path}", read=False)[0]
-        time.sleep(1.0)
-        return
+    yield attacker.ask(f"GET {path}", read=False)[0]
+    time.sleep(1.0)
 
 
 def send_slowly(attacker: FileAttacker) -> Iterator[int]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from trio_chat.protocol.file_kinds import is_image
 from trio_chat.protocol.query import Query
@@ -33,6 +33,15 @@ N: Final = (
 """How a command names a file, for the help."""
 
 
+class NamedFiles(NamedTuple):
+    """The files of the message ``seq`` that a command names: ``which`` of them, counted from 1, or all (0). There are
+    no ``files`` where the message was not shown."""
+
+    files: tuple[FileInfo, ...]
+    seq: int
+    which: int = 0
+
+
 def parse_size(text: str) -> int | None:
     """Parse a size such as ``20M`` or ``1.5 GiB`` into bytes; ``None`` if the text is no size. K is 1024 bytes."""
     found = _SIZE.fullmatch(text.strip())
@@ -51,9 +60,9 @@ def _send(argument: str, place: Place) -> Reading:
 def _save(argument: str, place: Place, *, opens: bool = False) -> Reading:
     words = split_words(argument)
     first = words[0].value if words and not words[0].quoted else ""
-    found = which_file(first, place) if first else None
+    found = _find_named(first, place) if first else None
     if found is None:
-        found, path = which_file("1", place), words
+        found, path = _find_named("1", place), words
     else:
         path = words[1:]
     if isinstance(found, str):
@@ -65,24 +74,23 @@ def _save(argument: str, place: Place, *, opens: bool = False) -> Reading:
 
 
 def _preview(argument: str, place: Place) -> Reading:
-    found = which_file(argument, place) if argument else _newest_image(place)
+    found = _find_named(argument, place) if argument else _newest_image(place)
     if found is None:
         return "That is no file of this room."
     return found if isinstance(found, str) else PreviewImage(place.room, *found)
 
 
-def _newest_image(place: Place) -> tuple[tuple[FileInfo, ...], int, int] | str:
+def _newest_image(place: Place) -> NamedFiles | str:
     for number in range(1, place.files.count(place.room) + 1):
         shown = place.files.find(place.room, number)
         if shown is not None and is_image(shown.file.kind):
-            return (shown.file,), shown.seq, 0
+            return NamedFiles((shown.file,), shown.seq)
     return "No image was shown in this room."
 
 
-def which_file(word: str, place: Place) -> tuple[tuple[FileInfo, ...], int, int] | str | None:
-    """The files that a word names in the current room, with the number of their message and of the file in it (0: all);
-    no files where the message was not shown. A sentence where there is no such file; ``None`` for a word that names
-    none."""
+def _find_named(word: str, place: Place) -> NamedFiles | str | None:
+    """The files that a word names in the current room. A sentence where there are no such files; ``None`` for a word
+    that names none."""
     room = place.room
     if found := _MESSAGE.fullmatch(word):
         seq, which = int(found[1]), int(found[2] or 0)
@@ -91,17 +99,16 @@ def which_file(word: str, place: Place) -> tuple[tuple[FileInfo, ...], int, int]
             files = files[which - 1 : which]
             if not files:
                 return f"Message {seq} has fewer than {which} files."
-        return files, seq, which
+        return NamedFiles(files, seq, which)
     if not _NUMBER.fullmatch(word):
         return None
     shown = place.files.find(room, int(word))
     if shown is None:
         count = place.files.count(room)
-        return f"Only {count} {'file was' if count == 1 else 'files were'} shown in {room}." if count else NO_FILES
-    return (shown.file,), shown.seq, 0
-
-
-NO_FILES: Final = "No file was shown in this room."
+        if not count:
+            return "No file was shown in this room."
+        return f"Only {count} {'file was' if count == 1 else 'files were'} shown in {room}."
+    return NamedFiles((shown.file,), shown.seq)
 
 
 def _cancel(argument: str, place: Place) -> Reading:

@@ -26,7 +26,8 @@ PATIENCE: Final = 2.0
 
 
 class UploadClaim:
-    """The right to write to one upload. ``scope`` is what another request cancels to take over; ``lost``: it did."""
+    """The right to write to one upload. Another request cancels ``scope`` to take over; then this one has ``lost`` the
+    upload."""
 
     def __init__(self) -> None:
         self.scope = trio.CancelScope()
