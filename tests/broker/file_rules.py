@@ -10,7 +10,7 @@ from tests.broker.hub_model import HubModel
 from trio_chat.broker.file_orders import BeginUpload, DropUpload, FileOrder, FindFile, FindUpload, FinishUpload
 from trio_chat.protocol.events import Ok
 from trio_chat.protocol.names import LOBBY
-from trio_chat.protocol.requests import Delete, Leave, Send
+from trio_chat.protocol.requests import Delete, Leave, Search, Send
 
 PLACE = "203.0.113.9"
 """Where orders come from: no ban of the machine covers it."""
@@ -71,9 +71,18 @@ class FileRules(RuleBasedStateMachine):
         """Everybody who ever got a token tries to fetch a file."""
         self._all_fetch(self._file(which))
 
-    @rule(which=files, digest=st.sampled_from(DIGESTS))
-    def finish(self, which: int, digest: str) -> None:
-        self.hub.order_file(FinishUpload(self._file(which), digest, "text/plain"))
+    @rule(which=files, digest=st.sampled_from(DIGESTS), image=st.booleans())
+    def finish(self, which: int, digest: str, image: bool) -> None:  # noqa: FBT001 - a drawn value
+        found = ("image/png", 640, 480) if image else ("text/plain", 0, 0)
+        self.hub.order_file(FinishUpload(self._file(which), digest, *found))
+
+    @rule(turn=turns, room=room_numbers, file=st.sampled_from((None, "shared")))
+    def look_for_files(self, turn: int, room: int, file: str | None) -> None:
+        """Somebody searches messages with files, and the operator lists all files."""
+        session = self._session(turn)
+        name = self._room(session, room) if file is None else None
+        self.hub.ask(session, Search(id=self._id(), room=name, has_file=True, file=file))
+        self.hub.order("files")
 
     @rule(turn=turns, room=room_numbers, which=st.lists(files, min_size=1, max_size=3), text=texts)
     def send_files(self, turn: int, room: int, which: list[int], text: str) -> None:

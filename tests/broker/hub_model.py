@@ -288,6 +288,7 @@ class HubModel:
         for session, (account, quiet) in expelled.items():
             self.open.add(session)
             self.whose[session] = account
+            self.shown[session] = {}
             if quiet:
                 self.quiet.add(session)
 

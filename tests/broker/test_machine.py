@@ -12,6 +12,7 @@ from tests.broker.hub_model import HubModel
 from tests.broker.machine import BrokerMachine
 from trio_chat.broker import BrokerSettings
 from trio_chat.protocol.events import Error, Ok, Welcome
+from trio_chat.protocol.names import LOBBY
 from trio_chat.protocol.requests import Hello, Join, Leave, Send, SetPassword
 
 LONG = os.environ.get("HYPOTHESIS_PROFILE") == "long"
@@ -101,6 +102,24 @@ def test_a_session_that_came_by_the_stored_password_stays_when_another_password_
     hub.fail()
     hub.check()
     assert hub.open == {ada, first, second}, "they came by a password that was changed since"
+
+
+def test_a_person_whose_name_was_to_be_freed_in_a_lost_batch_hears_who_is_sent_away_with_it() -> None:
+    """A found example."""
+    hub = HubModel(BrokerSettings(idle_timeout=30.0))
+    ada, bob = (hub.connect(Hello(id="", name=name)) for name in ("ada", "bob"))
+    hub.commit()
+    hub.order("reset-name", "bob")
+    newcomer = hub.connect()
+    hub.ask(newcomer, Hello(id="h", name="cyd"))
+    hub.ask(ada, SetPassword(id="p", password="my own secret"))
+    by_password = hub.connect()
+    hub.ask(by_password, Hello(id="h", name="ada", account_password="my own secret"))
+    hub.close(ada)
+    hub.fail()
+    hub.check()
+    assert hub.open == {bob}
+    assert hub.names_in(LOBBY) == {"bob"}
 
 
 def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:

@@ -117,7 +117,8 @@ def _consistent(made: Any) -> Any:
                 left_how=(*made.left_how, "quit", "left", "removed")[:gone],
             )
         case parts.FileInfo():
-            return replace(made, name=clean_file_name(made.name), sha256=f"{made.size:064x}"[-64:], kind="text/plain")
+            kind = "image/png" if made.width and made.height else "text/plain"
+            return replace(made, name=clean_file_name(made.name), sha256=f"{made.size:064x}"[-64:], kind=kind)
         case events.Message(sent=sent) if sent is not None:
             return replace(made, sent=TIMES[0])
         case events.Closing(retry=retry) if retry is not None:

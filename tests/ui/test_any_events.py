@@ -25,7 +25,9 @@ from trio_chat.client.state import ClientState
 from trio_chat.protocol import events, requests
 from trio_chat.protocol.codec import decode_request, encode
 from trio_chat.ui.model.lines import Teller, as_json
+from trio_chat.ui.model.notes import Hits
 from trio_chat.ui.model.place import Place
+from trio_chat.ui.model.shown_files import file_row
 from trio_chat.ui.tui.model.chat import ChatModel
 from trio_chat.ui.tui.model.log import about
 from trio_chat.ui.tui.model.panes import TextPane
@@ -105,6 +107,12 @@ class Reader:
             if room is not None:
                 room.log.take_older([line for _, line in read_page(event) if line is not None], more=event.more)
                 room.loaded = True
+        elif isinstance(event, events.Found):
+            messages = tuple(
+                one for one in map(read_event, map(bytes, event.events)) if isinstance(one, events.Message)
+            )
+            self.tell(Hits(messages=messages, more=event.cursor is not None, behind=event.behind))
+            self.model.place.note_past(messages)
         elif isinstance(event, events.People | events.RoomList | events.DeviceList | events.BanList | events.Room):
             self.tell(event)
             self.model.take(event, 0.0, 0.0)
@@ -121,7 +129,7 @@ class Reader:
             assert not isinstance(request, tuple)
             self.asked.append(request)
 
-    def tell(self, event: ChatEvent) -> None:
+    def tell(self, event: ChatEvent | Hits) -> None:
         """Show an event in line mode."""
         if isinstance(event, Reconnected | events.Welcome):
             self.follow()
@@ -139,6 +147,8 @@ class Reader:
                 look = ConversationStyle(self.model.place, zone=UTC)
                 frame = draw(self.model, self.layout, look, Shown(), columns, rows, 1.0)
                 assert len(frame.rows) == rows
+            shown = (self.model.place.files.find(name, number) for number in range(1, 4))
+            assert all(row for row in (file_row(one.file) for one in shown if one is not None))
             for entry in self.model.room.log.entries:
                 if entry.said:
                     self.model.pane = TextPane(
