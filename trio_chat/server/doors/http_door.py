@@ -22,7 +22,7 @@ from trio_chat.server.doors.origins import check_origin
 from trio_chat.server.net.file_sending import FileShrank
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from trio_chat.server.doors.http.heads import Head
     from trio_chat.server.doors.own_hosts import OwnHosts
@@ -40,6 +40,9 @@ _DRAINED: Final = 64 * 1024
 
 _DRAINING: Final = 1.0
 """Seconds that the peer has to send them."""
+
+_LOOK: Final = 10.0
+"""Seconds between two looks whether the peer may still have the file that it is being sent."""
 
 _NO_PAGE: Final = HttpResponse(404, "text/plain", b"There is no such page. / explains this server.\n")
 
@@ -160,10 +163,39 @@ class HttpDoor:
             raise trio.BrokenResourceError("the peer does not read the answer")
         if whole and isinstance(response.body, FileBody) and response.length:
             try:
-                await connection.send_file(*response.body, self._tally.count_sent)
+                await _send_file(connection, response.body, self._tally.count_sent)
             except FileShrank as error:
                 log.error("file is shorter than promised", path=head.path, error=str(error))  # noqa: TRY400 - no bug of ours
                 raise trio.BrokenResourceError("a file is shorter than promised") from error
+
+
+async def _send_file(connection: Connection, body: FileBody, count: Callable[[int], None]) -> None:
+    """Send a file as long as the peer may have it: at the slowest rate, it would take a day.
+
+    Raises as :meth:`Connection.send_file`.
+    """
+    failure: Exception | None = None
+    ended = False
+
+    async def watch(allowed: Callable[[], Awaitable[bool]]) -> None:
+        nonlocal ended
+        while not ended:
+            await trio.sleep(_LOOK)
+            ended = not await allowed()
+        nursery.cancel_scope.cancel()
+
+    async with trio.open_nursery() as nursery:
+        if body.still_allowed is not None:
+            nursery.start_soon(watch, body.still_allowed)
+        try:
+            await connection.send_file(body.fd, body.offset, body.length, count)
+        except (FileShrank, trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            failure = error
+        nursery.cancel_scope.cancel()
+    if failure is not None:
+        raise failure
+    if ended:
+        raise trio.BrokenResourceError("the peer may not have the rest")
 
 
 async def _handle(route: Route, request: HttpRequest) -> HttpResponse | Refusal:

@@ -121,6 +121,39 @@ async def test_a_version_that_the_client_has_is_not_sent_again(serve: Serve) -> 
     assert (await ada.ask("GET", path, {"If-Match": TAG, "If-None-Match": TAG})).status == 304
 
 
+@pytest.mark.parametrize("how", ["delete", "leave", "revoke"])
+async def test_a_download_ends_when_its_receiver_may_not_have_the_file_any_more(
+    serve: Serve, mock_clock: trio.testing.MockClock, how: str
+) -> None:
+    live = await serve()
+    ada, bob = await FileClient.join(live, "ada"), await FileClient.join(live, "bob")
+    await ada.chat.ask("join", room="#ops")
+    await bob.chat.ask("join", room="#ops")
+    size = 50_000_000
+    path = await ada.share(bytes(size), room="#ops")
+    slow = await bob.open("GET", path, {})
+    assert (await slow.read_answer_head()).status == 200
+    tally = live.server.hub.tally
+    mock_clock.jump(11)
+    await trio.testing.wait_all_tasks_blocked(0.05)
+    assert tally.transfers == 1  # nothing has changed
+    if how == "delete":
+        page = await ada.chat.ask("history", room="#ops")
+        seq = next(event["seq"] for event in page["events"] if event.get("files"))
+        assert (await ada.chat.ask("delete", room="#ops", target=seq))["type"] == "ok"
+    elif how == "leave":
+        assert (await bob.chat.ask("leave", room="#ops"))["type"] == "ok"
+    else:
+        person = next(person for person in live.server.hub.broker.people.values() if person.name.shown == "bob")
+        for digest in list(person.devices):
+            live.server.hub.broker.holders.pop(digest)
+    for _ in range(12):  # long before it would be cut for its slowness
+        mock_clock.jump(1)
+        await trio.testing.wait_all_tasks_blocked(0.01)
+    assert tally.transfers == 0
+    assert len(await slow.read_to_end()) < size
+
+
 async def test_several_requests_on_one_connection(serve: Serve) -> None:
     live = await serve()
     ada = await FileClient.join(live, "ada")

@@ -1,12 +1,14 @@
 """Downloads: a file of a message, whole or in part (RFC 9110), for those who may read the message.
 
-The hub is asked for each request whether the account may have the file now. A page in a browser never runs what it
-gets: the answer is for saving, is no page whatever it contains, and names a type only where that is harmless.
+The hub is asked for each request whether the account may have the file now, and again while it is sent. A page in a
+browser never runs what it gets: the answer is for saving, is no page whatever it contains, and names a type only where
+that is harmless.
 """
 
 from __future__ import annotations
 
 import base64
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import structlog
@@ -34,6 +36,9 @@ _SAFE: Final = (
     ("Cache-Control", "private, no-cache"),  # it may be kept, and must be asked for again: access may have ended
     ("Accept-Ranges", "bytes"),
 )
+
+_UNDECIDED: Final = frozenset({"too_fast", "not_looked_up", "internal", "shutting_down"})
+"""Refusals that say nothing about whether somebody may have a file."""
 
 log = structlog.get_logger()
 
@@ -73,7 +78,7 @@ class Downloads:
         start, length = part or (0, record.size)
         if request.head.method == "HEAD":
             return FileBody(-1, start, length)
-        refusal = self._transfers.begin(account, request.held)
+        refusal = self._transfers.begin(account, request.address, request.held)
         if refusal is not None:
             return refusal
         try:
@@ -86,7 +91,13 @@ class Downloads:
             log.error("file damaged", file=record.id, digest=record.digest, size=reader.size, expected=record.size)
             return refuse("file_missing")
         request.begin_transfer()
-        return FileBody(reader.fd, start, length)
+        return FileBody(reader.fd, start, length, partial(self._still_allowed, request))
+
+    async def _still_allowed(self, request: HttpRequest) -> bool:
+        """Whether the account of a running download may still have the file: it may have left, the message may be
+        deleted, the device revoked."""
+        found = await self._access.find_file(request)
+        return not isinstance(found, Refusal) or found.code in _UNDECIDED
 
 
 def _answer(record: SaveFile, tag: str, part: ByteRange | None, body: FileBody) -> HttpResponse:

@@ -10,6 +10,8 @@ from trio_chat.protocol.codec import encode
 from trio_chat.protocol.events import Error
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from trio_chat.errors import Refusal
     from trio_chat.server.doors.http.heads import Head
 
@@ -22,11 +24,15 @@ _BODILESS: Final = frozenset({HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED})
 
 class FileBody(NamedTuple):
     """A part of an open file as a body: ``length`` bytes from ``offset`` on. The file has to stay open until the
-    response is sent: the handler gives its closing to :attr:`HttpRequest.held`."""
+    response is sent: the handler gives its closing to :attr:`HttpRequest.held`.
+
+    ``still_allowed`` is asked now and then while it is sent; the connection is closed when the peer may not have the
+    rest any more."""
 
     fd: int
     offset: int
     length: int
+    still_allowed: Callable[[], Awaitable[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
