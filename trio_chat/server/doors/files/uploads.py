@@ -163,7 +163,7 @@ class UploadRoutes:
         if body.length is not None and offset + body.length > record.size:
             return refuse("beyond_length", size=record.size)
         body.restrict(record.size - offset)
-        refusal = self._transfers.begin(record.account, request.held)
+        refusal = self._transfers.begin(record.account, request.address, request.held)
         if refusal is not None:
             return refusal
         request.begin_transfer()
