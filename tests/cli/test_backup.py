@@ -43,9 +43,11 @@ def test_a_backup_without_files_is_a_database_and_the_check_tells_what_is_missin
     with ServerProgram("--data", str(data)) as server:
         env = environment(TRIO_CHAT_URL=server.url, TRIO_CHAT_NAME="robot")
         assert run("send", "--file", str(log), "#lobby", env=env).status == 0
-        admin("backup", "--without-files", str(backup), data=data)
+        told = admin("backup", "--without-files", str(backup), data=data)
+        assert "is a backup without the files that people sent (" in " ".join(told.split())
     assert backup.read_bytes().startswith(b"SQLite format 3")
-    admin("restore", str(backup), data=tmp_path / "elsewhere")
+    told = admin("restore", str(backup), data=tmp_path / "elsewhere")
+    assert "1 file that its messages name is not here:" in told
     found = admin("check", data=tmp_path / "elsewhere", status=1)
     assert "The file build.log (" in found
     assert f"is missing: there is no {tmp_path / 'elsewhere' / FILES}" in " ".join(found.split())

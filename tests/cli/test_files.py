@@ -149,7 +149,13 @@ def test_progress_is_shown_on_a_terminal_and_ctrl_c_leaves_what_can_be_resumed(
     assert run("files", "#big", env=env).status == 1
     assert run(*arguments, env=env).status == 0
     assert [file["size"] for file in listed("#big", env)] == [BIG]
-    done = run("get", "#big/1", "-o", str(tmp_path / "back"), env=env)
+    fetch = ("get", "#big/1", "-o", str(tmp_path / "back"))
+    with PtyProgram([*PROGRAM, *fetch], env=env, columns=200) as fetching:
+        fetching.wait_for("MiB of 95.4 MiB")
+        fetching.signal(signal.SIGINT)
+        assert fetching.wait_exit() == 130
+        fetching.wait_for("Stopped. big.bin is not complete; the same command goes on where it ended.")
+    done = run(*fetch, env=env)
     assert done.status == 0
     assert (tmp_path / "back").read_bytes() == path.read_bytes()
     assert not os.access(tmp_path / "back", os.X_OK)

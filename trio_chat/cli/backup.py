@@ -57,7 +57,8 @@ def backup(file: Path, without_files: bool, config_path: Path | None, **flags: o
             say(f"error: {fault}")
         return FAILED
     size = _size(file.stat().st_size)
-    click.echo(harmless(f"{file} is a complete backup ({size}). trio-chat admin restore restores it."))
+    kind = "a backup without the files that people sent" if without_files else "a complete backup"
+    click.echo(harmless(f"{file} is {kind} ({size}). trio-chat admin restore restores it."))
     return 0
 
 
@@ -96,6 +97,10 @@ def restore(file: Path, config_path: Path | None, **flags: object) -> int:
         click.echo(harmless(line))
     for sentence in missing:
         say(f"error: {sentence}")
+    if not missing and (count := file_archive.count_missing(directory)):
+        are = "1 file that its messages name is" if count == 1 else f"{count} files that its messages name are"
+        click.echo(harmless(f"{are} not here: {file} has no files. A backup with them brings them: restore it first,"))
+        click.echo("then this one again. Files that are there stay.")
     return FAILED if missing else 0
 
 

@@ -146,7 +146,10 @@ async def _files_of(chat: Chat, room: str, seq: int) -> list[FileInfo]:
 
 
 async def _save(chat: Chat, files: list[FileInfo], output: str, *, overwrite: bool) -> int:
-    from trio_chat.cli.transfers import ProgressRow  # noqa: PLC0415 - the help page does not need it
+    import trio  # noqa: PLC0415 - the help page does not need it
+
+    from trio_chat.cli.transfers import ProgressRow  # noqa: PLC0415 - as above
+    from trio_chat.protocol.text import clean_line  # noqa: PLC0415 - as above
 
     if len(files) > 1 and not Path(output).is_dir():  # noqa: ASYNC240 - one look at the disk
         raise UsageError(f"The message carries {len(files)} files, and {output} is no folder. Give a folder.")
@@ -154,6 +157,10 @@ async def _save(chat: Chat, files: list[FileInfo], output: str, *, overwrite: bo
         row = ProgressRow(file.name)
         try:
             path = await chat.save_file(file, output, progress=row, overwrite=overwrite)
+        except trio.Cancelled:
+            row.clear()
+            say(f"Stopped. {clean_line(file.name)} is not complete; the same command goes on where it ended.")
+            raise
         except BaseException:
             row.clear()
             raise

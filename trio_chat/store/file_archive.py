@@ -15,6 +15,7 @@ import contextlib
 import hashlib
 import os
 import re
+import shlex
 import shutil
 import sqlite3
 import tarfile
@@ -278,12 +279,18 @@ def check(database: Path, progress: Progress | None = None) -> Iterator[str]:
     for digest, one in named.items():
         fault = _fault(place, digest, one)
         if fault is not None and digest in _named(database):  # it may have been removed meanwhile
-            advice = f"Restore it from a backup, or remove it: trio-chat admin files --drop {one.file}"
+            drop = f"trio-chat admin files --drop {one.file} --data {shlex.quote(str(database.parent))}"
+            advice = f"Restore it from a backup, or remove it: {drop}"
             yield f"The file {one.name} ({one.file}) {fault} {advice}"
         done += one.size
         if progress is not None:
             progress(done, total)
     yield from _orphans(place, {digest: size for digest, size in there.items() if digest not in named}, database)
+
+
+def count_missing(data: Path) -> int:
+    """How many files of the messages in the data directory ``data`` have no bytes there. Raises ``StoreError``."""
+    return len(_absent(_named(data / DATABASE), data))
 
 
 async def _digests(place: Path) -> dict[str, int]:
