@@ -107,11 +107,11 @@ class NativePeer:
         await self.stream.wait_room(self.page_bytes)
 
     def deliver(self, event: Event) -> None:
-        """See :meth:`trio_chat.server.hub.peer.Output.deliver`."""
+        """See :meth:`trio_chat.server.hub.peer.PeerOutput.deliver`."""
         self.stream.write(text_frame(encode(event)))
 
     def deliver_share(self, shared: bytes, deliveries: Sequence[Delivery], answers: Sequence[Event]) -> None:
-        """See :meth:`trio_chat.server.hub.peer.Output.deliver_share`."""
+        """See :meth:`trio_chat.server.hub.peer.PeerOutput.deliver_share`."""
         del deliveries  # its own are in what it shares with the others
         if len(answers) == 1:
             self.stream.write(shared + text_frame(encode(answers[0])))
@@ -119,7 +119,7 @@ class NativePeer:
             self.stream.write(b"".join((shared, *[text_frame(encode(event)) for event in answers])))
 
     def answer(self, event: Event) -> None:
-        """See :meth:`trio_chat.server.hub.peer.Output.answer`."""
+        """See :meth:`trio_chat.server.hub.peer.PeerOutput.answer`."""
         self.stream.write(text_frame(encode(event)))
 
     def admit(self) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from trio_chat.server.hub.peer import Delivery, Encoding, Output, Stream
+    from trio_chat.server.hub.peer import Delivery, Encoding, PeerOutput, Stream
 
 
 class Group:
@@ -48,7 +48,7 @@ class Channel:
         """The members' sessions."""
         return [session for group in self.groups.values() for session in group.members]
 
-    def set_member(self, session: int, encoding: Encoding, out: Output) -> None:
+    def set_member(self, session: int, encoding: Encoding, out: PeerOutput) -> None:
         """Have a session's share go to ``out``, whether it is a member already or not."""
         group = self.groups.get(encoding)
         if group is None:

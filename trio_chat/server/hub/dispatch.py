@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from trio_chat.errors import Refusal
     from trio_chat.protocol.events import Event
-    from trio_chat.server.hub.peer import Delivery, Output, Peer
+    from trio_chat.server.hub.peer import Delivery, Peer, PeerOutput
     from trio_chat.server.tally import Tally
     from trio_chat.store import StoreReader
 
@@ -205,7 +205,7 @@ class Dispatcher:
         deliveries, senders = channel.deliveries, channel.senders
         channel.deliveries, channel.senders = [], {}
         self._dirty.pop(channel.name, None)
-        answers: dict[int, tuple[Output, list[Event]]] = {}
+        answers: dict[int, tuple[PeerOutput, list[Event]]] = {}
         left: list[Recipient] = []
         for session in senders:
             recipient = self._recipients.get(session)

@@ -60,7 +60,7 @@ class Stream(Protocol):
         """Send bytes, now or as soon as the peer takes them. Never waits."""
 
 
-class Output(Protocol):
+class PeerOutput(Protocol):
     """The part of a peer that events and answers go to. While answers wait for a look-up, a queue stands in for it."""
 
     @property
@@ -84,7 +84,7 @@ class Output(Protocol):
         """
 
 
-class Peer(Output, Protocol):
+class Peer(PeerOutput, Protocol):
     """One session's end of the server."""
 
     @property

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trio_chat.broker.effects import Recall, Seek
     from trio_chat.protocol.events import Event
     from trio_chat.server.hub.channel import Channel
-    from trio_chat.server.hub.peer import Delivery, Output, Peer, Stream
+    from trio_chat.server.hub.peer import Delivery, Peer, PeerOutput, Stream
 
 _LOOK_UPS: Final = 256
 """Look-ups of one session that may wait: a client that comes back asks for the history of each of its rooms."""
@@ -50,7 +50,7 @@ class Recipient:
 
     def __init__(self, peer: Peer) -> None:
         self.peer = peer
-        self.out: Output = peer
+        self.out: PeerOutput = peer
         self.channels: dict[str, Channel] = {}
         self.owed: list[tuple[Channel | None, Event]] = []
         self.look_ups = 0
@@ -150,7 +150,7 @@ class Recipient:
         if self.out is self.peer:
             self._redirect(_Queue(self))
 
-    def _redirect(self, out: Output) -> None:
+    def _redirect(self, out: PeerOutput) -> None:
         if self.out is out:
             return
         self.out = out

@@ -38,7 +38,7 @@ class Destination(NamedTuple):
     refused: str = ""
 
 
-class Decision(NamedTuple):
+class LineDecision(NamedTuple):
     """The effect of Enter on a line, and the place that the line goes to."""
 
     meaning: Meaning | None
@@ -70,7 +70,7 @@ class TypedLine:
         """Where Enter would send the line now: the current room for a line that sends nothing."""
         return self.decide(place).destination
 
-    def decide(self, place: Place) -> Decision:
+    def decide(self, place: Place) -> LineDecision:
         """Decide the effect of Enter on the line now, and the place that the line goes to."""
         meaning, named = self._read(place)
         match meaning:
@@ -82,18 +82,20 @@ class TypedLine:
                 people = named
         if people and (no := _no_name(people)):
             if not (isinstance(meaning, SendTo) and meaning.otherwise is not None):
-                return Decision(_nobody(no), Destination(place.room, people, refused=_lower(no)))
+                return LineDecision(_nobody(no), Destination(place.room, people, refused=_lower(no)))
             meaning = meaning.otherwise
         match meaning:
             case SendRoom(room=room):
-                return Decision(meaning, Destination(room))
+                return LineDecision(meaning, Destination(room))
             case SendTo(to=to, otherwise=otherwise):
-                return Decision(meaning, Destination(place.room, to, otherwise.room if otherwise is not None else ""))
+                return LineDecision(
+                    meaning, Destination(place.room, to, otherwise.room if otherwise is not None else "")
+                )
         if isinstance(self.form, addressing.Malformed) and self.form.wrong:
-            return Decision(meaning, Destination(place.room, refused=_lower(self.form.why)))
+            return LineDecision(meaning, Destination(place.room, refused=_lower(self.form.why)))
         if len(people) == 1 and people[0].casefold() == EVERYONE:
-            return Decision(meaning, Destination(place.lobby))
-        return Decision(meaning, Destination(place.room, people))
+            return LineDecision(meaning, Destination(place.lobby))
+        return LineDecision(meaning, Destination(place.room, people))
 
     def typing_room(self, place: Place) -> str | None:
         """The room whose members may see that this line is being typed.

@@ -94,17 +94,17 @@ class FileAccess:
         return answer if isinstance(answer, Refusal) else None
 
 
-class _Asked(NamedTuple):
+class _AskedFile(NamedTuple):
     """The token and the file of a request."""
 
     token: str
     id: str
 
 
-def _read_asked(request: HttpRequest) -> _Asked | Refusal:
+def _read_asked(request: HttpRequest) -> _AskedFile | Refusal:
     """Read whose request it is, and for which file. A name that no file can have goes to the hub too, as one that no
     file has: it is charged, and whoever has no token hears of the token first."""
     token, file = read_token(request.head.headers), request.params["id"]
     if isinstance(token, Refusal):
         return token
-    return _Asked(token, file if _ID.fullmatch(file) else "-")
+    return _AskedFile(token, file if _ID.fullmatch(file) else "-")

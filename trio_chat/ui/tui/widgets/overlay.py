@@ -17,7 +17,7 @@ _FRAMED_FROM: Final = 8
 """Rows of a screen from which a question has a frame; on a smaller one its text needs all rows."""
 
 
-class Box(NamedTuple):
+class PaneBox(NamedTuple):
     """The size of a pane in columns and rows, including its frame if it has one."""
 
     columns: int
@@ -25,7 +25,7 @@ class Box(NamedTuple):
     framed: bool
 
 
-def pane_rows(pane: Pane, box: Box) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
+def pane_rows(pane: Pane, box: PaneBox) -> tuple[list[Row], tuple[int, int] | None, list[int | None]]:
     """The rows of a pane, the place of the cursor in them, and the index in the list of each row."""
     columns, height, framed = box
     if isinstance(pane, Question) and not framed:
@@ -154,16 +154,16 @@ def _answers(pane: Question, columns: int, most: int) -> list[Row]:
     return [[Span("overlay.title", clip(" ".join(key for key, _ in pane.keys), columns))]]
 
 
-def size(pane: Pane, columns: int, rows: int) -> Box:
+def size(pane: Pane, columns: int, rows: int) -> PaneBox:
     """The size of a pane on a screen of this size."""
     wide = min(columns, _WIDEST) if columns < 50 else min(columns - 6, _WIDEST)  # noqa: PLR2004 - from here on there is a margin
     high = rows if rows < 12 else rows - 4  # noqa: PLR2004 - as above
     if isinstance(pane, Question):
         if rows < _FRAMED_FROM:
-            return Box(wide, len(_bare_question(pane, wide, high)[0]), framed=False)
+            return PaneBox(wide, len(_bare_question(pane, wide, high)[0]), framed=False)
         body, _ = _question(pane, wide - _EDGES, high - _EDGES)
-        return Box(wide, min(len(body) + _EDGES, high), framed=True)
+        return PaneBox(wide, min(len(body) + _EDGES, high), framed=True)
     if isinstance(pane, TextPane):
         count = sum(len(_hanging(style, line, wide - _EDGES)) for style, line in pane.lines)
-        return Box(wide, min(count + _EDGES, high), framed=True)
-    return Box(wide, high, framed=True)
+        return PaneBox(wide, min(count + _EDGES, high), framed=True)
+    return PaneBox(wide, high, framed=True)
