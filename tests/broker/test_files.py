@@ -9,6 +9,7 @@ from tests.broker.test_file_orders import DIGEST, LIMITS, PLACE, begin, fetch, s
 from trio_chat.broker.admin import Table
 from trio_chat.broker.effects import Seek
 from trio_chat.broker.file_orders import FindFile, decide_file_order
+from trio_chat.broker.uploads import Uploads
 from trio_chat.errors import Refusal
 from trio_chat.protocol import requests
 from trio_chat.protocol.events import Edited, Message, Welcome
@@ -226,6 +227,16 @@ def test_a_file_that_is_older_than_the_log_is_unknown(crowd: Crowd) -> None:
     outcome = decide_file_order(crowd.broker, order, crowd.now, [], row)
     assert isinstance(outcome.answer, Refusal)
     assert crowd.broker.uploads.all_stale
+
+
+def test_to_make_and_leave_an_empty_room_has_no_bytes_counted(crowd: Crowd, monkeypatch: pytest.MonkeyPatch) -> None:
+    send(crowd, "ada", whole(crowd, "ada"))
+    asked: list[int | None] = []
+    monkeypatch.setattr(Uploads, "note_removed", lambda _, account=None: asked.append(account))
+    crowd.enter("#empty", "bob")
+    crowd.do("bob", requests.Leave(id="l", room="#empty"))
+    assert "#empty" not in crowd.broker.rooms
+    assert asked == []
 
 
 def test_what_the_store_knows_of_another_file_is_no_answer(crowd: Crowd) -> None:

@@ -436,7 +436,8 @@ def pass_on(decision: Decision, room: ChatRoom, by: Person | None = None, *, rem
         registry.journal.pop(registry.numbered, room.id)
         registry.gathering.pop(room.name, None)
         decision.persist(DropRoom(room.id))
-        registry.uploads.note_removed()
+        if room.last:  # else it had no message, so no file; to count all bytes holds everybody up
+            registry.uploads.note_removed()
     if not members or any(member.role is Role.OWNER for member in members):
         return
     heir = max(members, key=lambda member: member.role)  # of equals the first: they stand as they came
