@@ -60,7 +60,7 @@ def test_the_memory_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         (info("a.png", 10, "image/png", 640, 480), "[file] a.png, 10 bytes, PNG image, 640 x 480"),
         (info("a.webp", 1, "image/webp"), "[file] a.webp, 1 byte, WEBP image"),
         (info("a.pdf", 1024, "application/pdf"), "[file] a.pdf, 1.0 KiB, PDF"),
-        (info("a.zip", 0, "application/octet-stream"), "[file] a.zip, 0 bytes, other"),
+        (info("a.zip", 0, "application/octet-stream"), "[file] a.zip, 0 bytes, binary"),
         (info("a\x1b[2J\u202eb", 1, "x/\x1b[2J"), "[file] a[2Jb, 1 byte, x/[2J"),
     ],
 )

@@ -83,6 +83,12 @@ async def test_only_the_named_keys_answer(autojump_clock: MockClock) -> None:
     assert AskedQuestion(ask_large("a", "#ops")).prompt == "Enter or Esc> "
 
 
+async def test_a_window_of_20_columns_shows_every_key() -> None:
+    desk = PromptDesk()
+    desk.prompt._asking = AskedQuestion(ask_overwrite("/a.log", info("a.log")))
+    assert "Enter, O or Esc>" in "".join(desk.prompt._draw(20, 5).rows)
+
+
 class PromptChat(FileChat):
     """A chat for a whole prompt: nothing else happens in it."""
 

@@ -17,7 +17,7 @@ MOST: Final = 500
 """Messages with files that are remembered of each room: more than anybody counts back."""
 
 _IMAGES: Final = "image/"
-_KINDS: Final = {"application/pdf": "PDF", "text/plain": "text", ANY_KIND: "other"}
+_KINDS: Final = {"application/pdf": "PDF", "text/plain": "text", ANY_KIND: "binary"}
 
 
 class ShownFile(NamedTuple):
@@ -91,7 +91,7 @@ class ShownFiles:
 
 
 def kind_words(file: FileInfo) -> str:
-    """The kind of a file for a person: ``PNG image, 640 x 480``, ``PDF``, ``text``, ``other``."""
+    """The kind of a file for a person: ``PNG image, 640 x 480``, ``PDF``, ``text``, ``binary``."""
     if file.kind.startswith(_IMAGES):
         size = f", {file.width} x {file.height}" if file.width and file.height else ""
         return f"{clean_line(file.kind.removeprefix(_IMAGES)).upper()} image{size}"

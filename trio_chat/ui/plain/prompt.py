@@ -440,7 +440,7 @@ class Prompt:
     def _draw(self, columns: int, rows: int) -> Drawing:
         buffer, search, place = self._editor.buffer, self._editor.search, self._mode.place
         if self._asking is not None:
-            return lay_out(self._asking.prompt, "", 0, columns, rows)
+            return lay_out(self._asking.prompt, "", 0, columns * 2, rows)  # nothing is typed that needs the other half
         if self._secret is not None:
             return lay_out(self._secret.prompt, "", 0, columns * 2, rows)
         if search is not None:
