@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import stat
@@ -17,6 +18,8 @@ from tests.client.files.test_sending import BIG, last_message, over, port_of, so
 from tests.client.files.ways import breaking_way
 from tests.client.test_against_server import serving
 from trio_chat.client import Chat
+from trio_chat.client.files import saving
+from trio_chat.portable_files import try_lock
 from trio_chat.protocol.parts import FileInfo
 
 
@@ -188,3 +191,26 @@ async def test_a_full_disk_keeps_what_came_and_says_so(tmp_path: Path, target: P
             assert steps[0].state == "hashing"
     finally:
         await trio.run_process(["umount", str(target)])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open keeps its name there")
+@pytest.mark.parametrize("overwrite", [False, True])
+def test_a_file_that_another_program_finishes_meanwhile_is_left_alone(
+    target: Path, monkeypatch: pytest.MonkeyPatch, *, overwrite: bool
+) -> None:
+    file = FileInfo(id="abc", name="a.txt", size=5, sha256=hashlib.sha256(b"whole").hexdigest())
+    place = saving.find_target(file, target, overwrite=overwrite)
+    first = saving.PartialFile(place, file)
+    first.write(b"whole")
+
+    def lock_late(descriptor: int) -> bool:
+        monkeypatch.setattr(saving, "try_lock", try_lock)
+        first.finish()  # between the opening of its partial file here and the lock
+        return try_lock(descriptor)
+
+    monkeypatch.setattr(saving, "try_lock", lock_late)
+    second = saving.PartialFile(place, file)
+    assert second.size == 0
+    second.write(b"other")
+    second.remove()
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {"a.txt": b"whole"}

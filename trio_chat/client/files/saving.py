@@ -194,15 +194,27 @@ class PartialFile:
         return os.open(self._name, flags, _MODE, dir_fd=self._folder)
 
     def _is_ours(self, descriptor: int) -> bool:
-        """Whether it is a regular file of this user's that has no other name, and that no other program is at."""
+        """Whether it is a regular file of this user's that has this name alone, and that no other program is at."""
         status = os.fstat(descriptor)
         own = sys.platform == "win32" or status.st_uid == os.geteuid()
         if not stat.S_ISREG(status.st_mode) or not own or status.st_nlink > 1 or status.st_mode & 0o111:
             return False
         try:
-            return try_lock(descriptor)
+            locked = try_lock(descriptor)
         except OSError:  # a file system without locks
-            return True
+            locked = True
+        return locked and self._has_its_name(descriptor)
+
+    def _has_its_name(self, descriptor: int) -> bool:
+        """Whether an open file is still the partial one: a program that was at it may have given it its own name since
+        it was opened here, and then it is somebody's whole file."""
+        if self._folder is None:
+            return True  # Windows: a file that is open here is neither renamed nor removed by others
+        try:
+            named = os.stat(self._name, dir_fd=self._folder, follow_symlinks=False)
+        except OSError:
+            return False
+        return os.path.samestat(named, os.fstat(descriptor))
 
     def _place(self) -> str:
         """Give the partial file its name, or the first one like it that is free. Returns the name."""
