@@ -19,6 +19,7 @@ from tests.client.files.ways import breaking_way
 from tests.client.test_against_server import serving
 from trio_chat.client import Chat
 from trio_chat.client.files import saving
+from trio_chat.errors import ChatError
 from trio_chat.portable_files import try_lock
 from trio_chat.protocol.parts import FileInfo
 
@@ -214,3 +215,15 @@ def test_a_file_that_another_program_finishes_meanwhile_is_left_alone(
     second.write(b"other")
     second.remove()
     assert {path.name: path.read_bytes() for path in target.iterdir()} == {"a.txt": b"whole"}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a file that is open cannot be removed there")
+def test_a_partial_file_that_is_removed_leaves_no_empty_file(target: Path) -> None:
+    file = FileInfo(id="abc", name="a.txt", size=5, sha256=hashlib.sha256(b"whole").hexdigest())
+    partial = saving.PartialFile(saving.find_target(file, target, overwrite=False), file)
+    partial.write(b"whole")
+    partial.path.unlink()  # somebody tidies up
+    with pytest.raises(ChatError, match=r"Cannot save a\.txt"):
+        partial.finish()
+    partial.close()
+    assert names_in(target) == []

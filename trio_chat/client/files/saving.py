@@ -245,6 +245,8 @@ class PartialFile:
             os.link(self._name, name, src_dir_fd=self._folder, dst_dir_fd=self._folder, follow_symlinks=False)
         except FileExistsError:
             return False
+        except FileNotFoundError:
+            raise  # the partial file was removed: another name would be an empty file
         except OSError:  # a file system without links of this kind
             with contextlib.suppress(FileExistsError):
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | NO_LINK
