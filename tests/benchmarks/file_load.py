@@ -1,6 +1,6 @@
 """Uploads and downloads of many people at once, from blocking sockets in threads: as much as the machine gives.
 
-    python -m tests.benchmarks.file_load PORT FILE --tokens TOKEN ... --uploads 10 --downloads 10 --path /files/ID
+    python -m tests.benchmarks.file_load PORT FILE --tokens=TOKEN,... --uploads 10 --downloads 10 --path /files/ID
 
 Prints one line of JSON with the seconds that the uploads took, and the downloads: from the start to the last byte.
 """
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("port", type=int)
     parser.add_argument("file", type=Path)
-    parser.add_argument("--tokens", nargs="*", default=[])
+    parser.add_argument("--tokens", default="", help="with commas between them")
     parser.add_argument("--uploads", type=int, default=0)
     parser.add_argument("--downloads", type=int, default=0)
     parser.add_argument("--path", default="")
@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     took: dict[str, float] = {}
     paths: list[tuple[str, str]] = []
     size = given.file.stat().st_size
-    tokens = given.tokens or [""]
+    tokens = given.tokens.split(",")
 
     def send_all() -> None:
         def send(token: str) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import trio
+import trio.testing
 
 from trio_chat.errors import StoreError
 from trio_chat.store.blobs import BlobBusy, BlobMissing, BlobsFull, DirectoryBlobs
@@ -257,3 +258,27 @@ async def test_a_cancelled_write_is_done_and_leaves_a_good_upload(blobs: Directo
     assert saved in {1000, len(DATA)}
     await add(blobs, "a", DATA[saved:], saved)
     assert (await blobs.seal("a")).digest == DIGEST
+
+
+async def test_uploads_write_one_piece_at_a_time(blobs: DirectoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_once: list[int] = []
+    writing: set[int] = set()
+    pwrite = os.pwrite
+
+    def note(fd: int, data: memoryview, offset: int) -> int:
+        writing.add(fd)
+        trio.from_thread.run(trio.testing.wait_all_tasks_blocked)  # until the others have begun, or wait for us
+        at_once.append(len(writing))
+        done = pwrite(fd, data, offset)
+        writing.discard(fd)
+        return done
+
+    monkeypatch.setattr(os, "pwrite", note)
+    names = [f"upload{number}" for number in range(5)]
+    for name in names:
+        await blobs.begin(name)
+    async with trio.open_nursery() as nursery:
+        for name in names:
+            nursery.start_soon(add, blobs, name, DATA)
+    assert at_once == [1] * 5
+    assert [await blobs.size(name) for name in names] == [len(DATA)] * 5

@@ -1,9 +1,9 @@
 """Blobs in a directory: ``ab/abcdef…`` by their digest, and ``partial/NAME`` for uploads.
 
-Theory of operation. Bytes are written and hashed in worker threads. The hash of an upload goes on from one writer to
-the next in memory; after a restart it is computed anew when the upload is sealed. A sealed upload has a second name,
-its digest, and loses the first when it is discarded; a file system without second names moves it. A file or a name
-counts when it and its directory are synced.
+Theory of operation. Bytes are written and hashed in worker threads, one piece at a time (:data:`_WRITING`). The hash
+of an upload goes on from one writer to the next in memory; after a restart it is computed anew when the upload is
+sealed. A sealed upload has a second name, its digest, and loses the first when it is discarded; a file system without
+second names moves it. A file or a name counts when it and its directory are synced.
 
 Uploads leave a reserve of the disk alone: the database is usually on the same disk, and messages could not be stored
 any more on one that files have filled.
@@ -47,6 +47,11 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """No space, over a quota, over the system's limit for one file."""
 
 _PIECE: Final = 1024 * 1024
+
+_WRITING: Final = 1
+"""Pieces that are written and hashed at a time, of all uploads: more threads would compete with the one that delivers
+messages, for the cores and for the interpreter's lock. With ten at once the slowest messages took half as long again.
+Threads of lower priority were worse: one that held the lock and had no core held up everybody."""
 
 RESERVE: Final = 64 * 1024 * 1024
 """Bytes of the disk that uploads leave free: what the database needs for its WAL and tens of thousands of messages."""
@@ -99,8 +104,11 @@ class _RunningHash:
 class DirectoryWriter:
     """See :class:`~trio_chat.store.blobs.interface.BlobWriter`."""
 
-    def __init__(self, fd: int, offset: int, running: _RunningHash | None, reserve: int) -> None:
+    def __init__(
+        self, fd: int, offset: int, running: _RunningHash | None, reserve: int, writing: trio.CapacityLimiter
+    ) -> None:
         self._fd = fd
+        self._writing = writing
         self._reserve = reserve
         self._start = self._at = self._saved = offset
         self._before = running
@@ -111,7 +119,8 @@ class DirectoryWriter:
 
     async def write(self, data: memoryview | bytes) -> None:
         """Write bytes, and hash them."""
-        await _in_thread("write to an upload", self._write, memoryview(data))
+        with _told("write to an upload"):
+            await trio.to_thread.run_sync(self._write, memoryview(data), limiter=self._writing)
 
     def _write(self, data: memoryview) -> None:
         _need_space(self._fd, len(data), self._reserve)
@@ -184,6 +193,7 @@ class DirectoryBlobs:
         self._pins: Counter[str] = Counter()
         self._busy: set[str] = set()
         self._running: dict[str, _RunningHash] = {}
+        self._writing = trio.CapacityLimiter(_WRITING)
         self._placing = trio.Lock()  # a blob is not removed while another upload finds it in its place
 
     def __repr__(self) -> str:
@@ -270,7 +280,7 @@ class DirectoryBlobs:
                     running = _RunningHash()
                 elif running is not None and running.size != offset:
                     running = None
-                writer = DirectoryWriter(fd, offset, running, self._reserve)
+                writer = DirectoryWriter(fd, offset, running, self._reserve, self._writing)
                 try:
                     yield writer
                 finally:
