@@ -34,8 +34,9 @@ MOST: Final = 200
 """Sendings that are kept for one server; beyond that, new ones are not."""
 
 _KIND: Final = "uploads"
-_LARGEST: Final = 64 * 1024
-"""Bytes of a file of the journal that are read; a longer one was not written by this program."""
+_LARGEST: Final = 1024 * 1024
+"""Bytes of a file of the journal that are read: ten paths and the longest text have far fewer. A longer one was not
+written by this program."""
 
 
 class SavedFile(msgspec.Struct, kw_only=True):
@@ -183,6 +184,7 @@ def _open_entry(path: Path) -> JournalEntry | None:
         with os.fdopen(descriptor, "rb") as stream:
             saved = msgspec.json.decode(stream.read(_LARGEST), type=SavedSending)
     except (OSError, msgspec.MsgspecError):
+        _remove_old(path)
         os.close(lock)
         return None
     entry = JournalEntry(saved, path, lock)
@@ -190,6 +192,14 @@ def _open_entry(path: Path) -> JournalEntry | None:
         entry.remove()
         return None
     return entry
+
+
+def _remove_old(path: Path) -> None:
+    """Remove an entry that cannot be read, once its time is over: it would count as one of :data:`MOST` for good."""
+    with suppress(OSError):
+        if time.time() - path.lstat().st_mtime >= KEPT:
+            path.unlink()
+            path.with_suffix(".lock").unlink(missing_ok=True)
 
 
 def _lock(path: Path) -> int | None:
