@@ -260,7 +260,7 @@ async def test_a_cancelled_write_is_done_and_leaves_a_good_upload(blobs: Directo
     assert (await blobs.seal("a")).digest == DIGEST
 
 
-async def test_uploads_write_one_piece_at_a_time(blobs: DirectoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_uploads_write_two_pieces_at_a_time(blobs: DirectoryBlobs, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once: list[int] = []
     writing: set[int] = set()
     pwrite = os.pwrite
@@ -280,5 +280,6 @@ async def test_uploads_write_one_piece_at_a_time(blobs: DirectoryBlobs, monkeypa
     async with trio.open_nursery() as nursery:
         for name in names:
             nursery.start_soon(add, blobs, name, DATA)
-    assert at_once == [1] * 5
+    assert len(at_once) == 5
+    assert max(at_once) <= 2
     assert [await blobs.size(name) for name in names] == [len(DATA)] * 5

@@ -1,6 +1,6 @@
 """Blobs in a directory: ``ab/abcdef…`` by their digest, and ``partial/NAME`` for uploads.
 
-Theory of operation. Bytes are written and hashed in worker threads, one piece at a time (:data:`_WRITING`). The hash
+Theory of operation. Bytes are written and hashed in worker threads, two pieces at a time (:data:`_WRITING`). The hash
 of an upload goes on from one writer to the next in memory; after a restart it is computed anew when the upload is
 sealed. A sealed upload has a second name, its digest, and loses the first when it is discarded; a file system without
 second names moves it. A file or a name counts when it and its directory are synced.
@@ -48,10 +48,10 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 _PIECE: Final = 1024 * 1024
 
-_WRITING: Final = 1
+_WRITING: Final = 2
 """Pieces that are written and hashed at a time, of all uploads: more threads would compete with the one that delivers
-messages, for the cores and for the interpreter's lock. With ten at once the slowest messages took half as long again.
-Threads of lower priority were worse: one that held the lock and had no core held up everybody."""
+messages, for the cores and for the interpreter's lock, and with one, uploads were a quarter slower. Threads of lower
+priority were worse: one that held the lock and had no core held up everybody."""
 
 RESERVE: Final = 64 * 1024 * 1024
 """Bytes of the disk that uploads leave free: what the database needs for its WAL and tens of thousands of messages."""
