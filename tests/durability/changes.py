@@ -87,7 +87,7 @@ class Changer:
     async def finish(self) -> None:
         """Let the person end, and wait for the end."""
         self._done.set()
-        await wait_until(lambda: self._ended, self.stand)
+        await wait_until(lambda: self._ended, self.stand, limit=300)  # a stalled upload is given up after 120
 
     async def _say(self, chat: Chat) -> None:
         text = f"said {self.room.done['said']}"

@@ -137,6 +137,7 @@ class HttpConnection:
 
     async def _exchange(self, body: ReadPiece | None) -> HttpAnswer:
         """Send the body and wait for the response at the same time."""
+        patience = STALL if body is None else ANSWER_TIMEOUT  # the server has to store and hash what it got
         failure: ChatError | None = None
         answer: HttpAnswer | None = None
         lost = HttpLost(f"{self.where} did not answer in time.")
@@ -158,7 +159,7 @@ class HttpConnection:
                 except ChatError as error:
                     failure = error
                     waiting.cancel()
-                waiting.deadline = min(waiting.deadline, trio.current_time() + ANSWER_TIMEOUT)
+                waiting.deadline = min(waiting.deadline, trio.current_time() + patience)
 
             nursery.start_soon(send_body)
             with waiting:
