@@ -1,16 +1,13 @@
 """A hub made of dictionaries: it carries out a broker's effects and checks, after each step, that they are right.
 
 Theory of operation. It keeps two objects :class:`ExpectedStore`: ``kept`` is stored, ``ahead`` also has what the open
-batch will store. They hold nothing but what the broker's own effects said, so they are what a restarted server
-would know; after each step a broker made from ``ahead`` must know what the running one does. Effects are looked
-at twice:
+batch will store. They hold only what the broker's effects said, so a broker made from ``ahead`` must know, after each
+step, what the running one does. Effects are looked at twice:
 
 * when they are *decided* (:meth:`HubModel.ask` and the like): are they for the right sessions, may the asker do that
   (see :mod:`tests.broker.rules`), do they agree with what the broker now says of itself;
 * when a batch is *carried out* (:meth:`HubModel.commit`, :meth:`HubModel.fail`): what does each session get, and when.
-
-A batch is made of turns and taken back by turns, as the server's hub does it. Every check is an ``assert`` whose
-message says which promise broke.
+A batch is made of turns and taken back by turns, as in the server's hub. Each ``assert`` names the promise that broke.
 """
 
 from __future__ import annotations
@@ -99,6 +96,7 @@ class HubModel:
         self.spoke = dict(self.spoke_before)
         self.batch: list[Turn] = []
         self.peers: set[int] = set()
+        self.departed: list[int] = []  # in the open batch
         self.heard: defaultdict[str, set[int]] = defaultdict(set)
         self.places: dict[int, dict[str, int]] = {}
 
@@ -184,6 +182,7 @@ class HubModel:
     def close(self, session: int) -> None:
         """A connection ends. The real hub drops the peer first, then tells the broker."""
         self._drop(session)
+        self.departed.append(session)
         self._end(session)
 
     def check(self) -> None:
@@ -226,6 +225,7 @@ class HubModel:
         """The batch is stored and carried out."""
         self.broker.settle()
         self.kept, self.spoke_before = self.ahead.copy(), dict(self.spoke)
+        self.departed.clear()
         batch, self.batch = self.batch, []
         self._carry_out([effect for turn in batch for effect in turn.effects], batch)
         assert not self.batch or not batch, "closing needs no second batch"
@@ -254,7 +254,8 @@ class HubModel:
             self._forget(session)
         self.broker.settle()
         self.ahead, self.spoke = self.kept.copy(), dict(self.spoke_before)
-        self._let_go_on({s: then for turn in batch for s, then in turn.expelled.items() if s in self.peers})
+        expelled = {s: then for turn in batch for s, then in turn.expelled.items()}
+        self._let_go_on({s: then for s, then in expelled.items() if s in self.peers or s in self.departed})
         self._hear_as_before(remaining)
         for effect in remaining:
             assert not isinstance(effect, Publish | Persist), "what was not stored was said"
@@ -265,6 +266,8 @@ class HubModel:
         )
         assert all(told[one] for one in failed if one.session in self.open), "a loss was not told"
         self._carry_out(remaining, [turn for turn in batch if turn.session not in refused])
+        for session in self.departed:  # of those that go on again, it is known already that they are gone
+            self._end(session)
         self.commit()
         # who is here may be shown wrongly after a failure, until it is asked anew
         self.shown = {session: {} for session in self.open}

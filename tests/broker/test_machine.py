@@ -122,6 +122,19 @@ def test_a_person_whose_name_was_to_be_freed_in_a_lost_batch_hears_who_is_sent_a
     assert hub.names_in(LOBBY) == {"bob"}
 
 
+def test_a_person_who_hangs_up_when_sent_away_by_a_lost_batch_is_gone() -> None:
+    """A found example."""
+    hub = HubModel(BrokerSettings())
+    ada, bob = (hub.connect(Hello(id="", name=name)) for name in ("ada", "bob"))
+    hub.commit()
+    hub.order("reset-name", "bob")
+    hub.close(bob)
+    hub.fail()
+    hub.check()
+    assert hub.open == {ada}
+    assert hub.names_in(LOBBY) == {"ada"}
+
+
 def test_a_person_whose_entering_was_undone_hears_nothing_of_people_who_leave_with_the_batch() -> None:
     """A batch in which one comes and a silent one is sent away, and which cannot be stored."""
     hub = HubModel(BrokerSettings(idle_timeout=30.0))

@@ -17,7 +17,7 @@ from trio_chat.records import Amend, Line, Redact
 from trio_chat.server.hub.peer import Delivery
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from trio_chat.broker.broker import LookUp, Stored
     from trio_chat.broker.effects import Effect
@@ -49,6 +49,7 @@ class Batch:
         "asked",
         "charged",
         "decided",
+        "departed",
         "effects",
         "look_ups",
         "not_admitted",
@@ -68,6 +69,7 @@ class Batch:
         self.look_ups: dict[LookUp, None] = {}
         """The questions for the store, asked before anything is decided."""
         self.refused: Refusal | None = None
+        self.departed: list[int] = []
         """Why the store could not be asked, if it could not."""
         self._messages: dict[MessageLookUp, StoredMessage | None] = {}
         self._sent: dict[SentLookUp, StoredPlace | None] = {}
@@ -104,6 +106,11 @@ class Batch:
                     deliveries.append(Delivery(0, effect.event, part.session, part.request or ""))  # type: ignore[union-attr] # as above
             start = part.end
         return records, deliveries, lines
+
+    def reopened(self, sessions: Mapping[int, object]) -> list[int]:
+        """Return the sessions that ended in this batch and are open once more. They had been closed by a decision of
+        the batch, which was undone, so their end came in vain."""
+        return [session for session in self.departed if session in sessions]
 
     def sort_out(self) -> tuple[list[Failed], list[Effect]]:
         """Split the batch, which could not be stored, into the requests that failed and the effects that go on. Notes

@@ -143,7 +143,7 @@ class Hub:
         """Store and carry out a batch, and then what follows for others from the sessions that it disconnects."""
         while True:
             effects, deliveries = await self._commit(batch)
-            closed = await self._out.carry_out(effects, deliveries, nursery)
+            closed = await self._out.carry_out(effects, deliveries, nursery) + batch.reopened(self._broker.sessions)
             if not closed:
                 return
             batch = Batch()
@@ -299,6 +299,7 @@ class Hub:
             self._take_arrival(item, batch, nursery)
         elif isinstance(item, Departure):
             self._out.remove(item.session)
+            batch.departed.append(item.session)
             log.debug("gone", session=item.session)
             batch.effects.extend(self._broker.close(item.session, self._now))
             batch.end_request()
