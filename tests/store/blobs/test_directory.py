@@ -14,7 +14,7 @@ import trio
 import trio.testing
 
 from trio_chat.errors import StoreError
-from trio_chat.store.blobs import BlobBusy, BlobMissing, BlobsFull, DirectoryBlobs
+from trio_chat.store.blobs import BlobBusy, BlobMissing, BlobsFull, DirectoryBlobs, directory
 
 DATA = bytes(range(256)) * 100
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -283,3 +283,24 @@ async def test_uploads_write_two_pieces_at_a_time(blobs: DirectoryBlobs, monkeyp
     assert len(at_once) == 5
     assert max(at_once) <= 2
     assert [await blobs.size(name) for name in names] == [len(DATA)] * 5
+
+
+async def test_an_upload_leaves_only_little_to_the_disk_at_a_time(
+    blobs: DirectoryBlobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sync = directory._sync_data
+    synced: list[int] = []
+
+    def note(fd: int) -> None:
+        synced.append(os.fstat(fd).st_size)
+        sync(fd)
+
+    monkeypatch.setattr(directory, "_sync_data", note)
+    piece = bytes(directory._UNSYNCED // 4)
+    await blobs.begin("a")
+    async with blobs.append("a", 0) as writer:
+        for _ in range(10):
+            await writer.write(piece)
+        assert synced == [directory._UNSYNCED, 2 * directory._UNSYNCED]
+        await writer.drop()
+    assert await blobs.size("a") == 0

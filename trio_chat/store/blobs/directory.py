@@ -47,6 +47,10 @@ _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 """No space, over a quota, over the system's limit for one file."""
 
 _PIECE: Final = 1024 * 1024
+_UNSYNCED: Final = 2 * 1024 * 1024
+"""Bytes of an upload that may wait for the disk. Where uploads and the database share one, a commit waits for all that
+waits there: with whole uploads of 100 MiB, a third of a second."""
+
 
 _WRITING: Final = 2
 """Pieces that are written and hashed at a time, of all uploads: more threads would compete with the one that delivers
@@ -130,6 +134,8 @@ class DirectoryWriter:
             if self.running is not None:
                 self.running.update(data[:done])
             data = data[done:]
+        if self._at - self._saved >= _UNSYNCED:
+            self._save()
 
     async def save(self) -> int:
         """Have what was written on the disk."""
