@@ -266,12 +266,14 @@ def test_a_change_found_in_the_log_is_not_sent_again() -> None:
         requests.Delete(id="d", room="#ops", target=2),
         requests.React(id="r", room="#ops", target=1, mark="+"),
         requests.Delete(id="other", room="#ops", target=3),
+        requests.Edit(id="f", room="#ops", target=3, text="the caption"),
+        requests.Edit(id="n", room="#ops", target=3, text=""),
     ]
     for change in changes:
         conversation.ask(change)
-    assert len(frames(conversation)) == 4
+    assert len(frames(conversation)) == 6
     conversation.lose()
-    conversation.enter(welcome(RoomInfo(name="#ops", last=6)))
+    conversation.enter(welcome(RoomInfo(name="#ops", last=8)))
     (asked,) = frames(conversation)  # the changes wait until the room has caught up
     step = conversation.take(
         page(
@@ -279,12 +281,16 @@ def test_a_change_found_in_the_log_is_not_sent_again() -> None:
             Edited(room="#ops", seq=4, time="", sender="ada", target=1, text="new"),
             Deleted(room="#ops", seq=5, time="", sender="ada", target=2),
             Reacted(room="#ops", seq=6, time="", sender="ada", target=1, mark="+"),
+            Edited(room="#ops", seq=7, time="", sender="ada", target=3, text="the caption\n[file] a.txt, 1 KiB"),
+            Edited(room="#ops", seq=8, time="", sender="ada", target=3, text="[file] a.txt, 1 KiB"),
         )
     )
     assert {key: answer.seq for key, answer in step.answers.items() if isinstance(answer, Ok)} == {
         "e": 4,
         "d": 5,
         "r": 6,
+        "f": 7,
+        "n": 8,
     }
     assert frames(conversation) == [msgspec.structs.replace(changes[3], again=True)]
 

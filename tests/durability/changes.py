@@ -195,9 +195,9 @@ async def _check_log(chat: Chat, changer: Changer, log: list[RoomEvent]) -> None
     """Each message is as its sender noted it, and its files have their bytes."""
     room = changer.room
     assert [event.seq for event in log] == list(range(1, len(log) + 1)), "the sequence has a gap"
-    assert {kind: sum(isinstance(event, of) for event in log) for kind, of in _KINDS.items()} == {
-        kind: room.done[kind] for kind in _KINDS
-    }
+    counted = {kind: sum(isinstance(event, of) for event in log) for kind, of in _KINDS.items()}
+    noted = {kind: room.done[kind] for kind in _KINDS}
+    assert counted == noted, f"the log has {counted}, acknowledged were {noted}"
     for event in log:
         if isinstance(event, Message):
             said = room.said.pop(event.seq)

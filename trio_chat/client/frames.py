@@ -20,6 +20,7 @@ from trio_chat.protocol.events import (
     Seq,
     Welcome,
 )
+from trio_chat.protocol.files import has_caption
 from trio_chat.protocol.parts import RoomName
 from trio_chat.protocol.requests import AnyRequest, ChangeRequest, Delete, Edit, React, Send
 from trio_chat.protocol.text import clean, clean_line
@@ -139,7 +140,8 @@ def is_of(request: AnyRequest, event: Edited | Deleted | Reacted) -> bool:
     """Whether this event is the result of that request."""
     match request, event:
         case Edit(), Edited():
-            return (request.room, request.target, request.text) == (event.room, event.target, event.text)
+            is_there = (request.room, request.target) == (event.room, event.target)
+            return is_there and has_caption(event.text, request.text)
         case Delete(), Deleted():
             return (request.room, request.target) == (event.room, event.target)
         case React(), Reacted():

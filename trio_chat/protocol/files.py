@@ -44,6 +44,7 @@ _KIND: Final = re.compile(r"[a-z0-9][a-z0-9.+-]{0,40}/[a-z0-9][a-z0-9.+-]{0,80}"
 _DIGEST: Final = re.compile(r"[0-9a-f]{64}", re.ASCII)
 
 _UNIT: Final = 1024
+_LINE: Final = "[file] "
 
 
 def clean_file_name(name: str) -> str:
@@ -91,7 +92,7 @@ def size_words(size: int) -> str:
 
 def file_line(file: FileInfo) -> str:
     """The line that tells of a file in the text of its message: ``[file] build.log, 12.3 KiB``."""
-    return f"[file] {file.name}, {size_words(file.size)}"
+    return f"{_LINE}{file.name}, {size_words(file.size)}"
 
 
 def with_file_lines(caption: str, files: Sequence[FileInfo]) -> str:
@@ -114,6 +115,11 @@ def text_without_lines(text: str, files: Sequence[FileInfo]) -> str:
     if text == lines:
         return ""
     return text.removesuffix("\n" + lines)
+
+
+def has_caption(text: str, caption: str) -> bool:
+    """Whether the text of a message, with files that are not at hand or without any, has this caption."""
+    return text == caption or text.startswith(f"{caption}\n{_LINE}" if caption else _LINE)
 
 
 def is_kind(kind: str) -> bool:
