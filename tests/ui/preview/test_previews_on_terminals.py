@@ -125,9 +125,10 @@ def test_what_cannot_be_shown_is_told_in_a_sentence(server: ServerProgram, home:
             ("/preview 99", "Only 5 files were shown"),
             ("/preview #77", "Message 77 of #lobby has no file."),
         ):
+            screen.press("C-u")  # a line that means nothing stays
             screen.type(f"{typed}\r")
             screen.wait_for(told)
-            screen.press("C-u")  # a line that means nothing stays
+        screen.press("C-u")
         screen.type("still here\r")
         screen.wait_for("still here ✓")
 
