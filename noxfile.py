@@ -54,12 +54,19 @@ SPREAD = ["--numprocesses", str(min(8, 1 + (os.cpu_count() or 1)))]
 # are the same in every run, and those that start many programs: to try a machine or a package, to tell a story,
 # to look at a terminal.
 ONCE = [
-    *(f"--ignore=tests/{path}" for path in ("docs", "portable", "packaging", "secrets", "attacks", "test_sdist.py")),
+    *(
+        f"--ignore=tests/{path}"
+        for path in (
+            *("docs", "portable", "packaging", "secrets", "attacks", "test_sdist.py"),
+            *("durability", "files", "benchmarks"),
+        )
+    ),
     *(
         f"--ignore=tests/cli/test_{name}.py"
-        for name in ("hostile_server", "join_terminal", "over_ssh", "streams", "tail")
+        for name in ("hostile_server", "join_terminal", "over_ssh", "streams", "tail", "files", "files_order", "backup")
     ),
     "--ignore-glob=tests/ui/tui/test_screen_*.py",
+    "--ignore=tests/ui/preview/test_previews_on_terminals.py",
     "--ignore=tests/broker/test_invariants_bite.py",
     *("-m", "not hypothesis"),
 ]
