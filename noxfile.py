@@ -30,6 +30,8 @@ EARLIER = "aa9bd57a52d4eb4078012b49d3da326d184a92f9"
 UNIX_ONLY = (
     "trio_chat/server/",
     "trio_chat/store/sqlite/",
+    "trio_chat/store/blobs/",
+    "trio_chat/store/file_archive.py",
     "trio_chat/cli/control.py",
     "trio_chat/cli/operator.py",
     "trio_chat/cli/over_ssh.py",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
 import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -134,13 +137,34 @@ def test_what_cannot_be_done_is_told_with_1_or_2(
     assert "Traceback" not in done.err
 
 
+@contextlib.contextmanager
+def slowed(server: ServerProgram) -> Iterator[None]:
+    """Let a server work for a tenth of the time, so that a transfer takes seconds on any machine."""
+    over = threading.Event()
+
+    def slow() -> None:
+        while not over.is_set():
+            server.process.send_signal(signal.SIGSTOP)
+            time.sleep(0.05)
+            server.process.send_signal(signal.SIGCONT)
+            time.sleep(0.005)
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
+
+
 def test_progress_is_shown_on_a_terminal_and_ctrl_c_leaves_what_can_be_resumed(
-    env: dict[str, str], tmp_path: Path
+    server: ServerProgram, env: dict[str, str], tmp_path: Path
 ) -> None:
     path = tmp_path / "big.bin"
     path.write_bytes(random.Random(1).randbytes(1_000_000) * (BIG // 1_000_000))
     arguments = ("send", "--create", "--file", str(path), "#big")
-    with PtyProgram([*PROGRAM, *arguments], env=env, columns=200) as sending:
+    with slowed(server), PtyProgram([*PROGRAM, *arguments], env=env, columns=200) as sending:
         sending.wait_for("MiB of 95.4 MiB")
         sending.signal(signal.SIGINT)
         assert sending.wait_exit() == 130
@@ -150,7 +174,7 @@ def test_progress_is_shown_on_a_terminal_and_ctrl_c_leaves_what_can_be_resumed(
     assert run(*arguments, env=env).status == 0
     assert [file["size"] for file in listed("#big", env)] == [BIG]
     fetch = ("get", "#big/1", "-o", str(tmp_path / "back"))
-    with PtyProgram([*PROGRAM, *fetch], env=env, columns=200) as fetching:
+    with slowed(server), PtyProgram([*PROGRAM, *fetch], env=env, columns=200) as fetching:
         fetching.wait_for("MiB of 95.4 MiB")
         fetching.signal(signal.SIGINT)
         assert fetching.wait_exit() == 130

@@ -43,7 +43,7 @@ def give_up_rights(memory: int, seconds: int) -> None:
         number = getattr(resource, name, None)
         if number is not None:
             try:
-                resource.setrlimit(number, (value, value))
+                resource.setrlimit(number, (value, value))  # type: ignore[attr-defined, unused-ignore] # not on Windows
             except (ValueError, OSError):  # macOS refuses some of them
                 continue
 
