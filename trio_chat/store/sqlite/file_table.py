@@ -103,8 +103,11 @@ def is_dropped(connection: sqlite3.Connection, digest: str) -> bool:
 
 def note_dropped(connection: sqlite3.Connection, digest: str) -> None:
     """Note about bytes that no file has, if none has them."""
-    ask = "INSERT OR IGNORE INTO dropped_blobs SELECT ?1 WHERE NOT EXISTS (SELECT 1 FROM files WHERE digest = ?1)"
-    connection.execute(ask, (digest,))
+    connection.execute(
+        """INSERT OR IGNORE INTO dropped_blobs
+        SELECT :digest WHERE NOT EXISTS (SELECT 1 FROM files WHERE digest = :digest)""",
+        {"digest": digest},
+    )
 
 
 def forget_dropped(connection: sqlite3.Connection, digests: Collection[str]) -> None:
