@@ -51,8 +51,7 @@ _CLOSE: Final = b"\x88"  # FIN and opcode 8
 _TOO_BIG: Final = (1009).to_bytes(2, "big")  # how trio-websocket closes over a message that is too big
 _NOT_UTF8: Final = 1007
 _ABNORMAL: Final = 1006  # the peer is gone without a close; never sent (RFC 6455, 7.4.1)
-# wsproto's parser is a generator that refers to the object that keeps it, and nothing public ends it.
-_PARSER: Final = attrgetter("_wsproto.handshake.connection._proto._parse_more")
+_FRAME_PARSER: Final = attrgetter("_wsproto.handshake.connection._proto")
 
 
 class Owner(Protocol):
@@ -155,7 +154,9 @@ class Connection(trio.abc.Stream):
         once. The garbage collector, which frees circles, comes only after thousands of connections."""
         if self._websocket is not None:
             with contextlib.suppress(AttributeError):  # another version of the libraries leaves it to the collector
-                _PARSER(self._websocket).close()
+                # A generator that refers to the parser, which keeps it. To close it is not enough: since Python 3.12 a
+                # closed generator still holds its variables.
+                del _FRAME_PARSER(self._websocket)._parse_more  # noqa: SLF001 - nothing public ends it
         self._owner = self._websocket = None
         self.outbox.detach()
 
