@@ -72,7 +72,8 @@ ONCE = [
     "--ignore=tests/broker/test_invariants_bite.py",
     *("-m", "not hypothesis"),
 ]
-# What works on the lowest and on the newest Python works between them: there the library, server and store are tried.
+# A test that passes on the lowest and on the newest Python passes between them: there the library, server and store are
+# tried.
 BETWEEN = ["--ignore=tests/cli", "--ignore=tests/ui"]
 
 

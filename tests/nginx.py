@@ -35,7 +35,7 @@ http {{
 {server}
 }}
 """
-"""What an nginx needs that nobody else sees."""
+"""The directories that an nginx needs for itself."""
 
 
 def page_settings(behind: int, port: int, cert: str, key: str) -> str:

@@ -52,8 +52,8 @@ _SEQUENCE: Final = (
 )
 _SEQUENCES: Final = re.compile(f"(?:{_SEQUENCE})*")
 _ONE_SEQUENCE: Final = re.compile(f"({_SEQUENCE})")
-# What draws pictures: APC G with keys, numbers and base64 (kitty), DCS q with sixels. Both end in ST, and nothing
-# inside of them can: ESC is not among their characters.
+# The sequences that draw pictures: APC G with keys, numbers and base64 (kitty), DCS q with sixels. Both end in ST, and
+# nothing inside of them can: ESC is not among their characters.
 _GRAPHIC: Final = re.compile(
     r"(?:\x1b_G[a-zA-Z0-9=,]*;[A-Za-z0-9+/=]*\x1b\\)+"
     r"|\x1bP[0-9;]*q[\"#!$;0-9?-~-]*\x1b\\"

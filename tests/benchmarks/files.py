@@ -1,4 +1,4 @@
-"""What transfers cost the chat, and how fast they are: a real server, real sockets and files, nginx beside it.
+"""The cost of transfers for the chat, and their speed: a real server, real sockets and files, nginx beside it.
 
     python -m tests.benchmarks.files [--people 200] [--transfers 10] [--mib 100] [--rounds 5] [--folder DIR]
 
@@ -59,7 +59,7 @@ while size := connection.recv_into(place):
     digest.update(memoryview(place)[:size])
 connection.sendall(digest.digest())
 """
-"""What an upload is measured by: the bytes of a socket into SHA-256, and nothing else."""
+"""The reference for an upload: the bytes of a socket go into SHA-256, and nowhere else."""
 
 
 def say(text: str) -> None:

@@ -48,7 +48,7 @@ def decide(hub: HubModel, order: FileOrder) -> tuple[SaveFile | Refusal, list[Ef
 
 
 def found_for(hub: HubModel, order: dict[str, str]) -> list[SaveFile]:
-    """What the store gives for an operator's order to remove a file, or to list all."""
+    """The files that the store gives for an operator's order to remove a file, or to list all."""
     drop = order.get("drop")
     if not drop:
         return list(hub.ahead.files.values())

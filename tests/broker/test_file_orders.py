@@ -73,7 +73,7 @@ def code(answer: SaveFile | Refusal) -> str:
 
 
 def deeds(crowd: Crowd) -> list[tuple[str, str]]:
-    """What ada heard of moderators since."""
+    """The events about moderators that ada got since."""
     return [(event.action, event.value) for event in crowd.news("ada") if isinstance(event, Moderated)]
 
 

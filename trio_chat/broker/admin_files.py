@@ -1,7 +1,7 @@
 """The operator's order about files: list those of everybody, of a room or of a person, or remove one.
 
-What the store knows of files is read before the order is carried out: :func:`files_asked` says what. A message keeps
-its line about a file that was removed; the file itself is unknown from then on.
+The records of files are read from the store before the order is carried out: :func:`files_asked` says which. A message
+keeps its line about a file that was removed; the file itself is unknown from then on.
 """
 
 from __future__ import annotations
@@ -54,7 +54,8 @@ def files_asked(registry: Registry, name: str, drop: str) -> FilesAsked | Refusa
 
 
 HEADINGS: Final = ("id", "name", "bytes", "kind", "by", "room", "message", "began")
-"""What is told of each file. An upload has no room and no message; its kind is empty until all bytes are there."""
+"""The columns of the list of files. An upload has no room and no message; its kind is empty until all bytes are
+there."""
 
 
 def rows_of(registry: Registry, found: Sequence[SaveFile]) -> list[tuple[str | int | float | bool | None, ...]]:

@@ -4,10 +4,10 @@ Theory of operation. An upload is known here from its beginning until a message 
 its time is over. Files that messages carry are not held in memory: the store is asked for them.
 
 The bytes of an account are those of its uploads and of the files that its messages carry. An upload adds its whole size
-when it begins, so that what was promised has its place. What adds or removes an upload changes the sum here, by the
-journal. Where files of messages are removed (with a deleted message, with a room, because of their age), only the store
-knows which of them were still there. So the sums of these accounts are *stale* then, and are read from the store once
-that is stored, before anybody is told of it.
+when it begins, so that a promised file has its place. Each change that adds or removes an upload changes the sum here,
+by the journal. Where files of messages are removed (with a deleted message, with a room, because of their age), only
+the store knows which of them were still there. So the sums of these accounts are *stale* then, and are read from the
+store once that is stored, before anybody is told of it.
 """
 
 from __future__ import annotations

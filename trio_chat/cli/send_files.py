@@ -34,7 +34,7 @@ def check_files(files: Sequence[str], name: str | None, *, lines: bool) -> None:
 
 
 def named_sources(files: Sequence[str], name: str | None) -> list[NamedSource]:
-    """What is to be sent: paths, and the standard input for ``-``."""
+    """The sources of the files to send: paths, and the standard input for ``-``."""
     return [(_input() if file == STANDARD_INPUT else file, name) for file in files]
 
 

@@ -219,8 +219,8 @@ class Chat:
         return self._files.begin_upload(room, files, text, to=to, reply_to=reply_to, progress=progress)
 
     def unfinished_uploads(self) -> tuple[FileSending, ...]:
-        """What this account began to send from this device and did not finish, before a restart for example, the oldest
-        first. Each waits for its ``run``, ``discard`` or ``release``; no other program goes on with it meanwhile."""
+        """The uploads that this account began on this device and did not finish, the oldest first. Each waits for its
+        ``run``, ``discard`` or ``release``; no other program goes on with it meanwhile."""
         return self._files.unfinished()
 
     async def save_file(
@@ -244,7 +244,7 @@ class Chat:
         return self._files.open(file, progress)
 
     async def find_file(self, file: str) -> FileInfo:
-        """What the server says about a file, given by its id. Raises ``NotDone`` if we may not read it."""
+        """The server's facts about a file, given by its id. Raises ``NotDone`` if we may not read it."""
         return await self._files.find(file)
 
     async def edit(self, room: str, seq: int, text: str) -> Receipt:

@@ -120,7 +120,8 @@ class Link:
         return self._wire is not None
 
     def transfer_access(self) -> TransferAccess:
-        """What the connection of a file transfer needs now. Raises ``ConnectionClosed`` when the chat is over."""
+        """The facts that the connection of a file transfer needs now. Raises ``ConnectionClosed`` when the chat is
+        over."""
         self._check()
         welcome, back = self._conversation.welcome, self._options.reconnection
         token = "" if welcome is None else welcome.token or ""

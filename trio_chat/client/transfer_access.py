@@ -1,4 +1,4 @@
-"""What the connection of a file transfer needs of a chat."""
+"""The facts about a chat that the connection of a file transfer needs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class TransferAccess:
-    """What the connection of a file transfer needs, as the chat is at this moment.
+    """The facts that the connection of a file transfer needs, as the chat is at this moment.
 
     ``token`` proves the account. ``patience`` is how many seconds may pass without any progress; ``math.inf``
     means for ever. ``wait_entered`` waits until the chat itself has connected anew.

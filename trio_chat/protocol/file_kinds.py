@@ -1,4 +1,4 @@
-"""What kind of file bytes are, as their beginning says: an image with its size, a PDF, text, or plain bytes. Pure.
+"""The kind of a file, as its first bytes tell it: an image with its size, a PDF, text, or plain bytes. Pure.
 
 Theory of operation. A file's name and what its sender says about it prove nothing, so neither is looked at. The bytes
 at the beginning decide, and only the kinds of :data:`KINDS` are ever told. Many files are two things at once: a GIF
@@ -46,7 +46,8 @@ _Sides = tuple[int, int]
 
 
 class FileKind(NamedTuple):
-    """What the beginning of a file says: its media type, and the sides of an image in pixels (0: not told)."""
+    """The kind that the first bytes of a file tell: its media type, and the sides of an image in pixels (0: not
+    told)."""
 
     kind: str
     width: int = 0

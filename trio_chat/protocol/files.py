@@ -102,7 +102,7 @@ def with_file_lines(caption: str, files: Sequence[FileInfo]) -> str:
 
 
 def caption_of(message: Message) -> str:
-    """What the sender of a message wrote: its text without the lines of its files."""
+    """The words of the sender of a message: its text without the lines of its files."""
     return text_without_lines(message.text, message.files)
 
 

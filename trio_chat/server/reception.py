@@ -1,4 +1,4 @@
-"""What is done with a connection once it is open: its requests are answered one after the other, or it becomes a
+"""The reception of an open connection: its requests are answered one after the other, or it becomes a
 session of the chat."""
 
 from __future__ import annotations

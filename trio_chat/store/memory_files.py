@@ -1,4 +1,5 @@
-"""What a store in memory knows of files: the uploads, and the files that messages carry. Their bytes are elsewhere."""
+"""The records of files in a store in memory: the uploads, and the files that messages carry. Their bytes are
+elsewhere."""
 
 from __future__ import annotations
 

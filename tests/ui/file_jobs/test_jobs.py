@@ -52,7 +52,7 @@ class Worker:
 
     @property
     def told(self) -> str:
-        """What the person reads."""
+        """The sentences that the person reads."""
         return "\n".join(
             " ".join(event.lines) if isinstance(event, Note) else cast("Error", event).message for event in self.results
         )

@@ -118,7 +118,7 @@ async def _save(
 
 
 async def find_file(access: Callable[[], TransferAccess], file: str) -> FileInfo:
-    """What the server says about a file; see ``Chat.find_file``."""
+    """The server's facts about a file; see ``Chat.find_file``."""
     transfer = TransferConnection(access)
 
     async def ask(connection: HttpConnection) -> FileInfo:

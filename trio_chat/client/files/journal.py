@@ -1,4 +1,4 @@
-"""What this device has begun to send and not finished, kept over a restart of the program, the machine or the server.
+"""The uploads that this device began and did not finish, kept over a restart of program, machine or server.
 
 Each sending is a JSON file in the folder ``uploads`` of the state directory, below a folder for the server, by its
 fingerprint. It names the paths, how the files were (a file that was changed meanwhile is another one), the uploads that

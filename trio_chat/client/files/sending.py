@@ -1,6 +1,6 @@
 """Sending files: each of them is uploaded, then one message carries them all.
 
-Theory of operation. What is being sent stands in the :mod:`journal <trio_chat.client.files.journal>`, with the request
+Theory of operation. Each sending stands in the :mod:`journal <trio_chat.client.files.journal>`, with the request
 id of the message. So whoever sends the same files with the same text to the same people again, after a lost connection
 or a restart, goes on where it ended: with the bytes that the server has, and with the message under its old id, which
 the server stores once. The entry is removed when the message is acknowledged.
@@ -42,7 +42,7 @@ _AGAIN: Final = 1.0
 
 
 class SendingChat(Protocol):
-    """What a sending needs of its :class:`~trio_chat.client.chat.Chat`."""
+    """The methods that a sending needs of its :class:`~trio_chat.client.chat.Chat`."""
 
     url: str
 

@@ -1,4 +1,4 @@
-"""What is to be sent as a file: a path, or a stream of bytes, which is written to a temporary file first.
+"""The source of a file to send: a path, or a stream of bytes, which is written to a temporary file first.
 
 A path is opened once, and the file must stay as it is until all of it is sent: its size and the time of its last change
 are compared with those of the beginning. Otherwise the bytes that arrive would be of no version of the file at all.
@@ -30,9 +30,9 @@ STREAM_NAME: Final = "file"
 Bytes: TypeAlias = "AsyncIterable[bytes] | trio.abc.ReceiveStream"
 """A stream of bytes whose length is not known before its end."""
 Source: TypeAlias = "str | os.PathLike[str] | Bytes"
-"""What can be sent as a file."""
+"""A path or a stream that can be sent as a file."""
 NamedSource: TypeAlias = "Source | tuple[Source, str | None]"
-"""What can be sent as a file, perhaps with the name to have in the chat."""
+"""The same, perhaps with the name that the file has in the chat."""
 
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 

@@ -1,7 +1,7 @@
 """Asking the hub whether a device may send a file, or fetch one.
 
-The door for files asks without a session, and waits for the answer. What the store knows of a file to fetch is read
-before the hub is asked, beside its batches, and the hub then decides by the memberships of that moment.
+The door for files asks without a session, and waits for the answer. The record of a file to fetch is read from the
+store before the hub is asked, beside its batches, and the hub then decides by the memberships of that moment.
 """
 
 from __future__ import annotations

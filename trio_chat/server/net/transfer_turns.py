@@ -16,7 +16,7 @@ _turns: Final[trio.lowlevel.RunVar[trio.Semaphore]] = trio.lowlevel.RunVar("turn
 def transfer_turns() -> trio.Semaphore:
     """Return what a transfer has to hold while it does a portion of work. It must not wait meanwhile.
 
-    Who waited for it runs in another turn of the event loop than the one who had it before.
+    A transfer that waited for it runs in another turn of the event loop than the one before.
     """
     try:
         return _turns.get()

@@ -1,6 +1,7 @@
-"""What a store for blobs does: it keeps the bytes of files by their SHA-256, and those of uploads until they are whole.
+"""The interface of a store for blobs: it keeps the bytes of files by their SHA-256, and those of uploads until they are
+whole.
 
-Who owns a file, and which message carries it, is in the store of records; nothing here knows of it.
+The store of records knows the owner of a file and the message that carries it; nothing here does.
 """
 
 from __future__ import annotations

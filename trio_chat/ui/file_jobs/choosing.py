@@ -1,4 +1,5 @@
-"""What a person means by the words behind ``/send`` and ``/save``: files that are there, and places for files.
+"""The files and places that a person means by the words behind ``/send`` and ``/save``: files that are there, and
+places for files.
 
 All functions here look at the disk, so they block, and are called in a worker thread. None of them writes.
 """

@@ -2,7 +2,7 @@
 
 Theory of operation. Each action runs in a task of the interface, so several files move at once and typing goes on. A
 transfer has a cancel scope of its own, for ``/cancel``. The client library waits for a lost connection and goes on
-where the bytes stopped, so a transfer is paused, not over, while there is none. What went wrong comes back as an event,
+where the bytes stopped, so a transfer is paused, not over, while there is none. A failure comes back as an event,
 as from other actions.
 """
 

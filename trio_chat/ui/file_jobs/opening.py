@@ -3,7 +3,7 @@
 Nothing is ever executed: only files whose name and bytes are those of a picture, sound, film, PDF or plain text are
 handed to the desktop. On some desktops the name decides which program opens a file, on others the bytes do: there a
 program called ``song.mp3`` is run, by Wine or Java. So both must be known to be harmless, and everything else is
-refused. What the server says of a file's kind spares a question; the bytes that were saved decide.
+refused. The server's word for a file's kind spares a question; the saved bytes decide.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _MEDIA: Final = {
     ".mkv": _MATROSKA,
     ".mov": rb".{4}(?:ftyp|moov|mdat|wide|free|skip)",
 }
-"""What sound and films begin with, by their suffixes."""
+"""The first bytes of sound and films, by their suffixes."""
 _SECONDS: Final = 20.0
 """Seconds that the opener may take; it starts a program and ends."""
 _NOT_PASSED: Final = "TRIO_CHAT_PASSWORD"

@@ -39,7 +39,7 @@ def ask_large(what: str, where: str) -> FileQuestion:
 
 
 def ask_overwrite(path: str, file: FileInfo) -> FileQuestion:
-    """What to do where another file is already. Enter loses nothing."""
+    """The question about a place where another file is. Enter loses nothing."""
     return FileQuestion(
         "A file of that name is there",
         (f"{clean_line(path)} is there already, and is another file than {clean_line(file.name)} of this chat.",),
@@ -57,7 +57,7 @@ def ask_open(file: FileInfo) -> FileQuestion:
 
 
 def ask_dropped(names: tuple[str, ...], size: int, where: str) -> FileQuestion:
-    """What to do with the path of a file that was pasted or dropped."""
+    """The question about the path of a file that was pasted or dropped."""
     what = clean_line(names[0]) if len(names) == 1 else f"{len(names)} files"
     return FileQuestion(
         "Send a file" if len(names) == 1 else "Send files",

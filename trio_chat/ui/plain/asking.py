@@ -21,7 +21,8 @@ class AskedQuestion:
 
     @property
     def prompt(self) -> str:
-        """The keys, as the prompt. What they do is :attr:`FileQuestion.answers`, for which a prompt has no room."""
+        """The keys, as the prompt. Their meanings are in :attr:`FileQuestion.answers`, for which a prompt has no
+        room."""
         *names, last = (key for key, _ in self._question.keys)
         return f"{', '.join(names)} or {last}> "
 

@@ -25,7 +25,7 @@ class GraphicsQuestion:
         return f"<GraphicsQuestion {self._found}>"
 
     async def ask(self) -> Graphics:
-        """What pictures the terminal shows; it is asked if nobody knows yet."""
+        """The kinds of pictures that the terminal shows; it is asked if nobody knows yet."""
         async with self._asking:
             if self._found is None and can_ask(os.environ):
                 self._answer = GraphicsAnswer()

@@ -18,8 +18,9 @@ _READ: Final = 1024
 
 
 def ask_graphics(input_fd: int = 0, output_fd: int = 1) -> Graphics:
-    """What pictures the terminal of two file descriptors shows. Blocks until it answers, at most :data:`DEADLINE`
-    seconds; a terminal that is not asked, or does not answer, shows characters. Keys typed meanwhile are lost."""
+    """The kinds of pictures that the terminal of two file descriptors shows. Blocks until it answers, at most
+    :data:`DEADLINE` seconds; a terminal that is not asked, or does not answer, shows characters. Keys typed meanwhile
+    are lost."""
     if sys.platform == "win32" or not can_ask(os.environ):
         return Graphics()
     if not (is_terminal(input_fd) and is_terminal(output_fd)):

@@ -17,7 +17,7 @@ from types import ModuleType
 FORMATS = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "AVIF")
 """The formats, by Pillow's names. No other decoder of Pillow's is ever started: it has some forty."""
 GREY = (128, 128, 128)
-"""What shows through an image: dark and light drawings are both seen on it."""
+"""The colour behind a transparent image: dark and light drawings are both seen on it."""
 _LANCZOS = 1  # Pillow's Resampling.LANCZOS
 _ORIENTATION = 0x0112  # the tag of EXIF
 _TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # from EXIF's numbers to those of Pillow's Transpose

@@ -31,7 +31,7 @@ _PROGRAM: Final = Path(__file__).with_name("decoder.py")
 
 @dataclass(frozen=True, slots=True)
 class DecodingLimits:
-    """What the child process may use: ``pixels`` of the image, ``memory`` in bytes of addresses, ``seconds`` of the
+    """The limits of the child process: ``pixels`` of the image, ``memory`` in bytes of addresses, ``seconds`` of the
     clock (and of the processor, rounded up).
 
     32 million pixels are a print of 50 by 70 cm; photographs with more are JPEG, which is decoded at a part of its

@@ -1,4 +1,5 @@
-r"""What pictures a terminal can show: the question for it, the answers among the keys, and what follows. Pure.
+r"""The kinds of pictures that a terminal shows: the question for them, the answers among the keys, and what follows.
+Pure.
 
 Theory of operation. Three questions go out together, the last of which every terminal answers, so that nobody waits for
 answers that never come: whether it understands kitty's graphics (a query for a picture of one pixel, answered with

@@ -38,7 +38,7 @@ class FilesDesk(Desk):
 
     @property
     def notes(self) -> list[str]:
-        """What this program told."""
+        """The sentences that this program showed."""
         return [entry.text for entry in self.model.room.log.entries if entry.kind in {"note", "error"}]
 
     @property

@@ -1,4 +1,4 @@
-"""What the dialogs of the login show."""
+"""The contents of the dialogs of the login."""
 
 from __future__ import annotations
 

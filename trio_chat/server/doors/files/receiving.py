@@ -1,8 +1,8 @@
 """The bytes of an upload: from the body of a request to the disk, and into their place when all are there.
 
 Theory of operation. The server never acknowledges an offset that is not on the disk: :meth:`UploadBytes.receive`
-writes, saves, and returns then. What came before a connection was cut is saved as well. Bytes with a checksum are an
-exception: they count when all of them are there and right, and are dropped otherwise.
+writes, saves, and returns then. The bytes that came before a connection was cut are saved as well. Bytes with a
+checksum are an exception: they count when all of them are there and right, and are dropped otherwise.
 
 With the last byte the blob is hashed and put in its place (*sealed*), and the hub notes its digest. If the server ends
 in between, the upload has all its bytes and no digest: the next request for it seals it again. If there is none, or the

@@ -1,4 +1,4 @@
-"""Who writes to an upload: one request at a time. A request that has stopped moving gives way to the next.
+"""Claims to uploads: one request at a time writes to one. A request that has stopped moving gives way to the next.
 
 Theory of operation. A client that lost its connection comes back on another, and asks where to go on. The server may
 not know of the loss: a laptop that slept leaves a connection from which nothing comes any more. So a request that wants

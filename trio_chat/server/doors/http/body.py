@@ -5,7 +5,7 @@ back-pressure from the disk to the peer. A body of a known size is read by this 
 byte and no further. A body in chunks goes through h11 (RFC 9112, 7.1), which keeps what it read past the end; that goes
 back to the connection.
 
-What may not be read by a proxy and by this server in two ways ends the connection: chunks whose end has a bare LF.
+A chunk whose end has a bare LF ends the connection: a proxy could read it otherwise than this server.
 """
 
 from __future__ import annotations

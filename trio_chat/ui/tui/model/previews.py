@@ -19,7 +19,7 @@ class ShownPicture(NamedTuple):
 
 
 class Previews:
-    """Puts pictures under messages and takes them away. What is held is what fits on one screen."""
+    """Puts pictures under messages and takes them away. It holds as many as fit on one screen."""
 
     def __init__(self) -> None:
         self._shown: list[ShownPicture] = []
