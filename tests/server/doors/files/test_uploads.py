@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import re
+import secrets
 from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -26,6 +28,12 @@ def code(answer: Answer) -> str:
 
 
 # ---- what a client sees -----------------------------------------------------------------------
+
+
+async def test_the_id_of_a_file_is_no_option_of_a_command(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
+    ada = await FileClient.join(await serve(), "ada")
+    monkeypatch.setattr(secrets, "token_bytes", lambda size: b"\xfb" * size)  # in Base64 for URLs it begins with "-"
+    assert re.fullmatch("/files/[0-9a-z]{32}", await ada.create(10))
 
 
 async def test_the_server_tells_what_it_can_do(serve: Serve) -> None:

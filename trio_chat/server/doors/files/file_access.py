@@ -55,7 +55,7 @@ class FileAccess:
             return token
         people = tuple(name.strip() for name in metadata.get("to", "").split(",") if name.strip())
         room, name = metadata.get("room") or None, metadata.get("filename", "")
-        fresh = secrets.token_urlsafe(_ID_BYTES)
+        fresh = secrets.token_hex(_ID_BYTES)  # with no dash: the id is an argument of commands
         return await self._hub.ask_file(BeginUpload(token, request.address, room, people, name, size, fresh))
 
     def upload_now(self, upload: str) -> SaveFile | None:
